@@ -1,0 +1,111 @@
+package device
+
+import (
+	"io"
+	"log/slog"
+	"time"
+
+	"portti/device/clock"
+	"portti/device/thingsee"
+)
+
+// Port is the byte stream a driver reads: a serial line, a raw TCP connection
+// to a serial device server, or one end of net.Pipe in a test.
+//
+// Read never returns (0, nil). A deadline that passes gives
+// os.ErrDeadlineExceeded and leaves the port usable; any other error means
+// the port is gone and the driver must return it. Only one goroutine reads.
+// Write and SetReadDeadline may be called while a Read is blocked.
+type Port interface {
+	io.ReadWriter
+	SetReadDeadline(time.Time) error
+}
+
+// Driver decodes one byte stream.
+//
+// Run reads port until it fails and returns that error, wrapped with what was
+// being done. It starts no goroutine, never reopens and keeps no reference to
+// port or out after it returns. Bad data is never a reason to return: it is
+// counted with Out.Frame and the driver finds the next frame by itself.
+// A Driver value is used for one Run only.
+type Driver interface {
+	Run(port Port, out Out) error
+}
+
+// Out is where a driver puts what it decoded. It is called from the goroutine
+// that runs the driver and never waits for the network; for an input with flow
+// control (TCP) Emit may wait for room in memory.
+type Out interface {
+	// Emit hands one reading on. m is read during the call and belongs to the
+	// driver again afterwards, so one Message can serve all readings.
+	Emit(m *thingsee.Message)
+	// Frame counts one sentence, line or frame seen on the wire, good or bad.
+	Frame(r Result)
+	// Detail replaces the short text for people beside the device's state,
+	// such as "3D fix, 11 satellites". It is cheap to call with an equal text.
+	Detail(text string)
+}
+
+// Result says what became of one frame on the wire.
+type Result uint8
+
+// The results of a frame. Everything from Checksum to Range is bad input;
+// Unknown is well formed but not for us and does not count as bad.
+const (
+	OK Result = iota
+	Unknown
+	Checksum
+	TooLong
+	Malformed
+	Range
+	Results // their number
+)
+
+// Kind is one line of the table of drivers.
+type Kind struct {
+	Name string // the configuration's type
+	// Baud is the line's speed where the configuration names none.
+	Baud int
+	// Silence is how long nothing may be decoded before the device counts as
+	// silent, where the configuration names no expect_every.
+	Silence time.Duration
+	// New checks the options that concern this driver and makes one. It is
+	// called at every opening, and once when the configuration is checked. An
+	// error names the key and the rule.
+	New func(c Config, env Env) (Driver, error)
+}
+
+// Env is what the daemon lends to every driver.
+type Env struct {
+	Gateway string // tsmGw, never empty in the daemon
+	Clock   *clock.Clock
+	Log     *slog.Logger
+}
+
+// Config is one [[device]] of the configuration. The keys that belong to one
+// driver stand in that driver's file and are embedded here.
+type Config struct {
+	Name        string  `toml:"name"`
+	Type        string  `toml:"type"`
+	Enabled     *bool   `toml:"enabled"`
+	Port        string  `toml:"port"`         // path, by-id or by-path name, tcp://host:port
+	Match       *Match  `toml:"match"`        // instead of port
+	Baud        int     `toml:"baud"`         // 0 = the kind's own
+	DTR         *bool   `toml:"dtr"`          // nil = leave as the driver opens it
+	RTS         *bool   `toml:"rts"`          //
+	ID          string  `toml:"id"`           // tsmTuid
+	RateLimit   float64 `toml:"rate_limit"`   // readings per second, 0 = none
+	MaxLine     int     `toml:"max_line"`     // bytes, 0 = the kind's own
+	ExpectEvery string  `toml:"expect_every"` // duration text; silent after three times this
+	GPSConfig
+	LinesConfig
+	BridgeConfig
+}
+
+// Match finds a USB serial adapter by what it says of itself.
+type Match struct {
+	VID       string `toml:"vid"` // four hex digits
+	PID       string `toml:"pid"`
+	Serial    string `toml:"serial"`
+	Interface string `toml:"interface"` // two digits, as in bInterfaceNumber
+}
