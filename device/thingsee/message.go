@@ -1,1 +1,151 @@
 package thingsee
+
+import (
+	"math"
+	"strconv"
+)
+
+// Limits of what a Message takes.
+const (
+	MaxFields = 64  // per message; one more is refused
+	MaxName   = 64  // bytes of a field's name
+	MaxText   = 200 // bytes of a text before escaping; the rest is cut off
+	MaxNumber = 64  // bytes of a number taken over literally
+)
+
+// Message is one Thingsee message being built. The zero value is ready to use
+// after Reset. It is not safe for concurrent use. A Message that is reused
+// allocates nothing once its storage has grown to the usual size.
+type Message struct {
+	ID    int   // tsmId
+	Event int   // tsmEv
+	Time  int64 // tsmTs in Unix milliseconds; 0 = not dated yet
+	Age   int64 // milliseconds by which the measurement is older than now; used when Time is 0
+
+	Tuid    string // tsmTuid, left out when empty
+	Gateway string // tsmGw, left out when empty
+
+	body  []byte // ,"name":value for each field
+	names []span // where the names stand in body
+}
+
+type span struct{ from, to int }
+
+// Reset begins a new message. Tuid and Gateway stay, and so does the storage;
+// Time, Age and the fields are cleared.
+func (m *Message) Reset(id, event int) {
+	m.ID, m.Event = id, event
+	m.Time, m.Age = 0, 0
+	m.body, m.names = m.body[:0], m.names[:0]
+}
+
+// Len is the number of fields added since Reset.
+func (m *Message) Len() int { return len(m.names) }
+
+// Int adds a whole number. Like all adders it says false and adds nothing when
+// the name is empty, reserved, used already, over MaxName bytes or would need
+// escaping, when the value cannot be sent, or when the message is full.
+func (m *Message) Int(name string, v int64) bool {
+	if !m.name(name) {
+		return false
+	}
+	m.body = strconv.AppendInt(m.body, v, 10)
+	return true
+}
+
+// Decimal adds mantissa / 10^decimals: (213, 1) is 21.3. Zeros at the end are
+// cut off. decimals is 0..18.
+func (m *Message) Decimal(name string, mantissa int64, decimals int) bool {
+	if decimals < 0 || decimals > 18 || !m.name(name) {
+		return false
+	}
+	m.body = appendDecimal(m.body, mantissa, decimals)
+	return true
+}
+
+// Float adds v rounded to at most decimals digits (0..18) after the point.
+// NaN and the infinities are refused. From 1e15 on the exponent form is used.
+func (m *Message) Float(name string, v float64, decimals int) bool {
+	if math.IsNaN(v) || math.IsInf(v, 0) || decimals < 0 || decimals > 18 || !m.name(name) {
+		return false
+	}
+	if math.Abs(v) >= 1e15 {
+		m.body = strconv.AppendFloat(m.body, v, 'g', -1, 64)
+		return true
+	}
+	start := len(m.body)
+	m.body = trimZeros(strconv.AppendFloat(m.body, v, 'f', decimals, 64), start)
+	if string(m.body[start:]) == "-0" {
+		m.body = append(m.body[:start], '0')
+	}
+	return true
+}
+
+// Number adds the digits of literal as they are. They must be a number by the
+// grammar of JSON, of at most MaxNumber bytes, and finite as a float64.
+func (m *Message) Number(name string, literal []byte) bool {
+	if !ValidNumber(literal) || !m.name(name) {
+		return false
+	}
+	m.body = append(m.body, literal...)
+	return true
+}
+
+// Text adds a string: escaped, broken UTF-8 replaced by U+FFFD, and cut at a
+// whole character within MaxText bytes.
+func (m *Message) Text(name string, v []byte) bool {
+	if !m.name(name) {
+		return false
+	}
+	m.body = appendText(m.body, v, MaxText)
+	return true
+}
+
+// Append appends the finished message to dst. A message whose Time is 0 goes
+// without tsmTs.
+func (m *Message) Append(dst []byte) []byte {
+	dst = m.appendID(dst)
+	if m.Time != 0 {
+		dst = append(dst, `,"tsmTs":`...)
+		dst = appendDecimal(dst, m.Time, 3)
+	}
+	return m.appendRest(dst)
+}
+
+func (m *Message) appendID(dst []byte) []byte {
+	dst = append(dst, `{"tsmId":`...)
+	dst = strconv.AppendInt(dst, int64(m.ID), 10)
+	dst = append(dst, `,"tsmEv":`...)
+	return strconv.AppendInt(dst, int64(m.Event), 10)
+}
+
+func (m *Message) appendRest(dst []byte) []byte {
+	if m.Tuid != "" {
+		dst = append(dst, `,"tsmTuid":`...)
+		dst = appendText(dst, m.Tuid, len(m.Tuid))
+	}
+	if m.Gateway != "" {
+		dst = append(dst, `,"tsmGw":`...)
+		dst = appendText(dst, m.Gateway, len(m.Gateway))
+	}
+	dst = append(dst, m.body...)
+	return append(dst, '}')
+}
+
+// name opens a field, or says that it may not be opened.
+func (m *Message) name(name string) bool {
+	if len(m.names) >= MaxFields || !ValidName(name) || Reserved(name) {
+		return false
+	}
+	for _, s := range m.names {
+		if string(m.body[s.from:s.to]) == name {
+			return false
+		}
+	}
+	m.body = append(m.body, ',', '"')
+	from := len(m.body)
+	m.body = append(m.body, name...)
+	m.names = append(m.names, span{from, len(m.body)})
+	m.body = append(m.body, '"', ':')
+	return true
+}
