@@ -1,0 +1,27 @@
+// Package jsonline reads one JSON object from one line without allocating.
+//
+//	var s jsonline.Scanner
+//	for s.Reset(line); s.Next(); {
+//		switch s.Kind() {
+//		case jsonline.Number:
+//			use(s.Key(), s.Raw()) // the digits as they were sent
+//		case jsonline.String:
+//			text = jsonline.Unescape(text[:0], s.Raw())
+//		}
+//	}
+//	if s.Err() != nil {
+//		// not an object, or broken after the members seen so far
+//	}
+//
+// It promises that a line without error is exactly what encoding/json calls
+// valid, and that it is an object. Nested objects and arrays are checked and
+// passed over: their bytes are given as one value. Values are never converted,
+// so no digit is lost. A line never costs more than one pass over its bytes.
+//
+// Its limits: nesting deeper than MaxDepth is an error, and repeated keys are
+// given as often as they stand there. As in encoding/json, broken UTF-8 in a
+// string is let through; Unescape replaces it. Nothing is kept of a line but
+// slices of it, and a Scanner is for one goroutine.
+//
+// Source: RFC 8259.
+package jsonline

@@ -1,0 +1,162 @@
+package jsonline
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+)
+
+func collect(line string) (string, error) {
+	var s Scanner
+	var out strings.Builder
+	for s.Reset([]byte(line)); s.Next(); {
+		out.Write(s.Key())
+		out.WriteByte("?nstfzoa"[s.Kind()])
+		out.Write(s.Raw())
+		out.WriteByte(' ')
+	}
+	return out.String(), s.Err()
+}
+
+func TestScanner(t *testing.T) {
+	for _, c := range []struct {
+		name, line, want string
+		err              error
+	}{
+		{"empty object", `{}`, "", nil},
+		{"blanks everywhere", " \t{ \"a\" : 1 , \"b\" : \"x y\" }\r\n", "an1 bsx y ", nil},
+		{"digits are kept", `{"t":21.50,"e":1e-3,"z":-0.0}`, "tn21.50 en1e-3 zn-0.0 ", nil},
+		{"words", `{"a":true,"b":false,"c":null}`, "attrue bffalse cznull ", nil},
+		{"nested values pass whole", `{"a":{"b":[1,{"c":"]}"}]},"d":[],"e":{},"f":[[ ],{ }]}`, `ao{"b":[1,{"c":"]}"}]} da[] eo{} fa[[ ],{ }] `, nil},
+		{"escaped quote and colon in key", `{"a\"\u003a:":"\\"}`, `a\"\u003a:s\\ `, nil},
+		{"empty key", `{"":0}`, "n0 ", nil},
+		{"repeated key", `{"a":1,"a":2}`, "an1 an2 ", nil},
+		{"nothing", "", "", ErrSyntax},
+		{"array", "[1]", "", ErrSyntax},
+		{"second object", "{}{}", "", ErrSyntax},
+		{"cut in a value", `{"a":1,"b":2`, "an1 bn2 ", ErrSyntax},
+		{"cut in a string", `{"a":1,"b":"2`, "an1 ", ErrSyntax},
+		{"trailing comma", `{"a":1,}`, "an1 ", ErrSyntax},
+		{"leading zero", `{"a":01}`, "", ErrSyntax},
+		{"not a number", `{"a":NaN}`, "", ErrSyntax},
+		{"bare point", `{"a":1.}`, "", ErrSyntax},
+		{"control character", "{\"a\":\"\x01\"}", "", ErrSyntax},
+		{"comma for colon", `{"a",1}`, "", ErrSyntax},
+		{"wrong bracket", `{"a":[1}}`, "", ErrSyntax},
+		{"too deep", `{"a":` + strings.Repeat("[", MaxDepth+1) + strings.Repeat("]", MaxDepth+1) + `}`, "", ErrDepth},
+		{"just deep enough", `{"a":` + strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth) + `}`,
+			"aa" + strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth) + " ", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := collect(c.line)
+			if got != c.want || !errors.Is(err, c.err) {
+				t.Errorf("got %q, %v; want %q, %v", got, err, c.want, c.err)
+			}
+		})
+	}
+}
+
+func TestZeroScannerIsEmpty(t *testing.T) {
+	var s Scanner
+	if s.Next() || s.Err() != nil || s.Kind() != None {
+		t.Errorf("a scanner without line gave something")
+	}
+}
+
+func TestUnescape(t *testing.T) {
+	for raw, want := range map[string]string{
+		`plain`:            "plain",
+		`\"\\\/\b\f\n\r\t`: "\"\\/\b\f\n\r\t",
+		`\u00e4\u20AC`:     "ä€",
+		`\ud83d\ude00`:     "😀",
+		`\ud83d`:           "\ufffd",
+		`\ud83d\u0041`:     "\ufffdA",
+		`\ude00x`:          "\ufffdx",
+		"\xff\xc3":         "\ufffd\ufffd",
+		`cut\`:             `cut\`,
+		`\u12`:             `u12`,
+	} {
+		if got := string(Unescape(nil, []byte(raw))); got != want {
+			t.Errorf("Unescape(%q) = %q, want %q", raw, got, want)
+		}
+		if Plain([]byte(raw)) != (raw == want) && raw != `cut\` {
+			t.Errorf("Plain(%q) is wrong", raw)
+		}
+	}
+}
+
+func TestNoAllocations(t *testing.T) {
+	line := []byte(`{"id":"CB:B8:33:4C:88:4F","rssi":-61,"name":"a\u00e4","x":{"y":[1,2,{"z":null}]},"adv":"0201061BFF"}`)
+	buf := make([]byte, 0, 64)
+	n := testing.AllocsPerRun(100, func() {
+		var s Scanner
+		for s.Reset(line); s.Next(); {
+			buf = Unescape(buf[:0], s.Raw())
+		}
+		if s.Err() != nil {
+			t.Error(s.Err())
+		}
+	})
+	if n != 0 {
+		t.Errorf("%v allocations a line, want 0", n)
+	}
+}
+
+// FuzzAgainstEncodingJSON holds the promise of doc.go: the same lines are valid,
+// and every member has the same key and value.
+func FuzzAgainstEncodingJSON(f *testing.F) {
+	for _, s := range []string{`{}`, `{"a":1}`, `{"a":[{},[]],"b":{"c":"\ud83d\ude00"}}`, "{\"a\":\"\xff\"}", `{"a":-0.5E+10,"b":tru}`, `{"a":[1,]}`, "{\"a\\\"\" : 1 }\n"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		var s Scanner
+		members := map[string]any{}
+		for s.Reset(line); s.Next(); {
+			var v any
+			raw := s.Raw()
+			if s.Kind() == String {
+				v = string(Unescape(nil, raw))
+			} else if d := json.NewDecoder(bytes.NewReader(raw)); true {
+				d.UseNumber()
+				if err := d.Decode(&v); err != nil {
+					t.Fatalf("value %q of kind %d: %v", raw, s.Kind(), err)
+				}
+			}
+			members[string(Unescape(nil, s.Key()))] = v
+		}
+		if errors.Is(s.Err(), ErrDepth) {
+			return
+		}
+		var want map[string]any
+		d := json.NewDecoder(bytes.NewReader(line))
+		d.UseNumber()
+		valid := json.Valid(line) && len(bytes.TrimLeft(line, " \t\r\n")) > 0 && bytes.TrimLeft(line, " \t\r\n")[0] == '{'
+		if Valid(line) != valid || (s.Err() == nil) != valid {
+			t.Fatalf("%q: ours %v, encoding/json %v", line, s.Err(), valid)
+		}
+		if !valid {
+			return
+		}
+		if err := d.Decode(&want); err != nil {
+			t.Fatal(err)
+		}
+		a, _ := json.Marshal(members)
+		b, _ := json.Marshal(want)
+		if !bytes.Equal(a, b) {
+			t.Fatalf("%q: ours %s, encoding/json %s", line, a, b)
+		}
+	})
+}
+
+func BenchmarkScanner(b *testing.B) {
+	line := []byte(`{"id":"CB:B8:33:4C:88:4F","rssi":-61,"adv":"02010603039AFC1BFF99040512FC5394C37C0004FFFC040CAC364200CDCBB8334C884F"}`)
+	b.ReportAllocs()
+	b.SetBytes(int64(len(line)))
+	for b.Loop() {
+		var s Scanner
+		for s.Reset(line); s.Next(); {
+		}
+	}
+}

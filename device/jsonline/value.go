@@ -1,0 +1,205 @@
+package jsonline
+
+// MaxDepth is how deeply values may be nested inside a member.
+const MaxDepth = 32
+
+func has(b []byte, i int, c byte) bool { return i < len(b) && b[i] == c }
+
+func blank(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// value finds the end and the kind of the value at i.
+func value(b []byte, i int) (end int, kind Kind, err error) {
+	if has(b, i, '{') || has(b, i, '[') {
+		kind = Object
+		if b[i] == '[' {
+			kind = Array
+		}
+		end, err = nested(b, i)
+		return end, kind, err
+	}
+	end, kind = scalar(b, i)
+	if end < 0 {
+		return end, kind, ErrSyntax
+	}
+	return end, kind, nil
+}
+
+// nested passes over the object or array at i. Its own stack, one bit a level,
+// stands in for recursion.
+func nested(b []byte, i int) (int, error) {
+	var objects uint64 // bit set: the level is an object
+	depth := 0
+	for {
+		switch { // a value must begin here
+		case has(b, i, '{') || has(b, i, '['):
+			if depth == MaxDepth {
+				return -1, ErrDepth
+			}
+			depth++
+			objects <<= 1
+			if b[i] == '{' {
+				objects |= 1
+			}
+			i = blank(b, i+1)
+			if !closes(b, i, objects&1 == 1) {
+				if objects&1 == 1 {
+					i = key(b, i)
+				}
+				break
+			}
+			i = after(b, i, &objects, &depth)
+		default:
+			if i, _ = scalar(b, i); i >= 0 {
+				i = after(b, i, &objects, &depth)
+			}
+		}
+		if i < 0 {
+			return -1, ErrSyntax
+		}
+		if depth == 0 {
+			return i, nil
+		}
+	}
+}
+
+// closes says whether the bracket at i ends the object or array.
+func closes(b []byte, i int, object bool) bool {
+	return object && has(b, i, '}') || !object && has(b, i, ']')
+}
+
+// after passes what follows a value: closing brackets, then a comma with the
+// key of the next member. It stops where a value must begin or all is closed.
+func after(b []byte, i int, objects *uint64, depth *int) int {
+	for {
+		i = blank(b, i)
+		switch {
+		case closes(b, i, *objects&1 == 1):
+			*objects >>= 1
+			i++
+			if *depth--; *depth == 0 {
+				return i
+			}
+		case has(b, i, ','):
+			if i = blank(b, i+1); *objects&1 == 1 {
+				return key(b, i)
+			}
+			return i
+		default:
+			return -1
+		}
+	}
+}
+
+// key passes over a key and its colon to the value, or gives -1.
+func key(b []byte, i int) int {
+	if i = text(b, i); i < 0 {
+		return -1
+	}
+	if i = blank(b, i); !has(b, i, ':') {
+		return -1
+	}
+	return blank(b, i+1)
+}
+
+// keyEnd finds the closing quote of the key at b[from:], whose value is at i.
+func keyEnd(b []byte, from, i int) int {
+	for i--; b[i] != ':'; i-- {
+	}
+	for i--; b[i] != '"'; i-- {
+	}
+	return max(i, from)
+}
+
+// scalar finds the end of the number, string or word at i, or gives -1.
+func scalar(b []byte, i int) (int, Kind) {
+	if i >= len(b) {
+		return -1, None
+	}
+	switch b[i] {
+	case '"':
+		return text(b, i), String
+	case 't':
+		return word(b, i, "true"), True
+	case 'f':
+		return word(b, i, "false"), False
+	case 'n':
+		return word(b, i, "null"), Null
+	}
+	return number(b, i), Number
+}
+
+func word(b []byte, i int, w string) int {
+	if len(b)-i < len(w) || string(b[i:i+len(w)]) != w {
+		return -1
+	}
+	return i + len(w)
+}
+
+func number(b []byte, i int) int {
+	if has(b, i, '-') {
+		i++
+	}
+	first := i
+	if i = digits(b, i); i == first || b[first] == '0' && i > first+1 {
+		return -1
+	}
+	if has(b, i, '.') {
+		point := i + 1
+		if i = digits(b, point); i == point {
+			return -1
+		}
+	}
+	if has(b, i, 'e') || has(b, i, 'E') {
+		i++
+		if has(b, i, '+') || has(b, i, '-') {
+			i++
+		}
+		first = i
+		if i = digits(b, i); i == first {
+			return -1
+		}
+	}
+	return i
+}
+
+func digits(b []byte, i int) int {
+	for i < len(b) && '0' <= b[i] && b[i] <= '9' {
+		i++
+	}
+	return i
+}
+
+// text passes over the string at i, or gives -1.
+func text(b []byte, i int) int {
+	if !has(b, i, '"') {
+		return -1
+	}
+	for i++; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '"':
+			return i + 1
+		case c < ' ':
+			return -1
+		case c == '\\':
+			if i++; i >= len(b) {
+				return -1
+			}
+			switch b[i] {
+			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+			case 'u':
+				if _, ok := hex4(b, i+1); !ok {
+					return -1
+				}
+				i += 4
+			default:
+				return -1
+			}
+		}
+	}
+	return -1
+}
