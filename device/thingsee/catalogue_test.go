@@ -1,0 +1,216 @@
+package thingsee
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"slices"
+	"testing"
+)
+
+const reference = "../../../shared/reference/"
+
+// shared reads a file of facts kept outside the project; without it the test
+// has nothing to compare with.
+func shared(t *testing.T, name string, v any) {
+	t.Helper()
+	b, err := os.ReadFile(reference + name)
+	if err != nil {
+		t.Skipf("no published facts to compare with: %v", err)
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTableIsSound(t *testing.T) {
+	last := 0
+	for _, d := range table {
+		if d.ID <= last || d.Name == "" {
+			t.Errorf("%d %q stands in the wrong place or has no name", d.ID, d.Name)
+		}
+		last = d.ID
+		seen := map[string]bool{}
+		for _, f := range d.Fields {
+			if !ValidName(f.Name) || Reserved(f.Name) || seen[f.Name] || f.Min > f.Max {
+				t.Errorf("%d: field %+v is not sound", d.ID, f)
+			}
+			seen[f.Name] = true
+		}
+	}
+	for _, id := range []int{GNSSDetail, Generic, LossStatement, GatewayHealth} {
+		if _, ok := Lookup(id); !ok {
+			t.Errorf("%d is not in the table", id)
+		}
+	}
+	for _, id := range []int{-1, 0, 999, 1114, 90201, math.MaxInt} {
+		if d, ok := Lookup(id); ok || d.ID != 0 {
+			t.Errorf("%d is in the table", id)
+		}
+	}
+}
+
+// ours are the limits that nature sets and no page prints.
+func ours(id int, name string) (lo, hi bool) {
+	switch name {
+	case "temp", "airp", "lght", "dist", "tvoc", "lacr", "uptime":
+		return true, false
+	case "batl":
+		return true, true
+	case "lat", "lon":
+		return id == 1210, id == 1210
+	}
+	return false, false
+}
+
+func TestTableAgreesWithPublishedFacts(t *testing.T) {
+	var facts struct {
+		Messages []struct {
+			ID        int `json:"tsmId"`
+			Name      string
+			Direction string
+			Fields    []struct {
+				Name, Type, Unit string
+				Min, Max         *float64
+				Required         bool
+			}
+		}
+	}
+	shared(t, "thingsee-catalogue.json", &facts)
+	if len(facts.Messages) < 90 {
+		t.Fatalf("only %d messages in the facts", len(facts.Messages))
+	}
+	for _, m := range facts.Messages {
+		d, ok := Lookup(m.ID)
+		if !ok || d.Name != m.Name || [...]string{"up", "down", "both"}[d.Direction] != m.Direction || len(d.Fields) != len(m.Fields) {
+			t.Errorf("%d: %+v, facts %+v", m.ID, d, m)
+			continue
+		}
+		for i, want := range m.Fields {
+			f := d.Fields[i]
+			unit := want.Unit
+			if unit == "" && (m.ID == 1111 || m.ID == 1210) {
+				unit = f.Unit // only inferred by the facts
+			}
+			if f.Name != want.Name || f.Type.String() != want.Type || f.Unit != unit || f.Required != want.Required {
+				t.Errorf("%d: %+v, facts %+v", m.ID, f, want)
+			}
+			lower, upper := ours(m.ID, f.Name)
+			if !limit(f.Min, want.Min, -math.MaxFloat64, lower) || !limit(f.Max, want.Max, math.MaxFloat64, upper) {
+				t.Errorf("%d: limits %v..%v of %s are not published", m.ID, f.Min, f.Max, f.Name)
+			}
+		}
+	}
+	private := 0
+	for _, d := range table {
+		if d.ID >= 90000 {
+			private++
+		}
+	}
+	if len(table) != len(facts.Messages)+private {
+		t.Errorf("%d messages and %d private, facts have %d", len(table)-private, private, len(facts.Messages))
+	}
+}
+
+func limit(got float64, published *float64, none float64, ours bool) bool {
+	if published != nil {
+		return got == *published
+	}
+	return got == none || ours
+}
+
+func TestMessageFor(t *testing.T) {
+	for name, want := range map[string]int{
+		"temp": 12100, "humd": 12100, "airp": 12100, "lght": 12100, "batl": 1110, "carbonDioxide": 24100, "tvoc": 24101,
+		"dist": 17100, "hall": 12101, "moveCount": 13100, "windSpeed": Generic, "": Generic, "Temp": Generic,
+	} {
+		id := MessageFor([]byte(name))
+		if id != want {
+			t.Errorf("MessageFor(%q) = %d, want %d", name, id, want)
+		}
+		d, _ := Lookup(id)
+		if _, ok := d.Field([]byte(name)); ok != (id != Generic) {
+			t.Errorf("%d and its field %q do not agree", id, name)
+		}
+	}
+}
+
+func TestFits(t *testing.T) {
+	field := func(id int, name string) Field {
+		d, _ := Lookup(id)
+		f, ok := d.Field([]byte(name))
+		if !ok {
+			t.Fatalf("no %s in %d", name, id)
+		}
+		return f
+	}
+	for _, c := range []struct {
+		f      Field
+		digits string
+		want   bool
+	}{
+		{field(12100, "humd"), "100", true}, {field(12100, "humd"), "100.1", false}, {field(12100, "humd"), "-0.1", false},
+		{field(12100, "temp"), "-273.15", true}, {field(12100, "temp"), "-273.16", false}, {field(12100, "temp"), "1e308", true},
+		{field(12101, "hall"), "1", true}, {field(12101, "hall"), "1.0", true}, {field(12101, "hall"), "0.5", false}, {field(12101, "hall"), "2", false},
+		{field(24100, "status"), "-1", true}, {field(24100, "status"), "x", false}, {field(24100, "status"), "", false},
+		{field(1202, "tuid"), "1", false}, {field(90100, "lat"), "90.0000001", false}, {field(1110, "batl"), "1e309", false},
+	} {
+		if got := c.f.FitsDigits([]byte(c.digits)); got != c.want {
+			t.Errorf("%s %s: %v, want %v", c.f.Name, c.digits, got, c.want)
+		}
+	}
+	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		if field(12100, "temp").Fits(v) || field(13100, "moveCount").Fits(v) {
+			t.Errorf("%v fits", v)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	const head = `{"tsmId":12100,"tsmEv":10,"tsmTs":1,"tsmTuid":"a"`
+	for _, c := range []struct {
+		name, message string
+		want          []string
+	}{
+		{"all well", head + `,"temp":1,"other":"x"}`, nil},
+		{"unknown message", `{"tsmId":77000,"tsmEv":10,"tsmTs":1,"tsmTuid":"a","temp":"x"}`, nil},
+		{"unknown value", head + `,"temp":null}`, nil},
+		{"too cold", head + `,"temp":-300}`, []string{"temp: -300 is not from -273.15 on"}},
+		{"too humid", head + `,"humd":100.5,"airp":true}`, []string{"humd: 100.5 is not within 0..100", "airp: no number"}},
+		{"number as text", head + `,"humd":"50"}`, []string{"humd: no number"}},
+		{"infinite", head + `,"temp":1e999}`, []string{"temp: no number"}},
+		{"half open", `{"tsmId":12101,"tsmEv":10,"tsmTs":1,"tsmTuid":"a","hall":0.5}`, []string{"hall: 0.5 is not a whole number within 0..1"}},
+		{"half a switch", `{"tsmId":12101,"tsmEv":10,"tsmTs":1,"tsmTuid":"a","hall":1,"hallCount":1.5}`, []string{"hallCount: 1.5 is not a whole number that can be sent"}},
+		{"required", `{"tsmId":1202,"tsmEv":10,"tsmTs":1,"tsmTuid":"a","tuid":3}`, []string{"tuid: no string", "rssi: missing"}},
+		{"no header", `{}`, []string{"tsmId: missing or not a whole number", "tsmEv: missing or not a whole number", "tsmTuid/tsmDstTuid: missing", "tsmTs: missing or not a time"}},
+		{"strange header", `{"tsmId":-5,"tsmEv":1000,"tsmTs":[],"tsmTuid":7}`, []string{"tsmId: negative", "tsmEv: over 999", "tsmTuid/tsmDstTuid: missing", "tsmTs: missing or not a time"}},
+		{"disconnected needs no time", `{"tsmId":1000,"tsmEv":18,"tsmTuid":"a"}`, nil},
+		{"array and boolean", `{"tsmId":11500,"tsmEv":10,"tsmTs":1,"tsmDstTuid":"a","tls":1}`, []string{"tls: no boolean"}},
+		{"no array", `{"tsmId":1300,"tsmEv":25,"tsmTs":1,"tsmDstTuid":"a","binaries":{}}`, []string{"binaries: no array"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, err := Parse([]byte(c.message))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, p := range Check(r) {
+				got = append(got, p.String())
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("got  %q\nwant %q", got, c.want)
+			}
+		})
+	}
+}
+
+func BenchmarkLookupField(b *testing.B) {
+	name := []byte("humd")
+	b.ReportAllocs()
+	for b.Loop() {
+		d, _ := Lookup(12100)
+		if _, ok := d.Field(name); !ok {
+			b.Fatal("not found")
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package thingsee
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+func TestKeys(t *testing.T) {
+	var k Keys
+	for i, step := range []struct {
+		tuid     string
+		id       int
+		ms, want int64
+	}{
+		{"a", 1, 1000, 1000},
+		{"a", 1, 1000, 1001}, // a clash moves by one
+		{"a", 1, 1000, 1002},
+		{"a", 2, 1000, 1000}, // other message
+		{"b", 1, 1000, 1000}, // other thing
+		{"a", 1, 1001, 1003}, // a moved one is used too
+		{"a", 1, 900, 900},   // the clock stepped back: its word stands
+		{"a", 1, 900, 901},
+		{"a", 1, 1002, 1004}, // and what was used before the step is still known
+		{"a", 1, 899, 899},
+		{"a", 1, 899, 902}, // passes over the run behind it
+		{"a", 1, 0, 0},
+		{"a", 1, -1, -1},
+	} {
+		if got := k.Unique(step.tuid, step.id, step.ms); got != step.want {
+			t.Errorf("step %d: Unique(%s, %d, %d) = %d, want %d", i, step.tuid, step.id, step.ms, got, step.want)
+		}
+	}
+}
+
+// TestKeysNeverRepeat plays a clock that runs on with repeats and small steps
+// back, against a map of everything that was given out.
+func TestKeysNeverRepeat(t *testing.T) {
+	var k Keys
+	r := rand.New(rand.NewPCG(1, 2))
+	used := map[string]bool{}
+	now := int64(1_000_000)
+	for range 50_000 {
+		now += r.Int64N(3)
+		tuid := fmt.Sprint("tag", r.IntN(5))
+		ms := k.Unique(tuid, 12100, now-r.Int64N(2))
+		key := fmt.Sprint(tuid, ms)
+		if used[key] {
+			t.Fatalf("%s at %d was given twice", tuid, ms)
+		}
+		used[key] = true
+	}
+}
+
+func TestKeysRemember4096Pairs(t *testing.T) {
+	var k Keys
+	name := func(i int) string { return fmt.Sprint("thing", i) }
+	for i := range pairs {
+		k.Unique(name(i), 1, 5)
+	}
+	k.Unique(name(0), 1, 50) // used again, so thing1 is now the oldest
+	k.Unique("one more", 1, 5)
+	if got := k.Unique(name(0), 1, 5); got != 6 {
+		t.Errorf("a recent pair was forgotten: got %d", got)
+	}
+	for i := pairs - 1; i > 1; i-- {
+		if got := k.Unique(name(i), 1, 5); got != 6 {
+			t.Fatalf("pair %d was forgotten: got %d", i, got)
+		}
+	}
+	if got := k.Unique(name(1), 1, 5); got != 5 {
+		t.Errorf("the oldest pair was kept: got %d", got)
+	}
+	names := make([]string, 3*pairs)
+	for i := range names {
+		names[i] = name(i)
+	}
+	i := 0
+	if n := testing.AllocsPerRun(2*pairs, func() { k.Unique(names[i%len(names)], 1, 5); i++ }); n != 0 {
+		t.Errorf("%v allocations while pairs come and go, want 0", n)
+	}
+	if len(k.entries) != pairs {
+		t.Errorf("%d entries", len(k.entries))
+	}
+}
+
+func BenchmarkUnique(b *testing.B) {
+	var k Keys
+	b.ReportAllocs()
+	for ms := int64(0); b.Loop(); ms++ {
+		k.Unique("TSEN01ABC12345678", 12100, ms/2)
+	}
+}

@@ -1,0 +1,155 @@
+package thingsee
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+type sample struct {
+	Message json.RawMessage
+	Missing []string
+	Source  string
+}
+
+// samples checks that each message is read, that Check misses exactly what the
+// sample lacks, and that a dated one comes out of our own encoder the same.
+func samples(t *testing.T, list []sample) {
+	for i, s := range list {
+		r, err := Parse(s.Message)
+		if err != nil {
+			t.Errorf("sample %d: %v\n%s", i, err, s.Message)
+			continue
+		}
+		var missing []string
+		for _, p := range Check(r) {
+			if !strings.HasPrefix(p.Text, "missing") || !strings.HasPrefix(p.Place, "tsm") {
+				t.Errorf("sample %d: %s\n%s", i, p, s.Message)
+				continue
+			}
+			missing = append(missing, p.Place)
+		}
+		slices.Sort(missing)
+		slices.Sort(s.Missing)
+		if !slices.Equal(missing, s.Missing) {
+			t.Errorf("sample %d lacks %q, Check says %q\n%s", i, s.Missing, missing, s.Message)
+		}
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(s.Message, &members); err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range r.Fields {
+			if string(members[v.Name]) != string(v.JSON) {
+				t.Errorf("sample %d: %s is %s, parsed %s", i, v.Name, members[v.Name], v.JSON)
+			}
+		}
+		encodeAgain(t, i, r)
+	}
+}
+
+func encodeAgain(t *testing.T, i int, r Received) {
+	m := Message{ID: r.ID, Event: r.Event, Time: r.Time, Tuid: r.Tuid, Gateway: r.Gateway}
+	for _, v := range r.Fields {
+		switch c := v.JSON[0]; {
+		case c == '"':
+			s, _ := text(v.JSON)
+			m.Text(v.Name, []byte(s))
+		case c == '-' || '0' <= c && c <= '9':
+			if !m.Number(v.Name, v.JSON) {
+				t.Errorf("sample %d: field %s was refused", i, v.Name)
+			}
+		}
+	}
+	again, err := Parse(m.Append(nil))
+	if err != nil || again.ID != r.ID || again.Time != r.Time || again.Tuid != r.Tuid || len(again.Fields) != m.Len() {
+		t.Errorf("sample %d came back as %+v, %v", i, again, err)
+	}
+}
+
+func TestOwnSamples(t *testing.T) {
+	b, err := os.ReadFile("testdata/samples.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []sample
+	if err := json.Unmarshal(b, &list); err != nil {
+		t.Fatal(err)
+	}
+	samples(t, list)
+}
+
+func TestPublishedSamples(t *testing.T) {
+	var list []sample
+	shared(t, "thingsee-samples.json", &list)
+	if len(list) < 100 {
+		t.Fatalf("only %d samples", len(list))
+	}
+	samples(t, list)
+}
+
+func TestParse(t *testing.T) {
+	r, err := Parse([]byte(` {"temp":21.50,"tsmTs":"1520416221.123","tsmId":12100.0,"tsmCloudTs":5,"tsmEv":"x","tsmTuid":"a","temp":22,"tsErr":3,"humd":[1] }`))
+	if err != nil || r.ID != 12100 || r.Event != -1 || r.Time != 1520416221123 || !r.Dated || r.Tuid != "a" || r.TimeErr != 3 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if len(r.Fields) != 2 || string(r.Fields[0].JSON) != "22" || string(r.Fields[1].JSON) != "[1]" || len(r.Envelope) != 2 {
+		t.Errorf("members: %+v", r)
+	}
+	for _, bad := range []string{``, ` `, `[]`, `5`, `null`, `{`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,}`, `{"a":1}}`, `{"a":1}{}`, `{"a":tru}`, `{1:2}`, `{"a" 1}`} {
+		if _, err := Parse([]byte(bad)); err == nil {
+			t.Errorf("%s was read", bad)
+		}
+	}
+}
+
+func TestParseAll(t *testing.T) {
+	for _, c := range []struct {
+		frame string
+		ids   []int
+		err   string
+	}{
+		{`[]`, nil, ""},
+		{` [{"tsmId":1},{"tsmId":2}] `, []int{1, 2}, ""},
+		{` {"tsmId":3} `, []int{3}, ""},
+		{`[{"tsmId":1},7,{"tsmId":2},null]`, []int{1, 2}, "message 1: cannot read message: not a JSON object\nmessage 3: cannot read message: not a JSON object"},
+		{`[{"tsmId":1}`, nil, "cannot read messages: unexpected end of JSON input"},
+		{`{"tsmId":1`, nil, "cannot read message: not a JSON object"},
+		{``, nil, "cannot read messages: unexpected end of JSON input"},
+	} {
+		all, err := ParseAll([]byte(c.frame))
+		var ids []int
+		for _, r := range all {
+			ids = append(ids, r.ID)
+		}
+		text := ""
+		if err != nil {
+			text = err.Error()
+		}
+		if !slices.Equal(ids, c.ids) || text != c.err {
+			t.Errorf("%s: %v, %q", c.frame, ids, text)
+		}
+	}
+}
+
+// FuzzParse: what encoding/json takes for an object is read, nothing else is,
+// and Check survives all of it.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(`{"tsmId":12100,"tsmEv":10,"tsmTs":1520416221.123,"tsmTuid":"a","temp":21.3}`))
+	f.Add([]byte(`[{"tsmId":1202,"tuid":null,"rssi":"x"},5]`))
+	f.Add([]byte(`{"tsmTs":"0x1p5","tsmId":1e400,"tsErr":null}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var members map[string]json.RawMessage
+		object := json.Unmarshal(b, &members) == nil && members != nil
+		r, err := Parse(b)
+		if (err == nil) != object {
+			t.Fatalf("%q: Parse says %v, encoding/json says object is %v", b, err, object)
+		}
+		Check(r)
+		all, _ := ParseAll(b)
+		for _, r := range all {
+			Check(r)
+		}
+	})
+}
