@@ -1,0 +1,86 @@
+package nmea
+
+import "math"
+
+// rollover is the period of GPS dates: the week number has ten bits.
+const rollover = 1024 * 7 * dayMillis
+
+// calendar dates the epochs whose sentences carry only a time of day.
+type calendar struct {
+	ref int64 // the last instant known with its date, Unix milliseconds; 0 none
+}
+
+func (c *calendar) learn(d Date, t TimeOfDay) {
+	c.ref = int64(d)*dayMillis + int64(t)
+}
+
+// resolve dates an epoch: by its own date, or else as the instant of that time
+// of day nearest to the last known one, which is right across midnight and
+// through half a day of silence. moved says that the floor showed the date to
+// be a rollover behind.
+func (c *calendar) resolve(d Date, t TimeOfDay, floor int64) (ms int64, moved bool) {
+	switch {
+	case t == NoTime:
+		return 0, false
+	case d != NoDate:
+		c.learn(d, t)
+	case c.ref == 0:
+		return 0, false
+	default:
+		day := c.ref / dayMillis
+		at := day*dayMillis + int64(t)
+		switch {
+		case at-c.ref > dayMillis/2:
+			at -= dayMillis
+		case c.ref-at > dayMillis/2:
+			at += dayMillis
+		}
+		c.ref = at
+	}
+	ms = c.ref
+	for floor > 0 && ms < floor {
+		ms += rollover
+		moved = true
+	}
+	return ms, moved
+}
+
+// Limits of travel: a thousand metres a second, beyond an allowance for
+// receivers that settle.
+const (
+	fastest   = 1000  // m/s
+	allowance = 1000  // m
+	longest   = 86400 // s; after that anything may be anywhere
+)
+
+// traveller finds positions that nobody can have reached since the last.
+type traveller struct {
+	at   Position
+	time int64
+}
+
+func (tr *traveller) to(f *Fix) bool {
+	was := *tr
+	tr.at, tr.time = f.Position, f.Time
+	if !was.at.Present {
+		return false
+	}
+	seconds := 1.0
+	if was.time != 0 && f.Time != 0 {
+		seconds = math.Abs(float64(f.Time-was.time)) / 1000
+	}
+	if seconds > longest {
+		return false
+	}
+	return distance(was.at, f.Position) > allowance+fastest*seconds
+}
+
+// distance is metres on a sphere, good to half a percent.
+func distance(a, b Position) float64 {
+	const radius, rad = 6371000, math.Pi / 180
+	lat1, lat2 := a.Lat.Degrees()*rad, b.Lat.Degrees()*rad
+	dLat := math.Sin((lat2 - lat1) / 2)
+	dLon := math.Sin((b.Lon - a.Lon).Degrees() * rad / 2)
+	h := dLat*dLat + math.Cos(lat1)*math.Cos(lat2)*dLon*dLon
+	return 2 * radius * math.Asin(math.Sqrt(min(h, 1)))
+}

@@ -1,0 +1,240 @@
+package nmea
+
+// Options of a Joiner.
+type Options struct {
+	// Floor is a time, in Unix milliseconds, before which no receiver can be
+	// living, such as the build date. A date before it is moved on by 1024 weeks
+	// until it is not. 0 = dates are taken as they are.
+	Floor int64
+}
+
+// Joiner gathers the sentences of one receiver into one Fix per epoch. It is
+// not safe for concurrent use and allocates nothing after NewJoiner.
+//
+// An epoch is complete with the first of: a sentence of another time, the
+// sentence that was the last of its cycle three times running, or Idle. Then
+// emit is called with the Fix, which is good during the call. Every epoch is
+// emitted once, those without a fix too, with Mode 1.
+type Joiner struct {
+	emit func(*Fix)
+	opts Options
+
+	open  bool
+	fix   Fix // of the open epoch, or the last one
+	date  Date
+	count [Types]uint8 // sentences of the open epoch by type
+	last  ender        // the last of them
+
+	mode  modes
+	cycle cycle
+	dates calendar
+	error statement
+	ahead VTGData // came after the epoch's end: belongs to the next, unless Idle
+	jump  traveller
+	late  uint64
+
+	gga GGAData
+	rmc RMCData
+	gns GNSData
+	gsa GSAData
+	vtg VTGData
+	gll GLLData
+	zda ZDAData
+	gst GSTData
+	gbs GBSData
+}
+
+// NewJoiner makes a joiner that calls emit for every epoch.
+func NewJoiner(opts Options, emit func(*Fix)) *Joiner {
+	j := &Joiner{emit: emit, opts: opts}
+	j.cycle.need = agreeing
+	j.fix.Clock = NoTime
+	j.error.time = NoTime
+	return j
+}
+
+// Late counts the sentences that came after their epoch had been emitted.
+func (j *Joiner) Late() uint64 { return j.late }
+
+// Add takes one sentence. It may call emit, and says what was wrong with the
+// sentence's fields. Sentences of other types are ignored.
+func (j *Joiner) Add(s *Sentence) Fault {
+	if s.Type != GSA {
+		j.mode.run = 0
+	}
+	switch s.Type {
+	case GGA:
+		return j.addGGA(s)
+	case RMC:
+		return j.addRMC(s)
+	case GNS:
+		return j.addGNS(s)
+	case GLL:
+		return j.addGLL(s)
+	case GSA:
+		return j.addGSA(s)
+	case VTG:
+		return j.addVTG(s)
+	case ZDA:
+		return j.addZDA(s)
+	case GST:
+		fault := j.gst.Parse(s)
+		j.addError(GST, j.gst.Time, j.gst.Lat, j.gst.Lon)
+		return fault
+	case GBS:
+		fault := j.gbs.Parse(s)
+		j.addError(GBS, j.gbs.Time, j.gbs.Lat, j.gbs.Lon)
+		return fault
+	}
+	return 0
+}
+
+// Idle says that the receiver has been quiet for so long that its cycle must
+// be over. An open epoch is emitted.
+func (j *Joiner) Idle() {
+	if j.open {
+		j.close(ByIdle)
+		return
+	}
+	if j.ahead != (VTGData{}) {
+		// It did belong to the epoch before: the cycle ends later than learnt.
+		j.ahead = VTGData{}
+		j.late++
+		j.cycle.forget()
+	}
+}
+
+func (j *Joiner) addGGA(s *Sentence) Fault {
+	g := &j.gga
+	fault := g.Parse(s)
+	mode := j.mode.ofGGA(g, j.stuck(s.Talker, g.Time))
+	j.mode.talker = s.Talker
+	if !j.place(GGA, g.Time) {
+		return fault
+	}
+	if mode > 1 {
+		j.fix.Position = g.Position
+		if g.Alt.Present {
+			j.fix.Alt = g.Alt
+		}
+	}
+	j.fix.Quality = g.Quality
+	j.fix.Sats = max(j.fix.Sats, g.Sats)
+	j.setHDOP(g.HDOP)
+	j.mode.set(mode, g.Alt.Present && mode > 1)
+	j.step(GGA)
+	return fault
+}
+
+// stuck finds a receiver that has lost its satellites and repeats itself: GGA
+// with the time of the GGA before, from the same talker.
+func (j *Joiner) stuck(talker [2]byte, t TimeOfDay) bool {
+	return j.open && t != NoTime && same(t, j.fix.Clock) && j.count[GGA] > 0 && talker == j.mode.talker
+}
+
+func (j *Joiner) addRMC(s *Sentence) Fault {
+	r := &j.rmc
+	fault := r.Parse(s)
+	mode := j.mode.ofRMC(r)
+	if !j.place(RMC, r.Time) {
+		return fault
+	}
+	if r.Status == 'A' || r.Status == 'D' {
+		if r.Date != NoDate && r.Time != NoTime {
+			j.date = r.Date
+		}
+		if r.Position.Present {
+			j.fix.Position = r.Position
+		}
+		if r.Speed.Present {
+			j.fix.Speed = knots(r.Speed)
+		}
+		if r.Course.Present {
+			j.fix.Course = r.Course
+		}
+	}
+	j.mode.set(mode, false)
+	j.step(RMC)
+	return fault
+}
+
+func (j *Joiner) addGNS(s *Sentence) Fault {
+	g := &j.gns
+	fault := g.Parse(s)
+	mode := j.mode.ofGNS(g)
+	if !j.place(GNS, g.Time) {
+		return fault
+	}
+	if mode > 1 {
+		j.fix.Position = g.Position
+		if g.Alt.Present {
+			j.fix.Alt = g.Alt
+		}
+		j.fix.Sats = max(j.fix.Sats, g.Sats)
+		j.setHDOP(g.HDOP)
+	}
+	if mode > 0 {
+		j.mode.set(mode, g.Alt.Present && mode > 1)
+	}
+	j.step(GNS)
+	return fault
+}
+
+func (j *Joiner) addGLL(s *Sentence) Fault {
+	g := &j.gll
+	fault := g.Parse(s)
+	mode := j.mode.ofGLL(g)
+	if !j.place(GLL, g.Time) {
+		return fault
+	}
+	if mode > 1 {
+		j.fix.Position = g.Position
+	}
+	j.mode.set(mode, false)
+	j.step(GLL)
+	return fault
+}
+
+func (j *Joiner) addGSA(s *Sentence) Fault {
+	fault := j.gsa.Parse(s)
+	mode := j.mode.ofGSA(&j.gsa, s.Talker)
+	if j.gsa.HDOP.Present && j.open && !j.fix.HDOP.Present {
+		j.fix.HDOP = j.gsa.HDOP
+	}
+	if mode > 0 {
+		j.mode.set(mode, false)
+	}
+	if j.open {
+		j.step(GSA)
+	}
+	return fault
+}
+
+func (j *Joiner) addVTG(s *Sentence) Fault {
+	fault := j.vtg.Parse(s)
+	if j.vtg.Mode == 'N' {
+		return fault
+	}
+	if !j.open {
+		j.ahead = j.vtg
+		return fault
+	}
+	j.setVelocity(&j.vtg)
+	j.step(VTG)
+	return fault
+}
+
+func (j *Joiner) addZDA(s *Sentence) Fault {
+	fault := j.zda.Parse(s)
+	z := &j.zda
+	if z.Time == NoTime || z.Date == NoDate {
+		return fault
+	}
+	if j.open && same(z.Time, j.fix.Clock) {
+		j.date = z.Date
+		j.step(ZDA)
+		return fault
+	}
+	j.dates.learn(z.Date, z.Time)
+	return fault
+}
