@@ -1,0 +1,57 @@
+// Package systemd makes portti a good service: it installs the hardened unit,
+// tells systemd when the daemon is ready and what it does, and feeds the
+// watchdog only while every part moves.
+//
+// In the daemon:
+//
+//	var sd systemd.Notifier
+//	interval, err := systemd.WatchdogInterval()
+//	go systemd.Watch(ctx, sd, interval, func() string {
+//		if devices.Idle() > 20*time.Second {
+//			return "devices"
+//		}
+//		return ""
+//	}, log)
+//	sd.Ready()
+//	sd.Status("online, 3 devices, 12 waiting, nothing lost")
+//	...
+//	sd.Stopping()
+//
+// On the command line:
+//
+//	s := systemd.NewService("/etc/portti/portti.toml", sample, check)
+//	did, err := s.Install()
+//
+// # Promises
+//
+//   - Nothing here is needed to run: without NOTIFY_SOCKET every message is a
+//     no-op, so the same binary runs on a terminal or under another init.
+//   - Install can be repeated. It never overwrites a configuration, and
+//     Uninstall never removes readings, configuration or user.
+//   - What the service may touch is in the unit's text, one line each, and
+//     systemd enforces it: no capability, no new privilege, a read-only system
+//     but for /var/lib/portti and /run/portti, serial ports and no other
+//     device.
+//
+// # Limits
+//
+//   - Only systemd 250 or newer is tested; older ones ignore lines that they
+//     do not know. Type=notify-reload would need 253, so reload is a SIGHUP.
+//   - UMask=0077 applies to the control socket too: the daemon gives it to the
+//     group by chmod 0660.
+//   - No LoadCredential: a credential is copied once at start, while a token
+//     file that changes is used at once. Who wants one adds a drop-in with
+//     LoadCredential=uplink-token:PATH and sets credential = "uplink-token".
+//
+// # Why service.Run is not used
+//
+// Installing, removing, starting and stopping go through kardianos/service,
+// with our unit in place of its template, which has none of the hardening, no
+// readiness and two minutes of RestartSec. The unit is rendered before it gets
+// there, because the library quotes neither % nor $ nor a backslash. Its Run
+// is left out: under systemd it only calls Start, waits for SIGTERM with a
+// handler of its own, and calls Stop. It cannot tell that the daemon failed
+// inside unless RunWait says so, and it knows no second signal and no end of
+// the stream. `portti run` is an ordinary program that ends by itself, which
+// is all that systemd needs; an error inside ends the process and so is seen.
+package systemd
