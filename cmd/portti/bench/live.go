@@ -1,0 +1,146 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// patience is how long a simulated device lets bytes lie unread before it
+// takes them for lost. A real line has no memory at all; a reader on a busy
+// machine deserves some.
+const patience = 3 * time.Second
+
+// LiveStats counts what a simulated device did.
+type LiveStats struct {
+	Bytes   int64 // put on the line
+	Turns   int64 // times the device spoke
+	Missed  int64 // turns thrown away because nobody read the line
+	Readers int64 // openings of the line
+}
+
+// Live runs d on p until ctx ends, which is not an error. It begins when a
+// reader first opens the line. While nobody reads, what d says is thrown away
+// after a few seconds, so that a reader that comes back gets fresh data, as
+// from a real line. p stays open.
+func Live(ctx context.Context, p *Pty, d Device) (LiveStats, error) {
+	l := live{pty: p, device: d, heard: make(chan []byte, 16)}
+	select {
+	case <-p.Opened():
+	case <-ctx.Done():
+		return l.stats, nil
+	}
+	stop := p.listen(ctx, l.heard)
+	defer stop()
+	err := l.run(ctx)
+	l.stats.Readers = p.Opens()
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		err = nil
+	}
+	return l.stats, err
+}
+
+type live struct {
+	pty    *Pty
+	device Device
+	heard  chan []byte
+	stats  LiveStats
+	buf    []byte
+	clear  time.Time // when the line was last seen with nothing unread
+	behind int64     // turns that lie unread since
+}
+
+func (l *live) run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	l.clear = time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case b := <-l.heard:
+			l.device.Hear(b, time.Now())
+		case <-timer.C:
+			next, err := l.turn(ctx, time.Now())
+			if err != nil {
+				return err
+			}
+			timer.Reset(time.Until(next))
+		}
+	}
+}
+
+// turn lets the device speak once.
+func (l *live) turn(ctx context.Context, now time.Time) (time.Time, error) {
+	var next time.Time
+	l.buf, next = l.device.Append(l.buf[:0], now)
+	if err := l.tidy(now); err != nil {
+		return next, err
+	}
+	if len(l.buf) == 0 {
+		return next, nil
+	}
+	wait, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	n, err := l.pty.Write(wait, l.buf)
+	l.stats.Turns++
+	l.stats.Bytes += int64(n)
+	l.behind++
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = l.drop() // a full line that nobody empties
+	}
+	return next, err
+}
+
+// tidy throws away what has been lying on the line for too long.
+func (l *live) tidy(now time.Time) error {
+	unread, err := l.pty.Unread()
+	if err != nil {
+		return err
+	}
+	if !unread {
+		l.clear, l.behind = now, 0
+		return nil
+	}
+	if now.Sub(l.clear) < patience {
+		return nil
+	}
+	return l.drop()
+}
+
+func (l *live) drop() error {
+	l.stats.Missed += l.behind
+	l.clear, l.behind = time.Now(), 0
+	return l.pty.Discard()
+}
+
+// listen passes on what the reader writes, copied, until the function it
+// returns is called; that one waits for the end. A nil to throws it away.
+func (p *Pty) listen(ctx context.Context, to chan<- []byte) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		b := make([]byte, 1024)
+		for {
+			n, err := p.Read(b)
+			if err != nil {
+				return
+			}
+			if to == nil {
+				continue
+			}
+			select {
+			case to <- append([]byte(nil), b[:n]...):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		p.master.SetReadDeadline(time.Unix(1, 0))
+		<-ended
+		p.master.SetReadDeadline(time.Time{})
+	}
+}
