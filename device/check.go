@@ -1,0 +1,145 @@
+package device
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Limits of what the configuration may say.
+const (
+	minMaxLine = 64
+	maxMaxLine = 65536
+	maxBaud    = 4_000_000
+	maxRate    = 1_000_000
+	maxName    = 64
+)
+
+// KeyError is a problem with one key of a device's configuration.
+type KeyError struct {
+	Key  string // as it stands in the file, "match.vid" for one in a table
+	Rule string // what it must be
+}
+
+func (e *KeyError) Error() string { return e.Key + " " + e.Rule }
+
+func keyError(key, rule string) error { return &KeyError{Key: key, Rule: rule} }
+
+// Check says what is wrong with one device, without touching its port: all
+// problems at once, each a *KeyError where one key is to blame, joined.
+func Check(c Config) error {
+	errs := []error{checkName(c.Name)}
+	k, known := kindNamed(c.Type)
+	if !known {
+		errs = append(errs, checkType(c.Type))
+	}
+	errs = append(errs, checkPort(c), checkNumbers(c))
+	if known {
+		errs = append(errs, foreignKeys(c), tryNew(k, c))
+	}
+	return errors.Join(errs...)
+}
+
+func tryNew(k Kind, c Config) error {
+	_, err := k.New(c, Env{})
+	return err
+}
+
+func checkName(name string) error {
+	if name == "" {
+		return keyError("name", "must be set: it is the device's name in the status and in the ledger")
+	}
+	if len(name) > maxName || strings.TrimFunc(name, nameRune) != "" {
+		return keyError("name", fmt.Sprintf("must be up to %d letters, digits, '.', '_' or '-'", maxName))
+	}
+	return nil
+}
+
+func nameRune(r rune) bool {
+	return r == '.' || r == '_' || r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+}
+
+func checkType(name string) error {
+	choices := "must be one of " + strings.Join(Kinds(), ", ")
+	switch {
+	case name == "":
+		return keyError("type", choices)
+	case slices.Contains(planned(), name):
+		return keyError("type", fmt.Sprintf("%q is not in this version: it %s", name, choices))
+	}
+	return keyError("type", fmt.Sprintf("%q is not known: it %s", name, choices))
+}
+
+func checkPort(c Config) error {
+	switch {
+	case c.Port == "" && c.Match == nil:
+		return keyError("port", "must be set, or match")
+	case c.Port != "" && c.Match != nil:
+		return keyError("match", "cannot be used beside port")
+	case c.Match != nil:
+		return c.Match.check()
+	case strings.HasPrefix(c.Port, tcpScheme):
+		host, port, err := net.SplitHostPort(strings.TrimPrefix(c.Port, tcpScheme))
+		n, numErr := strconv.Atoi(port)
+		if err != nil || numErr != nil || host == "" || n < 1 || n > 65535 {
+			return keyError("port", "must be tcp://host:port with a port from 1 to 65535")
+		}
+	case !strings.HasPrefix(c.Port, "/"):
+		return keyError("port", "must be a path beginning with /, such as /dev/serial/by-id/..., or tcp://host:port")
+	}
+	return nil
+}
+
+func checkNumbers(c Config) error {
+	var errs []error
+	if c.Baud < 0 || c.Baud > maxBaud || c.Baud > 0 && c.Baud < 50 {
+		errs = append(errs, keyError("baud", fmt.Sprintf("must be from 50 to %d", maxBaud)))
+	}
+	if c.RateLimit != c.RateLimit || c.RateLimit < 0 || c.RateLimit > maxRate {
+		errs = append(errs, keyError("rate_limit", fmt.Sprintf("must be from 0 (no limit) to %d readings a second", maxRate)))
+	}
+	if c.MaxLine != 0 && (c.MaxLine < minMaxLine || c.MaxLine > maxMaxLine) {
+		errs = append(errs, keyError("max_line", fmt.Sprintf("must be from %d to %d bytes", minMaxLine, maxMaxLine)))
+	}
+	if c.ExpectEvery != "" {
+		if every, err := time.ParseDuration(c.ExpectEvery); err != nil || every <= 0 || every > 366*24*time.Hour {
+			errs = append(errs, keyError("expect_every", `must be a time such as "2s" or "10m", above 0`))
+		}
+	}
+	if strings.HasPrefix(c.Port, tcpScheme) {
+		for key, set := range map[string]bool{"dtr": c.DTR != nil, "rts": c.RTS != nil} {
+			if set {
+				errs = append(errs, keyError(key, "cannot be set on a tcp:// port: set it on the device server"))
+			}
+		}
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(errs...)
+}
+
+// foreignKeys refuses keys that belong to drivers of another type. Each
+// driver's keys are one struct embedded in Config.
+func foreignKeys(c Config) error {
+	owners := map[string]string{"GPSConfig": "gps", "LinesConfig": "lines", "BridgeConfig": "ble-bridge"}
+	var errs []error
+	v := reflect.ValueOf(c)
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		owner := owners[field.Name]
+		if !field.Anonymous || owner == c.Type {
+			continue
+		}
+		for j := range v.Field(i).NumField() {
+			if !v.Field(i).Field(j).IsZero() {
+				key, _, _ := strings.Cut(field.Type.Field(j).Tag.Get("toml"), ",")
+				errs = append(errs, keyError(key, fmt.Sprintf("belongs to type %q, not to %q", owner, c.Type)))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,74 @@
+package device
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// holder names who has path open: by the descriptors in /proc that we may
+// look at, else by the kernel's list of locks, which all may read. It is ""
+// when nobody is found. It is called only when a port is known to be held.
+func (o opener) holder(path string) string {
+	self := strconv.Itoa(os.Getpid())
+	procs, _ := os.ReadDir(o.root + "/proc")
+	for _, p := range procs {
+		pid := p.Name()
+		if _, err := strconv.Atoi(pid); err != nil || pid == self {
+			continue
+		}
+		if o.hasOpen(pid, path) {
+			return o.process(pid)
+		}
+	}
+	if pid := o.locker(path); pid != "" && pid != self {
+		return o.process(pid)
+	} else if pid == self {
+		return "another device of this gateway"
+	}
+	return ""
+}
+
+func (o opener) hasOpen(pid, path string) bool {
+	dir := filepath.Join(o.root, "/proc", pid, "fd")
+	fds, err := os.ReadDir(dir)
+	if err != nil {
+		return false // gone by now, or not ours to see
+	}
+	for _, fd := range fds {
+		if to, err := os.Readlink(filepath.Join(dir, fd.Name())); err == nil && to == path {
+			return true
+		}
+	}
+	return false
+}
+
+// locker finds the owner of a flock on path in /proc/locks, whose lines read
+// "1: FLOCK  ADVISORY  WRITE 1234 00:18:5 0 EOF": process, device and inode.
+func (o opener) locker(path string) string {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return ""
+	}
+	want := fmt.Sprintf("%02x:%02x:%d", unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev)), st.Ino)
+	locks, _ := os.ReadFile(o.root + "/proc/locks")
+	for line := range strings.Lines(string(locks)) {
+		if f := strings.Fields(line); len(f) >= 6 && f[1] == "FLOCK" && f[5] == want {
+			return f[4]
+		}
+	}
+	return ""
+}
+
+// process is "gpsd (process 812)".
+func (o opener) process(pid string) string {
+	comm, err := os.ReadFile(filepath.Join(o.root, "/proc", pid, "comm"))
+	if err != nil {
+		return "process " + pid
+	}
+	return fmt.Sprintf("%s (process %s)", strings.TrimSpace(string(comm)), pid)
+}

@@ -1,0 +1,233 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"portti/device/clock"
+	"portti/device/thingsee"
+)
+
+// ErrFull is what a Sink's Append returns when there is no room in memory.
+// The sink has counted nothing then.
+var ErrFull = errors.New("no room in memory")
+
+// Reasons given to Sink.Lose.
+const (
+	LostRate   = "rate"
+	LostMemory = "memory"
+	LostIO     = "io"
+)
+
+// Sink takes finished records: the buffer, behind an adapter in the daemon.
+// All methods are called from several goroutines at once.
+type Sink interface {
+	// Append takes one record and copies rec; it never waits for the disk.
+	Append(class byte, device uint16, stream uint32, rec []byte) error
+	// Lose counts n readings as read and as lost.
+	Lose(device uint16, reason string, n int)
+	// Room gives a channel that is closed when there is room again. It is
+	// taken before the Append that may be refused.
+	Room() <-chan struct{}
+}
+
+// The class byte of a record. Its low two bits say how dear the record is
+// when the buffer must shed some.
+const (
+	ClassTimed       byte = 0 // tsmEv 10
+	ClassEvent       byte = 1 // 7, 8, 9 and the rest
+	ClassPower       byte = 2 // 11..14
+	ClassNetwork     byte = 3 // 17, 18
+	ClassProvisional byte = 0x80
+)
+
+// maxAhead is how far a device's own time may be ahead of a trusted clock. It
+// covers a clock that was synchronised hours ago on a poor crystal, and is far
+// below any wrong zone, week or year.
+const maxAhead = 5 * 60 * 1000
+
+// stamper makes records of messages: the time, the unique key, the gateway,
+// the class and the stream. One serves all devices; each device has a stamp.
+type stamper struct {
+	clock   *clock.Clock
+	gateway string
+	sink    Sink
+
+	mu          sync.Mutex
+	dated       thingsee.Keys // guarded by mu; by Unix milliseconds
+	provisional thingsee.Keys // guarded by mu; by milliseconds since boot
+}
+
+// stamp is the part of stamper that belongs to one device, and to the one
+// goroutine that runs its driver.
+type stamp struct {
+	*stamper
+	device uint16
+	id     string
+	rate   bucket
+	buf    []byte
+
+	ctx    context.Context // ends the wait for room
+	flow   bool            // the port can wait, so nothing is lost for want of room
+	alive  func()          // called while waiting
+	failed func(error)     // the sink failed otherwise than for want of room
+}
+
+// outcome says what became of a message.
+type outcome struct {
+	lost    string // reason, "" = appended
+	badTime bool   // the message's own time was not plausible
+}
+
+// put stamps m and hands it on. m is as before when it returns.
+func (s *stamp) put(m *thingsee.Message) (o outcome) {
+	now := s.clock.Now()
+	if !s.rate.take(now.Mono) {
+		o.lost = LostRate
+		s.sink.Lose(s.device, LostRate, 1)
+		return o
+	}
+	tuid, gateway, own := m.Tuid, m.Gateway, m.Time
+	if m.Tuid == "" {
+		m.Tuid = s.id
+	}
+	m.Gateway = s.gateway
+	class := classOf(m.Event)
+	switch {
+	case own != 0 && s.plausible(own, now):
+	case now.Trusted:
+		o.badTime = own != 0
+		m.Time = now.Unix - s.age(m, now)
+	default:
+		o.badTime = own != 0
+		m.Time = 0
+		class |= ClassProvisional
+	}
+	s.encode(m, now.Mono-s.age(m, now))
+	o.lost = s.append(class, streamOf(m.Tuid, m.ID))
+	m.Tuid, m.Gateway, m.Time = tuid, gateway, own
+	return o
+}
+
+// plausible: not before anything can have been measured, and not ahead of
+// what is known. Without a trusted clock only the past can be checked.
+func (s *stamp) plausible(ms int64, now clock.Now) bool {
+	return ms > 0 && ms >= s.clock.Floor() && (!now.Trusted || ms <= now.Unix+maxAhead)
+}
+
+// age is m.Age where it makes sense: not negative and not from before the boot
+// as far as a provisional time can tell, nor from before the floor.
+func (s *stamp) age(m *thingsee.Message, now clock.Now) int64 {
+	if m.Age <= 0 || m.Age > now.Mono && !now.Trusted || m.Age > now.Unix-s.clock.Floor() && now.Trusted {
+		return 0
+	}
+	return m.Age
+}
+
+// encode makes the key unique and writes the record into the reused buffer.
+func (s *stamp) encode(m *thingsee.Message, mono int64) {
+	s.mu.Lock()
+	if m.Time != 0 {
+		m.Time = s.dated.Unique(m.Tuid, m.ID, m.Time)
+	} else {
+		mono = s.provisional.Unique(m.Tuid, m.ID, mono)
+	}
+	s.mu.Unlock()
+	if m.Time != 0 {
+		s.buf = m.Append(s.buf[:0])
+		return
+	}
+	s.buf = m.AppendProvisional(s.buf[:0], mono)
+}
+
+// append hands the record in the buffer on, and says why it was lost.
+func (s *stamp) append(class byte, stream uint32) (lost string) {
+	err := s.sink.Append(class, s.device, stream, s.buf)
+	for err != nil {
+		if !errors.Is(err, ErrFull) {
+			s.failed(err)
+			s.sink.Lose(s.device, LostIO, 1)
+			return LostIO
+		}
+		room := s.sink.Room()
+		if err = s.sink.Append(class, s.device, stream, s.buf); errors.Is(err, ErrFull) && !s.wait(room) {
+			s.sink.Lose(s.device, LostMemory, 1)
+			return LostMemory
+		}
+	}
+	return ""
+}
+
+// wait says false when the reading has to be given up.
+func (s *stamp) wait(room <-chan struct{}) bool {
+	if !s.flow {
+		return false
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-room:
+			return true
+		case <-s.ctx.Done():
+			return false
+		case <-tick.C:
+			s.alive()
+		}
+	}
+}
+
+func classOf(event int) byte {
+	switch event {
+	case 10:
+		return ClassTimed
+	case 11, 12, 13, 14:
+		return ClassPower
+	case 17, 18:
+		return ClassNetwork
+	}
+	return ClassEvent
+}
+
+// streamOf is the FNV-1a hash of the tuid and the four bytes of the id, the
+// lowest first.
+func streamOf(tuid string, id int) uint32 {
+	const offset, prime = 2166136261, 16777619
+	h := uint32(offset)
+	for i := range len(tuid) {
+		h = (h ^ uint32(tuid[i])) * prime
+	}
+	for i := range 4 {
+		h = (h ^ uint32(id>>(8*i))&0xff) * prime
+	}
+	return h
+}
+
+// bucket holds up to one second's worth of readings, one at least.
+type bucket struct {
+	perSecond float64 // 0 = no limit
+	level     float64
+	last      int64 // milliseconds
+	begun     bool
+}
+
+func (b *bucket) take(now int64) bool {
+	if b.perSecond <= 0 {
+		return true
+	}
+	size := max(b.perSecond, 1)
+	if !b.begun {
+		b.begun, b.level, b.last = true, size, now
+	}
+	if gone := now - b.last; gone > 0 {
+		b.level = min(size, b.level+float64(gone)*b.perSecond/1000)
+		b.last = now
+	}
+	if b.level < 1 {
+		return false
+	}
+	b.level--
+	return true
+}

@@ -1,0 +1,202 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// Pause is between the end of a port and the next try to open it. It is
+	// constant: the port is ours, nobody is spared by waiting longer, and a
+	// replugged device is back within it.
+	Pause = time.Second
+	// crashPause is after a panic in a driver, which the same bytes may cause
+	// again at once.
+	crashPause = 10 * time.Second
+	// openLimit and closeLimit are how long the kernel may take. A driver of
+	// some USB adapters never answers again (D state); the goroutine in there
+	// cannot be ended, so it is given up and counted.
+	openLimit  = 10 * time.Second
+	closeLimit = 2 * time.Second
+	// maxStuck is how many goroutines are given up. After that the device is
+	// not tried again and Idle grows, so that the watchdog restarts the daemon.
+	maxStuck = 3
+)
+
+// device is one configured device: its loop, its counters and its state.
+type device struct {
+	cfg    Config
+	kind   Kind
+	env    Env
+	log    *slog.Logger
+	open   OpenFunc
+	pause  time.Duration
+	number uint16
+	stamp  stamp
+
+	start   time.Time
+	running atomic.Bool
+	passed  atomic.Int64 // nanoseconds after start when the loop last passed
+
+	read, bytes, badTimes, lost, opened atomic.Uint64
+	frames                              [Results]atomic.Uint64
+	lastRead                            atomic.Int64 // milliseconds since boot + 1, 0 = never
+	lastFlood                           atomic.Int64 // likewise
+	stuck                               atomic.Int32
+
+	sinkFailed, crashed bool // belong to the loop
+
+	mu       sync.Mutex // guards the rest
+	state    State
+	code     string
+	since    time.Time
+	logged   string // state and code that the log knows
+	detail   string
+	lastErr  string
+	resolved string
+	samples  [2]sample // of read, at least sampleEvery apart, the newer last
+}
+
+// run opens the port, runs a fresh driver on it until it fails, closes the
+// port and begins again, until ctx ends.
+func (d *device) run(ctx context.Context) {
+	d.running.Store(true)
+	defer d.running.Store(false)
+	d.alive()
+	for ctx.Err() == nil {
+		d.sleep(ctx, d.once(ctx))
+	}
+}
+
+// once is one life of the port. It says how long to wait for the next.
+func (d *device) once(ctx context.Context) time.Duration {
+	o, err := d.openWithin(ctx)
+	if err != nil {
+		d.refused(ctx, err)
+		return d.pause
+	}
+	driver, err := d.kind.New(d.cfg, d.env)
+	if err != nil { // New was tried when the set was made
+		d.close(o.Line)
+		d.become(Busy, "", err)
+		return d.pause
+	}
+	d.begin(ctx, o)
+	err = d.drive(ctx, driver, o.Line)
+	d.close(o.Line)
+	if ctx.Err() != nil {
+		return 0
+	}
+	return d.ended(err)
+}
+
+// drive runs the driver in this goroutine. A cancelled ctx interrupts the
+// line, which ends it.
+func (d *device) drive(ctx context.Context, driver Driver, line Line) (err error) {
+	stop := context.AfterFunc(ctx, line.Interrupt)
+	defer stop()
+	defer func() {
+		if r := recover(); r != nil {
+			err = &crash{value: r, stack: debug.Stack()}
+		}
+	}()
+	return driver.Run(newMonitor(d, line), d)
+}
+
+// crash is a panic in a driver.
+type crash struct {
+	value any
+	stack []byte
+}
+
+func (c *crash) Error() string { return fmt.Sprintf("the driver crashed: %v", c.value) }
+
+// begin notes an opening. The state is silent from here on, which the log
+// hears of only if it lasts.
+func (d *device) begin(ctx context.Context, o Opened) {
+	d.opened.Add(1)
+	d.stamp.ctx, d.stamp.flow = ctx, o.Flow
+	d.mu.Lock()
+	before := d.resolved
+	d.resolved = o.Path
+	d.change(Silent, "")
+	d.mu.Unlock()
+	switch before {
+	case o.Path:
+	case "":
+		d.log.Info("port opened", "event", "port.opened", "port", o.Path)
+	default:
+		d.log.Info("port came back under another name", "event", "port.renamed", "code", CodeRenumbered, "port", o.Path, "before", before)
+	}
+}
+
+// refused sorts an error of opening.
+func (d *device) refused(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	var oe *OpenError
+	if !errors.As(err, &oe) {
+		oe = &OpenError{State: Busy, Code: CodeBusy, Err: err}
+	}
+	d.become(oe.State, oe.Code, err)
+}
+
+// ended sorts the end of a driver and says how long to wait.
+func (d *device) ended(err error) time.Duration {
+	var c *crash
+	switch {
+	case errors.As(err, &c):
+		if !d.crashed {
+			d.crashed = true
+			d.log.Error("driver crashed", "event", "driver.crashed", "code", CodeCrash, "err", err, "stack", string(c.stack))
+		}
+		d.become(Busy, CodeCrash, err)
+		return max(crashPause, d.pause)
+	case errors.Is(err, ErrGone):
+		d.become(Missing, CodeGone, err)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		d.become(Busy, CodeStuck, err)
+	default:
+		if err == nil {
+			err = errors.New("the driver ended without a reason")
+		}
+		d.become(Busy, "", err)
+	}
+	return d.pause
+}
+
+// sleep waits, and is seen alive meanwhile.
+func (d *device) sleep(ctx context.Context, pause time.Duration) {
+	if pause <= 0 {
+		return
+	}
+	end := time.NewTimer(pause)
+	defer end.Stop()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		d.alive()
+		select {
+		case <-ctx.Done():
+			return
+		case <-end.C:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// alive says that the loop has passed.
+func (d *device) alive() {
+	gone := time.Since(d.start)
+	d.passed.Store(int64(gone))
+	d.sample(gone)
+}
