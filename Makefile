@@ -1,0 +1,54 @@
+# Everything here needs only Go, but for cross-checks that say what they need.
+# GOFLAGS from outside is ignored, so that a build is the same everywhere.
+export GOFLAGS :=
+export GOTOOLCHAIN := local
+
+GO       ?= go
+FUZZTIME ?= 20s
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+VCS      := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
+BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(VCS) -ldflags "-s -w -buildid= -X main.version=$(VERSION)"
+LINT     := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+RACE     := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
+TEST     := $(GO) test -vet=off $(TESTFLAGS)
+
+.PHONY: help build run test lint fuzz bench cross peers faults container clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## bin/portti for this machine
+	$(BUILD) -o bin/portti ./cmd/portti
+
+run: build ## build and show the demo: no hardware, no server, no root
+	bin/portti demo
+
+test: ## every test that needs only Go (with the race detector where a C compiler is found)
+	@$(if $(RACE),,echo "no C compiler found: testing without the race detector")
+	$(if $(RACE),CGO_ENABLED=1) $(TEST) $(RACE) ./...
+
+lint: ## gofmt, vet (also for 32-bit ARM), golangci-lint
+	@test -z "$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null) | tee /dev/stderr)"
+	$(GO) vet ./... && GOARCH=arm $(GO) vet ./... && $(GO) vet -tags "peers faults" ./... && $(LINT) run
+
+fuzz: ## every fuzz target for FUZZTIME (20s), two at a time
+	GO="$(GO)" FUZZTIME=$(FUZZTIME) cross/fuzz
+
+bench: build ## the table of figures in the README
+	GO="$(GO)" cross/bench
+
+cross: ## dist/portti_linux_{armv6,armv7,arm64,amd64,riscv64}
+	BUILD='$(BUILD)' cross/build
+
+peers: build ## tests against node, python, nginx, gpsd ... (.ci/run installs them)
+	$(TEST) -tags peers ./...
+
+faults: build ## tests that cut power, links and processes (some need root and /dev/fuse)
+	$(TEST) -tags faults ./...
+
+container: build ## the service under systemd in a container (root, mmdebstrap, systemd-container)
+	.ci/container bin/portti
+
+clean: ## remove what was built
+	rm -rf bin dist

@@ -1,0 +1,152 @@
+// Package cross_test holds the rules that concern the whole tree: who may
+// import whom, no init functions, no function too long to read.
+package cross_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// rooms lists the rooms and what each may import besides the standard library.
+// The longest matching room counts. A name that ends in / stands for
+// everything below it.
+func rooms() map[string][]string {
+	return map[string][]string{
+		"cmd":          {"portti/", "github.com/", "golang.org/x/sys/"},
+		"device":       {"portti/device/", "go.bug.st/serial", "golang.org/x/sys/"},
+		"device/":      {}, // byte formats: the standard library alone
+		"device/clock": {"golang.org/x/sys/"},
+		"buffer":       {"go.etcd.io/bbolt", "golang.org/x/sys/"},
+		"uplink":       {"github.com/gorilla/websocket", "golang.org/x/sys/"},
+		"systemd":      {"github.com/kardianos/service", "github.com/coreos/go-systemd/v22/", "golang.org/x/sys/"},
+		"cross":        {},
+	}
+}
+
+// longest is the greatest number of lines of a function outside of tests.
+const longest = 80
+
+type file struct {
+	dir  string // its folder, from the top of the module
+	path string
+	tree *ast.File
+	set  *token.FileSet
+}
+
+// sources parses every Go file of the program itself, whatever its build tags.
+func sources(t *testing.T) []file {
+	t.Helper()
+	var files []file
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		switch name := d.Name(); {
+		case err != nil:
+			return err
+		case d.IsDir() && (name == "testdata" || len(name) > 2 && name[0] == '.'):
+			return filepath.SkipDir
+		case d.IsDir() || filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		set := token.NewFileSet()
+		tree, err := parser.ParseFile(set, path, nil, parser.SkipObjectResolution)
+		dir, _ := filepath.Rel("..", filepath.Dir(path))
+		files = append(files, file{dir, path, tree, set})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 20 {
+		t.Fatalf("found only %d files: this test looks in the wrong place", len(files))
+	}
+	return files
+}
+
+func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
+	for _, f := range sources(t) {
+		for _, spec := range f.tree.Imports {
+			path, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !allowed(f.dir, path) {
+				t.Errorf("%s: %s must not import %s", f.path, f.dir, path)
+			}
+			if spec.Name != nil && (spec.Name.Name == "_" && path != "embed" || spec.Name.Name == ".") {
+				t.Errorf("%s: blank or dot import of %s", f.path, path)
+			}
+		}
+	}
+}
+
+// allowed says whether a package in dir may import path.
+func allowed(dir, path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	if first != "portti" && !strings.Contains(first, ".") {
+		return true // the standard library
+	}
+	may, ok := rooms()[room(dir)]
+	return ok && slices.ContainsFunc(may, func(m string) bool {
+		return path == m || strings.HasSuffix(m, "/") && strings.HasPrefix(path, m)
+	})
+}
+
+func room(dir string) string {
+	best := ""
+	for name := range rooms() {
+		if (dir == name || strings.HasPrefix(dir, strings.TrimSuffix(name, "/")+"/")) && len(name) > len(best) {
+			best = name
+		}
+	}
+	return best
+}
+
+func TestArrowsAreSeen(t *testing.T) {
+	for _, c := range []struct {
+		dir, path string
+		want      bool
+	}{
+		{"device", "portti/device/nmea", true},
+		{"device", "portti/buffer", false},
+		{"device", "portti/cmd/portti/daemon", false},
+		{"device/nmea", "strings", true},
+		{"device/nmea", "portti/device/thingsee", false},
+		{"device/nmea", "golang.org/x/sys/unix", false},
+		{"device/clock", "golang.org/x/sys/unix", true},
+		{"uplink", "portti/buffer", false},
+		{"buffer", "portti/uplink", false},
+		{"buffer", "go.etcd.io/bbolt", true},
+		{"buffer", "go.etcd.io/bbolt-not", false},
+		{"systemd", "portti/device", false},
+		{"cmd/portti/daemon", "portti/uplink", true},
+		{"util", "portti/device", false},
+		{"", "github.com/spf13/cobra", false},
+	} {
+		if got := allowed(c.dir, c.path); got != c.want {
+			t.Errorf("%q imports %s: allowed is %v", c.dir, c.path, got)
+		}
+	}
+}
+
+func TestFunctionsStaySmallAndNoneIsInit(t *testing.T) {
+	for _, f := range sources(t) {
+		for _, decl := range f.tree.Decls {
+			fn, ok := decl.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			if fn.Recv == nil && fn.Name.Name == "init" {
+				t.Errorf("%s has an init function", f.path)
+			}
+			if n := f.set.Position(fn.End()).Line - f.set.Position(fn.Pos()).Line; n > longest {
+				t.Errorf("%s: %s has %d lines, %d at most", f.path, fn.Name.Name, n, longest)
+			}
+		}
+	}
+}
