@@ -4,7 +4,7 @@ package nmea
 // of one sentence and cut that of another.
 func same(a, b TimeOfDay) bool {
 	d := a - b
-	return a != NoTime && b != NoTime && -10 <= d && d <= 10
+	return a != NoTime && b != NoTime && -10 < d && d < 10
 }
 
 // place finds the epoch of a sentence that carries a position, closing and
@@ -19,8 +19,10 @@ func (j *Joiner) place(t Type, at TimeOfDay) bool {
 		if !j.open {
 			j.late++
 			j.cycle.forget()
+			return false
 		}
-		return j.open
+		j.fix.Clock = at
+		return true
 	}
 	if j.open {
 		j.close(ByTime)

@@ -112,7 +112,7 @@ func (j *Joiner) addGGA(s *Sentence) Fault {
 	if !j.place(GGA, g.Time) {
 		return fault
 	}
-	if mode > 1 {
+	if g.Quality != 0 && g.Position.Present {
 		j.fix.Position = g.Position
 		if g.Alt.Present {
 			j.fix.Alt = g.Alt
@@ -121,7 +121,8 @@ func (j *Joiner) addGGA(s *Sentence) Fault {
 	j.fix.Quality = g.Quality
 	j.fix.Sats = max(j.fix.Sats, g.Sats)
 	j.setHDOP(g.HDOP)
-	j.mode.set(mode, g.Alt.Present && mode > 1)
+	j.mode.now = mode
+	j.mode.alt = j.mode.alt || g.Alt.Present && g.Position.Present && g.Quality != 0
 	j.step(GGA)
 	return fault
 }
@@ -153,7 +154,7 @@ func (j *Joiner) addRMC(s *Sentence) Fault {
 			j.fix.Course = r.Course
 		}
 	}
-	j.mode.set(mode, false)
+	j.mode.now = mode
 	j.step(RMC)
 	return fault
 }
@@ -174,7 +175,8 @@ func (j *Joiner) addGNS(s *Sentence) Fault {
 		j.setHDOP(g.HDOP)
 	}
 	if mode > 0 {
-		j.mode.set(mode, g.Alt.Present && mode > 1)
+		j.mode.now = mode
+		j.mode.alt = j.mode.alt || g.Alt.Present && mode > 1
 	}
 	j.step(GNS)
 	return fault
@@ -190,7 +192,7 @@ func (j *Joiner) addGLL(s *Sentence) Fault {
 	if mode > 1 {
 		j.fix.Position = g.Position
 	}
-	j.mode.set(mode, false)
+	j.mode.now = mode
 	j.step(GLL)
 	return fault
 }
@@ -202,7 +204,7 @@ func (j *Joiner) addGSA(s *Sentence) Fault {
 		j.fix.HDOP = j.gsa.HDOP
 	}
 	if mode > 0 {
-		j.mode.set(mode, false)
+		j.mode.now = mode
 	}
 	if j.open {
 		j.step(GSA)

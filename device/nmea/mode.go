@@ -32,17 +32,14 @@ func (m *modes) standing() uint8 {
 	return m.before
 }
 
-// set puts mode in force. A fix that is three-dimensional stays so while
-// altitudes come, until a sentence says that there is none at all: RMC and GLL
-// cannot tell two from three.
-func (m *modes) set(mode uint8, alt bool) {
+// hold keeps a fix three-dimensional while altitudes come, until a sentence
+// says that there is none at all: RMC and GLL cannot tell two from three. It is
+// asked before the sentence opens an epoch, so that "before" is right.
+func (m *modes) hold(mode uint8) uint8 {
 	if mode == 2 && m.standing() == 3 && (m.alt || m.altOld) {
-		mode = 3
+		return 3
 	}
-	m.now = mode
-	if alt {
-		m.alt = true
-	}
+	return mode
 }
 
 func (m *modes) ofGGA(g *GGAData, stuck bool) uint8 {
@@ -53,7 +50,7 @@ func (m *modes) ofGGA(g *GGAData, stuck bool) uint8 {
 	case g.Alt.Present && g.Sats >= 4:
 		return 3
 	}
-	return 2
+	return m.hold(2)
 }
 
 func (m *modes) ofRMC(r *RMCData) uint8 {
@@ -73,7 +70,7 @@ func (m *modes) ofGLL(g *GLLData) uint8 {
 	case m.alt, m.used > 3:
 		return 3
 	}
-	return 2
+	return m.hold(2)
 }
 
 // ofGNS gives 0 where the sentence disowns itself without saying anything.
@@ -86,7 +83,7 @@ func (m *modes) ofGNS(g *GNSData) uint8 {
 	case g.Alt.Present && g.Sats > 3:
 		return 3
 	}
-	return 2
+	return m.hold(2)
 }
 
 // ofGSA gives 0 where the sentence says nothing about the whole fix.
@@ -104,5 +101,5 @@ func (m *modes) ofGSA(g *GSAData, talker [2]byte) uint8 {
 	} else if m.multi {
 		return 0
 	}
-	return uint8(max(g.Mode, 0))
+	return m.hold(uint8(max(g.Mode, 0)))
 }
