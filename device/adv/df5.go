@@ -1,6 +1,9 @@
 package adv
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // Value is Mantissa / 10^Decimals.
 type Value struct {
@@ -8,6 +11,9 @@ type Value struct {
 	Decimals int
 	Known    bool
 }
+
+// Float is the value as far as a float64 holds it, for comparing with limits.
+func (v Value) Float() float64 { return float64(v.Mantissa) / math.Pow10(v.Decimals) }
 
 // DF5 is one measurement of a RuuviTag in data format 5.
 type DF5 struct {
