@@ -1,0 +1,149 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"portti/cmd/portti/daemon"
+)
+
+func configCmd() *cobra.Command {
+	cmd := group(&cobra.Command{
+		Use:   "config",
+		Short: "check | show | create  the configuration",
+	})
+	cmd.AddCommand(configCheckCmd(), configShowCmd(), configCreateCmd())
+	return cmd
+}
+
+// load reads the configuration a verb was told to use: its argument, else -c.
+func load(cmd *cobra.Command, args []string) (*daemon.Config, string, error) {
+	path := globalsOf(cmd).config
+	if len(args) > 0 {
+		path = args[0]
+	}
+	cfg, err := daemon.Load(path, daemon.LoadOptions{Environ: os.Environ()})
+	return cfg, path, err
+}
+
+func configCheckCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check [FILE]",
+		Short: "find every mistake in the configuration",
+		Long: `Finds every mistake in the configuration, with file, line and column.
+
+Reads files and environment only: no hardware, network or root is needed, so an
+image can be checked where it is built. Exit code 0 = good, 1 = not.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, path, err := load(cmd, args)
+			if globalsOf(cmd).json {
+				return checkJSON(cmd, cfg, err)
+			}
+			if err != nil {
+				return exit(exitFailed, err)
+			}
+			for _, w := range cfg.Warnings {
+				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w)
+			}
+			if !globalsOf(cmd).quiet {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %d devices, server %s\n",
+					path, len(cfg.ActiveDevices()), daemon.RedactURL(cfg.Uplink.URL))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().Bool("offline", false, "accepted for image builds; checking never needs a network")
+	return cmd
+}
+
+// faultJSON is one finding for programs.
+type faultJSON struct {
+	File     string `json:"file"`
+	Line     int    `json:"line"`
+	Column   int    `json:"column"`
+	Key      string `json:"key,omitempty"`
+	Severity string `json:"severity"`
+	Text     string `json:"text"`
+	Hint     string `json:"hint,omitempty"`
+}
+
+func checkJSON(cmd *cobra.Command, cfg *daemon.Config, err error) error {
+	list := []faultJSON{}
+	add := func(faults []daemon.Fault, severity string) {
+		for _, f := range faults {
+			list = append(list, faultJSON{f.File, f.Line, f.Column, f.Key, severity, f.Text, f.Hint})
+		}
+	}
+	var bad *daemon.ConfigError
+	switch {
+	case errors.As(err, &bad):
+		add(bad.Faults, "error")
+	case err != nil:
+		return err
+	default:
+		add(cfg.Warnings, "warning")
+	}
+	if jsonErr := writeJSON(cmd, map[string]any{"good": err == nil, "problems": list}); jsonErr != nil {
+		return jsonErr
+	}
+	if err != nil {
+		return exit(exitFailed, nil)
+	}
+	return nil
+}
+
+func configShowCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "show",
+		Short: "print the configuration as it is after all files and the environment",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, _, err := load(cmd, nil)
+			if err != nil {
+				return exit(exitFailed, err)
+			}
+			origins, _ := cmd.Flags().GetBool("origin")
+			if !globalsOf(cmd).json {
+				return cfg.Show(cmd.OutOrStdout(), origins)
+			}
+			tree := cfg.Tree()
+			if origins {
+				tree = map[string]any{"config": tree, "origin": cfg.Origins()}
+			}
+			return writeJSON(cmd, tree)
+		},
+	}
+	cmd.Flags().Bool("origin", false, "say beside each value where it comes from")
+	return cmd
+}
+
+func configCreateCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "create",
+		Short: "print a commented sample",
+		Example: `  portti config create --device gps --device lines > portti.toml
+  portti config check portti.toml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			kinds, _ := cmd.Flags().GetStringArray("device")
+			if err := daemon.Sample(cmd.OutOrStdout(), kinds); err != nil {
+				return usage(err)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringArray("device", []string{"gps", "lines"}, "add a device of this `TYPE` (can be repeated)")
+	return cmd
+}
+
+func writeJSON(cmd *cobra.Command, v any) error {
+	e := json.NewEncoder(cmd.OutOrStdout())
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}

@@ -1,0 +1,206 @@
+package console
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"portti/cmd/portti/daemon"
+)
+
+// Options say what the terminal can show.
+type Options struct {
+	Plain    bool           // no table: fields separated by tabs, one thing a line; implies ASCII, no colour
+	ASCII    bool           // no character beyond ASCII of our own
+	Colour   bool           // the 16-colour set
+	Terminal bool           // a person looks on; Render itself does not need it
+	Zone     *time.Location // times of day are shown in it; nil = UTC
+}
+
+// width is what every terminal has.
+const width = 80
+
+// Render draws s as one screen.
+func Render(w io.Writer, s *daemon.Status, o Options) error {
+	d := drawing{s: s, o: o}
+	if o.Plain {
+		d.o.ASCII, d.o.Colour = true, false
+		d.plain()
+	} else {
+		d.screen()
+	}
+	_, err := io.WriteString(w, d.b.String())
+	return err
+}
+
+// Short says it in one line, for a prompt or a login message.
+func Short(s *daemon.Status) string {
+	fine := 0
+	for _, d := range s.Devices {
+		if d.State == daemon.DeviceOK {
+			fine++
+		}
+	}
+	word := "ok"
+	if s.Degraded() {
+		word = "degraded"
+	}
+	return fmt.Sprintf("portti %s %s buf=%d lost=%d dev=%d/%d", word, clean(s.Link.State, 20),
+		s.Buffer.Waiting, s.Totals.Lost.Sum(), fine, len(s.Devices))
+}
+
+type drawing struct {
+	s *daemon.Status
+	o Options
+	b strings.Builder
+}
+
+// screen is the picture for people.
+func (d *drawing) screen() {
+	d.head()
+	d.b.WriteByte('\n')
+	d.link()
+	d.buffer()
+	d.data()
+	d.devices()
+	d.problems()
+}
+
+func (d *drawing) head() {
+	s := d.s
+	name := s.Gateway.Name
+	if name == "" {
+		name = s.Gateway.ID
+	}
+	clock := "clock ok (" + clean(s.Clock.Source, 12) + ")"
+	if !s.Clock.Trusted {
+		clock = "clock not set"
+	}
+	left := fmt.Sprintf("portti %s on %s", clean(s.Version, 20), clean(name, 32))
+	middle := "up " + span(s.UptimeS)
+	d.line(pad(left, 48), pad(middle, 14), clock)
+}
+
+func (d *drawing) link() {
+	l := d.s.Link
+	mark, word := d.mark(good), l.State
+	switch l.State {
+	case daemon.LinkOnline:
+	case daemon.LinkWaiting, daemon.LinkParked:
+		mark, word = d.mark(bad), "offline"
+	default:
+		mark = d.mark(unsure)
+	}
+	first := []string{clean(l.URLHost, 40), d.since(l.Since, l.SinceS)}
+	if l.State == daemon.LinkOnline && l.RTTms > 0 {
+		first = append(first, fmt.Sprintf("rtt %s ms", number(l.RTTms)))
+	}
+	if l.State == daemon.LinkWaiting || l.State == daemon.LinkParked {
+		first = append(first, "next try in "+span(l.NextTryS))
+	}
+	if l.Ack == "none" {
+		first = append(first, "delivery not proven")
+	}
+	d.status("LINK", mark, word, first...)
+	if l.State != daemon.LinkOnline && l.LastError != "" {
+		d.wrap(strings.Repeat(" ", 9), clean(l.LastError, 300))
+	}
+}
+
+func (d *drawing) buffer() {
+	b := d.s.Buffer
+	mark := d.mark(good)
+	switch b.State {
+	case daemon.BufferFull, daemon.BufferDegraded:
+		mark = d.mark(bad)
+	}
+	parts := []string{grouped(b.Waiting, d.space()) + " waiting"}
+	if b.Waiting > 0 {
+		parts[0] += ", oldest " + span(b.OldestAgeS)
+	}
+	room := percent(b.Bytes, b.CapacityBytes) + " of " + bytesOf(b.CapacityBytes)
+	if b.HeadroomS > 0 && b.Waiting > 0 {
+		room += ", room for about " + span(b.HeadroomS)
+	}
+	state := b.State
+	if state == "" {
+		state = daemon.BufferOK
+	}
+	d.status("BUFFER", mark, state, append(parts, room)...)
+	if b.LastError != "" {
+		d.wrap(strings.Repeat(" ", 9), clean(b.LastError, 300))
+	}
+}
+
+// data keeps waiting, delivered and lost on the screen together, whatever else
+// is there: they are what the promise is about.
+func (d *drawing) data() {
+	t := d.s.Totals
+	rate := 0.0
+	for _, dev := range d.s.Devices {
+		rate += dev.RateHz
+	}
+	mark := d.mark(good)
+	if t.Lost.Sum() > 0 || t.Quarantined > 0 {
+		mark = d.mark(warn)
+	}
+	parts := []string{
+		grouped(t.Acked, d.space()) + " delivered",
+		fmt.Sprintf("lost %s%s", grouped(t.Lost.Sum(), d.space()), reasons(t.Lost)),
+	}
+	if t.Quarantined > 0 {
+		parts = append(parts, fmt.Sprintf("set aside %d", t.Quarantined))
+	}
+	d.status("DATA", mark, number(rate)+"/s in", parts...)
+}
+
+// reasons lists why readings were lost, in the order of the enumeration.
+func reasons(l daemon.Losses) string {
+	var parts []string
+	known := map[string]bool{}
+	for _, r := range daemon.LossReasons() {
+		known[r] = true
+		if l[r] > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", r, l[r]))
+		}
+	}
+	other := uint64(0)
+	for r, n := range l {
+		if !known[r] {
+			other += n
+		}
+	}
+	if other > 0 {
+		parts = append(parts, fmt.Sprintf("other %d", other))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+func (d *drawing) problems() {
+	list := d.s.Problems
+	if len(list) == 0 {
+		return
+	}
+	title := fmt.Sprintf("%d problems", len(list))
+	if len(list) == 1 {
+		title = "1 problem"
+	}
+	d.b.WriteString("\n" + title + "\n")
+	for _, p := range list {
+		mark := d.mark(warn)
+		switch p.Severity {
+		case daemon.Error:
+			mark = d.mark(bad)
+		case daemon.Info:
+			mark = d.mark(unsure)
+		}
+		code := clean(p.Code, 20)
+		fmt.Fprintf(&d.b, "  %s %s  %s\n", mark, code, span(p.SinceS)+" ago")
+		d.wrap("    ", clean(p.Sentence, 400))
+		d.wrap("    ", d.arrow()+" "+clean(p.Action, 300))
+	}
+}

@@ -1,0 +1,107 @@
+package console
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"portti/cmd/portti/daemon"
+)
+
+// The columns of the table of devices; STATE takes what is left of the line.
+const (
+	nameColumn = 14
+	typeColumn = 10
+	portColumn = 23
+	lastColumn = 7
+	rateColumn = 8
+)
+
+func (d *drawing) devices() {
+	d.b.WriteByte('\n')
+	if len(d.s.Devices) == 0 {
+		d.b.WriteString("No device is configured.\n")
+		return
+	}
+	d.line(pad("DEVICE", nameColumn), pad("TYPE", typeColumn), pad("PORT", portColumn),
+		padLeft("LAST", lastColumn), padLeft("RATE", rateColumn)+"  ", "STATE")
+	for _, dev := range d.s.Devices {
+		last := "never"
+		if dev.LastAgeS >= 0 {
+			last = span(dev.LastAgeS)
+		}
+		kind, word := d.deviceState(dev)
+		used := nameColumn + typeColumn + portColumn + lastColumn + rateColumn + 2 + 2
+		d.line(
+			pad(d.cut(clean(dev.Name, 64), nameColumn-1), nameColumn),
+			pad(d.cut(clean(dev.Type, 20), typeColumn-1), typeColumn),
+			pad(d.cut(shortPort(dev), portColumn-1), portColumn),
+			padLeft(last, lastColumn),
+			padLeft(number(dev.RateHz)+"/s", rateColumn)+"  ",
+			d.mark(kind)+" "+d.cut(word, width-used))
+		if dev.State != daemon.DeviceOK && dev.LastError != "" {
+			d.wrap("  ", clean(dev.LastError, 200))
+		}
+	}
+}
+
+// deviceState is the mark and the words of the last column: what the driver
+// says of itself while all is well, else the state.
+func (d *drawing) deviceState(dev daemon.DeviceStatus) (sign, string) {
+	switch dev.State {
+	case daemon.DeviceOK:
+		if dev.Detail != "" {
+			return good, clean(dev.Detail, 64)
+		}
+		return good, "ok"
+	case daemon.DeviceSilent, daemon.DeviceGarbage:
+		return warn, dev.State
+	case daemon.DeviceMissing, daemon.DeviceBusy:
+		return bad, dev.State
+	}
+	return unsure, clean(dev.State, 20)
+}
+
+// shortPort names a port in few letters: the by-id name without its folder,
+// with what it is now.
+func shortPort(dev daemon.DeviceStatus) string {
+	if strings.Contains(dev.Port, "://") {
+		return clean(dev.Port, 64)
+	}
+	name := dev.Port
+	if strings.HasPrefix(name, "/") {
+		name = path.Base(name)
+	}
+	now := path.Base(dev.Resolved)
+	if dev.Resolved == "" || now == name {
+		return clean(name, 64)
+	}
+	// The short name of today comes first: by-id names end in what tells them apart.
+	return clean(fmt.Sprintf("%s (%s)", now, name), 64)
+}
+
+// plain writes one thing a line, fields separated by tabs, for scripts of the
+// shell and for screen readers. The first field says what the line is.
+func (d *drawing) plain() {
+	s := d.s
+	row := func(fields ...any) {
+		for i, f := range fields {
+			if i > 0 {
+				d.b.WriteByte('\t')
+			}
+			d.b.WriteString(clean(fmt.Sprint(f), 300))
+		}
+		d.b.WriteByte('\n')
+	}
+	row("gateway", s.Gateway.ID, s.Gateway.Name, "version", s.Version, "up_s", number(s.UptimeS))
+	row("clock", s.Clock.Trusted, s.Clock.Source)
+	row("link", s.Link.State, s.Link.URLHost, "since_s", number(s.Link.SinceS), "rtt_ms", number(s.Link.RTTms), s.Link.LastError)
+	row("buffer", s.Buffer.State, "waiting", s.Buffer.Waiting, "oldest_s", number(s.Buffer.OldestAgeS), "bytes", s.Buffer.Bytes, "capacity", s.Buffer.CapacityBytes)
+	row("data", "read", s.Totals.Read, "delivered", s.Totals.Acked, "lost", s.Totals.Lost.Sum(), "set_aside", s.Totals.Quarantined)
+	for _, v := range s.Devices {
+		row("device", v.Name, v.Type, v.Port, v.State, "last_s", number(v.LastAgeS), "rate_hz", number(v.RateHz), "bad", v.Bad, v.Detail)
+	}
+	for _, p := range s.Problems {
+		row("problem", p.Code, p.Severity, p.Subject, p.Sentence, p.Action)
+	}
+}

@@ -1,0 +1,215 @@
+package console
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"portti/cmd/portti/daemon"
+)
+
+// sign is how a thing is doing, as a mark.
+type sign int
+
+const (
+	good sign = iota
+	unsure
+	warn
+	bad
+)
+
+// mark draws a sign. The shapes differ, so that colour only repeats them.
+func (d *drawing) mark(s sign) string {
+	shape, colour := "●", "32"
+	switch s {
+	case unsure:
+		shape, colour = "○", "36"
+	case warn:
+		shape, colour = "▲", "33"
+	case bad:
+		shape, colour = "✗", "31"
+	}
+	if d.o.ASCII {
+		shape = [...]string{"*", "o", "!", "X"}[s]
+	}
+	if d.o.Colour {
+		return "\x1b[" + colour + "m" + shape + "\x1b[0m"
+	}
+	return shape
+}
+
+func (d *drawing) arrow() string {
+	if d.o.ASCII {
+		return "->"
+	}
+	return "→"
+}
+
+// space separates thousands.
+func (d *drawing) space() string {
+	if d.o.ASCII {
+		return " "
+	}
+	return "\u202f" // narrow, and never broken
+}
+
+// line writes parts as one line without blanks at its end.
+func (d *drawing) line(parts ...string) {
+	d.b.WriteString(strings.TrimRight(d.text(strings.Join(parts, "")), " ") + "\n")
+}
+
+// status writes one of the lines at the top: as many parts as fit beside the
+// word, the others below.
+func (d *drawing) status(title, mark, word string, parts ...string) {
+	const indent = 9
+	line := pad(title, indent) + mark + " " + pad(word, 10)
+	used := indent + 2 + max(10, utf8.RuneCountInString(word))
+	for i, p := range parts {
+		if p == "" {
+			continue
+		}
+		n := utf8.RuneCountInString(p)
+		switch {
+		case used+1+n > width && i > 0:
+			d.line(line)
+			line, used = strings.Repeat(" ", indent+12)+" "+p, indent+13+n
+		default:
+			line, used = line+" "+p, used+1+n
+		}
+		if i < len(parts)-1 {
+			line, used = line+"  ", used+2
+		}
+	}
+	d.line(line)
+}
+
+// wrap writes text below each other, broken between words.
+func (d *drawing) wrap(indent, text string) {
+	line := indent
+	for _, word := range strings.Fields(d.text(text)) {
+		if len(line) > len(indent) && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			d.b.WriteString(line + "\n")
+			line = indent
+		}
+		if len(line) > len(indent) {
+			line += " "
+		}
+		line += word
+	}
+	d.b.WriteString(line + "\n")
+}
+
+// text replaces what an ASCII terminal cannot show.
+func (d *drawing) text(s string) string {
+	if !d.o.ASCII {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '…':
+			return '~'
+		case r > 0x7e:
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// clean makes foreign text harmless and cuts it.
+func clean(s string, limit int) string { return daemon.Clean(s, limit) }
+
+func (d *drawing) cut(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:max(n-1, 0)]) + "…"
+}
+
+func pad(s string, n int) string {
+	return s + strings.Repeat(" ", max(0, n-utf8.RuneCountInString(s)))
+}
+
+func padLeft(s string, n int) string {
+	return strings.Repeat(" ", max(0, n-utf8.RuneCountInString(s))) + s
+}
+
+// since tells a moment by the clock on the wall and by its age. A day that is
+// not today's gets its date.
+func (d *drawing) since(t time.Time, age float64) string {
+	if t.IsZero() || t.Year() < 2000 {
+		return "for " + span(age)
+	}
+	zone := d.o.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	layout := "15:04:05"
+	if age >= 18*3600 {
+		layout = "2006-01-02 15:04"
+	}
+	return fmt.Sprintf("since %s (%s)", t.In(zone).Format(layout), span(age))
+}
+
+// span is a length of time in at most two units.
+func span(seconds float64) string {
+	switch s := math.Max(seconds, 0); {
+	case math.IsNaN(s) || s > 1e10:
+		return "?"
+	case s < 10:
+		return number(s) + " s"
+	case s < 120:
+		return fmt.Sprintf("%.0f s", s)
+	case s < 3600:
+		return fmt.Sprintf("%d min", int(s)/60)
+	case s < 86400:
+		return fmt.Sprintf("%d h %02d m", int(s)/3600, int(s)/60%60)
+	default:
+		return fmt.Sprintf("%d d %02d h", int64(s)/86400, int64(s)/3600%24)
+	}
+}
+
+// number is v with at most one decimal, and none where it has none.
+func number(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return "?"
+	}
+	if v >= 100 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0")
+}
+
+// grouped writes n in groups of three digits.
+func grouped(n uint64, space string) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + space + s[i:]
+	}
+	return s
+}
+
+func percent(part, whole int64) string {
+	if whole <= 0 {
+		return "?"
+	}
+	p := 100 * float64(part) / float64(whole)
+	if p > 0 && p < 0.1 {
+		return "<0.1 %"
+	}
+	return number(p) + " %"
+}
+
+func bytesOf(n int64) string {
+	switch {
+	case n >= 1e9:
+		return number(float64(n)/1e9) + " GB"
+	case n >= 1e6:
+		return number(float64(n)/1e6) + " MB"
+	case n >= 1e3:
+		return number(float64(n)/1e3) + " kB"
+	}
+	return strconv.FormatInt(n, 10) + " B"
+}

@@ -1,0 +1,128 @@
+package daemon
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Sample writes a commented configuration with one [[device]] for each of
+// kinds, in order. It loads without a problem as it is, so the user can begin
+// from something that works and change it. A kind it does not know is an
+// error.
+func Sample(w io.Writer, kinds []string) error {
+	var b strings.Builder
+	b.WriteString(sampleHead)
+	for i, kind := range kinds {
+		text, ok := sampleDevices()[kind]
+		if !ok {
+			hint := "it is " + oneOf(SampleKinds())
+			if near := Nearest(kind, SampleKinds()); near != "" {
+				hint = fmt.Sprintf("did you mean %q?", near)
+			}
+			return fmt.Errorf("there is no sample for a device of type %s; %s", quoteShort(kind), hint)
+		}
+		n, suffix := samplesOf(kinds[:i], kind), ""
+		if n > 0 {
+			suffix = fmt.Sprintf("-%d", n+1)
+		}
+		b.WriteString("\n" + strings.NewReplacer("{n}", suffix, "{port}", fmt.Sprint(i), "{serial}", fmt.Sprintf("%05d", i+1)).Replace(text))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// SampleKinds lists what Sample knows.
+func SampleKinds() []string { return sortedKeys(sampleDevices()) }
+
+func samplesOf(all []string, one string) int {
+	n := 0
+	for _, s := range all {
+		if s == one {
+			n++
+		}
+	}
+	return n
+}
+
+const sampleHead = `# portti: configuration. After a change:  portti config check
+# Times need a unit ("20s", "5m", "30d"), sizes too ("200MB", "64KiB").
+# A line with a # in front shows the value that holds without it.
+config_version = 1
+
+[gateway]
+id = "auto"                       # tsmGw of every message; "auto" = made at first start and kept
+# name = "gw-kuopio-07"           # shown to people; the host's name if not set
+
+[paths]
+# state = "/var/lib/portti"       # readings that wait, and what the gateway remembers
+# run   = "/run/portti"           # the socket that "portti status" asks
+
+[uplink]
+url  = "wss://ingest.example.net/socket"
+auth = "header"                   # header = Authorization: Bearer …; query = in the address; hash; none
+token_file = "/etc/portti/credentials/uplink-token"    # one line, read again when it changes
+# query_name = "token"            # the token's name with auth = "query"
+# dialect = "thingsee"
+# ack = "fence"                   # a pong proves that the server read all before it; count = the server
+                                  # says what it handled; none = not proven, readings can get lost
+# fence_hold = "30s"              # proven readings stay this long, in case the server crashed
+# ca_file = ""                    # PEM of a private authority; empty = the system's
+# ping_interval = "20s"
+# pong_timeout = "10s"
+# write_timeout = "15s"
+# max_message = "64KiB"           # a larger message from the server ends the link
+# batch_max_messages = 200
+# batch_max_bytes = "30kB"
+# proxy = "environment"           # environment | none | http://host:port | socks5://host:port
+
+[uplink.backoff]
+# base = "1s"                     # the first wait between attempts is at most this …
+# cap = "5m"                      # … doubling up to this; it never gives up
+
+[buffer]
+# max_size = "200MB"
+# max_age = "30d"
+# commit_every = "1s"             # what a power cut can cost; "0s" = nothing is sent before it is on disk
+# when_full = "thin"              # thin | drop-oldest | drop-newest; in this version thin acts as drop-oldest
+
+[clock]
+# hold_until_synced = "2m"        # after a start without a clock, wait this long before sending a guess
+
+[log]
+# level = "info"                  # debug | info | warn | error
+# format = "auto"                 # auto | text | json | journal
+`
+
+func sampleDevices() map[string]string {
+	return map[string]string{
+		"gps": `[[device]]
+name = "gps{n}"
+type = "gps"                      # an NMEA 0183 receiver
+port = "/dev/serial/by-id/usb-u-blox_7-if0{port}"      # ls -l /dev/serial/by-id/
+baud = 9600
+id = "XXXX03GPS000{serial}"         # tsmTuid: the name the server knows this thing by
+# expect_every = "1s"             # silent for three times this = a problem
+`,
+		"lines": `[[device]]
+name = "panel{n}"
+type = "lines"                    # one reading a line: JSON or key=value
+port = "/dev/ttyUSB{port}"               # or tcp://host:port for a serial device server
+baud = 115200
+id = "XXXX03PNL000{serial}"
+# message = 12100                 # tsmId of every line; without it chosen by the keys
+# map = { t = "temp", rh = "humd" }      # renames keys
+# extra = "separate"              # fields the message does not define: separate | keep | drop
+# rate_limit = 0                  # readings per second, 0 = none
+`,
+		"ble-bridge": `[[device]]
+name = "bridge{n}"
+type = "ble-bridge"               # a Bluetooth receiver that writes lines
+port = "/dev/ttyACM{port}"
+baud = 115200
+id = "XXXX03BLE000{serial}"
+# tags = { "AA:BB:CC:DD:EE:FF" = "XXXX03TAG00000001" }   # address of a tag = its tsmTuid
+# only_tags = false               # true = only the tags named above
+`,
+	}
+}

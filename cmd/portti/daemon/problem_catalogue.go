@@ -1,0 +1,261 @@
+package daemon
+
+import (
+	"strings"
+	"time"
+)
+
+// Entry is what the catalogue says about one kind of problem.
+type Entry struct {
+	Code      string        // FAMILY-NAME, never renamed
+	Severity  Severity      //
+	Title     string        // a few words
+	Sentence  string        // for people; {port} and the like are filled in
+	Actions   []string      // what to do, in this order; never empty
+	DependsOn []string      // not shown while one of these is open
+	ShowAfter time.Duration // how long it must last before it is shown
+	// ImpactsData says that readings are being lost or may be.
+	ImpactsData bool
+}
+
+// Say fills the places of the sentence. args are names and values in turn.
+// The sentence of a place nobody filled says "unknown" there. Values are
+// foreign text: control characters are escaped and each is cut at 200
+// characters.
+func (e Entry) Say(args ...string) string {
+	var b strings.Builder
+	rest := e.Sentence
+	for {
+		before, after, ok := strings.Cut(rest, "{")
+		b.WriteString(before)
+		name, tail, closed := strings.Cut(after, "}")
+		if !ok || !closed {
+			return b.String()
+		}
+		value := "unknown"
+		for i := 0; i+1 < len(args); i += 2 {
+			if args[i] == name && args[i+1] != "" {
+				value = Clean(args[i+1], 200)
+			}
+		}
+		b.WriteString(value)
+		rest = tail
+	}
+}
+
+// Lookup finds one entry of the catalogue.
+func Lookup(code string) (Entry, bool) {
+	for _, e := range Catalogue() {
+		if e.Code == code {
+			return e, true
+		}
+	}
+	return Entry{}, false
+}
+
+// Catalogue lists every problem this version can raise, sorted by code. The
+// families: BUF buffer, CFG configuration, CLK clock, DEV device, HW hardware
+// and permissions, NET path to the server, SYS host, TLS certificates, UP
+// server.
+func Catalogue() []Entry {
+	var all []Entry
+	for _, family := range [][]Entry{
+		bufferProblems(), configProblems(), clockProblems(), deviceProblems(), hardwareProblems(),
+		networkProblems(), hostProblems(), certificateProblems(), serverProblems(),
+	} {
+		all = append(all, family...)
+	}
+	return all
+}
+
+const nothingLost = "Nothing is lost: readings wait in the buffer. "
+
+func bufferProblems() []Entry {
+	return []Entry{
+		{Code: "BUF-CORRUPT", Severity: Error, Title: "Damaged buffer file", ImpactsData: true,
+			Sentence: "A part of the buffer could not be read and was set aside: {what}. Everything readable in it was kept.",
+			Actions:  []string{"Check the card or disk: dmesg | grep -iE 'mmc|ext4|I/O'", "Keep the file that was set aside for support: it is in the state folder"}},
+		{Code: "BUF-DEGRADED", Severity: Error, Title: "Buffer in memory only", ImpactsData: true, DependsOn: []string{"BUF-READONLY"},
+			Sentence: "Readings cannot be written to disk and are kept in memory only: {why}.",
+			Actions:  []string{"Check the disk: df -h; dmesg | tail", "Do not switch off before this is solved: what is in memory would be lost"}},
+		{Code: "BUF-FILLING", Severity: Warning, Title: "Buffer is filling", ShowAfter: time.Minute, DependsOn: []string{"BUF-FULL"},
+			Sentence: "The buffer is {percent} % full, with room for about {room}.",
+			Actions:  []string{"Bring the link back: portti status says what is wrong with it", "Raise max_size in [buffer] if the disk has room"}},
+		{Code: "BUF-FULL", Severity: Error, Title: "Buffer is full", ImpactsData: true,
+			Sentence: "The buffer is full: the oldest readings are given up to make room.",
+			Actions:  []string{"Bring the link back: portti status says what is wrong with it", "Raise max_size in [buffer] if the disk has room"}},
+		{Code: "BUF-IO", Severity: Error, Title: "Disk error", ImpactsData: true, DependsOn: []string{"BUF-DEGRADED", "BUF-READONLY"},
+			Sentence: "The disk reports an error while readings are saved: {why}.",
+			Actions:  []string{"Check the card or disk: dmesg | grep -iE 'mmc|ext4|I/O'", "Replace the card soon: errors like this become more"}},
+		{Code: "BUF-LOST", Severity: Error, Title: "Readings were lost", ImpactsData: true,
+			Sentence: "{count} readings were lost because of {reason}{span}.",
+			Actions:  []string{"See which devices: portti status --json shows lost by reason and device", "Solve the problem shown beside this one"}},
+		{Code: "BUF-READONLY", Severity: Error, Title: "Disk is read-only", ImpactsData: true,
+			Sentence: "The state folder {path} cannot be written: readings are kept in memory only.",
+			Actions:  []string{"See whether the file system was remounted read-only after an error: mount | grep ' / '", "Check who owns the folder: ls -ld " + "/var/lib/portti"}},
+		{Code: "BUF-ROLLBACK", Severity: Warning, Title: "Older buffer than before", ImpactsData: true,
+			Sentence: "The buffer on disk is older than what the server has seen: a card or backup was put back. Numbering began anew.",
+			Actions:  []string{"Nothing to do here; tell the server's operator that readings may repeat"}},
+	}
+}
+
+func configProblems() []Entry {
+	return []Entry{
+		{Code: "CFG-INVALID", Severity: Warning, Title: "Configuration not taken over",
+			Sentence: "The changed configuration is invalid and was not taken over: {count} problems.",
+			Actions:  []string{"See them all: portti config check"}},
+		{Code: "CFG-UNPROVEN", Severity: Info, Title: "Delivery is not proven",
+			Sentence: "ack = \"none\": what was written to the network counts as delivered, so readings can vanish without being counted.",
+			Actions:  []string{"Say ack = \"fence\" in [uplink] if the server answers WebSocket pings"}},
+	}
+}
+
+func clockProblems() []Entry {
+	return []Entry{
+		{Code: "CLK-GUESSED", Severity: Warning, Title: "Time of readings is a guess", DependsOn: []string{"CLK-UNSET"},
+			Sentence: "No trusted time came within {hold}: readings are sent with the best guess and its error in tsErr.",
+			Actions:  []string{"Let the gateway reach a time server: timedatectl timesync-status"}},
+		{Code: "CLK-STEP", Severity: Info, Title: "Clock was set",
+			Sentence: "The clock jumped by {step}. The order of readings is kept.",
+			Actions:  []string{"Nothing to do unless it happens often; then check the time service: timedatectl"}},
+		{Code: "CLK-UNSET", Severity: Warning, Title: "Clock is not set", ShowAfter: 30 * time.Second,
+			Sentence: "The clock cannot be trusted: no time server was reached since the start. Readings are kept and dated when it can.",
+			Actions:  []string{"Connect the network, or check the time service: timedatectl timesync-status", "Without a network, a GPS receiver or a battery clock can give the time"}},
+	}
+}
+
+func deviceProblems() []Entry {
+	gone := []string{"DEV-GONE", "DEV-BUSY", "HW-PERMISSION", "HW-CONSOLE"}
+	return []Entry{
+		{Code: "DEV-BUSY", Severity: Error, Title: "Port in use", ShowAfter: 5 * time.Second, ImpactsData: true,
+			Sentence: "{subject}: {port} is in use by another program.",
+			Actions:  []string{"Find the program and stop it: sudo fuser -v {port}", "If ModemManager holds it: sudo systemctl mask --now ModemManager"}},
+		{Code: "DEV-FLOOD", Severity: Warning, Title: "Too many readings", ShowAfter: 10 * time.Second, ImpactsData: true,
+			Sentence: "{subject} sends more than its rate_limit allows: the excess is given up and counted.",
+			Actions:  []string{"Let the device send less often, or raise rate_limit of this [[device]]"}},
+		{Code: "DEV-GARBAGE", Severity: Error, Title: "Bytes without sense", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: append([]string{"DEV-WRONG-BAUD"}, gone...),
+			Sentence: "{subject}: bytes arrive on {port}, but nothing in them can be read.",
+			Actions:  []string{"Check baud and type of this [[device]] against the device's manual", "Check the cable and the ground wire"}},
+		{Code: "DEV-GONE", Severity: Error, Title: "Port is missing", ShowAfter: 5 * time.Second, ImpactsData: true,
+			Sentence: "{subject}: {port} is not there. Waiting for it to come back.",
+			Actions:  []string{"Plug the adapter in, and see what the system found: ls -l /dev/serial/by-id/", "Check the name in port of this [[device]]"}},
+		{Code: "DEV-SILENT", Severity: Warning, Title: "Device sends nothing", ImpactsData: true, DependsOn: append([]string{"DEV-GARBAGE"}, gone...),
+			Sentence: "{subject} has sent nothing for {age}.",
+			Actions:  []string{"Check the cable and the device's power", "Check baud of this [[device]]"}},
+		{Code: "DEV-WRONG-BAUD", Severity: Error, Title: "Probably the wrong speed", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: gone,
+			Sentence: "{subject}: what arrives on {port} looks like another speed than {baud} baud.",
+			Actions:  []string{"Try the next usual speed in baud of this [[device]]: 4800, 9600, 38400, 57600, 115200"}},
+	}
+}
+
+func hardwareProblems() []Entry {
+	return []Entry{
+		{Code: "HW-CONSOLE", Severity: Error, Title: "Port is the login console", ImpactsData: true,
+			Sentence: "{subject}: {port} is the system's console and is not touched.",
+			Actions:  []string{"Free it: sudo raspi-config, Interface Options, Serial Port, no login shell, yes to hardware; then restart"}},
+		{Code: "HW-PERMISSION", Severity: Error, Title: "No permission for the port", ImpactsData: true,
+			Sentence: "{subject}: portti may not open {port}.",
+			Actions:  []string{"Let the service's user into the port's group: sudo usermod -aG dialout portti && sudo systemctl restart portti", "See the port's group: ls -l {port}"}},
+	}
+}
+
+func networkProblems() []Entry {
+	return []Entry{
+		{Code: "NET-DNS", Severity: Error, Title: "Name not found", ShowAfter: 10 * time.Second, DependsOn: []string{"NET-NO-ROUTE"},
+			Sentence: "The name {host} could not be resolved. " + nothingLost,
+			Actions:  []string{"Check the spelling of url in [uplink]", "Check the name server: resolvectl status"}},
+		{Code: "NET-NO-ROUTE", Severity: Error, Title: "No network", ShowAfter: 10 * time.Second,
+			Sentence: "There is no way to {host}: the network is down or has no route. " + nothingLost,
+			Actions:  []string{"Check cable, Wi-Fi or modem: ip route; ip -br addr"}},
+		{Code: "NET-PORTAL", Severity: Error, Title: "Something else answers", ShowAfter: 10 * time.Second,
+			Sentence: "A web page answered instead of the server: a login page of this network, or a wrong path in the address. " + nothingLost,
+			Actions:  []string{"Sign this gateway in to the network, or use another one", "Check the path of url in [uplink]"}},
+		{Code: "NET-PROXY-AUTH", Severity: Error, Title: "Proxy wants a login",
+			Sentence: "The proxy refused the connection because it wants a login. " + nothingLost,
+			Actions:  []string{"Put user and password in proxy of [uplink], or ask for an exception"}},
+		{Code: "NET-REFUSED", Severity: Error, Title: "Connection refused", ShowAfter: 10 * time.Second,
+			Sentence: "{host} refused the connection: nothing listens there, or a firewall is in the way. " + nothingLost,
+			Actions:  []string{"Check host and port of url in [uplink]", "Ask the server's operator whether it is up"}},
+		{Code: "NET-TIMEOUT", Severity: Error, Title: "No answer", ShowAfter: 30 * time.Second, DependsOn: []string{"NET-NO-ROUTE"},
+			Sentence: "{host} did not answer in time. " + nothingLost,
+			Actions:  []string{"Check whether other hosts can be reached from here: ping -c3 1.1.1.1", "A firewall may drop the connection: ask for outgoing TCP to the server's port"}},
+	}
+}
+
+func hostProblems() []Entry {
+	return []Entry{
+		{Code: "SYS-DISK-LOW", Severity: Warning, Title: "Disk almost full", ShowAfter: time.Minute, ImpactsData: true,
+			Sentence: "The file system of {path} has only {free} left.",
+			Actions:  []string{"Make room: sudo journalctl --vacuum-size=50M", "Lower max_size in [buffer]"}},
+		{Code: "SYS-WATCHDOG", Severity: Error, Title: "A part is stuck", ImpactsData: true,
+			Sentence: "{part} has not moved for {age}; the service restarts by itself if it stays so.",
+			Actions:  []string{"Save the log for support: journalctl -u portti --since -1h"}},
+	}
+}
+
+func certificateProblems() []Entry {
+	return []Entry{
+		{Code: "TLS-EXPIRED", Severity: Error, Title: "Certificate expired", DependsOn: []string{"CLK-UNSET"},
+			Sentence: "The server's certificate has expired. " + nothingLost,
+			Actions:  []string{"Tell the server's operator", "Check the clock here: date"}},
+		{Code: "TLS-FAILED", Severity: Error, Title: "No secure connection",
+			Sentence: "The encrypted connection to {host} failed: {why}. " + nothingLost,
+			Actions:  []string{"Check whether url in [uplink] has the right port and wss://"}},
+		{Code: "TLS-NAME", Severity: Error, Title: "Certificate of another server",
+			Sentence: "The certificate is for another name than {host}. " + nothingLost,
+			Actions:  []string{"Check the host in url of [uplink]", "This network may show its own page: see whether a login is needed"}},
+		{Code: "TLS-NOT-YET", Severity: Error, Title: "Certificate not valid yet", DependsOn: []string{"CLK-UNSET"},
+			Sentence: "The certificate is not valid before a time that is in the future for this gateway: most likely the clock here is behind. " + nothingLost,
+			Actions:  []string{"Check the clock: timedatectl"}},
+		{Code: "TLS-UNKNOWN-CA", Severity: Error, Title: "Certificate of an unknown authority",
+			Sentence: "Nobody this gateway trusts has signed the server's certificate. " + nothingLost,
+			Actions:  []string{"For a private authority set ca_file in [uplink]", "Install the usual authorities: sudo apt install ca-certificates"}},
+	}
+}
+
+func serverProblems() []Entry {
+	return []Entry{
+		{Code: "UP-AUTH-REJECTED", Severity: Error, Title: "Token refused",
+			Sentence: "The server says the access token is wrong or expired. " + nothingLost,
+			Actions:  []string{"Get a new token and write it to the file named in token_file: it is read again at once"}},
+		{Code: "UP-CLOSED", Severity: Warning, Title: "Server ended the connection", ShowAfter: 30 * time.Second,
+			Sentence: "The server ended the connection: {why}. " + nothingLost,
+			Actions:  []string{"Nothing to do unless it stays; then tell the server's operator the time and this sentence"}},
+		{Code: "UP-ERROR", Severity: Warning, Title: "Server has a fault", ShowAfter: 30 * time.Second,
+			Sentence: "The server answered with an error: {why}. " + nothingLost,
+			Actions:  []string{"Nothing to do here; tell the server's operator if it stays"}},
+		{Code: "UP-FORBIDDEN", Severity: Error, Title: "Not allowed",
+			Sentence: "The server knows this gateway but does not let it in: {why}. " + nothingLost,
+			Actions:  []string{"Ask the server's operator to allow this gateway", "Check the path of url in [uplink]"}},
+		{Code: "UP-NO-PONG", Severity: Error, Title: "Server does not answer pings", ShowAfter: 30 * time.Second,
+			Sentence: "The link looked open but the server stopped answering; it was ended. " + nothingLost,
+			Actions:  []string{"If it repeats after quiet minutes, a router drops idle links: lower ping_interval in [uplink]", "If it happens on every connection, the server never answers pings: ask its operator"}},
+		{Code: "UP-NOT-READING", Severity: Error, Title: "Server takes no data", ShowAfter: 30 * time.Second,
+			Sentence: "The server accepts the link but does not take data. " + nothingLost,
+			Actions:  []string{"Tell the server's operator"}},
+		{Code: "UP-NOTFOUND", Severity: Error, Title: "Wrong address",
+			Sentence: "The server has nothing at this address: {why}. " + nothingLost,
+			Actions:  []string{"Check the path of url in [uplink]"}},
+		{Code: "UP-PROTOCOL", Severity: Error, Title: "Server speaks something else", ShowAfter: 10 * time.Second,
+			Sentence: "What answered does not speak WebSocket as it should: {why}. " + nothingLost,
+			Actions:  []string{"Check url in [uplink]", "A proxy on the way may not pass WebSocket: ask the network's operator"}},
+		{Code: "UP-QUARANTINE", Severity: Warning, Title: "Message set aside", ImpactsData: true,
+			Sentence: "{count} messages that the server refused again and again were set aside so that the others can pass.",
+			Actions:  []string{"Tell the server's operator; the messages are kept in the state folder"}},
+		{Code: "UP-RATE-LIMITED", Severity: Warning, Title: "Server asks to slow down", ShowAfter: 10 * time.Second,
+			Sentence: "The server asked to slow down{until}. " + nothingLost,
+			Actions:  []string{"Wait; if it stays, ask the server's operator about the limit"}},
+		{Code: "UP-REDIRECT", Severity: Error, Title: "Server has moved",
+			Sentence: "The server answered with a redirect to {host}. It is not followed, because the token would go along. " + nothingLost,
+			Actions:  []string{"If the new address is right, write it in url of [uplink]"}},
+		{Code: "UP-TOKEN-FILE", Severity: Error, Title: "No token", ShowAfter: 5 * time.Second,
+			Sentence: "The access token could not be read: {why}. " + nothingLost,
+			Actions:  []string{"Write the token to the file named in token_file and let the service's user read it"}},
+		{Code: "UP-TOO-BIG", Severity: Warning, Title: "Message too big for the server",
+			Sentence: "The server refused a message as too big; smaller ones are being sent. " + nothingLost,
+			Actions:  []string{"Lower batch_max_bytes in [uplink] to what the server takes"}},
+		{Code: "UP-TOO-MANY", Severity: Error, Title: "Too many connections", ShowAfter: 30 * time.Second,
+			Sentence: "The server sees too many connections from this address. " + nothingLost,
+			Actions:  []string{"See whether a second gateway uses this token or id"}},
+	}
+}

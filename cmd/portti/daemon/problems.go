@@ -1,0 +1,191 @@
+package daemon
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Severity says how bad a problem is.
+type Severity string
+
+// The severities, mildest first.
+const (
+	Info    Severity = "info"    // to be known, nothing to do
+	Warning Severity = "warning" // degraded, mends itself or can wait
+	Error   Severity = "error"   // a person has to act
+)
+
+func (s Severity) rank() int {
+	switch s {
+	case Error:
+		return 0
+	case Warning:
+		return 1
+	}
+	return 2
+}
+
+// Problem is one open problem as the status document shows it.
+type Problem struct {
+	Code        string    `json:"code"`
+	Severity    Severity  `json:"severity"`
+	Title       string    `json:"title"`
+	Subject     string    `json:"subject"` // what it is about, such as a device's name; may be empty
+	Sentence    string    `json:"sentence"`
+	Action      string    `json:"action"` // the first thing to do
+	Actions     []string  `json:"actions"`
+	ImpactsData bool      `json:"impacts_data"` // readings are or may be lost
+	Since       time.Time `json:"since"`
+	SinceS      float64   `json:"since_s"`
+
+	key string
+}
+
+// Problems keeps what is wrong right now. It knows the catalogue: a problem is
+// shown only after its quiet period, and not while a problem it follows from
+// is there. All methods may be called from any goroutine.
+//
+// Make one with NewProblems.
+type Problems struct {
+	mu    sync.Mutex
+	open  map[string]*opened
+	shown map[string]Problem // what Changes last told
+}
+
+// opened is a raised problem, seen or not.
+type opened struct {
+	entry    Entry
+	subject  string
+	sentence string
+	since    time.Time
+}
+
+// NewProblems gives an empty list.
+func NewProblems() *Problems {
+	return &Problems{open: map[string]*opened{}, shown: map[string]Problem{}}
+}
+
+// Raise opens the problem code about subject (a device's name; "" for the
+// gateway itself), or renews its sentence where it is open. args are names
+// and values for the sentence's places, in turn: "port", "/dev/ttyUSB0".
+// A code that the catalogue lacks is shown as it is, so that a mistake in the
+// program does not hide a fault of the gateway.
+func (p *Problems) Raise(code, subject string, args ...string) {
+	entry, ok := Lookup(code)
+	if !ok {
+		entry = Entry{Code: code, Severity: Warning, Title: code, Sentence: code, Actions: []string{"Look at the log: journalctl -u portti"}}
+	}
+	sentence := entry.Say(append([]string{"subject", subject}, args...)...)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := code + "\x00" + subject
+	if o := p.open[key]; o != nil {
+		o.sentence = sentence
+		return
+	}
+	p.open[key] = &opened{entry: entry, subject: subject, sentence: sentence, since: time.Now()}
+}
+
+// Clear closes a problem. Closing one that is not open does nothing.
+func (p *Problems) Clear(code, subject string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.open, code+"\x00"+subject)
+}
+
+// Set raises or clears, for callers that look at a state every second.
+func (p *Problems) Set(active bool, code, subject string, args ...string) {
+	if active {
+		p.Raise(code, subject, args...)
+	} else {
+		p.Clear(code, subject)
+	}
+}
+
+// Only clears every problem about subject whose code begins with one of
+// families ("UP-", "NET-", "TLS-") but code itself: what a state machine with
+// one problem at a time needs. code may be "".
+func (p *Problems) Only(code, subject string, families ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for key, o := range p.open {
+		if o.subject != subject || o.entry.Code == code {
+			continue
+		}
+		for _, f := range families {
+			if strings.HasPrefix(o.entry.Code, f) {
+				delete(p.open, key)
+			}
+		}
+	}
+}
+
+// Active lists what is to be shown, worst first, then by code and subject. It
+// is never nil, so that JSON has a list.
+func (p *Problems) Active() []Problem {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.activeLocked()
+}
+
+func (p *Problems) activeLocked() []Problem {
+	now := time.Now()
+	codes := map[string][]string{} // open codes and their subjects
+	for _, o := range p.open {
+		codes[o.entry.Code] = append(codes[o.entry.Code], o.subject)
+	}
+	list := []Problem{}
+	for key, o := range p.open {
+		age := now.Sub(o.since)
+		if age < o.entry.ShowAfter || hidden(o, codes) {
+			continue
+		}
+		list = append(list, Problem{
+			Code: o.entry.Code, Severity: o.entry.Severity, Title: o.entry.Title, Subject: o.subject,
+			Sentence: o.sentence, Action: o.entry.Actions[0], Actions: o.entry.Actions,
+			ImpactsData: o.entry.ImpactsData, Since: o.since.UTC(), SinceS: Seconds(age), key: key,
+		})
+	}
+	slices.SortFunc(list, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Severity.rank(), b.Severity.rank()), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Subject, b.Subject))
+	})
+	return list
+}
+
+// hidden says whether a problem that o follows from is open: about the same
+// subject, or about the gateway as a whole.
+func hidden(o *opened, codes map[string][]string) bool {
+	for _, root := range o.entry.DependsOn {
+		for _, subject := range codes[root] {
+			if subject == "" || subject == o.subject {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Changes tells what has come into view and what has gone since it was last
+// called: what the log says.
+func (p *Problems) Changes() (raised, cleared []Problem) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := map[string]Problem{}
+	for _, a := range p.activeLocked() {
+		if _, was := p.shown[a.key]; !was {
+			raised = append(raised, a)
+		}
+		now[a.key] = a
+	}
+	for key, was := range p.shown {
+		if _, is := now[key]; !is {
+			cleared = append(cleared, was)
+		}
+	}
+	slices.SortFunc(cleared, func(a, b Problem) int { return cmp.Compare(a.key, b.key) })
+	p.shown = now
+	return raised, cleared
+}

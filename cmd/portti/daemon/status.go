@@ -1,0 +1,145 @@
+package daemon
+
+import "time"
+
+// StatusSchema is the version of the status document. Fields are only ever
+// added, so it stays 1 until one has to change its meaning.
+const StatusSchema = 1
+
+// Status is the one truth about a running gateway: the control socket serves
+// it, and every face (terminal, page, metrics) shows it without working out
+// anything about health for itself.
+//
+// Times are RFC 3339 in UTC. Ages are seconds by the monotonic clock, so that
+// a step of the wall clock does not show in them.
+type Status struct {
+	Schema  int           `json:"schema"`
+	Version string        `json:"version"`
+	Time    time.Time     `json:"time"` // when the document was made
+	UptimeS float64       `json:"uptime_s"`
+	Gateway GatewayStatus `json:"gateway"`
+	Link    LinkStatus    `json:"link"`
+	Buffer  BufferStatus  `json:"buffer"`
+	Totals  TotalsStatus  `json:"totals"`
+	Clock   ClockStatus   `json:"clock"`
+	// Devices are those of the configuration that are enabled, in its order.
+	Devices []DeviceStatus `json:"devices"`
+	// Problems are the open ones, worst first; see Problems.Active.
+	Problems []Problem `json:"problems"`
+}
+
+// GatewayStatus says which gateway this is.
+type GatewayStatus struct {
+	ID   string `json:"id"`   // tsmGw
+	Name string `json:"name"` // for people
+}
+
+// The states of the link.
+const (
+	LinkConnecting = "connecting"
+	LinkOnline     = "online"
+	LinkWaiting    = "waiting" // for the next attempt
+	LinkParked     = "parked"  // as waiting, but a person has to act
+	LinkStopped    = "stopped"
+)
+
+// LinkStatus is the way to the server.
+type LinkStatus struct {
+	State     string    `json:"state"`
+	Since     time.Time `json:"since"`
+	SinceS    float64   `json:"since_s"` // how long in this state
+	Dialect   string    `json:"dialect"`
+	URLHost   string    `json:"url_host"` // scheme, host and port; never path, query or user
+	RTTms     float64   `json:"rtt_ms"`   // 0 = not measured
+	NextTryS  float64   `json:"next_try_s"`
+	LastError string    `json:"last_error"` // one sentence without secrets; empty after success
+	Problem   string    `json:"problem"`    // catalogue code behind LastError
+	Ack       string    `json:"ack"`        // acknowledgement mode
+	Connects  uint64    `json:"connects"`
+	SentBytes uint64    `json:"sent_bytes"`
+	Frames    uint64    `json:"sent_frames"`
+}
+
+// The states of the buffer.
+const (
+	BufferOK       = "ok"
+	BufferFull     = "full"     // shedding by its policy
+	BufferDegraded = "degraded" // the disk does not do what it should
+)
+
+// BufferStatus is what waits and what room there is.
+type BufferStatus struct {
+	State         string  `json:"state"`
+	Waiting       uint64  `json:"waiting"`
+	WaitingMemory uint64  `json:"waiting_memory"`
+	WaitingDisk   uint64  `json:"waiting_disk"`
+	Held          uint64  `json:"held"`  // acknowledged, kept for fence_hold; not waiting
+	Bytes         int64   `json:"bytes"` // on disk
+	OldestAgeS    float64 `json:"oldest_age_s"`
+	// HeadroomS is how long the room lasts at the inflow of the last 15
+	// minutes with the link down. 0 = not known yet.
+	HeadroomS     float64 `json:"headroom_s"`
+	CapacityBytes int64   `json:"capacity_bytes"`
+	CommitEveryS  float64 `json:"commit_every_s"`
+	Commits       uint64  `json:"commits"`
+	HoldsCut      uint64  `json:"holds_cut"`  // holds ended early for want of room
+	LastError     string  `json:"last_error"` // why State is degraded
+}
+
+// TotalsStatus counts readings since the ledger was begun.
+type TotalsStatus struct {
+	Ledger
+	Accepted uint64 `json:"accepted"` // ever committed or acknowledged, each once
+	Resent   uint64 `json:"resent"`   // sent again because a connection ended
+}
+
+// ClockStatus says what the time in messages rests on.
+type ClockStatus struct {
+	Trusted bool   `json:"trusted"`
+	Source  string `json:"source"` // kernel | gnss | server | none
+}
+
+// The states of a device.
+const (
+	DeviceMissing = "missing"
+	DeviceBusy    = "busy"
+	DeviceSilent  = "silent"
+	DeviceGarbage = "garbage"
+	DeviceOK      = "ok"
+)
+
+// DeviceStatus is one device.
+type DeviceStatus struct {
+	Name     string  `json:"name"`
+	Type     string  `json:"type"`
+	Port     string  `json:"port"`          // as configured
+	Resolved string  `json:"port_resolved"` // what it is now, such as /dev/ttyUSB1; empty while missing
+	State    string  `json:"state"`
+	SinceS   float64 `json:"since_s"`
+	// LastAgeS is how long ago it was last read; -1 = never.
+	LastAgeS  float64 `json:"last_age_s"`
+	RateHz    float64 `json:"rate_hz"`
+	Read      uint64  `json:"read"`   // readings
+	Bad       uint64  `json:"bad"`    // frames that could not be used
+	Detail    string  `json:"detail"` // short text for people: "3D fix, 11 satellites"
+	LastError string  `json:"last_error"`
+	Ledger    Ledger  `json:"ledger"`
+}
+
+// Degraded says whether something is wrong that a person should know of.
+func (s *Status) Degraded() bool {
+	if s.Link.State == LinkWaiting || s.Link.State == LinkParked || (s.Buffer.State != BufferOK && s.Buffer.State != "") {
+		return true
+	}
+	for _, p := range s.Problems {
+		if p.Severity != Info {
+			return true
+		}
+	}
+	return false
+}
+
+// Seconds turns a duration into the document's form, rounded to milliseconds.
+func Seconds(d time.Duration) float64 {
+	return float64(d.Round(time.Millisecond).Milliseconds()) / 1000
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"portti/cmd/portti/console"
+	"portti/cmd/portti/daemon"
+)
+
+func statusCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "one screen: link, buffer, devices, problems",
+		Long: `Shows how the running gateway is.
+
+Exit codes: 0 running, 3 not running, 4 no answer or no permission;
+with --exit-code also 5 running but degraded.`,
+		Args: cobra.NoArgs,
+		RunE: runStatus,
+	}
+	f := cmd.Flags()
+	f.Bool("short", false, "one line, for a prompt or a login message")
+	f.Bool("exit-code", false, "exit with 5 when something is wrong though it runs")
+	f.Bool("watch", false, "draw again every two seconds until Ctrl-C")
+	cmd.MarkFlagsMutuallyExclusive("short", "watch")
+	return cmd
+}
+
+// watchEvery is how often status --watch asks.
+const watchEvery = 2 * time.Second
+
+func runStatus(cmd *cobra.Command, _ []string) error {
+	g := globalsOf(cmd)
+	watch, _ := cmd.Flags().GetBool("watch")
+	socket, err := socketOf(g)
+	if err != nil {
+		return err
+	}
+	for {
+		s, err := askStatus(cmd.Context(), socket, g.timeout)
+		if err == nil {
+			err = showStatus(cmd, s)
+		}
+		if !watch {
+			return err
+		}
+		if code := new(exitError); errors.As(err, &code) && code.code != exitDegraded {
+			fmt.Fprintln(cmd.OutOrStdout(), err) // it may come back: keep watching
+		} else if err != nil && code.code != exitDegraded {
+			return err
+		}
+		select {
+		case <-cmd.Context().Done():
+			return exit(exitInterrupted, nil)
+		case <-time.After(watchEvery):
+		}
+	}
+}
+
+// socketOf finds the running daemon's control socket.
+func socketOf(g globals) (string, error) {
+	if g.socket != "" {
+		return g.socket, nil
+	}
+	path, err := daemon.SocketOf(g.config, daemon.LoadOptions{Environ: os.Environ()})
+	if err != nil {
+		return "", exit(exitUsage, err)
+	}
+	return path, nil
+}
+
+// maxStatus bounds the answer: a daemon with hundreds of devices stays far
+// below.
+const maxStatus = 4 << 20
+
+// askStatus fetches the status document. Its errors carry the exit code.
+func askStatus(ctx context.Context, socket string, timeout time.Duration) (*daemon.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		},
+	}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://portti/api/v1/status", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, unreachable(ctx, socket, timeout, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, exit(exitUnknown, fmt.Errorf("what listens on %s answered %s: is it portti?", socket, resp.Status))
+	}
+	var s daemon.Status
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxStatus)).Decode(&s); err != nil {
+		return nil, exit(exitUnknown, fmt.Errorf("the answer on %s cannot be read: %w", socket, err))
+	}
+	return &s, nil
+}
+
+// unreachable tells a daemon that is not there from one that cannot be asked.
+func unreachable(ctx context.Context, socket string, timeout time.Duration, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return exit(exitNotRunning, fmt.Errorf("portti is not running (no socket at %s). Start it: sudo systemctl start portti", socket))
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return exit(exitNotRunning, fmt.Errorf("portti is not running (nobody listens on %s). Start it: sudo systemctl start portti", socket))
+	case errors.Is(err, fs.ErrPermission):
+		return exit(exitUnknown, fmt.Errorf("no permission for %s. Use sudo, or join the group: sudo usermod -aG portti $USER", socket))
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return exit(exitUnknown, fmt.Errorf("portti did not answer on %s within %s", socket, timeout))
+	case errors.Is(ctx.Err(), context.Canceled):
+		return exit(exitInterrupted, nil)
+	}
+	return exit(exitUnknown, fmt.Errorf("cannot ask portti on %s: %w", socket, err))
+}
+
+func showStatus(cmd *cobra.Command, s *daemon.Status) error {
+	g, out := globalsOf(cmd), cmd.OutOrStdout()
+	short, _ := cmd.Flags().GetBool("short")
+	watch, _ := cmd.Flags().GetBool("watch")
+	strict, _ := cmd.Flags().GetBool("exit-code")
+	var err error
+	switch {
+	case g.json && watch: // one document a line
+		err = json.NewEncoder(out).Encode(s)
+	case g.json:
+		err = writeJSON(cmd, s)
+	case short:
+		_, err = fmt.Fprintln(out, console.Short(s))
+	default:
+		o := consoleOptions(g, out, os.Getenv)
+		if watch && o.Terminal {
+			fmt.Fprint(out, "\x1b[H\x1b[2J")
+		}
+		err = console.Render(out, s, o)
+	}
+	if err == nil && strict && s.Degraded() {
+		err = exit(exitDegraded, nil)
+	}
+	return err
+}
+
+// consoleOptions finds out what the terminal can show. getenv is os.Getenv.
+func consoleOptions(g globals, out io.Writer, getenv func(string) string) console.Options {
+	o := console.Options{Zone: time.Local}
+	if f, ok := out.(*os.File); ok {
+		info, err := f.Stat()
+		o.Terminal = err == nil && info.Mode()&fs.ModeCharDevice != 0
+	}
+	o.Plain = g.plain
+	o.Colour = o.Terminal && !g.plain && !g.noColor && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
+	locale := getenv("LC_ALL")
+	for _, name := range []string{"LC_CTYPE", "LANG"} {
+		if locale == "" {
+			locale = getenv(name)
+		}
+	}
+	locale = strings.ToUpper(locale)
+	o.ASCII = g.plain || !strings.Contains(locale, "UTF-8") && !strings.Contains(locale, "UTF8")
+	return o
+}
