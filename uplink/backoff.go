@@ -1,0 +1,93 @@
+package uplink
+
+import "time"
+
+// ladder says which series of attempts a delay belongs to. Each climbs on its
+// own, so that a server asking for patience does not make a broken cable wait.
+type ladder uint8
+
+const (
+	ladderNetwork ladder = iota // nobody there, or the link broke
+	ladderBusy                  // the server asks to slow down
+	ladderRefused               // the credentials or the request are refused
+	ladders
+)
+
+const (
+	backoffFloor  = 250 * time.Millisecond
+	busyCeiling   = 32 * time.Second // the least ceiling of the busy ladder
+	maxRetryAfter = time.Hour
+	clockWaitMin  = 10 * time.Second
+	clockWaitMax  = 60 * time.Second
+	provenUptime  = 60 * time.Second // so long a link counts as good without any proof
+)
+
+// backoff computes delays with full jitter: uniform between zero and a ceiling
+// that doubles per attempt. It never gives up. It is not safe for concurrent
+// use.
+type backoff struct {
+	base, cap, spread time.Duration
+	rand              func() float64 // in [0, 1)
+
+	attempt   [ladders]int
+	lastOrder time.Time // the last orderly close by the server
+}
+
+// reset starts all ladders again. To be called only after proof, or after
+// provenUptime: resetting when a link merely opens was measured to draw
+// 199,000 attempts a second from a fleet of 100,000.
+func (b *backoff) reset() { b.attempt = [ladders]int{} }
+
+func (b *backoff) uniform(d time.Duration) time.Duration {
+	return time.Duration(b.rand() * float64(d))
+}
+
+// ceiling climbs one step of l.
+func (b *backoff) ceiling(l ladder) time.Duration {
+	n := b.attempt[l]
+	b.attempt[l]++
+	c := b.base
+	for ; n > 0 && c < b.cap; n-- {
+		c *= 2
+	}
+	return min(c, b.cap)
+}
+
+// retry is the delay before the next attempt on ladder l.
+func (b *backoff) retry(l ladder, floor time.Duration) time.Duration {
+	c := b.ceiling(l)
+	if l == ladderBusy {
+		c = max(c, busyCeiling)
+	}
+	return max(floor, backoffFloor, b.uniform(c))
+}
+
+// park is the delay while a person has to act: the ceiling stands at the cap.
+func (b *backoff) park() time.Duration {
+	b.attempt[ladderRefused]++
+	return max(backoffFloor, b.uniform(b.cap))
+}
+
+// orderly is the delay after the server closed in order: all its gateways
+// lost it at this moment and must not come back together. Two within
+// provenUptime are no longer order; ok is then false.
+func (b *backoff) orderly(now time.Time, floor time.Duration) (d time.Duration, ok bool) {
+	again := !b.lastOrder.IsZero() && now.Sub(b.lastOrder) < provenUptime
+	b.lastOrder = now
+	if again {
+		return 0, false
+	}
+	return max(floor, backoffFloor, b.uniform(b.spread)), true
+}
+
+// after honours a Retry-After of r.
+func (b *backoff) after(r time.Duration) time.Duration {
+	r = min(max(r, 0), maxRetryAfter)
+	return max(backoffFloor, r+b.uniform(r/5+time.Second))
+}
+
+// clock is the delay while the certificate cannot be judged because our own
+// clock is wrong.
+func (b *backoff) clock() time.Duration {
+	return clockWaitMin + b.uniform(clockWaitMax-clockWaitMin)
+}

@@ -1,0 +1,241 @@
+package uplink
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// The ends a session makes itself.
+var (
+	errNoPong     = errors.New("no answer to a ping in time")
+	errNeverPong  = errors.New("no answer to the first ping")
+	errNotReading = errors.New("no acknowledgement in time")
+	errWriteStuck = errors.New("a frame could not be written in time")
+	errSlow       = errors.New("a message did not come to its end in time")
+	errFlood      = errors.New("too many messages in a second")
+	errBadAck     = errors.New("an acknowledgement beyond what was sent")
+	errToken      = errors.New("no token")
+)
+
+// finding is a verdict with what is special about this one end.
+type finding struct {
+	verdict
+	detail     string        // foreign text, to be cleaned before anybody sees it
+	code       int           // of a close frame, else 0
+	retryAfter time.Duration // with hasRetry
+	hasRetry   bool
+}
+
+// classifyDial judges a dial that failed.
+func classifyDial(e *dialError, o *Options) finding {
+	if e.status != 0 && (errors.Is(e.err, websocket.ErrBadHandshake)) {
+		return classifyHTTP(e, o.Now())
+	}
+	f := classifyFailure(e, o)
+	v := finding{verdict: judge(onFailure, int(f)), detail: failureDetail(f, e.err)}
+	return v
+}
+
+func classifyHTTP(e *dialError, now time.Time) finding {
+	f := finding{verdict: judge(onHTTP, e.status), detail: strconv.Itoa(e.status) + " " + http.StatusText(e.status)}
+	html := strings.HasPrefix(strings.ToLower(strings.TrimSpace(e.contentType)), "text/html")
+	switch {
+	case e.status/100 == 2 && html:
+		f.verdict = judge(onFailure, int(failCaptive))
+	case e.status/100 == 3 && e.location != "":
+		f.detail += " to " + e.location
+	}
+	if e.status == http.StatusTooManyRequests || e.status == http.StatusRequestTimeout ||
+		e.status == http.StatusTooEarly || e.status/100 == 5 {
+		f.retryAfter, f.hasRetry = retryAfter(e.retryAfter, now)
+	}
+	return f
+}
+
+func classifyFailure(e *dialError, o *Options) failure {
+	var (
+		dns    *net.DNSError
+		record tls.RecordHeaderError
+	)
+	switch err := e.err; {
+	case errors.Is(err, errToken):
+		return failToken
+	case errors.Is(err, errCAFile):
+		return failCAFile
+	case errors.Is(err, errExtension):
+		return failExtension
+	case errors.Is(err, errProxyConf):
+		return failProxy
+	case errors.As(err, &dns):
+		return failDNS
+	case errors.As(err, &record):
+		return failPlainPort
+	case errors.Is(err, errHandshakeSize), errors.Is(err, errDialPanic):
+		return failNotHTTP
+	case err.Error() == "Proxy Authentication Required":
+		return failProxyAuth
+	case strings.HasPrefix(err.Error(), "proxy: "):
+		return failProxy
+	}
+	if f := classifyCertificate(e.err, o); f != failUnknown {
+		return f
+	}
+	if f := classifyNetwork(e.err); f != failUnknown {
+		return f
+	}
+	switch e.phase {
+	case phaseTLS:
+		return failTLS
+	case phaseUpgrade:
+		return failNotHTTP
+	}
+	return failUnknown
+}
+
+// classifyCertificate tells a bad certificate from a bad clock: a certificate
+// outside its time says nothing while our own time is a guess.
+func classifyCertificate(err error, o *Options) failure {
+	var (
+		invalid x509.CertificateInvalidError
+		unknown x509.UnknownAuthorityError
+		name    x509.HostnameError
+	)
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		early := invalid.Cert != nil && o.Now().Before(invalid.Cert.NotBefore)
+		switch {
+		case !o.ClockTrusted():
+			return failClock
+		case early:
+			return failNotYet
+		}
+		return failExpired
+	case errors.As(err, &invalid), errors.As(err, &unknown):
+		return failUnknownCA
+	case errors.As(err, &name):
+		return failName
+	}
+	return failUnknown
+}
+
+func classifyNetwork(err error) failure {
+	var nerr net.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return failRefused
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETDOWN),
+		errors.Is(err, syscall.EADDRNOTAVAIL):
+		return failNoRoute
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT),
+		errors.As(err, &nerr) && nerr.Timeout():
+		return failTimeout
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), isEOF(err):
+		return failLost
+	}
+	return failUnknown
+}
+
+func isEOF(err error) bool {
+	s := err.Error()
+	return s == "EOF" || strings.HasSuffix(s, "unexpected EOF")
+}
+
+// failureDetail keeps the library's words where they add something. Most say
+// the same as the sentence, with addresses.
+func failureDetail(f failure, err error) string {
+	switch f {
+	case failProxyAuth, failClock, failPlainPort, failCaptive:
+		return ""
+	}
+	return err.Error()
+}
+
+// classifyEnd judges the end of a session: a close frame first, whatever else
+// happened, then our own reason, then the broken connection.
+func classifyEnd(own, read error) finding {
+	var ce *websocket.CloseError
+	if errors.As(read, &ce) && ce.Code != websocket.CloseAbnormalClosure {
+		return finding{verdict: judge(onClose, ce.Code), code: ce.Code, detail: closeDetail(ce)}
+	}
+	if own != nil {
+		return finding{verdict: judge(onFailure, int(ownFailure(own))), detail: ownDetail(own)}
+	}
+	if errors.As(read, &ce) {
+		return finding{verdict: judge(onClose, ce.Code), code: ce.Code}
+	}
+	f := readFailure(read)
+	return finding{verdict: judge(onFailure, int(f)), detail: read.Error()}
+}
+
+func closeDetail(ce *websocket.CloseError) string {
+	if ce.Code == websocket.CloseNoStatusReceived {
+		return ""
+	}
+	if ce.Text == "" {
+		return "close code " + strconv.Itoa(ce.Code)
+	}
+	return fmt.Sprintf("close code %d: %s", ce.Code, ce.Text)
+}
+
+func ownFailure(err error) failure {
+	switch {
+	case errors.Is(err, errNoPong):
+		return failNoPong
+	case errors.Is(err, errNeverPong):
+		return failNeverPong
+	case errors.Is(err, errNotReading), errors.Is(err, errWriteStuck):
+		return failNotReading
+	case errors.Is(err, errSlow):
+		return failSlow
+	case errors.Is(err, errFlood), errors.Is(err, errInboundRate):
+		return failFlood
+	case errors.Is(err, errBadAck):
+		return failBadAck
+	}
+	return readFailure(err)
+}
+
+func ownDetail(err error) string {
+	if f := ownFailure(err); f == failLost || f == failUnknown {
+		return err.Error()
+	}
+	return ""
+}
+
+// readFailure sorts what gorilla's reader gives that is no close frame. It
+// rejects close codes it does not know with a plain error; 1014 is among them.
+func readFailure(err error) failure {
+	if err == nil {
+		return failUnknown
+	}
+	text := err.Error()
+	switch {
+	case errors.Is(err, errFlood), errors.Is(err, errInboundRate):
+		return failFlood
+	case errors.Is(err, errSlow):
+		return failSlow
+	case errors.Is(err, websocket.ErrReadLimit):
+		return failReadLimit
+	case strings.Contains(text, "bad close code 1014"):
+		return failBadGateway
+	}
+	if f := classifyNetwork(err); f != failUnknown {
+		return failLost
+	}
+	if strings.HasPrefix(text, "websocket: ") {
+		return failProtocol
+	}
+	return failLost
+}

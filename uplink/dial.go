@@ -1,0 +1,211 @@
+package uplink
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// phase is how far a dial came.
+type phase uint8
+
+const (
+	phaseToken phase = iota
+	phaseConnect
+	phaseTLS
+	phaseUpgrade
+	phaseOpen
+)
+
+// dialError is a dial that failed, with the facts a verdict needs.
+type dialError struct {
+	phase phase
+	err   error
+	// of the HTTP response, when one came
+	status      int
+	contentType string
+	location    string // host only
+	retryAfter  string
+}
+
+func (e *dialError) Error() string { return e.err.Error() }
+func (e *dialError) Unwrap() error { return e.err }
+
+var (
+	errCAFile    = errors.New("cannot use the CA file")
+	errExtension = errors.New("the server switched on an extension that was not asked for")
+	errProxyConf = errors.New("the proxy setting is malformed")
+	errDialPanic = errors.New("the answer could not be understood")
+)
+
+// dialer makes one connection at a time, with a limit for every phase.
+type dialer struct {
+	o *Options
+}
+
+// dial connects, greets and upgrades. Redirects are never followed: the token
+// goes to the configured host only. ctx ends it at any point.
+func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, writeBuffer int) (*websocket.Conn, *guard, *dialError) {
+	// gorilla would turn a deadline of ctx into one of the connection, in
+	// place of the limits set here; only its end is passed on.
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
+	a := &attempt{o: d.o, phase: phaseConnect}
+	tlsConfig, err := d.tlsConfig()
+	if err != nil {
+		return nil, nil, &dialError{phase: phaseTLS, err: err}
+	}
+	ws := websocket.Dialer{
+		NetDialContext:  a.connect,
+		TLSClientConfig: tlsConfig,
+		Proxy:           d.proxy(target),
+		ReadBufferSize:  4096,
+		WriteBufferSize: writeBuffer,
+	}
+	conn, resp, err := a.run(httptrace.WithClientTrace(inner, a.trace()), &ws, target.String(), header)
+	if err == nil && resp.Header.Get("Sec-WebSocket-Extensions") != "" {
+		// gorilla would switch compression on although it was not offered.
+		_ = conn.Close()
+		err = errExtension
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return nil, nil, a.failed(err, resp)
+	}
+	a.guard.up.Store(true)
+	return conn, a.guard, nil
+}
+
+// proxy gives gorilla's hook. The environment is asked as for an HTTP request
+// of the same security.
+func (d *dialer) proxy(target url.URL) func(*http.Request) (*url.URL, error) {
+	switch d.o.Proxy {
+	case "none":
+		return nil
+	case "environment":
+		return func(r *http.Request) (*url.URL, error) {
+			u, err := http.ProxyFromEnvironment(r)
+			if err != nil {
+				return nil, errProxyConf // the library's text quotes the password
+			}
+			return u, nil
+		}
+	}
+	return func(*http.Request) (*url.URL, error) {
+		if isLoopback(target.Hostname()) {
+			return nil, nil
+		}
+		u, err := url.Parse(d.o.Proxy)
+		if err != nil {
+			return nil, errProxyConf
+		}
+		return u, nil
+	}
+}
+
+// tlsConfig reads the CA file anew: it may have been replaced.
+func (d *dialer) tlsConfig() (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, Time: d.o.Now}
+	if d.o.CAFile == "" {
+		return c, nil
+	}
+	pem, err := os.ReadFile(d.o.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errCAFile, err)
+	}
+	c.RootCAs = x509.NewCertPool()
+	if !c.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%w %s: it holds no certificate in PEM form", errCAFile, d.o.CAFile)
+	}
+	return c, nil
+}
+
+// attempt follows one dial through its phases. gorilla calls everything here
+// from the goroutine that dials.
+type attempt struct {
+	o     *Options
+	phase phase
+	guard *guard
+	stop  func() bool
+}
+
+// run dials and makes sure that nothing is left behind. A proxy that answers
+// without a reason phrase makes gorilla 1.5.3 index out of range: a stranger's
+// answer must not end the daemon.
+func (a *attempt) run(ctx context.Context, ws *websocket.Dialer, target string, header http.Header) (conn *websocket.Conn, resp *http.Response, err error) {
+	defer func() {
+		if recover() != nil {
+			conn, resp, err = nil, nil, errDialPanic
+		}
+		if a.stop != nil {
+			a.stop()
+		}
+		if err != nil && a.guard != nil {
+			_ = a.guard.Close()
+		}
+	}()
+	return ws.DialContext(ctx, target, header)
+}
+
+// connect opens the TCP connection within the limit and arms the next one.
+func (a *attempt) connect(ctx context.Context, network, addr string) (net.Conn, error) {
+	dial := a.o.Dial
+	if dial == nil {
+		d := net.Dialer{Control: userTimeout(a.o.PingInterval + a.o.PongTimeout)}
+		dial = d.DialContext
+	}
+	limited, cancel := context.WithTimeout(ctx, a.o.PhaseTimeout)
+	defer cancel()
+	conn, err := dial(limited, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	a.guard = newGuard(conn)
+	a.enter(phaseUpgrade)
+	// From here on gorilla reads and writes without looking at ctx.
+	a.stop = context.AfterFunc(ctx, func() { _ = a.guard.Close() })
+	return a.guard, nil
+}
+
+func (a *attempt) enter(p phase) {
+	a.phase = p
+	_ = a.guard.SetDeadline(time.Now().Add(a.o.PhaseTimeout))
+}
+
+func (a *attempt) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		TLSHandshakeStart: func() { a.enter(phaseTLS) },
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			if err == nil {
+				a.enter(phaseUpgrade)
+			}
+		},
+	}
+}
+
+func (a *attempt) failed(err error, resp *http.Response) *dialError {
+	e := &dialError{phase: a.phase, err: err}
+	if resp == nil {
+		return e
+	}
+	e.status = resp.StatusCode
+	e.contentType = resp.Header.Get("Content-Type")
+	e.retryAfter = resp.Header.Get("Retry-After")
+	if u, err := url.Parse(resp.Header.Get("Location")); err == nil {
+		e.location = u.Host
+	}
+	return e
+}

@@ -1,0 +1,72 @@
+// Package uplink carries finished records to a WebSocket server and knows when
+// they have arrived.
+//
+//	link, err := uplink.New(uplink.Options{
+//		URL:   "wss://ingest.example.net/socket",
+//		Token: uplink.NewFileToken("/etc/portti/credentials/uplink-token"),
+//		Log:   log,
+//	})
+//	err = link.Run(ctx, queue) // until the queue gives io.EOF and all is proven
+//
+// Run dials, sends, waits for proof and dials again, for ever. Status says
+// what it is doing, Wake makes it try now, Idle feeds a watchdog.
+//
+// # Frames
+//
+// A frame is '[' + records joined by ',' + ']', one text message in one
+// WebSocket frame: some receivers cannot put fragments together. A record is
+// sent at once on a quiet link; a backlog goes in frames of up to
+// MaxBatchMessages records and MaxBatchBytes bytes. A record larger than that
+// goes alone. Repeats are cut where they were cut before as long as the
+// process lives, so a receiver can tell them by a hash of the frame.
+//
+// # Proof
+//
+// A successful write proves nothing. With ack "fence" a ping follows each
+// batch, at most one is outstanding, and its pong proves that the server's
+// WebSocket endpoint has read every byte before it: readings then survive any
+// loss of the network. It does not prove that the application behind the
+// endpoint has done anything with them. That is what the queue's hold is for:
+// after an end that nobody asked for, what was proven a short while ago is
+// sent again, once. A front that answers pings itself (some cloud gateways)
+// makes a fence prove only that the front has the data; use "count" there.
+//
+// With "count" the server's application sends {"ack":n} after its n-th message
+// of the connection. With "none" written is taken for delivered once it is
+// AckDelay old: delivery is not proven, and readings can be lost.
+//
+// A connection begins with one frame, then 60,000 unproven bytes, doubling per
+// proof up to Window.
+//
+// # Ends
+//
+// What to do after each end stands in one table, verdicts. Delays have full
+// jitter and climb on three ladders (network, server busy, refused); the
+// ladders start anew only after proof or 60 s up. A record that the server
+// refuses again and again, alone in flight, is set aside. The limit of a frame
+// learned from close code 1009 is kept as long as the Link lives, not longer.
+//
+// # Secrets
+//
+// A token is a Secret, which does not print. Errors, log and Status name the
+// server by scheme and host only; foreign text is cleaned of every known
+// secret, of control characters, and cut at 200 bytes. Redirects are never
+// followed and TLS below 1.2 is refused, so a token reaches the configured
+// host and nobody else. A fragment in the URL can never reach a server and is
+// refused unless HashAs says what it stands for.
+//
+// # Limits
+//
+// Server messages above MaxMessage, more than 50 of them or 50 foreign control
+// frames a second, a message that takes over 10 s, and more than 4 MiB a
+// second end the link. Server messages are counted and never acted upon.
+//
+// # Concurrency
+//
+// Run calls the Source from its own goroutine, one call at a time, and joins
+// every goroutine it started. Status, Wake and Idle are safe from anywhere.
+//
+// Sources: RFC 6455 sections 5.5 and 7.4, the IANA registry of close codes,
+// RFC 9110 section 10.2.3 (Retry-After), and the measurements named beside
+// the constants.
+package uplink

@@ -1,0 +1,142 @@
+package uplink
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// The ways to present a token, Options.Auth.
+const (
+	AuthNone   = "none"
+	AuthHeader = "header" // Authorization: Bearer <token>
+	AuthQuery  = "query"  // ?token=<token>, the name is Options.QueryName
+	AuthHash   = "hash"   // the URL's fragment, presented as Options.HashAs says
+)
+
+const hashChoices = `a fragment ("#...") in a WebSocket URL never reaches any server, so say with hash_as what the receiver expects: ` +
+	`bearer (Authorization: Bearer), query:<name>, path (sent as %23...), first-message or header:<Name>`
+
+// endpoint is the configured URL taken apart. What is secret in it is kept
+// apart from what may be shown.
+type endpoint struct {
+	url      url.URL // no userinfo, no fragment
+	basic    Secret  // value of an Authorization header made from userinfo
+	fragment Secret
+	scrub    scrubber
+}
+
+// parseEndpoint checks raw. Its errors never quote the URL.
+func parseEndpoint(raw string, insecure bool) (endpoint, error) {
+	head, fragment, _ := strings.Cut(raw, "#")
+	u, err := url.Parse(head)
+	if err != nil {
+		return endpoint{}, errors.New("cannot use the uplink URL: it is malformed")
+	}
+	if u.Scheme != "ws" && u.Scheme != "wss" {
+		return endpoint{}, errors.New("cannot use the uplink URL: it must begin with wss:// (or ws:// on this machine)")
+	}
+	if u.Hostname() == "" {
+		return endpoint{}, errors.New("cannot use the uplink URL: it names no host")
+	}
+	if u.Scheme == "ws" && !insecure && !isLoopback(u.Hostname()) {
+		return endpoint{}, errors.New("cannot use the uplink URL: ws:// would send readings and token in the clear; use wss://, or set insecure = true")
+	}
+	ep := endpoint{url: *u, fragment: NewSecret(unescaped(fragment))}
+	hide := []string{fragment, ep.fragment.Reveal(), u.RawQuery}
+	for _, values := range u.Query() {
+		hide = append(hide, values...)
+	}
+	if u.User != nil {
+		password, _ := u.User.Password()
+		pair := base64.StdEncoding.EncodeToString([]byte(u.User.Username() + ":" + password))
+		ep.basic = NewSecret("Basic " + pair)
+		ep.url.User = nil
+		hide = append(hide, password, pair)
+	}
+	ep.scrub = newScrubber(hide...)
+	return ep, nil
+}
+
+func unescaped(s string) string {
+	if t, err := url.PathUnescape(s); err == nil {
+		return t
+	}
+	return s
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// name is the URL as people may see it: scheme and host.
+func (ep *endpoint) name() string { return ep.url.Scheme + "://" + ep.url.Host }
+
+// credential says how a secret travels in the upgrade request.
+type credential struct {
+	how  string // "none", "bearer", "query", "path" or "header"
+	name string // of the query parameter or header
+}
+
+// parseHashAs reads Options.HashAs.
+func parseHashAs(value string) (credential, error) {
+	how, name, _ := strings.Cut(value, ":")
+	switch {
+	case value == "" || value == "reject":
+		return credential{}, errors.New(hashChoices)
+	case value == "bearer" || value == "path":
+		return credential{how: value}, nil
+	case how == "query" && name != "":
+		return credential{how: "query", name: name}, nil
+	case how == "header" && validHeaderName(name):
+		return credential{how: "header", name: name}, nil
+	case value == "first-message":
+		return credential{}, errors.New("hash_as first-message is not available in this version with dialect thingsee; use bearer, query:<name>, path or header:<Name>")
+	}
+	return credential{}, fmt.Errorf("hash_as %q is not known; %s", value, hashChoices)
+}
+
+// validHeaderName also refuses the headers of the handshake itself, which
+// must not be set twice.
+func validHeaderName(name string) bool {
+	canon := http.CanonicalHeaderKey(name)
+	switch canon {
+	case "", "Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding":
+		return false
+	}
+	if strings.HasPrefix(canon, "Sec-Websocket-") {
+		return false
+	}
+	for i := range len(name) {
+		c := name[i]
+		if c != '-' && c != '_' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
+}
+
+// apply puts secret where c says, into copies of what the request begins with.
+func (c credential) apply(target url.URL, header http.Header, secret Secret) url.URL {
+	switch c.how {
+	case "bearer":
+		header.Set("Authorization", "Bearer "+secret.Reveal())
+	case "header":
+		header.Set(c.name, secret.Reveal())
+	case "query":
+		param := url.QueryEscape(c.name) + "=" + url.QueryEscape(secret.Reveal())
+		if target.RawQuery != "" {
+			param = target.RawQuery + "&" + param
+		}
+		target.RawQuery = param
+	case "path":
+		target.RawPath = target.EscapedPath() + "%23" + url.PathEscape(secret.Reveal())
+		target.Path += "#" + secret.Reveal()
+	}
+	return target
+}

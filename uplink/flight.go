@@ -1,0 +1,123 @@
+package uplink
+
+import "time"
+
+// slowStart is the window after the first proof of a connection. Before it
+// one frame goes alone: a server that dies at its n-th frame would otherwise
+// get the whole window again and again and prove one frame each time.
+const slowStart = 60_000
+
+// flight is what one connection has written and not seen proven, in order,
+// with the window that bounds it.
+type flight struct {
+	frames []flown // from head on
+	head   int
+	first  uint64 // number of frames[head] on this connection, from 1
+	bytes  int
+	limit  int // unproven bytes allowed now; 0 = one frame
+	window int // the most limit grows to
+	narrow bool
+}
+
+type flown struct {
+	from, end uint64 // records from..end-1
+	bytes     int
+	at        time.Time
+}
+
+func newFlight(window int, slow bool) flight {
+	f := flight{first: 1, window: window}
+	if !slow {
+		f.limit = window
+	}
+	return f
+}
+
+func (f *flight) count() int      { return len(f.frames) - f.head }
+func (f *flight) written() uint64 { return f.first + uint64(f.count()) - 1 }
+
+// room reports whether a frame of at most n bytes may be written now. One
+// always may when nothing is unproven.
+func (f *flight) room(n int) bool {
+	return f.count() == 0 || !f.narrow && f.bytes+n <= f.limit
+}
+
+func (f *flight) push(fr flown) {
+	f.frames = append(f.frames, fr)
+	f.bytes += fr.bytes
+}
+
+// prove takes the frames up to number n out and hands each gapless range of
+// records to ack. It reports whether there were any, and opens the window.
+func (f *flight) prove(n uint64, ack func(from, through uint64) error) (bool, error) {
+	if n < f.first || f.count() == 0 {
+		return false, nil
+	}
+	k := int(min(n-f.first+1, uint64(f.count())))
+	done := f.frames[f.head : f.head+k]
+	for i := 0; i < k; {
+		from, end := done[i].from, done[i].end
+		for i++; i < k && done[i].from == end; i++ {
+			end = done[i].end
+		}
+		if err := ack(from, end-1); err != nil {
+			return true, err
+		}
+	}
+	for _, fr := range done {
+		f.bytes -= fr.bytes
+	}
+	f.drop(k)
+	f.limit = min(max(2*f.limit, slowStart), f.window)
+	return true, nil
+}
+
+// drop forgets k frames, reusing the storage.
+func (f *flight) drop(k int) {
+	f.head += k
+	f.first += uint64(k)
+	if f.head == len(f.frames) {
+		f.frames, f.head = f.frames[:0], 0
+	} else if f.head >= 64 && f.head*2 >= len(f.frames) {
+		n := copy(f.frames, f.frames[f.head:])
+		f.frames, f.head = f.frames[:n], 0
+	}
+}
+
+// oldest is when the first unproven frame was written.
+func (f *flight) oldest() (time.Time, bool) {
+	if f.count() == 0 {
+		return time.Time{}, false
+	}
+	return f.frames[f.head].at, true
+}
+
+// olderThan counts the frames written at or before t, as a frame number, and
+// says when the next one after them was written (zero: there is none).
+func (f *flight) olderThan(t time.Time) (through uint64, next time.Time) {
+	through = f.first - 1
+	for _, fr := range f.frames[f.head:] {
+		if fr.at.After(t) {
+			return through, fr.at
+		}
+		through++
+	}
+	return through, time.Time{}
+}
+
+// suspect is the first unproven frame: where to look when the server objects.
+func (f *flight) suspect() (flown, bool) {
+	if f.count() == 0 {
+		return flown{}, false
+	}
+	return f.frames[f.head], true
+}
+
+// largest is the size of the biggest unproven frame.
+func (f *flight) largest() int {
+	n := 0
+	for _, fr := range f.frames[f.head:] {
+		n = max(n, fr.bytes)
+	}
+	return n
+}

@@ -1,0 +1,50 @@
+package uplink
+
+import (
+	"errors"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	maxHandshakeBytes = 256 << 10 // certificates and the HTTP response together
+	maxInboundRate    = 4 << 20   // bytes a second once the link is up
+)
+
+var (
+	errHandshakeSize = errors.New("the server's answer is too long")
+	errInboundRate   = errors.New("the server sends more than the link allows")
+)
+
+// guard is the TCP connection under a link. It bounds what a server can make
+// us read: net/http reads response headers without limit, and endless empty
+// fragments never reach WebSocket's own limit.
+type guard struct {
+	net.Conn
+	up atomic.Bool // the upgrade is done
+
+	// owned by whoever reads: the dialler first, then the session's reader
+	handshake int
+	second    time.Time
+	inSecond  int
+}
+
+func newGuard(conn net.Conn) *guard { return &guard{Conn: conn} }
+
+func (g *guard) Read(p []byte) (int, error) {
+	n, err := g.Conn.Read(p)
+	if !g.up.Load() {
+		if g.handshake += n; g.handshake > maxHandshakeBytes {
+			return 0, errHandshakeSize
+		}
+		return n, err
+	}
+	if now := time.Now(); now.Sub(g.second) >= time.Second {
+		g.second, g.inSecond = now, 0
+	}
+	if g.inSecond += n; g.inSecond > maxInboundRate {
+		return 0, errInboundRate
+	}
+	return n, err
+}

@@ -1,0 +1,275 @@
+package uplink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	minWriteBuffer = 32 << 10
+	wakeInterval   = 5 * time.Second // at most one early attempt in this time
+	forever        = time.Duration(1 << 62)
+)
+
+// Link carries records from a Source to one server. Status, Idle and Wake may
+// be called from any goroutine at any time.
+type Link struct {
+	o       Options
+	dialect dialect
+	dialer  dialer
+	board   board
+	wake    chan struct{}
+
+	origin time.Time
+	due    atomic.Int64 // when the loop will have passed at the latest, ns after origin
+
+	// owned by the goroutine of Run
+	backoff     backoff
+	suspicion   suspicion
+	splits      splits
+	token       Secret // of the last dial
+	authTried   bool   // the immediate try after a refusal has been spent
+	lastWake    time.Time
+	writeBuffer int
+	highest     uint64 // one past the highest record ever sent
+	rtt         time.Duration
+}
+
+// New checks o and makes a Link. The error names every problem and no secret.
+func New(o Options) (*Link, error) {
+	o.setDefaults()
+	ep, err := parseEndpoint(o.URL, o.Insecure)
+	if err != nil {
+		return nil, errors.Join(err, o.check())
+	}
+	d, err := newThingsee(&o, ep)
+	if err = errors.Join(err, o.check()); err != nil {
+		return nil, err
+	}
+	l := &Link{
+		o: o, dialect: d, wake: make(chan struct{}, 1), origin: time.Now(),
+		backoff:     backoff{base: o.BackoffBase, cap: o.BackoffCap, spread: o.Spread, rand: o.Rand},
+		suspicion:   suspicion{maxBytes: o.MaxBatchBytes},
+		writeBuffer: minWriteBuffer,
+	}
+	l.growBuffer(o.MaxBatchBytes)
+	l.beat(forever)
+	l.dialer = dialer{o: &l.o}
+	l.board = board{log: o.Log.With("component", "uplink"), scrub: ep.scrub, repeats: map[string]*repeat{}}
+	l.board.s = Status{State: Stopped, Since: time.Now(), Dialect: d.name(), Ack: o.Ack, Server: ep.name(), BatchBytes: o.MaxBatchBytes}
+	return l, nil
+}
+
+// Status returns a snapshot.
+func (l *Link) Status() Status { return l.board.snapshot() }
+
+// Wake asks for an attempt now: credentials have changed, the configuration
+// was read again, a network appeared. While online it compares the token and
+// connects again if it is another one. At most one early attempt is made in
+// 5 s; a Wake too many is not lost, only late.
+func (l *Link) Wake() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Idle is how long the link is overdue: zero as long as everything it does is
+// within its own limits, waits included. It is for a watchdog.
+func (l *Link) Idle() time.Duration {
+	return max(time.Since(l.origin)-time.Duration(l.due.Load()), 0)
+}
+
+// beat promises to be back within d.
+func (l *Link) beat(d time.Duration) { l.due.Store(int64(time.Since(l.origin) + d)) }
+
+// Run delivers what src holds. It returns nil when src gave io.EOF, every
+// record is proven and the link is closed; ctx.Err() when ctx ends, at once
+// and whatever the server does; and an error of src. Anything else it meets
+// by trying again, for ever. It may be called again after it has returned.
+func (l *Link) Run(ctx context.Context, src Source) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	pollCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	if w, ok := l.o.Token.(watchable); ok {
+		wg.Go(func() { l.pollToken(pollCtx, w) })
+	}
+	defer l.beat(forever) // a Link that does not run is not overdue
+	defer l.board.enter(Stopped)
+	if l.o.StartSpread > 0 {
+		if done, err := l.pause(ctx, src, Waiting, l.backoff.uniform(l.o.StartSpread)); done {
+			return err
+		}
+	}
+	for {
+		if l.finished(src) {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if done, err := l.connection(ctx, src); done {
+			return err
+		}
+	}
+}
+
+// pollToken wakes the link when the credential may have changed.
+func (l *Link) pollToken(ctx context.Context, w watchable) {
+	tick := time.NewTicker(credentialPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if w.Changed() {
+				l.Wake()
+			}
+		}
+	}
+}
+
+// finished reports whether nothing is left to do even without a connection.
+func (l *Link) finished(src Source) bool {
+	first, next := src.Bounds()
+	if first != next {
+		return false
+	}
+	_, _, err := src.Read(first, 1, 1)
+	return errors.Is(err, io.EOF)
+}
+
+// connection dials once, serves what comes of it and waits as the end demands.
+func (l *Link) connection(ctx context.Context, src Source) (done bool, err error) {
+	l.board.enter(Connecting)
+	l.board.update(func(s *Status) { s.Attempts++ })
+	l.beat(4 * l.o.PhaseTimeout)
+	s, derr := l.connect(ctx, src)
+	if derr != nil {
+		if ctx.Err() != nil {
+			return true, ctx.Err()
+		}
+		return l.after(ctx, src, classifyDial(derr, &l.o), "cannot connect")
+	}
+	end := s.run(ctx)
+	l.gather(s.inbox)
+	switch {
+	case end.fatal != nil:
+		return true, end.fatal
+	case ctx.Err() != nil:
+		return true, ctx.Err()
+	case end.asked:
+		return l.closed(end, src)
+	}
+	f := classifyEnd(end.own, end.read)
+	if err := l.rewind(src, f.blame, end.data); err != nil {
+		return true, err
+	}
+	return l.after(ctx, src, f, "the link ended")
+}
+
+// connect fetches the token and dials.
+func (l *Link) connect(ctx context.Context, src Source) (*session, *dialError) {
+	if err := l.fetchToken(ctx); err != nil {
+		return nil, &dialError{phase: phaseToken, err: fmt.Errorf("%w: %w", errToken, err)}
+	}
+	target, header := l.dialect.request(l.token)
+	conn, g, derr := l.dialer.dial(ctx, target, header, l.writeBuffer)
+	if derr != nil {
+		return nil, derr
+	}
+	l.board.enter(Online)
+	var now Status
+	l.board.update(func(s *Status) { s.Connects++; now = *s })
+	l.board.event(slog.LevelInfo, "uplink.connected", "", "link is up", "remote", now.Server, "attempt", now.Attempts)
+	return newSession(l, conn, g, src), nil
+}
+
+func (l *Link) fetchToken(ctx context.Context) error {
+	if !l.dialect.wantsToken() {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, l.o.PhaseTimeout)
+	defer cancel()
+	token, err := l.o.Token.Token(limited)
+	if err != nil {
+		return err
+	}
+	if token != l.token {
+		l.token, l.authTried = token, false
+		l.board.scrub = l.board.scrub.with(token.Reveal())
+	}
+	return nil
+}
+
+// tokenReplaced reports whether the source now gives another token than the
+// connection was made with. Without a good one the connection stays.
+func (l *Link) tokenReplaced(ctx context.Context) bool {
+	if !l.dialect.wantsToken() {
+		return false
+	}
+	token, err := l.o.Token.Token(ctx)
+	return err == nil && token != l.token
+}
+
+// settled: a connection has proven itself, or lasted.
+func (l *Link) settled() {
+	l.backoff.reset()
+	l.authTried = false
+	l.board.update(func(s *Status) { s.Problem, s.Attempts = "", 0 })
+}
+
+// gather moves what a session's reader has counted into the status.
+func (l *Link) gather(in *inbox) {
+	l.board.update(func(s *Status) {
+		s.ForeignPongs += in.foreignPongs.Swap(0)
+		s.ForeignAcks += in.foreignAcks.Swap(0)
+		s.ServerMessages += in.serverMessages.Swap(0)
+	})
+}
+
+// closed ends a connection that we closed with every proof in. Unless the
+// server answered, its queue may have died with it: then the hold stays.
+func (l *Link) closed(end ending, src Source) (done bool, err error) {
+	if end.clean {
+		err = src.Forget()
+	} else {
+		_, err = src.Rewind()
+	}
+	if err != nil {
+		return true, err
+	}
+	l.board.event(slog.LevelInfo, "uplink.closed", "", "link was closed in order")
+	return end.eof, nil
+}
+
+// rewind takes back what was held and deals with what the server choked on.
+func (l *Link) rewind(src Source, b blame, data evidence) error {
+	if _, err := src.Rewind(); err != nil {
+		return err
+	}
+	recut, condemn := l.suspicion.consider(b, data)
+	if recut {
+		l.splits.clear()
+		l.board.update(func(s *Status) { s.BatchBytes = l.suspicion.maxBytes })
+	}
+	if !condemn {
+		return nil
+	}
+	reason, code := QuarantineRejected, ProblemRejected
+	if b == blameSize {
+		reason, code = QuarantineTooBig, ProblemTooBig
+	}
+	l.board.update(func(s *Status) { s.Quarantined++ })
+	l.board.event(slog.LevelError, "uplink.quarantined", code, "one message is set aside: the server will not take it",
+		"seq", data.suspect.from, "bytes", data.suspect.bytes)
+	return src.Quarantine(data.suspect.from, reason)
+}

@@ -1,0 +1,130 @@
+package uplink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"time"
+)
+
+// The acknowledgement modes, Options.Ack.
+const (
+	AckFence = "fence" // a pong proves that the server's endpoint read everything before its ping
+	AckCount = "count" // the server sends {"ack":n} after handling its n-th message
+	AckNone  = "none"  // written is taken for delivered: delivery is not proven
+)
+
+// Options configure a Link. The zero value of a field means its default.
+type Options struct {
+	URL      string // ws:// or wss://; ws:// only to this machine unless Insecure
+	Insecure bool   // allow ws:// to other machines
+	Dialect  string // "thingsee", the default and the only one so far
+
+	Auth      string      // AuthHeader (default), AuthQuery, AuthHash or AuthNone
+	QueryName string      // parameter of AuthQuery, default "token"
+	HashAs    string      // what a fragment in URL means: bearer, query:<name>, path, header:<Name>
+	Token     TokenSource // needed by AuthHeader and AuthQuery
+
+	Ack      string        // AckFence (default), AckCount or AckNone
+	AckDelay time.Duration // AckNone only: how old a written record is before it is released (commit_every)
+
+	CAFile string // PEM file whose certificates alone are trusted; "" = the system's. Read at every dial.
+	Proxy  string // "environment" (default), "none", or an http:// or socks5:// URL
+
+	PhaseTimeout time.Duration // limit of each of name and TCP, TLS, upgrade; default 10 s
+	PingInterval time.Duration // on a quiet link; default 20 s
+	PongTimeout  time.Duration // at least; 4 smoothed round trips when that is more; default 10 s
+	WriteTimeout time.Duration // one frame; default 15 s
+
+	MaxBatchMessages int   // records a frame, default 200
+	MaxBatchBytes    int   // bytes a frame, default 30,000; one larger record still goes, alone
+	Window           int   // unproven bytes, default 256 KiB
+	MaxMessage       int64 // largest message taken from the server, default 64 KiB
+
+	BackoffBase time.Duration // first ceiling, default 1 s
+	BackoffCap  time.Duration // last ceiling, default 5 min
+	Spread      time.Duration // after an orderly close by the server, default 30 s
+	StartSpread time.Duration // before the very first dial, default 0: at once
+
+	UserAgent string
+	Log       *slog.Logger // default: discards
+
+	Now          func() time.Time // wall clock for certificates and Retry-After, default time.Now
+	ClockTrusted func() bool      // is Now to be believed; default: always
+	Rand         func() float64   // jitter in [0, 1), default math/rand/v2
+
+	// Dial opens the TCP connection (to the proxy if there is one); default
+	// net.Dialer with TCP_USER_TIMEOUT on Linux. PhaseTimeout limits it.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+func setDefault[T comparable](p *T, value T) {
+	var zero T
+	if *p == zero {
+		*p = value
+	}
+}
+
+func (o *Options) setDefaults() {
+	setDefault(&o.Dialect, "thingsee")
+	setDefault(&o.Auth, AuthHeader)
+	setDefault(&o.QueryName, "token")
+	setDefault(&o.Ack, AckFence)
+	setDefault(&o.Proxy, "environment")
+	setDefault(&o.PhaseTimeout, 10*time.Second)
+	setDefault(&o.PingInterval, 20*time.Second)
+	setDefault(&o.PongTimeout, 10*time.Second)
+	setDefault(&o.WriteTimeout, 15*time.Second)
+	setDefault(&o.MaxBatchMessages, 200)
+	setDefault(&o.MaxBatchBytes, 30_000)
+	setDefault(&o.Window, 256<<10)
+	setDefault(&o.MaxMessage, 64<<10)
+	setDefault(&o.BackoffBase, time.Second)
+	setDefault(&o.BackoffCap, 5*time.Minute)
+	setDefault(&o.Spread, 30*time.Second)
+	setDefault(&o.Log, slog.New(slog.DiscardHandler))
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.ClockTrusted == nil {
+		o.ClockTrusted = func() bool { return true }
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Float64
+	}
+}
+
+// check refuses what cannot work, all problems at once.
+func (o *Options) check() error {
+	var errs []error
+	if o.Dialect != "thingsee" {
+		errs = append(errs, fmt.Errorf("dialect %q is not available in this version; it can be thingsee", o.Dialect))
+	}
+	if _, err := newEngine(o); err != nil {
+		errs = append(errs, err)
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"phase_timeout", o.PhaseTimeout}, {"ping_interval", o.PingInterval}, {"pong_timeout", o.PongTimeout},
+		{"write_timeout", o.WriteTimeout}, {"backoff base", o.BackoffBase}, {"backoff cap", o.BackoffCap}, {"spread", o.Spread},
+	} {
+		if d.value < 0 {
+			errs = append(errs, fmt.Errorf("%s must not be negative", d.name))
+		}
+	}
+	if o.BackoffCap < o.BackoffBase {
+		errs = append(errs, errors.New("the cap of the backoff must not be below its base"))
+	}
+	if o.MaxBatchMessages < 1 || o.MaxBatchBytes < minBatchBytes {
+		errs = append(errs, fmt.Errorf("a batch must allow at least 1 message and %d bytes", minBatchBytes))
+	}
+	if o.Window < 0 || o.MaxMessage < 0 {
+		errs = append(errs, errors.New("window and max_message must not be negative"))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,106 @@
+package uplink
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// after reports an end and waits before the next attempt.
+func (l *Link) after(ctx context.Context, src Source, f finding, what string) (done bool, err error) {
+	delay, state := l.delay(f)
+	sentence := f.sentence
+	if detail := l.board.scrub.clean(f.detail); detail != "" {
+		sentence += ": " + detail
+	}
+	now := time.Now()
+	var attempts int
+	l.board.update(func(s *Status) {
+		s.LastError, s.LastErrorAt = sentence, now
+		if f.problem != "" {
+			s.Problem = f.problem
+			s.Failures++
+		}
+		attempts = s.Attempts
+	})
+	args := []any{"err", sentence, "attempt", attempts, "next_s", int(delay.Seconds()), "state", string(state)}
+	if f.code != 0 {
+		args = append(args, "close_code", f.code)
+	}
+	switch {
+	case state == Parked:
+		l.board.event(slog.LevelError, "uplink.blocked", f.problem, what+"; somebody has to look at it", args...)
+	case f.problem == "":
+		l.board.event(slog.LevelInfo, "uplink.closed", "", what, args...)
+	default:
+		l.board.event(slog.LevelWarn, "uplink.backoff", f.problem, what, args...)
+	}
+	return l.pause(ctx, src, state, delay)
+}
+
+// delay says how long to wait after f, and whether a person has to act.
+func (l *Link) delay(f finding) (time.Duration, State) {
+	if f.hasRetry {
+		return l.backoff.after(f.retryAfter), Waiting
+	}
+	switch f.do {
+	case courseSpread:
+		if d, ok := l.backoff.orderly(time.Now(), f.floor); ok {
+			return d, Waiting
+		}
+	case courseAuth, courseAuthPark:
+		if !l.authTried {
+			l.authTried = true
+			return backoffFloor, Waiting
+		}
+		if f.do == courseAuth {
+			return l.backoff.retry(ladderRefused, f.floor), Parked
+		}
+		return l.backoff.park(), Parked
+	case coursePark:
+		return l.backoff.park(), Parked
+	case courseClock:
+		return l.backoff.clock(), Waiting
+	}
+	return l.backoff.retry(f.ladder, f.floor), Waiting
+}
+
+// pause waits for d, less when woken. It ends early, and for good, when ctx
+// ends or when src turns out to have nothing left.
+func (l *Link) pause(ctx context.Context, src Source, state State, d time.Duration) (done bool, err error) {
+	start := time.Now()
+	until := start.Add(d)
+	l.board.enter(state)
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		l.board.update(func(s *Status) { s.NextTry = until })
+		changed := src.Changed()
+		if l.finished(src) {
+			return true, nil
+		}
+		l.beat(time.Until(until))
+		select {
+		case <-ctx.Done():
+			return true, ctx.Err()
+		case <-timer.C:
+			return false, nil
+		case <-changed:
+		case <-l.wake:
+			if at := l.nextWake(); at.Before(until) {
+				until = at
+				timer.Reset(time.Until(until))
+			}
+		}
+	}
+}
+
+// nextWake is when an early attempt may be made.
+func (l *Link) nextWake() time.Time {
+	at := time.Now()
+	if soonest := l.lastWake.Add(wakeInterval); at.Before(soonest) {
+		at = soonest
+	}
+	l.lastWake = at
+	return at
+}

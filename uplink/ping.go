@@ -1,0 +1,80 @@
+package uplink
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// pinger keeps the one ping that may be outstanding. Fence and keepalive
+// pings share its counter, since a peer may answer only one of several.
+type pinger struct {
+	prefix   string // "portti:<8 hex nonce>:"
+	interval time.Duration
+	timeout  time.Duration // at least
+
+	seq      uint64 // of the last ping
+	out      bool   // and it has not been answered
+	sentAt   time.Time
+	frames   uint64 // frames written before it
+	answered bool   // any ping of this connection was
+	srtt     time.Duration
+	buf      []byte
+}
+
+// newPinger takes the nonce of a connection: 4 random bytes, so that a pong of
+// an earlier connection, relayed late by a proxy, proves nothing.
+func newPinger(interval, timeout, srtt time.Duration) *pinger {
+	var nonce [4]byte
+	_, _ = rand.Read(nonce[:]) // never fails (crypto/rand)
+	return &pinger{prefix: "portti:" + hex.EncodeToString(nonce[:]) + ":", interval: interval, timeout: timeout, srtt: srtt}
+}
+
+// next begins a ping and gives its payload, good until the next one.
+func (p *pinger) next(now time.Time, frames uint64) []byte {
+	p.seq++
+	p.out, p.sentAt, p.frames = true, now, frames
+	p.buf = append(p.buf[:0], p.prefix...)
+	p.buf = strconv.AppendUint(p.buf, p.seq, 10)
+	return p.buf
+}
+
+// pong takes the answer to ping seq, read at that time, and gives the number
+// of frames written before it; ok is false when no such ping is out.
+func (p *pinger) pong(seq uint64, at time.Time) (frames uint64, ok bool) {
+	if !p.out || seq != p.seq {
+		return 0, false
+	}
+	p.out, p.answered = false, true
+	sample := max(at.Sub(p.sentAt), time.Microsecond)
+	if p.srtt == 0 {
+		p.srtt = sample
+	} else {
+		p.srtt += (sample - p.srtt) / 8
+	}
+	return p.frames, true
+}
+
+// patience is how long an answer may take.
+func (p *pinger) patience() time.Duration { return max(p.timeout, 4*p.srtt) }
+
+// due is when something is to be done: the answer is overdue, or a quiet link
+// wants its keepalive.
+func (p *pinger) due() time.Time {
+	if p.out {
+		return p.sentAt.Add(p.patience())
+	}
+	return p.sentAt.Add(p.interval)
+}
+
+// parsePong reads a payload made by a pinger with that prefix.
+func parsePong(prefix, payload string) (seq uint64, ok bool) {
+	digits, ok := strings.CutPrefix(payload, prefix)
+	if !ok || digits == "" || len(digits) > 20 || digits[0] < '1' || digits[0] > '9' {
+		return 0, false
+	}
+	seq, err := strconv.ParseUint(digits, 10, 64)
+	return seq, err == nil
+}

@@ -1,0 +1,34 @@
+package uplink
+
+// Source is the queue the link drains. The queue owns the replay hold: it
+// alone knows times and pressure, so a Link never keeps what it has proven.
+//
+// All calls come from the goroutine that runs Link.Run, one at a time.
+// Numbers rise and have gaps; a Link never computes a count from two of them.
+type Source interface {
+	// Read hands out a gapless run of at least one record beginning at from
+	// or at the next number present, at most maxRecs records and, but for the
+	// first, at most maxBytes bytes. The slices are good until the next Read.
+	// Nothing there yet: nil records and a nil error. io.EOF: no record will
+	// ever follow. Any other error ends Link.Run.
+	Read(from uint64, maxBytes, maxRecs int) (first uint64, recs [][]byte, err error)
+	// Ack says that the records from..through are proven to have arrived.
+	Ack(from, through uint64) error
+	// Rewind says that the link ended in a way nobody asked for: what is
+	// acknowledged but still held waits again. It returns where to read on.
+	Rewind() (from uint64, err error)
+	// Forget says that the link was closed in order with every proof in.
+	Forget() error
+	// Quarantine sets record n aside: the server will never take it.
+	Quarantine(n uint64, reason string) error
+	// Bounds gives the first number not released and the next one to come.
+	Bounds() (first, next uint64)
+	// Changed is closed when there is more to Read. Take it before Read.
+	Changed() <-chan struct{}
+}
+
+// The reasons a Link gives to Source.Quarantine.
+const (
+	QuarantineTooBig   = "too-big"  // the server refuses one message for its size
+	QuarantineRejected = "rejected" // the server closes the link at this message, every time
+)

@@ -1,0 +1,139 @@
+package uplink
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// State is what a Link is doing.
+type State string
+
+// The states of a Link.
+const (
+	Connecting State = "connecting" // dialling
+	Online     State = "online"     // the upgrade succeeded
+	Waiting    State = "waiting"    // for the next attempt
+	Parked     State = "parked"     // the same, rarely: a person has to act
+	Stopped    State = "stopped"    // not running
+)
+
+// Status is a snapshot. It holds no secret and nothing of the server's text
+// that is not cleaned. Counters begin at zero with the Link.
+type Status struct {
+	State   State
+	Since   time.Time // of State
+	Dialect string
+	Ack     string // "fence", "count" or "none"; none means that delivery is not proven
+	Server  string // scheme and host
+
+	RTT         time.Duration // smoothed round trip; 0: not known yet
+	LastError   string        // a plain sentence about the last end; kept after recovery
+	LastErrorAt time.Time
+	Problem     string    // code of the present problem, "" when there is none
+	NextTry     time.Time // when waiting or parked
+	Attempts    int       // dials since the last proof that the link works
+
+	BatchBytes int // present limit of a frame; falls when the server calls frames too big
+	InFlight   int // bytes written and not proven
+
+	Connects       uint64 // upgrades that succeeded
+	Failures       uint64 // dials that failed, and ends nobody asked for
+	SentFrames     uint64
+	SentRecords    uint64
+	SentBytes      uint64 // payload of the frames
+	Resent         uint64 // records among SentRecords that had been sent before
+	Proven         uint64 // records among SentRecords that were proven
+	Quarantined    uint64
+	ForeignPongs   uint64 // pongs that answer none of our pings
+	ForeignAcks    uint64 // acknowledgements that prove nothing new
+	ServerMessages uint64 // messages of the server, not acted upon
+}
+
+// board keeps the status and logs its changes, repeats collapsed.
+type board struct {
+	log   *slog.Logger
+	scrub scrubber // owned by the goroutine of Run
+
+	mu      sync.Mutex
+	s       Status
+	repeats map[string]*repeat
+}
+
+// repeat collapses one kind of event: the first is logged, then one summary
+// per interval, which doubles from a minute to an hour while it goes on. A
+// link that flaps all day makes some dozens of lines.
+type repeat struct {
+	until    time.Time
+	interval time.Duration
+	held     int
+}
+
+const (
+	firstRepeat = time.Minute
+	lastRepeat  = time.Hour
+)
+
+func (b *board) snapshot() Status {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.s
+}
+
+func (b *board) update(f func(s *Status)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f(&b.s)
+}
+
+// enter changes the state; Since moves only with it.
+func (b *board) enter(state State) {
+	b.update(func(s *Status) {
+		if s.State != state {
+			s.State, s.Since = state, time.Now()
+		}
+		if state != Waiting && state != Parked {
+			s.NextTry = time.Time{}
+		}
+	})
+}
+
+// event logs one thing that happened. name is fixed, such as "uplink.closed";
+// code tells problems apart.
+func (b *board) event(level slog.Level, name, code, message string, args ...any) {
+	held, show := b.collapse(name + " " + code)
+	if !show {
+		return
+	}
+	all := append(make([]any, 0, len(args)+6), "event", name)
+	if code != "" {
+		all = append(all, "code", code)
+	}
+	if held > 0 {
+		all = append(all, "count", held+1)
+	}
+	b.log.Log(context.Background(), level, message, append(all, args...)...)
+}
+
+func (b *board) collapse(key string) (held int, show bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	r := b.repeats[key]
+	switch {
+	case r == nil:
+		r = &repeat{interval: firstRepeat}
+		b.repeats[key] = r
+	case now.Before(r.until):
+		r.held++
+		return 0, false
+	case now.Sub(r.until) > lastRepeat:
+		r.interval = firstRepeat
+	default:
+		r.interval = min(2*r.interval, lastRepeat)
+	}
+	held, r.held = r.held, 0
+	r.until = now.Add(r.interval)
+	return held, true
+}

@@ -1,0 +1,97 @@
+package uplink
+
+const (
+	minBatchBytes = 256 // a batch is not halved below this; a single record always goes
+
+	// Tries of one single record before it is set aside, after 1007 and 1011.
+	payloadTries = 3
+	serverTries  = 5
+)
+
+// suspicion finds the record a server chokes on and learns how large a frame
+// may be. It lives as long as the Link; only the goroutine of Run uses it.
+//
+// A record is only ever condemned when it was alone in flight. Setting records
+// aside without any proof in between takes twice the tries each time: a server
+// that refuses everything for a day must not empty the queue into quarantine.
+type suspicion struct {
+	maxBytes int    // limit of a frame for this server
+	maxRecs  int    // limit while below until; 0: none
+	until    uint64 // records before this go one frame at a time
+
+	first, end uint64 // the frame that failed last
+	tries      int
+	condemned  int // records set aside since the last proof
+}
+
+// evidence is what an end left in flight.
+type evidence struct {
+	suspect flown // the first unproven frame
+	frames  int   // unproven, suspect included; 0: there is no suspect
+	largest int   // bytes of the largest unproven frame
+	through uint64
+}
+
+// narrow reports whether frames from n on must go one at a time.
+func (s *suspicion) narrow(n uint64) bool { return n < s.until }
+
+// proved takes note that everything before n has arrived.
+func (s *suspicion) proved(n uint64) {
+	s.condemned = 0
+	if n >= s.until {
+		s.maxRecs, s.tries = 0, 0
+	}
+}
+
+// consider weighs an end. It returns whether frames must be cut anew and
+// whether the record at evidence.suspect.from is to be set aside.
+func (s *suspicion) consider(b blame, e evidence) (recut, condemn bool) {
+	if b == blameNone || e.frames == 0 {
+		return false, false
+	}
+	s.until = max(s.until, e.through)
+	one := e.suspect.end-e.suspect.from == 1
+	if b == blameSize && !(one && e.frames == 1) {
+		if limit := min(s.maxBytes, e.largest); limit > minBatchBytes {
+			s.maxBytes = max(limit/2, minBatchBytes)
+		}
+		return true, false
+	}
+	if e.frames > 1 {
+		return false, false // not alone: the next connection will tell
+	}
+	if s.first != e.suspect.from || s.end != e.suspect.end {
+		s.first, s.end, s.tries = e.suspect.from, e.suspect.end, 0
+	}
+	s.tries++
+	if !one {
+		return s.bisect(b), false
+	}
+	if s.tries < s.needed(b) {
+		return false, false
+	}
+	s.condemned++
+	s.tries = 0
+	return true, true
+}
+
+// bisect halves the suspect frame: after the first refusal of its content,
+// after the fifth stumble of the server.
+func (s *suspicion) bisect(b blame) bool {
+	if b == blameServer && s.maxRecs == 0 && s.tries < serverTries {
+		return false
+	}
+	s.maxRecs = max(int((s.end-s.first)/2), 1)
+	return true
+}
+
+func (s *suspicion) needed(b blame) int {
+	n := 1
+	switch b {
+	case blamePayload:
+		n = payloadTries
+	case blameServer:
+		n = serverTries
+	}
+	return n << min(s.condemned, 8)
+}

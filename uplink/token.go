@@ -1,0 +1,133 @@
+package uplink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+const maxTokenFile = 64 << 10 // bytes; a token is a line, not a book
+
+// TokenSource gives the credential for the next dial. Token is called before
+// every dial and after every refusal; it may take as long as ctx lets it.
+type TokenSource interface {
+	Token(ctx context.Context) (Secret, error)
+}
+
+// watchable is a TokenSource that can cheaply tell whether the credential may
+// have changed since the last Token.
+type watchable interface {
+	Changed() bool
+}
+
+type staticToken struct{ secret Secret }
+
+// StaticToken always gives the same credential.
+func StaticToken(s Secret) TokenSource { return staticToken{s} }
+
+func (t staticToken) Token(context.Context) (Secret, error) {
+	return t.secret, checkToken(t.secret.Reveal())
+}
+
+// FileToken is a credential kept in a file, trimmed of white space. Token reads
+// the file every time; Changed looks at its modification time, size and inode,
+// so a token can be replaced (written in place or by rename) while the link
+// runs. It is safe for concurrent use.
+type FileToken struct {
+	path string
+
+	mu   sync.Mutex
+	seen os.FileInfo // as Token last found it
+}
+
+// NewFileToken uses the file at path, which need not exist yet.
+func NewFileToken(path string) *FileToken { return &FileToken{path: path} }
+
+// NewCredentialToken uses the systemd credential of that name, found through
+// $CREDENTIALS_DIRECTORY. systemd does not change it while the unit runs.
+func NewCredentialToken(name string) (*FileToken, error) {
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	if dir == "" {
+		return nil, fmt.Errorf("cannot find credential %q: CREDENTIALS_DIRECTORY is not set (LoadCredential= in the unit sets it)", name)
+	}
+	if name != filepath.Base(name) || name == "." || name == ".." {
+		return nil, fmt.Errorf("cannot use %q as the name of a credential: it must be a plain file name", name)
+	}
+	return NewFileToken(filepath.Join(dir, name)), nil
+}
+
+// Token returns the credential as the file holds it now.
+func (t *FileToken) Token(context.Context) (Secret, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f, err := os.Open(t.path)
+	if err != nil {
+		return Secret{}, fmt.Errorf("cannot read the token file: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return Secret{}, fmt.Errorf("cannot read the token file: %w", err)
+	}
+	raw, err := io.ReadAll(io.LimitReader(f, maxTokenFile+1))
+	if err != nil {
+		return Secret{}, fmt.Errorf("cannot read the token file: %w", err)
+	}
+	text := strings.TrimSpace(string(raw))
+	// Remembered even when the content is bad: Changed must not report the
+	// same bad file for ever.
+	t.seen = info
+	if len(raw) > maxTokenFile {
+		return Secret{}, fmt.Errorf("cannot use the token file %s: it is larger than %d bytes", t.path, maxTokenFile)
+	}
+	if err := checkToken(text); err != nil {
+		return Secret{}, fmt.Errorf("cannot use the token file %s: %w", t.path, err)
+	}
+	return NewSecret(text), nil
+}
+
+// Changed reports whether the file differs from what Token last saw. A file
+// that is missing has not changed: the token in use stays good until refused.
+func (t *FileToken) Changed() bool {
+	info, err := os.Stat(t.path)
+	if err != nil {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.seen == nil || !sameFile(t.seen, info)
+}
+
+// sameFile compares what a writer can hardly help changing. Missed is only a
+// file rewritten in place, to the same size, within one tick of the file
+// system's clock; the next dial reads it all the same.
+func sameFile(a, b os.FileInfo) bool {
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+}
+
+// checkToken refuses what cannot travel in a header or URL unharmed. The
+// error never quotes the token.
+func checkToken(text string) error {
+	if text == "" {
+		return errors.New("it is empty")
+	}
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '\r' || c == '\n':
+			return errors.New("it has more than one line")
+		case c < 0x20 || c >= 0x7f:
+			return errors.New("it has characters that cannot be sent (only printable ASCII can)")
+		}
+	}
+	return nil
+}
+
+// credentialPoll is how often a watchable source is asked. One stat every
+// 10 s works on every file system and costs nothing.
+const credentialPoll = 10 * time.Second
