@@ -12,7 +12,7 @@ import (
 type keys struct {
 	half       int
 	now, older map[uint64]uint32 // hash of the key -> hash of the message
-	forgot     atomic.Bool // read from elsewhere
+	forgot     atomic.Bool       // read from elsewhere
 	seed       maphash.Seed
 }
 

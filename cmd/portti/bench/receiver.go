@@ -55,6 +55,26 @@ type Stats struct {
 	Forgotten   bool  // the table of keys was full once, so Distinct may count a late repeat
 }
 
+// Summary is the numbers as a sentence for people.
+func (s Stats) Summary() string {
+	text := fmt.Sprintf("%d messages in %d frames over %d connections; %d distinct, %d came again",
+		s.Messages, s.Frames, s.Connections, s.Distinct, s.Repeats)
+	for _, n := range []struct {
+		count int64
+		what  string
+	}{
+		{s.Changed, "came again with other bytes"},
+		{s.Bare, "objects without an array"},
+		{s.Bad, "bad frames or messages"},
+		{s.Refused, "handshakes refused for the token"},
+	} {
+		if n.count > 0 {
+			text += fmt.Sprintf("; %d %s", n.count, n.what)
+		}
+	}
+	return text
+}
+
 // Receiver is a WebSocket server that takes Thingsee messages.
 // All methods may be called from any goroutine.
 type Receiver struct {
@@ -79,10 +99,10 @@ type Receiver struct {
 // NewReceiver checks the options, makes the certificate if one is asked for
 // and listens, so that Addr is known before Run.
 func NewReceiver(opts Options) (*Receiver, error) {
-	opts = opts.withDefaults()
-	if err := opts.check(); err != nil {
+	if err := opts.Check(); err != nil {
 		return nil, err
 	}
+	opts = opts.withDefaults()
 	r := &Receiver{opts: opts, sessions: make(map[*session]struct{})}
 	r.token = gate{mode: opts.Auth, want: opts.Token}
 	r.down, r.fail = context.WithCancelCause(context.Background())
@@ -258,7 +278,9 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func (o Options) check() error {
+// Check says what is wrong with the options. NewReceiver calls it too.
+func (o Options) Check() error {
+	o = o.withDefaults()
 	switch o.Dialect {
 	case "thingsee":
 	case "haltless", "zyeta", "heimdall":
