@@ -14,7 +14,7 @@ func newBLEFramer(terminator string, limit int) bleFramer {
 	if limit <= 0 {
 		limit = bleMaxLine
 	}
-	f := bleFramer{buf: make([]byte, 0, max(limit, 16)+len(terminator))}
+	f := bleFramer{buf: make([]byte, 0, limit+max(len(terminator), 1))}
 	if terminator != "" {
 		f.term = []byte(terminator)
 	}
