@@ -1,5 +1,11 @@
 package device
 
+import (
+	"bytes"
+	"fmt"
+	"time"
+)
+
 // LinesConfig holds the keys of type "lines".
 type LinesConfig struct {
 	Message   int                `toml:"message"` // tsmId, 0 = chosen by the keys of each line
@@ -11,6 +17,148 @@ type LinesConfig struct {
 	Extra     string             `toml:"extra"` // separate (default) | keep | drop
 }
 
+const (
+	linesMax    = 4096 // bytes of a line where max_line is not set
+	linesAtOnce = 4096 // bytes read beside an unfinished line
+	// linesQuiet is how long a line must be quiet before what comes next is
+	// taken for the beginning of a line: several characters at 1200 baud.
+	linesQuiet = 50 * time.Millisecond
+	// linesStale is how long the rest of a line may take to come.
+	linesStale = 2 * time.Second
+)
+
 func linesKind() Kind {
-	return Kind{Name: "lines", Baud: 115200, New: func(Config, Env) (Driver, error) { return nil, nil }}
+	return Kind{
+		Name: "lines", Baud: 115200, Silence: time.Minute,
+		New: func(c Config, _ Env) (Driver, error) {
+			r, err := newReader(c)
+			if err != nil {
+				return nil, err
+			}
+			return &lines{reader: r, max: c.MaxLine}, nil
+		},
+	}
+}
+
+// lines reads one reading a line, as an object of JSON or as key=value pairs:
+//
+//	{"temp":21.50,"humd":40}
+//	temp=21.50 humd=40
+//	temp=21.50, humd=40; name="kitchen"
+//
+// A line ends at CR or LF. Empty lines and lines that begin with # are quiet.
+// Each other line counts as one frame, and so does each field in it that is
+// refused. What reader makes of a line stands there.
+//
+// Nothing is made up of half a line. The first bytes after the opening may be
+// the end of a line; so may be what comes after half a line and linesStale of
+// silence. Until the next end of line only a whole JSON object is taken then,
+// which no end of another can be. key=value is taken at once only where the
+// opening was followed by linesQuiet of silence. A half line whose end of
+// line comes late, and nothing else first, is whole.
+type lines struct {
+	*reader
+	max int
+
+	buf     []byte
+	n       int  // bytes of an unfinished line at the start of buf
+	looked  int  // of them seen to hold no end of line
+	discard bool // until the next end of line
+	doubt   bool // what stands in buf may not begin at the beginning
+}
+
+// Run is part of Driver.
+func (l *lines) Run(port Port, out Out) error {
+	if l.max == 0 {
+		l.max = linesMax
+	}
+	l.buf = make([]byte, l.max+linesAtOnce)
+	l.out, l.doubt = out, true
+	last, first := time.Now(), true
+	for {
+		n, err := port.Read(l.buf[l.n:])
+		if n > 0 {
+			now := time.Now()
+			gap := now.Sub(last)
+			last = now
+			if first && gap >= linesQuiet {
+				l.doubt = false
+			}
+			first = false
+			l.take(n, gap)
+		}
+		if err != nil {
+			return fmt.Errorf("cannot read lines: %w", err)
+		}
+	}
+}
+
+// take looks at n new bytes, which came gap after those before.
+func (l *lines) take(n int, gap time.Duration) {
+	if l.n > 0 && gap >= linesStale && !isEnd(l.buf[l.n]) {
+		l.out.Frame(Malformed)
+		copy(l.buf, l.buf[l.n:l.n+n])
+		l.n, l.looked, l.doubt = 0, 0, true
+	}
+	have := l.buf[:l.n+n]
+	at := 0
+	for {
+		end := lineEnd(have[at+l.looked:])
+		if end < 0 {
+			break
+		}
+		end += at + l.looked
+		l.line(have[at:end])
+		at, l.looked = end+1, 0
+	}
+	rest := have[at:]
+	if len(rest) > l.max && !l.discard {
+		l.out.Frame(TooLong)
+		l.discard = true
+	}
+	if l.discard {
+		rest = nil
+	}
+	l.n = copy(l.buf, rest)
+	l.looked = l.n
+}
+
+func isEnd(c byte) bool { return c == '\n' || c == '\r' }
+
+// lineEnd finds the first CR or LF.
+func lineEnd(b []byte) int {
+	lf := bytes.IndexByte(b, '\n')
+	if lf >= 0 {
+		b = b[:lf]
+	}
+	if cr := bytes.IndexByte(b, '\r'); cr >= 0 {
+		return cr
+	}
+	return lf
+}
+
+// line hands a finished line on, unless it must not be trusted.
+func (l *lines) line(line []byte) {
+	doubt, discard := l.doubt, l.discard
+	l.doubt, l.discard = false, false
+	line = trim(line)
+	switch {
+	case discard, len(line) == 0:
+	case len(line) > l.max:
+		l.out.Frame(TooLong)
+	case doubt && !wholeObject(line):
+		l.out.Frame(Unknown)
+	default:
+		l.read(line)
+	}
+}
+
+func trim(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+		b = b[1:]
+	}
+	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
+		b = b[:len(b)-1]
+	}
+	return b
 }

@@ -1,0 +1,175 @@
+package device
+
+import (
+	"math"
+	"slices"
+	"strconv"
+
+	"portti/device/thingsee"
+)
+
+// Bounds of what is remembered between lines. More keys or identities than
+// that still work; each line then allocates for those that are new.
+const (
+	maxKeys = 256
+	maxIDs  = 1024
+)
+
+type role uint8
+
+const (
+	roleValue role = iota
+	roleID
+	roleTime
+)
+
+// key is what is known of one key of the lines: looked up once, used for ever.
+type key struct {
+	role role
+	name string // as it is sent
+
+	slot    int // the message it chooses, -1 = none
+	beside  int // the message it may stand in when another field chose that, -1 = none
+	defined bool
+	def     thingsee.Field
+
+	converts                bool
+	exact                   bool // scale and offset are exact
+	scale, offset           decimal
+	scaleFloat, offsetFloat float64
+}
+
+// keys is the table of keys.
+type keys struct {
+	c     Config
+	ids   [slotCount]int // tsmIds of the slots
+	known map[string]*key
+}
+
+func newKeys(c Config) *keys {
+	k := &keys{c: c, ids: slotIDs(), known: map[string]*key{}}
+	if c.Message != 0 {
+		k.ids[0] = c.Message
+	}
+	return k
+}
+
+// find looks a key up as it stands in the line.
+func (ks *keys) find(name []byte) *key {
+	if k, ok := ks.known[string(name)]; ok {
+		return k
+	}
+	k := ks.make(string(name))
+	if len(ks.known) < maxKeys && len(name) <= thingsee.MaxName {
+		ks.known[string(name)] = k
+	}
+	return k
+}
+
+func (ks *keys) make(sent string) *key {
+	k := &key{name: sent, slot: -1, beside: -1}
+	switch {
+	case sent == "":
+	case sent == ks.c.IDField:
+		k.role = roleID
+	case sent == ks.c.TimeField:
+		k.role = roleTime
+	}
+	if to, ok := ks.c.Map[sent]; ok {
+		k.name = to
+	}
+	ks.convert(k, sent)
+	if ks.c.Message != 0 {
+		ks.choose(k, 0)
+		d, known := thingsee.Lookup(ks.c.Message)
+		if !k.defined && known && len(d.Fields) > 0 {
+			k.slot = -1
+		}
+		return k
+	}
+	if id := thingsee.MessageFor([]byte(k.name)); id != thingsee.Generic {
+		ks.choose(k, slices.Index(ks.ids[:], id))
+		return k
+	}
+	for slot := range slotGeneric {
+		if ks.choose(k, slot); k.defined {
+			k.beside = slot
+			break
+		}
+	}
+	k.slot = -1
+	return k
+}
+
+// choose puts a key into a slot and notes how that message defines it.
+func (ks *keys) choose(k *key, slot int) {
+	k.slot = slot
+	if d, ok := thingsee.Lookup(ks.ids[slot]); ok {
+		k.def, k.defined = d.Field([]byte(k.name))
+	}
+}
+
+// convert notes scale and offset, which may be under the name sent or the name
+// it was given.
+func (ks *keys) convert(k *key, sent string) {
+	scale, scaled := lookup(ks.c.Scale, sent, k.name)
+	offset, moved := lookup(ks.c.Offset, sent, k.name)
+	if !scaled {
+		scale = 1
+	}
+	k.converts = scaled || moved
+	k.scaleFloat, k.offsetFloat = scale, offset
+	var ok bool
+	if k.scale, ok = configured(scale); ok {
+		k.offset, ok = configured(offset)
+	}
+	k.exact = ok
+}
+
+func lookup(table map[string]float64, names ...string) (float64, bool) {
+	for _, n := range names {
+		if v, ok := table[n]; ok {
+			return v, true
+		}
+	}
+	return 0, false
+}
+
+func parseFloat(b []byte) float64 {
+	v, err := strconv.ParseFloat(string(b), 64)
+	if err != nil {
+		return math.NaN()
+	}
+	return v
+}
+
+// names keeps one string of each text seen, so that a text that comes again
+// costs nothing.
+type names struct{ known map[string]string }
+
+func (n *names) get(b []byte) string {
+	if s, ok := n.known[string(b)]; ok {
+		return s
+	}
+	s := string(b)
+	if len(n.known) < maxIDs {
+		n.known[s] = s
+	}
+	return s
+}
+
+// newReader checks the keys of type "lines".
+func newReader(c Config) (*reader, error) {
+	if err := checkLines(c); err != nil {
+		return nil, err
+	}
+	extra := c.Extra
+	if extra == "" {
+		extra = extraSeparate
+	}
+	return &reader{
+		extra: extra, fixed: c.Message != 0, hasID: c.ID != "",
+		keys: newKeys(c), ids: &names{known: map[string]string{}},
+		fields: make([]field, 0, maxFields), scratch: make([]byte, 0, 128),
+	}, nil
+}

@@ -1,0 +1,198 @@
+package device
+
+import (
+	"math"
+	"math/bits"
+	"strconv"
+
+	"portti/device/thingsee"
+)
+
+// maxDigits is how many digits an exact number may have: what fits an int64
+// whatever the digits are.
+const maxDigits = 18
+
+// decimal is mantissa / 10^places, exactly.
+type decimal struct {
+	mantissa int64
+	places   int // 0..maxDigits
+}
+
+// literal makes a JSON number of a number as sensors write them: a plus sign,
+// zeros in front, nothing before or behind the point are put right ("+5" 5,
+// "007" 7, ".5" 0.5, "5." 5), all other digits stay as they are ("21.50"). It
+// is b itself where nothing was to be done, else written into scratch. false:
+// not a number, or one that cannot be sent.
+func literal(scratch, b []byte) ([]byte, bool) {
+	if thingsee.ValidNumber(b) {
+		return b, true
+	}
+	if len(b) > thingsee.MaxNumber {
+		return nil, false
+	}
+	out, i := scratch[:0], 0
+	if i < len(b) && (b[i] == '+' || b[i] == '-') {
+		if b[i] == '-' {
+			out = append(out, '-')
+		}
+		i++
+	}
+	whole := i
+	i = pastDigits(b, i)
+	digits := i - whole
+	for whole < i-1 && b[whole] == '0' {
+		whole++
+	}
+	if out = append(out, b[whole:i]...); digits == 0 {
+		out = append(out, '0')
+	}
+	if i < len(b) && b[i] == '.' {
+		point := i
+		i = pastDigits(b, i+1)
+		if digits += i - point - 1; i > point+1 {
+			out = append(out, b[point:i]...)
+		}
+	}
+	if digits == 0 {
+		return nil, false
+	}
+	out = append(out, b[i:]...) // an exponent, or what makes it invalid
+	return out, thingsee.ValidNumber(out)
+}
+
+func pastDigits(b []byte, i int) int {
+	for i < len(b) && '0' <= b[i] && b[i] <= '9' {
+		i++
+	}
+	return i
+}
+
+// parseDecimal takes a JSON number apart. false: it has more digits than can
+// be kept exactly.
+func parseDecimal(b []byte) (d decimal, ok bool) {
+	i, negative, digits, exponent := 0, false, 0, 0
+	if b[0] == '-' {
+		negative, i = true, 1
+	}
+	point := false
+	for ; i < len(b); i++ {
+		c := b[i]
+		if c == '.' {
+			point = true
+			continue
+		}
+		if c == 'e' || c == 'E' {
+			e, err := strconv.Atoi(string(b[i+1:]))
+			if err != nil || e > 400 || e < -400 {
+				return d, false
+			}
+			exponent = e
+			break
+		}
+		if digits > 0 || c != '0' {
+			digits++
+		}
+		if digits > maxDigits {
+			return d, false
+		}
+		d.mantissa = d.mantissa*10 + int64(c-'0')
+		if point {
+			d.places++
+		}
+	}
+	if negative {
+		d.mantissa = -d.mantissa
+	}
+	return d.shift(exponent)
+}
+
+// shift multiplies by 10^n.
+func (d decimal) shift(n int) (decimal, bool) {
+	if d.mantissa == 0 {
+		return decimal{}, true
+	}
+	d.places -= n
+	for d.places < 0 {
+		m, ok := multiply(d.mantissa, 10)
+		if !ok {
+			return d, false
+		}
+		d.mantissa, d.places = m, d.places+1
+	}
+	for d.places > maxDigits && d.mantissa%10 == 0 {
+		d.mantissa, d.places = d.mantissa/10, d.places-1
+	}
+	return d, d.places <= maxDigits
+}
+
+// times and plus say false where the result cannot be kept exactly.
+func (d decimal) times(f decimal) (decimal, bool) {
+	m, ok := multiply(d.mantissa, f.mantissa)
+	if !ok {
+		return d, false
+	}
+	return decimal{m, d.places + f.places}.shift(0)
+}
+
+func (d decimal) plus(o decimal) (decimal, bool) {
+	for d.places < o.places {
+		m, ok := multiply(d.mantissa, 10)
+		if !ok {
+			return d, false
+		}
+		d.mantissa, d.places = m, d.places+1
+	}
+	for o.places < d.places {
+		m, ok := multiply(o.mantissa, 10)
+		if !ok {
+			return d, false
+		}
+		o.mantissa, o.places = m, o.places+1
+	}
+	sum := d.mantissa + o.mantissa
+	if (sum > d.mantissa) != (o.mantissa > 0) && o.mantissa != 0 {
+		return d, false
+	}
+	return decimal{sum, d.places}, true
+}
+
+// value is the nearest float64.
+func (d decimal) value() float64 {
+	return float64(d.mantissa) / math.Pow10(d.places)
+}
+
+// whole is the value as an integer, where it is one.
+func (d decimal) whole() (int64, bool) {
+	m := d.mantissa
+	for range d.places {
+		if m%10 != 0 {
+			return 0, false
+		}
+		m /= 10
+	}
+	return m, true
+}
+
+func multiply(a, b int64) (int64, bool) {
+	hi, lo := bits.Mul64(magnitude(a), magnitude(b))
+	if hi != 0 || lo > math.MaxInt64 {
+		return 0, false
+	}
+	if (a < 0) != (b < 0) {
+		return -int64(lo), true
+	}
+	return int64(lo), true
+}
+
+func magnitude(a int64) uint64 {
+	if a < 0 {
+		return -uint64(a)
+	}
+	return uint64(a)
+}
+
+// configured is a number of the configuration as it was written: the shortest
+// decimal that means the same float64, so 0.1 is one tenth.
+func configured(v float64) (decimal, bool) {
+	return parseDecimal(strconv.AppendFloat(nil, v, 'f', -1, 64))
+}

@@ -1,0 +1,179 @@
+package device
+
+import (
+	"portti/device/thingsee"
+)
+
+// eventPeriodic is the tsmEv of a reading that came by itself.
+const eventPeriodic = 10
+
+// send makes messages of the fields gathered and hands them on. The line is
+// unknown when there was nothing to send.
+func (r *reader) send() Result {
+	tuid, ms, ok := r.header()
+	if !ok {
+		return Malformed
+	}
+	r.used = [slotCount]bool{}
+	for i := range r.fields {
+		if f := &r.fields[i]; f.role == roleValue && f.slot >= 0 {
+			r.put(f.slot, f)
+		}
+	}
+	home := r.home()
+	for i := range r.fields {
+		if f := &r.fields[i]; f.role == roleValue && f.slot < 0 {
+			r.place(f, home)
+		}
+	}
+	result := Unknown
+	for i := range r.msgs {
+		m := &r.msgs[i]
+		if !r.used[i] || m.Len() == 0 {
+			continue
+		}
+		if m.ID == messageCO2 {
+			m.Int("status", 0) // required; refused, as it should be, where the line had one
+		}
+		m.Tuid, m.Time = tuid, ms
+		r.out.Emit(m)
+		result = OK
+	}
+	return result
+}
+
+// messageCO2 wants a status beside its value.
+const messageCO2 = 24100
+
+// header finds whose the line is and when it was measured. A time that cannot
+// be read is refused like any field; an identity that cannot be read refuses
+// the line, since its readings would be given to the wrong thing.
+func (r *reader) header() (tuid string, ms int64, ok bool) {
+	for i := range r.fields {
+		f := &r.fields[i]
+		switch f.role {
+		case roleID:
+			if !thingsee.ValidTuid(f.raw) {
+				return "", 0, false
+			}
+			tuid = r.ids.get(f.raw)
+		case roleTime:
+			t, good := parseTime(r.scratch, f.raw)
+			if !good {
+				r.out.Frame(Malformed)
+				continue
+			}
+			ms = t
+		}
+	}
+	return tuid, ms, tuid != "" || r.hasID
+}
+
+// home is where extras are kept, where they are.
+func (r *reader) home() int {
+	if r.fixed {
+		return 0
+	}
+	home := slotGeneric
+	for i, used := range r.used[:slotGeneric] {
+		if used && home != slotGeneric {
+			return slotGeneric // several
+		}
+		if used {
+			home = i
+		}
+	}
+	return home
+}
+
+// place finds a message for a field that chooses none: one it belongs to by
+// the catalogue and that the line makes anyway, else as extra says.
+func (r *reader) place(f *field, home int) {
+	switch {
+	case f.beside >= 0 && r.used[f.beside]:
+		r.put(f.beside, f)
+	case r.extra == extraKeep:
+		r.put(home, f)
+	case r.extra == extraSeparate:
+		r.put(slotGeneric, f)
+	}
+}
+
+func (r *reader) put(slot int, f *field) {
+	m := &r.msgs[slot]
+	if !r.used[slot] {
+		r.used[slot] = true
+		m.Reset(r.keys.ids[slot], eventPeriodic)
+	}
+	if result := r.value(m, f); result != OK {
+		r.out.Frame(result)
+	}
+}
+
+// value adds a field to a message.
+func (r *reader) value(m *thingsee.Message, f *field) Result {
+	if f.defined && f.def.Type == thingsee.String {
+		return added(m.Text(f.name, f.raw))
+	}
+	numeric := f.defined || f.converts
+	if f.text && !numeric && r.extra == extraKeep {
+		return added(m.Text(f.name, f.raw))
+	}
+	digits, ok := literal(r.scratch, f.raw)
+	switch {
+	case !ok && f.text && !numeric:
+		return OK // a text nobody asked for
+	case !ok:
+		return Malformed
+	case f.converts:
+		return f.converted(m, digits)
+	case !f.defined:
+		return added(m.Number(f.name, digits))
+	}
+	if d, exact := parseDecimal(digits); exact {
+		return f.decimal(m, d, digits)
+	}
+	if !f.def.FitsDigits(digits) {
+		return Range
+	}
+	return added(m.Number(f.name, digits))
+}
+
+func added(ok bool) Result {
+	if ok {
+		return OK
+	}
+	return Malformed
+}
+
+// decimal adds d, which digits say, where the catalogue allows it.
+func (k *key) decimal(m *thingsee.Message, d decimal, digits []byte) Result {
+	if k.defined && !k.def.Fits(d.value()) {
+		return Range
+	}
+	if n, whole := d.whole(); whole && k.defined && k.def.Type == thingsee.Integer {
+		return added(m.Int(k.name, n)) // 1.0 is sent as 1
+	}
+	if digits != nil {
+		return added(m.Number(k.name, digits))
+	}
+	return added(m.Decimal(k.name, d.mantissa, d.places))
+}
+
+// converted adds scale x value + offset, exactly where 18 digits are enough,
+// else as the nearest float64 says, to 9 places.
+func (k *key) converted(m *thingsee.Message, digits []byte) Result {
+	d, exact := parseDecimal(digits)
+	if exact && k.exact {
+		if d, exact = d.times(k.scale); exact {
+			if d, exact = d.plus(k.offset); exact {
+				return k.decimal(m, d, nil)
+			}
+		}
+	}
+	v := parseFloat(digits)*k.scaleFloat + k.offsetFloat
+	if k.defined && !k.def.Fits(v) {
+		return Range
+	}
+	return added(m.Float(k.name, v, 9))
+}

@@ -1,0 +1,91 @@
+package device
+
+import "time"
+
+// parseTime reads Unix seconds with or without decimals, or RFC 3339, into
+// Unix milliseconds. What lies between two milliseconds is cut off. It does
+// not allocate.
+func parseTime(scratch, b []byte) (ms int64, ok bool) {
+	if digits, ok := literal(scratch, b); ok {
+		d, exact := parseDecimal(digits)
+		if !exact {
+			return 0, false
+		}
+		for ; d.places > 3; d.places-- {
+			d.mantissa /= 10
+		}
+		d, exact = d.shift(3)
+		ms, whole := d.whole()
+		return ms, exact && whole && ms > 0
+	}
+	return parseRFC3339(b)
+}
+
+// parseRFC3339 reads 2026-11-22T00:38:22.5+02:00. A blank or a small t may
+// stand for the T, a small z for the Z.
+func parseRFC3339(b []byte) (ms int64, ok bool) {
+	const form = "0000-00-00 00:00:00"
+	if len(b) < len(form)+1 || b[10] != 'T' && b[10] != 't' && b[10] != ' ' {
+		return 0, false
+	}
+	for i := range form {
+		if i != 10 && (form[i] == '0' && (b[i] < '0' || b[i] > '9') || form[i] != '0' && b[i] != form[i]) {
+			return 0, false
+		}
+	}
+	n := func(at, digits int) (v int) {
+		for _, c := range b[at : at+digits] {
+			v = v*10 + int(c-'0')
+		}
+		return v
+	}
+	month, day, hour, minute, second := n(5, 2), n(8, 2), n(11, 2), n(14, 2), n(17, 2)
+	if hour > 23 || minute > 59 || second > 60 {
+		return 0, false
+	}
+	t := time.Date(n(0, 4), time.Month(month), day, hour, minute, second, 0, time.UTC)
+	midnight := time.Date(n(0, 4), time.Month(month), day, 0, 0, 0, 0, time.UTC)
+	if int(midnight.Month()) != month || midnight.Day() != day {
+		return 0, false // 30 February
+	}
+	fraction, rest, ok := parseFraction(b[len(form):])
+	if !ok {
+		return 0, false
+	}
+	zone, ok := parseZone(rest)
+	ms = t.UnixMilli() + fraction - zone
+	return ms, ok && ms > 0
+}
+
+// parseFraction reads ".123456" as whole milliseconds.
+func parseFraction(b []byte) (ms int64, rest []byte, ok bool) {
+	if len(b) == 0 || b[0] != '.' {
+		return 0, b, true
+	}
+	end := pastDigits(b, 1)
+	for i, unit := 1, int64(100); i < end && unit > 0; i, unit = i+1, unit/10 {
+		ms += int64(b[i]-'0') * unit
+	}
+	return ms, b[end:], end > 1
+}
+
+// parseZone reads Z or +02:00 as milliseconds east of Greenwich.
+func parseZone(b []byte) (ms int64, ok bool) {
+	if len(b) == 1 {
+		return 0, b[0] == 'Z' || b[0] == 'z'
+	}
+	if len(b) != 6 || b[0] != '+' && b[0] != '-' || b[3] != ':' {
+		return 0, false
+	}
+	if pastDigits(b, 1) != 3 || pastDigits(b, 4) != 6 {
+		return 0, false
+	}
+	hours, minutes := int64(b[1]-'0')*10+int64(b[2]-'0'), int64(b[4]-'0')*10+int64(b[5]-'0')
+	if hours > 23 || minutes > 59 {
+		return 0, false
+	}
+	if ms = (hours*60 + minutes) * 60_000; b[0] == '-' {
+		ms = -ms
+	}
+	return ms, true
+}
