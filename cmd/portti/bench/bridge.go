@@ -126,16 +126,24 @@ type heartbeat struct {
 	until time.Time // adverts may be sent before
 }
 
+const beatEvery = 5 * time.Second
+
 func (h *heartbeat) due(now time.Time) bool   { return !h.next.After(now) }
 func (h *heartbeat) alive(now time.Time) bool { return now.Before(h.until) }
 
 func (h *heartbeat) sent(now time.Time) {
-	if h.every == 0 || h.alive(now) {
-		h.every = 5 * time.Second
-	} else {
+	if h.every == 0 {
+		h.every = beatEvery
+	} else if !h.alive(now) {
 		h.every = min(h.every*5/4, time.Minute)
 	}
 	h.next = now.Add(h.every)
 }
 
-func (h *heartbeat) answered(now time.Time) { h.until = now.Add(15 * time.Second) }
+func (h *heartbeat) answered(now time.Time) {
+	h.until = now.Add(15 * time.Second)
+	h.every = beatEvery
+	if next := now.Add(beatEvery); next.Before(h.next) {
+		h.next = next
+	}
+}

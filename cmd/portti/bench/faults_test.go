@@ -76,9 +76,9 @@ func TestStallStopsReading(t *testing.T) {
 	for i := range 5 {
 		send(t, conn, "["+msg(i)+"]")
 	}
+	time.Sleep(50 * time.Millisecond) // can only miss a fault, never invent one
 	// One frame may pass: its ReadMessage had begun before.
-	eventually(t, "the frame under way", func() bool { return r.Stats().Frames == 1 })
-	if n := r.Stats().Frames; n != 1 {
+	if n := r.Stats().Frames; n > 1 {
 		t.Fatalf("%d frames passed a stalled receiver", n)
 	}
 	r.Stall(false)

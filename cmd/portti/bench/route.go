@@ -2,6 +2,7 @@ package bench
 
 import (
 	"math"
+	"sort"
 	"time"
 )
 
@@ -33,7 +34,7 @@ const (
 	cruise     = 13.0      // m/s on a straight
 	crawl      = 4.0       // m/s through a corner
 	braking    = 1.1       // m/s2
-	cornerSize = 18.0      // metres before and after a corner in which the course turns
+	cornerSize = 22.0      // metres before and after a corner in which the way bends
 	routeStep  = 200 * time.Millisecond
 )
 
@@ -41,9 +42,10 @@ const (
 // since it started is looked up, not integrated, so that it can be asked for
 // any time in any order.
 type route struct {
-	points  []place
-	lengths []float64 // of the leg that begins at each point, metres
-	courses []float64 // of that leg, degrees
+	points  []place   // close together round the corners
+	starts  []float64 // metres of the round at each point
+	courses []float64 // of the leg that begins at each point, degrees
+	corners []float64 // metres of the round at the middle of each corner
 	total   float64   // metres
 	table   []float64 // metres covered after each routeStep
 	tunnel  [2]float64
@@ -51,14 +53,17 @@ type route struct {
 
 // newRoute makes the timetable. from and to bound the tunnel, as parts of the
 // whole round between 0 and 1.
-func newRoute(points []place, from, to float64) *route {
-	r := &route{points: points}
-	for i, p := range points {
-		q := points[(i+1)%len(points)]
-		length, course := leg(p, q)
-		r.lengths = append(r.lengths, length)
+func newRoute(corners []place, from, to float64) *route {
+	r := &route{}
+	r.points, r.corners = rounded(corners)
+	for i, p := range r.points {
+		length, course := leg(p, r.points[(i+1)%len(r.points)])
+		r.starts = append(r.starts, r.total)
 		r.courses = append(r.courses, course)
 		r.total += length
+	}
+	for i, c := range r.corners {
+		r.corners[i] = r.starts[int(c)]
 	}
 	r.tunnel = [2]float64{from * r.total, to * r.total}
 	for s := 0.0; s < r.total; {
@@ -66,6 +71,39 @@ func newRoute(points []place, from, to float64) *route {
 		s += r.speed(s) * routeStep.Seconds()
 	}
 	return r
+}
+
+// rounded puts a smooth bend (a quadratic curve) in the place of each corner,
+// and says at which of the points each bend has its middle.
+func rounded(corners []place) (points []place, middles []float64) {
+	const pieces = 16
+	n := len(corners)
+	for i, c := range corners {
+		in := toward(c, corners[(i+n-1)%n])
+		out := toward(c, corners[(i+1)%n])
+		for k := range pieces + 1 {
+			f := float64(k) / pieces
+			if k == pieces/2 {
+				middles = append(middles, float64(len(points)))
+			}
+			points = append(points, place{
+				bend(in.lat, c.lat, out.lat, f),
+				bend(in.lon, c.lon, out.lon, f),
+			})
+		}
+	}
+	return points, middles
+}
+
+func bend(in, corner, out, f float64) float64 {
+	return (1-f)*(1-f)*in + 2*f*(1-f)*corner + f*f*out
+}
+
+// toward is the point cornerSize metres from p on the way to q.
+func toward(p, q place) place {
+	length, _ := leg(p, q)
+	f := cornerSize / length
+	return place{p.lat + (q.lat-p.lat)*f, p.lon + (q.lon-p.lon)*f}
 }
 
 // leg is the distance and the first course of the way from p to q. Over some
@@ -88,54 +126,35 @@ func (r *route) at(d time.Duration) state {
 	if i+1 < len(r.table) {
 		after = r.table[i+1]
 	}
-	s += (after - s) * part
-	return r.on(s)
+	return r.on(s + (after-s)*part)
 }
 
 // on is the vehicle's state s metres into the round.
 func (r *route) on(s float64) state {
-	i, into := r.find(s)
+	i := max(0, sort.SearchFloat64s(r.starts, s+1e-9)-1)
+	end := r.total
+	if i+1 < len(r.starts) {
+		end = r.starts[i+1]
+	}
 	p, q := r.points[i], r.points[(i+1)%len(r.points)]
-	f := into / r.lengths[i]
+	f := (s - r.starts[i]) / (end - r.starts[i])
 	return state{
 		place:   place{p.lat + (q.lat-p.lat)*f, p.lon + (q.lon-p.lon)*f},
 		speed:   r.speed(s),
-		course:  r.course(i, into),
+		course:  r.courses[i],
 		tunnel:  s >= r.tunnel[0] && s < r.tunnel[1],
 		covered: s,
 	}
 }
 
-func (r *route) find(s float64) (i int, into float64) {
-	for i = range r.lengths {
-		if s < r.lengths[i] {
-			return i, s
-		}
-		s -= r.lengths[i]
-	}
-	return len(r.lengths) - 1, r.lengths[len(r.lengths)-1]
-}
-
 // speed brakes towards a corner and picks up after it.
 func (r *route) speed(s float64) float64 {
-	i, into := r.find(s)
-	near := math.Min(into, r.lengths[i]-into)
+	near := math.Inf(1)
+	for _, c := range r.corners {
+		d := math.Abs(s - c)
+		near = math.Min(near, math.Min(d, r.total-d))
+	}
 	return math.Min(cruise, math.Sqrt(crawl*crawl+2*braking*near))
-}
-
-// course turns evenly from one leg's into the next one's around each corner.
-func (r *route) course(i int, into float64) float64 {
-	n := len(r.courses)
-	here := r.courses[i]
-	if left := r.lengths[i] - into; left < cornerSize {
-		turn := angle(r.courses[(i+1)%n] - here)
-		return math.Mod(here+turn*(1-left/cornerSize)/2+360, 360)
-	}
-	if into < cornerSize {
-		turn := angle(here - r.courses[(i+n-1)%n])
-		return math.Mod(here-turn*(1-into/cornerSize)/2+360, 360)
-	}
-	return here
 }
 
 // angle brings a difference of courses between -180 and 180.

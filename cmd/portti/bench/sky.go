@@ -39,7 +39,7 @@ func constellation(t time.Time, n noise, valid, tunnel bool) []satellite {
 		}
 		phase := float64(t.UnixNano()%int64(period))/float64(period) + float64(mix(uint64(i))>>11)/(1<<53)
 		up := math.Sin(2 * math.Pi * phase)
-		s.elevation = int(math.Round(115*up - 40))
+		s.elevation = int(math.Round(130*up - 65))
 		if s.elevation < 5 {
 			continue
 		}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"portti/cmd/portti/bench"
+)
+
+// simulated holds the flags of simulate.
+type simulated struct {
+	play, device, link, mode string
+	format                   string
+	speed                    float64
+	baud, hz                 int
+	loop, heartbeat          bool
+	every, warmup            time.Duration
+	seed                     uint64
+}
+
+// simulateCmd is a serial device that exists only in software.
+func simulateCmd() *cobra.Command {
+	var s simulated
+	cmd := &cobra.Command{
+		Use:   "simulate (--play FILE | --device KIND) [--link PATH]",
+		Short: "be the hardware: a serial port that plays a recording or a simulated device",
+		Long: `simulate makes a pseudo-terminal that a gateway opens like a serial port. It
+waits for a reader, then plays.
+
+With --play a recording comes out byte for byte, however slow the reader is;
+simulate ends when the last byte has been read. Text with NMEA times keeps its
+own pace, anything else comes at --baud. Comment lines (#) at the head of the
+file, as gpsd's logs have them, are left out.
+
+With --device it behaves like real hardware until Ctrl-C: what nobody reads is
+lost, as on a real line.`,
+		Example: `  portti simulate --device gps --link /tmp/ttyGPS
+  portti simulate --play drive.nmea --link /tmp/ttyGPS --speed 10 --loop`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return simulate(cmd, s) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&s.play, "play", "", "recording to play: `FILE`, - is the standard input")
+	f.StringVar(&s.device, "device", "", "`KIND` of device to be: gps, panel or ble-bridge")
+	f.StringVar(&s.link, "link", "", "stable name of the port: `PATH` of a symbolic link to make")
+	f.StringVar(&s.mode, "mode", "", "permission of the port in octal, such as 666 for a gateway of another user")
+	f.Float64Var(&s.speed, "speed", 1, "play this many times as fast; 0 = as fast as the reader takes it")
+	f.IntVar(&s.baud, "baud", 9600, "play what has no times of its own at this rate")
+	f.BoolVar(&s.loop, "loop", false, "play again and again until Ctrl-C")
+	f.IntVar(&s.hz, "hz", 1, "gps: fixes a second: 1, 2, 4, 5 or 10")
+	f.DurationVar(&s.warmup, "warmup", 8*time.Second, "gps: time to the first fix")
+	f.DurationVar(&s.every, "every", time.Second, "panel: time between two climate lines")
+	f.StringVar(&s.format, "format", "", "panel: json or kv; ble-bridge: omg or raw")
+	f.BoolVar(&s.heartbeat, "heartbeat", false, "ble-bridge: stay silent unless the reader answers heartbeats")
+	f.Uint64Var(&s.seed, "seed", 1, "other numbers give other weather")
+	cmd.MarkFlagsMutuallyExclusive("play", "device")
+	cmd.MarkFlagsOneRequired("play", "device")
+	return cmd
+}
+
+func simulate(cmd *cobra.Command, s simulated) error {
+	mode, err := strconv.ParseUint("0"+s.mode, 8, 32)
+	if err != nil || mode > 0o777 {
+		return usage(fmt.Errorf("cannot use --mode %q: give three octal digits", s.mode))
+	}
+	if s.speed < 0 {
+		return usage(errors.New("cannot play backwards: --speed is 0 or more"))
+	}
+	talk := cmd.ErrOrStderr()
+	if globalsOf(cmd).quiet {
+		talk = io.Discard
+	}
+	var recording *bench.Recording
+	var device bench.Device
+	if s.device != "" {
+		device, err = s.makeDevice()
+	} else {
+		recording, err = s.load(cmd.InOrStdin())
+	}
+	if err != nil {
+		return err
+	}
+	p, err := bench.OpenPty(s.link, fs.FileMode(mode))
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	fmt.Fprintf(talk, "%s is ready; waiting for a reader (Ctrl-C ends)\n", p.Name())
+	if device != nil {
+		return live(cmd.Context(), talk, p, device)
+	}
+	return playBack(cmd.Context(), talk, p, recording, bench.PlayOptions{Speed: s.speed, Loop: s.loop})
+}
+
+func (s simulated) makeDevice() (d bench.Device, err error) {
+	switch s.device {
+	case "gps":
+		warmup := s.warmup
+		if warmup == 0 {
+			warmup = -1 // bench takes 0 for its default
+		}
+		d, err = bench.NewGPS(bench.GPSOptions{Seed: s.seed, Hz: s.hz, Warmup: warmup})
+	case "panel":
+		d, err = bench.NewPanel(bench.PanelOptions{Seed: s.seed, Format: s.format, Every: s.every})
+	case "ble-bridge":
+		d, err = bench.NewBridge(bench.BridgeOptions{Seed: s.seed, Format: s.format, Heartbeat: s.heartbeat})
+	default:
+		err = fmt.Errorf("cannot be a %q: choose gps, panel or ble-bridge", s.device)
+	}
+	if err != nil {
+		return nil, usage(err)
+	}
+	return d, nil
+}
+
+func (s simulated) load(stdin io.Reader) (*bench.Recording, error) {
+	var data []byte
+	var err error
+	if s.play == "-" {
+		data, err = io.ReadAll(stdin)
+	} else {
+		data, err = os.ReadFile(s.play)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the recording: %w", err)
+	}
+	return bench.ParseRecording(data, s.baud)
+}
+
+func live(ctx context.Context, talk io.Writer, p *bench.Pty, d bench.Device) error {
+	stats, err := bench.Live(ctx, p, d)
+	fmt.Fprintf(talk, "sent %d bytes in %d turns to %d readers; %d turns thrown away unread\n",
+		stats.Bytes, stats.Turns, stats.Readers, stats.Missed)
+	return err
+}
+
+func playBack(ctx context.Context, talk io.Writer, p *bench.Pty, r *bench.Recording, o bench.PlayOptions) error {
+	stats, err := bench.Play(ctx, p, r, o)
+	what := fmt.Sprintf("%d bytes, %d lines in %v", stats.Bytes, stats.Lines, stats.Took.Round(time.Millisecond))
+	switch {
+	case err == nil:
+		fmt.Fprintf(talk, "played %s; every byte was read\n", what)
+	case ctx.Err() != nil:
+		fmt.Fprintf(talk, "stopped after %s\n", what)
+		if o.Loop {
+			return nil
+		}
+	}
+	return err
+}
