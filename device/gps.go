@@ -1,8 +1,200 @@
 package device
 
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"portti/device/nmea"
+	"portti/device/thingsee"
+)
+
 // GPSConfig holds the keys of type "gps".
 type GPSConfig struct {
 	Detail       string  `toml:"detail"`         // separate (default) | append | off: where altitude, speed, heading, quality go
 	LacrFromHDOP float64 `toml:"lacr_from_hdop"` // metres per unit of HDOP, 0 = lacr only where the receiver states an error
-	SpeedFloor   float64 `toml:"speed_floor"`    // m/s under which no heading is sent
+	SpeedFloor   float64 `toml:"speed_floor"`    // m/s under which no heading is sent, 0 = 0.5
+	Checksum     string  `toml:"checksum"`       // required (default) | optional: what becomes of sentences without one
+}
+
+const (
+	// defaultSpeedFloor: a receiver at rest shows 0.1 to 0.3 m/s of noise and
+	// a course that turns with it.
+	defaultSpeedFloor = 0.5
+	// gpsQuiet is the pause after which a receiver's cycle counts as over: many
+	// times what a USB adapter or a device server holds bytes back (16 ms). It
+	// doubles up to gpsQuietMax for a receiver that is seen to pause longer.
+	gpsQuiet    = 100 * time.Millisecond
+	gpsQuietMax = 800 * time.Millisecond
+	// gpsFloorGrace keeps the floor, which may come from a clock a little
+	// ahead, from turning today's fix into one in twenty years.
+	gpsFloorGrace = 24 * 60 * 60 * 1000 // ms
+	// gpsApart is how far GNSS time and a trusted clock may be apart. A
+	// receiver without leap seconds yet is up to 18 s wrong.
+	gpsApart = 60_000 // ms
+	gpsBytes = 1024   // read at once
+)
+
+func gpsKind() Kind {
+	return Kind{
+		Name: "gps", Baud: 9600, Silence: 10 * time.Second,
+		New: func(c Config, env Env) (Driver, error) {
+			if err := c.GPSConfig.check(); err != nil {
+				return nil, err
+			}
+			return newGPS(c, env), nil
+		},
+	}
+}
+
+func (c GPSConfig) check() error {
+	var errs []error
+	switch c.Detail {
+	case "", "separate", "append", "off":
+	default:
+		errs = append(errs, keyError("detail", "must be separate, append or off"))
+	}
+	switch c.Checksum {
+	case "", "required", "optional":
+	default:
+		errs = append(errs, keyError("checksum", "must be required or optional"))
+	}
+	if !(c.LacrFromHDOP >= 0 && c.LacrFromHDOP <= 1000) {
+		errs = append(errs, keyError("lacr_from_hdop", "must be from 0 (off) to 1000 metres"))
+	}
+	if !(c.SpeedFloor >= 0 && c.SpeedFloor <= 1000) {
+		errs = append(errs, keyError("speed_floor", "must be from 0 (the default) to 1000 m/s"))
+	}
+	return errors.Join(errs...)
+}
+
+// gps reads a GNSS receiver that speaks NMEA 0183 and emits each epoch with a
+// valid fix once, as soon as the epoch is complete:
+//
+//	$GPRMC,143252.00,A,4002.10513,N,07531.20562,W,5.1,84.4,221126,,,A*60
+//	$GPGGA,143252.00,4002.10513,N,07531.20562,W,1,07,1.72,183.8,M,-34.4,M,,*61
+//
+// becomes message 1210 {lat, lon, lacr} and message 90100 {lat, lon, lacr,
+// alt, speed, heading, sats, hdop, fixType}, both with the fix's own time. An
+// epoch without a fix emits nothing. Formats: package nmea; fields and units:
+// gps_message.go.
+type gps struct {
+	cfg   GPSConfig
+	env   Env
+	out   Out
+	scan  *nmea.Scanner
+	join  *nmea.Joiner
+	msg   thingsee.Message
+	begun bool // something but the end of a line has been seen
+	first bool // no fix has been emitted yet
+	quiet time.Duration
+	late  uint64
+	watch gpsWatch
+}
+
+func newGPS(c Config, env Env) *gps {
+	g := &gps{cfg: c.GPSConfig, env: env, first: true, quiet: gpsQuiet}
+	if g.cfg.SpeedFloor == 0 {
+		g.cfg.SpeedFloor = defaultSpeedFloor
+	}
+	g.scan = nmea.NewScanner(c.MaxLine)
+	g.scan.Lenient = c.Checksum == "optional"
+	var opts nmea.Options
+	if env.Clock != nil { // nil while the configuration is only checked
+		opts.Floor = env.Clock.Floor() - gpsFloorGrace
+	}
+	g.join = nmea.NewJoiner(opts, g.epoch)
+	g.watch.log = env.Log
+	return g
+}
+
+// Run is part of Driver.
+func (g *gps) Run(port Port, out Out) error {
+	g.out = out
+	buf := make([]byte, gpsBytes)
+	for {
+		n, err := port.Read(buf)
+		g.take(buf[:n])
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			g.join.Idle()
+			err = nil
+		}
+		if err != nil {
+			return fmt.Errorf("cannot read the receiver: %w", err)
+		}
+		var until time.Time
+		if g.join.Pending() {
+			until = time.Now().Add(g.quiet)
+		}
+		if err := port.SetReadDeadline(until); err != nil {
+			return fmt.Errorf("cannot wait for the receiver: %w", err)
+		}
+	}
+}
+
+// take looks at new bytes.
+func (g *gps) take(b []byte) {
+	for len(b) > 0 {
+		n, ev := g.scan.Scan(b)
+		b = b[n:]
+		if ev != nmea.More {
+			g.found(ev)
+		}
+	}
+	if late := g.join.Late(); late != g.late {
+		g.late = late
+		g.quiet = min(2*g.quiet, gpsQuietMax)
+	}
+}
+
+func (g *gps) found(ev nmea.Event) {
+	begun := g.begun
+	g.begun = true
+	switch ev {
+	case nmea.Good:
+		g.sentence(g.scan.Sentence())
+	case nmea.BadSum, nmea.NoSum:
+		g.out.Frame(Checksum)
+	case nmea.Long:
+		g.out.Frame(TooLong)
+	case nmea.Noise:
+		if begun { // the first is the end of a line that began before us
+			g.out.Frame(Malformed)
+		}
+	default:
+		g.out.Frame(Malformed)
+	}
+}
+
+func (g *gps) sentence(s *nmea.Sentence) {
+	if s.Type == nmea.Other || s.Type == nmea.Foreign {
+		g.join.Add(s)
+		g.out.Frame(Unknown)
+		return
+	}
+	fault := g.join.Add(s)
+	switch {
+	case fault&nmea.OutOfRange != 0:
+		g.out.Frame(Range)
+	case fault != 0:
+		g.out.Frame(Malformed)
+	default:
+		g.out.Frame(OK)
+	}
+}
+
+// epoch takes a complete epoch from the joiner.
+func (g *gps) epoch(f *nmea.Fix) {
+	now := g.env.Clock.Now()
+	at, doubt := gpsTime(f, now)
+	g.watch.see(f, doubt, now, g.out)
+	if !f.Valid() {
+		return
+	}
+	event := 10
+	if g.first {
+		event, g.first = 11, false
+	}
+	g.position(f, at, event)
 }

@@ -9,6 +9,8 @@ import (
 // here, one file beside this one and one folder in testdata.
 func kinds() []Kind {
 	return []Kind{
+		bleBridgeKind(),
+		gpsKind(),
 		linesKind(),
 	}
 }

@@ -89,6 +89,9 @@ func (j *Joiner) Add(s *Sentence) Fault {
 	return 0
 }
 
+// Pending says that something waits for more sentences or for Idle.
+func (j *Joiner) Pending() bool { return j.open || j.ahead != (VTGData{}) }
+
 // Idle says that the receiver has been quiet for so long that its cycle must
 // be over. An open epoch is emitted.
 func (j *Joiner) Idle() {
