@@ -1,0 +1,280 @@
+package buffer
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"strconv"
+	"strings"
+)
+
+// # The format on disk
+//
+// Everything lies in one directory. Integers are big-endian in keys and in
+// record headers, so that they sort, and little-endian or varint elsewhere.
+//
+//	state                    two slots of 4096 bytes, see sidecar.go
+//	<16 hex digits>.seg      a segment: a bbolt file; the name is its first number
+//	<16 hex digits>.seg.damaged-<n>   a damaged segment, kept for a person
+//	<16 hex digits>.seg.salvage       one that is just being salvaged
+//	quarantine.log[.1]       records set aside, one JSON object a line
+//	*.tmp                    left by a power cut, removed at the next start
+//
+// A segment has two buckets:
+//
+//	r   records: key = number, 8 bytes; value = header and record (below).
+//	    The bucket's sequence is the last released number at that commit.
+//	m   facts, small enough to lie inside the root page that every commit
+//	    rewrites anyway:
+//	      format   uint16, formatVersion
+//	      ledger   the ledger of the whole queue (ledger.go)
+//	      summary  what this segment holds after this commit (summary below)
+//	      before   the summary of the segment before this one, final; it says
+//	               what was lost when that one cannot be read any more
+//
+// A value is
+//
+//	crc32c uint32 over key and everything that follows
+//	class  uint8
+//	device uint16
+//	stream uint32
+//	boot   uint32
+//	mono   int64, milliseconds since boot
+//	record
+//
+// A stored record is never rewritten. A file whose format is newer than this
+// program is never touched.
+
+const (
+	formatVersion = 1
+	headerLen     = 4 + 1 + 2 + 4 + 4 + 8
+	pageSize      = 4096
+	allocSize     = 1 << 20
+	segSuffix     = ".seg"
+	tmpSuffix     = ".tmp"
+	salvageSuffix = ".salvage"
+	damagedInfix  = ".damaged-"
+	sidecarName   = "state"
+)
+
+var (
+	errDamaged = errors.New("damaged")
+	errShort   = errors.New("too short")
+	// castagnoli is read only after it was made.
+	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+)
+
+func recordsBucket() []byte { return []byte("r") }
+func factsBucket() []byte   { return []byte("m") }
+
+func segmentName(first uint64) string { return fmt.Sprintf("%016x%s", first, segSuffix) }
+
+// parseSegmentName accepts exactly what segmentName makes.
+func parseSegmentName(name string) (uint64, bool) {
+	hex, ok := strings.CutSuffix(name, segSuffix)
+	if !ok || len(hex) != 16 {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(hex, 16, 64)
+	return n, err == nil && segmentName(n) == name
+}
+
+func putKey(k *[8]byte, n uint64) []byte {
+	binary.BigEndian.PutUint64(k[:], n)
+	return k[:]
+}
+
+func key(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// appendValue appends the stored form of a record.
+func appendValue(dst []byte, n uint64, e Entry) []byte {
+	at := len(dst)
+	dst = append(dst, 0, 0, 0, 0, e.Class)
+	dst = binary.BigEndian.AppendUint16(dst, e.Device)
+	dst = binary.BigEndian.AppendUint32(dst, e.Stream)
+	dst = binary.BigEndian.AppendUint32(dst, e.Boot)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(e.Mono))
+	dst = append(dst, e.Rec...)
+	binary.BigEndian.PutUint32(dst[at:], valueSum(n, dst[at+4:]))
+	return dst
+}
+
+func valueSum(n uint64, rest []byte) uint32 {
+	var k [8]byte
+	binary.BigEndian.PutUint64(k[:], n)
+	return crc32.Update(crc32.Update(0, castagnoli, k[:]), castagnoli, rest)
+}
+
+// parseValue checks a stored value; the entry's Rec points into v.
+func parseValue(n uint64, v []byte) (Entry, error) {
+	if len(v) < headerLen {
+		return Entry{}, errShort
+	}
+	if binary.BigEndian.Uint32(v) != valueSum(n, v[4:]) {
+		return Entry{}, errDamaged
+	}
+	return header(v), nil
+}
+
+// header reads a value that is known to be sound.
+func header(v []byte) Entry {
+	return Entry{
+		Class:  v[4],
+		Device: binary.BigEndian.Uint16(v[5:]),
+		Stream: binary.BigEndian.Uint32(v[7:]),
+		Boot:   binary.BigEndian.Uint32(v[11:]),
+		Mono:   int64(binary.BigEndian.Uint64(v[15:])),
+		Rec:    v[headerLen:],
+	}
+}
+
+func valueDevice(v []byte) uint16 { return binary.BigEndian.Uint16(v[5:]) }
+
+// seal appends a checksum; unseal checks and removes it.
+func seal(b []byte) []byte {
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+func unseal(b []byte) ([]byte, error) {
+	if len(b) < 4 {
+		return nil, errShort
+	}
+	body := b[:len(b)-4]
+	if binary.LittleEndian.Uint32(b[len(body):]) != crc32.Checksum(body, castagnoli) {
+		return nil, errDamaged
+	}
+	return body, nil
+}
+
+// decoder reads varints and keeps the first error.
+type decoder struct {
+	b   []byte
+	err error
+}
+
+func (d *decoder) uint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.b, d.err = nil, errShort
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) int() int64 {
+	v, n := binary.Varint(d.b)
+	if n <= 0 {
+		d.b, d.err = nil, errShort
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) text() string {
+	n := d.uint()
+	if n > uint64(len(d.b)) {
+		d.b, d.err = nil, errShort
+		return ""
+	}
+	s := string(d.b[:n])
+	d.b = d.b[n:]
+	return s
+}
+
+// stamp is when a record was appended, as boot and monotonic time say.
+type stamp struct {
+	boot uint32
+	mono int64
+}
+
+// summary says what a segment holds.
+type summary struct {
+	count   uint64 // records
+	bytes   uint64 // of the records themselves
+	first   uint64 // number of the first record present
+	last    uint64 // of the last
+	oldest  stamp
+	newest  stamp
+	devices []uint64 // records by device number
+}
+
+func (s *summary) add(n uint64, e Entry) {
+	at := stamp{e.Boot, e.Mono}
+	if s.count == 0 {
+		s.first, s.oldest = n, at
+	}
+	s.count++
+	s.bytes += uint64(len(e.Rec))
+	s.last, s.newest = n, at
+	bump(&s.devices, e.Device, 1)
+}
+
+// remove takes away a record from the front; what remains begins later than
+// first, which stays a lower bound, as does oldest.
+func (s *summary) remove(v []byte) {
+	if s.count == 0 || len(v) < headerLen {
+		return
+	}
+	s.count--
+	s.bytes -= min(s.bytes, uint64(len(v)-headerLen))
+	if dev := int(valueDevice(v)); dev < len(s.devices) && s.devices[dev] > 0 {
+		s.devices[dev]--
+	} else {
+		takeOne(s.devices)
+	}
+}
+
+func (s *summary) clone() summary {
+	c := *s
+	c.devices = append([]uint64(nil), s.devices...)
+	return c
+}
+
+func (s *summary) encode() []byte {
+	b := []byte{formatVersion}
+	for _, v := range []uint64{s.count, s.bytes, s.first, s.last, uint64(s.oldest.boot), uint64(s.newest.boot)} {
+		b = binary.AppendUvarint(b, v)
+	}
+	b = binary.AppendVarint(b, s.oldest.mono)
+	b = binary.AppendVarint(b, s.newest.mono)
+	for dev, n := range s.devices {
+		if n > 0 {
+			b = binary.AppendUvarint(b, uint64(dev))
+			b = binary.AppendUvarint(b, n)
+		}
+	}
+	return seal(b)
+}
+
+func decodeSummary(b []byte) (summary, error) {
+	body, err := unseal(b)
+	if err != nil {
+		return summary{}, err
+	}
+	if len(body) == 0 || body[0] != formatVersion {
+		return summary{}, errDamaged
+	}
+	d := decoder{b: body[1:]}
+	s := summary{count: d.uint(), bytes: d.uint(), first: d.uint(), last: d.uint()}
+	s.oldest.boot, s.newest.boot = uint32(d.uint()), uint32(d.uint())
+	s.oldest.mono, s.newest.mono = d.int(), d.int()
+	for len(d.b) > 0 && d.err == nil {
+		dev, n := d.uint(), d.uint()
+		if dev > 0xffff {
+			return summary{}, errDamaged
+		}
+		bump(&s.devices, uint16(dev), n)
+	}
+	return s, d.err
+}
+
+// bump adds to a table by device that grows as needed.
+func bump(t *[]uint64, dev uint16, n uint64) {
+	for len(*t) <= int(dev) {
+		*t = append(*t, 0)
+	}
+	(*t)[dev] += n
+}

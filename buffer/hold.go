@@ -1,0 +1,324 @@
+package buffer
+
+import "time"
+
+// hold is the acknowledged records that may be asked for again. They are
+// merged in steps of a 64th of the hold time, so there are never many, and a
+// step is released one step late, so that nothing goes early.
+type hold struct {
+	step  int64 // milliseconds
+	steps []holdStep
+	set   ranges // all steps together
+}
+
+type holdStep struct {
+	at  int64 // Mono at which the step began
+	set ranges
+}
+
+func (h *hold) add(now int64, pieces ranges) {
+	if len(pieces) == 0 {
+		return
+	}
+	if k := len(h.steps); k == 0 || now-h.steps[k-1].at >= h.step {
+		h.steps = append(h.steps, holdStep{at: now})
+	}
+	last := &h.steps[len(h.steps)-1]
+	for _, s := range pieces {
+		last.set.add(s)
+		h.set.add(s)
+	}
+}
+
+// pop takes away the oldest step if all of it is at least age old.
+func (h *hold) pop(now int64, age time.Duration) (ranges, bool) {
+	if len(h.steps) == 0 || now < h.steps[0].at+h.step+age.Milliseconds() {
+		return nil, false
+	}
+	set := h.steps[0].set
+	h.steps = h.steps[1:]
+	for _, s := range set {
+		h.set.remove(s)
+	}
+	return set, true
+}
+
+func (h *hold) remove(s span) {
+	h.set.remove(s)
+	for i := range h.steps {
+		h.steps[i].set.remove(s)
+	}
+}
+
+func (h *hold) clear() ranges {
+	set := h.set
+	h.set, h.steps = nil, nil
+	return set
+}
+
+// Bounds is the first number not yet released, where a connection begins, and
+// the number that the next record will get, where a fresh lane begins.
+func (q *Queue) Bounds() (first, next uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.released + 1, q.next
+}
+
+// Ack says that the records from through through are proven delivered: they
+// need no commit any more and are released after the hold. Numbers that do not
+// exist or were acknowledged, lost or quarantined before are passed over.
+// ErrRollback when through was never assigned: nothing is released then.
+func (q *Queue) Ack(from, through uint64) error {
+	for {
+		q.mu.Lock()
+		if through >= q.next {
+			q.newEpochLocked()
+			q.mu.Unlock()
+			q.warn("buffer.rolled-back", "server knows numbers never assigned here; new epoch begun",
+				"code", "BUF-ROLLBACK", "seq", through)
+			return ErrRollback
+		}
+		pieces := q.livingLocked(span{from, through})
+		s := q.unindexedLocked(pieces)
+		if s == nil {
+			q.ackLocked(pieces)
+			q.mu.Unlock()
+			return nil
+		}
+		q.mu.Unlock()
+		if err := q.indexOrRepair(s); err != nil {
+			return err
+		}
+	}
+}
+
+// livingLocked is what of s is waiting: neither gone nor held.
+func (q *Queue) livingLocked(s span) ranges {
+	s.a = max(s.a, q.released+1)
+	if s.b < s.a {
+		return nil
+	}
+	return q.held.set.minus(q.gone.minus(ranges{s}))
+}
+
+func (q *Queue) ackLocked(pieces ranges) {
+	now := q.opt.Mono()
+	q.tallyLocked(pieces, func(s *segment, dev uint16, n uint64) { q.waitingLocked(s, dev, n, false) })
+	q.acceptLocked(pieces)
+	if q.hold() == 0 {
+		q.releaseLocked(pieces)
+		return
+	}
+	if !q.opt.Unproven {
+		again := q.replayed.and(pieces)
+		q.releaseLocked(again)
+		pieces = q.replayed.minus(pieces)
+		for _, s := range again {
+			q.replayed.remove(s)
+		}
+	}
+	q.held.add(now, pieces)
+	q.expireLocked(now)
+	q.armLocked(now, q.hold().Milliseconds())
+}
+
+// acceptLocked counts what was acknowledged before it was committed, once.
+func (q *Queue) acceptLocked(pieces ranges) {
+	for _, s := range pieces {
+		s.a = max(s.a, q.committed+1)
+		if s.b < s.a {
+			continue
+		}
+		q.ledger.accepted += q.counted.minus(ranges{s}).size()
+		q.counted.add(s)
+	}
+}
+
+// expireLocked releases what was held long enough.
+func (q *Queue) expireLocked(now int64) {
+	for {
+		if q.opt.Unproven && len(q.held.steps) > 0 {
+			set := q.held.steps[0].set
+			if len(set) > 0 && set[len(set)-1].b > q.committed {
+				return // not on disk yet
+			}
+		}
+		set, ok := q.held.pop(now, q.hold())
+		if !ok {
+			return
+		}
+		q.releaseLocked(set)
+	}
+}
+
+// shortenLocked releases held records early, oldest first, while more says so.
+func (q *Queue) shortenLocked(floor time.Duration, more func() bool) {
+	now := q.opt.Mono()
+	for more() {
+		set, ok := q.held.pop(now, floor)
+		if !ok {
+			return
+		}
+		q.figures.holdShortened += set.size()
+		q.releaseLocked(set)
+	}
+}
+
+// Rewind is called when the link ended in any way that we did not ask for:
+// what is held is waiting again and is committed when CommitEvery has passed
+// from now. It returns where to read from. A record is replayed because of the
+// hold at most once.
+func (q *Queue) Rewind() (from uint64, err error) {
+	for {
+		q.mu.Lock()
+		now := q.opt.Mono()
+		q.expireLocked(now)
+		s := q.unindexedLocked(q.held.set)
+		if s == nil {
+			set := q.held.clear()
+			q.tallyLocked(set, func(s *segment, dev uint16, n uint64) { q.waitingLocked(s, dev, n, true) })
+			if !q.opt.Unproven {
+				for _, s := range set {
+					q.replayed.add(s)
+				}
+			}
+			q.since = now
+			q.notifyLocked()
+			q.armLocked(now, q.opt.CommitEvery.Milliseconds())
+			from = q.released + 1
+			q.mu.Unlock()
+			return from, nil
+		}
+		q.mu.Unlock()
+		if err := q.indexOrRepair(s); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// Forget ends the hold: the link was closed by us with every proof in.
+func (q *Queue) Forget() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.opt.Unproven {
+		q.expireLocked(q.opt.Mono())
+		return nil
+	}
+	q.releaseLocked(q.held.clear())
+	return nil
+}
+
+// unindexedLocked is a segment that must be indexed before the records in
+// pieces can be counted by device, or nil.
+func (q *Queue) unindexedLocked(pieces ranges) *segment {
+	for _, p := range pieces {
+		for i := q.segAtLocked(p.a); i < len(q.segs) && q.segs[i].first <= p.b; i++ {
+			s := q.segs[i]
+			part := span{max(p.a, s.first), min(p.b, s.end-1)}
+			if s.index == nil && !s.skipped && !s.whole(part) && !q.tail.holds(part) {
+				return s
+			}
+		}
+	}
+	return nil
+}
+
+// whole says that part is all of the segment, so that its summary counts it.
+func (s *segment) whole(part span) bool {
+	return part.a == s.first && part.b == s.end-1
+}
+
+// holds says whether all living records of s are in memory.
+func (t *tail) holds(s span) bool {
+	return len(t.blocks) > 0 && t.blocks[0].first <= s.a && s.a <= t.blocks[len(t.blocks)-1].last()
+}
+
+// waitingLocked counts records of a device as waiting, or not any more. s is
+// nil for those in memory only.
+func (q *Queue) waitingLocked(s *segment, dev uint16, n uint64, more bool) {
+	if !more {
+		n = -n
+	}
+	bump(&q.waiting, dev, n)
+	if s != nil {
+		bump(&s.waiting, dev, n)
+	}
+}
+
+// tallyLocked calls f for the records in pieces, which are neither gone nor
+// held, or all held. unindexedLocked has said nil.
+func (q *Queue) tallyLocked(pieces ranges, f func(s *segment, dev uint16, n uint64)) {
+	for _, p := range pieces {
+		for i := q.segAtLocked(p.a); i < len(q.segs) && q.segs[i].first <= p.b; i++ {
+			s := q.segs[i]
+			part := span{max(p.a, s.first), min(p.b, s.end-1)}
+			switch {
+			case s.whole(part):
+				for dev, n := range s.sum.devices {
+					if n > 0 {
+						f(s, uint16(dev), n)
+					}
+				}
+			case q.tail.holds(part):
+				q.tail.each(part, func(_ uint64, v []byte) { f(s, valueDevice(v), 1) })
+			default:
+				for n := part.a; n <= part.b; n++ {
+					if dev, ok := s.index.get(n); ok {
+						f(s, dev, 1)
+					}
+				}
+			}
+		}
+		if p.b > q.committed {
+			q.tail.each(span{max(p.a, q.committed+1), p.b}, func(_ uint64, v []byte) { f(nil, valueDevice(v), 1) })
+		}
+	}
+}
+
+// releaseLocked makes numbers gone whose counting is done.
+func (q *Queue) releaseLocked(pieces ranges) {
+	for _, p := range pieces {
+		if p.b > q.committed {
+			q.tail.each(span{max(p.a, q.committed+1), p.b}, func(_ uint64, v []byte) { q.dirty -= len(v) })
+		}
+		if p.a <= q.committed {
+			q.disk.progress += min(p.b, q.committed) - p.a + 1
+		}
+		q.counted.remove(p)
+		q.replayed.remove(p)
+	}
+	q.goneLocked(pieces)
+	for _, p := range pieces {
+		from, to := max(1, q.tail.index(p.a))-1, q.tail.index(p.b)+1
+		if from < len(q.tail.blocks) && q.tail.blocks[from].first <= p.b {
+			q.tail.drop(from, to, func(b *block) bool { return q.isGoneLocked(span{b.first, b.last()}) })
+		}
+		if i := q.segAtLocked(p.a); i < len(q.segs) && q.segs[i].first <= p.b && q.noteworthyLocked(q.segs[i]) {
+			q.wake()
+		}
+	}
+	q.roomLocked()
+}
+
+// noteworthyLocked says whether the committer should look: a segment is
+// through, or the progress is worth a note on disk.
+func (q *Queue) noteworthyLocked(s *segment) bool {
+	return q.disk.progress >= q.sz.progress || q.isGoneLocked(span{s.first, s.end - 1})
+}
+
+func (q *Queue) isGoneLocked(s span) bool {
+	s.a = max(s.a, q.released+1)
+	return s.b < s.a || q.gone.covers(s)
+}
+
+// goneLocked adds numbers to the set of what is gone and moves the mark.
+func (q *Queue) goneLocked(pieces ranges) {
+	for _, p := range pieces {
+		p.a = max(p.a, q.released+1)
+		q.gone.add(p)
+	}
+	if len(q.gone) > 0 && q.gone[0].a <= q.released+1 {
+		q.released = max(q.released, q.gone[0].b)
+		q.gone = q.gone[1:]
+	}
+}

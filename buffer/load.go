@@ -1,0 +1,388 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"syscall"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// blindBase is where numbers begin when nothing can be read of what may be on
+// disk: far above all that a gateway ever used, and exact in JSON. What is
+// found later lies below and is delivered then.
+const blindBase = 1 << 48
+
+// load takes over what is on disk. Whatever state it is in, the queue works
+// afterwards:
+//
+//	nothing there                 begin at number 1
+//	clean stop                    go on with the exact next number
+//	any other stop                go on at the reserved number; the gap is released
+//	sidecar missing or damaged    new epoch, numbers above all that is present
+//	segment damaged               set aside, salvaged, the rest counted as corrupt
+//	segment missing               counted as corrupt
+//	last commits missing after a clean stop   counted as rollback
+//	directory not writable        drain, keep new records in memory, try again
+//	directory not readable        memory only, try again
+//	written by a newer version    memory only, nothing is touched
+func (q *Queue) load() {
+	q.boot = 1
+	q.epoch = randomEpoch()
+	q.disk.loading = true
+	err := q.recover()
+	q.disk.loading = false
+	if errors.Is(err, ErrNewer) {
+		q.disk.never = err
+		q.warn("buffer.opened", "the buffer on disk was written by a newer version; working in memory, nothing there is touched",
+			"code", "BUF-NEWER", "err", err)
+	} else if err != nil {
+		q.fail(err)
+	}
+	if err != nil && q.disk.blind {
+		q.next, q.committed, q.released = blindBase, blindBase-1, blindBase-1
+	}
+	if q.next >= q.reserved {
+		q.reserved = q.next
+		if err != nil {
+			q.reserved = q.next + q.sz.numbers
+		}
+	}
+	if err == nil {
+		total, _ := q.ledger.counts(q.waiting)
+		q.info("buffer.opened", "buffer opened", "count", total.Waiting, "bytes", q.bytesLocked(),
+			"seq", q.next, "segments", len(q.segs))
+	}
+	q.wake()
+}
+
+// recover reads the directory and reserves numbers. An error means that the
+// disk cannot be written (or, with blind, not even read); what could be read
+// is in place then.
+func (q *Queue) recover() error {
+	q.disk.blind = true
+	names, err := q.fs.List()
+	if err != nil {
+		return err
+	}
+	st, stErr := readSidecar(q.fs)
+	if errors.Is(stErr, ErrNewer) {
+		return stErr
+	}
+	if stErr == nil {
+		q.adopt(st)
+	}
+	q.disk.blind = false
+	err = q.loadSegments(names)
+	if errors.Is(err, ErrNewer) {
+		q.segs, q.disk.blind = nil, true
+		return err
+	}
+	fresh := stErr != nil && len(q.segs) == 0
+	if stErr != nil && !fresh {
+		q.figures.epochs++
+		q.warn("buffer.recovered", "the state file is missing or damaged; new epoch begun", "code", "BUF-ROLLBACK", "err", stErr)
+	}
+	q.number(st, stErr == nil)
+	q.settle(st, stErr == nil)
+	if err == nil {
+		err = q.countAside()
+	}
+	if err == nil {
+		q.disk.noted, q.disk.ledgerAt = q.opt.Mono(), q.opt.Mono()
+		err = q.writeSidecar(q.next+q.sz.numbers, false)
+	}
+	if err == nil {
+		err = q.removeThrough()
+	}
+	return err
+}
+
+// adopt takes the sidecar's facts. The boot's index is the one it had before,
+// or the next.
+func (q *Queue) adopt(st state) {
+	q.disk.gen, q.epoch, q.epochSaved = st.gen, st.epoch, st.epoch
+	q.lastGood = st.lastGood
+	q.starts = st.starts
+	q.released = st.released
+	for _, s := range st.beyond {
+		q.gone.add(s)
+	}
+}
+
+// number decides where numbering goes on, and in which boot we are.
+func (q *Queue) number(st state, known bool) {
+	q.next = 1
+	if known {
+		q.next = max(1, st.reserved)
+	}
+	for _, s := range q.segs {
+		q.next = max(q.next, s.end)
+	}
+	if len(q.segs) > 0 && q.released+1 < q.segs[0].first {
+		q.released = q.segs[0].first - 1
+	}
+	if len(q.segs) == 0 {
+		q.released = q.next - 1
+	}
+	q.released = min(q.released, q.next-1)
+	q.gone = q.gone.and(ranges{{q.released + 1, q.next}})
+	q.committed = q.next - 1
+	// Between segments and behind the last one there is nothing.
+	for i, s := range q.segs {
+		until := q.next
+		if i+1 < len(q.segs) {
+			until = q.segs[i+1].first
+		}
+		q.goneLocked(ranges{{s.end, until - 1}})
+	}
+	i := slices.IndexFunc(q.starts, func(s start) bool { return s.id == q.opt.BootID })
+	if i >= 0 {
+		q.boot = q.starts[i].index
+		return
+	}
+	for _, s := range q.starts {
+		q.boot = max(q.boot, s.index+1)
+	}
+	for _, s := range q.segs {
+		q.boot = max(q.boot, s.sum.newest.boot+1)
+	}
+	q.starts = append(q.starts, start{id: q.opt.BootID, index: q.boot})
+	if len(q.starts) > maxStarts {
+		q.starts = slices.Delete(q.starts, 0, len(q.starts)-maxStarts)
+	}
+}
+
+// loadSegments opens every segment once to learn what it holds. Only the
+// newest, and only while it is small, is written again: opening a large file
+// for writing reads every page of it.
+func (q *Queue) loadSegments(names []string) error {
+	firsts, err := q.sweep(names)
+	var failed error = err
+	for i, first := range firsts {
+		s := newSegment(first)
+		s.end = unknownEnd
+		if i+1 < len(firsts) {
+			s.end = firsts[i+1]
+		}
+		q.segs = append(q.segs, s)
+		if err := q.examine(s, i == len(firsts)-1); err != nil {
+			if errors.Is(err, ErrNewer) {
+				return err
+			}
+			s.damage, s.repaired = err, make(chan struct{})
+		}
+	}
+	q.inherit()
+	for _, s := range slices.Clone(q.segs) {
+		if s.damage == nil {
+			continue
+		}
+		if !damaged(s.damage) {
+			failed = errors.Join(failed, s.damage)
+		} else if err := q.rescue(s); err != nil {
+			failed = errors.Join(failed, err)
+		} else {
+			continue
+		}
+		s.skipped = true
+		close(s.repaired)
+		if s.end == unknownEnd {
+			s.end = s.first
+		}
+	}
+	return failed
+}
+
+// sweep removes what power cuts left and returns the first numbers of the
+// segments, in order. A .salvage without its segment is one.
+func (q *Queue) sweep(names []string) ([]uint64, error) {
+	var firsts []uint64
+	var err error
+	for _, name := range names {
+		if strings.HasSuffix(name, tmpSuffix) {
+			err = errors.Join(err, ignoreMissing(q.fs.Remove(name)))
+		}
+		seg, ok := strings.CutSuffix(name, salvageSuffix)
+		first, is := parseSegmentName(seg)
+		if !is {
+			continue
+		}
+		if ok && slices.Contains(names, seg) {
+			err = errors.Join(err, q.keepAside(name))
+			continue
+		}
+		firsts = append(firsts, first)
+	}
+	slices.Sort(firsts)
+	return firsts, err
+}
+
+// examine reads the facts of a segment.
+func (q *Queue) examine(s *segment, newest bool) error {
+	q.reading.Lock()
+	defer q.reading.Unlock()
+	size, err := q.fs.Size(s.name)
+	if err != nil {
+		return err
+	}
+	s.size = size
+	var sum summary
+	var led ledger
+	sumErr, ledErr := errDamaged, errDamaged
+	err = q.view(s, func(r, m *bolt.Bucket) error {
+		if f := m.Get([]byte("format")); len(f) != 2 || f[0] != formatVersion || f[1] != 0 {
+			if len(f) == 2 && f[0] > formatVersion {
+				return fmt.Errorf("%s: %w", s.name, ErrNewer)
+			}
+			return fmt.Errorf("%s has no format: %w", s.name, errDamaged)
+		}
+		sum, sumErr = decodeSummary(m.Get([]byte("summary")))
+		led, ledErr = decodeLedger(m.Get([]byte("ledger")))
+		if before, err := decodeSummary(m.Get([]byte("before"))); err == nil {
+			s.before = &before
+		}
+		q.released = max(q.released, min(r.Sequence(), s.end-1))
+		last := s.first
+		if k, _ := r.Cursor().Last(); k != nil {
+			n, ok := recordKey(k, s.first, ^uint64(0))
+			if !ok {
+				return fmt.Errorf("%s: last key: %w", s.name, errDamaged)
+			}
+			last = n + 1
+		}
+		s.end = min(s.end, last)
+		s.used = r.Tx().Size()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if ledErr == nil && led.gen >= q.ledger.gen {
+		q.ledger = led
+	}
+	// A file that went on after a commit whose outcome was not known holds
+	// more than is counted: count anew.
+	if sumErr != nil || sum.count > 0 && sum.last+1 != s.end || sum.count == 0 && s.end > s.first {
+		if sum, err = q.recount(s); err != nil {
+			return err
+		}
+	}
+	s.sum = sum
+	s.writable = newest && s.used <= q.sz.reuse
+	return nil
+}
+
+// recount makes a summary from the records. q.reading is held.
+func (q *Queue) recount(s *segment) (summary, error) {
+	var sum summary
+	err := q.view(s, func(r, _ *bolt.Bucket) error {
+		c := r.Cursor()
+		for k, v := c.First(); k != nil; k, v = c.Next() {
+			if n, ok := recordKey(k, s.first, s.end); ok {
+				e, err := parseValue(n, v)
+				if err != nil {
+					e = Entry{}
+				}
+				sum.add(n, e)
+			}
+		}
+		return nil
+	})
+	return sum, err
+}
+
+// inherit gives damaged segments what the next one knows of them.
+func (q *Queue) inherit() {
+	for i, s := range q.segs {
+		if s.damage == nil {
+			continue
+		}
+		if i+1 < len(q.segs) && q.segs[i+1].before != nil && q.segs[i+1].before.first >= s.first && q.segs[i+1].before.last < s.end {
+			s.sum = *q.segs[i+1].before
+		}
+	}
+}
+
+// settle counts what waits, segment by segment, and what is missing.
+func (q *Queue) settle(st state, known bool) {
+	for _, s := range q.segs {
+		if s.end == s.first || s.skipped {
+			continue
+		}
+		pieces := q.livingLocked(span{s.first, s.end - 1})
+		if x := q.unindexedLocked(pieces); x != nil {
+			if err := q.buildIndex(x); err != nil {
+				s.damage, s.repaired, s.skipped = err, make(chan struct{}), true
+				close(s.repaired)
+				continue
+			}
+			pieces = q.livingLocked(span{s.first, s.end - 1})
+		}
+		q.tallyLocked(pieces, func(s *segment, dev uint16, n uint64) { q.waitingLocked(s, dev, n, true) })
+	}
+	if known {
+		q.missing(st)
+	}
+	q.ledger.balance(q.waiting)
+}
+
+// missing counts segments that the sidecar knows and that are not there, and
+// records that a clean stop had counted and that are not there.
+func (q *Queue) missing(st state) {
+	for i, note := range st.segs {
+		j := slices.IndexFunc(q.segs, func(s *segment) bool { return s.first == note.first })
+		end := st.reserved
+		if i+1 < len(st.segs) {
+			end = st.segs[i+1].first
+		}
+		l := Loss{First: note.first, Last: end - 1, Count: note.count}
+		switch {
+		case j < 0 && end-1 > st.released && note.count > 0:
+			l.Reason = "corrupt"
+		case j >= 0 && st.clean && q.segs[j].sum.count < note.count && !q.segs[j].rescued:
+			l.Reason, l.Count = "rollback", note.count-q.segs[j].sum.count
+		default:
+			continue
+		}
+		q.ledger.lose(0, l.Reason, l.Count)
+		l.Devices = map[string]uint64{"": l.Count}
+		q.noteLossLocked(l)
+	}
+}
+
+// removeThrough unlinks what a power cut brought back.
+func (q *Queue) removeThrough() error {
+	for len(q.segs) > 1 && q.segs[0].end-1 <= q.released && q.segs[0].damage == nil {
+		if err := q.unlink(q.segs[0]); err != nil {
+			return err
+		}
+		q.segs = q.segs[1:]
+	}
+	return nil
+}
+
+// regain takes the disk into use after a start that could not.
+func (q *Queue) regain() error {
+	if !q.disk.blind {
+		return nil
+	}
+	names, err := q.fs.List()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, segSuffix) || name == sidecarName {
+			return errors.New("the buffer on disk can be read again: restart to deliver what is in it")
+		}
+	}
+	q.disk.blind = false
+	return nil
+}
+
+func isReadOnly(err error) bool {
+	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
+}

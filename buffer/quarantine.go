@@ -1,0 +1,183 @@
+package buffer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"unicode/utf8"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Records that cannot be delivered are appended to quarantine.log, one JSON
+// object a line, for a person to look at. At 1 MB the file becomes
+// quarantine.log.1 and replaces the one before, so at most 2 MB are kept.
+const (
+	quarantineName  = "quarantine.log"
+	quarantineOld   = quarantineName + ".1"
+	quarantineLimit = 1 << 20
+)
+
+type quarantined struct {
+	Number uint64 `json:"number"`
+	Epoch  string `json:"epoch"`
+	Reason string `json:"reason"`
+	Device string `json:"device"`
+	Boot   uint32 `json:"boot"`
+	Mono   int64  `json:"mono_ms"`
+	Record string `json:"record,omitempty"`
+	Raw    []byte `json:"raw,omitempty"` // the stored value, where it is no valid text
+}
+
+// Quarantine takes a record out of the queue for good, because the server
+// refused it and said not to send it again. It is kept in a file, and counted
+// as quarantined, or as lost with reason io when it could not be kept. A number
+// that is released already is passed over.
+func (q *Queue) Quarantine(n uint64, reason string) error {
+	q.reading.Lock()
+	defer q.reading.Unlock()
+	for {
+		q.mu.Lock()
+		if n >= q.next {
+			q.mu.Unlock()
+			return fmt.Errorf("cannot quarantine %d: no such record", n)
+		}
+		if q.isGoneLocked(span{n, n}) {
+			q.mu.Unlock()
+			return nil
+		}
+		if b := q.tail.find(n); b != nil {
+			v := append([]byte(nil), b.value(n)...)
+			q.mu.Unlock()
+			return q.setAside(nil, n, v, reason)
+		}
+		i := q.segAtLocked(n)
+		if i == len(q.segs) || q.segs[i].first > n || q.segs[i].skipped {
+			q.mu.Unlock()
+			return nil
+		}
+		s := q.segs[i]
+		q.mu.Unlock()
+		var v []byte
+		err := q.view(s, func(r, _ *bolt.Bucket) error {
+			v = append([]byte(nil), r.Get(key(n))...)
+			return nil
+		})
+		switch {
+		case errors.Is(err, errGone):
+			continue
+		case damaged(err):
+			if err := q.repair(s, err); err != nil {
+				return err
+			}
+			continue
+		case err != nil:
+			return err
+		case len(v) == 0:
+			return nil
+		}
+		return q.setAside(s, n, v, reason)
+	}
+}
+
+// setAside keeps a stored value in the quarantine file and takes the record
+// out of the books. s is its segment, nil when it is in memory. q.reading is
+// held.
+func (q *Queue) setAside(s *segment, n uint64, v []byte, reason string) error {
+	e, err := parseValue(n, v)
+	sound := err == nil
+	dev := e.Device
+	if !sound {
+		if dev, err = q.deviceOf(s, n); err != nil {
+			return err
+		}
+	}
+	q.mu.Lock()
+	rec := quarantined{Number: n, Epoch: fmt.Sprintf("%016x", q.epoch), Reason: reason, Boot: e.Boot, Mono: e.Mono}
+	if int(dev) < len(q.ledger.devices) {
+		rec.Device = q.ledger.devices[dev].name
+	}
+	q.mu.Unlock()
+	if sound && utf8.Valid(e.Rec) {
+		rec.Record = string(e.Rec)
+	} else {
+		rec.Raw = v
+	}
+	keepErr := q.keepRecord(rec)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	one := ranges{{n, n}}
+	if q.isGoneLocked(one[0]) {
+		return nil
+	}
+	// Held counts as acknowledged, so it leaves the books as waiting would.
+	if !q.held.set.has(n) {
+		q.tallyLocked(one, func(s *segment, _ uint16, k uint64) { q.waitingLocked(s, dev, k, false) })
+	}
+	q.held.remove(one[0])
+	q.acceptLocked(one)
+	if keepErr != nil {
+		q.ledger.lose(dev, "io", 1)
+	} else {
+		q.ledger.quarantine(dev, 1)
+	}
+	q.releaseLocked(one)
+	q.warn("buffer.quarantined", "record set aside", "code", "BUF-CORRUPT", "seq", n, "reason", reason,
+		"device", rec.Device, "err", keepErr)
+	return nil
+}
+
+// deviceOf finds the device of a record whose value is damaged.
+func (q *Queue) deviceOf(s *segment, n uint64) (uint16, error) {
+	q.mu.Lock()
+	x := s.index
+	q.mu.Unlock()
+	if x == nil {
+		q.reading.Unlock()
+		err := q.buildIndex(s)
+		q.reading.Lock()
+		if err != nil {
+			return 0, err
+		}
+		q.mu.Lock()
+		x = s.index
+		q.mu.Unlock()
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	dev, _ := x.get(n)
+	return dev, nil
+}
+
+func (q *Queue) keepRecord(r quarantined) error {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	size, err := q.fs.Size(quarantineName)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		size = 0
+	case err != nil:
+		return err
+	case size+int64(len(line)) > quarantineLimit:
+		if err := q.fs.Rename(quarantineName, quarantineOld); err != nil {
+			return err
+		}
+		size = 0
+	}
+	f, err := q.fs.Open(quarantineName, os.O_RDWR|os.O_CREATE)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(append(line, '\n'), size)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil && size == 0 {
+		err = q.fs.SyncDir()
+	}
+	return err
+}

@@ -1,0 +1,423 @@
+package buffer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Errors that a caller may act on.
+var (
+	// ErrFull: memory holds all it may, because the disk is slower than the
+	// readings. Nothing was counted; wait for Room, or Lose the record.
+	ErrFull = errors.New("no room in memory")
+	// ErrTooBig: the record is longer than MaxRecord. Nothing was counted.
+	ErrTooBig = errors.New("record too long")
+	// ErrSealed: nothing can be appended after Seal.
+	ErrSealed = errors.New("queue is sealed")
+	// ErrRollback: a number was acknowledged that was never assigned, so the
+	// numbering was set back, as by a restored card. A new epoch has begun.
+	ErrRollback = errors.New("acknowledged beyond what was ever sent: numbering was set back, new epoch")
+	// ErrMemoryOnly: the disk cannot be written now, so what was asked for
+	// holds in memory only.
+	ErrMemoryOnly = errors.New("disk cannot be written, held in memory only")
+	// ErrNewer: the directory was written by a newer version and is not touched.
+	ErrNewer = errors.New("written by a newer version")
+	// ErrOffsetSet: a boot's offset never changes.
+	ErrOffsetSet = errors.New("offset of this boot is already set")
+)
+
+// MaxRecord is the longest record in bytes: one memory block.
+const MaxRecord = blockSize - headerLen
+
+// WhenFull says what is given up at MaxSize.
+type WhenFull string
+
+// What to give up when full. Thin acts as DropOldest for now; Stats says so.
+const (
+	Thin       WhenFull = "thin"
+	DropOldest WhenFull = "drop-oldest"
+	DropNewest WhenFull = "drop-newest"
+)
+
+// Options of Open. The zero value of a field takes the default named.
+type Options struct {
+	Dir string // one queue, one directory; made with mode 0700 when missing
+	// MaxSize limits the bytes of all files together. Default 200 MB, at least
+	// 1 MB, at most 1 GB where int has 32 bits.
+	MaxSize int64
+	// MaxAge limits how old a waiting record may become; 0 is without limit.
+	MaxAge time.Duration
+	// CommitEvery is how long a record may wait in memory for its
+	// acknowledgement before it is written; 0 is strict: nothing can be read
+	// before it is on disk.
+	CommitEvery time.Duration
+	// FenceHold is how long an acknowledged record stays replayable.
+	FenceHold time.Duration
+	// Unproven is for links whose acknowledgement proves nothing: everything is
+	// committed, and an acknowledged record is released when it is on disk and
+	// CommitEvery old.
+	Unproven bool
+	WhenFull WhenFull // default Thin
+	// Mono is milliseconds since boot, suspend included. Required.
+	Mono   func() int64
+	BootID [16]byte // of this boot of the machine
+	Log    *slog.Logger
+	FS     FS // default OS(Dir)
+
+	tune sizes // tests only
+}
+
+// sizes are the limits measured in queue-spike.md section 4; see doc.go.
+type sizes struct {
+	segment   int64         // bytes of a segment file
+	reuse     int64         // a segment up to this is opened again for writing
+	soft      int           // bytes in memory above which writing begins early
+	hard      int           // bytes in memory above which Append refuses
+	commit    int           // bytes of one commit
+	numbers   uint64        // numbers reserved at a time
+	trim      int           // records deleted in one commit
+	progress  uint64        // records released from disk between two notes of it
+	holdFloor time.Duration // acknowledged records younger than this stay under pressure
+	ledger    time.Duration // the ledger is committed at least this often
+	retry     time.Duration // longest pause between tries to write
+}
+
+func defaultSizes(maxSize int64) sizes {
+	s := sizes{
+		segment: 8 << 20, reuse: 1 << 20, soft: 4 << 20, hard: 8 << 20, commit: 1 << 20,
+		numbers: 1 << 20, trim: 50_000, progress: 10_000,
+		holdFloor: 2 * time.Second, ledger: 30 * time.Minute, retry: time.Minute,
+	}
+	// A small queue gives up its oldest segment in small pieces.
+	for s.segment > 256<<10 && s.segment > maxSize/8 {
+		s.segment /= 2
+	}
+	return s
+}
+
+// Queue keeps records until they are proven delivered. All methods may be
+// called from any goroutine, but only one may Read at a time.
+type Queue struct {
+	opt Options
+	sz  sizes
+	fs  FS
+	log *slog.Logger
+
+	kick    chan struct{} // wakes the committer, capacity 1
+	stop    chan struct{} // closed by Close
+	stopped chan struct{} // closed when the committer has ended
+	timer   *time.Timer   // the one timer: kicks
+	busy    atomic.Int64  // Mono when the committer began this pass + 1, 0 when at rest
+
+	reading sync.Mutex // held by whoever reads from disk; never while mu is held
+	reader  reader     // guarded by reading
+
+	mu         sync.Mutex // guards everything below; never held across file I/O
+	sealed     bool
+	closed     bool
+	next       uint64 // number of the next record
+	reserved   uint64 // first number not to be used before the sidecar says so
+	dry        chan struct{}
+	epoch      uint64
+	epochSaved uint64 // as the sidecar says
+	boot       uint32
+	starts     []start
+	lastGood   int64
+	changed    chan struct{}
+	room       chan struct{}
+
+	tail      tail
+	dirty     int    // bytes in memory neither committed nor released
+	committed uint64 // up to here records are on disk or gone
+
+	released uint64 // up to here everything is gone
+	gone     ranges // beyond released: released, lost, quarantined or never used
+	held     hold
+	replayed ranges // were held and rewound: proven again they are released at once
+	counted  ranges // beyond committed: already counted as accepted
+	since    int64  // Mono at the last Rewind: ages in memory count from then at the earliest
+
+	segs    []*segment // by first number; the last one is written unless sealed
+	ledger  ledger
+	waiting []uint64 // by device
+	full    bool     // at MaxSize and told to drop the newest
+	losses  []Loss   // the latest
+	flush   bool     // Close: commit everything now
+
+	disk    disk    // owned by the committer, except where noted
+	figures figures // counters for Stats
+}
+
+// Open opens or makes the queue in o.Dir. It succeeds whenever the options are
+// sound: damaged files are set aside and what can be read of them is kept;
+// where the directory cannot be read or written the queue works in memory,
+// says so in Stats and tries again each minute.
+func Open(o Options) (*Queue, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	sz := o.tune
+	if sz == (sizes{}) {
+		sz = defaultSizes(o.MaxSize)
+	}
+	q := &Queue{
+		opt: o, sz: sz, fs: o.FS, log: o.Log.With("component", "buffer"),
+		kick: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
+		next: 1, reserved: 1,
+	}
+	q.tail.limit = sz.soft
+	q.held.step = max(1, q.hold().Milliseconds()/64)
+	q.timer = time.AfterFunc(time.Hour, q.wake)
+	q.timer.Stop()
+	q.load()
+	go q.run()
+	return q, nil
+}
+
+func (o *Options) check() error {
+	if o.Mono == nil {
+		return errors.New("cannot open buffer: no clock given")
+	}
+	if o.FS == nil {
+		if o.Dir == "" {
+			return errors.New("cannot open buffer: no directory given")
+		}
+		o.FS = OS(o.Dir)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxSize == 0 {
+		o.MaxSize = 200 << 20
+	}
+	if o.MaxSize < 1<<20 && o.tune == (sizes{}) {
+		return errors.New("cannot open buffer: max_size is below 1 MB")
+	}
+	if ^uint(0)>>32 == 0 {
+		o.MaxSize = min(o.MaxSize, 1<<30)
+	}
+	switch o.WhenFull {
+	case "":
+		o.WhenFull = Thin
+	case Thin, DropOldest, DropNewest:
+	default:
+		return errors.New("cannot open buffer: when_full is none of thin, drop-oldest, drop-newest")
+	}
+	if o.MaxAge < 0 || o.CommitEvery < 0 || o.FenceHold < 0 {
+		return errors.New("cannot open buffer: a duration is negative")
+	}
+	return nil
+}
+
+// hold is how long an acknowledged record stays.
+func (q *Queue) hold() time.Duration {
+	if q.opt.Unproven {
+		return q.opt.CommitEvery
+	}
+	return q.opt.FenceHold
+}
+
+func (q *Queue) strict() bool { return q.opt.CommitEvery == 0 }
+
+// wake tells the committer that there is something to do.
+func (q *Queue) wake() {
+	select {
+	case q.kick <- struct{}{}:
+	default:
+	}
+}
+
+// Append takes a copy of rec into memory and never waits for the disk, except
+// where a block of numbers runs dry. A nil error means that the record is in
+// the ledger: counted as read, and as waiting or, with DropNewest at MaxSize,
+// as lost. It does not allocate in the steady state.
+func (q *Queue) Append(class byte, device uint16, stream uint32, rec []byte) error {
+	if len(rec) > MaxRecord {
+		return ErrTooBig
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.next >= q.reserved && !q.sealed {
+		if err := q.waitNumbersLocked(); err != nil {
+			return err
+		}
+	}
+	if q.sealed {
+		return ErrSealed
+	}
+	size := headerLen + len(rec)
+	if q.full && q.dirty+size > q.sz.soft {
+		q.loseNewestLocked(device)
+		return nil
+	}
+	if q.dirty+size > q.sz.hard && !q.ringLocked(size) {
+		q.wake()
+		return ErrFull
+	}
+	mono := q.opt.Mono()
+	q.tail.append(q.next, Entry{Class: class, Device: device, Stream: stream, Boot: q.boot, Mono: mono, Rec: rec})
+	q.next++
+	q.dirty += size
+	q.ledger.read(device, 1)
+	bump(&q.waiting, device, 1)
+	if q.dirty > q.sz.soft {
+		q.wake()
+	}
+	if q.strict() {
+		q.wake()
+	} else {
+		q.notifyLocked()
+		q.armLocked(mono, q.opt.CommitEvery.Milliseconds())
+	}
+	if q.reserved-q.next == q.sz.numbers/2 {
+		q.wake()
+	}
+	return nil
+}
+
+// waitNumbersLocked waits for the committer to reserve numbers.
+func (q *Queue) waitNumbersLocked() error {
+	if q.dry == nil {
+		q.dry = make(chan struct{})
+	}
+	dry := q.dry
+	q.mu.Unlock()
+	defer q.mu.Lock()
+	q.wake()
+	select {
+	case <-dry:
+		return nil
+	case <-q.stopped:
+		return ErrSealed
+	}
+}
+
+// armLocked sets the timer for in milliseconds from now, unless it will fire
+// before.
+func (q *Queue) armLocked(now, in int64) {
+	in = max(in, 1)
+	if q.disk.due != 0 && q.disk.due <= now+in {
+		return
+	}
+	q.disk.due = now + in
+	q.timer.Reset(time.Duration(in) * time.Millisecond)
+}
+
+func (q *Queue) notifyLocked() {
+	if q.changed != nil {
+		close(q.changed)
+		q.changed = nil
+	}
+}
+
+// Lose counts n readings of a device as read and as lost. Reasons are those of
+// the status document: rate, memory, io and so on.
+func (q *Queue) Lose(device uint16, reason string, n int) {
+	if n <= 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.ledger.read(device, uint64(n))
+	q.ledger.lose(device, reason, uint64(n))
+	q.armLocked(q.opt.Mono(), q.sz.ledger.Milliseconds())
+}
+
+// Room is closed when Append will not answer ErrFull at once.
+func (q *Queue) Room() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.dirty+blockSize <= q.sz.hard || q.sealed {
+		c := make(chan struct{})
+		close(c)
+		return c
+	}
+	if q.room == nil {
+		q.room = make(chan struct{})
+	}
+	q.wake()
+	return q.room
+}
+
+func (q *Queue) roomLocked() {
+	if q.room != nil && (q.dirty+blockSize <= q.sz.hard || q.sealed) {
+		close(q.room)
+		q.room = nil
+	}
+}
+
+// Device is the number of a device's name in this queue, assigned at first
+// use, from 1. It is kept on disk from the next commit on.
+func (q *Queue) Device(name string) (uint16, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.ledger.device(name)
+}
+
+// Changed is closed when there may be more to Read than before. Take it before
+// Read, or a wake-up is missed.
+func (q *Queue) Changed() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.changed == nil {
+		q.changed = make(chan struct{})
+	}
+	return q.changed
+}
+
+// Seal ends the stream: Append refuses from now on, and Read says io.EOF when
+// everything was handed out.
+func (q *Queue) Seal() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.sealed {
+		return
+	}
+	q.sealed = true
+	q.notifyLocked()
+	q.roomLocked()
+}
+
+// Close seals the queue, commits whatever is in memory and not released, the
+// ledger and the exact state of the numbering, and closes the files. The error
+// says what could not be saved. Slices from Read are no longer good.
+func (q *Queue) Close() error {
+	q.Seal()
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return nil
+	}
+	q.closed = true
+	q.flush = true
+	q.mu.Unlock()
+	close(q.stop)
+	<-q.stopped
+	q.timer.Stop()
+	q.mu.Lock()
+	q.notifyLocked()
+	q.mu.Unlock()
+	return q.disk.closeErr
+}
+
+// Idle is how long the committer has been at its present work; 0 when it has
+// none. A slow disk shows here.
+func (q *Queue) Idle() time.Duration {
+	at := q.busy.Load()
+	if at == 0 {
+		return 0
+	}
+	return time.Duration(q.opt.Mono()-(at-1)) * time.Millisecond
+}
+
+func (q *Queue) warn(event, msg string, args ...any) {
+	q.log.Log(context.Background(), slog.LevelWarn, msg, append([]any{"event", event}, args...)...)
+}
+
+func (q *Queue) info(event, msg string, args ...any) {
+	q.log.Log(context.Background(), slog.LevelInfo, msg, append([]any{"event", event}, args...)...)
+}

@@ -1,0 +1,241 @@
+package buffer
+
+import (
+	"errors"
+	"io"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Entry is a record with the facts that ride beside it.
+type Entry struct {
+	Class  byte
+	Device uint16
+	Stream uint32
+	Boot   uint32 // index of the boot in which it was appended
+	Mono   int64  // milliseconds since that boot
+	Rec    []byte
+}
+
+// reader is the state of the one reader, guarded by Queue.reading.
+type reader struct {
+	seg     *segment // open for reading
+	pins    []*block
+	entries []Entry
+	recs    [][]byte
+	arena   []byte
+}
+
+// Read hands out a gapless run of records from number from on, or from the
+// first one after it: first is the number of recs[0]. The run holds at least
+// one record, even over maxBytes, and at most maxRecs and maxBytes. The slices
+// are good until the next Read, Entries or Close and must not be changed.
+// Nothing there yet: 0, nil, nil. io.EOF: sealed, and from is at the end.
+func (q *Queue) Read(from uint64, maxBytes, maxRecs int) (first uint64, recs [][]byte, err error) {
+	q.reading.Lock()
+	defer q.reading.Unlock()
+	first, entries, err := q.entries(from, maxBytes, maxRecs)
+	recs = q.reader.recs[:0]
+	for i := range entries {
+		recs = append(recs, entries[i].Rec)
+	}
+	q.reader.recs = recs
+	if len(recs) == 0 {
+		return first, nil, err
+	}
+	return first, recs, err
+}
+
+// Entries is Read with the facts beside each record.
+func (q *Queue) Entries(from uint64, maxBytes, maxRecs int) (first uint64, entries []Entry, err error) {
+	q.reading.Lock()
+	defer q.reading.Unlock()
+	return q.entries(from, maxBytes, maxRecs)
+}
+
+// window is what one read may take.
+type window struct {
+	from, to uint64 // numbers; to is included
+	bytes    int
+	recs     int
+}
+
+func (q *Queue) entries(from uint64, maxBytes, maxRecs int) (uint64, []Entry, error) {
+	maxRecs = max(maxRecs, 1)
+	for {
+		q.mu.Lock()
+		q.unpinLocked()
+		w, ok := q.windowLocked(from)
+		if !ok {
+			end := q.sealed && w.from >= q.next
+			q.mu.Unlock()
+			if end {
+				return 0, nil, io.EOF
+			}
+			return 0, nil, nil
+		}
+		w.bytes, w.recs = maxBytes, maxRecs
+		if b := q.tail.find(w.from); b != nil {
+			out := q.memoryLocked(w)
+			q.mu.Unlock()
+			return w.from, out, nil
+		}
+		s := q.segmentForLocked(&w)
+		q.mu.Unlock()
+		from = w.from
+		if s == nil {
+			continue
+		}
+		first, out, err := q.fromSegment(s, w)
+		if err != nil {
+			return 0, nil, err
+		}
+		if len(out) > 0 {
+			return first, out, nil
+		}
+		from = first
+	}
+}
+
+// windowLocked finds the first number from from on that can be handed out and
+// where its run must end at the latest.
+func (q *Queue) windowLocked(from uint64) (window, bool) {
+	n := max(from, q.released+1)
+	i := q.gone.at(n)
+	if i < len(q.gone) && q.gone[i].a <= n {
+		n = q.gone[i].b + 1
+		i++
+	}
+	to := q.next - 1
+	if q.strict() {
+		to = q.committed
+	}
+	if i < len(q.gone) {
+		to = min(to, q.gone[i].a-1)
+	}
+	return window{from: n, to: to}, n <= to
+}
+
+// memoryLocked hands out slices of the tail and pins its blocks.
+func (q *Queue) memoryLocked(w window) []Entry {
+	out := q.reader.entries[:0]
+	bytes := 0
+	for i := q.tail.index(w.from); i < len(q.tail.blocks); i++ {
+		b := q.tail.blocks[i]
+		if b.first > w.from {
+			break
+		}
+		b.pins++
+		q.reader.pins = append(q.reader.pins, b)
+		for w.from <= min(b.last(), w.to) {
+			e := header(b.value(w.from))
+			bytes += len(e.Rec)
+			if len(out) > 0 && (bytes > w.bytes || len(out) == w.recs) {
+				q.reader.entries = out
+				return out
+			}
+			out = append(out, e)
+			w.from++
+		}
+	}
+	q.reader.entries = out
+	return out
+}
+
+func (q *Queue) unpinLocked() {
+	for _, b := range q.reader.pins {
+		q.tail.unpin(b)
+	}
+	q.reader.pins = q.reader.pins[:0]
+}
+
+// segmentForLocked is the segment to read from; numbers that are in none
+// become gone. It moves w.from on when it says nil.
+func (q *Queue) segmentForLocked(w *window) *segment {
+	i := q.segAtLocked(w.from)
+	if i == len(q.segs) || q.segs[i].first > w.to {
+		skip := w.to + 1
+		if i < len(q.segs) {
+			skip = q.segs[i].first
+		} else if len(q.tail.blocks) > 0 && q.tail.blocks[0].first > w.from {
+			skip = min(skip, q.tail.blocks[0].first)
+		}
+		q.goneLocked(ranges{{w.from, skip - 1}})
+		w.from = skip
+		return nil
+	}
+	s := q.segs[i]
+	if s.first > w.from {
+		q.goneLocked(ranges{{w.from, s.first - 1}})
+		w.from = s.first
+	}
+	if s.skipped {
+		w.from = s.end
+		return nil
+	}
+	w.to = min(w.to, s.end-1)
+	return s
+}
+
+// fromSegment copies a run out of a segment. With no record it says where to
+// go on. A damaged record is set aside, a damaged segment repaired.
+func (q *Queue) fromSegment(s *segment, w window) (uint64, []Entry, error) {
+	first, out, bad, err := q.copyRun(s, w)
+	switch {
+	case errors.Is(err, errGone):
+		return w.from, nil, nil
+	case damaged(err):
+		return w.from, nil, q.repair(s, err)
+	case err != nil:
+		return 0, nil, err
+	}
+	if first > w.from {
+		q.mu.Lock()
+		q.goneLocked(ranges{{w.from, first - 1}})
+		q.mu.Unlock()
+	}
+	if len(out) == 0 && bad != nil {
+		return first + 1, nil, q.setAside(s, first, bad, "corrupt")
+	}
+	return first, out, nil
+}
+
+// copyRun copies into the arena; first is the number of the first key found,
+// or behind the window when there is none.
+func (q *Queue) copyRun(s *segment, w window) (first uint64, out []Entry, bad []byte, err error) {
+	r := &q.reader
+	out, r.arena = r.entries[:0], r.arena[:0]
+	first = w.to + 1
+	err = q.view(s, func(b *bolt.Bucket, _ *bolt.Bucket) error {
+		c := b.Cursor()
+		next := w.from
+		var seek [8]byte
+		for k, v := c.Seek(putKey(&seek, w.from)); k != nil; k, v = c.Next() {
+			n, ok := recordKey(k, w.from, w.to+1)
+			if !ok || len(out) > 0 && n != next {
+				break
+			}
+			if len(out) == 0 {
+				first = n
+			}
+			e, err := parseValue(n, v)
+			if err != nil {
+				if len(out) == 0 {
+					bad = append([]byte{}, v...)
+				}
+				break
+			}
+			if len(out) > 0 && (len(r.arena)+len(e.Rec) > w.bytes || len(out) == w.recs) {
+				break
+			}
+			at := len(r.arena)
+			r.arena = append(r.arena, e.Rec...)
+			e.Rec = r.arena[at:len(r.arena):len(r.arena)]
+			out = append(out, e)
+			next = n + 1
+		}
+		return nil
+	})
+	r.entries = out
+	return first, out, bad, err
+}

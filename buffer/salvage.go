@@ -1,0 +1,440 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// maxAside is how many damaged files are kept for a person.
+const maxAside = 4
+
+// saved is what could be read of a damaged segment. Every value carries a
+// checksum over its number and content, so nothing is made up.
+type saved struct {
+	at      map[uint64]place
+	numbers []uint64
+	ledger  *ledger
+	sum     *summary
+	before  *summary
+	all     []uint64 // sound records by device, unwanted ones included
+}
+
+// place is where a value lies in the file.
+type place struct {
+	off int64
+	n   int
+	dev uint16
+}
+
+// scanPages looks at every page of a file for values whose checksum is right,
+// whatever the tree above them is like. Records that were trimmed may appear
+// again: the caller knows which numbers are wanted.
+func scanPages(f File, size int64) (*saved, error) {
+	out := &saved{at: map[uint64]place{}}
+	buf := make([]byte, pageSize)
+	for off := int64(0); off < size; off += pageSize {
+		n, err := readFull(f, buf, off)
+		if n < pageHeader {
+			if err != nil {
+				continue // a page that the disk cannot deliver
+			}
+			break
+		}
+		p := page(buf[:n])
+		if over := p.overflow(); over > 0 && over < 64 && p.flags() == pageLeaf {
+			big := make([]byte, (over+1)*pageSize)
+			if k, _ := readFull(f, big, off); k > n {
+				p = big[:k]
+			}
+		}
+		out.leaf(p, off)
+	}
+	for n := range out.at {
+		out.numbers = append(out.numbers, n)
+	}
+	slices.Sort(out.numbers)
+	return out, nil
+}
+
+func readFull(f File, buf []byte, off int64) (int, error) {
+	n, err := f.ReadAt(buf, off)
+	if n > 0 {
+		err = nil
+	}
+	return n, err
+}
+
+func (s *saved) leaf(p page, off int64) {
+	for i := range min(p.count(), len(p)/elementLen) {
+		flags, k, v, ok := p.leaf(i)
+		if !ok {
+			continue
+		}
+		if flags == isBucket && len(v) > 16+pageHeader {
+			s.leaf(page(v[16:]), off+int64(offsetIn(p, v))+16)
+			continue
+		}
+		if n, ok := recordKey(k, 0, ^uint64(0)); ok && len(v) > headerLen {
+			if e, err := parseValue(n, v); err == nil {
+				s.at[n] = place{off + int64(offsetIn(p, v)), len(v), e.Device}
+			}
+			continue
+		}
+		s.fact(string(k), v)
+	}
+}
+
+// offsetIn is where v, a slice of p, begins in p.
+func offsetIn(p page, v []byte) int { return cap(p) - cap(v) }
+
+func (s *saved) fact(name string, v []byte) {
+	switch name {
+	case "ledger":
+		if l, err := decodeLedger(v); err == nil && (s.ledger == nil || l.gen > s.ledger.gen) {
+			s.ledger = &l
+		}
+	case "summary":
+		if u, err := decodeSummary(v); err == nil && (s.sum == nil || u.last >= s.sum.last) {
+			s.sum = &u
+		}
+	case "before":
+		if u, err := decodeSummary(v); err == nil {
+			s.before = &u
+		}
+	}
+}
+
+// repair asks the committer to repair a segment that cannot be read and waits
+// for it. q.reading is held and given up meanwhile.
+func (q *Queue) repair(s *segment, cause error) error {
+	q.mu.Lock()
+	if s.damage == nil {
+		s.damage = cause
+		s.repaired = make(chan struct{})
+	}
+	done := s.repaired
+	q.mu.Unlock()
+	q.wake()
+	q.reading.Unlock()
+	defer q.reading.Lock()
+	select {
+	case <-done:
+		return nil
+	case <-q.stopped:
+		return ErrSealed
+	}
+}
+
+// indexOrRepair makes sure that a segment has an index, from a goroutine that
+// is not the committer.
+func (q *Queue) indexOrRepair(s *segment) error {
+	err := q.buildIndex(s)
+	if err == nil || errors.Is(err, errGone) {
+		return nil
+	}
+	if !damaged(err) {
+		return err
+	}
+	q.reading.Lock()
+	defer q.reading.Unlock()
+	return q.repair(s, err)
+}
+
+// repairAll repairs what readers found damaged.
+func (q *Queue) repairAll() error {
+	for {
+		q.mu.Lock()
+		var s *segment
+		for _, o := range q.segs {
+			if o.damage != nil {
+				s = o
+				break
+			}
+		}
+		q.mu.Unlock()
+		if s == nil {
+			return nil
+		}
+		if err := q.rescue(s); err != nil {
+			q.skipDamaged()
+			return err
+		}
+	}
+}
+
+// skipDamaged lets readers pass over damaged segments while the disk cannot be
+// written; they are repaired when it can.
+func (q *Queue) skipDamaged() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, s := range q.segs {
+		if s.damage != nil && !s.skipped {
+			s.skipped = true
+			close(s.repaired)
+		}
+	}
+}
+
+// rescue sets a damaged segment aside and puts a new file with what could be
+// read in its place. Order of steps, so that a power cut at any of them loses
+// nothing: rename to .salvage, sync the directory; write the new file under a
+// temporary name, synced; rename it, sync the directory; rename .salvage to
+// .damaged-<n>. A start that finds .salvage without the segment begins again.
+func (q *Queue) rescue(s *segment) error {
+	q.mu.Lock()
+	cause := s.damage
+	s.writable = false
+	q.mu.Unlock()
+	s.mu.Lock()
+	if s.db != nil {
+		// Its locks may be held for ever after a panic: leave it open.
+		if !errors.Is(cause, errDamaged) {
+			_ = s.db.Close()
+		}
+		s.db, s.rw = nil, false
+	}
+	s.mu.Unlock()
+	aside := s.name + salvageSuffix
+	err := q.fs.Rename(s.name, aside)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := q.fs.SyncDir(); err != nil {
+		return err
+	}
+	got, err := q.rebuild(s, aside)
+	if err != nil {
+		return err
+	}
+	q.enterRescued(s, got, cause)
+	return q.keepAside(aside)
+}
+
+// rebuild writes what can be read of the file aside to the segment's name.
+func (q *Queue) rebuild(s *segment, aside string) (*saved, error) {
+	got := &saved{at: map[uint64]place{}}
+	file, size, err := openAside(q.fs, aside)
+	if err == nil {
+		got, err = scanPages(file, size)
+		defer file.Close()
+	}
+	if err != nil && !damaged(err) {
+		return nil, err
+	}
+	q.mu.Lock()
+	if s.end == unknownEnd {
+		s.end = s.first
+		if k := len(got.numbers); k > 0 {
+			s.end = max(s.end, got.numbers[k-1]+1)
+		}
+		if got.sum != nil {
+			s.end = max(s.end, got.sum.last+1)
+		}
+	}
+	end := s.end
+	for _, n := range got.numbers {
+		if n >= s.first && n < end {
+			bump(&got.all, got.at[n].dev, 1)
+		}
+	}
+	got.numbers = slices.DeleteFunc(got.numbers, func(n uint64) bool {
+		return n < s.first || n >= end || q.isGoneLocked(span{n, n})
+	})
+	if got.ledger != nil && got.ledger.gen > q.ledger.gen && q.disk.loading {
+		q.ledger = *got.ledger
+	}
+	facts := q.ledger.encode()
+	released := q.released
+	q.mu.Unlock()
+	sum, err := q.writeSaved(s, file, got, facts, released)
+	if err != nil {
+		return nil, err
+	}
+	got.before = got.sum // what it should have held
+	got.sum = &sum
+	return got, nil
+}
+
+func openAside(f FS, name string) (File, int64, error) {
+	size, err := f.Size(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	file, err := f.Open(name, os.O_RDONLY)
+	return file, size, err
+}
+
+func (q *Queue) writeSaved(s *segment, file File, got *saved, facts []byte, released uint64) (summary, error) {
+	var sum summary
+	tmp := s.name + tmpSuffix
+	_ = q.fs.Remove(tmp)
+	db, err := q.fs.OpenDB(tmp, false, int(q.sz.segment), q.sz.limit())
+	if err != nil {
+		return sum, err
+	}
+	rest := got.numbers
+	for done := false; err == nil && !done; {
+		err = db.Update(func(tx *bolt.Tx) error {
+			r, err := tx.CreateBucketIfNotExists(recordsBucket())
+			if err != nil {
+				return err
+			}
+			r.FillPercent = 1
+			for bytes := 0; len(rest) > 0 && bytes < q.sz.commit; rest = rest[1:] {
+				n := rest[0]
+				v := make([]byte, got.at[n].n)
+				if _, err := file.ReadAt(v, got.at[n].off); err != nil {
+					return err
+				}
+				if err := r.Put(key(n), v); err != nil {
+					return err
+				}
+				sum.add(n, header(v))
+				bytes += len(v)
+			}
+			done = len(rest) == 0
+			if err := r.SetSequence(released); err != nil {
+				return err
+			}
+			return putFacts(tx, sum.encode(), facts, nil)
+		})
+	}
+	if err = errors.Join(err, db.Close()); err != nil {
+		return sum, errors.Join(err, ignoreMissing(q.fs.Remove(tmp)))
+	}
+	if err := q.fs.Rename(tmp, s.name); err != nil {
+		return sum, err
+	}
+	return sum, q.fs.SyncDir()
+}
+
+// enterRescued counts what is missing: by device where it is known what the
+// segment held, which its own summary or that of the next segment says.
+func (q *Queue) enterRescued(s *segment, got *saved, cause error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	was, oldest, newest := s.waiting, s.sum.oldest, s.sum.newest
+	s.waiting = nil
+	if q.disk.loading {
+		was = s.sum.devices
+		if s.sum.count == 0 && got.before != nil {
+			was = got.before.devices
+		}
+	}
+	s.sum, s.index, s.damage, s.skipped = *got.sum, nil, nil, false
+	s.version++
+	s.used = q.sz.segment
+	s.rescued = true
+	if size, err := q.fs.Size(s.name); err == nil {
+		s.size = size
+	}
+	var keys present
+	x := index{}
+	q.indexSaved(got, x, &keys)
+	s.index = x
+	q.goneHeldLocked(keys.holes(s.first, s.end))
+	left := got.all
+	if s.end > s.first && !q.disk.loading {
+		for _, p := range q.livingLocked(span{s.first, s.end - 1}) {
+			for n := p.a; n <= p.b; n++ {
+				if dev, ok := x.get(n); ok {
+					bump(&s.waiting, dev, 1)
+				}
+			}
+		}
+		left = s.waiting
+	}
+	l := Loss{Reason: "corrupt", First: s.first, Last: s.end - 1, Devices: map[string]uint64{},
+		Oldest: Time{oldest.boot, oldest.mono}, Newest: Time{newest.boot, newest.mono}}
+	for dev, n := range was {
+		if dev < len(left) {
+			n -= min(n, left[dev])
+		}
+		if n > 0 {
+			if !q.disk.loading {
+				q.waiting[dev] -= n
+			}
+			q.ledger.lose(uint16(dev), "corrupt", n)
+			l.Devices[q.ledger.devices[dev].name] += n
+			l.Count += n
+		}
+	}
+	if s.repaired != nil {
+		close(s.repaired)
+		s.repaired = nil
+	}
+	q.warn("buffer.quarantined", "damaged segment set aside", "code", "BUF-CORRUPT", "file", s.name,
+		"kept", len(got.numbers), "count", l.Count, "err", cause)
+	q.noteLossLocked(l)
+}
+
+// indexSaved fills an index from the numbers that were written.
+func (q *Queue) indexSaved(got *saved, x index, keys *present) {
+	for _, n := range got.numbers {
+		keys.add(n)
+		x.set(n, got.at[n].dev)
+	}
+}
+
+// goneHeldLocked makes numbers gone that do not exist any more, held ones too.
+func (q *Queue) goneHeldLocked(pieces ranges) {
+	for _, p := range pieces {
+		q.held.remove(p)
+		q.replayed.remove(p)
+	}
+	q.goneLocked(pieces)
+}
+
+// keepAside gives a salvaged file its last name and lets the oldest ones go.
+func (q *Queue) keepAside(name string) error {
+	base := strings.TrimSuffix(name, salvageSuffix) + damagedInfix
+	names, err := q.fs.List()
+	if err != nil {
+		return err
+	}
+	n := 1
+	for slices.Contains(names, fmt.Sprintf("%s%d", base, n)) {
+		n++
+	}
+	if err := q.fs.Rename(name, fmt.Sprintf("%s%d", base, n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return q.countAside()
+}
+
+// countAside lists the files set aside, keeps the latest and counts their size.
+func (q *Queue) countAside() error {
+	names, err := q.fs.List()
+	if err != nil {
+		return err
+	}
+	var aside []string
+	for _, n := range names {
+		if strings.Contains(n, damagedInfix) {
+			aside = append(aside, n)
+		}
+	}
+	slices.Sort(aside)
+	for len(aside) > maxAside {
+		if err := q.fs.Remove(aside[0]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			break // a directory: leave it to a person
+		}
+		aside = aside[1:]
+	}
+	var bytes int64
+	for _, n := range append(aside, quarantineName, quarantineOld) {
+		if size, err := q.fs.Size(n); err == nil {
+			bytes += size
+		}
+	}
+	q.mu.Lock()
+	q.figures.aside, q.figures.asideBytes = aside, bytes
+	q.mu.Unlock()
+	return nil
+}

@@ -1,0 +1,120 @@
+package buffer
+
+import "errors"
+
+// Stats is how the queue is.
+type Stats struct {
+	Waiting       uint64 // records neither released, held nor given up
+	WaitingMemory uint64 // of these only in memory
+	WaitingDisk   uint64
+	Held          uint64 // numbers acknowledged and still replayable; gaps between them count
+	Bytes         int64  // of all files
+	Capacity      int64  // MaxSize
+	MemoryBytes   int    // in memory, neither committed nor released
+	TailBytes     int    // of memory blocks in use, committed ones included
+	OldestAge     int64  // ms that the oldest waiting record is old, at least; 0 when none waits
+	Segments      int
+	Accepted      uint64 // records ever committed or acknowledged, each once
+	First, Next   uint64 // Bounds
+	Epoch         uint64
+	NewEpochs     uint64 // times the numbering began anew in this process
+	Full          bool   // at MaxSize and dropping the newest
+	WhenFull      WhenFull
+	// ThinActsAs is what Thin does in this version; empty for other policies.
+	ThinActsAs WhenFull
+
+	HoldShortened    uint64 // numbers released before the hold was over
+	Commits          uint64
+	CommittedRecords uint64
+	CommittedBytes   uint64
+	SidecarWrites    uint64
+
+	// Degraded: the disk cannot be written; Err says why, Code which problem.
+	Degraded bool
+	Err      string
+	Code     string
+	Damaged  []string // names of files set aside, newest last
+	Losses   []Loss   // the latest 16
+}
+
+// figures are counters, guarded by Queue.mu.
+type figures struct {
+	holdShortened    uint64
+	commits          uint64
+	committedRecords uint64
+	committedBytes   uint64
+	notes            uint64
+	epochs           uint64
+	asideBytes       int64 // of files set aside
+	aside            []string
+}
+
+// Stats takes a picture. It is cheap enough to call every second.
+func (q *Queue) Stats() Stats {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s := Stats{
+		Bytes: q.bytesLocked(), Capacity: q.opt.MaxSize, MemoryBytes: q.dirty, TailBytes: q.tail.bytes(),
+		Segments: len(q.segs), Accepted: q.ledger.accepted, First: q.released + 1, Next: q.next, Epoch: q.epoch,
+		NewEpochs: q.figures.epochs, Full: q.full, WhenFull: q.opt.WhenFull,
+		HoldShortened: q.figures.holdShortened, Commits: q.figures.commits,
+		CommittedRecords: q.figures.committedRecords, CommittedBytes: q.figures.committedBytes,
+		SidecarWrites: q.figures.notes, Held: q.held.set.size(),
+		Damaged: append([]string(nil), q.figures.aside...), Losses: append([]Loss(nil), q.losses...),
+	}
+	if q.opt.WhenFull == Thin {
+		s.ThinActsAs = DropOldest
+	}
+	for _, n := range q.waiting {
+		s.Waiting += n
+	}
+	if from := max(q.committed, q.released) + 1; from < q.next {
+		s.WaitingMemory = q.held.set.minus(q.gone.minus(ranges{{from, q.next - 1}})).size()
+	}
+	s.WaitingDisk = s.Waiting - min(s.Waiting, s.WaitingMemory)
+	if s.Waiting > 0 {
+		s.OldestAge = q.oldestLocked()
+	}
+	err := q.disk.err
+	if q.disk.never != nil {
+		err = q.disk.never
+	}
+	if err != nil {
+		s.Degraded, s.Err, s.Code = true, err.Error(), ioCode(err)
+	}
+	return s
+}
+
+// oldestLocked is the age of the oldest record that waits. For a segment that
+// is partly through it is the age of what was oldest in it.
+func (q *Queue) oldestLocked() int64 {
+	now := q.opt.Mono()
+	for _, s := range q.segs {
+		for _, n := range s.waiting {
+			if n > 0 {
+				return q.ageLocked(s.sum.oldest, now)
+			}
+		}
+	}
+	n := max(q.committed, q.released) + 1
+	if rest := q.held.set.minus(q.gone.minus(ranges{{n, max(n, q.next) - 1}})); len(rest) > 0 {
+		if b := q.tail.find(rest[0].a); b != nil {
+			e := header(b.value(rest[0].a))
+			return q.ageLocked(stamp{e.Boot, e.Mono}, now)
+		}
+	}
+	return 0
+}
+
+// ioCode is the problem's name in the catalogue.
+func ioCode(err error) string {
+	switch {
+	case errors.Is(err, ErrNewer):
+		return "BUF-NEWER"
+	case isReadOnly(err):
+		return "BUF-READONLY"
+	case damaged(err):
+		return "BUF-CORRUPT"
+	}
+	return "BUF-IO"
+}
