@@ -10,10 +10,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// holder names who has path open: by the descriptors in /proc that we may
-// look at, else by the kernel's list of locks, which all may read. It is ""
-// when nobody is found. It is called only when a port is known to be held.
+// holder names who has path open or locked: by the descriptors in /proc that
+// we may look at, else by the kernel's list of locks, which all may read. It is
+// "" when nobody is found. It is called only when a port is known to be held.
 func (o opener) holder(path string) string {
+	if who := o.user(path); who != "" {
+		return who
+	}
+	switch pid := o.locker(path); pid {
+	case "":
+		return ""
+	case strconv.Itoa(os.Getpid()):
+		return "another device of this gateway"
+	default:
+		return o.process(pid)
+	}
+}
+
+// user names another process that has path open, as far as we may look.
+func (o opener) user(path string) string {
 	self := strconv.Itoa(os.Getpid())
 	procs, _ := os.ReadDir(o.root + "/proc")
 	for _, p := range procs {
@@ -24,11 +39,6 @@ func (o opener) holder(path string) string {
 		if o.hasOpen(pid, path) {
 			return o.process(pid)
 		}
-	}
-	if pid := o.locker(path); pid != "" && pid != self {
-		return o.process(pid)
-	} else if pid == self {
-		return "another device of this gateway"
 	}
 	return ""
 }

@@ -176,7 +176,7 @@ func (o opener) hold(path string) (*os.File, error) {
 		return nil, o.heldError(path, err)
 	}
 	if exclusive != 0 {
-		if who := o.holder(path); who != "" {
+		if who := o.user(path); who != "" {
 			_ = own.Close()
 			return nil, &OpenError{Busy, CodeBusy, fmt.Errorf("cannot open %s: in use by %s", path, who)}
 		}
