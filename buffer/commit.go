@@ -57,6 +57,10 @@ func (q *Queue) pass() {
 	q.mu.Lock()
 	q.disk.due = 0
 	q.timer.Stop()
+	if q.again {
+		q.again = false
+		q.notifyLocked()
+	}
 	q.expireLocked(now)
 	if q.dirty > q.sz.soft {
 		q.shortenLocked(q.sz.holdFloor, func() bool { return q.dirty > q.sz.soft })

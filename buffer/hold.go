@@ -1,6 +1,9 @@
 package buffer
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // hold is the acknowledged records that may be asked for again. They are
 // merged in steps of a 64th of the hold time, so there are never many, and a
@@ -86,7 +89,9 @@ func (q *Queue) Ack(from, through uint64) error {
 			return nil
 		}
 		q.mu.Unlock()
-		if err := q.indexOrRepair(s); err != nil {
+		if err := q.indexOrRepair(s); errors.Is(err, errLater) {
+			return nil // what cannot be counted now stays, and is sent again later
+		} else if err != nil {
 			return err
 		}
 	}
@@ -173,6 +178,7 @@ func (q *Queue) Rewind() (from uint64, err error) {
 		q.mu.Lock()
 		now := q.opt.Mono()
 		q.expireLocked(now)
+		from = q.released + 1
 		s := q.unindexedLocked(q.held.set)
 		if s == nil {
 			set := q.held.clear()
@@ -185,12 +191,13 @@ func (q *Queue) Rewind() (from uint64, err error) {
 			q.since = now
 			q.notifyLocked()
 			q.armLocked(now, q.opt.CommitEvery.Milliseconds())
-			from = q.released + 1
 			q.mu.Unlock()
 			return from, nil
 		}
 		q.mu.Unlock()
-		if err := q.indexOrRepair(s); err != nil {
+		if err := q.indexOrRepair(s); errors.Is(err, errLater) {
+			return from, nil // cannot be counted now: what is held stays so and is not replayed
+		} else if err != nil {
 			return 0, err
 		}
 	}

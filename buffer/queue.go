@@ -147,6 +147,7 @@ type Queue struct {
 	full    bool     // at MaxSize and told to drop the newest
 	losses  []Loss   // the latest
 	flush   bool     // Close: commit everything now
+	again   bool     // a reader could not read and waits to try again
 
 	disk    disk    // owned by the committer, except where noted
 	figures figures // counters for Stats

@@ -3,6 +3,7 @@ package buffer
 import (
 	"errors"
 	"io"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -87,6 +88,9 @@ func (q *Queue) entries(from uint64, maxBytes, maxRecs int) (uint64, []Entry, er
 			continue
 		}
 		first, out, err := q.fromSegment(s, w)
+		if errors.Is(err, errLater) {
+			return 0, nil, nil
+		}
 		if err != nil {
 			return 0, nil, err
 		}
@@ -94,6 +98,22 @@ func (q *Queue) entries(from uint64, maxBytes, maxRecs int) (uint64, []Entry, er
 			return first, out, nil
 		}
 		from = first
+	}
+}
+
+// errLater: the segment is sound but cannot be read now, for want of file
+// descriptors or memory.
+var errLater = errors.New("cannot read now")
+
+// later has readers try again in a second.
+func (q *Queue) later(s *segment, err error) {
+	q.mu.Lock()
+	first := !q.again
+	q.again = true
+	q.armLocked(q.opt.Mono(), time.Second.Milliseconds())
+	q.mu.Unlock()
+	if first {
+		q.warn("buffer.read-failed", "segment cannot be read now, trying again", "code", "BUF-IO", "file", s.name, "err", err)
 	}
 }
 
@@ -187,7 +207,8 @@ func (q *Queue) fromSegment(s *segment, w window) (uint64, []Entry, error) {
 	case damaged(err):
 		return w.from, nil, q.repair(s, err)
 	case err != nil:
-		return 0, nil, err
+		q.later(s, err)
+		return 0, nil, errLater
 	}
 	if first > w.from {
 		q.mu.Lock()

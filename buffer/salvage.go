@@ -138,11 +138,12 @@ func (q *Queue) indexOrRepair(s *segment) error {
 	if err == nil || errors.Is(err, errGone) {
 		return nil
 	}
-	if !damaged(err) {
-		return err
-	}
 	q.reading.Lock()
 	defer q.reading.Unlock()
+	if !damaged(err) {
+		q.later(s, err)
+		return errLater
+	}
 	return q.repair(s, err)
 }
 

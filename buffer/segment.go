@@ -4,10 +4,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"runtime/debug"
 	"sort"
 	"sync"
+	"syscall"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -126,9 +128,11 @@ func (q *Queue) segAtLocked(n uint64) int {
 	return sort.Search(len(q.segs), func(i int) bool { return q.segs[i].end > n })
 }
 
-// lostDisk says whether err means damage and not a disk that is away.
+// damaged says whether err means that a file is broken, or a page of it cannot
+// be delivered, and not merely that it cannot be read now.
 func damaged(err error) bool {
 	return errors.Is(err, errDamaged) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotRegular) ||
+		errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ELOOP) || errors.Is(err, io.EOF) ||
 		errors.Is(err, bolt.ErrInvalid) || errors.Is(err, bolt.ErrChecksum) || errors.Is(err, bolt.ErrVersionMismatch)
 }
 
