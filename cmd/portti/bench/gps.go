@@ -29,6 +29,7 @@ type GPS struct {
 	noise   noise
 	start   time.Time
 	started bool
+	fixed   bool
 }
 
 // NewGPS makes a receiver that is switched on when it is first asked.
@@ -46,6 +47,9 @@ func NewGPS(o GPSOptions) (*GPS, error) {
 	return &GPS{opts: o, route: newRoute(harbourRound(), 0.42, 0.455), noise: noise{o.Seed}}, nil
 }
 
+// HasFix says whether the last epoch had a position.
+func (g *GPS) HasFix() bool { return g.fixed }
+
 // Hear ignores what is written to the receiver.
 func (g *GPS) Hear([]byte, time.Time) {}
 
@@ -57,6 +61,7 @@ func (g *GPS) Append(dst []byte, now time.Time) ([]byte, time.Time) {
 		g.start, g.started = t, true
 	}
 	f := g.fixAt(t)
+	g.fixed = f.valid
 	dst = f.rmc(dst)
 	dst = f.vtg(dst)
 	dst = f.gga(dst)

@@ -289,6 +289,7 @@ func TestLiveDeviceTalksAndListens(t *testing.T) {
 }
 
 func TestLiveDeviceThrowsAwayWhatNobodyReads(t *testing.T) {
+	t.Parallel()
 	p := openPair(t, filepath.Join(t.TempDir(), "tty"))
 	stop := runLive(t, p, newPanel(t, PanelOptions{Seed: 1, Every: 10 * time.Millisecond}))
 	port := openReader(t, p.Name())

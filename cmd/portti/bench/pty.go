@@ -142,6 +142,9 @@ func (p *Pty) Unread() (bool, error) {
 		// still under way in the kernel to where it can be counted.
 		set := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		n, err := unix.Poll(set, 0)
+		for errors.Is(err, unix.EINTR) {
+			n, err = unix.Poll(set, 0)
+		}
 		unread = n > 0 && set[0].Revents&unix.POLLIN != 0
 		return err
 	})
