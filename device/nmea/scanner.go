@@ -112,7 +112,7 @@ func (sc *Scanner) step(c byte) (ev Event, again bool) {
 	case skipping, trailing:
 		switch {
 		case c == '\r' || c == '\n':
-			sc.state = hunting
+			sc.state, sc.noise = hunting, 0
 		case sc.state == trailing && c != ' ':
 			sc.state = hunting
 			return sc.between(c)

@@ -1,0 +1,438 @@
+package nmea
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// joinAll gives the fixes of sentences that come without a pause; "idle" in
+// place of a sentence is a pause.
+func joinAll(t testing.TB, opts Options, sentences ...string) []Fix {
+	t.Helper()
+	var fixes []Fix
+	j := NewJoiner(opts, func(f *Fix) { fixes = append(fixes, *f) })
+	sc := NewScanner(0)
+	for _, s := range sentences {
+		if s == "idle" {
+			j.Idle()
+			continue
+		}
+		b := []byte(sum(s))
+		if n, ev := sc.Scan(b); ev != Good || n != len(b)-2 {
+			t.Fatalf("cannot scan %q: event %d", s, ev)
+		}
+		j.Add(sc.Sentence())
+	}
+	j.Idle()
+	return fixes
+}
+
+// burst is the sentences of one epoch of a receiver that sends them all.
+func burst(clock, lat string) []string {
+	return []string{
+		"GNRMC," + clock + ",A," + lat + ",N,02528.0860,E,10.0,57.3,221126,,,A",
+		"GNGGA," + clock + "," + lat + ",N,02528.0860,E,1,09,0.9,12.3,M,19.2,M,,",
+		"GNGLL," + lat + ",N,02528.0860,E," + clock + ",A,A",
+		"GNVTG,57.3,T,,M,10.0,N,18.5,K,A",
+		"GNGSA,A,3,03,06,09,17,19,22,,,,,,,1.90,0.90,1.60",
+		"GNGST," + clock + ",18,,,,3.0,4.0,2.4",
+	}
+}
+
+func at(clock string) int64 {
+	t, err := time.Parse("2006-01-02T150405.999", clock)
+	if err != nil {
+		panic(err)
+	}
+	return t.UnixMilli()
+}
+
+// permute calls f with every order of s.
+func permute(s []string, n int, f func([]string)) {
+	if n == 1 {
+		f(s)
+		return
+	}
+	for i := range n {
+		permute(s, n-1, f)
+		if n%2 == 0 {
+			s[i], s[n-1] = s[n-1], s[i]
+		} else {
+			s[0], s[n-1] = s[n-1], s[0]
+		}
+	}
+}
+
+// TestOrder: whatever the order of its sentences, an epoch gives the same fix,
+// at once or after a pause.
+func TestOrder(t *testing.T) {
+	order := []string{"0", "1", "2", "3", "4", "5"}
+	permute(order, len(order), func(order []string) {
+		var in []string
+		for s := range 5 {
+			b := burst(fmt.Sprintf("1200%02d.00", s), fmt.Sprintf("6500.%04d", s))
+			for _, o := range order {
+				in = append(in, b[o[0]-'0'])
+			}
+			in = append(in, "idle")
+		}
+		fixes := joinAll(t, Options{}, in...)
+		if len(fixes) != 5 {
+			t.Fatalf("order %v: %d fixes, want 5", order, len(fixes))
+		}
+		for s, f := range fixes {
+			want := Fix{Time: at(fmt.Sprintf("2026-11-22T1200%02d", s)), Clock: TimeOfDay(43200000 + s*1000), Mode: 3,
+				Position: Position{Coord(65e9 + (int64(s)*1e5+30)/60), 25468100000, true}, Alt: dec(123, 1), Speed: dec(5144, 3), Course: dec(573, 1),
+				Sats: 9, Quality: 1, HDOP: dec(9, 1), ErrLat: dec(30, 1), ErrLon: dec(40, 1), End: f.End}
+			f.HDOP = dec(f.HDOP.Scaled(1), 1) // 0.9 or 0.90
+			if (s == 0 || s == 4) && f.ErrLat == (Decimal{}) {
+				want.ErrLat, want.ErrLon = Decimal{}, Decimal{}
+				t.Errorf("order %v: second %d lost its error", order, s)
+			}
+			if f != want {
+				t.Fatalf("order %v, second %d:\n got %+v\nwant %+v", order, s, f, want)
+			}
+		}
+	})
+}
+
+// TestEndings: the first cycles end by the next one's time, then by what was
+// learnt; a pause ends one too.
+func TestEndings(t *testing.T) {
+	var in []string
+	for s := range 6 {
+		in = append(in, burst(fmt.Sprintf("1200%02d.00", s), "6500.0000")...)
+	}
+	fixes := joinAll(t, Options{}, in...)
+	var got []Ending
+	for _, f := range fixes {
+		got = append(got, f.End)
+	}
+	if want := []Ending{ByTime, ByTime, ByTime, ByLast, ByLast, ByLast}; fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("endings %v, want %v", got, want)
+	}
+	fixes = joinAll(t, Options{}, append(burst("120000.00", "6500.0000"), "idle")...)
+	if len(fixes) != 1 || fixes[0].End != ByIdle {
+		t.Errorf("got %+v", fixes)
+	}
+}
+
+// TestLate: a receiver that adds a sentence to its cycle now and then must not
+// make two fixes of one epoch, and what was learnt is given up.
+func TestLate(t *testing.T) {
+	var in []string
+	for s := range 20 {
+		b := burst(fmt.Sprintf("1200%02d.00", s), "6500.0000")
+		if s%5 != 4 {
+			b = b[:3]
+		}
+		in = append(in, b...)
+		if s%5 == 4 {
+			in = append(in, fmt.Sprintf("GNGLL,6500.0000,N,02528.0860,E,1200%02d.00,A,A", s))
+		}
+	}
+	fixes := joinAll(t, Options{}, in...)
+	if len(fixes) != 20 {
+		t.Fatalf("%d fixes, want 20", len(fixes))
+	}
+	for i, f := range fixes {
+		if want := at(fmt.Sprintf("2026-11-22T1200%02d", i)); f.Time != want {
+			t.Errorf("fix %d has time %d, want %d", i, f.Time, want)
+		}
+	}
+}
+
+func TestDates(t *testing.T) {
+	gga := func(clock string) string {
+		return "GPGGA," + clock + ",6500.0,N,02528.0,E,1,09,0.9,12.3,M,19.2,M,,"
+	}
+	rmc := func(clock, date string) string {
+		return "GPRMC," + clock + ",A,6500.0,N,02528.0,E,10.0,57.3," + date + ",,,A"
+	}
+	floor := at("2026-11-01T000000")
+	tests := []struct {
+		name   string
+		floor  int64
+		in     []string
+		want   []int64
+		rolled bool
+	}{
+		{"no date", 0, []string{gga("120000")}, []int64{0}, false},
+		{"date in the same epoch, later", 0, []string{gga("120000"), rmc("120000", "221126")}, []int64{at("2026-11-22T120000")}, false},
+		{"date kept", 0, []string{rmc("120000", "221126"), gga("120001"), gga("120002.5")},
+			[]int64{at("2026-11-22T120000"), at("2026-11-22T120001"), at("2026-11-22T120002.5")}, false},
+		{"GGA passes midnight before RMC", 0, []string{gga("235959"), rmc("235959", "311226"), gga("000000"), rmc("000000", "010127"), gga("000001")},
+			[]int64{at("2026-12-31T235959"), at("2027-01-01T000000"), at("2027-01-01T000001")}, false},
+		{"midnight without a date", 0, []string{rmc("235959", "280228"), gga("000000"), gga("000001")},
+			[]int64{at("2028-02-28T235959"), at("2028-02-29T000000"), at("2028-02-29T000001")}, false},
+		{"time goes back a little: the same day", 0, []string{rmc("120000", "221126"), gga("115958")},
+			[]int64{at("2026-11-22T120000"), at("2026-11-22T115958")}, false},
+		{"time goes back across midnight", 0, []string{rmc("000001", "221126"), gga("235959")},
+			[]int64{at("2026-11-22T000001"), at("2026-11-21T235959")}, false},
+		{"ZDA of the same time", 0, []string{gga("120000"), "GPZDA,120000,22,11,2026,00,00"}, []int64{at("2026-11-22T120000")}, false},
+		{"ZDA of the second before, over midnight", 0, []string{"GPZDA,235959,22,11,2026,00,00", gga("000000")}, []int64{at("2026-11-23T000000")}, false},
+		{"date of a void RMC is not believed", 0, []string{"GPRMC,120000,V,,,,,,,060180,,,N", gga("120001")}, []int64{0, 0}, false},
+		{"1024 weeks behind", floor, []string{rmc("120000", "080407")}, []int64{at("2026-11-22T120000")}, true},
+		{"2048 weeks behind", floor, []string{rmc("120000", "230887")}, []int64{at("2026-11-22T120000")}, true},
+		{"right, with a floor", floor, []string{rmc("120000", "221126")}, []int64{at("2026-11-22T120000")}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			fixes := joinAll(t, Options{Floor: tt.floor}, tt.in...)
+			var got []int64
+			for _, f := range fixes {
+				got = append(got, f.Time)
+				if f.Rollover != tt.rolled {
+					t.Errorf("rollover %v", f.Rollover)
+				}
+			}
+			if fmt.Sprint(got) != fmt.Sprint(tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestModes is the table of who says what about the kind of fix.
+func TestModes(t *testing.T) {
+	const pos = "6500.0,N,02528.0,E"
+	gga := func(quality, sats, alt string) string {
+		return "GPGGA,120000," + pos + "," + quality + "," + sats + ",0.9," + alt + ",M,19.2,M,,"
+	}
+	const rmcA, rmcV = "GPRMC,120000,A," + pos + ",10,57,221126,,,A", "GPRMC,120000,V," + pos + ",10,57,221126,,,N"
+	gsa := func(mode string) string { return "GPGSA,A," + mode + ",03,06,,,,,,,,,,,1.9,0.9,1.6" }
+	tests := []struct {
+		name string
+		in   []string
+		want uint8
+	}{
+		{"RMC alone", []string{rmcA}, 2},
+		{"RMC void", []string{rmcV}, 1},
+		{"RMC valid without a position", []string{"GPRMC,120000,A,,,,,10,57,221126,,,A"}, 1},
+		{"RMC without a status", []string{"GPRMC,120000,," + pos + ",10,57,221126,,,A"}, 1},
+		{"RMC differential", []string{"GPRMC,120000,D," + pos + ",10,57,221126,,,A"}, 2},
+		{"RMC estimated counts as a fix", []string{"GPRMC,120000,A," + pos + ",10,57,221126,,,E"}, 2},
+		{"GGA, four satellites and an altitude", []string{gga("1", "04", "12.3")}, 3},
+		{"GGA, three satellites", []string{gga("1", "03", "12.3")}, 2},
+		{"GGA, two satellites", []string{gga("1", "02", "12.3")}, 1},
+		{"GGA without an altitude", []string{gga("1", "09", "")}, 2},
+		{"GGA quality 0 with a position", []string{gga("0", "09", "12.3")}, 1},
+		{"GGA estimated", []string{gga("6", "09", "12.3")}, 3},
+		{"GGA without a quality", []string{gga("", "09", "12.3")}, 3},
+		{"GGA then RMC", []string{gga("1", "09", "12.3"), rmcA}, 3},
+		{"GGA then void RMC", []string{gga("1", "09", "12.3"), rmcV}, 1},
+		{"RMC then GSA 3", []string{rmcA, gsa("3")}, 3},
+		{"RMC then GSA 1", []string{rmcA, gsa("1")}, 1},
+		{"GSA 3 without a position", []string{"GPGGA,120000,,,,,0,00,,,,,,,", gsa("3")}, 1},
+		{"a stump of GSA is not heard", []string{rmcA, "GPGSA,A,1,,,,"}, 2},
+		{"GPGSA 1 beside GLGSA 3", []string{rmcA, "GLGSA,A,3,66,75,,,,,,,,,,,1.9,0.9,1.6", gsa("1")}, 3},
+		{"GLL alone", []string{"GPGLL," + pos + ",120000,A,A"}, 2},
+		{"GLL not valid", []string{"GPGLL," + pos + ",120000,V,N"}, 1},
+		{"GLL with mode N", []string{"GPGLL," + pos + ",120000,A,N"}, 1},
+		{"GNS, two systems", []string{"GNGNS,120000," + pos + ",AA,09,0.9,12.3,19.2,,"}, 3},
+		{"GNS, the second system alone", []string{"GNGNS,120000," + pos + ",NA,09,0.9,12.3,19.2,,"}, 3},
+		{"GNS, none", []string{"GNGNS,120000," + pos + ",NN,09,0.9,12.3,19.2,,"}, 1},
+		{"GNS, not for navigation", []string{"GNGNS,120000," + pos + ",AA,09,0.9,12.3,19.2,,,V"}, 1},
+		{"GNS, three satellites", []string{"GNGNS,120000," + pos + ",AA,03,0.9,12.3,19.2,,"}, 2},
+		{"the same GGA again: a receiver that is stuck", []string{gga("1", "09", "12.3"), gga("1", "09", "12.3"), gsa("3")}, 1},
+		{"GGA of another talker with the same time", []string{gga("1", "09", "12.3"), "GL" + gga("1", "09", "12.3")[2:]}, 3},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			fixes := joinAll(t, Options{}, tt.in...)
+			if len(fixes) != 1 {
+				t.Fatalf("%d fixes, want one", len(fixes))
+			}
+			f := fixes[0]
+			if f.Mode != tt.want || f.Valid() != (tt.want > 1) || f.Position.Present != (tt.want > 1) {
+				t.Errorf("mode %d, valid %v, position %v; want mode %d", f.Mode, f.Valid(), f.Position.Present, tt.want)
+			}
+		})
+	}
+}
+
+// TestReceivers are receivers that send little, or fast.
+func TestReceivers(t *testing.T) {
+	const pos = "6500.0,N,02528.0,E"
+	tests := []struct {
+		name  string
+		in    func(s int) []string
+		times func(s int) string // "" = none
+		speed bool
+	}{
+		{"only RMC", func(s int) []string {
+			return []string{fmt.Sprintf("GPRMC,1200%02d,A,"+pos+",10,57,221126,,,A", s)}
+		}, func(s int) string { return fmt.Sprintf("2026-11-22T1200%02d", s) }, true},
+		{"GLL and VTG", func(s int) []string {
+			return []string{fmt.Sprintf("GPGLL,"+pos+",1200%02d,A,A", s), "GPVTG,57,T,,M,10,N,18.5,K,A"}
+		}, func(int) string { return "" }, true},
+		{"GLL without time or status but A", func(int) []string {
+			return []string{"GPGLL," + pos + ",,A"}
+		}, func(int) string { return "" }, false},
+		{"GNS and ZDA", func(s int) []string {
+			return []string{fmt.Sprintf("GNGNS,1200%02d,"+pos+",AA,09,0.9,12.3,19.2,,", s), fmt.Sprintf("GNZDA,1200%02d,22,11,2026,00,00", s)}
+		}, func(s int) string { return fmt.Sprintf("2026-11-22T1200%02d", s) }, false},
+		{"10 Hz", func(s int) []string {
+			return burst(fmt.Sprintf("12000%d.%d0", s/10, s%10), "6500.0")
+		}, func(s int) string { return fmt.Sprintf("2026-11-22T12000%d.%d", s/10, s%10) }, true},
+		{"times rounded and cut", func(s int) []string {
+			return []string{fmt.Sprintf("GPGLL,"+pos+",1200%02d.297,A", s), fmt.Sprintf("GPRMC,1200%02d.30,A,"+pos+",10,57,221126,,,A", s)}
+		}, func(s int) string { return fmt.Sprintf("2026-11-22T1200%02d.3", s) }, true},
+		{"speed in km/h alone", func(s int) []string {
+			return []string{fmt.Sprintf("GPGLL,"+pos+",1200%02d,A,A", s), "GPVTG,57,T,,M,,N,18.52,K,A"}
+		}, func(int) string { return "" }, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var in []string
+			for s := range 20 {
+				in = append(in, tt.in(s)...)
+			}
+			fixes := joinAll(t, Options{}, in...)
+			if len(fixes) != 20 {
+				t.Fatalf("%d fixes, want 20", len(fixes))
+			}
+			for s, f := range fixes {
+				want := int64(0)
+				if tt.times(s) != "" {
+					want = at(tt.times(s))
+				}
+				if f.Time != want || !f.Valid() || f.Speed.Present != tt.speed || tt.speed && f.Speed.Scaled(1) != 51 {
+					t.Errorf("fix %d: %+v, want time %d", s, f, want)
+				}
+			}
+		})
+	}
+}
+
+// TestAhead: VTG after the learnt end belongs to the next epoch, unless a pause
+// shows that the end was learnt wrong.
+func TestAhead(t *testing.T) {
+	rmc := func(s int) string {
+		return fmt.Sprintf("GPRMC,1200%02d,A,6500.0,N,02528.0,E,,,221126,,,A", s)
+	}
+	var in []string
+	for s := range 4 {
+		in = append(in, rmc(s), "idle")
+	}
+	fixes := joinAll(t, Options{}, append(in, "GPVTG,57,T,,M,10,N,18.5,K,A", rmc(4))...)
+	if f := fixes[4]; !f.Speed.Present || f.End != ByLast {
+		t.Errorf("VTG before RMC is lost: %+v", f)
+	}
+	fixes = joinAll(t, Options{}, append(in, rmc(4), "GPVTG,57,T,,M,10,N,18.5,K,A", "idle", rmc(5), "GPVTG,57,T,,M,10,N,18.5,K,A", "idle")...)
+	if f := fixes[5]; !f.Speed.Present || f.End != ByIdle {
+		t.Errorf("VTG after RMC is lost still: %+v", f)
+	}
+	if fixes[4].Speed.Present {
+		t.Error("an epoch that had been emitted has changed")
+	}
+}
+
+func TestVoid(t *testing.T) {
+	in := append(burst("120000", "6500.0"), "GPRMC,,V,,,,,,,,,,N", "GPGGA,,,,,,0,00,,,,,,,", "GPRMC,,V,,,,,,,,,,N", "GPGGA,,,,,,0,00,,,,,,,")
+	fixes := joinAll(t, Options{}, in...)
+	if len(fixes) != 3 || !fixes[0].Valid() || fixes[1].Valid() || fixes[2].Valid() || fixes[1].Time != 0 {
+		t.Errorf("got %+v", fixes)
+	}
+}
+
+func TestJump(t *testing.T) {
+	at := func(s int, lat string) string {
+		return fmt.Sprintf("GPRMC,12%02d%02d,A,%s,N,02528.0,E,10,57,221126,,,A", s/60, s%60, lat)
+	}
+	tests := []struct {
+		name string
+		in   []string
+		want string
+	}{
+		{"standing", []string{at(0, "6500.0"), at(1, "6500.0")}, "[false false]"},
+		{"an aeroplane", []string{at(0, "6500.0"), at(1, "6500.2")}, "[false false]"},
+		{"half a degree in a second", []string{at(0, "6500.0"), at(1, "6530.0"), at(2, "6530.0")}, "[false true false]"},
+		{"half a degree in ten minutes", []string{at(0, "6500.0"), at(600, "6530.0")}, "[false false]"},
+	}
+	for _, tt := range tests {
+		var got []bool
+		for _, f := range joinAll(t, Options{}, tt.in...) {
+			got = append(got, f.Jump)
+		}
+		if fmt.Sprint(got) != tt.want {
+			t.Errorf("%s: %v, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestFixError(t *testing.T) {
+	tests := []struct {
+		lat, lon Decimal
+		mm       int64
+		ok       bool
+	}{
+		{dec(3, 0), dec(4, 0), 5000, true},
+		{dec(12, 1), dec(9, 1), 1500, true},
+		{Decimal{}, dec(4, 0), 0, false},
+		{dec(0, 1), dec(0, 1), 0, false},
+		{dec(-3, 0), dec(4, 0), 0, false},
+		{dec(99999999999, 0), dec(4, 0), 0, false},
+	}
+	for _, tt := range tests {
+		f := Fix{ErrLat: tt.lat, ErrLon: tt.lon}
+		if mm, ok := f.Error(); mm != tt.mm || ok != tt.ok {
+			t.Errorf("%+v and %+v: %d %v, want %d %v", tt.lat, tt.lon, mm, ok, tt.mm, tt.ok)
+		}
+	}
+}
+
+// stream is some seconds of a receiver as bytes.
+func stream() []byte {
+	var b strings.Builder
+	for s := range 10 {
+		for _, line := range burst(fmt.Sprintf("1200%02d.00", s), "6500.0000") {
+			b.WriteString(sum(line))
+		}
+		b.WriteString(sum("GPGSV,3,2,11,09,27,201,18,11,25,054,14,17,55,292,28,20,30,116,15"))
+		b.WriteString(sum("GPZDA,120000.00,22,11,2026,00,00"))
+	}
+	return []byte(b.String())
+}
+
+func TestAllocations(t *testing.T) {
+	sc := NewScanner(0)
+	fixes := 0
+	j := NewJoiner(Options{}, func(*Fix) { fixes++ })
+	in := stream()
+	feed := func() {
+		for b := in; len(b) > 0; {
+			n, ev := sc.Scan(b)
+			b = b[n:]
+			if ev == Good {
+				j.Add(sc.Sentence())
+			}
+		}
+	}
+	feed()
+	if n := testing.AllocsPerRun(100, feed); n != 0 {
+		t.Errorf("%v allocations for %d sentences, want none", n, 80)
+	}
+	if fixes < 1000 {
+		t.Errorf("only %d fixes", fixes)
+	}
+}
+
+func BenchmarkSentence(b *testing.B) {
+	sc := NewScanner(0)
+	j := NewJoiner(Options{}, func(*Fix) {})
+	in := stream()
+	const sentences = 80
+	b.ReportAllocs()
+	for i := 0; i < b.N; i += sentences {
+		for rest := in; len(rest) > 0; {
+			n, ev := sc.Scan(rest)
+			rest = rest[n:]
+			if ev == Good {
+				j.Add(sc.Sentence())
+			}
+		}
+	}
+}
