@@ -42,10 +42,10 @@ cross: ## dist/portti_linux_{armv6,armv7,arm64,amd64,riscv64}
 	BUILD='$(BUILD)' cross/build
 
 peers: build ## tests against node, python, nginx, gpsd ... (.ci/run installs them)
-	$(TEST) -tags peers ./...
+	GO="$(GO)" cross/tagged peers $(TESTFLAGS)
 
 faults: build ## tests that cut power, links and processes (some need root and /dev/fuse)
-	$(TEST) -tags faults ./...
+	GO="$(GO)" cross/tagged faults $(TESTFLAGS)
 
 container: build ## the service under systemd in a container (root, mmdebstrap, systemd-container)
 	.ci/container bin/portti
