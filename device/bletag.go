@@ -68,14 +68,13 @@ func (t *bleTable) detail() string {
 
 // repeats says whether the tag has said this before, and notes it if not.
 func (t *bleTag) repeats(v bleValues, ad *bleAdvert, now int64) bool {
-	sum := v.sum(ad)
-	known := t.spoke
-	if v.sequence.Known && t.sequence.Known {
-		known = known && v.sequence == t.sequence
-	} else {
-		known = known && sum == t.sum && now-t.at < bleRepeat
+	sum := uint64(0)
+	same := v.sequence == t.sequence
+	if !v.sequence.Known {
+		sum = v.sum(ad)
+		same = sum == t.sum && now-t.at < bleRepeat
 	}
-	if known {
+	if t.spoke && same {
 		return true
 	}
 	t.spoke, t.sequence, t.sum, t.at = true, v.sequence, sum, now

@@ -27,6 +27,11 @@ type Message struct {
 
 	body  []byte // ,"name":value for each field
 	names []span // where the names stand in body
+
+	// who is the written form of Tuid and Gateway, kept because a driver's
+	// readings mostly share them: a quarter of an encode's instructions. Beside
+	// it are copies, so that it stays right whatever the strings' memory does.
+	who, whoTuid, whoGateway []byte
 }
 
 type span struct{ from, to int }
@@ -120,16 +125,26 @@ func (m *Message) appendID(dst []byte) []byte {
 }
 
 func (m *Message) appendRest(dst []byte) []byte {
-	if m.Tuid != "" {
-		dst = append(dst, `,"tsmTuid":`...)
-		dst = appendText(dst, m.Tuid, len(m.Tuid))
+	if string(m.whoTuid) != m.Tuid || string(m.whoGateway) != m.Gateway {
+		m.writeWho()
 	}
-	if m.Gateway != "" {
-		dst = append(dst, `,"tsmGw":`...)
-		dst = appendText(dst, m.Gateway, len(m.Gateway))
-	}
+	dst = append(dst, m.who...)
 	dst = append(dst, m.body...)
 	return append(dst, '}')
+}
+
+func (m *Message) writeWho() {
+	m.who = m.who[:0]
+	if m.Tuid != "" {
+		m.who = append(m.who, `,"tsmTuid":`...)
+		m.who = appendText(m.who, m.Tuid, len(m.Tuid))
+	}
+	if m.Gateway != "" {
+		m.who = append(m.who, `,"tsmGw":`...)
+		m.who = appendText(m.who, m.Gateway, len(m.Gateway))
+	}
+	m.whoTuid = append(m.whoTuid[:0], m.Tuid...)
+	m.whoGateway = append(m.whoGateway[:0], m.Gateway...)
 }
 
 // name opens a field, or says that it may not be opened.

@@ -264,3 +264,21 @@ func BenchmarkMarshal(b *testing.B) {
 		}
 	}
 }
+
+// TestWhoFollows changes who speaks in every way that could be mistaken.
+func TestWhoFollows(t *testing.T) {
+	var m Message
+	m.Reset(1000, 10)
+	for _, who := range [][2]string{{"", ""}, {"ab", "c"}, {"a", "bc"}, {"", "abc"}, {"abc", ""}, {"ab", "d"}, {"", ""}, {"\"", "\n"}, {"\n", "\""}} {
+		m.Tuid, m.Gateway = who[0], who[1]
+		fresh := Message{ID: 1000, Event: 10, Tuid: who[0], Gateway: who[1]}
+		for range 2 {
+			if got, want := string(m.Append(nil)), string(fresh.Append(nil)); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		}
+	}
+	if got := string(m.Append(nil)); got != `{"tsmId":1000,"tsmEv":10,"tsmTuid":"\u000a","tsmGw":"\""}` {
+		t.Errorf("escaped: %s", got)
+	}
+}
