@@ -125,7 +125,7 @@ func checkNumbers(c Config) error {
 // foreignKeys refuses keys that belong to drivers of another type. Each
 // driver's keys are one struct embedded in Config.
 func foreignKeys(c Config) error {
-	owners := map[string]string{"GPSConfig": "gps", "LinesConfig": "lines", "BridgeConfig": "ble-bridge"}
+	owners := keyOwners()
 	var errs []error
 	v := reflect.ValueOf(c)
 	for i := range v.NumField() {
@@ -142,4 +142,9 @@ func foreignKeys(c Config) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// keyOwners names the type whose keys each embedded struct holds.
+func keyOwners() map[string]string {
+	return map[string]string{"GPSConfig": "gps", "LinesConfig": "lines", "BridgeConfig": "ble-bridge"}
 }

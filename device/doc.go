@@ -1,0 +1,46 @@
+// Package device reads the hardware: it opens ports, runs a driver on each,
+// and hands every reading on as one finished Thingsee message.
+//
+//	set, err := device.New(cfg.Devices, queue.Device, sink, env, device.Tuning{})
+//	...
+//	set.Run(ctx)                    // until ctx ends; all ports are closed then
+//	for _, s := range set.Status() { ... }
+//
+// One goroutine serves one device: it opens the port, runs a fresh driver until
+// that fails, closes the port, waits Pause and begins again. A driver only
+// decodes; it calls Out.Emit, and in that very call the reading is dated, given
+// a unique key, encoded once into a reused buffer and appended to the Sink.
+// There is no channel in between and nothing is allocated.
+//
+// # Promises
+//
+//   - A port that is gone is closed at once and looked for again under its
+//     configured name, whatever it is called by then.
+//   - A reading is handed to the Sink, or counted by Sink.Lose with a reason:
+//     rate (over rate_limit), memory (no room, and the port cannot wait), io.
+//     A connection (tcp://) waits for room instead.
+//   - Bad input is counted and harms no other reading. A driver that panics is
+//     logged with its stack once and started again; the process lives.
+//   - A state is logged when it changes, never as it lasts.
+//   - Every loop passes at least each 5 s, also while a port is silent, and Idle
+//     says so to the watchdog.
+//
+// # Time
+//
+// A reading's own time is used where it is not before the clock's floor and at
+// most 5 minutes ahead of a trusted clock; else the clock's; and while the clock
+// is not trusted the record is provisional, as thingsee.AppendProvisional
+// writes it. (tsmTuid, tsmId, tsmTs) is unique across devices: a clash is moved
+// by a millisecond.
+//
+// # Limits
+//
+// Linux only. 8N1 without flow control; no RS-485 mode. A reading of a port
+// that was read but not yet appended when the process dies is gone. The kernel
+// may block in open and close for ever (some USB adapters do): such a goroutine
+// is given up and counted, and after three of them the device passes no more,
+// so that the watchdog restarts the process.
+//
+// A new driver is one file with its Kind, one line in kinds.go and one folder
+// of recordings in testdata; the tests of the table walk them all.
+package device
