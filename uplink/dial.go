@@ -50,7 +50,8 @@ var (
 
 // dialer makes one connection at a time, with a limit for every phase.
 type dialer struct {
-	o *Options
+	o    *Options
+	hide func(secret string) // told of the proxy's password
 }
 
 // dial connects, greets and upgrades. Redirects are never followed: the token
@@ -101,6 +102,7 @@ func (d *dialer) proxy(target url.URL) func(*http.Request) (*url.URL, error) {
 			if err != nil {
 				return nil, errProxyConf // the library's text quotes the password
 			}
+			d.hideLogin(u)
 			return u, nil
 		}
 	}
@@ -112,7 +114,17 @@ func (d *dialer) proxy(target url.URL) func(*http.Request) (*url.URL, error) {
 		if err != nil {
 			return nil, errProxyConf
 		}
+		d.hideLogin(u)
 		return u, nil
+	}
+}
+
+func (d *dialer) hideLogin(u *url.URL) {
+	if u == nil || u.User == nil {
+		return
+	}
+	if password, ok := u.User.Password(); ok {
+		d.hide(password)
 	}
 }
 
@@ -138,6 +150,7 @@ func (d *dialer) tlsConfig() (*tls.Config, error) {
 type attempt struct {
 	o     *Options
 	phase phase
+	since time.Time // of phase
 	guard *guard
 	stop  func() bool
 }
@@ -181,8 +194,8 @@ func (a *attempt) connect(ctx context.Context, network, addr string) (net.Conn, 
 }
 
 func (a *attempt) enter(p phase) {
-	a.phase = p
-	_ = a.guard.SetDeadline(time.Now().Add(a.o.PhaseTimeout))
+	a.phase, a.since = p, time.Now()
+	_ = a.guard.SetDeadline(a.since.Add(a.o.PhaseTimeout))
 }
 
 func (a *attempt) trace() *httptrace.ClientTrace {
@@ -199,6 +212,10 @@ func (a *attempt) trace() *httptrace.ClientTrace {
 func (a *attempt) failed(err error, resp *http.Response) *dialError {
 	e := &dialError{phase: a.phase, err: err}
 	if resp == nil {
+		if a.guard != nil && time.Since(a.since) >= a.o.PhaseTimeout {
+			// net/http calls half a line malformed and hides the deadline.
+			e.err = fmt.Errorf("%w: %w", os.ErrDeadlineExceeded, err)
+		}
 		return e
 	}
 	e.status = resp.StatusCode

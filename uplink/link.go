@@ -60,8 +60,8 @@ func New(o Options) (*Link, error) {
 	}
 	l.growBuffer(o.MaxBatchBytes)
 	l.beat(forever)
-	l.dialer = dialer{o: &l.o}
-	l.board = board{log: o.Log.With("component", "uplink"), scrub: ep.scrub, repeats: map[string]*repeat{}}
+	l.dialer = dialer{o: &l.o, hide: l.hide}
+	l.board = board{log: o.Log, scrub: ep.scrub, repeats: map[string]*repeat{}}
 	l.board.s = Status{State: Stopped, Since: time.Now(), Dialect: d.name(), Ack: o.Ack, Server: ep.name(), BatchBytes: o.MaxBatchBytes}
 	return l, nil
 }
@@ -205,10 +205,13 @@ func (l *Link) fetchToken(ctx context.Context) error {
 	}
 	if token != l.token {
 		l.token, l.authTried = token, false
-		l.board.scrub = l.board.scrub.with(token.Reveal())
+		l.hide(token.Reveal())
 	}
 	return nil
 }
+
+// hide keeps a secret out of everything shown from now on.
+func (l *Link) hide(secret string) { l.board.scrub = l.board.scrub.with(secret) }
 
 // tokenReplaced reports whether the source now gives another token than the
 // connection was made with. Without a good one the connection stays.
@@ -264,12 +267,12 @@ func (l *Link) rewind(src Source, b blame, data evidence) error {
 	if !condemn {
 		return nil
 	}
-	reason, code := QuarantineRejected, ProblemRejected
+	reason := QuarantineRejected
 	if b == blameSize {
-		reason, code = QuarantineTooBig, ProblemTooBig
+		reason = QuarantineTooBig
 	}
 	l.board.update(func(s *Status) { s.Quarantined++ })
-	l.board.event(slog.LevelError, "uplink.quarantined", code, "one message is set aside: the server will not take it",
+	l.board.event(slog.LevelError, "uplink.quarantined", ProblemQuarantine, "one message is set aside: the server will not take it",
 		"seq", data.suspect.from, "bytes", data.suspect.bytes)
 	return src.Quarantine(data.suspect.from, reason)
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/url"
 	"time"
 )
 
@@ -50,7 +51,7 @@ type Options struct {
 	StartSpread time.Duration // before the very first dial, default 0: at once
 
 	UserAgent string
-	Log       *slog.Logger // default: discards
+	Log       *slog.Logger // with the key component; default: discards
 
 	Now          func() time.Time // wall clock for certificates and Retry-After, default time.Now
 	ClockTrusted func() bool      // is Now to be believed; default: always
@@ -123,8 +124,23 @@ func (o *Options) check() error {
 	if o.MaxBatchMessages < 1 || o.MaxBatchBytes < minBatchBytes {
 		errs = append(errs, fmt.Errorf("a batch must allow at least 1 message and %d bytes", minBatchBytes))
 	}
+	if err := checkProxy(o.Proxy); err != nil {
+		errs = append(errs, err)
+	}
 	if o.Window < 0 || o.MaxMessage < 0 {
 		errs = append(errs, errors.New("window and max_message must not be negative"))
 	}
 	return errors.Join(errs...)
+}
+
+// checkProxy never quotes the setting: it may hold a password.
+func checkProxy(setting string) error {
+	if setting == "environment" || setting == "none" {
+		return nil
+	}
+	u, err := url.Parse(setting)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "socks5" {
+		return errors.New(`the proxy must be "environment", "none" or a URL that begins with http:// or socks5://`)
+	}
+	return nil
 }

@@ -1,0 +1,126 @@
+package uplink
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A server that closes with code whenever a frame holds a record it dislikes.
+func picky(led *ledger, code int, bad func(text []byte) bool) func(int, *wire) {
+	return func(_ int, w *wire) {
+		if w.accept() != nil {
+			return
+		}
+		w.pump(func(text []byte) bool {
+			if bad(text) {
+				w.close(code, "no")
+				return false
+			}
+			led.process(text)
+			return true
+		})
+	}
+}
+
+func TestPoisonIsFoundAndSetAside(t *testing.T) {
+	for _, code := range []int{1007, 1011} {
+		for _, hold := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				led := newLedger()
+				poison := []uint64{77, 400, 401}
+				rnd := rand.New(rand.NewPCG(1, uint64(code)))
+				w := start(t, Options{Rand: rnd.Float64}, picky(led, code, func(text []byte) bool {
+					return slices.ContainsFunc(numbers(text), func(n uint64) bool { return slices.Contains(poison, n) })
+				}))
+				w.src.hold = hold
+				w.src.add(1000)
+				w.src.seal()
+				w.run()
+				if err := <-w.done; err != nil {
+					t.Fatal(err)
+				}
+				w.net.wg.Wait()
+				led.check(t, 1000-len(poison))
+				if len(w.src.quarantined) != 3 || w.src.quarantined[77] != QuarantineRejected || w.link.Status().Quarantined != 3 {
+					t.Errorf("code %d: set aside %v", code, w.src.quarantined)
+				}
+				t.Logf("code %d, hold %v: %d connections", code, hold, w.net.count())
+				w.stop()
+			})
+		}
+	}
+}
+
+func TestTooBigHalvesAndRemembers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		led := newLedger()
+		w := start(t, Options{}, picky(led, 1009, func(text []byte) bool { return len(text) > 5000 }))
+		w.src.add(300)
+		giant := w.src.addRaw(append(record(0)[:20], bytes.Repeat([]byte("x"), 6000)...))
+		w.src.add(300)
+		w.src.seal()
+		w.run()
+		if err := <-w.done; err != nil {
+			t.Fatal(err)
+		}
+		w.net.wg.Wait()
+		led.check(t, 600)
+		if len(w.src.quarantined) != 1 || w.src.quarantined[giant] != QuarantineTooBig {
+			t.Errorf("set aside %v, want only %d", w.src.quarantined, giant)
+		}
+		if n := w.link.Status().BatchBytes; n > 5000 || n < 1000 {
+			t.Errorf("learned a limit of %d bytes", n)
+		}
+		w.stop()
+	})
+}
+
+// A server that is ill itself refuses everything: the queue must not drain
+// into quarantine.
+func TestASickServerCostsFewRecords(t *testing.T) {
+	for _, code := range []int{1007, 1009, 1011} {
+		synctest.Test(t, func(t *testing.T) {
+			led := newLedger()
+			w := start(t, Options{}, picky(led, code, func([]byte) bool { return true }))
+			w.src.add(1000)
+			w.run()
+			time.Sleep(24 * time.Hour)
+			synctest.Wait()
+			if n := len(w.src.quarantined); n > 9 {
+				t.Errorf("code %d: %d records set aside in a day", code, n)
+			}
+			w.end()
+		})
+	}
+}
+
+// An innocent frame in flight with the guilty one is never blamed.
+func TestOnlyALoneFrameIsJudged(t *testing.T) {
+	var s suspicion
+	s.maxBytes = 30_000
+	crowd := evidence{suspect: flown{from: 5, end: 6}, frames: 3, largest: 200, through: 40}
+	for range 100 {
+		if _, condemn := s.consider(blamePayload, crowd); condemn {
+			t.Fatal("condemned in a crowd")
+		}
+	}
+	if !s.narrow(39) || s.narrow(40) {
+		t.Error("up to record 40 frames must go one at a time")
+	}
+	alone := evidence{suspect: flown{from: 5, end: 6}, frames: 1, largest: 200, through: 6}
+	for i := 1; i <= payloadTries; i++ {
+		if _, condemn := s.consider(blamePayload, alone); condemn != (i == payloadTries) {
+			t.Errorf("try %d: condemned %v", i, condemn)
+		}
+	}
+	if _, condemn := s.consider(blameNone, alone); condemn {
+		t.Error("condemned without blame")
+	}
+	if _, condemn := s.consider(blamePayload, evidence{}); condemn {
+		t.Error("condemned without anything in flight")
+	}
+}
