@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"portti/device"
 )
 
 // choice is one value of an enumeration. later marks what is decided but not
@@ -233,7 +235,7 @@ func (l *loader) checkHashAs(path string, u Uplink) {
 		l.fault(path, key, `hash_as = "first-message" is not in this version`, forms)
 	case u.HashAs == "reject" || u.HashAs == "":
 		if u.Auth == "hash" {
-			l.fault(path, key, `auth = "hash" needs "hash_as": what the receiver expects, since no server ever sees a fragment`, forms)
+			l.fault(path, "uplink.auth", `auth = "hash" needs "hash_as": what the receiver expects, since no server ever sees a fragment`, forms)
 		}
 	case u.HashAs != "bearer" && u.HashAs != "path" && (!named || name == ""):
 		l.fault(path, key, fmt.Sprintf(`"hash_as" cannot be %s`, quoteShort(u.HashAs)), forms)
@@ -314,7 +316,7 @@ func (l *loader) checkDevices(path string) {
 		if why := notPrintable(d.Name, 64); why != "" {
 			l.fault(path, key+".name", `"name" `+why, "")
 		}
-		if d.ID == "" && !l.broken && !l.bad[key+".id"] {
+		if needsID(d) && !l.broken && !l.bad[key+".id"] {
 			l.fault(path, key+".id", fmt.Sprintf("device %s has no id", quoteShort(d.Name)), `add id = "…": it becomes tsmTuid, the name the server knows this thing by`)
 		}
 		if first, taken := ports[d.Port]; taken && d.Port != "" {
@@ -327,4 +329,10 @@ func (l *loader) checkDevices(path string) {
 	if len(l.cfg.ActiveDevices()) == 0 && !l.broken && len(l.faults) == 0 {
 		l.warnings = append(l.warnings, l.faultAt(path, "device", "no device is configured: nothing will be read", "add a [[device]]; portti config create --device gps shows one"))
 	}
+}
+
+// needsID says whether a device without an id could name no thing: a line may
+// name it in a field of its own, and a bridge speaks for tags.
+func needsID(d device.Config) bool {
+	return d.ID == "" && d.IDField == "" && d.Type != "ble-bridge"
 }

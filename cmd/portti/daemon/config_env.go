@@ -97,7 +97,7 @@ func (l *loader) unknownVariable(src *source, name string) {
 	f := Fault{File: src.name, Text: "no setting has this name"}
 	known := variables(reflect.TypeFor[Config](), envPrefix)
 	switch near := Nearest(name, known); {
-	case near != "":
+	case near != "" && (!secretWord(name) || strings.Contains(near, "TOKEN")):
 		f.Hint = fmt.Sprintf("did you mean %s?", near)
 	case secretWord(name):
 		f.Hint = "secrets are not taken from the environment: write the token in a file and name it in PORTTI_UPLINK__TOKEN_FILE"

@@ -93,9 +93,10 @@ func sortFaults(faults []Fault, files []string) {
 
 // source is one file as text, to say where in it something stands.
 type source struct {
-	name string
-	doc  []byte
-	x    *index
+	name   string
+	doc    []byte
+	x      *index
+	broken bool // lines of it could not be read
 }
 
 // fault makes a fault that points at s in the file.

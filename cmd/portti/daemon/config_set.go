@@ -262,7 +262,7 @@ func quantityForms(dst reflect.Value) ([]string, bool) {
 	case *Duration:
 		return []string{"ms", "s", "m", "h", "d"}, true
 	case *Size:
-		return []string{"B", "kB", "MB", "GB", "KiB", "MiB", "GiB"}, true
+		return []string{"B", "kB", "MB", "GB", "KiB", "MiB"}, true
 	}
 	return nil, false
 }
@@ -305,6 +305,8 @@ func (l *loader) device(src *source, tree map[string]any, inFile string, here ma
 	at := src.place(join(inFile, "name"))
 	key := join("device", name)
 	switch _, has := tree["name"]; {
+	case !has && src.broken: // the name may stand on the line that could not be read
+		return
 	case !has:
 		l.add(src.fault(src.place(inFile).key, "", "this device has no name", `add name = "…": it is shown to people and joins the files`))
 		return

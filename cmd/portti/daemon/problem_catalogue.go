@@ -19,27 +19,36 @@ type Entry struct {
 }
 
 // Say fills the places of the sentence. args are names and values in turn.
-// The sentence of a place nobody filled says "unknown" there. Values are
-// foreign text: control characters are escaped and each is cut at 200
-// characters.
-func (e Entry) Say(args ...string) string {
+// A place nobody filled says "unknown". Values are foreign text: control
+// characters are escaped and each is cut at 200 characters.
+func (e Entry) Say(args ...string) string { return fill(e.Sentence, args) }
+
+// Advise fills the places of the actions in the same way.
+func (e Entry) Advise(args ...string) []string {
+	all := make([]string, len(e.Actions))
+	for i, a := range e.Actions {
+		all[i] = fill(a, args)
+	}
+	return all
+}
+
+func fill(pattern string, args []string) string {
 	var b strings.Builder
-	rest := e.Sentence
 	for {
-		before, after, ok := strings.Cut(rest, "{")
+		before, after, _ := strings.Cut(pattern, "{")
 		b.WriteString(before)
-		name, tail, closed := strings.Cut(after, "}")
-		if !ok || !closed {
+		name, rest, closed := strings.Cut(after, "}")
+		if !closed {
 			return b.String()
 		}
 		value := "unknown"
 		for i := 0; i+1 < len(args); i += 2 {
-			if args[i] == name && args[i+1] != "" {
+			if args[i] == name {
 				value = Clean(args[i+1], 200)
 			}
 		}
 		b.WriteString(value)
-		rest = tail
+		pattern = rest
 	}
 }
 
@@ -88,11 +97,14 @@ func bufferProblems() []Entry {
 			Sentence: "The disk reports an error while readings are saved: {why}.",
 			Actions:  []string{"Check the card or disk: dmesg | grep -iE 'mmc|ext4|I/O'", "Replace the card soon: errors like this become more"}},
 		{Code: "BUF-LOST", Severity: Error, Title: "Readings were lost", ImpactsData: true,
-			Sentence: "{count} readings were lost because of {reason}{span}.",
+			Sentence: "{count} readings from {from} to {to} were lost: {reason}.",
 			Actions:  []string{"See which devices: portti status --json shows lost by reason and device", "Solve the problem shown beside this one"}},
+		{Code: "BUF-NEWER", Severity: Error, Title: "Buffer of a newer portti", ImpactsData: true,
+			Sentence: "A part of the buffer was written by a newer portti and was set aside unread: {what}.",
+			Actions:  []string{"Install the newer version again: it reads what was set aside"}},
 		{Code: "BUF-READONLY", Severity: Error, Title: "Disk is read-only", ImpactsData: true,
 			Sentence: "The state folder {path} cannot be written: readings are kept in memory only.",
-			Actions:  []string{"See whether the file system was remounted read-only after an error: mount | grep ' / '", "Check who owns the folder: ls -ld " + "/var/lib/portti"}},
+			Actions:  []string{"See whether the file system was remounted read-only after an error: mount | grep ' / '", "Check who owns the folder: ls -ld {path}"}},
 		{Code: "BUF-ROLLBACK", Severity: Warning, Title: "Older buffer than before", ImpactsData: true,
 			Sentence: "The buffer on disk is older than what the server has seen: a card or backup was put back. Numbering began anew.",
 			Actions:  []string{"Nothing to do here; tell the server's operator that readings may repeat"}},
@@ -125,23 +137,38 @@ func clockProblems() []Entry {
 }
 
 func deviceProblems() []Entry {
-	gone := []string{"DEV-GONE", "DEV-BUSY", "HW-PERMISSION", "HW-CONSOLE"}
+	gone := []string{"DEV-GONE", "DEV-BUSY", "DEV-AMBIGUOUS", "DEV-STUCK", "DEV-CRASH", "HW-PERMISSION", "HW-CONSOLE", "HW-NOT-SERIAL"}
 	return []Entry{
+		{Code: "DEV-AMBIGUOUS", Severity: Error, Title: "More than one adapter fits", ShowAfter: 5 * time.Second, ImpactsData: true,
+			Sentence: "{subject}: {why}.",
+			Actions:  []string{"Add serial or interface to match of this [[device]], or name one in port: ls -l /dev/serial/by-path/"}},
 		{Code: "DEV-BUSY", Severity: Error, Title: "Port in use", ShowAfter: 5 * time.Second, ImpactsData: true,
 			Sentence: "{subject}: {port} is in use by another program.",
 			Actions:  []string{"Find the program and stop it: sudo fuser -v {port}", "If ModemManager holds it: sudo systemctl mask --now ModemManager"}},
+		{Code: "DEV-CRASH", Severity: Error, Title: "Driver crashed", ImpactsData: true,
+			Sentence: "{subject}: the driver met something it could not handle and was started again: {why}.",
+			Actions:  []string{"Save the log for support: journalctl -u portti --since -1h"}},
 		{Code: "DEV-FLOOD", Severity: Warning, Title: "Too many readings", ShowAfter: 10 * time.Second, ImpactsData: true,
 			Sentence: "{subject} sends more than its rate_limit allows: the excess is given up and counted.",
 			Actions:  []string{"Let the device send less often, or raise rate_limit of this [[device]]"}},
-		{Code: "DEV-GARBAGE", Severity: Error, Title: "Bytes without sense", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: append([]string{"DEV-WRONG-BAUD"}, gone...),
+		{Code: "DEV-GARBAGE", Severity: Error, Title: "Bytes without sense", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: append([]string{"DEV-UNKNOWN-FORMAT", "DEV-WRONG-BAUD"}, gone...),
 			Sentence: "{subject}: bytes arrive on {port}, but nothing in them can be read.",
 			Actions:  []string{"Check baud and type of this [[device]] against the device's manual", "Check the cable and the ground wire"}},
 		{Code: "DEV-GONE", Severity: Error, Title: "Port is missing", ShowAfter: 5 * time.Second, ImpactsData: true,
 			Sentence: "{subject}: {port} is not there. Waiting for it to come back.",
 			Actions:  []string{"Plug the adapter in, and see what the system found: ls -l /dev/serial/by-id/", "Check the name in port of this [[device]]"}},
-		{Code: "DEV-SILENT", Severity: Warning, Title: "Device sends nothing", ImpactsData: true, DependsOn: append([]string{"DEV-GARBAGE"}, gone...),
+		{Code: "DEV-RENUMBERED", Severity: Info, Title: "Port has another number",
+			Sentence: "{subject} came back under another name: {port}.",
+			Actions:  []string{"Nothing to do; a name from /dev/serial/by-id/ in port of this [[device]] never changes"}},
+		{Code: "DEV-SILENT", Severity: Warning, Title: "Device sends nothing", ImpactsData: true, DependsOn: append([]string{"DEV-GARBAGE", "DEV-UNKNOWN-FORMAT", "DEV-WRONG-BAUD"}, gone...),
 			Sentence: "{subject} has sent nothing for {age}.",
 			Actions:  []string{"Check the cable and the device's power", "Check baud of this [[device]]"}},
+		{Code: "DEV-STUCK", Severity: Error, Title: "Port does not answer", ImpactsData: true, DependsOn: []string{"DEV-GONE"},
+			Sentence: "{subject}: the kernel does not answer on {port}.",
+			Actions:  []string{"Unplug the adapter and plug it in again", "If it stays: sudo systemctl restart portti; dmesg | tail says what the adapter did"}},
+		{Code: "DEV-UNKNOWN-FORMAT", Severity: Error, Title: "Another kind of device", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: gone,
+			Sentence: "{subject}: what arrives on {port} is text, but not of the kind this device is configured as.",
+			Actions:  []string{"Check type of this [[device]]", "See what it sends: sudo systemctl stop portti; sudo cat {port}"}},
 		{Code: "DEV-WRONG-BAUD", Severity: Error, Title: "Probably the wrong speed", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: gone,
 			Sentence: "{subject}: what arrives on {port} looks like another speed than {baud} baud.",
 			Actions:  []string{"Try the next usual speed in baud of this [[device]]: 4800, 9600, 38400, 57600, 115200"}},
@@ -153,6 +180,9 @@ func hardwareProblems() []Entry {
 		{Code: "HW-CONSOLE", Severity: Error, Title: "Port is the login console", ImpactsData: true,
 			Sentence: "{subject}: {port} is the system's console and is not touched.",
 			Actions:  []string{"Free it: sudo raspi-config, Interface Options, Serial Port, no login shell, yes to hardware; then restart"}},
+		{Code: "HW-NOT-SERIAL", Severity: Error, Title: "Not a serial port", ImpactsData: true,
+			Sentence: "{subject}: {port} is no serial port.",
+			Actions:  []string{"See what the system found: ls -l /dev/serial/by-id/", "Correct port of this [[device]]"}},
 		{Code: "HW-PERMISSION", Severity: Error, Title: "No permission for the port", ImpactsData: true,
 			Sentence: "{subject}: portti may not open {port}.",
 			Actions:  []string{"Let the service's user into the port's group: sudo usermod -aG dialout portti && sudo systemctl restart portti", "See the port's group: ls -l {port}"}},
@@ -243,7 +273,7 @@ func serverProblems() []Entry {
 			Sentence: "{count} messages that the server refused again and again were set aside so that the others can pass.",
 			Actions:  []string{"Tell the server's operator; the messages are kept in the state folder"}},
 		{Code: "UP-RATE-LIMITED", Severity: Warning, Title: "Server asks to slow down", ShowAfter: 10 * time.Second,
-			Sentence: "The server asked to slow down{until}. " + nothingLost,
+			Sentence: "The server asked to slow down. " + nothingLost,
 			Actions:  []string{"Wait; if it stays, ask the server's operator about the limit"}},
 		{Code: "UP-REDIRECT", Severity: Error, Title: "Server has moved",
 			Sentence: "The server answered with a redirect to {host}. It is not followed, because the token would go along. " + nothingLost,

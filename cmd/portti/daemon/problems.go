@@ -60,6 +60,7 @@ type opened struct {
 	entry    Entry
 	subject  string
 	sentence string
+	actions  []string
 	since    time.Time
 }
 
@@ -78,15 +79,16 @@ func (p *Problems) Raise(code, subject string, args ...string) {
 	if !ok {
 		entry = Entry{Code: code, Severity: Warning, Title: code, Sentence: code, Actions: []string{"Look at the log: journalctl -u portti"}}
 	}
-	sentence := entry.Say(append([]string{"subject", subject}, args...)...)
+	args = append([]string{"subject", subject}, args...)
+	sentence, actions := entry.Say(args...), entry.Advise(args...)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	key := code + "\x00" + subject
 	if o := p.open[key]; o != nil {
-		o.sentence = sentence
+		o.sentence, o.actions = sentence, actions
 		return
 	}
-	p.open[key] = &opened{entry: entry, subject: subject, sentence: sentence, since: time.Now()}
+	p.open[key] = &opened{entry: entry, subject: subject, sentence: sentence, actions: actions, since: time.Now()}
 }
 
 // Clear closes a problem. Closing one that is not open does nothing.
@@ -145,7 +147,7 @@ func (p *Problems) activeLocked() []Problem {
 		}
 		list = append(list, Problem{
 			Code: o.entry.Code, Severity: o.entry.Severity, Title: o.entry.Title, Subject: o.subject,
-			Sentence: o.sentence, Action: o.entry.Actions[0], Actions: o.entry.Actions,
+			Sentence: o.sentence, Action: o.actions[0], Actions: o.actions,
 			ImpactsData: o.entry.ImpactsData, Since: o.since.UTC(), SinceS: Seconds(age), key: key,
 		})
 	}
