@@ -56,9 +56,6 @@ cap  = "1s"
 max_size     = "20MB"
 commit_every = "1s"
 
-[clock]
-hold_until_synced = "0s"  # whatever this machine's clock says is good enough here
-
 [[device]]
 name = "gps"
 type = "gps"

@@ -58,7 +58,8 @@ func (d *demo) acts(ctx context.Context) error {
 	if err := d.flow(ctx, d.o.Flow); err != nil {
 		return err
 	}
-	t.act("2. The link is cut: the server is gone. Readings go into the buffer.")
+	t.act("2. The link is cut: the server is gone. New readings wait in the buffer. So do\n" +
+		"   those of the last seconds, which the server may not have worked on yet.")
 	if err := d.cut(ctx, d.o.Gap); err != nil {
 		return err
 	}
@@ -181,7 +182,11 @@ func (d *demo) books(interrupted bool) error {
 		return fmt.Errorf("the books do not balance: %w", err)
 	}
 	if interrupted {
-		t.line("Stopped. %s is gone.", d.dir)
+		if g.Waiting > 0 {
+			t.line("A gateway that is stopped with readings waiting keeps them on disk and sends")
+			t.line("them after the next start. The demo throws them away.")
+		}
+		t.line("Stopped; %s is removed.", d.dir)
 	} else {
 		t.line("The books balance: nothing was lost. That is what portti is for.")
 	}

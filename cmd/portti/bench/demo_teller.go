@@ -124,19 +124,28 @@ func describe(msg []byte) (kind, text string) {
 			thing = fmt.Sprint(v)
 		case "tsmId":
 			id = fmt.Sprint(v)
-		case "tsmEv", "tsmTs", "tsmGw":
+		case "tsmEv", "tsmTs", "tsmGw", "tsErr":
 		default:
-			values = append(values, fmt.Sprintf("%v %v", name, v))
+			if id != "90100" || name != "lat" && name != "lon" { // its position is in the 1210 beside it
+				values = append(values, fmt.Sprintf(" %v=%v", name, v))
+			}
 		}
 	}
 	if _, err := d.Token(); err != nil {
 		return "", ""
 	}
-	text = fmt.Sprintf("%-17s %6s  %s", thing, id, strings.Join(values, "  "))
-	const indent = len("  hh:mm:ss  ")
-	if len(text) > width-indent {
-		text = text[:width-indent-3] + "..."
+	text = fmt.Sprintf("%-17s %5s ", thing, id)
+	const room = width - len("  hh:mm:ss  ")
+	const more = " ..."
+	rest := strings.Join(values, "")
+	if len(text)+len(rest) > room {
+		for len(text)+len(rest)+len(more) > room && len(values) > 0 {
+			values = values[:len(values)-1]
+			rest = strings.Join(values, "")
+		}
+		rest += more
 	}
+	text += rest
 	return thing + " " + id, text
 }
 

@@ -252,7 +252,7 @@ func TestDemoStopsWhenTold(t *testing.T) {
 	defer time.AfterFunc(2*time.Second, cancel).Stop()
 	begin := time.Now()
 	text, err := demoOutput(t, ctx, DemoOptions{NewGateway: newFake("")})
-	if err != nil || !strings.Contains(text, "Stopped.") {
+	if err != nil || !strings.Contains(text, "Stopped;") {
 		t.Fatal(err, text)
 	}
 	if took := time.Since(begin); took > patienceForTests {
@@ -291,7 +291,7 @@ func TestBalance(t *testing.T) {
 func TestDescribeFitsALine(t *testing.T) {
 	long := `{"tsmId":12100,"tsmEv":10,"tsmTs":1520416221.123,"tsmTuid":"XXXX03X2Z80562557","tsmGw":"G","temp":21.30,"text":"` + strings.Repeat("x", 200) + `"}`
 	kind, text := describe([]byte(long))
-	if kind != "XXXX03X2Z80562557 12100" || len(text) > width-12 || !strings.Contains(text, "temp 21.30") {
+	if kind != "XXXX03X2Z80562557 12100" || len(text) > width-12 || !strings.Contains(text, " temp=21.30 ...") {
 		t.Fatalf("%q %q", kind, text)
 	}
 	for _, bad := range []string{"", "[]", "{", `{"a"`, "null"} {
