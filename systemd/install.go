@@ -25,7 +25,7 @@ type NotConfiguredError struct {
 }
 
 func (e *NotConfiguredError) Error() string {
-	return fmt.Sprintf("cannot start: %s is not ready: %v", e.Path, e.Err)
+	return fmt.Sprintf("cannot start, because the configuration is not ready:\n%v", e.Err)
 }
 
 func (e *NotConfiguredError) Unwrap() error { return e.Err }

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"portti/cmd/portti/daemon"
+	"portti/systemd"
+)
+
+func serviceCmd() *cobra.Command {
+	cmd := group(&cobra.Command{
+		Use:   "service",
+		Short: "install | uninstall | start | stop | restart | status  of the system service",
+		Long: `Runs portti as a systemd service: its own user, a hardened unit, a watchdog.
+
+install can be repeated; it copies the binary to /usr/local/bin when the
+service could not run it from where it lies, and never overwrites a
+configuration. uninstall keeps readings, configuration and user.`,
+	})
+	cmd.AddCommand(
+		serviceVerb("install", "make the user, the folders and the unit; start it when configured", install),
+		serviceVerb("uninstall", "stop the service and remove its unit; data and configuration stay", uninstall),
+		serviceVerb("start", "start the service", steer((*systemd.Service).Start, "started")),
+		serviceVerb("stop", "stop the service", steer((*systemd.Service).Stop, "stopped; it starts again at boot")),
+		serviceVerb("restart", "stop and start the service", steer((*systemd.Service).Restart, "restarted")),
+		serviceVerb("status", "what systemd says of the service", serviceStatus),
+	)
+	return cmd
+}
+
+func serviceVerb(name, short string, do func(*systemd.Service, io.Writer) error) *cobra.Command {
+	return &cobra.Command{
+		Use:   name,
+		Short: short,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var sample bytes.Buffer
+			if err := daemon.Sample(&sample, []string{"gps", "lines"}); err != nil {
+				return err
+			}
+			s := systemd.NewService(globalsOf(cmd).config, sample.Bytes(), checkConfigured)
+			return serviceCode(do(s, cmd.OutOrStdout()))
+		},
+	}
+}
+
+// checkConfigured says why the service should not be started with path. The
+// sample is valid, but the server it names does not exist.
+func checkConfigured(path string) error {
+	cfg, err := daemon.Load(path, daemon.LoadOptions{})
+	if err != nil {
+		return err
+	}
+	server, err := url.Parse(cfg.Uplink.URL)
+	if err != nil {
+		return err
+	}
+	if host := "." + server.Hostname(); strings.HasSuffix(host, ".example.net") || strings.HasSuffix(host, ".example.com") || strings.HasSuffix(host, ".example.org") {
+		return fmt.Errorf("%s: uplink.url still names the example server %s", path, server.Hostname())
+	}
+	return nil
+}
+
+func install(s *systemd.Service, out io.Writer) error {
+	did, err := s.Install()
+	tell(out, did)
+	var pending *systemd.NotConfiguredError
+	if errors.As(err, &pending) {
+		_, err = fmt.Fprintf(out, "\nThe service is installed but not started, because the configuration is not ready:\n\n%v\n\n"+
+			"Edit it, then:  sudo portti service start\n"+
+			"To undo:        sudo portti service uninstall\n", pending.Err)
+		return err
+	}
+	if err == nil {
+		_, err = fmt.Fprint(out, "\nSee how it is:  portti status\nTo undo:        sudo portti service uninstall\n")
+	}
+	return err
+}
+
+func uninstall(s *systemd.Service, out io.Writer) error {
+	did, err := s.Uninstall()
+	tell(out, did)
+	if err == nil {
+		_, err = fmt.Fprint(out, "\nTo undo:                 sudo portti service install\n"+
+			"To remove all the rest:  sudo rm -r /var/lib/portti /etc/portti /usr/local/bin/portti && sudo userdel portti\n")
+	}
+	return err
+}
+
+func tell(out io.Writer, did []string) {
+	for _, sentence := range did {
+		fmt.Fprintln(out, "-", sentence)
+	}
+}
+
+func steer(do func(*systemd.Service) error, done string) func(*systemd.Service, io.Writer) error {
+	return func(s *systemd.Service, out io.Writer) error {
+		if err := do(s); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(out, "portti %s\n", done)
+		return err
+	}
+}
+
+func serviceStatus(s *systemd.Service, out io.Writer) error {
+	state, err := s.State()
+	if err != nil {
+		return exit(exitUnknown, err)
+	}
+	fmt.Fprintln(out, state)
+	switch {
+	case !state.Installed():
+		return exit(exitUnknown, nil) // as systemctl answers for a unit it does not know
+	case !state.Running():
+		return exit(exitNotRunning, nil)
+	}
+	return nil
+}
+
+// serviceCode gives what the systemd package says the exit code it has here.
+func serviceCode(err error) error {
+	var pending *systemd.NotConfiguredError
+	switch {
+	case errors.As(err, &pending):
+		return exit(exitNotConfigured, err)
+	case errors.Is(err, systemd.ErrNotInstalled):
+		return exit(exitNotRunning, err)
+	}
+	return err
+}
