@@ -34,7 +34,7 @@ func (j *Joiner) place(t Type, at TimeOfDay) bool {
 func (j *Joiner) begin(at TimeOfDay) {
 	j.open = true
 	j.fix = Fix{Clock: at, Sats: None, Quality: None}
-	j.date = NoDate
+	j.date, j.void = NoDate, false
 	j.count = [Types]uint8{}
 	j.mode.begin()
 	if j.ahead != (VTGData{}) {
@@ -63,7 +63,7 @@ func (j *Joiner) close(by Ending) {
 	f := &j.fix
 	f.End = by
 	f.Mode = j.mode.now
-	if f.Mode < 2 || !f.Position.Present {
+	if f.Mode < 2 || j.void || !f.Position.Present {
 		f.Mode = 1
 		f.Position = Position{}
 	}

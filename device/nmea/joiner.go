@@ -24,6 +24,7 @@ type Joiner struct {
 	date  Date
 	count [Types]uint8 // sentences of the open epoch by type
 	last  ender        // the last of them
+	void  bool         // its RMC says that there is no fix: nothing outweighs that
 
 	mode  modes
 	cycle cycle
@@ -143,6 +144,7 @@ func (j *Joiner) addRMC(s *Sentence) Fault {
 	if !j.place(RMC, r.Time) {
 		return fault
 	}
+	j.void = j.void || r.Status != 'A' && r.Status != 'D'
 	if r.Status == 'A' || r.Status == 'D' {
 		if r.Date != NoDate && r.Time != NoTime {
 			j.date = r.Date
@@ -206,7 +208,9 @@ func (j *Joiner) addGSA(s *Sentence) Fault {
 	if j.gsa.HDOP.Present && j.open && !j.fix.HDOP.Present {
 		j.fix.HDOP = j.gsa.HDOP
 	}
-	if mode > 0 {
+	// A GSA without a fix can be the first of the next cycle: it has no time.
+	// It does not outweigh a sentence with one that is valid.
+	if mode > 0 && !(mode == 1 && j.open && j.mode.now > 1) {
 		j.mode.now = mode
 	}
 	if j.open {
