@@ -78,7 +78,10 @@ func (l *Link) growBuffer(size int) {
 // writeError names a write that timed out; the reader knows better about
 // everything else that can happen to a connection.
 func writeError(err error) error {
-	var nerr net.Error
+	if err == nil {
+		return nil
+	}
+	var nerr net.Error // below the usual return: it escapes
 	if errors.As(err, &nerr) && nerr.Timeout() {
 		return errWriteStuck
 	}

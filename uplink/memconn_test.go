@@ -18,7 +18,7 @@ type memConn struct {
 	in, out *half
 	rd, wr  deadline
 	once    sync.Once
-	onWrite func(p []byte) // sees every Write, before it happens
+	discard bool // Write takes everything and keeps nothing
 }
 
 // half is one direction.
@@ -113,8 +113,8 @@ func (c *memConn) Read(p []byte) (int, error) {
 }
 
 func (c *memConn) Write(p []byte) (n int, err error) {
-	if c.onWrite != nil {
-		c.onWrite(p)
+	if c.discard {
+		return len(p), nil
 	}
 	for n < len(p) {
 		c.out.mu.Lock()

@@ -1,0 +1,83 @@
+package uplink
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+func FuzzParsePong(f *testing.F) {
+	const prefix = "portti:0a1b2c3d:"
+	for _, s := range []string{"", prefix, prefix + "1", prefix + "01", prefix + "18446744073709551615", prefix + "18446744073709551616", "portti:00000000:1", prefix + "1 "} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, payload string) {
+		seq, ok := parsePong(prefix, payload)
+		if ok && payload != fmt.Sprintf("%s%d", prefix, seq) {
+			t.Errorf("%q read as %d", payload, seq)
+		}
+		if ok && seq == 0 {
+			t.Errorf("%q gives ping 0, which never is", payload)
+		}
+	})
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	for _, s := range []string{"", "0", "120", "99999999999999999999", "-1", "Fri, 01 May 2026 12:10:00 GMT", "Friday, 01-May-26 12:10:00 GMT", "x"} {
+		f.Add(s)
+	}
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, value string) {
+		if d, ok := retryAfter(value, now); d < 0 || d > maxRetryAfter || !ok && d != 0 {
+			t.Errorf("%q: %v %v", value, d, ok)
+		}
+	})
+}
+
+func FuzzParseCount(f *testing.F) {
+	for _, s := range []string{"", `{"ack":1}`, `{"ack":-1}`, `{"ACK":3}`, `{"ack":1e3}`, `[[[[`, `{"ack":18446744073709551615}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if n, ok := parseCount(text); ok && !strings.Contains(string(text), fmt.Sprint(n)) {
+			t.Errorf("%q read as %d", text, n)
+		}
+	})
+}
+
+func FuzzClean(f *testing.F) {
+	for _, s := range []string{"", "canary", "cancanaryary", "%63anary", "\xff\x00canary\r\n", strings.Repeat("é", 300)} {
+		f.Add(s)
+	}
+	s := newScrubber("canary")
+	f.Fuzz(func(t *testing.T, text string) {
+		out := s.clean(text)
+		if len(out) > maxForeignText+3 || !utf8.ValidString(out) || strings.ContainsFunc(out, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%q became %q", text, out)
+		}
+		if strings.Contains(out, "canary") {
+			t.Errorf("%q still shows it: %q", text, out)
+		}
+	})
+}
+
+func FuzzEndpoint(f *testing.F) {
+	for _, s := range []string{"", "wss://h/s", "wss://u:canary@h/s?k=canary#canary", "ws://[::1]:1/", "wss://h:99999/", "wss://h/%zz", "wss://\x00/"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		ep, err := parseEndpoint(raw, false)
+		if err != nil {
+			return
+		}
+		if ep.url.User != nil || ep.url.Fragment != "" {
+			t.Errorf("%q: userinfo or fragment stays in %s", raw, ep.url.String())
+		}
+		if ep.url.Scheme == "ws" && !isLoopback(ep.url.Hostname()) {
+			t.Errorf("%q goes out in the clear", raw)
+		}
+	})
+}
