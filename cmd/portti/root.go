@@ -32,7 +32,16 @@ func verbs() []verb {
 	return []verb{
 		{groupSee, statusCmd()},
 		{groupSetUp, configCmd()},
+		{groupSetUp, runCmd()},
+		{groupSetUp, serviceCmd()},
 		{groupSetUp, versionCmd()},
+		{groupTry, demoCmd()},
+		{groupTry, receiveCmd()},
+		{groupTry, simulateCmd()},
+		{groupTry, receiveCmd()},
+		{groupTry, simulateCmd()},
+		{groupTry, receiveCmd()},
+		{groupTry, simulateCmd()},
 	}
 }
 

@@ -77,7 +77,9 @@ func Catalogue() []Entry {
 	return all
 }
 
-const nothingLost = "Nothing is lost: readings wait in the buffer. "
+// readingsWait is all that can be promised: whether something was lost is a
+// number of its own, and a problem of its own.
+const readingsWait = "Readings wait in the buffer."
 
 func bufferProblems() []Entry {
 	return []Entry{
@@ -192,22 +194,22 @@ func hardwareProblems() []Entry {
 func networkProblems() []Entry {
 	return []Entry{
 		{Code: "NET-DNS", Severity: Error, Title: "Name not found", ShowAfter: 10 * time.Second, DependsOn: []string{"NET-NO-ROUTE"},
-			Sentence: "The name {host} could not be resolved. " + nothingLost,
+			Sentence: "The name {host} could not be resolved. " + readingsWait,
 			Actions:  []string{"Check the spelling of url in [uplink]", "Check the name server: resolvectl status"}},
 		{Code: "NET-NO-ROUTE", Severity: Error, Title: "No network", ShowAfter: 10 * time.Second,
-			Sentence: "There is no way to {host}: the network is down or has no route. " + nothingLost,
+			Sentence: "There is no way to {host}: the network is down or has no route. " + readingsWait,
 			Actions:  []string{"Check cable, Wi-Fi or modem: ip route; ip -br addr"}},
 		{Code: "NET-PORTAL", Severity: Error, Title: "Something else answers", ShowAfter: 10 * time.Second,
-			Sentence: "A web page answered instead of the server: a login page of this network, or a wrong path in the address. " + nothingLost,
+			Sentence: "A web page answered instead of the server: a login page of this network, or a wrong path in the address. " + readingsWait,
 			Actions:  []string{"Sign this gateway in to the network, or use another one", "Check the path of url in [uplink]"}},
 		{Code: "NET-PROXY-AUTH", Severity: Error, Title: "Proxy wants a login",
-			Sentence: "The proxy refused the connection because it wants a login. " + nothingLost,
+			Sentence: "The proxy refused the connection because it wants a login. " + readingsWait,
 			Actions:  []string{"Put user and password in proxy of [uplink], or ask for an exception"}},
 		{Code: "NET-REFUSED", Severity: Error, Title: "Connection refused", ShowAfter: 10 * time.Second,
-			Sentence: "{host} refused the connection: nothing listens there, or a firewall is in the way. " + nothingLost,
+			Sentence: "{host} refused the connection: nothing listens there, or a firewall is in the way. " + readingsWait,
 			Actions:  []string{"Check host and port of url in [uplink]", "Ask the server's operator whether it is up"}},
 		{Code: "NET-TIMEOUT", Severity: Error, Title: "No answer", ShowAfter: 30 * time.Second, DependsOn: []string{"NET-NO-ROUTE"},
-			Sentence: "{host} did not answer in time. " + nothingLost,
+			Sentence: "{host} did not answer in time. " + readingsWait,
 			Actions:  []string{"Check whether other hosts can be reached from here: ping -c3 1.1.1.1", "A firewall may drop the connection: ask for outgoing TCP to the server's port"}},
 	}
 }
@@ -226,19 +228,19 @@ func hostProblems() []Entry {
 func certificateProblems() []Entry {
 	return []Entry{
 		{Code: "TLS-EXPIRED", Severity: Error, Title: "Certificate expired", DependsOn: []string{"CLK-UNSET"},
-			Sentence: "The server's certificate has expired. " + nothingLost,
+			Sentence: "The server's certificate has expired. " + readingsWait,
 			Actions:  []string{"Tell the server's operator", "Check the clock here: date"}},
 		{Code: "TLS-FAILED", Severity: Error, Title: "No secure connection",
-			Sentence: "The encrypted connection to {host} failed: {why}. " + nothingLost,
+			Sentence: "The encrypted connection to {host} failed: {why}. " + readingsWait,
 			Actions:  []string{"Check whether url in [uplink] has the right port and wss://"}},
 		{Code: "TLS-NAME", Severity: Error, Title: "Certificate of another server",
-			Sentence: "The certificate is for another name than {host}. " + nothingLost,
+			Sentence: "The certificate is for another name than {host}. " + readingsWait,
 			Actions:  []string{"Check the host in url of [uplink]", "This network may show its own page: see whether a login is needed"}},
 		{Code: "TLS-NOT-YET", Severity: Error, Title: "Certificate not valid yet", DependsOn: []string{"CLK-UNSET"},
-			Sentence: "The certificate is not valid before a time that is in the future for this gateway: most likely the clock here is behind. " + nothingLost,
+			Sentence: "The certificate is not valid before a time that is in the future for this gateway: most likely the clock here is behind. " + readingsWait,
 			Actions:  []string{"Check the clock: timedatectl"}},
 		{Code: "TLS-UNKNOWN-CA", Severity: Error, Title: "Certificate of an unknown authority",
-			Sentence: "Nobody this gateway trusts has signed the server's certificate. " + nothingLost,
+			Sentence: "Nobody this gateway trusts has signed the server's certificate. " + readingsWait,
 			Actions:  []string{"For a private authority set ca_file in [uplink]", "Install the usual authorities: sudo apt install ca-certificates"}},
 	}
 }
@@ -246,46 +248,46 @@ func certificateProblems() []Entry {
 func serverProblems() []Entry {
 	return []Entry{
 		{Code: "UP-AUTH-REJECTED", Severity: Error, Title: "Token refused",
-			Sentence: "The server says the access token is wrong or expired. " + nothingLost,
+			Sentence: "The server says the access token is wrong or expired. " + readingsWait,
 			Actions:  []string{"Get a new token and write it to the file named in token_file: it is read again at once"}},
 		{Code: "UP-CLOSED", Severity: Warning, Title: "Server ended the connection", ShowAfter: 30 * time.Second,
-			Sentence: "The server ended the connection: {why}. " + nothingLost,
+			Sentence: "The server ended the connection: {why}. " + readingsWait,
 			Actions:  []string{"Nothing to do unless it stays; then tell the server's operator the time and this sentence"}},
 		{Code: "UP-ERROR", Severity: Warning, Title: "Server has a fault", ShowAfter: 30 * time.Second,
-			Sentence: "The server answered with an error: {why}. " + nothingLost,
+			Sentence: "The server answered with an error: {why}. " + readingsWait,
 			Actions:  []string{"Nothing to do here; tell the server's operator if it stays"}},
 		{Code: "UP-FORBIDDEN", Severity: Error, Title: "Not allowed",
-			Sentence: "The server knows this gateway but does not let it in: {why}. " + nothingLost,
+			Sentence: "The server knows this gateway but does not let it in: {why}. " + readingsWait,
 			Actions:  []string{"Ask the server's operator to allow this gateway", "Check the path of url in [uplink]"}},
 		{Code: "UP-NO-PONG", Severity: Error, Title: "Server does not answer pings", ShowAfter: 30 * time.Second,
-			Sentence: "The link looked open but the server stopped answering; it was ended. " + nothingLost,
+			Sentence: "The link looked open but the server stopped answering; it was ended. " + readingsWait,
 			Actions:  []string{"If it repeats after quiet minutes, a router drops idle links: lower ping_interval in [uplink]", "If it happens on every connection, the server never answers pings: ask its operator"}},
 		{Code: "UP-NOT-READING", Severity: Error, Title: "Server takes no data", ShowAfter: 30 * time.Second,
-			Sentence: "The server accepts the link but does not take data. " + nothingLost,
+			Sentence: "The server accepts the link but does not take data. " + readingsWait,
 			Actions:  []string{"Tell the server's operator"}},
 		{Code: "UP-NOTFOUND", Severity: Error, Title: "Wrong address",
-			Sentence: "The server has nothing at this address: {why}. " + nothingLost,
+			Sentence: "The server has nothing at this address: {why}. " + readingsWait,
 			Actions:  []string{"Check the path of url in [uplink]"}},
 		{Code: "UP-PROTOCOL", Severity: Error, Title: "Server speaks something else", ShowAfter: 10 * time.Second,
-			Sentence: "What answered does not speak WebSocket as it should: {why}. " + nothingLost,
+			Sentence: "What answered does not speak WebSocket as it should: {why}. " + readingsWait,
 			Actions:  []string{"Check url in [uplink]", "A proxy on the way may not pass WebSocket: ask the network's operator"}},
 		{Code: "UP-QUARANTINE", Severity: Warning, Title: "Message set aside", ImpactsData: true,
 			Sentence: "{count} messages that the server refused again and again were set aside so that the others can pass.",
 			Actions:  []string{"Tell the server's operator; the messages are kept in the state folder"}},
 		{Code: "UP-RATE-LIMITED", Severity: Warning, Title: "Server asks to slow down", ShowAfter: 10 * time.Second,
-			Sentence: "The server asked to slow down. " + nothingLost,
+			Sentence: "The server asked to slow down. " + readingsWait,
 			Actions:  []string{"Wait; if it stays, ask the server's operator about the limit"}},
 		{Code: "UP-REDIRECT", Severity: Error, Title: "Server has moved",
-			Sentence: "The server answered with a redirect to {host}. It is not followed, because the token would go along. " + nothingLost,
+			Sentence: "The server answered with a redirect to {host}. It is not followed, because the token would go along. " + readingsWait,
 			Actions:  []string{"If the new address is right, write it in url of [uplink]"}},
 		{Code: "UP-TOKEN-FILE", Severity: Error, Title: "No token", ShowAfter: 5 * time.Second,
-			Sentence: "The access token could not be read: {why}. " + nothingLost,
+			Sentence: "The access token could not be read: {why}. " + readingsWait,
 			Actions:  []string{"Write the token to the file named in token_file and let the service's user read it"}},
 		{Code: "UP-TOO-BIG", Severity: Warning, Title: "Message too big for the server",
-			Sentence: "The server refused a message as too big; smaller ones are being sent. " + nothingLost,
+			Sentence: "The server refused a message as too big; smaller ones are being sent. " + readingsWait,
 			Actions:  []string{"Lower batch_max_bytes in [uplink] to what the server takes"}},
 		{Code: "UP-TOO-MANY", Severity: Error, Title: "Too many connections", ShowAfter: 30 * time.Second,
-			Sentence: "The server sees too many connections from this address. " + nothingLost,
+			Sentence: "The server sees too many connections from this address. " + readingsWait,
 			Actions:  []string{"See whether a second gateway uses this token or id"}},
 	}
 }

@@ -1,0 +1,86 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// SocketName is the control socket's name in the folder [paths] run.
+const SocketName = "portti.sock"
+
+// control serves the status document on a Unix socket: HTTP and JSON, for the
+// service's own group. It only reads; nothing that arrives here changes
+// anything.
+type control struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+// Limits of the control socket, whose peers are people and scripts on the same
+// machine.
+const (
+	controlHeaderTimeout = 5 * time.Second
+	controlWriteTimeout  = 10 * time.Second
+	controlMaxHeader     = 16 << 10
+)
+
+// listenControl takes the socket. The caller holds the state folder's lock, so
+// a socket file found here was left by a daemon that is gone.
+func listenControl(dir string, status func() Status, log *slog.Logger) (*control, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("cannot make the folder for the control socket: %w", err)
+	}
+	path := filepath.Join(dir, SocketName)
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("cannot take over the control socket: %w", err)
+		}
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on the control socket %s: %w", path, err)
+	}
+	if err := os.Chmod(path, 0o660); err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot set who may use the control socket: %w", err), l.Close())
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		if err := json.NewEncoder(w).Encode(status()); err != nil {
+			log.Debug("status not delivered", "component", "control", "event", "status.cut", "err", err)
+		}
+	})
+	return &control{listener: l, server: &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: controlHeaderTimeout,
+		WriteTimeout:      controlWriteTimeout,
+		MaxHeaderBytes:    controlMaxHeader,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}}, nil
+}
+
+func (c *control) serve() error {
+	if err := c.server.Serve(c.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	return nil
+}
+
+// stop ends the socket at once but for requests under way, which get a second.
+func (c *control) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if c.server.Shutdown(ctx) != nil {
+		c.server.Close()
+	}
+}

@@ -1,0 +1,228 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"portti/buffer"
+	"portti/device"
+	"portti/device/clock"
+	"portti/device/thingsee"
+)
+
+// A reading taken before the wall clock could be trusted is stored with the
+// milliseconds since boot in the place of its time. healer stands between the
+// queue and the link and writes the time in when the record is handed out.
+//
+// The promise: the offset between a boot's clock and the wall clock is durable
+// before the first record that depends on it is handed out, and never changes
+// afterwards, so that a record sent again is the same bytes. Until the offset
+// is known such a record, and with it everything behind it, stays where it is:
+// the order of records never depends on the wall clock. After hold since boot
+// the wait ends, and the best guess is sent with its worst error in "tsErr".
+type healer struct {
+	queue queue
+	clock ticker
+	hold  int64 // milliseconds since boot until which an unknown time is waited for
+	floor int64 // Unix ms: no reading is older
+	ceil  int64 // Unix ms: no reading is younger; ends the worst error of a guess
+	log   *slog.Logger
+
+	open atomic.Bool // nothing is held back any more: the offset is known or the hold is over
+
+	mu      sync.Mutex
+	changed chan struct{} // stands in for the queue's own until open
+
+	// The link's goroutine alone uses what follows.
+	exact int64 // Unix ms at boot by the trusted clock, 0 = never seen trusted
+	known map[uint32]buffer.Offset
+	arena []byte
+	recs  [][]byte
+}
+
+// queue is what a healer needs of *buffer.Queue.
+type queue interface {
+	Entries(from uint64, maxBytes, maxRecs int) (uint64, []buffer.Entry, error)
+	Ack(from, through uint64) error
+	Rewind() (uint64, error)
+	Forget() error
+	Quarantine(n uint64, reason string) error
+	Bounds() (first, next uint64)
+	Changed() <-chan struct{}
+	Boot() uint32
+	Offset(boot uint32) (buffer.Offset, bool)
+	SetOffset(boot uint32, o buffer.Offset) error
+}
+
+// ticker is what a healer needs of *clock.Clock.
+type ticker interface{ Now() clock.Now }
+
+// plausible is how far after the build of this program a wall clock is still
+// believed where nothing else is known.
+const plausible = 10 * 365 * 24 * time.Hour
+
+func newHealer(q queue, c ticker, hold time.Duration, floor time.Time, log *slog.Logger) *healer {
+	return &healer{
+		queue: q, clock: c, log: log,
+		hold: hold.Milliseconds(), floor: floor.UnixMilli(), ceil: floor.Add(plausible).UnixMilli(),
+		changed: make(chan struct{}), known: make(map[uint32]buffer.Offset),
+	}
+}
+
+// watch wakes the link when the queue changes, when the clock becomes trusted
+// and when the hold ends. It returns as soon as nothing can be held back any
+// more, and from then on the queue wakes the link itself.
+func (h *healer) watch(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	queue := h.queue.Changed()
+	for {
+		if h.settled() {
+			h.open.Store(true)
+			h.wake()
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-queue:
+			// Taken before the wake-up: a change from here on fires it, and one
+			// before is seen by the reader that is woken.
+			queue = h.queue.Changed()
+			h.wake()
+		case <-tick.C:
+		}
+	}
+}
+
+func (h *healer) settled() bool {
+	now := h.clock.Now()
+	if now.Trusted || now.Mono >= h.hold {
+		return true
+	}
+	_, ok := h.queue.Offset(h.queue.Boot())
+	return ok
+}
+
+func (h *healer) wake() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+// Changed is closed at the next change of what Read can give.
+func (h *healer) Changed() <-chan struct{} {
+	if h.open.Load() {
+		return h.queue.Changed()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	// Again, now that watch's last wake-up is either before this, and open set,
+	// or still to come for the channel taken here.
+	if h.open.Load() {
+		return h.queue.Changed()
+	}
+	return h.changed
+}
+
+// Read hands out what the queue has, with the times written in. The slices are
+// good until the next Read.
+func (h *healer) Read(from uint64, maxBytes, maxRecs int) (uint64, [][]byte, error) {
+	first, entries, err := h.queue.Entries(from, maxBytes, maxRecs)
+	if err != nil || len(entries) == 0 {
+		return first, nil, err
+	}
+	h.arena, h.recs = h.arena[:0], h.recs[:0]
+	for _, e := range entries {
+		if e.Class&device.ClassProvisional == 0 {
+			h.recs = append(h.recs, e.Rec)
+			continue
+		}
+		o, ok := h.offset(e.Boot)
+		if !ok {
+			break
+		}
+		// The arena may move while it grows; records cut from it earlier keep
+		// the old array alive and stay as they are.
+		start := len(h.arena)
+		healed, err := thingsee.Heal(h.arena, e.Rec, o.Unix, o.Err)
+		if err != nil {
+			// A record that was checked against its sum and still cannot be
+			// healed was written by another version: send it as it is rather
+			// than stop the queue for ever; the receiver sees what we have.
+			h.log.Error("record has no place for its time", "component", "buffer", "event", "record.unhealed", "err", err)
+			h.recs = append(h.recs, e.Rec)
+			continue
+		}
+		h.arena = healed
+		h.recs = append(h.recs, healed[start:len(healed):len(healed)])
+	}
+	if len(h.recs) == 0 {
+		return first, nil, nil
+	}
+	return first, h.recs, nil
+}
+
+// offset gives the wall clock's reading at the start of that boot, deciding it
+// when it can be decided.
+func (h *healer) offset(boot uint32) (buffer.Offset, bool) {
+	if o, ok := h.known[boot]; ok {
+		return o, true
+	}
+	o, ok := h.queue.Offset(boot)
+	if !ok {
+		if o, ok = h.decide(boot); !ok {
+			return o, false
+		}
+		err := h.queue.SetOffset(boot, o)
+		if err != nil && !errors.Is(err, buffer.ErrMemoryOnly) {
+			// The committer shows what is wrong with the disk; the record waits.
+			h.log.Debug("time of a boot cannot be kept", "component", "clock", "event", "clock.unkept", "boot", boot, "err", err)
+			return o, false
+		}
+		h.log.Info("time of readings before the clock was set is now known",
+			"component", "clock", "event", "clock.healed", "boot", boot,
+			"since_boot", time.UnixMilli(o.Unix).UTC().Format(time.RFC3339), "worst_error_s", o.Err)
+	}
+	h.known[boot] = o
+	return o, true
+}
+
+func (h *healer) decide(boot uint32) (buffer.Offset, bool) {
+	now := h.clock.Now()
+	if now.Trusted {
+		h.exact = now.Unix - now.Mono
+	}
+	current := boot == h.queue.Boot()
+	switch {
+	case current && h.exact != 0:
+		return buffer.Offset{Unix: h.exact}, true
+	case h.exact == 0 && now.Mono < h.hold:
+		return buffer.Offset{}, false
+	case current:
+		at := max(now.Unix, h.floor)
+		return h.guess(at-now.Mono, h.ceil), true
+	case h.exact != 0:
+		// An earlier boot lies between the last good time and this boot.
+		return h.guess(h.floor, h.exact), true
+	default:
+		return h.guess(h.floor, h.ceil), true
+	}
+}
+
+// guess is an offset that is at worst as wrong as the way to the far bound.
+func (h *healer) guess(unix, latest int64) buffer.Offset {
+	worst := max(latest-unix, unix-h.floor, 1000)
+	return buffer.Offset{Unix: unix, Err: (worst + 999) / 1000}
+}
+
+func (h *healer) Ack(from, through uint64) error           { return h.queue.Ack(from, through) }
+func (h *healer) Rewind() (uint64, error)                  { return h.queue.Rewind() }
+func (h *healer) Forget() error                            { return h.queue.Forget() }
+func (h *healer) Quarantine(n uint64, reason string) error { return h.queue.Quarantine(n, reason) }
+func (h *healer) Bounds() (first, next uint64)             { return h.queue.Bounds() }

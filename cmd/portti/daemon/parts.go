@@ -1,0 +1,77 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"portti/buffer"
+	"portti/device"
+	"portti/uplink"
+)
+
+// sink is the queue as the devices see it.
+type sink struct{ *buffer.Queue }
+
+func (s sink) Append(class byte, dev uint16, stream uint32, rec []byte) error {
+	err := s.Queue.Append(class, dev, stream, rec)
+	if errors.Is(err, buffer.ErrFull) {
+		return device.ErrFull
+	}
+	return err
+}
+
+func (d *Daemon) bufferOptions() buffer.Options {
+	c := d.cfg
+	return buffer.Options{
+		Dir:         filepath.Join(c.Paths.State, "buffer"),
+		MaxSize:     int64(c.Buffer.MaxSize),
+		MaxAge:      time.Duration(c.Buffer.MaxAge),
+		CommitEvery: time.Duration(c.Buffer.CommitEvery),
+		FenceHold:   d.hold(),
+		Unproven:    c.Uplink.Ack == uplink.AckNone,
+		WhenFull:    buffer.WhenFull(c.Buffer.WhenFull),
+		Mono:        func() int64 { return d.clock.Now().Mono },
+		BootID:      d.clock.BootID(),
+		Log:         d.opt.Log,
+		FS:          d.opt.FS,
+	}
+}
+
+// hold is how long a proven reading stays replayable: only a fence proves less
+// than that the application has it.
+func (d *Daemon) hold() time.Duration {
+	if d.cfg.Uplink.Ack != uplink.AckFence {
+		return 0
+	}
+	return time.Duration(d.cfg.Uplink.FenceHold)
+}
+
+func (d *Daemon) linkOptions() (uplink.Options, error) {
+	u := d.cfg.Uplink
+	o := uplink.Options{
+		URL: u.URL, Insecure: u.Insecure, Dialect: u.Dialect,
+		Auth: u.Auth, QueryName: u.QueryName, HashAs: u.HashAs,
+		Ack: u.Ack, AckDelay: time.Duration(d.cfg.Buffer.CommitEvery),
+		CAFile: u.CAFile, Proxy: u.Proxy,
+		PingInterval: time.Duration(u.PingInterval), PongTimeout: time.Duration(u.PongTimeout), WriteTimeout: time.Duration(u.WriteTimeout),
+		MaxBatchMessages: u.BatchMaxMessages, MaxBatchBytes: int(u.BatchMaxBytes), MaxMessage: int64(u.MaxMessage),
+		BackoffBase: time.Duration(u.Backoff.Base), BackoffCap: time.Duration(u.Backoff.Cap),
+		UserAgent:    "portti/" + d.opt.Version,
+		Log:          d.opt.Log.With("component", "uplink"),
+		ClockTrusted: func() bool { return d.clock.Now().Trusted },
+		Dial:         d.opt.Dial.Dial, Rand: d.opt.Dial.Rand,
+	}
+	switch {
+	case u.Credential != "":
+		token, err := uplink.NewCredentialToken(u.Credential)
+		if err != nil {
+			return o, fmt.Errorf("cannot set up the token: %w", err)
+		}
+		o.Token = token
+	case u.TokenFile != "":
+		o.Token = uplink.NewFileToken(u.TokenFile)
+	}
+	return o, nil
+}

@@ -1,0 +1,237 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"portti/buffer"
+	"portti/device"
+	"portti/device/clock"
+	"portti/systemd"
+	"portti/uplink"
+)
+
+// How long the parts may take to stop. Each limit begins when the one before
+// it has ended; together they stay below TimeoutStopSec of the unit, and below
+// the five seconds that DESIGN promises with a dead server.
+const (
+	// devicesLimit is for the ports to close after the stop was asked for. A
+	// port that the kernel holds longer is left to the end of the process.
+	devicesLimit = 2 * time.Second
+	// drainLimit is for the last readings to reach a server that is there.
+	drainLimit = 1500 * time.Millisecond
+	// closeLimit is what committing the rest takes on a slow card. It is not
+	// enforced: whatever it takes, it is worth waiting for until systemd ends it.
+	closeLimit = time.Second
+)
+
+// stuckAfter is how long a part may go without passing its loop before the
+// watchdog is no longer fed. The parts pass at least every five seconds; the
+// rest is for a starved processor and a card that takes its time to sync.
+const stuckAfter = 45 * time.Second
+
+// Options are what a daemon is lent beside its configuration. The zero value
+// is the real thing; tests and the demo replace parts.
+type Options struct {
+	Version string
+	Built   time.Time // no wall clock before this is believed
+	Log     *slog.Logger
+	Clock   *clock.Clock // nil = the machine's
+	Device  device.Tuning
+	Dial    uplink.Options // Dial and Rand are taken over
+	FS      buffer.FS
+	Notify  systemd.Notifier
+}
+
+// Daemon is one gateway. Make it with New, run it once.
+type Daemon struct {
+	cfg      *Config
+	opt      Options
+	log      *slog.Logger
+	id       string
+	name     string
+	clock    *clock.Clock
+	queue    *buffer.Queue
+	healer   *healer
+	devices  *device.Set
+	link     *uplink.Link
+	problems *Problems
+	inflow   inflow
+	started  time.Time
+	final    atomic.Pointer[Status] // set when Run has ended
+}
+
+// Run makes a daemon of cfg and runs it until ctx ends. It returns nil after a
+// clean stop. A second end of patience is the caller's: ending the process at
+// any moment is safe.
+func Run(ctx context.Context, cfg *Config, opt Options) error {
+	unlock, err := lockState(cfg.Paths.State)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	d, err := New(cfg, opt)
+	if err != nil {
+		return err
+	}
+	return d.Run(ctx)
+}
+
+// New opens the queue and makes every part; nothing is read or dialled yet.
+// The caller holds the state folder.
+func New(cfg *Config, opt Options) (d *Daemon, err error) {
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	d = &Daemon{cfg: cfg, opt: opt, log: opt.Log.With("component", "daemon"), problems: NewProblems(), started: time.Now()}
+	if err := os.MkdirAll(cfg.Paths.State, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the state folder: %w", err)
+	}
+	if d.id, err = gatewayID(cfg.Gateway.ID, cfg.Paths.State); err != nil {
+		return nil, err
+	}
+	if d.name = cfg.Gateway.Name; d.name == "" {
+		d.name, _ = os.Hostname() // only for people
+	}
+	if d.clock = opt.Clock; d.clock == nil {
+		if d.clock, err = clock.New(opt.Built); err != nil {
+			return nil, fmt.Errorf("cannot read the clock: %w", err)
+		}
+	}
+	if d.queue, err = buffer.Open(d.bufferOptions()); err != nil {
+		return nil, fmt.Errorf("cannot open the buffer: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.queue.Close())
+		}
+	}()
+	floor := opt.Built
+	if good := time.UnixMilli(d.queue.LastGood()); good.After(floor) {
+		floor = good
+	}
+	if opt.Clock == nil {
+		if d.clock, err = clock.New(floor); err != nil {
+			return nil, fmt.Errorf("cannot read the clock: %w", err)
+		}
+	}
+	d.healer = newHealer(d.queue, d.clock, time.Duration(cfg.Clock.HoldUntilSynced), floor, opt.Log)
+	env := device.Env{Gateway: d.id, Clock: d.clock, Log: opt.Log}
+	if d.devices, err = device.New(cfg.ActiveDevices(), d.queue.Device, sink{d.queue}, env, opt.Device); err != nil {
+		return nil, fmt.Errorf("cannot set up the devices: %w", err)
+	}
+	options, err := d.linkOptions()
+	if err != nil {
+		return nil, err
+	}
+	if d.link, err = uplink.New(options); err != nil {
+		return nil, fmt.Errorf("cannot set up the link: %w", err)
+	}
+	return d, nil
+}
+
+// Run reads, keeps and sends until ctx ends, then stops the parts in the order
+// of the data's way: the ports close, the queue takes no more, the link
+// delivers what it can within drainLimit, and the queue commits the rest.
+func (d *Daemon) Run(ctx context.Context) (err error) {
+	control, err := listenControl(d.cfg.Paths.Run, d.Status, d.opt.Log)
+	if err != nil {
+		return errors.Join(err, d.queue.Close())
+	}
+	d.log.Info("portti runs", "event", "daemon.started", "version", d.opt.Version, "gateway", d.id, "devices", len(d.cfg.ActiveDevices()))
+
+	var sides sync.WaitGroup // what runs beside the data's way
+	aside, stopAside := context.WithCancel(context.WithoutCancel(ctx))
+	sides.Go(func() {
+		if err := control.serve(); err != nil {
+			d.log.Error("control socket ended", "event", "control.failed", "err", err)
+		}
+	})
+	sides.Go(func() { d.healer.watch(aside) })
+	sides.Go(func() { d.supervise(aside) })
+	sides.Go(func() { d.feed(aside) })
+
+	linkCtx, stopLink := context.WithCancel(context.WithoutCancel(ctx))
+	read, sent := make(chan struct{}), make(chan error, 1)
+	go func() { d.devices.Run(ctx); close(read) }()
+	go func() { sent <- d.link.Run(linkCtx, d.healer) }()
+
+	var linkErr error
+	linkEnded := false
+	select {
+	case <-ctx.Done():
+	case linkErr = <-sent: // only a broken promise of the queue ends it
+		linkEnded = true
+	}
+	d.notify("stopping", d.opt.Notify.Stopping())
+	within(read, devicesLimit)
+	d.queue.Seal()
+	if !linkEnded {
+		linkErr = d.drain(sent, stopLink)
+	}
+	stopLink()
+	err = errors.Join(linkErr, d.queue.Close())
+	control.stop()
+	stopAside()
+	sides.Wait()
+	last := d.status(true)
+	d.final.Store(&last)
+	d.log.Info("portti has stopped", "event", "daemon.stopped", "waiting", last.Totals.Waiting, "acked", last.Totals.Acked, "err", err)
+	return err
+}
+
+// drain gives a link that is up the time to deliver the rest; one that is not
+// is stopped at once, since waiting for it proves nothing.
+func (d *Daemon) drain(sent <-chan error, stop func()) error {
+	if d.link.Status().State == uplink.Online {
+		defer time.AfterFunc(drainLimit, stop).Stop()
+	} else {
+		stop()
+	}
+	if err := <-sent; err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// feed feeds systemd's watchdog while every part moves.
+func (d *Daemon) feed(ctx context.Context) {
+	interval, err := systemd.WatchdogInterval()
+	if err != nil {
+		d.log.Warn("no watchdog", "event", "watchdog.disabled", "err", err)
+		return
+	}
+	systemd.Watch(ctx, d.opt.Notify, interval, d.stuck, d.opt.Log)
+}
+
+// stuck names the part that has not passed its loop for too long.
+func (d *Daemon) stuck() string {
+	limit := stuckAfter
+	if interval, err := systemd.WatchdogInterval(); err == nil && interval > 0 {
+		limit = min(limit, interval*3/4)
+	}
+	switch {
+	case d.devices.Idle() > limit:
+		return "devices"
+	case d.queue.Idle() > limit:
+		return "buffer"
+	case d.link.Idle() > limit:
+		return "link"
+	}
+	return ""
+}
+
+func within(done <-chan struct{}, limit time.Duration) {
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+	}
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"portti/cmd/portti/daemon"
+)
+
+func runCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "run",
+		Short: "start the daemon (systemd does this)",
+		Long: `Reads the configuration, opens the buffer and the ports, and forwards readings until
+it is told to stop by SIGTERM or Ctrl-C. A second signal ends it at once; nothing that
+was accepted is lost either way. Log lines go to standard error.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			g := globalsOf(cmd)
+			cfg, err := daemon.Load(g.config, daemon.LoadOptions{Environ: os.Environ()})
+			switch {
+			case errors.Is(err, daemon.ErrNotConfigured):
+				return exit(exitNotConfigured, err)
+			case err != nil:
+				return exit(exitConfig, err)
+			}
+			log := newLog(cmd.ErrOrStderr(), cfg.Log, g.verbose)
+			for _, w := range cfg.Warnings {
+				log.Warn(w.Text, "component", "config", "event", "config.warned", "at", fmt.Sprintf("%s:%d:%d", w.File, w.Line, w.Column))
+			}
+			return daemon.Run(cmd.Context(), cfg, daemon.Options{Version: buildInfo().Version, Built: builtAt(), Log: log})
+		},
+	}
+}
+
+// built is when this program was made, Unix seconds, set at link time. It is
+// the earliest time that a wall clock is believed to show.
+var built string
+
+// builtAt falls back to the commit's time and then to the month in which this
+// was first written: any of them is before the program runs.
+func builtAt() time.Time {
+	if at, err := unixSeconds(built); err == nil {
+		return at
+	}
+	if at, err := time.Parse(time.RFC3339, buildInfo().Time); err == nil {
+		return at
+	}
+	return time.Date(2026, time.November, 1, 0, 0, 0, 0, time.UTC)
+}
+
+func unixSeconds(text string) (time.Time, error) {
+	var s int64
+	if _, err := fmt.Sscan(text, &s); err != nil {
+		return time.Time{}, err
+	}
+	return time.Unix(s, 0), nil
+}
+
+// newLog makes the daemon's log: text for people and for the journal, which
+// reads the priority before each line, JSON for everything else.
+func newLog(w io.Writer, c daemon.Log, verbose bool) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil || verbose {
+		level = slog.LevelDebug
+	}
+	format := c.Format
+	if format == "auto" {
+		switch {
+		case isJournal(w):
+			format = "journal"
+		case isTerminal(w):
+			format = "text"
+		default:
+			format = "json"
+		}
+	}
+	o := &slog.HandlerOptions{Level: level}
+	switch format {
+	case "journal":
+		return slog.New(daemon.NewJournalHandler(w, level))
+	case "text":
+		return slog.New(slog.NewTextHandler(w, o))
+	}
+	return slog.New(slog.NewJSONHandler(w, o))
+}
+
+// isJournal says whether w is the stream that systemd gave this process.
+func isJournal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	return daemon.IsJournalStream(f, os.Getenv("JOURNAL_STREAM"))
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
