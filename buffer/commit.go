@@ -22,6 +22,7 @@ type disk struct {
 
 	// The committer's own.
 	sidecar  File
+	started  bool  // the sidecar was written by this process
 	loading  bool  // Open is not done
 	blind    bool  // nothing is known of what is on disk
 	never    error // the disk must not be touched
@@ -172,7 +173,7 @@ func (q *Queue) answer() {
 func (q *Queue) refill() error {
 	q.mu.Lock()
 	low := q.reserved-q.next <= q.sz.numbers/2
-	must := len(q.disk.waiters) > 0 || q.epoch != q.epochSaved
+	must := !q.disk.started || len(q.disk.waiters) > 0 || q.epoch != q.epochSaved
 	reserved := q.reserved
 	if low {
 		reserved = q.next + q.sz.numbers

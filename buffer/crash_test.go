@@ -309,4 +309,3 @@ func TestPowerCutControl(t *testing.T) {
 		t.Fatalf("%d images without any sync, and nothing was noticed", c.images)
 	}
 }
-

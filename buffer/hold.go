@@ -116,11 +116,8 @@ func (q *Queue) ackLocked(pieces ranges) {
 	}
 	if !q.opt.Unproven {
 		again := q.replayed.and(pieces)
-		q.releaseLocked(again)
 		pieces = q.replayed.minus(pieces)
-		for _, s := range again {
-			q.replayed.remove(s)
-		}
+		q.releaseLocked(again)
 	}
 	q.held.add(now, pieces)
 	q.expireLocked(now)

@@ -44,7 +44,7 @@ type ledger struct {
 	dirty    bool // differs from what was committed last
 }
 
-var errDevices = errors.New("cannot number another device: 65535 are known")
+var errDevices = errors.New("cannot number another device: 32767 are known")
 
 func (l *ledger) account(dev uint16) *account {
 	for len(l.devices) <= int(dev) {
@@ -60,7 +60,7 @@ func (l *ledger) device(name string) (uint16, error) {
 			return uint16(i), nil
 		}
 	}
-	if len(l.devices) > 0xffff {
+	if len(l.devices) >= blindDevice {
 		return 0, errDevices
 	}
 	n := uint16(max(1, len(l.devices)))

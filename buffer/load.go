@@ -11,10 +11,9 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// blindBase is where numbers begin when nothing can be read of what may be on
-// disk: far above all that a gateway ever used, and exact in JSON. What is
-// found later lies below and is delivered then.
-const blindBase = 1 << 48
+// errUnread: a segment is there but cannot be read now, for a reason that may
+// pass, such as permissions or file descriptors.
+var errUnread = errors.New("cannot read what is on disk")
 
 // load takes over what is on disk. Whatever state it is in, the queue works
 // afterwards:
@@ -43,13 +42,16 @@ func (q *Queue) load() {
 		q.fail(err)
 	}
 	if err != nil && q.disk.blind {
-		q.next, q.committed, q.released = blindBase, blindBase-1, blindBase-1
+		_ = q.closeFiles()
+		q.segs, q.gone, q.waiting, q.ledger, q.losses = nil, nil, nil, ledger{}, nil
+		q.epoch, q.epochSaved, q.boot, q.disk.gen = randomEpoch(), 0, 1, 0
+		q.beginBlind()
 	}
-	if q.next >= q.reserved {
-		q.reserved = q.next
-		if err != nil {
-			q.reserved = q.next + q.sz.numbers
-		}
+	if err != nil && !q.disk.blind {
+		// Numbers that are not reserved on disk are used under another epoch.
+		q.epoch = randomEpoch()
+		q.figures.epochs++
+		q.reserved = q.next + q.sz.numbers
 	}
 	if err == nil {
 		total, _ := q.ledger.counts(q.waiting)
@@ -69,18 +71,17 @@ func (q *Queue) recover() error {
 		return err
 	}
 	st, stErr := readSidecar(q.fs)
-	if errors.Is(stErr, ErrNewer) {
+	if stErr != nil && !damaged(stErr) {
 		return stErr
 	}
 	if stErr == nil {
 		q.adopt(st)
 	}
-	q.disk.blind = false
 	err = q.loadSegments(names)
-	if errors.Is(err, ErrNewer) {
-		q.segs, q.disk.blind = nil, true
+	if errors.Is(err, errUnread) || errors.Is(err, ErrNewer) {
 		return err
 	}
+	q.disk.blind = false
 	fresh := stErr != nil && len(q.segs) == 0
 	if stErr != nil && !fresh {
 		q.figures.epochs++
@@ -120,6 +121,9 @@ func (q *Queue) number(st state, known bool) {
 		q.next = max(1, st.reserved)
 	}
 	for _, s := range q.segs {
+		if s.end == unknownEnd { // cannot be repaired now: it may reach up to here
+			s.end = max(q.next, s.first+2*q.sz.numbers)
+		}
 		q.next = max(q.next, s.end)
 	}
 	if len(q.segs) > 0 && q.released+1 < q.segs[0].first {
@@ -164,16 +168,17 @@ func (q *Queue) loadSegments(names []string) error {
 	var failed error = err
 	for i, first := range firsts {
 		s := newSegment(first)
+		s.uncounted = true
 		s.end = unknownEnd
 		if i+1 < len(firsts) {
 			s.end = firsts[i+1]
 		}
 		q.segs = append(q.segs, s)
 		if err := q.examine(s, i == len(firsts)-1); err != nil {
-			if errors.Is(err, ErrNewer) {
-				return err
+			if !damaged(err) {
+				return fmt.Errorf("%w: %w", errUnread, err)
 			}
-			s.damage, s.repaired = err, make(chan struct{})
+			s.damage = err
 		}
 	}
 	q.inherit()
@@ -181,17 +186,12 @@ func (q *Queue) loadSegments(names []string) error {
 		if s.damage == nil {
 			continue
 		}
-		if !damaged(s.damage) {
-			failed = errors.Join(failed, s.damage)
-		} else if err := q.rescue(s); err != nil {
+		if err := q.rescue(s); err != nil {
 			failed = errors.Join(failed, err)
-		} else {
-			continue
-		}
-		s.skipped = true
-		close(s.repaired)
-		if s.end == unknownEnd {
-			s.end = s.first
+			s.skipped = true
+			if s == q.segs[len(q.segs)-1] { // the ledger is in it
+				return fmt.Errorf("%w: %w", errUnread, failed)
+			}
 		}
 	}
 	return failed
@@ -310,14 +310,17 @@ func (q *Queue) inherit() {
 // settle counts what waits, segment by segment, and what is missing.
 func (q *Queue) settle(st state, known bool) {
 	for _, s := range q.segs {
-		if s.end == s.first || s.skipped {
+		if s.skipped {
+			continue
+		}
+		s.uncounted = false
+		if s.end == s.first {
 			continue
 		}
 		pieces := q.livingLocked(span{s.first, s.end - 1})
 		if x := q.unindexedLocked(pieces); x != nil {
 			if err := q.buildIndex(x); err != nil {
-				s.damage, s.repaired, s.skipped = err, make(chan struct{}), true
-				close(s.repaired)
+				s.damage, s.skipped, s.uncounted = err, true, true
 				continue
 			}
 			pieces = q.livingLocked(span{s.first, s.end - 1})
@@ -343,7 +346,7 @@ func (q *Queue) missing(st state) {
 		switch {
 		case j < 0 && end-1 > st.released && note.count > 0:
 			l.Reason = "corrupt"
-		case j >= 0 && st.clean && q.segs[j].sum.count < note.count && !q.segs[j].rescued:
+		case j >= 0 && st.clean && q.segs[j].damage == nil && q.segs[j].sum.count < note.count && !q.segs[j].rescued:
 			l.Reason, l.Count = "rollback", note.count-q.segs[j].sum.count
 		default:
 			continue
@@ -362,24 +365,6 @@ func (q *Queue) removeThrough() error {
 		}
 		q.segs = q.segs[1:]
 	}
-	return nil
-}
-
-// regain takes the disk into use after a start that could not.
-func (q *Queue) regain() error {
-	if !q.disk.blind {
-		return nil
-	}
-	names, err := q.fs.List()
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if strings.HasSuffix(name, segSuffix) || name == sidecarName {
-			return errors.New("the buffer on disk can be read again: restart to deliver what is in it")
-		}
-	}
-	q.disk.blind = false
 	return nil
 }
 

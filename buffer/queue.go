@@ -141,13 +141,15 @@ type Queue struct {
 	counted  ranges // beyond committed: already counted as accepted
 	since    int64  // Mono at the last Rewind: ages in memory count from then at the earliest
 
-	segs    []*segment // by first number; the last one is written unless sealed
-	ledger  ledger
-	waiting []uint64 // by device
-	full    bool     // at MaxSize and told to drop the newest
-	losses  []Loss   // the latest
-	flush   bool     // Close: commit everything now
-	again   bool     // a reader could not read and waits to try again
+	segs       []*segment // by first number; the last one is written unless sealed
+	ledger     ledger
+	waiting    []uint64 // by device
+	full       bool     // at MaxSize and told to drop the newest
+	alias      []uint16 // devices numbered while blind, see regain.go
+	blindFirst uint64
+	losses     []Loss // the latest
+	flush      bool   // Close: commit everything now
+	again      bool   // a reader could not read and waits to try again
 
 	disk    disk    // owned by the committer, except where noted
 	figures figures // counters for Stats
@@ -250,6 +252,7 @@ func (q *Queue) Append(class byte, device uint16, stream uint32, rec []byte) err
 	if q.sealed {
 		return ErrSealed
 	}
+	device = q.resolveLocked(device)
 	size := headerLen + len(rec)
 	if q.full && q.dirty+size > q.sz.soft {
 		q.loseNewestLocked(device)
@@ -323,6 +326,7 @@ func (q *Queue) Lose(device uint16, reason string, n int) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	device = q.resolveLocked(device)
 	q.ledger.read(device, uint64(n))
 	q.ledger.lose(device, reason, uint64(n))
 	q.armLocked(q.opt.Mono(), q.sz.ledger.Milliseconds())
@@ -356,7 +360,11 @@ func (q *Queue) roomLocked() {
 func (q *Queue) Device(name string) (uint16, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.ledger.device(name)
+	n, err := q.ledger.device(name)
+	if q.disk.blind {
+		n |= blindDevice
+	}
+	return n, err
 }
 
 // Changed is closed when there may be more to Read than before. Take it before

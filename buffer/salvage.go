@@ -120,6 +120,9 @@ func (q *Queue) repair(s *segment, cause error) error {
 	}
 	done := s.repaired
 	q.mu.Unlock()
+	if done == nil {
+		return nil // it is passed over for now
+	}
 	q.wake()
 	q.reading.Unlock()
 	defer q.reading.Lock()
@@ -128,6 +131,14 @@ func (q *Queue) repair(s *segment, cause error) error {
 		return nil
 	case <-q.stopped:
 		return ErrSealed
+	}
+}
+
+// endWaitLocked lets those go on who wait for a repair.
+func (s *segment) endWaitLocked() {
+	if s.repaired != nil {
+		close(s.repaired)
+		s.repaired = nil
 	}
 }
 
@@ -177,7 +188,7 @@ func (q *Queue) skipDamaged() {
 	for _, s := range q.segs {
 		if s.damage != nil && !s.skipped {
 			s.skipped = true
-			close(s.repaired)
+			s.endWaitLocked()
 		}
 	}
 }
@@ -315,81 +326,89 @@ func (q *Queue) writeSaved(s *segment, file File, got *saved, facts []byte, rele
 	return sum, q.fs.SyncDir()
 }
 
-// enterRescued counts what is missing: by device where it is known what the
-// segment held, which its own summary or that of the next segment says.
+// enterRescued enters the new file into the books and counts what is missing:
+// by device where it is known what the segment held, which its own summary or
+// that of the next segment says.
 func (q *Queue) enterRescued(s *segment, got *saved, cause error) {
+	size, err := q.fs.Size(s.name)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	was, oldest, newest := s.waiting, s.sum.oldest, s.sum.newest
-	s.waiting = nil
-	if q.disk.loading {
+	if err == nil {
+		s.size = size
+	}
+	l := Loss{Reason: "corrupt", First: s.first, Last: s.end - 1, Devices: map[string]uint64{},
+		Oldest: Time{s.sum.oldest.boot, s.sum.oldest.mono}, Newest: Time{s.sum.newest.boot, s.sum.newest.mono}}
+	was, left, fresh := s.waiting, got.all, s.uncounted
+	if fresh {
 		was = s.sum.devices
 		if s.sum.count == 0 && got.before != nil {
 			was = got.before.devices
 		}
 	}
-	s.sum, s.index, s.damage, s.skipped = *got.sum, nil, nil, false
+	s.sum, s.damage, s.skipped, s.rescued = *got.sum, nil, false, true
 	s.version++
 	s.used = q.sz.segment
-	s.rescued = true
-	if size, err := q.fs.Size(s.name); err == nil {
-		s.size = size
-	}
-	var keys present
-	x := index{}
-	q.indexSaved(got, x, &keys)
-	s.index = x
-	q.goneHeldLocked(keys.holes(s.first, s.end))
-	left := got.all
-	if s.end > s.first && !q.disk.loading {
-		for _, p := range q.livingLocked(span{s.first, s.end - 1}) {
-			for n := p.a; n <= p.b; n++ {
-				if dev, ok := x.get(n); ok {
-					bump(&s.waiting, dev, 1)
-				}
-			}
-		}
+	s.waiting = q.presentLocked(s, got)
+	switch {
+	case !fresh:
 		left = s.waiting
+	case q.disk.loading:
+		s.waiting = nil // settle counts it
+	default:
+		s.uncounted = false
+		for dev, n := range s.waiting {
+			bump(&q.waiting, uint16(dev), n)
+		}
 	}
-	l := Loss{Reason: "corrupt", First: s.first, Last: s.end - 1, Devices: map[string]uint64{},
-		Oldest: Time{oldest.boot, oldest.mono}, Newest: Time{newest.boot, newest.mono}}
 	for dev, n := range was {
 		if dev < len(left) {
 			n -= min(n, left[dev])
 		}
-		if n > 0 {
-			if !q.disk.loading {
-				q.waiting[dev] -= n
-			}
-			q.ledger.lose(uint16(dev), "corrupt", n)
-			l.Devices[q.ledger.devices[dev].name] += n
-			l.Count += n
+		if n == 0 {
+			continue
 		}
+		if !fresh {
+			q.waiting[dev] -= n
+		}
+		q.ledger.lose(uint16(dev), "corrupt", n)
+		l.Devices[q.ledger.devices[dev].name] += n
+		l.Count += n
 	}
-	if s.repaired != nil {
-		close(s.repaired)
-		s.repaired = nil
+	if fresh && !q.disk.loading {
+		q.ledger.balance(q.waiting)
 	}
+	s.endWaitLocked()
 	q.warn("buffer.quarantined", "damaged segment set aside", "code", "BUF-CORRUPT", "file", s.name,
 		"kept", len(got.numbers), "count", l.Count, "err", cause)
 	q.noteLossLocked(l)
 }
 
-// indexSaved fills an index from the numbers that were written.
-func (q *Queue) indexSaved(got *saved, x index, keys *present) {
+// presentLocked indexes the rescued file and counts what waits in it.
+func (q *Queue) presentLocked(s *segment, got *saved) []uint64 {
+	var keys present
+	s.index = index{}
 	for _, n := range got.numbers {
 		keys.add(n)
-		x.set(n, got.at[n].dev)
+		s.index.set(n, got.at[n].dev)
 	}
-}
-
-// goneHeldLocked makes numbers gone that do not exist any more, held ones too.
-func (q *Queue) goneHeldLocked(pieces ranges) {
-	for _, p := range pieces {
+	holes := keys.holes(s.first, s.end)
+	for _, p := range holes {
 		q.held.remove(p)
 		q.replayed.remove(p)
 	}
-	q.goneLocked(pieces)
+	q.goneLocked(holes)
+	if s.end == s.first {
+		return nil
+	}
+	var waiting []uint64
+	for _, p := range q.livingLocked(span{s.first, s.end - 1}) {
+		for n := p.a; n <= p.b; n++ {
+			if dev, ok := s.index.get(n); ok {
+				bump(&waiting, dev, 1)
+			}
+		}
+	}
+	return waiting
 }
 
 // keepAside gives a salvaged file its last name and lets the oldest ones go.

@@ -21,19 +21,20 @@ type segment struct {
 	name  string
 
 	// Guarded by Queue.mu.
-	end      uint64 // first number behind it; first when it holds none
-	sum      summary
-	version  int      // rises with every commit
-	size     int64    // of the file
-	used     int64    // high-water mark of its pages
-	writable bool     // the committer may add to it
-	index    index    // nil until it is needed
-	waiting  []uint64 // records by device that are neither gone nor held
-	damage   error    // why it cannot be read; the committer repairs it
-	repaired chan struct{}
-	before   *summary // what this file says of the one before it
-	rescued  bool     // it was salvaged, and what is missing counted
-	skipped  bool     // cannot be repaired now, readers pass over it
+	end       uint64 // first number behind it; first when it holds none
+	sum       summary
+	version   int      // rises with every commit
+	size      int64    // of the file
+	used      int64    // high-water mark of its pages
+	writable  bool     // the committer may add to it
+	index     index    // nil until it is needed
+	waiting   []uint64 // records by device that are neither gone nor held
+	damage    error    // why it cannot be read; the committer repairs it
+	repaired  chan struct{}
+	before    *summary // what this file says of the one before it
+	uncounted bool     // not in Queue.waiting yet
+	rescued   bool     // it was salvaged, and what is missing counted
+	skipped   bool     // cannot be repaired now, readers pass over it
 
 	mu   sync.Mutex // guards the fields below, around open, close and View
 	db   DB

@@ -227,7 +227,7 @@ func (q *Queue) writeSidecar(reserved uint64, clean bool) error {
 		return err
 	}
 	q.mu.Lock()
-	q.disk.gen = st.gen
+	q.disk.gen, q.disk.started = st.gen, true
 	q.disk.progress -= progress
 	q.disk.noted, q.disk.unnoted = now, false
 	q.figures.notes++

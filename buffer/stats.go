@@ -113,7 +113,7 @@ func ioCode(err error) string {
 		return "BUF-NEWER"
 	case isReadOnly(err):
 		return "BUF-READONLY"
-	case damaged(err):
+	case errors.Is(err, errDamaged):
 		return "BUF-CORRUPT"
 	}
 	return "BUF-IO"

@@ -1,0 +1,150 @@
+package buffer
+
+import (
+	"fmt"
+	"time"
+)
+
+// A queue that could not even read its directory at the start works blind: in
+// memory, with numbers far above all that a gateway ever used, so that what is
+// found on disk later lies below them and can be taken in front. Devices get
+// numbers with the high bit set until then, since the ledger on disk may know
+// them by others.
+
+const blindDevice = 0x8000
+
+// blindBase is where a blind queue begins: above 2^48 and rising with the wall
+// clock, so that a second blind start lies above the first, and below 2^53, so
+// that it is exact in JSON.
+func blindBase() uint64 { return 1<<48 + uint64(max(0, time.Now().UnixMilli()))<<8 }
+
+// beginBlind sets the numbering of a blind queue.
+func (q *Queue) beginBlind() {
+	q.next = blindBase()
+	q.reserved = q.next + q.sz.numbers
+	q.committed, q.released = q.next-1, q.next-1
+	q.blindFirst = q.next
+	q.starts = []start{{id: q.opt.BootID, index: q.boot}}
+}
+
+// resolveLocked turns a device number given to a caller into one of the
+// ledger.
+func (q *Queue) resolveLocked(dev uint16) uint16 {
+	if dev&blindDevice == 0 {
+		return dev
+	}
+	dev &^= blindDevice
+	if q.alias == nil {
+		return dev
+	}
+	return q.alias[min(int(dev), len(q.alias)-1)]
+}
+
+// regain takes the disk into use after a blind start: it loads what is there
+// into a queue of its own and puts that in front of what is in memory.
+func (q *Queue) regain() error {
+	if !q.disk.blind {
+		return nil
+	}
+	old := &Queue{opt: q.opt, sz: q.sz, fs: q.fs, log: q.log, kick: make(chan struct{}, 1), next: 1, reserved: 1,
+		stopped: make(chan struct{})}
+	old.boot, old.epoch, old.disk.loading = 1, q.Epoch(), true
+	old.timer = time.AfterFunc(time.Hour, func() {})
+	old.timer.Stop()
+	err := old.recover()
+	if err == nil && old.next > q.blindFirst {
+		err = fmt.Errorf("numbers on disk reach %d, those in memory began at %d: restart to take over what is on disk", old.next-1, q.blindFirst)
+	}
+	if err != nil {
+		_ = old.closeFiles()
+		return err
+	}
+	q.reading.Lock()
+	defer q.reading.Unlock()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.mergeLocked(old)
+	total, _ := old.ledger.counts(old.waiting)
+	q.info("buffer.opened", "buffer on disk taken over", "count", total.Waiting, "segments", len(q.segs))
+	return nil
+}
+
+// mergeLocked puts the queue read from disk in front.
+func (q *Queue) mergeLocked(old *Queue) {
+	q.reader.seg = old.reader.seg
+	q.disk.blind, q.disk.started = false, old.disk.started
+	q.disk.gen, q.disk.sidecar, q.disk.noted, q.disk.ledgerAt = old.disk.gen, old.disk.sidecar, old.disk.noted, old.disk.ledgerAt
+	q.segs, q.epochSaved = old.segs, old.epochSaved
+	q.figures.aside, q.figures.asideBytes = old.figures.aside, old.figures.asideBytes
+	q.losses = append(old.losses, q.losses...)
+
+	gone := q.gone
+	gone.add(span{old.next, q.released})
+	for _, s := range old.gone {
+		gone.add(s)
+	}
+	q.released, q.gone = old.released, nil
+	q.goneLocked(gone)
+
+	boot := q.boot
+	off, set := q.starts[0].off, q.starts[0].set
+	q.boot, q.starts, q.lastGood = old.boot, old.starts, max(q.lastGood, old.lastGood)
+	for i := range q.starts {
+		if s := &q.starts[i]; s.index == q.boot && set && !s.set {
+			s.off, s.set = off, true
+		}
+	}
+	mine := q.ledger
+	waiting := q.waiting
+	q.ledger, q.waiting = old.ledger, old.waiting
+	q.alias = q.ledger.merge(&mine)
+	for dev, n := range waiting {
+		bump(&q.waiting, q.alias[dev], n)
+	}
+	q.tail.rewrite(func(e *Entry) {
+		if e.Boot == boot {
+			e.Boot = q.boot
+		}
+		e.Device = q.alias[e.Device]
+	})
+	q.notifyLocked()
+}
+
+// merge adds another ledger by name and says which number each of its devices
+// has here.
+func (l *ledger) merge(o *ledger) []uint16 {
+	alias := make([]uint16, max(1, len(o.devices)))
+	l.accepted += o.accepted
+	for i := range o.devices {
+		a := &o.devices[i]
+		if i > 0 {
+			alias[i], _ = l.device(a.name) // both are far below the limit
+		}
+		l.read(alias[i], a.read)
+		l.quarantine(alias[i], a.quarantined)
+		for r, n := range a.lost {
+			if n > 0 {
+				l.lose(alias[i], o.reasons[r], n)
+			}
+		}
+	}
+	return alias
+}
+
+// rewrite changes the facts of every record in memory. Blocks that somebody
+// looks into stay as they are for him.
+func (t *tail) rewrite(edit func(*Entry)) {
+	old := t.blocks
+	t.blocks = nil
+	for _, b := range old {
+		if len(b.ends) == 0 {
+			continue
+		}
+		for n := b.first; n <= b.last(); n++ {
+			e := header(b.value(n))
+			edit(&e)
+			t.append(n, e)
+		}
+		b.gone = true
+	}
+}
