@@ -46,14 +46,15 @@ type live struct {
 	heard  chan []byte
 	stats  LiveStats
 	buf    []byte
-	clear  time.Time // when the line was last seen with nothing unread
+	alive  time.Time // when the line was last seen empty, or being read
+	reads  int64     // of the line then
 	behind int64     // turns that lie unread since
 }
 
 func (l *live) run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	l.clear = time.Now()
+	l.alive = time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -80,7 +81,7 @@ func (l *live) turn(ctx context.Context, now time.Time) (time.Time, error) {
 	if len(l.buf) == 0 {
 		return next, nil
 	}
-	wait, cancel := context.WithTimeout(ctx, patience)
+	wait, cancel := context.WithDeadline(ctx, l.alive.Add(patience))
 	defer cancel()
 	n, err := l.pty.Write(wait, l.buf)
 	l.stats.Turns++
@@ -98,11 +99,11 @@ func (l *live) tidy(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if !unread {
-		l.clear, l.behind = now, 0
+	if reads := l.pty.reads.Load(); !unread || reads != l.reads {
+		l.alive, l.behind, l.reads = now, 0, reads
 		return nil
 	}
-	if now.Sub(l.clear) < patience {
+	if now.Sub(l.alive) < patience {
 		return nil
 	}
 	return l.drop()
@@ -110,7 +111,7 @@ func (l *live) tidy(now time.Time) error {
 
 func (l *live) drop() error {
 	l.stats.Missed += l.behind
-	l.clear, l.behind = time.Now(), 0
+	l.alive, l.behind = time.Now(), 0
 	return l.pty.Discard()
 }
 

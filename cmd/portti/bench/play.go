@@ -43,7 +43,7 @@ func Play(ctx context.Context, p *Pty, r *Recording, o PlayOptions) (s PlayStats
 		}
 		s.Rounds++
 		if !o.Loop {
-			return s, drained(ctx, p)
+			return s, p.Drain(ctx)
 		}
 		if err := until(ctx, start, r.Duration, o.Speed); err != nil {
 			return s, err
@@ -86,22 +86,5 @@ func until(ctx context.Context, start time.Time, at time.Duration, speed float64
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	}
-}
-
-// drained waits until nothing is left on the line.
-func drained(ctx context.Context, p *Pty) error {
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		unread, err := p.Unread()
-		if err != nil || !unread {
-			return err
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
 	}
 }

@@ -304,3 +304,58 @@ func TestLiveDeviceThrowsAwayWhatNobodyReads(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 }
+
+// The pair is taken down as soon as Play returns: if it returned early, the
+// reader would miss the end. A reader that reads big pieces at once is the one
+// that showed it.
+func TestPlayReturnsWhenTheLastByteIsRead(t *testing.T) {
+	want := awkwardBytes(120_000)
+	for range 50 {
+		p := openPair(t, "")
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if _, err := Play(context.Background(), p, parse(t, want, 9600), PlayOptions{}); err != nil {
+				t.Error(err)
+			}
+			p.Close()
+		}()
+		port := openReader(t, p.Path())
+		if got := readAll(t, port, len(want)); !bytes.Equal(got, want) {
+			t.Fatal("bytes changed")
+		}
+		<-done
+		port.Close()
+	}
+}
+
+func BenchmarkPty(b *testing.B) {
+	p, err := OpenPty("", 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer p.Close()
+	port, err := serial.Open(p.Path(), &serial.Mode{BaudRate: 115200})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		buf := make([]byte, 4096)
+		for {
+			if _, err := port.Read(buf); err != nil {
+				return
+			}
+		}
+	}()
+	chunk := make([]byte, 4000)
+	b.SetBytes(int64(len(chunk)))
+	for b.Loop() {
+		if _, err := p.Write(context.Background(), chunk); err != nil {
+			b.Fatal(err)
+		}
+	}
+	port.Close()
+	<-ended
+}

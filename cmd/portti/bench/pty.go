@@ -31,12 +31,16 @@ import (
 type Pty struct {
 	master *os.File
 	slave  *os.File
-	watch  *os.File // inotify: opening and closing of the reader's end
+	watch  *os.File // inotify: opening, reading and closing of the reader's end
 	path   string
 	link   string
 
 	first  chan struct{} // closed when a reader has opened the line
+	taken  chan struct{} // holds one when a reader has read since
+	ended  chan struct{} // closed by Close
 	opens  atomic.Int64
+	reads  atomic.Int64
+	flight int // bytes written since the line was last seen empty; Write's and Discard's
 	done   sync.WaitGroup
 	closed sync.Once
 }
@@ -50,7 +54,10 @@ func OpenPty(link string, mode fs.FileMode) (*Pty, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a pseudo-terminal: %w", err)
 	}
-	p := &Pty{master: master, first: make(chan struct{})}
+	p := &Pty{
+		master: master, first: make(chan struct{}),
+		taken: make(chan struct{}, 1), ended: make(chan struct{}),
+	}
 	if err := p.prepare(mode); err != nil {
 		p.shut()
 		return nil, fmt.Errorf("cannot prepare a pseudo-terminal: %w", err)
@@ -108,30 +115,73 @@ func (p *Pty) Opens() int64 { return p.opens.Load() }
 // Read gives what the reader's end wrote, such as the answer to a heartbeat.
 func (p *Pty) Read(b []byte) (int, error) { return p.master.Read(b) }
 
+// window is how many bytes Write lets lie on the line. The kernel would take
+// 64 KB, but only the 4095 that its line discipline holds can be seen by
+// Unread: with more, the line looks empty for the moment between a reader's
+// emptying the one buffer and the kernel's filling it from the other (measured:
+// 8 KB were still under way).
+const window = 4000
+
 // Write puts all of b on the line and waits while the line is full: until the
 // reader takes bytes, ctx ends or the pair is closed. It returns how many
-// bytes the line took.
+// bytes the line took. Only one goroutine may write or discard.
 func (p *Pty) Write(ctx context.Context, b []byte) (int, error) {
-	stop := context.AfterFunc(ctx, func() { p.master.SetWriteDeadline(time.Unix(1, 0)) })
-	defer stop()
 	written := 0
 	for written < len(b) {
-		if ctx.Err() != nil {
-			return written, ctx.Err()
+		if err := ctx.Err(); err != nil {
+			return written, err
 		}
-		// A short deadline instead of none: should the kernel ever fail to
-		// wake a writer, the next turn finds the room.
-		p.master.SetWriteDeadline(time.Now().Add(time.Second))
-		if ctx.Err() != nil {
-			return written, ctx.Err()
+		unread, err := p.Unread()
+		if err != nil {
+			return written, err
 		}
-		n, err := p.master.Write(b[written:])
+		if !unread {
+			p.flight = 0
+		}
+		room := min(window-p.flight, len(b)-written)
+		if room <= 0 {
+			if err := p.wait(ctx); err != nil {
+				return written, err
+			}
+			continue
+		}
+		n, err := p.master.Write(b[written : written+room])
 		written += n
-		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		p.flight += n
+		if err != nil {
 			return written, err
 		}
 	}
 	return written, nil
+}
+
+// Drain waits until a reader has taken everything.
+func (p *Pty) Drain(ctx context.Context) error {
+	for {
+		unread, err := p.Unread()
+		if err != nil || !unread {
+			return err
+		}
+		if err := p.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// wait waits for a reader to read.
+func (p *Pty) wait(ctx context.Context) error {
+	// Should the kernel ever drop the news, the next look finds out.
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case <-p.taken:
+	case <-timer.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.ended:
+		return os.ErrClosed
+	}
+	return nil
 }
 
 // Unread says whether bytes are on the line that no reader has taken.
@@ -153,6 +203,7 @@ func (p *Pty) Unread() (bool, error) {
 
 // Discard throws away what no reader has taken.
 func (p *Pty) Discard() error {
+	p.flight = 0
 	return control(p.slave, func(fd int) error {
 		return unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIFLUSH)
 	})
@@ -165,6 +216,7 @@ func (p *Pty) Close() error {
 		if p.link != "" {
 			removeLink(p.path, p.link)
 		}
+		close(p.ended)
 		p.shut()
 		p.done.Wait()
 	})
@@ -189,7 +241,14 @@ func (p *Pty) count() {
 		if err != nil {
 			return
 		}
-		opened, closed := events(b[:n])
+		opened, closed, read := events(b[:n])
+		if read > 0 {
+			p.reads.Add(int64(read))
+			select {
+			case p.taken <- struct{}{}:
+			default:
+			}
+		}
 		if opened > 0 && p.opens.Add(int64(opened)) == int64(opened) {
 			close(p.first)
 		}

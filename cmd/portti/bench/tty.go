@@ -50,21 +50,21 @@ func control(f *os.File, do func(fd int) error) error {
 	return inner
 }
 
-// watchOpens gives a file from which openings and closings of path are read.
+// watchOpens gives a file from which openings, reads and closings of path are read.
 func watchOpens(path string) (*os.File, error) {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		return nil, os.NewSyscallError("inotify_init1", err)
 	}
-	if _, err := unix.InotifyAddWatch(fd, path, unix.IN_OPEN|unix.IN_CLOSE); err != nil {
+	if _, err := unix.InotifyAddWatch(fd, path, unix.IN_OPEN|unix.IN_ACCESS|unix.IN_CLOSE); err != nil {
 		unix.Close(fd)
 		return nil, os.NewSyscallError("inotify_add_watch", err)
 	}
 	return os.NewFile(uintptr(fd), "inotify"), nil
 }
 
-// events counts the openings and closings in what inotify wrote.
-func events(b []byte) (opened, closed int) {
+// events counts what happened by what inotify wrote.
+func events(b []byte) (opened, closed, read int) {
 	for len(b) >= unix.SizeofInotifyEvent {
 		mask := binary.NativeEndian.Uint32(b[4:])
 		name := binary.NativeEndian.Uint32(b[12:])
@@ -74,11 +74,14 @@ func events(b []byte) (opened, closed int) {
 		if mask&unix.IN_CLOSE != 0 {
 			closed++
 		}
+		if mask&unix.IN_ACCESS != 0 {
+			read++
+		}
 		size := unix.SizeofInotifyEvent + int(name)
 		if size > len(b) {
 			break
 		}
 		b = b[size:]
 	}
-	return opened, closed
+	return opened, closed, read
 }
