@@ -3,8 +3,6 @@ package device
 import (
 	"bytes"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"portti/device/thingsee"
@@ -89,21 +87,17 @@ type bleBridge struct {
 }
 
 func newBLEBridge(c Config, env Env) (Driver, error) {
-	b := &bleBridge{prefix: c.Prefix, only: c.OnlyTags, gateway: env.Gateway, framer: newBLEFramer(c.Terminator, c.MaxLine)}
-	if len(c.Terminator) > 8 {
-		return nil, fmt.Errorf("terminator: %q is longer than 8 bytes", c.Terminator)
-	}
-	if c.Prefix != nil && (len(*c.Prefix) > 16 || strings.ContainsAny(*c.Prefix, "{\r\n")) {
-		return nil, fmt.Errorf("prefix: %q is longer than 16 bytes or has a brace or an end of line in it", *c.Prefix)
-	}
-	var err error
-	if b.tags, err = bleTags(c.Tags); err != nil {
+	if err := checkBLE(c); err != nil {
 		return nil, err
 	}
-	if c.OnlyTags && len(b.tags) == 0 {
-		return nil, fmt.Errorf("only_tags: set, but tags names none")
+	b := &bleBridge{
+		prefix: c.Prefix, only: c.OnlyTags, tags: make(map[bleAddress]string, len(c.Tags)),
+		family: c.ID, gateway: env.Gateway, framer: newBLEFramer(c.Terminator, c.MaxLine),
 	}
-	b.family = c.ID
+	for address, tuid := range c.Tags {
+		a, _ := parseBLEAddress([]byte(address))
+		b.tags[a] = tuid
+	}
 	if b.family == "" {
 		b.family = env.Gateway
 	}
@@ -115,30 +109,6 @@ func newBLEBridge(c Config, env Env) (Driver, error) {
 		b.now = func() int64 { return env.Clock.Now().Mono }
 	}
 	return b, nil
-}
-
-// bleTags checks the table of names, in an order that does not change.
-func bleTags(names map[string]string) (map[bleAddress]string, error) {
-	tags := make(map[bleAddress]string, len(names))
-	addresses := make([]string, 0, len(names))
-	for address := range names {
-		addresses = append(addresses, address)
-	}
-	slices.Sort(addresses)
-	for _, address := range addresses {
-		a, ok := parseBLEAddress([]byte(address))
-		if !ok {
-			return nil, fmt.Errorf("tags: %q is not an address of six pairs of hex digits", address)
-		}
-		if _, twice := tags[a]; twice {
-			return nil, fmt.Errorf("tags: address %q is there twice", address)
-		}
-		if !thingsee.ValidTuid([]byte(names[address])) {
-			return nil, fmt.Errorf("tags: %q of %s cannot be a tsmTuid: 1 to 64 printable characters without blank, quote or backslash", names[address], address)
-		}
-		tags[a] = names[address]
-	}
-	return tags, nil
 }
 
 // Run reads until the port fails.
@@ -231,9 +201,9 @@ func (b *bleBridge) advert(ad *bleAdvert, out Out) Result {
 		}
 		out.Detail(b.heard.detail())
 	}
-	if tag.repeats(values, ad, b.now()) {
+	if tag.repeats(&values, ad, b.now()) {
 		return b.result
 	}
-	b.emit(tag.tuid, values, ad, out)
+	b.emit(tag.tuid, &values, ad, out)
 	return b.result
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -299,23 +300,28 @@ func TestBLEBridgeIdentity(t *testing.T) {
 }
 
 func TestBLEBridgeOptions(t *testing.T) {
-	text := func(s string) *string { return &s }
-	for _, c := range []struct {
-		change func(*Config)
-		want   string
-	}{
-		{func(c *Config) { c.Tags = map[string]string{"A4:C1": "X"} }, `tags: "A4:C1" is not an address`},
-		{func(c *Config) { c.Tags = map[string]string{"A4:C1:38:00:00:01": "X", "a4c138000001": "Y"} }, "is there twice"},
-		{func(c *Config) { c.Tags = map[string]string{"A4:C1:38:00:00:01": "a b"} }, "cannot be a tsmTuid"},
-		{func(c *Config) { c.Terminator = "123456789" }, "terminator:"},
-		{func(c *Config) { c.Prefix = text("a{") }, "prefix:"},
-		{func(c *Config) { c.Tags, c.OnlyTags = nil, true }, "only_tags:"},
-	} {
-		conf := bleConfig()
-		c.change(&conf)
-		if _, err := newBLEBridge(conf, Env{}); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("got %v, want %q", err, c.want)
-		}
+	prefix := "a{"
+	c := bleConfig()
+	c.ID, c.Terminator, c.Prefix = "a b", "123456789", &prefix
+	c.Tags = map[string]string{"A4:C1": "V", "A4:C1:38:00:00:01": "X", "A4:C1:38:00:00:03": "X", "a4c138000001": "Y", "A4:C1:38:00:00:02": "a b", "A4:C1:38:00:00-zz": "Z"}
+	_, err := newBLEBridge(c, Env{})
+	var keys []string
+	for line := range strings.Lines(err.Error()) {
+		keys = append(keys, strings.Fields(line)[0])
+	}
+	want := []string{"id", "terminator", "prefix", "tags.A4:C1", "tags.A4:C1:38:00:00-zz", "tags.A4:C1:38:00:00:02", "tags.A4:C1:38:00:00:03", "tags.a4c138000001"}
+	if !slices.Equal(keys, want) {
+		t.Errorf("got %v\nwant %v", err, want)
+	}
+	c = bleConfig()
+	c.Tags, c.OnlyTags = nil, true
+	var key *KeyError
+	if _, err := newBLEBridge(c, Env{}); !errors.As(err, &key) || key.Key != "only_tags" {
+		t.Errorf("only_tags without tags: %v", err)
+	}
+	c.OnlyTags, c.ID, prefix = false, "", ""
+	if _, err := newBLEBridge(c, Env{}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // emit makes the messages of one measurement. tuid is the tag's.
-func (b *bleBridge) emit(tuid string, v bleValues, ad *bleAdvert, out Out) {
+func (b *bleBridge) emit(tuid string, v *bleValues, ad *bleAdvert, out Out) {
 	b.begin(12100, tuid)
 	b.add("temp", v.temp)
 	b.add("humd", v.humd)

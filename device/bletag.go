@@ -67,7 +67,7 @@ func (t *bleTable) detail() string {
 }
 
 // repeats says whether the tag has said this before, and notes it if not.
-func (t *bleTag) repeats(v bleValues, ad *bleAdvert, now int64) bool {
+func (t *bleTag) repeats(v *bleValues, ad *bleAdvert, now int64) bool {
 	sum := uint64(0)
 	same := v.sequence == t.sequence
 	if !v.sequence.Known {
@@ -82,7 +82,7 @@ func (t *bleTag) repeats(v bleValues, ad *bleAdvert, now int64) bool {
 }
 
 // sum is FNV-1a over all that an advertisement says about its sender.
-func (v bleValues) sum(ad *bleAdvert) uint64 {
+func (v *bleValues) sum(ad *bleAdvert) uint64 {
 	const offset, prime = 14695981039346656037, 1099511628211
 	h := uint64(offset)
 	for _, part := range [...][]byte{ad.raw, ad.maker, ad.service} {
@@ -101,11 +101,11 @@ func (v bleValues) sum(ad *bleAdvert) uint64 {
 	return h
 }
 
-func (v bleValues) all() [13]adv.Value {
+func (v *bleValues) all() [13]adv.Value {
 	return [...]adv.Value{v.temp, v.humd, v.airp, v.lght, v.accX, v.accY, v.accZ, v.batl, v.co2, v.voltage, v.txPower, v.movement, v.sequence}
 }
 
-func (v bleValues) any() bool {
+func (v *bleValues) any() bool {
 	for _, v := range v.all() {
 		if v.Known {
 			return true
