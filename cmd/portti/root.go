@@ -38,10 +38,6 @@ func verbs() []verb {
 		{groupTry, demoCmd()},
 		{groupTry, receiveCmd()},
 		{groupTry, simulateCmd()},
-		{groupTry, receiveCmd()},
-		{groupTry, simulateCmd()},
-		{groupTry, receiveCmd()},
-		{groupTry, simulateCmd()},
 	}
 }
 
