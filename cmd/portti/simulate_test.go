@@ -64,7 +64,7 @@ func (s *runningVerb) ends(t *testing.T, code int) {
 		if got != code {
 			t.Fatalf("exit code %d, want %d\n%s", got, code, s.err.String())
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(60 * time.Second):
 		t.Fatal("did not end\n", s.err.String())
 	}
 }
