@@ -3,6 +3,8 @@ package console
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +22,9 @@ type Options struct {
 
 // width is what every terminal has.
 const width = 80
+
+// below is where a line goes on that does not fit beside its title.
+const below = "                   "
 
 // Render draws s as one screen.
 func Render(w io.Writer, s *daemon.Status, o Options) error {
@@ -73,18 +78,18 @@ func (d *drawing) head() {
 	if name == "" {
 		name = s.Gateway.ID
 	}
-	clock := "clock ok (" + clean(s.Clock.Source, 12) + ")"
+	clock := "clock ok (" + clean(s.Clock.Source, 8) + ")"
 	if !s.Clock.Trusted {
 		clock = "clock not set"
 	}
-	left := fmt.Sprintf("portti %s on %s", clean(s.Version, 20), clean(name, 32))
+	left := fmt.Sprintf("portti %s on %s", clean(s.Version, 24), clean(name, 64))
 	middle := "up " + span(s.UptimeS)
-	d.line(pad(left, 48), pad(middle, 14), clock)
+	d.line(pad(d.cut(left, 45), 47), pad(d.cut(middle, 14), 16), d.cut(clock, 17))
 }
 
 func (d *drawing) link() {
 	l := d.s.Link
-	mark, word := d.mark(good), l.State
+	mark, word := d.mark(good), clean(l.State, 10)
 	switch l.State {
 	case daemon.LinkOnline:
 	case daemon.LinkWaiting, daemon.LinkParked:
@@ -92,9 +97,9 @@ func (d *drawing) link() {
 	default:
 		mark = d.mark(unsure)
 	}
-	first := []string{clean(l.URLHost, 40), d.since(l.Since, l.SinceS)}
+	first := []string{d.cut(clean(l.URLHost, 80), 58), d.since(l.Since, l.SinceS)}
 	if l.State == daemon.LinkOnline && l.RTTms > 0 {
-		first = append(first, fmt.Sprintf("rtt %s ms", number(l.RTTms)))
+		first = append(first, "rtt "+milliseconds(l.RTTms))
 	}
 	if l.State == daemon.LinkWaiting || l.State == daemon.LinkParked {
 		first = append(first, "next try in "+span(l.NextTryS))
@@ -104,7 +109,7 @@ func (d *drawing) link() {
 	}
 	d.status("LINK", mark, word, first...)
 	if l.State != daemon.LinkOnline && l.LastError != "" {
-		d.wrap(strings.Repeat(" ", 9), clean(l.LastError, 300))
+		d.wrap(below, clean(l.LastError, 300))
 	}
 }
 
@@ -119,17 +124,17 @@ func (d *drawing) buffer() {
 	if b.Waiting > 0 {
 		parts[0] += ", oldest " + span(b.OldestAgeS)
 	}
-	room := percent(b.Bytes, b.CapacityBytes) + " of " + bytesOf(b.CapacityBytes)
-	if b.HeadroomS > 0 && b.Waiting > 0 {
-		room += ", room for about " + span(b.HeadroomS)
+	parts = append(parts, percent(b.Bytes, b.CapacityBytes)+" of "+bytesOf(b.CapacityBytes))
+	if b.HeadroomS > 0 && d.s.Link.State != daemon.LinkOnline {
+		parts = append(parts, "room for about "+span(b.HeadroomS))
 	}
 	state := b.State
 	if state == "" {
 		state = daemon.BufferOK
 	}
-	d.status("BUFFER", mark, state, append(parts, room)...)
+	d.status("BUFFER", mark, clean(state, 10), parts...)
 	if b.LastError != "" {
-		d.wrap(strings.Repeat(" ", 9), clean(b.LastError, 300))
+		d.wrap(below, clean(b.LastError, 300))
 	}
 }
 
@@ -145,39 +150,32 @@ func (d *drawing) data() {
 	if t.Lost.Sum() > 0 || t.Quarantined > 0 {
 		mark = d.mark(warn)
 	}
-	parts := []string{
-		grouped(t.Acked, d.space()) + " delivered",
-		fmt.Sprintf("lost %s%s", grouped(t.Lost.Sum(), d.space()), reasons(t.Lost)),
-	}
+	parts := []string{grouped(t.Acked, d.space()) + " delivered", "lost " + grouped(t.Lost.Sum(), d.space())}
 	if t.Quarantined > 0 {
-		parts = append(parts, fmt.Sprintf("set aside %d", t.Quarantined))
+		parts = append(parts, grouped(t.Quarantined, d.space())+" set aside")
 	}
-	d.status("DATA", mark, number(rate)+"/s in", parts...)
+	d.status("DATA", mark, number(rate)+"/s", parts...)
+	if t.Lost.Sum() > 0 {
+		d.wrap(below, "lost by reason: "+d.reasons(t.Lost))
+	}
 }
 
-// reasons lists why readings were lost, in the order of the enumeration.
-func reasons(l daemon.Losses) string {
+// reasons lists why readings were lost, in the order of the enumeration; what
+// a newer daemon may count beside comes last.
+func (d *drawing) reasons(l daemon.Losses) string {
+	order := daemon.LossReasons()
+	for _, r := range slices.Sorted(maps.Keys(l)) {
+		if !slices.Contains(order, r) {
+			order = append(order, r)
+		}
+	}
 	var parts []string
-	known := map[string]bool{}
-	for _, r := range daemon.LossReasons() {
-		known[r] = true
+	for _, r := range order {
 		if l[r] > 0 {
-			parts = append(parts, fmt.Sprintf("%s %d", r, l[r]))
+			parts = append(parts, clean(r, 20)+" "+grouped(l[r], d.space()))
 		}
 	}
-	other := uint64(0)
-	for r, n := range l {
-		if !known[r] {
-			other += n
-		}
-	}
-	if other > 0 {
-		parts = append(parts, fmt.Sprintf("other %d", other))
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return " (" + strings.Join(parts, ", ") + ")"
+	return strings.Join(parts, ", ")
 }
 
 func (d *drawing) problems() {
@@ -199,7 +197,7 @@ func (d *drawing) problems() {
 			mark = d.mark(unsure)
 		}
 		code := clean(p.Code, 20)
-		fmt.Fprintf(&d.b, "  %s %s  %s\n", mark, code, span(p.SinceS)+" ago")
+		d.line("  ", mark, " ", code, "  ", span(p.SinceS)+" ago")
 		d.wrap("    ", clean(p.Sentence, 400))
 		d.wrap("    ", d.arrow()+" "+clean(p.Action, 300))
 	}

@@ -10,11 +10,12 @@ import (
 
 // The columns of the table of devices; STATE takes what is left of the line.
 const (
-	nameColumn = 14
-	typeColumn = 10
-	portColumn = 23
-	lastColumn = 7
-	rateColumn = 8
+	nameColumn  = 12
+	typeColumn  = 11
+	portColumn  = 15
+	lastColumn  = 7
+	rateColumn  = 10
+	stateColumn = width - nameColumn - typeColumn - portColumn - lastColumn - rateColumn - 2 - 2
 )
 
 func (d *drawing) devices() {
@@ -28,17 +29,16 @@ func (d *drawing) devices() {
 	for _, dev := range d.s.Devices {
 		last := "never"
 		if dev.LastAgeS >= 0 {
-			last = span(dev.LastAgeS)
+			last = coarse(dev.LastAgeS)
 		}
 		kind, word := d.deviceState(dev)
-		used := nameColumn + typeColumn + portColumn + lastColumn + rateColumn + 2 + 2
 		d.line(
 			pad(d.cut(clean(dev.Name, 64), nameColumn-1), nameColumn),
 			pad(d.cut(clean(dev.Type, 20), typeColumn-1), typeColumn),
 			pad(d.cut(shortPort(dev), portColumn-1), portColumn),
 			padLeft(last, lastColumn),
 			padLeft(number(dev.RateHz)+"/s", rateColumn)+"  ",
-			d.mark(kind)+" "+d.cut(word, width-used))
+			d.mark(kind)+" "+d.cut(word, stateColumn))
 		if dev.State != daemon.DeviceOK && dev.LastError != "" {
 			d.wrap("  ", clean(dev.LastError, 200))
 		}
@@ -62,22 +62,20 @@ func (d *drawing) deviceState(dev daemon.DeviceStatus) (sign, string) {
 	return unsure, clean(dev.State, 20)
 }
 
-// shortPort names a port in few letters: the by-id name without its folder,
-// with what it is now.
+// shortPort names a port in few letters: what it is today if it is there, else
+// the last part of what it is called in the configuration.
 func shortPort(dev daemon.DeviceStatus) string {
-	if strings.Contains(dev.Port, "://") {
-		return clean(dev.Port, 64)
-	}
 	name := dev.Port
+	if dev.Resolved != "" && dev.State != daemon.DeviceMissing {
+		name = dev.Resolved
+	}
+	if rest, ok := strings.CutPrefix(name, "tcp://"); ok {
+		return clean(rest, 64)
+	}
 	if strings.HasPrefix(name, "/") {
 		name = path.Base(name)
 	}
-	now := path.Base(dev.Resolved)
-	if dev.Resolved == "" || now == name {
-		return clean(name, 64)
-	}
-	// The short name of today comes first: by-id names end in what tells them apart.
-	return clean(fmt.Sprintf("%s (%s)", now, name), 64)
+	return clean(name, 64)
 }
 
 // plain writes one thing a line, fields separated by tabs, for scripts of the

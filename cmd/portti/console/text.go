@@ -64,24 +64,24 @@ func (d *drawing) line(parts ...string) {
 // status writes one of the lines at the top: as many parts as fit beside the
 // word, the others below.
 func (d *drawing) status(title, mark, word string, parts ...string) {
-	const indent = 9
-	line := pad(title, indent) + mark + " " + pad(word, 10)
-	used := indent + 2 + max(10, utf8.RuneCountInString(word))
-	for i, p := range parts {
-		if p == "" {
-			continue
-		}
+	const indent, words, gap = 8, 8, 3
+	line := pad(title, indent) + mark + " " + pad(word, words)
+	used, first := indent+2+max(words, utf8.RuneCountInString(word))+1, true
+	line += " "
+	for _, p := range parts {
 		n := utf8.RuneCountInString(p)
 		switch {
-		case used+1+n > width && i > 0:
+		case p == "":
+			continue
+		case !first && used+gap+n > width:
 			d.line(line)
-			line, used = strings.Repeat(" ", indent+12)+" "+p, indent+13+n
+			line, used = below+p, len(below)+n
+		case first:
+			line, used = line+p, used+n
 		default:
-			line, used = line+" "+p, used+1+n
+			line, used = line+strings.Repeat(" ", gap)+p, used+gap+n
 		}
-		if i < len(parts)-1 {
-			line, used = line+"  ", used+2
-		}
+		first = false
 	}
 	d.line(line)
 }
@@ -89,7 +89,10 @@ func (d *drawing) status(title, mark, word string, parts ...string) {
 // wrap writes text below each other, broken between words.
 func (d *drawing) wrap(indent, text string) {
 	line := indent
-	for _, word := range strings.Fields(d.text(text)) {
+	for _, word := range strings.Split(d.text(text), " ") { // not Fields: narrow spaces stay
+		if word == "" {
+			continue
+		}
 		if len(line) > len(indent) && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
 			d.b.WriteString(line + "\n")
 			line = indent
@@ -146,7 +149,7 @@ func (d *drawing) since(t time.Time, age float64) string {
 	if zone == nil {
 		zone = time.UTC
 	}
-	layout := "15:04:05"
+	layout := "15:04"
 	if age >= 18*3600 {
 		layout = "2006-01-02 15:04"
 	}
@@ -159,7 +162,7 @@ func span(seconds float64) string {
 	case math.IsNaN(s) || s > 1e10:
 		return "?"
 	case s < 10:
-		return number(s) + " s"
+		return number(math.Round(s*10)/10) + " s"
 	case s < 120:
 		return fmt.Sprintf("%.0f s", s)
 	case s < 3600:
@@ -171,7 +174,7 @@ func span(seconds float64) string {
 	}
 }
 
-// number is v with at most one decimal, and none where it has none.
+// number is v with one decimal where that says something, two below one.
 func number(v float64) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return "?"
@@ -179,7 +182,35 @@ func number(v float64) string {
 	if v >= 100 {
 		return strconv.FormatFloat(v, 'f', 0, 64)
 	}
+	if v < 0.95 {
+		return strconv.FormatFloat(math.Round(v*100)/100, 'g', -1, 64)
+	}
 	return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0")
+}
+
+// milliseconds needs decimals only where they are most of the number.
+func milliseconds(v float64) string {
+	if v >= 10 {
+		v = math.Round(v)
+	}
+	return number(v) + " ms"
+}
+
+// coarse is a length of time in one unit.
+func coarse(seconds float64) string {
+	switch s := math.Max(seconds, 0); {
+	case s < 10:
+		return number(math.Round(s*10)/10) + " s"
+	case s < 100:
+		return fmt.Sprintf("%.0f s", s)
+	case s < 6000:
+		return fmt.Sprintf("%.0f min", s/60)
+	case s < 86400:
+		return fmt.Sprintf("%.0f h", s/3600)
+	case s < 86400*9999:
+		return fmt.Sprintf("%.0f d", s/86400)
+	}
+	return "long"
 }
 
 // grouped writes n in groups of three digits.

@@ -57,7 +57,7 @@ type Paths struct {
 }
 
 // Socket is where the daemon listens for the other verbs.
-func (p Paths) Socket() string { return filepath.Join(p.Run, "portti.sock") }
+func (p Paths) Socket() string { return filepath.Join(p.Run, SocketName) }
 
 // Uplink is the way to the server.
 type Uplink struct {
