@@ -232,3 +232,32 @@ func BenchmarkDF5(b *testing.B) {
 		sink = tag(payload)
 	}
 }
+
+// TestDF5EveryNumber goes through all raw values of each two-byte field, and
+// compares with the formula of the table in floating point.
+func TestDF5EveryNumber(t *testing.T) {
+	b := unhex("0512FC5394C37C0004FFFC040CAC364200CDCBB8334C884F")
+	near := func(v Value, want float64) bool { return v.Known && math.Abs(v.Float()-want) < 1e-9 }
+	for raw := range 1 << 16 {
+		for _, at := range []int{1, 3, 5, 7, 13, 16} {
+			b[at], b[at+1] = byte(raw>>8), byte(raw)
+		}
+		d, ok := DecodeDF5(b)
+		u, s := float64(raw), float64(int16(raw))
+		power := raw & 31
+		for name, bad := range map[string]bool{
+			"decoded":     !ok,
+			"temperature": raw != 0x8000 && !near(d.Temp, s*0.005) || raw == 0x8000 && d.Temp.Known,
+			"accX":        raw != 0x8000 && !near(d.AccX, s) || raw == 0x8000 && d.AccX.Known,
+			"humidity":    raw != 0xFFFF && !near(d.Humidity, u*0.0025) || raw == 0xFFFF && d.Humidity.Known,
+			"pressure":    raw != 0xFFFF && !near(d.Pressure, u+50000) || raw == 0xFFFF && d.Pressure.Known,
+			"sequence":    raw != 0xFFFF && !near(d.Sequence, u) || raw == 0xFFFF && d.Sequence.Known,
+			"voltage":     raw>>5 != 2047 && !near(d.Voltage, float64(raw>>5+1600)) || raw>>5 == 2047 && d.Voltage.Known,
+			"power":       power != 31 && !near(d.TxPower, float64(power*2-40)) || power == 31 && d.TxPower.Known,
+		} {
+			if bad {
+				t.Fatalf("raw %#04x: %s is wrong in %+v", raw, name, d)
+			}
+		}
+	}
+}

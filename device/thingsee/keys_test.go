@@ -3,6 +3,7 @@ package thingsee
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -89,5 +90,43 @@ func BenchmarkUnique(b *testing.B) {
 	b.ReportAllocs()
 	for ms := int64(0); b.Loop(); ms++ {
 		k.Unique("TSEN01ABC12345678", 12100, ms/2)
+	}
+}
+
+// TestKeysAgainstModel compares the lists and hashes of Keys with the plainest
+// thing that does the same: a map of what was used, and a slice in order of use.
+func TestKeysAgainstModel(t *testing.T) {
+	var k Keys
+	r := rand.New(rand.NewPCG(7, 8))
+	last := map[int]int64{} // of each remembered thing
+	var order []int         // the one used last at the end
+	for range 60_000 {
+		thing := int(r.ExpFloat64() * 1500)
+		ms := int64(r.IntN(3)) + 100
+		want := ms
+		if l, ok := last[thing]; ok && ms <= l {
+			want = l + 1
+		}
+		// Starting at the first free millisecond keeps one run, as the model does.
+		if l, ok := last[thing]; ok && ms > l+1 {
+			ms, want = l+1, l+1
+		} else if !ok {
+			ms, want = 100, 100
+		}
+		if got := k.Unique(fmt.Sprint(thing), 1, ms); got != want {
+			t.Fatalf("thing %d at %d: got %d, want %d", thing, ms, got, want)
+		}
+		if at := slices.Index(order, thing); at >= 0 {
+			order = slices.Delete(order, at, at+1)
+		}
+		order = append(order, thing)
+		last[thing] = want
+		if len(order) > pairs {
+			delete(last, order[0])
+			order = order[1:]
+		}
+	}
+	if len(order) < pairs {
+		t.Errorf("only %d things came up: nothing was forgotten", len(order))
 	}
 }
