@@ -101,6 +101,11 @@ func (j *Joiner) setVelocity(v *VTGData) {
 // knots turns knots into metres a second with three decimals; a knot is
 // 1852/3600 m/s. A speed that overflows is absent.
 func knots(d Decimal) Decimal {
+	if d.Mantissa >= 0 && d.Mantissa < 900_000 && d.Digits <= 3 {
+		// The usual case in 32 bits: 1852/3600 is 4630/9000.
+		by := uint32(9 * pow10(int(d.Digits)))
+		return Decimal{int64((uint32(d.Mantissa)*4630 + by/2) / by), 3, true}
+	}
 	k := d.Scaled(6)
 	if k < -1e12 || k > 1e12 {
 		return Decimal{}

@@ -179,18 +179,15 @@ func TestKnots(t *testing.T) {
 			t.Errorf("%s knots: %v m/s, want %v", in, got.Float(), want)
 		}
 	}
-	if got := knots(Decimal{999999999999999, 0, true}); got.Present {
-		t.Errorf("an absurd speed is %v m/s", got.Float())
-	}
-}
-
-func TestSqrt(t *testing.T) {
-	for n := int64(0); n < 100_000; n++ {
-		if r := sqrt(n); r*r > n || (r+1)*(r+1) <= n {
-			t.Fatalf("root of %d is %d", n, r)
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 20_000 { // the short way and the long one agree
+		d := Decimal{r.Int64N(900_000), uint8(r.IntN(4)), true}
+		long := knots(Decimal{d.Mantissa * 1000, d.Digits + 3, true})
+		if short := knots(d); short != long {
+			t.Fatalf("%+v: %d and %d mm/s", d, short.Mantissa, long.Mantissa)
 		}
 	}
-	if r := sqrt(1<<61 - 1); r != 1518500249 {
-		t.Errorf("root of 2^61-1 is %d", r)
+	if got := knots(Decimal{999999999999999, 0, true}); got.Present {
+		t.Errorf("an absurd speed is %v m/s", got.Float())
 	}
 }

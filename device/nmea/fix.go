@@ -1,5 +1,7 @@
 package nmea
 
+import "math"
+
 // Fix is what one epoch of a receiver says, joined from its sentences. What no
 // sentence stated is absent.
 type Fix struct {
@@ -36,19 +38,7 @@ func (f *Fix) Error() (mm int64, ok bool) {
 	if a < 0 || b < 0 || a >= most || b >= most || a+b == 0 {
 		return 0, false
 	}
-	return sqrt(a*a + b*b), true
-}
-
-// sqrt is the whole root of n, rounded down: Newton's way from above.
-func sqrt(n int64) int64 {
-	if n < 2 {
-		return n
-	}
-	x := n
-	for y := (x + 1) / 2; y < x; y = (x + n/x) / 2 {
-		x = y
-	}
-	return x
+	return int64(math.Sqrt(float64(a*a + b*b))), true
 }
 
 // Ending says by what an epoch was known to be complete.

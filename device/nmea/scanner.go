@@ -72,17 +72,18 @@ func (sc *Scanner) Sentence() *Sentence { return &sc.s }
 // Scan reads b up to the first event and says how many bytes it took. It is to
 // be called again with the rest until it returns More, which takes everything.
 func (sc *Scanner) Scan(b []byte) (n int, ev Event) {
-	for i, c := range b {
-		if sc.state == reading && c != '*' && c != '$' && c != '!' && c >= ' ' && c < 0x7f {
-			if len(sc.buf) < sc.max {
-				sc.buf = append(sc.buf, c)
-				sc.sum ^= c
-				continue
+	for i := 0; i < len(b); i++ {
+		if sc.state == reading {
+			i += sc.plain(b[i:])
+			if i == len(b) {
+				break
 			}
-			sc.state = skipping
-			return i + 1, Long
+			if len(sc.buf) == sc.max && inside(b[i]) {
+				sc.state = skipping
+				return i + 1, Long
+			}
 		}
-		ev, again := sc.step(c)
+		ev, again := sc.step(b[i])
 		if ev != More {
 			if again {
 				return i, ev
@@ -93,6 +94,26 @@ func (sc *Scanner) Scan(b []byte) (n int, ev Event) {
 	return len(b), More
 }
 
+// inside says that c stands within a sentence and does not end it.
+func inside(c byte) bool { return c >= ' ' && c < 0x7f && c != '*' && c != '$' && c != '!' }
+
+// plain takes the bytes up to the first that is not the plain inside of a
+// sentence, as far as they fit.
+func (sc *Scanner) plain(b []byte) int {
+	b = b[:min(len(b), sc.max-len(sc.buf))]
+	n, x := len(b), sc.sum
+	for i, c := range b {
+		if !inside(c) {
+			n = i
+			break
+		}
+		x ^= c
+	}
+	sc.sum = x
+	sc.buf = append(sc.buf, b[:n]...)
+	return n
+}
+
 // step handles one byte that is not the plain inside of a sentence. again says
 // that the byte is to be looked at once more after the event.
 func (sc *Scanner) step(c byte) (ev Event, again bool) {
@@ -101,7 +122,7 @@ func (sc *Scanner) step(c byte) (ev Event, again bool) {
 	}
 	switch sc.state {
 	case reading:
-		return sc.inside(c)
+		return sc.end(c)
 	case summing:
 		return sc.checksum(c)
 	case tagging:
@@ -144,7 +165,8 @@ func (sc *Scanner) start(c byte) (Event, bool) {
 	return More, false
 }
 
-func (sc *Scanner) inside(c byte) (Event, bool) {
+// end handles a byte that ends the inside of a sentence.
+func (sc *Scanner) end(c byte) (Event, bool) {
 	switch {
 	case c == '*':
 		sc.state, sc.digit, sc.want = summing, 0, 0
