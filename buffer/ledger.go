@@ -16,6 +16,18 @@ type Counts struct {
 	Lost        map[string]uint64 // by reason; only reasons that occurred
 }
 
+// plus adds up accounts whose name is not known.
+func (c Counts) plus(o Counts) Counts {
+	c.Read += o.Read
+	c.Acked += o.Acked
+	c.Waiting += o.Waiting
+	c.Quarantined += o.Quarantined
+	for r, n := range o.Lost {
+		c.Lost[r] += n
+	}
+	return c
+}
+
 // LostAll is the sum over all reasons.
 func (c Counts) LostAll() uint64 {
 	var n uint64
@@ -204,8 +216,10 @@ func (l *ledger) counts(waiting []uint64) (total Counts, devices map[string]Coun
 		if used := c.Waiting + c.Quarantined + a.lostAll(); c.Read > used {
 			c.Acked = c.Read - used
 		}
-		if i > 0 || c.Read+c.Waiting+c.Quarantined+a.lostAll() > 0 {
+		if a.name != "" {
 			devices[a.name] = c
+		} else if c.Read+c.Waiting+c.Quarantined+a.lostAll() > 0 {
+			devices[""] = c.plus(devices[""])
 		}
 	}
 	total.Acked = total.Read - total.Waiting - total.Quarantined - total.LostAll()

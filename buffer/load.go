@@ -333,8 +333,9 @@ func (q *Queue) settle(st state, known bool) {
 	q.ledger.balance(q.waiting)
 }
 
-// missing counts segments that the sidecar knows and that are not there, and
-// records that a clean stop had counted and that are not there.
+// missing counts what the sidecar knows and what is not there: segments, the
+// content of a segment of which nothing else is known, and records that a clean
+// stop had counted. Whose they were is not known.
 func (q *Queue) missing(st state) {
 	for i, note := range st.segs {
 		j := slices.IndexFunc(q.segs, func(s *segment) bool { return s.first == note.first })
@@ -342,18 +343,25 @@ func (q *Queue) missing(st state) {
 		if i+1 < len(st.segs) {
 			end = st.segs[i+1].first
 		}
-		l := Loss{First: note.first, Last: end - 1, Count: note.count}
-		switch {
-		case j < 0 && end-1 > st.released && note.count > 0:
-			l.Reason = "corrupt"
-		case j >= 0 && st.clean && q.segs[j].damage == nil && q.segs[j].sum.count < note.count && !q.segs[j].rescued:
-			l.Reason, l.Count = "rollback", note.count-q.segs[j].sum.count
-		default:
+		var present uint64
+		reason := "corrupt"
+		if j >= 0 {
+			s := q.segs[j]
+			present = s.sum.count
+			if !s.rescued {
+				reason = "rollback"
+			}
+			if s.damage != nil || s.rescued && s.expected || !s.rescued && !st.clean {
+				continue
+			}
+		}
+		if present >= note.count || end-1 <= st.released {
 			continue
 		}
-		q.ledger.lose(0, l.Reason, l.Count)
-		l.Devices = map[string]uint64{"": l.Count}
-		q.noteLossLocked(l)
+		// What was released before is not missed.
+		n := min(note.count-present, end-1-max(st.released, note.first-1))
+		q.ledger.lose(0, reason, n)
+		q.noteLossLocked(Loss{Reason: reason, First: note.first, Last: end - 1, Count: n, Devices: map[string]uint64{"": n}})
 	}
 }
 

@@ -135,10 +135,7 @@ func (q *Queue) deviceOf(s *segment, n uint64) (uint16, error) {
 	x := s.index
 	q.mu.Unlock()
 	if x == nil {
-		q.reading.Unlock()
-		err := q.buildIndex(s)
-		q.reading.Lock()
-		if err != nil {
+		if err := q.indexReading(s); err != nil {
 			return 0, err
 		}
 		q.mu.Lock()

@@ -211,9 +211,17 @@ func (q *Queue) fromSegment(s *segment, w window) (uint64, []Entry, error) {
 		return 0, nil, errLater
 	}
 	if first > w.from {
+		// Numbers that were never written, or a broken tree that hides them?
+		// The index knows, and makes gone what is not there.
 		q.mu.Lock()
-		q.goneLocked(ranges{{w.from, first - 1}})
+		known := s.index != nil
 		q.mu.Unlock()
+		if !known {
+			if err := q.indexReading(s); err != nil {
+				return w.from, nil, err
+			}
+			return w.from, nil, nil
+		}
 	}
 	if len(out) == 0 && bad != nil {
 		return first + 1, nil, q.setAside(s, first, bad, "corrupt")

@@ -142,6 +142,13 @@ func (s *segment) endWaitLocked() {
 	}
 }
 
+// indexReading is indexOrRepair for the reader, who holds q.reading.
+func (q *Queue) indexReading(s *segment) error {
+	q.reading.Unlock()
+	defer q.reading.Lock()
+	return q.indexOrRepair(s)
+}
+
 // indexOrRepair makes sure that a segment has an index, from a goroutine that
 // is not the committer.
 func (q *Queue) indexOrRepair(s *segment) error {
@@ -269,6 +276,7 @@ func (q *Queue) rebuild(s *segment, aside string) (*saved, error) {
 		return nil, err
 	}
 	got.before = got.sum // what it should have held
+	s.expected = got.sum != nil || s.sum.count > 0
 	got.sum = &sum
 	return got, nil
 }

@@ -33,6 +33,7 @@ type segment struct {
 	repaired  chan struct{}
 	before    *summary // what this file says of the one before it
 	uncounted bool     // not in Queue.waiting yet
+	expected  bool     // it was known what it should have held
 	rescued   bool     // it was salvaged, and what is missing counted
 	skipped   bool     // cannot be repaired now, readers pass over it
 
@@ -167,11 +168,15 @@ func (q *Queue) buildIndex(s *segment) error {
 		q.mu.Lock()
 		version, end, sum := s.version, s.end, s.sum.clone()
 		q.mu.Unlock()
-		x, keys, err := q.scan(s, end, sum)
+		x, keys, err := q.scan(s, end, sum.clone())
 		if err != nil {
 			return err
 		}
 		q.mu.Lock()
+		if s.version == version && keys.spans.size() != sum.count {
+			q.mu.Unlock()
+			return fmt.Errorf("%s: %d records found, %d expected: %w", s.name, keys.spans.size(), sum.count, errDamaged)
+		}
 		if s.version == version {
 			s.index = x
 			q.goneLocked(keys.holes(s.first, end))
@@ -196,7 +201,9 @@ func (q *Queue) scan(s *segment, end uint64, sum summary) (index, present, error
 			if !ok {
 				continue
 			}
-			keys.add(n)
+			if !keys.add(n) {
+				return fmt.Errorf("%s: keys out of order: %w", s.name, errDamaged)
+			}
 			if e, err := parseValue(n, v); err != nil {
 				bad = append(bad, n)
 			} else {
@@ -236,12 +243,18 @@ func recordKey(k []byte, first, end uint64) (uint64, bool) {
 // present collects rising numbers as spans.
 type present struct{ spans ranges }
 
-func (p *present) add(n uint64) {
-	if k := len(p.spans); k > 0 && p.spans[k-1].b+1 == n {
-		p.spans[k-1].b = n
-		return
+// add says false for a number that does not rise.
+func (p *present) add(n uint64) bool {
+	k := len(p.spans)
+	if k > 0 && p.spans[k-1].b >= n {
+		return false
 	}
-	p.spans.add(span{n, n})
+	if k > 0 && p.spans[k-1].b+1 == n {
+		p.spans[k-1].b = n
+		return true
+	}
+	p.spans = append(p.spans, span{n, n})
+	return true
 }
 
 // holes is what of first..end-1 is not present.

@@ -73,7 +73,7 @@ func (q *Queue) Stats() Stats {
 	}
 	s.WaitingDisk = s.Waiting - min(s.Waiting, s.WaitingMemory)
 	if s.Waiting > 0 {
-		s.OldestAge = q.oldestLocked()
+		s.OldestAge = max(0, q.oldestLocked())
 	}
 	err := q.disk.err
 	if q.disk.never != nil {

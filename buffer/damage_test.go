@@ -1,0 +1,342 @@
+package buffer
+
+import (
+	"errors"
+	"io"
+	"math/rand"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// filled makes a directory with one or more committed segments and returns the
+// records by number.
+func filled(t testing.TB, dir string, n int, edit func(*Options)) map[uint64]string {
+	t.Helper()
+	o := testOptions(dir)
+	o.tune = smallSizes()
+	o.tune.segment = 256 << 10
+	o.CommitEvery = time.Hour
+	if edit != nil {
+		edit(&o)
+	}
+	q := mustOpen(t, o)
+	a, _ := q.Device("a")
+	b, _ := q.Device("b")
+	texts := map[uint64]string{}
+	for i := range n {
+		_, num := q.Bounds()
+		dev := a
+		if i%3 == 0 {
+			dev = b
+		}
+		if err := q.Append(0, dev, 1, []byte(text(i))); err != nil {
+			t.Fatal(err)
+		}
+		texts[num] = text(i)
+		if i%20 == 19 {
+			flushNow(t, q)
+		}
+	}
+	mustClose(t, q)
+	return texts
+}
+
+// flushNow commits what is in memory and waits for it.
+func flushNow(t testing.TB, q *Queue) {
+	t.Helper()
+	q.mu.Lock()
+	q.flush = true
+	q.mu.Unlock()
+	for {
+		q.wake()
+		q.mu.Lock()
+		done := q.committed == q.next-1 || q.disk.err != nil
+		if done {
+			q.flush = false
+		}
+		q.mu.Unlock()
+		if done {
+			return
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+}
+
+func segmentFiles(t testing.TB, dir string) []string {
+	t.Helper()
+	names, err := OS(dir).List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, n := range names {
+		if _, ok := parseSegmentName(n); ok {
+			out = append(out, filepath.Join(dir, n))
+		}
+	}
+	return out
+}
+
+// outcome is what came out of a damaged directory.
+type outcome struct {
+	delivered map[uint64]string
+	ledger    Counts
+	stats     Stats
+}
+
+// survive opens a damaged directory, delivers all of it, restarts, and checks
+// what must hold whatever the damage: it opens, every record that comes out
+// was put in, the ledger balances and admits to what is missing.
+func survive(t testing.TB, dir string, texts map[uint64]string, read int) outcome {
+	t.Helper()
+	o := testOptions(dir)
+	o.tune = smallSizes()
+	o.tune.segment = 256 << 10
+	o.CommitEvery = time.Hour
+	q := mustOpen(t, o)
+	out := outcome{delivered: map[uint64]string{}}
+	at, _ := q.Bounds()
+	for {
+		first, recs, err := q.Read(at, 3000, 50)
+		if err != nil && !errors.Is(err, io.EOF) {
+			t.Fatal("read: ", err)
+		}
+		if len(recs) == 0 {
+			break
+		}
+		for i, r := range recs {
+			n := first + uint64(i)
+			if texts[n] != string(r) {
+				t.Fatalf("record %d is %q: never put in", n, r)
+			}
+			out.delivered[n] = string(r)
+		}
+		at = first + uint64(len(recs))
+		if err := q.Ack(first, at-1); err != nil {
+			t.Fatal("ack: ", err)
+		}
+	}
+	out.ledger, out.stats = checkLedger(t, q), q.Stats()
+	c := out.ledger
+	if c.Waiting != 0 || c.Acked != uint64(len(out.delivered)) {
+		t.Fatalf("%d delivered, ledger %+v, stats %+v", len(out.delivered), c, out.stats)
+	}
+	if missing := uint64(read - len(out.delivered)); missing != c.LostAll()+c.Quarantined {
+		t.Fatalf("%d of %d missing, ledger admits to %+v", missing, read, c)
+	}
+	mustClose(t, q)
+	q = mustOpen(t, o)
+	if c := checkLedger(t, q); c.Waiting != 0 || c.LostAll()+c.Quarantined != out.ledger.LostAll()+out.ledger.Quarantined {
+		t.Fatalf("after a restart %+v, before %+v", c, out.ledger)
+	}
+	mustClose(t, q)
+	return out
+}
+
+func damageFile(t testing.TB, path string, edit func([]byte) []byte) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, edit(b), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// copyDir makes a fresh copy of a prepared directory.
+func copyDir(t testing.TB, from, to string) {
+	t.Helper()
+	if err := os.RemoveAll(to); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestBitFlips flips single bits of a segment of 64 records: in a value that
+// record alone is set aside; elsewhere at most what lies in that page is lost,
+// and counted; never a wrong record.
+func TestBitFlips(t *testing.T) {
+	base := fastDir(t)
+	good := filepath.Join(base, "good")
+	texts := filled(t, good, 64, nil)
+	rnd := rand.New(rand.NewSource(3))
+	segs := segmentFiles(t, good)
+	if len(segs) != 1 {
+		t.Fatal(segs)
+	}
+	used := usedBytes(t, segs[0])
+	flips := 1000
+	if testing.Short() {
+		flips = 150
+	}
+	noticed, quarantinedOnly := 0, 0
+	for i := range flips {
+		dir := filepath.Join(base, "bad")
+		copyDir(t, good, dir)
+		at, bit := rnd.Int63n(used), rnd.Intn(8)
+		damageFile(t, segmentFiles(t, dir)[0], func(b []byte) []byte { b[at] ^= 1 << bit; return b })
+		out := survive(t, dir, texts, 64)
+		gone := 64 - len(out.delivered)
+		if gone > 0 || len(out.stats.Damaged) > 0 {
+			noticed++
+		}
+		if out.ledger.Quarantined == 1 && out.ledger.LostAll() == 0 {
+			quarantinedOnly++
+		}
+		if gone > 40 {
+			t.Fatalf("flip %d of bit %d at %d (page %d) cost %d records: %+v", i, bit, at, at/pageSize, gone, out.ledger)
+		}
+	}
+	t.Logf("%d flips in %d bytes: %d had an effect, %d cost one record that was set aside", flips, used, noticed, quarantinedOnly)
+	if quarantinedOnly == 0 {
+		t.Error("no flip hit a value: the test proves nothing")
+	}
+}
+
+// usedBytes is the length up to the high-water mark.
+func usedBytes(t testing.TB, path string) int64 {
+	t.Helper()
+	f := OS(filepath.Dir(path))
+	file, err := f.Open(filepath.Base(path), os.O_RDONLY)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	size, _ := f.Size(filepath.Base(path))
+	m, err := newestMeta(file, size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int64(m.high) * pageSize
+}
+
+// TestTruncated cuts a segment at every 512 bytes.
+func TestTruncated(t *testing.T) {
+	base := fastDir(t)
+	good := filepath.Join(base, "good")
+	texts := filled(t, good, 300, nil)
+	used := usedBytes(t, segmentFiles(t, good)[0])
+	step := int64(512)
+	if testing.Short() {
+		step = 8 * 512
+	}
+	for size := int64(0); size < used; size += step {
+		dir := filepath.Join(base, "bad")
+		copyDir(t, good, dir)
+		if err := os.Truncate(segmentFiles(t, dir)[0], size); err != nil {
+			t.Fatal(err)
+		}
+		out := survive(t, dir, texts, 300)
+		if len(out.stats.Damaged) != 1 {
+			t.Fatalf("cut at %d of %d: not reported: %+v", size, used, out.stats)
+		}
+	}
+}
+
+// TestPagesRuined zeroes, copies and scrambles pages, one at a time.
+func TestPagesRuined(t *testing.T) {
+	base := fastDir(t)
+	good := filepath.Join(base, "good")
+	texts := filled(t, good, 400, nil)
+	pages := int(usedBytes(t, segmentFiles(t, good)[0]) / pageSize)
+	rnd := rand.New(rand.NewSource(9))
+	ruin := map[string]func(b []byte, p int){
+		"zero":    func(b []byte, p int) { clear(b[p*pageSize : (p+1)*pageSize]) },
+		"noise":   func(b []byte, p int) { rnd.Read(b[p*pageSize : (p+1)*pageSize]) },
+		"another": func(b []byte, p int) { copy(b[p*pageSize:(p+1)*pageSize], b[rnd.Intn(pages)*pageSize:][:pageSize]) },
+		"both meta": func(b []byte, p int) {
+			rnd.Read(b[:2*pageSize])
+		},
+	}
+	for name, f := range ruin {
+		for p := range pages {
+			if testing.Short() && p%5 > 0 {
+				continue
+			}
+			dir := filepath.Join(base, "bad")
+			copyDir(t, good, dir)
+			damageFile(t, segmentFiles(t, dir)[0], func(b []byte) []byte { f(b, p); return b })
+			survive(t, dir, texts, 400)
+			if t.Failed() {
+				t.Fatalf("%s page %d", name, p)
+			}
+		}
+	}
+}
+
+// TestOddFiles puts things in the place of files that are none.
+func TestOddFiles(t *testing.T) {
+	odd := map[string]func(path string) error{
+		"missing":   func(string) error { return nil },
+		"empty":     func(p string) error { return os.WriteFile(p, nil, 0o600) },
+		"noise":     func(p string) error { return os.WriteFile(p, []byte(strings.Repeat("x", 20_000)), 0o600) },
+		"directory": func(p string) error { return os.Mkdir(p, 0o700) },
+		"FIFO":      func(p string) error { return syscall.Mkfifo(p, 0o600) },
+		"link":      func(p string) error { return os.Symlink("/dev/zero", p) },
+	}
+	for name, put := range odd {
+		for _, victim := range []string{"first segment", "last segment", "state"} {
+			t.Run(name+" for "+victim, func(t *testing.T) {
+				dir := filepath.Join(fastDir(t), "q")
+				texts := filled(t, dir, 6000, nil)
+				segs := segmentFiles(t, dir)
+				if len(segs) < 3 {
+					t.Fatal("only ", len(segs), " segments")
+				}
+				path := map[string]string{"first segment": segs[0], "last segment": segs[len(segs)-1],
+					"state": filepath.Join(dir, sidecarName)}[victim]
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+				if err := put(path); err != nil {
+					t.Fatal(err)
+				}
+				out := survive(t, dir, texts, 6000)
+				if victim == "state" && len(out.delivered) != 6000 {
+					t.Errorf("%d of 6000 delivered without the state file", len(out.delivered))
+				}
+				if victim != "state" && len(out.delivered) == 6000 {
+					t.Error("nothing missing?")
+				}
+			})
+		}
+	}
+}
+
+// TestDamageWhileRunning breaks a sealed segment under a queue that already
+// knows it.
+func TestDamageWhileRunning(t *testing.T) {
+	dir := filepath.Join(fastDir(t), "q")
+	texts := filled(t, dir, 6000, nil)
+	o := testOptions(dir)
+	o.tune = smallSizes()
+	o.tune.segment = 256 << 10
+	o.CommitEvery = time.Hour
+	q := mustOpen(t, o)
+	segs := segmentFiles(t, dir)
+	damageFile(t, segs[1], func(b []byte) []byte { clear(b[8*pageSize : 20*pageSize]); return b })
+	numbers, recs := drain(t, q)
+	for i, n := range numbers {
+		if texts[n] != recs[i] {
+			t.Fatalf("record %d is %q", n, recs[i])
+		}
+	}
+	c := checkLedger(t, q)
+	if c.Waiting != uint64(len(recs)) || c.Lost["corrupt"]+c.Quarantined != uint64(6000-len(recs)) || len(recs) == 6000 || len(recs) < 5000 {
+		t.Fatalf("%d delivered, %+v", len(recs), c)
+	}
+	if err := q.Ack(1, numbers[len(numbers)-1]); err != nil {
+		t.Fatal(err)
+	}
+	if c := checkLedger(t, q); c.Acked != uint64(len(recs)) {
+		t.Fatalf("%+v", c)
+	}
+	mustClose(t, q)
+}
