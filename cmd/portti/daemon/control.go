@@ -33,14 +33,17 @@ const (
 	controlMaxHeader     = 16 << 10
 )
 
-// listenControl takes the socket. The caller holds the state folder's lock, so
-// a socket file found here was left by a daemon that is gone.
+// listenControl takes the socket. A socket file on which nobody answers was
+// left by a daemon that was killed.
 func listenControl(dir string, status func() Status, log *slog.Logger) (*control, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("cannot make the folder for the control socket: %w", err)
 	}
 	path := filepath.Join(dir, SocketName)
 	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
+		if c, err := net.Dial("unix", path); err == nil {
+			return nil, errors.Join(fmt.Errorf("portti is %w: another one, with another state folder, answers on %s; give this one another [paths] run", ErrRunning, path), c.Close())
+		}
 		if err := os.Remove(path); err != nil {
 			return nil, fmt.Errorf("cannot take over the control socket: %w", err)
 		}

@@ -380,3 +380,16 @@ func TestSecondDaemonNamesTheFirst(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestSecondDaemonInTheSameRunFolderIsRefused(t *testing.T) {
+	s := newSite(t, bench.Options{})
+	s.start()
+	cfg := s.config()
+	cfg.Paths.State = filepath.Join(s.dir, "other")
+	if err := daemon.Run(t.Context(), cfg, daemon.Options{}); !errors.Is(err, daemon.ErrRunning) {
+		t.Errorf("got %v", err)
+	}
+	s.feed(1)
+	s.until("the first works on", s.arrived(1))
+	s.halt()
+}

@@ -136,48 +136,56 @@ func New(cfg *Config, opt Options) (d *Daemon, err error) {
 	return d, nil
 }
 
-// Run reads, keeps and sends until ctx ends, then stops the parts in the order
-// of the data's way: the ports close, the queue takes no more, the link
-// delivers what it can within drainLimit, and the queue commits the rest.
-func (d *Daemon) Run(ctx context.Context) (err error) {
+// Run serves the control socket and works until ctx ends.
+func (d *Daemon) Run(ctx context.Context) error {
 	control, err := listenControl(d.cfg.Paths.Run, d.Status, d.opt.Log)
 	if err != nil {
 		return errors.Join(err, d.queue.Close())
 	}
-	d.log.Info("portti runs", "event", "daemon.started", "version", d.opt.Version, "gateway", d.id, "devices", len(d.cfg.ActiveDevices()))
-
-	var sides sync.WaitGroup // what runs beside the data's way
-	aside, stopAside := context.WithCancel(context.WithoutCancel(ctx))
-	sides.Go(func() {
+	var serving sync.WaitGroup
+	serving.Go(func() {
 		if err := control.serve(); err != nil {
 			d.log.Error("control socket ended", "event", "control.failed", "err", err)
 		}
 	})
+	defer serving.Wait()
+	defer control.stop()
+	return d.work(ctx)
+}
+
+// work reads, keeps and sends until ctx ends, then stops the parts in the order
+// of the data's way: the ports close, the queue takes no more, the link
+// delivers what it can within drainLimit, and the queue commits the rest.
+func (d *Daemon) work(ctx context.Context) error {
+	d.log.Info("portti runs", "event", "daemon.started", "version", d.opt.Version, "gateway", d.id, "devices", len(d.cfg.ActiveDevices()))
+	var sides sync.WaitGroup // what runs beside the data's way
+	aside, stopAside := context.WithCancel(context.WithoutCancel(ctx))
 	sides.Go(func() { d.healer.watch(aside) })
 	sides.Go(func() { d.supervise(aside) })
 	sides.Go(func() { d.feed(aside) })
 
 	linkCtx, stopLink := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLink()
 	read, sent := make(chan struct{}), make(chan error, 1)
-	go func() { d.devices.Run(ctx); close(read) }()
+	reading, stopReading := context.WithCancel(ctx)
+	defer stopReading()
+	go func() { d.devices.Run(reading); close(read) }()
 	go func() { sent <- d.link.Run(linkCtx, d.healer) }()
 
 	var linkErr error
-	linkEnded := false
 	select {
 	case <-ctx.Done():
 	case linkErr = <-sent: // only a broken promise of the queue ends it
-		linkEnded = true
+		sent = nil
 	}
 	d.notify("stopping", d.opt.Notify.Stopping())
+	stopReading()
 	within(read, devicesLimit)
 	d.queue.Seal()
-	if !linkEnded {
+	if sent != nil {
 		linkErr = d.drain(sent, stopLink)
 	}
-	stopLink()
-	err = errors.Join(linkErr, d.queue.Close())
-	control.stop()
+	err := errors.Join(linkErr, d.queue.Close())
 	stopAside()
 	sides.Wait()
 	last := d.status(true)
