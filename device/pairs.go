@@ -22,7 +22,7 @@ type pairs struct {
 
 // next finds the next pair.
 func (p *pairs) next() bool {
-	for p.pass(separator); p.at < len(p.line); p.pass(separator) {
+	for p.passSeparators(); p.at < len(p.line); p.passSeparators() {
 		if p.begin() {
 			p.finish()
 			return true
@@ -34,10 +34,12 @@ func (p *pairs) next() bool {
 // begin reads "key =", or passes over a word.
 func (p *pairs) begin() bool {
 	from := p.at
-	p.pass(func(c byte) bool { return !separator(c) && c != '=' })
+	for p.at < len(p.line) && !separator(p.line[p.at]) && p.line[p.at] != '=' {
+		p.at++
+	}
 	p.key = p.line[from:p.at]
 	word := p.at
-	p.pass(blank)
+	p.passBlanks()
 	if p.at < len(p.line) && p.line[p.at] == '=' {
 		p.at++
 		return true
@@ -49,7 +51,7 @@ func (p *pairs) begin() bool {
 // finish reads the value and looks whether junk follows.
 func (p *pairs) finish() {
 	equals := p.at
-	p.pass(blank)
+	p.passBlanks()
 	p.quoted = false
 	if q := p.at; q < len(p.line) && (p.line[q] == '"' || p.line[q] == '\'') {
 		if end := bytes.IndexByte(p.line[q+1:], p.line[q]); end >= 0 {
@@ -59,7 +61,7 @@ func (p *pairs) finish() {
 	}
 	if !p.quoted {
 		from := p.at
-		p.pass(func(c byte) bool { return !separator(c) })
+		p.passWord()
 		p.value = p.line[from:p.at]
 		if from > equals && bytes.IndexByte(p.value, '=') >= 0 {
 			p.value, p.at = nil, from // "a= b=1": a has no value
@@ -71,21 +73,32 @@ func (p *pairs) finish() {
 // junk says whether something other than a pair comes next.
 func (p *pairs) junk() bool {
 	if p.quoted && p.at < len(p.line) && !separator(p.line[p.at]) {
-		p.pass(func(c byte) bool { return !separator(c) })
+		p.passWord()
 		return true
 	}
 	ahead := *p
-	ahead.pass(separator)
+	ahead.passSeparators()
 	return ahead.at < len(ahead.line) && !ahead.begin()
 }
 
-func (p *pairs) pass(ok func(byte) bool) {
-	for p.at < len(p.line) && ok(p.line[p.at]) {
+func (p *pairs) passBlanks() {
+	for p.at < len(p.line) && (p.line[p.at] == ' ' || p.line[p.at] == '\t') {
 		p.at++
 	}
 }
 
-func blank(c byte) bool     { return c == ' ' || c == '\t' }
+func (p *pairs) passSeparators() {
+	for p.at < len(p.line) && separator(p.line[p.at]) {
+		p.at++
+	}
+}
+
+func (p *pairs) passWord() {
+	for p.at < len(p.line) && !separator(p.line[p.at]) {
+		p.at++
+	}
+}
+
 func separator(c byte) bool { return c == ' ' || c == ',' || c == ';' || c == '\t' }
 
 // plainText says whether a line can be text at all: no control characters but

@@ -151,8 +151,10 @@ func (k *key) decimal(m *thingsee.Message, d decimal, digits []byte) Result {
 	if k.defined && !k.def.Fits(d.value()) {
 		return Range
 	}
-	if n, whole := d.whole(); whole && k.defined && k.def.Type == thingsee.Integer {
-		return added(m.Int(k.name, n)) // 1.0 is sent as 1
+	if k.defined && k.def.Type == thingsee.Integer { // and whole, or it would not fit
+		if n, whole := d.whole(); whole {
+			return added(m.Int(k.name, n)) // 1.0 is sent as 1
+		}
 	}
 	if digits != nil {
 		return added(m.Number(k.name, digits))

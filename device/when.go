@@ -1,7 +1,5 @@
 package device
 
-import "time"
-
 // parseTime reads Unix seconds with or without decimals, or RFC 3339, into
 // Unix milliseconds. What lies between two milliseconds is cut off. It does
 // not allocate.
@@ -43,18 +41,37 @@ func parseRFC3339(b []byte) (ms int64, ok bool) {
 	if hour > 23 || minute > 59 || second > 60 {
 		return 0, false
 	}
-	t := time.Date(n(0, 4), time.Month(month), day, hour, minute, second, 0, time.UTC)
-	midnight := time.Date(n(0, 4), time.Month(month), day, 0, 0, 0, 0, time.UTC)
-	if int(midnight.Month()) != month || midnight.Day() != day {
-		return 0, false // 30 February
+	days, ok := daysFrom1970(n(0, 4), month, day)
+	if !ok {
+		return 0, false
 	}
 	fraction, rest, ok := parseFraction(b[len(form):])
 	if !ok {
 		return 0, false
 	}
 	zone, ok := parseZone(rest)
-	ms = t.UnixMilli() + fraction - zone
+	ms = (int64(days)*86400+int64(hour*3600+minute*60+second))*1000 + fraction - zone
 	return ms, ok && ms > 0
+}
+
+// daysFrom1970 counts the days of the Gregorian calendar. It does in 32 bits
+// what package time does in 64, which an ARMv6 has no division for.
+func daysFrom1970(year, month, day int) (days int, ok bool) {
+	leap := year%4 == 0 && (year%100 != 0 || year%400 == 0)
+	if month < 1 || month > 12 || day < 1 {
+		return 0, false
+	}
+	before := [...]int{0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365}
+	last := before[month] - before[month-1]
+	days = before[month-1] + day - 1
+	if leap && month == 2 {
+		last++
+	}
+	if leap && month > 2 {
+		days++
+	}
+	y := year - 1 // whole years since the year 1, in which 1970 is day 719162
+	return y*365 + y/4 - y/100 + y/400 + days - 719162, day <= last
 }
 
 // parseFraction reads ".123456" as whole milliseconds.
