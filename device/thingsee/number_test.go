@@ -13,7 +13,7 @@ import (
 // the point.
 func TestDecimalAgainstBig(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 20_000 {
+	for range 5_000 {
 		mantissa := int64(r.Uint64()) >> r.IntN(64) // every size alike
 		if r.IntN(3) == 0 {
 			mantissa -= mantissa % 1000 // zeros at the end
@@ -35,7 +35,7 @@ func TestDecimalAgainstBig(t *testing.T) {
 // TestFloatAgainstStrconv: trimmed or not, it is the number strconv rounds to.
 func TestFloatAgainstStrconv(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	for range 20_000 {
+	for range 5_000 {
 		v := r.NormFloat64() * []float64{1e-9, 1, 1e3, 1e14, 1e200}[r.IntN(5)]
 		decimals := r.IntN(19)
 		text := value(func(m *Message) bool { return m.Float("x", v, decimals) })
