@@ -253,7 +253,8 @@ func (p *Pty) count() {
 			close(p.first)
 		}
 		if closed > 0 {
-			control(p.slave, func(fd int) error { return unix.IoctlSetInt(fd, unix.TIOCNXCL, 0) })
+			// Where this fails the pair is being closed.
+			_ = control(p.slave, func(fd int) error { return unix.IoctlSetInt(fd, unix.TIOCNXCL, 0) })
 		}
 	}
 }

@@ -180,7 +180,9 @@ func (r *Receiver) Run(ctx context.Context) error {
 		}
 		r.endSessions()
 		r.server.Close()
-		<-served
+		if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+			err = errors.Join(err, end)
+		}
 	case err = <-served:
 		r.fail(context.Canceled)
 		r.endSessions()
