@@ -41,7 +41,7 @@ func (l *Link) pack(src Source, from uint64) (first uint64, recs [][]byte, size 
 }
 
 func (l *Link) limits(from uint64) (maxBytes, maxRecs int) {
-	maxBytes, maxRecs = l.suspicion.maxBytes, l.o.MaxBatchMessages
+	maxBytes, maxRecs = l.suspicion.limit(), l.o.MaxBatchMessages
 	if l.suspicion.narrow(from) && l.suspicion.maxRecs > 0 {
 		maxRecs = min(maxRecs, l.suspicion.maxRecs)
 	}

@@ -98,7 +98,7 @@ func (l *Link) Run(ctx context.Context, src Source) error {
 	defer wg.Wait()
 	pollCtx, stop := context.WithCancel(ctx)
 	defer stop()
-	if w, ok := l.o.Token.(watchable); ok {
+	if w, ok := l.o.Token.(watchable); ok && l.dialect.wantsToken() {
 		wg.Go(func() { l.pollToken(pollCtx, w) })
 	}
 	defer l.beat(forever) // a Link that does not run is not overdue
@@ -170,6 +170,9 @@ func (l *Link) connection(ctx context.Context, src Source) (done bool, err error
 		return l.closed(end, src)
 	}
 	f := classifyEnd(end.own, end.read)
+	if l.suspicion.stuck(end.own, end.data) {
+		l.recut("uplink.shrunk", "nothing gets through: trying smaller messages")
+	}
 	if err := l.rewind(src, f.blame, end.data); err != nil {
 		return true, err
 	}
@@ -254,6 +257,14 @@ func (l *Link) closed(end ending, src Source) (done bool, err error) {
 	return end.eof, nil
 }
 
+// recut lets go of how frames were cut: their limits have changed.
+func (l *Link) recut(event, message string) {
+	l.splits.clear()
+	limit := l.suspicion.limit()
+	l.board.update(func(s *Status) { s.BatchBytes = limit })
+	l.board.event(slog.LevelWarn, event, "", message, "bytes", limit)
+}
+
 // rewind takes back what was held and deals with what the server choked on.
 func (l *Link) rewind(src Source, b blame, data evidence) error {
 	if _, err := src.Rewind(); err != nil {
@@ -261,8 +272,7 @@ func (l *Link) rewind(src Source, b blame, data evidence) error {
 	}
 	recut, condemn := l.suspicion.consider(b, data)
 	if recut {
-		l.splits.clear()
-		l.board.update(func(s *Status) { s.BatchBytes = l.suspicion.maxBytes })
+		l.recut("uplink.recut", "the server refused a message: sending it in smaller ones")
 	}
 	if !condemn {
 		return nil

@@ -22,7 +22,7 @@ func (s *session) loop(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := s.pings(now); err != nil {
+		if err := s.pings(time.Now()); err != nil { // send may have taken long
 			return err
 		}
 		if (s.eof || s.finish) && s.flight.count() == 0 {
@@ -38,7 +38,7 @@ func (s *session) loop(ctx context.Context) error {
 			}
 			continue
 		}
-		if !s.flight.room(s.link.suspicion.maxBytes) || s.finish || s.eof {
+		if !s.flight.room(s.link.suspicion.limit()) || s.finish || s.eof {
 			changed = nil
 		}
 		if ended, err := s.wait(ctx, now, changed); ended {
@@ -124,10 +124,12 @@ func (s *session) prove(n uint64) error {
 		return nil
 	}
 	s.link.suspicion.proved(through)
+	limit := s.link.suspicion.limit()
 	s.link.board.update(func(st *Status) {
 		st.Proven += records
-		st.InFlight = s.flight.bytes
+		st.InFlight, st.BatchBytes = s.flight.bytes, limit
 	})
+	s.proven = true
 	s.settle()
 	return nil
 }
@@ -154,7 +156,7 @@ func (s *session) settle() {
 // send writes one frame when there is one and the window allows it.
 func (s *session) send(now time.Time) (sent bool, err error) {
 	l := s.link
-	if s.finish || s.eof || !s.flight.room(l.suspicion.maxBytes) {
+	if s.finish || s.eof || !s.flight.room(l.suspicion.limit()) {
 		return false, nil
 	}
 	first, recs, size, err := l.pack(s.src, s.next)

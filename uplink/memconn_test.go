@@ -19,6 +19,7 @@ type memConn struct {
 	rd, wr  deadline
 	once    sync.Once
 	discard bool // Write takes everything and keeps nothing
+	mtu     int  // a Write beyond it, and all after it, is swallowed; 0: none
 }
 
 // half is one direction.
@@ -26,6 +27,7 @@ type half struct {
 	mu     sync.Mutex
 	buf    []byte
 	room   int
+	rate   int // bytes a second the reader is given; 0: any
 	eof    bool
 	reset  bool
 	change chan struct{}
@@ -101,6 +103,10 @@ func (c *memConn) Read(p []byte) (int, error) {
 		case reset:
 			return 0, &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
 		case n > 0:
+			if c.in.rate > 0 {
+				n = min(n, max(c.in.rate/10, 1))
+				time.Sleep(time.Duration(n) * time.Second / time.Duration(c.in.rate))
+			}
 			c.in.touch(func() { c.in.buf = append([]byte(nil), c.in.buf[n:]...) })
 			return n, nil
 		case eof:
@@ -113,6 +119,9 @@ func (c *memConn) Read(p []byte) (int, error) {
 }
 
 func (c *memConn) Write(p []byte) (n int, err error) {
+	if c.mtu > 0 && len(p) > c.mtu {
+		c.discard = true
+	}
 	if c.discard {
 		return len(p), nil
 	}
@@ -161,6 +170,8 @@ func (c *memConn) SetDeadline(t time.Time) error      { c.rd.set(t); c.wr.set(t)
 // serve in a goroutine of its own.
 type memNet struct {
 	room  int // send buffer, default 64 KiB
+	mtu   int // larger writes of the client are swallowed
+	rate  int // bytes a second from client to server; 0: any
 	serve func(n int, peer *wire)
 	fail  func(n int) error // of the n-th dial, from 1
 
@@ -184,6 +195,8 @@ func (m *memNet) dial(_ context.Context, _, _ string) (net.Conn, error) {
 		room = 64 << 10
 	}
 	client, server := memPair(room)
+	client.mtu = m.mtu
+	server.in.rate = m.rate
 	m.wg.Go(func() {
 		defer server.Close()
 		m.serve(n, newWire(server))

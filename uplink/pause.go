@@ -8,7 +8,7 @@ import (
 
 // after reports an end and waits before the next attempt.
 func (l *Link) after(ctx context.Context, src Source, f finding, what string) (done bool, err error) {
-	delay, state := l.delay(f)
+	delay, state := l.delay(&f)
 	sentence := f.sentence
 	if detail := l.board.scrub.clean(f.detail); detail != "" {
 		sentence += ": " + detail
@@ -39,7 +39,7 @@ func (l *Link) after(ctx context.Context, src Source, f finding, what string) (d
 }
 
 // delay says how long to wait after f, and whether a person has to act.
-func (l *Link) delay(f finding) (time.Duration, State) {
+func (l *Link) delay(f *finding) (time.Duration, State) {
 	if f.hasRetry {
 		return l.backoff.after(f.retryAfter), Waiting
 	}
@@ -48,6 +48,7 @@ func (l *Link) delay(f finding) (time.Duration, State) {
 		if d, ok := l.backoff.orderly(time.Now(), f.floor); ok {
 			return d, Waiting
 		}
+		f.problem = ProblemClosed // again within a minute: no order any more
 	case courseAuth, courseAuthPark:
 		if !l.authTried {
 			l.authTried = true

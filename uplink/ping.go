@@ -21,6 +21,7 @@ type pinger struct {
 	frames   uint64 // frames written before it
 	answered bool   // any ping of this connection was
 	srtt     time.Duration
+	last     time.Duration // the last round trip
 	buf      []byte
 }
 
@@ -49,6 +50,7 @@ func (p *pinger) pong(seq uint64, at time.Time) (frames uint64, ok bool) {
 	}
 	p.out, p.answered = false, true
 	sample := max(at.Sub(p.sentAt), time.Microsecond)
+	p.last = sample
 	if p.srtt == 0 {
 		p.srtt = sample
 	} else {
@@ -57,8 +59,9 @@ func (p *pinger) pong(seq uint64, at time.Time) (frames uint64, ok bool) {
 	return p.frames, true
 }
 
-// patience is how long an answer may take.
-func (p *pinger) patience() time.Duration { return max(p.timeout, 4*p.srtt) }
+// patience is how long an answer may take. On a slow line the window grows
+// faster than the smoothed round trip follows, so the last one counts too.
+func (p *pinger) patience() time.Duration { return max(p.timeout, 4*p.srtt, 4*p.last) }
 
 // due is when something is to be done: the answer is overdue, or a quiet link
 // wants its keepalive.

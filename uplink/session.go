@@ -41,6 +41,7 @@ type session struct {
 	settled  bool // proof, or up long enough: the ladders start anew
 	finish   bool // stop sending, close when all is proven
 	eof      bool
+	proven   bool   // something was
 	pinged   uint64 // frames written before the last ping
 	readDone chan struct{}
 	readErr  error // after readDone
@@ -76,7 +77,13 @@ func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
 
 // run serves the connection until it ends.
 func (s *session) run(ctx context.Context) ending {
-	defer context.AfterFunc(ctx, s.abort)()
+	aborted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { defer close(aborted); s.abort() })
+	defer func() {
+		if !stop() {
+			<-aborted
+		}
+	}()
 	var readers sync.WaitGroup
 	readers.Go(func() {
 		defer close(s.readDone)
@@ -142,7 +149,7 @@ func (s *session) ending(own error, clean bool) ending {
 		e.own, e.asked, e.clean, e.eof = nil, true, clean, s.eof
 	}
 	if suspect, ok := s.flight.suspect(); ok {
-		e.data = evidence{suspect: suspect, frames: s.flight.count(), largest: s.flight.largest(), through: s.next}
+		e.data = evidence{suspect: suspect, frames: s.flight.count(), largest: s.flight.largest(), through: s.next, proven: s.proven}
 	}
 	s.link.board.update(func(st *Status) { st.InFlight = 0 })
 	return e

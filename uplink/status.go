@@ -39,7 +39,7 @@ type Status struct {
 	InFlight   int // bytes written and not proven
 
 	Connects       uint64 // upgrades that succeeded
-	Failures       uint64 // dials that failed, and ends nobody asked for
+	Failures       uint64 // dials that failed and links that broke; an orderly close by the server is neither
 	SentFrames     uint64
 	SentRecords    uint64
 	SentBytes      uint64 // payload of the frames

@@ -1,11 +1,17 @@
 package uplink
 
+import "errors"
+
 const (
 	minBatchBytes = 256 // a batch is not halved below this; a single record always goes
 
 	// Tries of one single record before it is set aside, after 1007 and 1011.
 	payloadTries = 3
 	serverTries  = 5
+
+	silentTries   = 3    // silent ends in a row before frames get smaller
+	minTight      = 1000 // bytes; fits one packet on any path in use
+	proofsToWiden = 500
 )
 
 // suspicion finds the record a server chokes on and learns how large a frame
@@ -19,6 +25,10 @@ type suspicion struct {
 	maxRecs  int    // limit while below until; 0: none
 	until    uint64 // records before this go one frame at a time
 
+	tight  int // limit of a frame while nothing larger gets through; 0: none
+	silent int // ends in a row with nothing proven and no word of the server
+	proofs int // since tight was last changed
+
 	first, end uint64 // the frame that failed last
 	tries      int
 	condemned  int // records set aside since the last proof
@@ -30,6 +40,7 @@ type evidence struct {
 	frames  int   // unproven, suspect included; 0: there is no suspect
 	largest int   // bytes of the largest unproven frame
 	through uint64
+	proven  bool // the connection had brought some proof
 }
 
 // narrow reports whether frames from n on must go one at a time.
@@ -37,9 +48,45 @@ func (s *suspicion) narrow(n uint64) bool { return n < s.until }
 
 // proved takes note that everything before n has arrived.
 func (s *suspicion) proved(n uint64) {
-	s.condemned = 0
+	s.condemned, s.silent = 0, 0
+	if s.proofs++; s.tight > 0 && s.proofs >= proofsToWiden {
+		s.widen()
+	}
 	if n >= s.until {
 		s.maxRecs, s.tries = 0, 0
+	}
+}
+
+// limit is how large a frame may be now.
+func (s *suspicion) limit() int {
+	if s.tight > 0 {
+		return min(s.tight, s.maxBytes)
+	}
+	return s.maxBytes
+}
+
+// stuck weighs an end at which the server said nothing although data was on
+// the way. A path that swallows large packets, or one so slow that a frame
+// takes longer than the patience for its pong, looks like this; smaller
+// frames get through both. It returns whether frames must be cut anew.
+func (s *suspicion) stuck(own error, e evidence) bool {
+	silence := errors.Is(own, errNoPong) || errors.Is(own, errNeverPong) || errors.Is(own, errWriteStuck)
+	if !silence || e.frames == 0 || e.proven {
+		return false
+	}
+	if s.silent++; s.silent < silentTries || s.limit() <= minTight || e.largest <= minTight {
+		return false
+	}
+	s.silent, s.proofs = 0, 0
+	s.tight = max(min(s.limit(), e.largest)/4, minTight)
+	return true
+}
+
+// widen tries a larger frame again after a good while.
+func (s *suspicion) widen() {
+	s.proofs = 0
+	if s.tight *= 2; s.tight >= s.maxBytes {
+		s.tight = 0
 	}
 }
 

@@ -66,23 +66,26 @@ func NewCredentialToken(name string) (*FileToken, error) {
 func (t *FileToken) Token(context.Context) (Secret, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	info, err := os.Stat(t.path)
+	if err != nil {
+		return Secret{}, fmt.Errorf("cannot read the token file: %w", err)
+	}
+	// Noted first, whatever comes of it: Changed must neither report a bad
+	// file for ever nor miss one that is replaced while it is being read.
+	t.seen = info
+	if !info.Mode().IsRegular() {
+		return Secret{}, fmt.Errorf("cannot use the token file %s: it is not a regular file", t.path)
+	}
 	f, err := os.Open(t.path)
 	if err != nil {
 		return Secret{}, fmt.Errorf("cannot read the token file: %w", err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return Secret{}, fmt.Errorf("cannot read the token file: %w", err)
-	}
 	raw, err := io.ReadAll(io.LimitReader(f, maxTokenFile+1))
 	if err != nil {
 		return Secret{}, fmt.Errorf("cannot read the token file: %w", err)
 	}
 	text := strings.TrimSpace(string(raw))
-	// Remembered even when the content is bad: Changed must not report the
-	// same bad file for ever.
-	t.seen = info
 	if len(raw) > maxTokenFile {
 		return Secret{}, fmt.Errorf("cannot use the token file %s: it is larger than %d bytes", t.path, maxTokenFile)
 	}
