@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 // errNoRoom: the queue is at MaxSize and nothing may be given up.
 var errNoRoom = errors.New("no room on disk")
 
-// Loss is one loss in one piece.
+// Loss is readings given up for one reason, without another reason between.
 type Loss struct {
 	Reason      string
 	First, Last uint64 // numbers; other records between them may have been delivered
@@ -52,14 +53,30 @@ func (q *Queue) noteLossLocked(l Loss) {
 	if l.Count == 0 {
 		return
 	}
-	q.losses = append(q.losses, l)
-	if len(q.losses) > keptLosses {
-		q.losses = slices.Delete(q.losses, 0, 1)
-	}
+	q.keepLossLocked(l)
 	q.warn("buffer.dropped", "readings given up", "code", "BUF-LOST", "reason", l.Reason, "count", l.Count,
 		"seq", l.First, "seq_last", l.Last, "devices", l.Devices,
 		"boot_first", l.Oldest.Boot, "mono_s_first", l.Oldest.Mono/1000,
 		"boot_last", l.Newest.Boot, "mono_s_last", l.Newest.Mono/1000)
+}
+
+// keepLossLocked remembers a loss; one that goes on is one entry.
+func (q *Queue) keepLossLocked(l Loss) {
+	if k := len(q.losses); k > 0 && q.losses[k-1].Reason == l.Reason {
+		last := &q.losses[k-1]
+		last.First, last.Last = min(last.First, l.First), max(last.Last, l.Last)
+		last.Count += l.Count
+		last.Newest = l.Newest
+		for name, n := range l.Devices {
+			last.Devices[name] += n
+		}
+		return
+	}
+	l.Devices = maps.Clone(l.Devices)
+	q.losses = append(q.losses, l)
+	if len(q.losses) > keptLosses {
+		q.losses = slices.Delete(q.losses, 0, 1)
+	}
 }
 
 // loseNewestLocked counts a record that is not taken at all.

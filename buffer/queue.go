@@ -95,6 +95,7 @@ func defaultSizes(maxSize int64) sizes {
 	// A small queue gives up its oldest segment in small pieces.
 	for s.segment > 256<<10 && s.segment > maxSize/8 {
 		s.segment /= 2
+		s.commit = int(min(1<<20, s.segment/8))
 	}
 	return s
 }

@@ -10,7 +10,7 @@ import (
 // target is the segment that takes the batch: the newest one while there is
 // room in it, else a new one, still under its temporary name.
 func (q *Queue) target(b *batch) (*segment, error) {
-	need := int64(b.bytes+24*b.count)*13/10 + 8*pageSize
+	need := int64(b.bytes+24*b.count)*13/10 + 4*pageSize
 	q.mu.Lock()
 	var s *segment
 	if k := len(q.segs); k > 0 && q.segs[k-1].writable {
@@ -26,9 +26,9 @@ func (q *Queue) target(b *batch) (*segment, error) {
 			s = nil
 		}
 	}
-	grow := need
+	grow := q.sz.growth(0, need)
 	if s != nil {
-		grow = max(0, s.used+need-s.size)
+		grow = q.sz.growth(s.size, s.used+need)
 	}
 	q.mu.Unlock()
 	if b.count > 0 {
@@ -45,6 +45,19 @@ func (q *Queue) target(b *batch) (*segment, error) {
 		}
 	}
 	return q.create(b)
+}
+
+// growth is how much longer a file of this size becomes when it must hold so
+// many bytes: bbolt grows a small file to the size of its map at once and a
+// larger one in steps of allocSize.
+func (z sizes) growth(size, bytes int64) int64 {
+	switch {
+	case bytes <= size:
+		return 0
+	case z.segment <= allocSize:
+		return z.segment - size
+	}
+	return bytes + allocSize - size
 }
 
 // openWritable opens for writing. Readers share the handle: bbolt locks the

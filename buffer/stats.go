@@ -1,6 +1,10 @@
 package buffer
 
-import "errors"
+import (
+	"errors"
+	"maps"
+	"slices"
+)
 
 // Stats is how the queue is.
 type Stats struct {
@@ -60,7 +64,7 @@ func (q *Queue) Stats() Stats {
 		HoldShortened: q.figures.holdShortened, Commits: q.figures.commits,
 		CommittedRecords: q.figures.committedRecords, CommittedBytes: q.figures.committedBytes,
 		SidecarWrites: q.figures.notes, Held: q.held.set.size(),
-		Damaged: append([]string(nil), q.figures.aside...), Losses: append([]Loss(nil), q.losses...),
+		Damaged: append([]string(nil), q.figures.aside...), Losses: q.lossesLocked(),
 	}
 	if q.opt.WhenFull == Thin {
 		s.ThinActsAs = DropOldest
@@ -83,6 +87,15 @@ func (q *Queue) Stats() Stats {
 		s.Degraded, s.Err, s.Code = true, err.Error(), ioCode(err)
 	}
 	return s
+}
+
+// lossesLocked copies, since a loss that goes on changes.
+func (q *Queue) lossesLocked() []Loss {
+	out := slices.Clone(q.losses)
+	for i := range out {
+		out[i].Devices = maps.Clone(out[i].Devices)
+	}
+	return out
 }
 
 // oldestLocked is the age of the oldest record that waits. For a segment that
