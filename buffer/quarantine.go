@@ -34,7 +34,7 @@ type quarantined struct {
 // Quarantine takes a record out of the queue for good, because the server
 // refused it and said not to send it again. It is kept in a file, and counted
 // as quarantined, or as lost with reason io when it could not be kept. A number
-// that is released already is passed over.
+// that was acknowledged or released before is only released.
 func (q *Queue) Quarantine(n uint64, reason string) error {
 	q.reading.Lock()
 	defer q.reading.Unlock()
@@ -112,12 +112,16 @@ func (q *Queue) setAside(s *segment, n uint64, v []byte, reason string) error {
 	if q.isGoneLocked(one[0]) {
 		return nil
 	}
-	// Held counts as acknowledged, so it leaves the books as waiting would.
-	if !q.held.set.has(n) {
-		q.tallyLocked(one, func(s *segment, _ uint16, k uint64) { q.waitingLocked(s, dev, k, false) })
+	if q.held.set.has(n) { // delivered already: it is only released
+		q.held.remove(one[0])
+		q.releaseLocked(one)
+		return nil
 	}
-	q.held.remove(one[0])
-	q.acceptLocked(one)
+	s = nil
+	if i := q.segAtLocked(n); n <= q.committed && i < len(q.segs) {
+		s = q.segs[i]
+	}
+	q.waitingLocked(s, dev, 1, false)
 	if keepErr != nil {
 		q.ledger.lose(dev, "io", 1)
 	} else {
