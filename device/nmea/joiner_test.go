@@ -230,7 +230,7 @@ func TestModes(t *testing.T) {
 		{"RMC without a position, then GGA with one", []string{"GPRMC,120000,A,,,,,10,57,221126,,,A", gga("1", "09", "12.3")}, 3},
 		{"GSA 3 without a position", []string{"GPGGA,120000,,,,,0,00,,,,,,,", gsa("3")}, 1},
 		{"a stump of GSA is not heard", []string{rmcA, "GPGSA,A,1,,,,"}, 2},
-		{"GPGSA 1 beside GLGSA 3", []string{rmcA, "GLGSA,A,3,66,75,,,,,,,,,,,1.9,0.9,1.6", gsa("1")}, 3},
+		{"GPGSA 2 after GLGSA 3", []string{rmcA, "GLGSA,A,3,66,75,,,,,,,,,,,1.9,0.9,1.6", gsa("2")}, 3},
 		{"GLL alone", []string{"GPGLL," + pos + ",120000,A,A"}, 2},
 		{"GLL not valid", []string{"GPGLL," + pos + ",120000,V,N"}, 1},
 		{"GLL with mode N", []string{"GPGLL," + pos + ",120000,A,N"}, 1},
@@ -253,6 +253,88 @@ func TestModes(t *testing.T) {
 				t.Errorf("mode %d, valid %v, position %v; want mode %d", f.Mode, f.Valid(), f.Position.Present, tt.want)
 			}
 		})
+	}
+}
+
+// TestModesOverTime: what an epoch says of the next ones.
+func TestModesOverTime(t *testing.T) {
+	rmc := func(s int) string {
+		return fmt.Sprintf("GPRMC,1200%02d,A,6500.0,N,02528.0,E,10,57,221126,,,A", s)
+	}
+	gga := func(s int, alt string) string {
+		return fmt.Sprintf("GPGGA,1200%02d,6500.0,N,02528.0,E,1,09,0.9,%s,M,19.2,M,,", s, alt)
+	}
+	gsa := func(talker, sats string) string { return talker + "GSA,A,2," + sats + ",1.9,0.9,1.6" }
+	const three, four = "03,06,09,,,,,,,,,", "03,06,09,12,,,,,,,,"
+	tests := []struct {
+		name string
+		in   []string
+		want string
+	}{
+		{"four satellites named make the next RMC 3", []string{rmc(0), gsa("GP", four), rmc(1)}, "[2 3]"},
+		{"three do not", []string{rmc(0), gsa("GP", three), rmc(1)}, "[2 2]"},
+		{"three named every second stay three", []string{rmc(0), gsa("GN", three), rmc(1), gsa("GN", three), rmc(2)}, "[2 2 2]"},
+		{"two GSA of one second add up", []string{rmc(0), gsa("GN", three), gsa("GN", three), rmc(1)}, "[2 3]"},
+		{"3 holds two epochs beyond the last altitude", []string{gga(0, "12.3"), rmc(1), gga(2, "")}, "[3 3 3]"},
+		{"and RMC keeps what was", []string{gga(0, "12.3"), rmc(1), rmc(2), rmc(3)}, "[3 3 3 3]"},
+		{"but not over a loss", []string{gga(0, "12.3"), "GPRMC,120001,V,,,,,,,221126,,,N", rmc(2), rmc(3)}, "[3 1 2 2]"},
+	}
+	for _, tt := range tests {
+		var got []uint8
+		for _, f := range joinAll(t, Options{}, tt.in...) {
+			got = append(got, f.Mode)
+		}
+		if fmt.Sprint(got) != tt.want {
+			t.Errorf("%s: %v, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestBothErrors: GST outweighs GBS, whichever comes first.
+func TestBothErrors(t *testing.T) {
+	const gst, gbs = "GPGST,120000.00,18,,,,3.0,4.0,2.4", "GPGBS,120000.00,6.0,8.0,3.9,,,,"
+	for _, in := range [][]string{{gst, gbs}, {gbs, gst}} {
+		f := joinAll(t, Options{}, append(burst("120000.00", "6500.0")[:2], in...)...)[0]
+		if mm, ok := f.Error(); mm != 5000 || !ok {
+			t.Errorf("%v: %d mm, want 5000", in, mm)
+		}
+	}
+}
+
+// TestRelearn: a receiver that begins to send more than it did loses only what
+// came too late, and each mistake makes the joiner slower to trust.
+func TestRelearn(t *testing.T) {
+	var fixes []Fix
+	j := NewJoiner(Options{}, func(f *Fix) { fixes = append(fixes, *f) })
+	sc := NewScanner(0)
+	add := func(s string) {
+		if _, ev := sc.Scan([]byte(sum(s))); ev != Good {
+			t.Fatal(s)
+		}
+		j.Add(sc.Sentence())
+		sc.Scan([]byte("\r\n"))
+	}
+	for s := range 12 {
+		b := burst(fmt.Sprintf("1200%02d.00", s), "6500.0")
+		add(b[0])
+		if s >= 5 {
+			add(b[1])
+		}
+	}
+	j.Idle()
+	if len(fixes) != 12 || j.Late() != 1 || j.cycle.need != 2*agreeing {
+		t.Fatalf("%d fixes, %d late, %d cycles to agree; want 12, 1, %d", len(fixes), j.Late(), j.cycle.need, 2*agreeing)
+	}
+	for s, f := range fixes {
+		if got, want := f.Alt.Present, s >= 6; got != want {
+			t.Errorf("second %d: altitude %v, want %v", s, got, want)
+		}
+	}
+	for range 20 {
+		j.cycle.forget()
+	}
+	if j.cycle.need != agreeingMax {
+		t.Errorf("%d cycles to agree, want the limit %d", j.cycle.need, agreeingMax)
 	}
 }
 
