@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"portti/device/thingsee"
 )
@@ -25,8 +27,10 @@ const (
 
 // key is what is known of one key of the lines: looked up once, used for ever.
 type key struct {
-	role role
-	name string // as it is sent
+	role  role
+	sent  string // as the sensor sends it, escapes resolved
+	plain bool   // sent without any
+	name  string // as it is sent upstream
 
 	slot    int // the message it chooses, -1 = none
 	beside  int // the message it may stand in when another field chose that, -1 = none
@@ -67,7 +71,7 @@ func (ks *keys) find(name []byte) *key {
 }
 
 func (ks *keys) make(sent string) *key {
-	k := &key{name: sent, slot: -1, beside: -1}
+	k := &key{sent: sent, plain: !strings.Contains(sent, `\`) && utf8.ValidString(sent), name: sent, slot: -1, beside: -1}
 	switch {
 	case sent == "":
 	case sent == ks.c.IDField:

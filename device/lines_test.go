@@ -163,6 +163,21 @@ func TestLinesFrames(t *testing.T) {
 	}
 }
 
+// TestLinesKeysOfTheLineBefore: the short cut must not take one key for
+// another that looks like it before its escapes are resolved.
+func TestLinesKeysOfTheLineBefore(t *testing.T) {
+	got := readLines(t, LinesConfig{}, `{"a\\u0062":1}
+{"a\u0062":2}
+{"ab":3}
+{"ab":4}
+{"b":5,"ab":6}
+`)
+	eq(t, "keys", payload(got), `{90200,"ab":2} {90200,"ab":3} {90200,"ab":4} {90200,"b":5,"ab":6}`)
+	if got.frames[Malformed] != 1 { // a backslash cannot be in a name
+		t.Errorf("%v", got.frames)
+	}
+}
+
 func TestLinesIdentity(t *testing.T) {
 	run := func(c Config, text string) *collect {
 		out := &collect{}

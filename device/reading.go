@@ -112,7 +112,7 @@ func (r *reader) object(line []byte) bool {
 		case jsonline.Null:
 			continue
 		}
-		r.add(r.name(r.scan.Key()), raw, text)
+		r.add(r.scan.Key(), true, raw, text)
 	}
 	if r.scan.Err() != nil {
 		return false
@@ -121,14 +121,6 @@ func (r *reader) object(line []byte) bool {
 		r.out.Frame(Unknown)
 	}
 	return true
-}
-
-func (r *reader) name(raw []byte) []byte {
-	if jsonline.Plain(raw) {
-		return raw
-	}
-	r.scratch = jsonline.Unescape(r.scratch[:0], raw)
-	return r.scratch
 }
 
 // pairs gathers the fields of key=value pairs.
@@ -153,7 +145,7 @@ func (r *reader) pairs(line []byte) bool {
 		default:
 			text = !numberLike(value)
 		}
-		r.add(p.key, value, text)
+		r.add(p.key, false, value, text)
 	}
 	for range bad {
 		r.out.Frame(Malformed)
@@ -161,12 +153,23 @@ func (r *reader) pairs(line []byte) bool {
 	return found
 }
 
-func (r *reader) add(name, raw []byte, text bool) {
-	if len(r.fields) == maxFields {
+// add notes a field. Lines of one sensor have the same keys in the same order,
+// so the key that stood here in the line before is tried first.
+func (r *reader) add(name []byte, escapes bool, raw []byte, text bool) {
+	i := len(r.fields)
+	if i == maxFields {
 		r.out.Frame(Malformed)
 		return
 	}
-	r.fields = append(r.fields, field{r.keys.find(name), raw, text})
+	k := r.fields[:i+1][i].key
+	if k == nil || !k.plain || k.sent != string(name) {
+		if escapes && !jsonline.Plain(name) {
+			r.scratch = jsonline.Unescape(r.scratch[:0], name)
+			name = r.scratch
+		}
+		k = r.keys.find(name)
+	}
+	r.fields = append(r.fields, field{k, raw, text})
 }
 
 // numberLike says whether a bare word was meant as a number, so that "21.5C"
