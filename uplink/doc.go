@@ -36,7 +36,10 @@
 // AckDelay old: delivery is not proven, and readings can be lost.
 //
 // A connection begins with one frame, then 60,000 unproven bytes, doubling per
-// proof up to Window.
+// proof up to Window, less on a line too slow to answer that within half of
+// PongTimeout. When three connections in a row bring no word at all of the
+// server while data is on the way, frames get smaller, down to 1,000 bytes:
+// a path that swallows large packets still lets those through.
 //
 // # Ends
 //

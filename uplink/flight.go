@@ -72,6 +72,15 @@ func (f *flight) prove(n uint64, ack func(from, through uint64) error) (bool, er
 	return true, nil
 }
 
+// pace narrows the window to what the line carries within target, after bytes
+// took so long to be answered. On a slow line the bytes on the way make the
+// round trip: without this the window grows until no pong can come in time.
+func (f *flight) pace(bytes int, took, target time.Duration) {
+	if bytes > 0 && took > target/2 {
+		f.limit = min(f.limit, int(float64(bytes)*float64(target)/float64(took)))
+	}
+}
+
 // drop forgets k frames, reusing the storage.
 func (f *flight) drop(k int) {
 	f.head += k

@@ -86,6 +86,7 @@ func (s *session) proofs(now time.Time) error {
 		if err := s.prove(s.engine.ponged(frames)); err != nil {
 			return err
 		}
+		s.flight.pace(s.ping.bytes, s.ping.last, s.ping.timeout/2)
 	}
 	if ack > s.flight.written() {
 		return errBadAck
@@ -228,7 +229,7 @@ func (s *session) pings(now time.Time) error {
 	if !unmarked && now.Before(s.ping.due()) {
 		return nil
 	}
-	payload := s.ping.next(now, s.flight.written())
+	payload := s.ping.next(now, s.flight.written(), s.flight.bytes)
 	s.pinged = s.flight.written()
 	s.inbox.outstanding.Store(s.ping.seq)
 	return writeError(s.conn.WriteControl(websocket.PingMessage, payload, now.Add(s.link.o.WriteTimeout)))

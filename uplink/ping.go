@@ -19,6 +19,7 @@ type pinger struct {
 	out      bool   // and it has not been answered
 	sentAt   time.Time
 	frames   uint64 // frames written before it
+	bytes    int    // of them not proven then
 	answered bool   // any ping of this connection was
 	srtt     time.Duration
 	last     time.Duration // the last round trip
@@ -34,9 +35,9 @@ func newPinger(interval, timeout, srtt time.Duration) *pinger {
 }
 
 // next begins a ping and gives its payload, good until the next one.
-func (p *pinger) next(now time.Time, frames uint64) []byte {
+func (p *pinger) next(now time.Time, frames uint64, bytes int) []byte {
 	p.seq++
-	p.out, p.sentAt, p.frames = true, now, frames
+	p.out, p.sentAt, p.frames, p.bytes = true, now, frames, bytes
 	p.buf = append(p.buf[:0], p.prefix...)
 	p.buf = strconv.AppendUint(p.buf, p.seq, 10)
 	return p.buf
