@@ -20,10 +20,7 @@ import (
 //	fixType   2 two-dimensional, 3 three-dimensional
 //	jump      1 where the position lies further from the one before than
 //	          anything travels; left out otherwise
-const (
-	msgPosition  = 1210
-	msgGPSDetail = 90100
-)
+const msgPosition = 1210
 
 // position emits one fix, dated at (0: the stamp dates it).
 func (g *gps) position(f *nmea.Fix, at int64, event int) {
@@ -38,7 +35,7 @@ func (g *gps) position(f *nmea.Fix, at int64, event int) {
 	if g.cfg.Detail == "append" || g.cfg.Detail == "off" {
 		return
 	}
-	m.Reset(msgGPSDetail, event)
+	m.Reset(thingsee.GNSSDetail, event)
 	m.Time = at
 	g.place(f)
 	g.detail(f)

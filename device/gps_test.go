@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"portti/device/clock"
@@ -285,6 +287,50 @@ func TestGPSPause(t *testing.T) {
 		t.Error("a deadline stands although nothing is pending")
 	}
 }
+
+// TestGPSQuiet measures the pause on a line with deadlines: a fix whose cycle is
+// not known yet leaves gpsQuiet after its last byte, and a receiver that pauses
+// longer within its cycle is waited for longer from then on.
+func TestGPSQuiet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		here, there := net.Pipe()
+		out := &gpsTimes{start: time.Now()}
+		d := newGPS(Config{GPSConfig: GPSConfig{Detail: "off"}}, Env{Clock: gpsClock(false)})
+		ended := make(chan error)
+		go func() { ended <- d.Run(here, out) }()
+		say := func(s string) {
+			if _, err := there.Write([]byte(s)); err != nil {
+				t.Error(err)
+			}
+		}
+		say(cycle("120000.00", "6500.74400", "10.0", "57.30"))
+		time.Sleep(time.Second - time.Since(out.start))
+		both := strings.SplitAfter(cycle("120001.00", "6500.74400", "10.0", "57.30"), "\n")
+		say(both[0])
+		time.Sleep(gpsQuiet + 50*time.Millisecond)
+		say(both[1]) // too late for its epoch
+		time.Sleep(2*time.Second - time.Since(out.start))
+		say(cycle("120002.00", "6500.74400", "10.0", "57.30"))
+		time.Sleep(time.Second)
+		there.Close()
+		if err := <-ended; !errors.Is(err, io.EOF) {
+			t.Errorf("Run returned %v", err)
+		}
+		want := []time.Duration{gpsQuiet, time.Second + gpsQuiet, 2*time.Second + 2*gpsQuiet}
+		if fmt.Sprint(out.at) != fmt.Sprint(want) {
+			t.Errorf("fixes left at %v, want %v", out.at, want)
+		}
+	})
+}
+
+// gpsTimes notes when messages come out.
+type gpsTimes struct {
+	gpsNothing
+	start time.Time
+	at    []time.Duration
+}
+
+func (o *gpsTimes) Emit(*thingsee.Message) { o.at = append(o.at, time.Since(o.start)) }
 
 func TestGPSJump(t *testing.T) {
 	out, log := runGPS(t, Config{}, gpsClock(false),
