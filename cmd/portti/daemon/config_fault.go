@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"sort"
@@ -96,7 +97,22 @@ type source struct {
 	name   string
 	doc    []byte
 	x      *index
-	broken bool // lines of it could not be read
+	broken bool  // lines of it could not be read
+	starts []int // where each line begins; made at first use
+}
+
+// line gives the number of the line that offset at is in, and its begin.
+func (src *source) line(at int) (number, start int) {
+	if src.starts == nil {
+		src.starts = []int{0}
+		for i, c := range src.doc {
+			if c == '\n' {
+				src.starts = append(src.starts, i+1)
+			}
+		}
+	}
+	n := sort.SearchInts(src.starts, at+1)
+	return n, src.starts[n-1]
 }
 
 // fault makes a fault that points at s in the file.
@@ -105,12 +121,12 @@ func (src *source) fault(s span, key, text, hint string) Fault {
 	if src.doc == nil || s == (span{}) {
 		return f
 	}
-	start := strings.LastIndexByte(string(src.doc[:s.from]), '\n') + 1
+	line, start := src.line(s.from)
 	end := len(src.doc)
-	if n := strings.IndexByte(string(src.doc[s.from:]), '\n'); n >= 0 {
+	if n := bytes.IndexByte(src.doc[s.from:], '\n'); n >= 0 {
 		end = s.from + n
 	}
-	f.Line = 1 + strings.Count(string(src.doc[:start]), "\n")
+	f.Line = line
 	f.Column = 1 + utf8.RuneCount(src.doc[start:s.from])
 	f.Excerpt, f.mark = excerpt(string(src.doc[start:end]), s.from-start, min(s.to, end)-start)
 	return f

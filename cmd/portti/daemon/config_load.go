@@ -196,15 +196,22 @@ func (l *loader) faultAt(path, key, text, hint string) Fault {
 	if where == (span{}) {
 		where = at.key
 	}
-	return src.fault(where, key, text, hint)
+	f := src.fault(where, key, text, hint)
+	if f.Line == 0 && src.doc != nil {
+		f.Line, f.Column = 1, 1 // about the file as a whole: every message has a place to go to
+	}
+	return f
 }
 
 // origins keeps where each key was set, for `config show --origin`.
 func (l *loader) origins() map[string]Origin {
 	all := map[string]Origin{}
 	for key, s := range l.set {
-		f := s.src.fault(s.at.key, key, "", "")
-		all[key] = Origin{File: f.File, Line: f.Line}
+		o := Origin{File: s.src.name}
+		if s.at.key != (span{}) {
+			o.Line, _ = s.src.line(s.at.key.from)
+		}
+		all[key] = o
 	}
 	return all
 }

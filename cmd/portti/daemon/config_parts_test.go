@@ -1,6 +1,9 @@
 package daemon
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/quick"
@@ -138,6 +141,18 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte("device = [{name='a'}, 5]\nuplink = 3"))
 	f.Add([]byte("[[device]]\nname='a'\n[[device.map]]\nx=1\n[uplink]\nurl='wss://h/#'"))
 	f.Add([]byte("[uplink]\nurl = \"wss://h\"\nauth=\"none\"\nbackoff.base = \"1s\"\nbackoff.\"c\\u0061p\" = \"2s\"\n[log]\nlevel=[[{}]]"))
+	archives, err := filepath.Glob("testdata/config/*.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, a := range archives { // whole: what is no TOML in them is part of the fun
+		text, err := os.ReadFile(a)
+		if err != nil {
+			f.Fatal(err)
+		}
+		_, text, _ = bytes.Cut(text, []byte("-- portti.toml --\n"))
+		f.Add(text)
+	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		l := loader{cfg: Defaults()}
 		l.cfg.Files = []string{"f"}

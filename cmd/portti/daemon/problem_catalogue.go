@@ -86,16 +86,13 @@ func bufferProblems() []Entry {
 		{Code: "BUF-CORRUPT", Severity: Error, Title: "Damaged buffer file", ImpactsData: true,
 			Sentence: "A part of the buffer could not be read and was set aside: {what}. Everything readable in it was kept.",
 			Actions:  []string{"Check the card or disk: dmesg | grep -iE 'mmc|ext4|I/O'", "Keep the file that was set aside for support: it is in the state folder"}},
-		{Code: "BUF-DEGRADED", Severity: Error, Title: "Buffer in memory only", ImpactsData: true, DependsOn: []string{"BUF-READONLY"},
-			Sentence: "Readings cannot be written to disk and are kept in memory only: {why}.",
-			Actions:  []string{"Check the disk: df -h; dmesg | tail", "Do not switch off before this is solved: what is in memory would be lost"}},
 		{Code: "BUF-FILLING", Severity: Warning, Title: "Buffer is filling", ShowAfter: time.Minute, DependsOn: []string{"BUF-FULL"},
 			Sentence: "The buffer is {percent} % full, with room for about {room}.",
 			Actions:  []string{"Bring the link back: portti status says what is wrong with it", "Raise max_size in [buffer] if the disk has room"}},
 		{Code: "BUF-FULL", Severity: Error, Title: "Buffer is full", ImpactsData: true,
 			Sentence: "The buffer is full: the oldest readings are given up to make room.",
 			Actions:  []string{"Bring the link back: portti status says what is wrong with it", "Raise max_size in [buffer] if the disk has room"}},
-		{Code: "BUF-IO", Severity: Error, Title: "Disk error", ImpactsData: true, DependsOn: []string{"BUF-DEGRADED", "BUF-READONLY"},
+		{Code: "BUF-IO", Severity: Error, Title: "Disk error", ImpactsData: true, DependsOn: []string{"BUF-READONLY"},
 			Sentence: "The disk reports an error while readings are saved: {why}.",
 			Actions:  []string{"Check the card or disk: dmesg | grep -iE 'mmc|ext4|I/O'", "Replace the card soon: errors like this become more"}},
 		{Code: "BUF-LOST", Severity: Error, Title: "Readings were lost", ImpactsData: true,
@@ -115,9 +112,6 @@ func bufferProblems() []Entry {
 
 func configProblems() []Entry {
 	return []Entry{
-		{Code: "CFG-INVALID", Severity: Warning, Title: "Configuration not taken over",
-			Sentence: "The changed configuration is invalid and was not taken over: {count} problems.",
-			Actions:  []string{"See them all: portti config check"}},
 		{Code: "CFG-UNPROVEN", Severity: Info, Title: "Delivery is not proven",
 			Sentence: "ack = \"none\": what was written to the network counts as delivered, so readings can vanish without being counted.",
 			Actions:  []string{"Say ack = \"fence\" in [uplink] if the server answers WebSocket pings"}},
@@ -129,9 +123,6 @@ func clockProblems() []Entry {
 		{Code: "CLK-GUESSED", Severity: Warning, Title: "Time of readings is a guess", DependsOn: []string{"CLK-UNSET"},
 			Sentence: "No trusted time came within {hold}: readings are sent with the best guess and its error in tsErr.",
 			Actions:  []string{"Let the gateway reach a time server: timedatectl timesync-status"}},
-		{Code: "CLK-STEP", Severity: Info, Title: "Clock was set",
-			Sentence: "The clock jumped by {step}. The order of readings is kept.",
-			Actions:  []string{"Nothing to do unless it happens often; then check the time service: timedatectl"}},
 		{Code: "CLK-UNSET", Severity: Warning, Title: "Clock is not set", ShowAfter: 30 * time.Second,
 			Sentence: "The clock cannot be trusted: no time server was reached since the start. Readings are kept and dated when it can.",
 			Actions:  []string{"Connect the network, or check the time service: timedatectl timesync-status", "Without a network, a GPS receiver or a battery clock can give the time"}},
@@ -158,7 +149,7 @@ func deviceProblems() []Entry {
 			Actions:  []string{"Check baud and type of this [[device]] against the device's manual", "Check the cable and the ground wire"}},
 		{Code: "DEV-GONE", Severity: Error, Title: "Port is missing", ShowAfter: 5 * time.Second, ImpactsData: true,
 			Sentence: "{subject}: {port} is not there. Waiting for it to come back.",
-			Actions:  []string{"Plug the adapter in, and see what the system found: ls -l /dev/serial/by-id/", "Check the name in port of this [[device]]"}},
+			Actions:  []string{"Plug the adapter in, or switch the device server on", "See what the system found, and compare with port of this [[device]]: ls -l /dev/serial/by-id/"}},
 		{Code: "DEV-RENUMBERED", Severity: Info, Title: "Port has another number",
 			Sentence: "{subject} came back under another name: {port}.",
 			Actions:  []string{"Nothing to do; a name from /dev/serial/by-id/ in port of this [[device]] never changes"}},
@@ -216,9 +207,6 @@ func networkProblems() []Entry {
 
 func hostProblems() []Entry {
 	return []Entry{
-		{Code: "SYS-DISK-LOW", Severity: Warning, Title: "Disk almost full", ShowAfter: time.Minute, ImpactsData: true,
-			Sentence: "The file system of {path} has only {free} left.",
-			Actions:  []string{"Make room: sudo journalctl --vacuum-size=50M", "Lower max_size in [buffer]"}},
 		{Code: "SYS-WATCHDOG", Severity: Error, Title: "A part is stuck", ImpactsData: true,
 			Sentence: "{part} has not moved for {age}; the service restarts by itself if it stays so.",
 			Actions:  []string{"Save the log for support: journalctl -u portti --since -1h"}},

@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -121,16 +123,16 @@ func TestFlappingStaysQuiet(t *testing.T) {
 
 func TestOnlyOneOfAFamily(t *testing.T) {
 	p := NewProblems()
-	for _, code := range []string{"UP-AUTH-REJECTED", "UP-FORBIDDEN", "TLS-NAME", "CLK-STEP"} {
+	for _, code := range []string{"UP-AUTH-REJECTED", "UP-FORBIDDEN", "TLS-NAME", "CFG-UNPROVEN"} {
 		p.Raise(code, "")
 	}
 	p.Raise("UP-FORBIDDEN", "other")
 	p.Only("UP-FORBIDDEN", "", "UP-", "NET-", "TLS-")
-	if got := shownCodes(p); got != "UP-FORBIDDEN/ UP-FORBIDDEN/other CLK-STEP/" {
+	if got := shownCodes(p); got != "UP-FORBIDDEN/ UP-FORBIDDEN/other CFG-UNPROVEN/" {
 		t.Errorf("%s", got)
 	}
 	p.Only("", "", "UP-")
-	if got := shownCodes(p); got != "UP-FORBIDDEN/other CLK-STEP/" {
+	if got := shownCodes(p); got != "UP-FORBIDDEN/other CFG-UNPROVEN/" {
 		t.Errorf("%s", got)
 	}
 }
@@ -163,5 +165,39 @@ func TestForeignTextInAProblem(t *testing.T) {
 func TestProblemsAreAListInJSON(t *testing.T) {
 	if text, err := json.Marshal(Status{Problems: NewProblems().Active()}); err != nil || !strings.Contains(string(text), `"problems":[]`) {
 		t.Errorf("%s %v", text, err)
+	}
+}
+
+// TestCatalogueIsWhatIsRaised: every code that any room names is in the
+// catalogue, and nothing is in it that nobody raises.
+func TestCatalogueIsWhatIsRaised(t *testing.T) {
+	code := regexp.MustCompile(`"((?:BUF|CFG|CLK|DEV|HW|NET|SYS|TLS|UP)-[A-Z-]+[A-Z])"`)
+	raised := map[string]bool{}
+	for _, room := range []string{".", "../../../buffer", "../../../device", "../../../systemd", "../../../uplink"} {
+		files, err := filepath.Glob(room + "/*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no files in %s: %v", room, err)
+		}
+		for _, f := range files {
+			if strings.HasSuffix(f, "_test.go") || f == "problem_catalogue.go" {
+				continue
+			}
+			text, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range code.FindAllSubmatch(text, -1) {
+				raised[string(m[1])] = true
+			}
+		}
+	}
+	for _, e := range Catalogue() {
+		if !raised[e.Code] {
+			t.Errorf("%s is in the catalogue and nobody raises it", e.Code)
+		}
+		delete(raised, e.Code)
+	}
+	for c := range raised {
+		t.Errorf("%s is raised and not in the catalogue", c)
 	}
 }
