@@ -375,3 +375,34 @@ func TestOnePingOutstanding(t *testing.T) {
 		w.end()
 	})
 }
+
+// A pong that stands right before the end still proves.
+func TestPongRightBeforeTheEndCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, Options{BackoffBase: time.Minute}, func(_ int, w *wire) {
+			if w.accept() != nil {
+				return
+			}
+			for {
+				f, err := w.read()
+				if err != nil {
+					return
+				}
+				if f.op == opPing {
+					_ = w.send(fin|opPong, f.data)
+					w.close(1011, "")
+					return
+				}
+			}
+		})
+		for range 20 {
+			w.src.add(1)
+		}
+		w.run()
+		synctest.Wait()
+		if st := w.link.Status(); st.State != Waiting || st.Proven != 20 {
+			t.Errorf("status %+v", st)
+		}
+		w.end()
+	})
+}

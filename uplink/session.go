@@ -98,8 +98,23 @@ func (s *session) run(ctx context.Context) ending {
 	own := s.loop(ctx)
 	clean := s.close(own)
 	readers.Wait()
+	own = s.lastProofs(ctx, own)
 	s.link.rtt = s.ping.srtt
 	return s.ending(own, clean)
+}
+
+// lastProofs takes what the reader found before it ended and the loop had no
+// turn to see: without it a server that breaks right after its pong would get
+// the same frames again.
+func (s *session) lastProofs(ctx context.Context, own error) error {
+	var fatal sourceError
+	if ctx.Err() != nil || errors.As(own, &fatal) {
+		return own
+	}
+	if err := s.proofs(time.Now()); errors.As(err, &fatal) {
+		return err
+	}
+	return own
 }
 
 // abort ends the connection at once: politely where that takes no time. It
