@@ -116,11 +116,11 @@ func (c *counter) packageEnd(e event) {
 	case "pass":
 		fmt.Fprintf(c.out, "ok    %s %.1fs\n", e.Package, e.Elapsed)
 	case "fail":
+		fmt.Fprintf(c.out, "FAIL  %s %.1fs\n", e.Package, e.Elapsed)
 		if !c.guilty[e.Package] {
 			c.failed++
+			c.dump(e.Package)
 		}
-		fmt.Fprintf(c.out, "FAIL  %s %.1fs\n", e.Package, e.Elapsed)
-		c.dump(e.Package)
 	}
 }
 
