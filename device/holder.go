@@ -43,14 +43,24 @@ func (o opener) user(path string) string {
 	return ""
 }
 
+// hasOpen compares the device and not only its name: in a container, which has
+// terminals of its own, another one has the same.
 func (o opener) hasOpen(pid, path string) bool {
+	var want, have unix.Stat_t
+	if unix.Stat(path, &want) != nil {
+		return false
+	}
 	dir := filepath.Join(o.root, "/proc", pid, "fd")
 	fds, err := os.ReadDir(dir)
 	if err != nil {
 		return false // gone by now, or not ours to see
 	}
 	for _, fd := range fds {
-		if to, err := os.Readlink(filepath.Join(dir, fd.Name())); err == nil && to == path {
+		link := filepath.Join(dir, fd.Name())
+		if to, err := os.Readlink(link); err != nil || to != path {
+			continue
+		}
+		if unix.Stat(link, &have) == nil && have.Dev == want.Dev && have.Ino == want.Ino {
 			return true
 		}
 	}

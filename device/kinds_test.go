@@ -165,7 +165,7 @@ func TestKindsGolden(t *testing.T) {
 // doubles every byte: nothing may crash, and every record must be JSON.
 func TestKindsSurvive(t *testing.T) {
 	step := 1
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		step = 13
 	}
 	eachKind(t, func(t *testing.T, kind, _ string, in []byte) {

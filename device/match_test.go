@@ -158,6 +158,12 @@ func TestConsolesAreRefused(t *testing.T) {
 		}
 	}
 	r := newRoot(t)
+	r.file("/proc/cmdline", "console=serial0,115200 console=tty1\n")
+	r.link("/dev/serial0", path)
+	if _, err := (opener{root: r.dir}).open(t.Context(), Config{Type: "lines", Port: "/dev/serial0"}); err == nil {
+		t.Error("a console under its alias was opened")
+	}
+	r = newRoot(t)
 	r.file("/proc/cmdline", "console=tty1 console="+name+"0\n")
 	r.link("/dev/ttyX0", path)
 	o, err := opener{root: r.dir}.open(t.Context(), Config{Type: "lines", Port: "/dev/ttyX0"})

@@ -80,7 +80,17 @@ func (o opener) open(ctx context.Context, c Config) (Opened, error) {
 		_ = own.Close()
 		return Opened{}, openError(path, err)
 	}
+	shareable(path, own)
 	return Opened{Line: &serialLine{port: port, own: own}, Path: path}, nil
+}
+
+// shareable takes the exclusive mode back from a pseudo-terminal. There it
+// would outlive a killed gateway for as long as the other end is open, and
+// lock out the next one unless it runs as root. The flock stays.
+func shareable(path string, own *os.File) {
+	if conn, err := own.SyscallConn(); err == nil && strings.HasPrefix(path, "/dev/pts/") {
+		_ = conn.Control(func(fd uintptr) { _ = unix.IoctlSetInt(int(fd), unix.TIOCNXCL, 0) })
+	}
 }
 
 func mode(c Config) *serial.Mode {
@@ -142,7 +152,10 @@ func (o opener) console(name, number string) bool {
 	cmdline, _ := os.ReadFile(o.root + "/proc/cmdline")
 	for _, word := range strings.Fields(string(cmdline)) {
 		if tty, ok := strings.CutPrefix(word, "console="); ok {
-			if tty, _, _ = strings.Cut(tty, ","); strings.TrimPrefix(tty, "/dev/") == name {
+			tty, _, _ = strings.Cut(strings.TrimPrefix(tty, "/dev/"), ",")
+			// serial0 is a link on a Raspberry Pi.
+			to, _ := filepath.EvalSymlinks(o.root + "/dev/" + tty)
+			if tty == name || filepath.Base(to) == name {
 				return true
 			}
 		}

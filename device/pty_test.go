@@ -279,6 +279,21 @@ func TestOpenAfterACrash(t *testing.T) {
 	_ = openPort(t, path)
 }
 
+// TestOpenLeavesNoModeBehind: a killed gateway must not lock its successor
+// out of a pseudo-terminal.
+func TestOpenLeavesNoModeBehind(t *testing.T) {
+	_, path := newPty(t)
+	_ = openPort(t, path)
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if mode, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCGEXCL); err != nil || mode != 0 {
+		t.Errorf("exclusive mode %d, %v", mode, err)
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
