@@ -30,6 +30,13 @@ const (
 	// gpsFloorGrace keeps the floor, which may come from a clock a little
 	// ahead, from turning today's fix into one in twenty years.
 	gpsFloorGrace = 24 * 60 * 60 * 1000 // ms
+	// gpsSlack is how far behind a clock may be that nobody synchronised but
+	// that shows a time after the floor, such as one restored from a file at
+	// boot; gpsFar is how long after its build this program may be running where
+	// the clock shows nothing at all. A date 1024 weeks behind is 19.6 years off,
+	// so either tells a rollover from a recording.
+	gpsSlack = 2 * 365 * 24 * 60 * 60 * 1000  // ms
+	gpsFar   = 10 * 365 * 24 * 60 * 60 * 1000 // ms
 	// gpsApart is how far GNSS time and a trusted clock may be apart. A
 	// receiver without leap seconds yet is up to 18 s wrong.
 	gpsApart = 60_000 // ms
@@ -103,6 +110,7 @@ func newGPS(c Config, env Env) *gps {
 	var opts nmea.Options
 	if env.Clock != nil { // nil while the configuration is only checked
 		opts.Floor = env.Clock.Floor() - gpsFloorGrace
+		opts.Latest = func() int64 { return gpsLatest(env.Clock.Now(), env.Clock.Floor()) }
 	}
 	g.join = nmea.NewJoiner(opts, g.epoch)
 	g.watch.log = env.Log
@@ -187,7 +195,7 @@ func (g *gps) sentence(s *nmea.Sentence) {
 // epoch takes a complete epoch from the joiner.
 func (g *gps) epoch(f *nmea.Fix) {
 	now := g.env.Clock.Now()
-	at, doubt := gpsTime(f, now)
+	at, doubt := gpsTime(f, now, g.env.Clock.Floor()-gpsFloorGrace)
 	g.watch.see(f, doubt, now, g.out)
 	if !f.Valid() {
 		return

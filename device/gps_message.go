@@ -110,18 +110,32 @@ const (
 	doubtNone  = iota
 	doubtDate  // the receiver has told no date yet
 	doubtClock // the clock, which is trusted, says otherwise
+	doubtPast  // the date lies before this program was made, and nothing contradicts it
 )
+
+// gpsLatest is the time after which it cannot be now.
+func gpsLatest(now clock.Now, floor int64) int64 {
+	switch {
+	case now.Trusted:
+		return now.Unix + gpsFloorGrace
+	case now.Unix >= floor:
+		return now.Unix + gpsSlack
+	}
+	return floor + gpsFar
+}
 
 // gpsTime is the time to date a fix with, and why it is not the fix's own.
 // Where the clock is trusted it stands in, so that both messages of a fix have
 // one time; otherwise 0 leaves it to the stamp.
-func gpsTime(f *nmea.Fix, now clock.Now) (at int64, doubt int) {
+func gpsTime(f *nmea.Fix, now clock.Now, floor int64) (at int64, doubt int) {
 	apart := f.Time - now.Unix
 	switch {
 	case f.Time == 0:
 		doubt = doubtDate
 	case now.Trusted && (apart > gpsApart || apart < -gpsApart):
 		doubt = doubtClock
+	case f.Time < floor:
+		return f.Time, doubtPast
 	default:
 		return f.Time, doubtNone
 	}

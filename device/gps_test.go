@@ -237,6 +237,8 @@ func TestGPSTime(t *testing.T) {
 		{"the clock is not trusted", false, at("180000.12", "221126"), "1795370400.12", ""},
 		{"a rollover behind, repaired", false, at("120000.00", "080407"), "1795348800", codeRollover},
 		{"a rollover behind, repaired, and the clock agrees", true, at("120000.00", "080407"), "1795348800", codeRollover},
+		{"a recording, which no rollover explains", false, at("120000.00", "071020"), "1602072000", ""},
+		{"a recording, but the clock is trusted", true, at("120000.00", "071020"), "1795348800", codeGPSTime},
 		{"a little before the floor is no rollover", false, at("120000.00", "311026"), "1793448000", ""},
 		{"no date", false, sum("GPGGA,120000.00,6500.74400,N,02528.08600,E,1,08,0.9,12.3,M,19.2,M,,"), "", ""},
 		{"no date, trusted clock", true, sum("GPGGA,120000.00,6500.74400,N,02528.08600,E,1,08,0.9,12.3,M,19.2,M,,"), "1795348800", ""},

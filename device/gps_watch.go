@@ -137,6 +137,8 @@ func appendGPSText(b []byte, f *nmea.Fix, doubt int) []byte {
 		b = append(b, ", no date yet"...)
 	case doubt == doubtClock:
 		b = append(b, ", its time disagrees with the clock"...)
+	case doubt == doubtPast:
+		b = append(b, ", its date is long past"...)
 	case f.Rollover:
 		b = append(b, ", date corrected"...)
 	}

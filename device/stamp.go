@@ -48,6 +48,13 @@ const (
 // below any wrong zone, week or year.
 const maxAhead = 5 * 60 * 1000
 
+// maxUnknown is the same where the clock is not trusted and may be years behind.
+const maxUnknown = 10 * 365 * 24 * 60 * 60 * 1000
+
+// earliest is 2001-09-09, when Unix time got its tenth digit: after every date
+// that a clock chip or a firmware counts from (1970, 1980, 2000, 2001-01-01).
+const earliest = 1_000_000_000_000
+
 // stamper makes records of messages: the time, the unique key, the gateway,
 // the class and the stream. One serves all devices; each device has a stamp.
 type stamper struct {
@@ -111,10 +118,15 @@ func (s *stamp) put(m *thingsee.Message) (o outcome) {
 	return o
 }
 
-// plausible: not before anything can have been measured, and not ahead of
-// what is known. Without a trusted clock only the past can be checked.
+// plausible: not one of the dates that clocks without a battery start from,
+// and not ahead of what is known. A device may well speak of the past, a data
+// logger of last year; but no device can be from after the day it is read.
 func (s *stamp) plausible(ms int64, now clock.Now) bool {
-	return ms > 0 && ms >= s.clock.Floor() && (!now.Trusted || ms <= now.Unix+maxAhead)
+	latest := max(now.Unix, s.clock.Floor()) + maxUnknown
+	if now.Trusted {
+		latest = now.Unix + maxAhead
+	}
+	return ms >= earliest && ms <= latest
 }
 
 // age is m.Age where it makes sense: not negative and not from before the boot

@@ -49,8 +49,8 @@ func TestStampTime(t *testing.T) {
 		{"its own", trusted, now - 86_400_000, 0, "1780913600", 0, false},
 		{"its own, age not looked at", trusted, now - 1, 500, "1780999999.999", 0, false},
 		{"its own at the floor", trusted, floor, 0, "1780000000", 0, false},
-		{"before the floor", trusted, floor - 1, 0, "1781000000", 0, true},
-		{"week rollover", trusted, now - 619_315_200_000, 0, "1781000000", 0, true},
+		{"of years ago, from a data logger", trusted, 1_520_416_221_000, 0, "1520416221", 0, false},
+		{"where a clock chip begins", trusted, 946_684_800_000, 0, "1781000000", 0, true},
 		{"a little ahead", trusted, now + maxAhead, 0, "1781000300", 0, false},
 		{"too far ahead", trusted, now + maxAhead + 1, 0, "1781000000", 0, true},
 		{"negative", trusted, -1, 0, "1781000000", 0, true},
@@ -58,7 +58,9 @@ func TestStampTime(t *testing.T) {
 		{"untrusted clock, aged", lost, 0, 1500, "@58500", ClassProvisional, false},
 		{"untrusted clock, aged beyond the boot", lost, 0, 60_001, "@60000", ClassProvisional, false},
 		{"untrusted clock, its own", lost, now, 0, "1781000000", 0, false},
-		{"untrusted clock, impossible", lost, floor - 1, 0, "@60000", ClassProvisional, true},
+		{"untrusted clock, of years ago", lost, 1_520_416_221_000, 0, "1520416221", 0, false},
+		{"untrusted clock, too early", lost, earliest - 1, 0, "@60000", ClassProvisional, true},
+		{"untrusted clock, too late", lost, floor + maxUnknown + 1, 0, "@60000", ClassProvisional, true},
 	} {
 		sink := newSink()
 		s, _ := newStamp(sink, row.now)

@@ -18,7 +18,7 @@ func (c *calendar) learn(d Date, t TimeOfDay) {
 // of day nearest to the last known one, which is right across midnight and
 // through half a day of silence. moved says that the floor showed the date to
 // be a rollover behind.
-func (c *calendar) resolve(d Date, t TimeOfDay, floor int64) (ms int64, moved bool) {
+func (c *calendar) resolve(d Date, t TimeOfDay, o *Options) (ms int64, moved bool) {
 	switch {
 	case t == NoTime:
 		return 0, false
@@ -38,7 +38,14 @@ func (c *calendar) resolve(d Date, t TimeOfDay, floor int64) (ms int64, moved bo
 		c.ref = at
 	}
 	ms = c.ref
-	for floor > 0 && ms < floor {
+	if o.Floor <= 0 || ms >= o.Floor {
+		return ms, false
+	}
+	latest := int64(math.MaxInt64)
+	if o.Latest != nil {
+		latest = o.Latest()
+	}
+	for ms < o.Floor && ms+rollover <= latest {
 		ms += rollover
 		moved = true
 	}

@@ -46,7 +46,8 @@
 // The date comes from a valid RMC or from ZDA; without one in the epoch it is
 // the day that brings the time nearest to the last one known, which is right
 // across midnight. Until a date is known Time is 0. A date before the floor is
-// moved on by 1024 weeks until it is not, and Rollover is set.
+// moved on by 1024 weeks until it is not, but never beyond the latest time that
+// it can be now, and Rollover is set.
 //
 // # Mode
 //

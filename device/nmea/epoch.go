@@ -67,7 +67,7 @@ func (j *Joiner) close(by Ending) {
 		f.Mode = 1
 		f.Position = Position{}
 	}
-	f.Time, f.Rollover = j.dates.resolve(j.date, f.Clock, j.opts.Floor)
+	f.Time, f.Rollover = j.dates.resolve(j.date, f.Clock, &j.opts)
 	if j.error.time != NoTime && same(j.error.time, f.Clock) {
 		f.ErrLat, f.ErrLon = j.error.lat, j.error.lon
 	}

@@ -6,6 +6,11 @@ type Options struct {
 	// living, such as the build date. A date before it is moved on by 1024 weeks
 	// until it is not. 0 = dates are taken as they are.
 	Floor int64
+	// Latest is the time, in Unix milliseconds, after which it cannot be now. A
+	// move that would lead beyond it is not made: a date that no rollover
+	// explains (a recording, a simulator) stays what it is. It is asked when a
+	// date is before Floor; nil = no limit.
+	Latest func() int64
 }
 
 // Joiner gathers the sentences of one receiver into one Fix per epoch. It is

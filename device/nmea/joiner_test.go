@@ -176,11 +176,12 @@ func TestDates(t *testing.T) {
 		{"date of a void RMC is not believed", 0, []string{"GPRMC,120000,V,,,,,,,060180,,,N", gga("120001")}, []int64{0, 0}, false},
 		{"1024 weeks behind", floor, []string{rmc("120000", "080407")}, []int64{at("2026-11-22T120000")}, true},
 		{"2048 weeks behind", floor, []string{rmc("120000", "230887")}, []int64{at("2026-11-22T120000")}, true},
+		{"a recording: 1024 weeks on would be in the future", floor, []string{rmc("120000", "071020")}, []int64{at("2020-10-07T120000")}, false},
 		{"right, with a floor", floor, []string{rmc("120000", "221126")}, []int64{at("2026-11-22T120000")}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			fixes := joinAll(t, Options{Floor: tt.floor}, tt.in...)
+			fixes := joinAll(t, Options{Floor: tt.floor, Latest: func() int64 { return at("2028-11-01T000000") }}, tt.in...)
 			var got []int64
 			for _, f := range fixes {
 				got = append(got, f.Time)

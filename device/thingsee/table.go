@@ -343,7 +343,7 @@ var table = [...]Definition{
 		{"lacr", Number, "m", 0, hi, false}, {"alt", Number, "m", lo, hi, false},
 		{"speed", Number, "m/s", 0, hi, false}, {"heading", Number, "deg", 0, 360, false},
 		{"sats", Integer, "", 0, hi, false}, {"hdop", Number, "", 0, hi, false},
-		{"fixType", Integer, "", 0, hi, false},
+		{"fixType", Integer, "", 0, hi, false}, {"jump", Integer, "", 0, 1, false},
 	}},
 	{90200, "Generic value", Up, nil},
 	{90300, "Loss statement", Up, []Field{
