@@ -60,7 +60,7 @@ func checkConfigured(path string) error {
 	}
 	server, err := url.Parse(cfg.Uplink.URL)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: uplink.url is not an address", path) // err would show what the address carries
 	}
 	if host := "." + server.Hostname(); strings.HasSuffix(host, ".example.net") || strings.HasSuffix(host, ".example.com") || strings.HasSuffix(host, ".example.org") {
 		return fmt.Errorf("%s: uplink.url still names the example server %s", path, server.Hostname())
