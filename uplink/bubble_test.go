@@ -528,8 +528,6 @@ func TestSourceErrorsEndRun(t *testing.T) {
 	}
 }
 
-func (w *world) end2() { w.stop(); w.net.wg.Wait() }
-
 func TestFlappingLinkDoesNotFloodTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, Options{Rand: func() float64 { return 0.5 }}, func(_ int, w *wire) {
