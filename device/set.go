@@ -64,7 +64,7 @@ func newDevice(c Config, number uint16, env Env, shared *stamper, t Tuning) *dev
 	log := env.Log.With("component", "device", "device", c.Name)
 	env.Log = log
 	d := &device{
-		cfg: c, kind: k, env: env, log: log, number: number,
+		cfg: c, kind: k, env: env, log: log,
 		open: t.Open, pause: t.Pause,
 		start: time.Now(), since: time.Now(), state: Missing,
 	}

@@ -32,14 +32,13 @@ const (
 
 // device is one configured device: its loop, its counters and its state.
 type device struct {
-	cfg    Config
-	kind   Kind
-	env    Env
-	log    *slog.Logger
-	open   OpenFunc
-	pause  time.Duration
-	number uint16
-	stamp  stamp
+	cfg   Config
+	kind  Kind
+	env   Env
+	log   *slog.Logger
+	open  OpenFunc
+	pause time.Duration
+	stamp stamp
 
 	start   time.Time
 	running atomic.Bool
