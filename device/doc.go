@@ -27,10 +27,11 @@
 //
 // # Time
 //
-// A reading's own time is used where it is not before the clock's floor and at
-// most 5 minutes ahead of a trusted clock; else the clock's; and while the clock
-// is not trusted the record is provisional, as thingsee.AppendProvisional
-// writes it. (tsmTuid, tsmId, tsmTs) is unique across devices: a clash is moved
+// A reading's own time is used where it is after September 2001 (before that
+// lie the dates that clocks without a battery start from) and at most 5 minutes
+// ahead of a trusted clock, or 10 years ahead of one that is not; else the
+// clock's. While the clock is not trusted such a record is provisional, as
+// thingsee.AppendProvisional writes it. Status.BadTimes counts times not used. (tsmTuid, tsmId, tsmTs) is unique across devices: a clash is moved
 // by a millisecond.
 //
 // # Limits
