@@ -72,7 +72,9 @@ func shortPort(dev daemon.DeviceStatus) string {
 	if rest, ok := strings.CutPrefix(name, "tcp://"); ok {
 		return clean(rest, 64)
 	}
-	if strings.HasPrefix(name, "/") {
+	if rest, ok := strings.CutPrefix(name, "/dev/pts/"); ok {
+		name = "pts/" + rest
+	} else if strings.HasPrefix(name, "/") {
 		name = path.Base(name)
 	}
 	return clean(name, 64)

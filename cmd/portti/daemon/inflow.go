@@ -66,3 +66,26 @@ func (f *inflow) headroom(read uint64, q buffer.Stats) float64 {
 	perSecond := float64(read-first.read) / passed * each
 	return float64(int(max(0, float64(q.Capacity-q.Bytes)) / perSecond))
 }
+
+// lossShown is how long a loss stays among the problems. The count stays in
+// the totals for ever.
+const lossShown = time.Hour
+
+// losses remembers when the ledger last grew a loss that the queue had to
+// make. It belongs to the goroutine that supervises.
+type losses struct {
+	known bool
+	count uint64
+	at    time.Time
+}
+
+// fresh says whether such a loss happened lately. What was lost before this
+// process started is history.
+func (l *losses) fresh(total buffer.Counts, now time.Time) bool {
+	n := total.LostAll() - total.Lost["rate"] // a rate limit loses by order
+	if l.known && n > l.count {
+		l.at = now
+	}
+	l.known, l.count = true, n
+	return !l.at.IsZero() && now.Sub(l.at) < lossShown
+}

@@ -175,11 +175,13 @@ func (d *Daemon) lookAtBuffer(q buffer.Stats) {
 	}
 	p.Set(q.NewEpochs > 0, "BUF-ROLLBACK", "")
 	full := q.Full
-	if n := len(q.Losses); n > 0 {
+	if n := len(q.Losses); d.losses.fresh(total, time.Now()) && n > 0 {
 		last := q.Losses[n-1]
 		p.Raise("BUF-LOST", "", "count", fmt.Sprint(last.Count), "reason", lossInWords(last.Reason),
 			"from", d.when(last.Oldest), "to", d.when(last.Newest))
 		full = full || last.Reason == "full" && q.Bytes > q.Capacity*3/4
+	} else {
+		p.Clear("BUF-LOST", "")
 	}
 	p.Set(full, "BUF-FULL", "")
 	percent := q.Bytes * 100 / max(1, q.Capacity)

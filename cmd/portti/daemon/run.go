@@ -63,6 +63,7 @@ type Daemon struct {
 	link     *uplink.Link
 	problems *Problems
 	inflow   inflow
+	losses   losses
 	started  time.Time
 	final    atomic.Pointer[Status] // set when Run has ended
 }
