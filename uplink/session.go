@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	farewellWait = 2 * time.Second        // for the server's answer to our close frame
+	farewellWait = time.Second            // for the server's answer to our close frame
 	abortWait    = 100 * time.Millisecond // to say goodbye when told to stop at once
 	closeGrace   = 300 * time.Millisecond // for a close frame behind a broken write
 )
