@@ -1,0 +1,145 @@
+//go:build faults
+
+package faults
+
+import (
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"portti/cmd/portti/bench"
+	"portti/cmd/portti/daemon"
+)
+
+// slack is how late a commit may be on a machine busy with other things.
+const slack = 3 * time.Second
+
+func number(name string, otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
+	}
+	return otherwise
+}
+
+// Row 66: kill -9 at random moments, with the link up, down, and in
+// mid-drain, and while starting. What the status called accepted just before
+// a kill arrives, only younger readings than commit_every are missing, and
+// nothing is made up.
+func TestKillLoop(t *testing.T) {
+	for name, every := range map[string]time.Duration{"commit-every-1s": time.Second, "commit-every-200ms": 200 * time.Millisecond, "strict": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			killLoop(t, every, number("PORTTI_KILLS", 15))
+		})
+	}
+}
+
+func killLoop(t *testing.T, every time.Duration, kills int) {
+	seed := uint64(number("PORTTI_SEED", int(time.Now().UnixNano()&0xffffff)))
+	t.Logf("PORTTI_SEED=%d", seed)
+	r := rand.New(rand.NewPCG(seed, uint64(every)))
+	s := newSite(t, bench.Options{})
+	s.buffer = "commit_every = \"" + every.String() + "\""
+	s.uplink = "fence_hold = \"1s\""
+	k := killer{site: s, rand: r, every: every}
+	for range kills {
+		k.round()
+	}
+	s.up()
+	g := s.start()
+	st := g.until("everything is delivered", drained)
+	k.judge(st)
+	g.stop()
+	t.Logf("%d kills: %d fed, %d accepted at the time of a kill, %d arrived, %d came again, %d missing (never accepted), the oldest of them %v old",
+		kills, s.line().count(), k.accepted, s.oracle.count(s.line().tuid), s.oracle.repeats, k.lost, k.oldest.Round(time.Millisecond))
+}
+
+// killer remembers what each life of the gateway had accepted.
+type killer struct {
+	*site
+	rand     *rand.Rand
+	every    time.Duration
+	lives    []life
+	accepted int
+	lost     int
+	oldest   time.Duration
+}
+
+// life is the numbers fed to one life of the gateway: first..accepted were
+// accepted, accepted+1..last may be missing.
+type life struct {
+	first, accepted, last int
+	killed                time.Time
+}
+
+func (k *killer) round() {
+	k.t.Helper()
+	switch mode := k.rand.IntN(4); mode {
+	case 0:
+		k.up()
+	case 1:
+		k.down()
+	case 2, 3: // a backlog, of which a part will have been drained
+		k.down()
+	}
+	if k.rand.IntN(5) == 0 { // while it starts
+		g := k.spawn()
+		time.Sleep(time.Duration(k.rand.IntN(60)) * time.Millisecond)
+		g.kill()
+	}
+	g := k.start()
+	before := g.status()
+	if before.Totals.Lost.Sum() != 0 || before.Totals.Quarantined != 0 {
+		k.t.Fatalf("losses after a kill: %+v", before.Totals)
+	}
+	l := life{first: k.line().count() + 1}
+	stop := k.line().flow(k.t, 2*time.Millisecond)
+	if k.rand.IntN(2) == 0 {
+		time.Sleep(time.Duration(k.rand.IntN(600)) * time.Millisecond)
+		k.up() // and the rest of this life is a drain
+	}
+	time.Sleep(time.Duration(k.rand.IntN(1200)) * time.Millisecond)
+	now := g.status()
+	g.kill()
+	l.killed = time.Now()
+	stop()
+	k.line().clear(k.t)
+	l.last = k.line().count()
+	l.accepted = l.first - 1 + int(now.Totals.Accepted-before.Totals.Accepted)
+	if l.accepted > l.last {
+		k.t.Fatalf("%d were accepted of %d fed", l.accepted-l.first+1, l.last-l.first+1)
+	}
+	k.lives = append(k.lives, l)
+}
+
+// judge holds every life against what arrived in the end.
+func (k *killer) judge(st *daemon.Status) {
+	k.t.Helper()
+	tuid := k.line().tuid
+	for i, l := range k.lives {
+		k.accepted += l.accepted - l.first + 1
+		if m := k.oracle.missing(tuid, l.first, l.accepted); len(m) > 0 {
+			k.t.Errorf("life %d: %d of the accepted readings %d..%d missing, the first %d", i, len(m), l.first, l.accepted, m[0])
+		}
+		for _, n := range k.oracle.missing(tuid, l.accepted+1, l.last) {
+			k.lost++
+			age := l.killed.Sub(k.line().when(n))
+			k.oldest = max(k.oldest, age)
+			if age > k.every+slack {
+				k.t.Errorf("life %d: reading %d was %v old at the kill and is missing", i, n, age)
+			}
+		}
+	}
+	k.oracle.honest(k.t, k.lines...)
+	if k.accepted == 0 {
+		k.t.Error("nothing was ever accepted: the test tested nothing")
+	}
+	if st.Totals.Lost.Sum() != 0 || st.Totals.Quarantined != 0 {
+		k.t.Errorf("the ledger has losses: %+v", st.Totals)
+	}
+	if got := k.server.Stats(); got.Changed != 0 || got.Bad != 0 {
+		k.t.Errorf("the server has %s", got.Summary())
+	}
+}
