@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,7 +35,7 @@ func (f *feeder) Status(text string) error {
 // watched is a Watch that runs in a bubble.
 type watched struct {
 	feeder feeder
-	stuck  string
+	stuck  atomic.Pointer[string]
 	log    bytes.Buffer
 }
 
@@ -44,9 +45,18 @@ func (w *watched) start(t *testing.T, interval time.Duration) (stop func()) {
 	go func() {
 		defer close(done)
 		log := slog.New(slog.NewTextHandler(&w.log, nil))
-		Watch(ctx, &w.feeder, interval, func() string { return w.stuck }, log)
+		Watch(ctx, &w.feeder, interval, w.alive, log)
 	}()
 	return func() { cancel(); <-done }
+}
+
+func (w *watched) hang(part string) { w.stuck.Store(&part) }
+
+func (w *watched) alive() string {
+	if part := w.stuck.Load(); part != nil {
+		return *part
+	}
+	return ""
 }
 
 func pass(d time.Duration) { time.Sleep(d); synctest.Wait() }
@@ -71,7 +81,7 @@ func TestWatchStopsFeedingAndNamesTheStuckPartOnce(t *testing.T) {
 		var w watched
 		stop := w.start(t, time.Minute)
 		pass(time.Second)
-		w.stuck = "buffer"
+		w.hang("buffer")
 		fed := w.feeder.fed
 		pass(5 * time.Minute)
 		if w.feeder.fed != fed {
@@ -83,7 +93,7 @@ func TestWatchStopsFeedingAndNamesTheStuckPartOnce(t *testing.T) {
 		if !strings.Contains(w.log.String(), "part=buffer") || len(w.feeder.statuses) != 1 || w.feeder.statuses[0] != "stuck: buffer" {
 			t.Errorf("the part is not named: %v\n%s", w.feeder.statuses, w.log.String())
 		}
-		w.stuck = ""
+		w.hang("")
 		pass(time.Minute)
 		stop()
 		if w.feeder.fed != fed+4 || strings.Count(w.log.String(), "event=watchdog.recovered") != 1 {
@@ -94,10 +104,11 @@ func TestWatchStopsFeedingAndNamesTheStuckPartOnce(t *testing.T) {
 
 func TestWatchNamesTheNextStuckPart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := watched{stuck: "buffer"}
+		var w watched
+		w.hang("buffer")
 		stop := w.start(t, time.Minute)
 		pass(time.Second)
-		w.stuck = "devices"
+		w.hang("devices")
 		pass(time.Minute)
 		stop()
 		if w.feeder.fed != 0 || strings.Count(w.log.String(), "event=watchdog.late") != 2 {
