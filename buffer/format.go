@@ -100,10 +100,14 @@ func appendValue(dst []byte, n uint64, e Entry) []byte {
 	return dst
 }
 
+// valueSum is the CRC-32C of the key, 8 bytes, and the rest. The key's part is
+// done by hand: a slice of it would escape and cost an allocation per record.
 func valueSum(n uint64, rest []byte) uint32 {
-	var k [8]byte
-	binary.BigEndian.PutUint64(k[:], n)
-	return crc32.Update(crc32.Update(0, castagnoli, k[:]), castagnoli, rest)
+	crc := ^uint32(0)
+	for shift := 56; shift >= 0; shift -= 8 {
+		crc = castagnoli[byte(crc)^byte(n>>shift)] ^ crc>>8
+	}
+	return crc32.Update(^crc, castagnoli, rest)
 }
 
 // parseValue checks a stored value; the entry's Rec points into v.

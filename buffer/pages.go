@@ -180,42 +180,36 @@ func (c *checker) bucketTree(id uint64, root bool, depth int) error {
 		if p.count() == 0 {
 			return fmt.Errorf("page %d is empty: %w", id, errDamaged)
 		}
-		for i := range p.count() {
-			child, ok := p.child(i)
-			if !ok {
-				return fmt.Errorf("page %d: element %d: %w", id, i, errDamaged)
-			}
-			if err := c.down(child, root, depth+1); err != nil {
-				return err
-			}
-		}
-		return nil
+		return c.branch(p, root, depth)
 	}
 	return fmt.Errorf("page %d has flags %#x: %w", id, p.flags(), errDamaged)
 }
 
-// down goes to a child. Whether it is a leaf is known only by reading it, and
-// reading all leaves of a sealed segment would be reading all of the file at
-// every start; so unless every page is wanted the first child tells for its
-// brothers: all leaves of a tree are equally deep.
-func (c *checker) down(id uint64, root bool, depth int) error {
-	if c.every || root {
-		return c.bucketTree(id, root, depth)
+// branch goes to the children. Whether they are leaves is known only by
+// reading them, and reading all leaves of a sealed segment would be reading all
+// of the file at every start; so unless every page is wanted the first child
+// tells for its brothers, since all leaves of a tree are equally deep, and of
+// them only the place is checked. bbolt itself refuses a page of another kind.
+func (c *checker) branch(p page, root bool, depth int) error {
+	leaves := false
+	for i := range p.count() {
+		id, ok := p.child(i)
+		if !ok || id < 2 || id >= c.high || c.seen[id] {
+			return fmt.Errorf("page %d: element %d: %w", p.id(), i, errDamaged)
+		}
+		if i == 0 && !c.every && !root {
+			var h [pageHeader]byte
+			if _, err := c.f.ReadAt(h[:], int64(id)*pageSize); err != nil {
+				return err
+			}
+			leaves = page(h[:]).flags() == pageLeaf
+		}
+		if leaves {
+			c.seen[id] = true
+		} else if err := c.bucketTree(id, root, depth+1); err != nil {
+			return err
+		}
 	}
-	if id < 2 || id >= c.high || c.seen[id] {
-		return fmt.Errorf("page %d out of place: %w", id, errDamaged)
-	}
-	var h [pageHeader]byte
-	if _, err := c.f.ReadAt(h[:], int64(id)*pageSize); err != nil {
-		return err
-	}
-	if page(h[:]).flags() == pageBranch {
-		return c.bucketTree(id, root, depth)
-	}
-	if page(h[:]).flags() != pageLeaf || page(h[:]).id() != id {
-		return fmt.Errorf("page %d has a bad header: %w", id, errDamaged)
-	}
-	c.seen[id] = true
 	return nil
 }
 

@@ -3,6 +3,7 @@ package buffer
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"testing"
 	"testing/synctest"
@@ -149,4 +150,12 @@ func TestRestartKeepsWhatWaits(t *testing.T) {
 		}
 		mustClose(t, q)
 	})
+}
+
+func TestValueSumIsCRC32C(t *testing.T) {
+	rest := []byte("everything that follows")
+	want := crc32.Checksum(append(key(0x0102030405060708), rest...), crc32.MakeTable(crc32.Castagnoli))
+	if got := valueSum(0x0102030405060708, rest); got != want {
+		t.Errorf("%x, want %x", got, want)
+	}
 }
