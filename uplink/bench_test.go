@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/gorilla/websocket"
+
+	"portti/uplink/memnet"
 )
 
 // endlessSource gives the same record n times and takes every proof.
@@ -122,7 +124,7 @@ func discardSession(tb testing.TB) (*session, *Link) {
 	tb.Helper()
 	l := newLink(tb, Options{URL: "ws://localhost/"})
 	var wg sync.WaitGroup
-	client, server := memPair(1 << 20)
+	client, server := memnet.Pair(1 << 20)
 	wg.Go(func() { _ = newWire(server).accept() })
 	d := websocket.Dialer{NetDialContext: func(context.Context, string, string) (net.Conn, error) { return client, nil }, WriteBufferSize: l.writeBuffer}
 	conn, _, err := d.Dial("ws://localhost/", nil)
@@ -130,6 +132,6 @@ func discardSession(tb testing.TB) (*session, *Link) {
 		tb.Fatal(err)
 	}
 	wg.Wait()
-	client.discard = true
+	client.Discard = true
 	return newSession(l, conn, newGuard(client), newEndlessSource(1)), l
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"portti/uplink/memnet"
 )
 
 // world is a Link with its queue and a network in memory, inside a bubble.
@@ -534,7 +536,7 @@ func TestFlappingLinkDoesNotFloodTheLog(t *testing.T) {
 			if w.accept() != nil {
 				return
 			}
-			timer := time.AfterFunc(2*time.Second, func() { w.conn.(*memConn).rst() })
+			timer := time.AfterFunc(2*time.Second, func() { w.conn.(*memnet.Conn).Reset() })
 			defer timer.Stop()
 			w.pump(func([]byte) bool { return true })
 		})

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"portti/uplink/memnet"
 )
 
 // ledger is what a receiver that may die keeps: what it processed, and every
@@ -82,7 +84,7 @@ func TestServerDyingEverySeventhFrame(t *testing.T) {
 						dies := frames%7 == 0
 						mu.Unlock()
 						if dies {
-							w.conn.(*memConn).rst()
+							w.conn.(*memnet.Conn).Reset()
 							return false
 						}
 						led.process(text)

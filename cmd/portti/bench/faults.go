@@ -27,10 +27,7 @@ func (r *Receiver) Cut() {
 	r.mu.Unlock()
 	for _, s := range sessions {
 		s.once.Do(func() { close(s.cut) })
-		if tcp, ok := plain(s.conn.NetConn()).(*net.TCPConn); ok {
-			tcp.SetLinger(0)
-			tcp.Close()
-		}
+		abort(plain(s.conn.NetConn()))
 		s.conn.Close()
 	}
 	for _, s := range sessions {
@@ -99,11 +96,20 @@ func (l *faultyListener) Accept() (net.Conn, error) {
 		if err != nil || !l.faults.refuse.Load() {
 			return conn, err
 		}
-		if tcp, ok := conn.(*net.TCPConn); ok {
-			tcp.SetLinger(0)
-		}
-		conn.Close()
+		abort(conn)
 	}
+}
+
+// abort ends a connection by a reset: nothing more is sent, not even what was
+// written.
+func abort(conn net.Conn) {
+	switch c := conn.(type) {
+	case interface{ SetLinger(sec int) error }: // TCP
+		c.SetLinger(0)
+	case interface{ Reset() }: // in memory
+		c.Reset()
+	}
+	conn.Close()
 }
 
 // plain is the TCP connection under a TLS one.

@@ -16,11 +16,13 @@ import (
 // Options says what kind of server a Receiver is. The zero value of a field
 // takes the default named with it.
 type Options struct {
-	Listen  string // host:port, default "127.0.0.1:8080"; port 0 takes a free one
-	Dialect string // default "thingsee", the only one of this version
-	Auth    string // none (default), header (Authorization: Bearer) or query (?token=)
-	Token   string // what Auth must find
-	Ack     string // none, fence (default), count or envelope
+	Listen string // host:port, default "127.0.0.1:8080"; port 0 takes a free one
+	// Listener takes the place of Listen, for tests on a network in memory.
+	Listener net.Listener
+	Dialect  string // default "thingsee", the only one of this version
+	Auth     string // none (default), header (Authorization: Bearer) or query (?token=)
+	Token    string // what Auth must find
+	Ack      string // none, fence (default), count or envelope
 
 	TLS    bool   // listen with a self-signed certificate
 	TLSDir string // where certificate and key are kept; empty: in memory only
@@ -117,16 +119,23 @@ func NewReceiver(opts Options) (*Receiver, error) {
 	if r.store, err = newStore(opts); err != nil {
 		return nil, err
 	}
+	if r.listen = opts.Listener; r.listen != nil {
+		return r.serveWith(), nil
+	}
 	if r.listen, err = net.Listen("tcp", opts.Listen); err != nil {
 		r.store.close()
 		return nil, fmt.Errorf("cannot listen: %w", err)
 	}
+	return r.serveWith(), nil
+}
+
+func (r *Receiver) serveWith() *Receiver {
 	r.server = &http.Server{
 		Handler:           http.HandlerFunc(r.serve),
 		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          slog.NewLogLogger(opts.Log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(r.opts.Log.Handler(), slog.LevelDebug),
 	}
-	return r, nil
+	return r
 }
 
 // Addr is where it listens, as host:port.

@@ -8,6 +8,7 @@ import (
 
 	"portti/buffer"
 	"portti/device"
+	"portti/device/clock"
 	"portti/uplink"
 )
 
@@ -22,7 +23,7 @@ func (s sink) Append(class byte, dev uint16, stream uint32, rec []byte) error {
 	return err
 }
 
-func (d *Daemon) bufferOptions() buffer.Options {
+func (d *Daemon) bufferOptions(ticks *clock.Clock) buffer.Options {
 	c := d.cfg
 	return buffer.Options{
 		Dir:         filepath.Join(c.Paths.State, "buffer"),
@@ -32,8 +33,8 @@ func (d *Daemon) bufferOptions() buffer.Options {
 		FenceHold:   d.hold(),
 		Unproven:    c.Uplink.Ack == uplink.AckNone,
 		WhenFull:    buffer.WhenFull(c.Buffer.WhenFull),
-		Mono:        func() int64 { return d.clock.Now().Mono },
-		BootID:      d.clock.BootID(),
+		Mono:        func() int64 { return ticks.Now().Mono },
+		BootID:      ticks.BootID(),
 		Log:         d.opt.Log,
 		FS:          d.opt.FS,
 	}

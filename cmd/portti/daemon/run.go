@@ -25,10 +25,9 @@ const (
 	// port that the kernel holds longer is left to the end of the process.
 	devicesLimit = 2 * time.Second
 	// drainLimit is for the last readings to reach a server that is there.
+	// Committing the rest afterwards has no limit: whatever it takes on a slow
+	// card, it is worth waiting for until systemd ends it.
 	drainLimit = 1500 * time.Millisecond
-	// closeLimit is what committing the rest takes on a slow card. It is not
-	// enforced: whatever it takes, it is worth waiting for until systemd ends it.
-	closeLimit = time.Second
 )
 
 // stuckAfter is how long a part may go without passing its loop before the
@@ -47,6 +46,7 @@ type Options struct {
 	Dial    uplink.Options // Dial and Rand are taken over
 	FS      buffer.FS
 	Notify  systemd.Notifier
+	Wake    <-chan os.Signal // SIGHUP: look at the credentials again, try the link at once
 }
 
 // Daemon is one gateway. Make it with New, run it once.
@@ -100,12 +100,13 @@ func New(cfg *Config, opt Options) (d *Daemon, err error) {
 	if d.name = cfg.Gateway.Name; d.name == "" {
 		d.name, _ = os.Hostname() // only for people
 	}
-	if d.clock = opt.Clock; d.clock == nil {
-		if d.clock, err = clock.New(opt.Built); err != nil {
+	ticks := opt.Clock
+	if ticks == nil {
+		if ticks, err = clock.New(opt.Built); err != nil {
 			return nil, fmt.Errorf("cannot read the clock: %w", err)
 		}
 	}
-	if d.queue, err = buffer.Open(d.bufferOptions()); err != nil {
+	if d.queue, err = buffer.Open(d.bufferOptions(ticks)); err != nil {
 		return nil, fmt.Errorf("cannot open the buffer: %w", err)
 	}
 	defer func() {
@@ -117,7 +118,9 @@ func New(cfg *Config, opt Options) (d *Daemon, err error) {
 	if good := time.UnixMilli(d.queue.LastGood()); good.After(floor) {
 		floor = good
 	}
-	if opt.Clock == nil {
+	// The clock's floor is known only now that the queue has told the last good
+	// time; its milliseconds since boot are the same whatever the floor.
+	if d.clock = opt.Clock; d.clock == nil {
 		if d.clock, err = clock.New(floor); err != nil {
 			return nil, fmt.Errorf("cannot read the clock: %w", err)
 		}
@@ -174,10 +177,15 @@ func (d *Daemon) work(ctx context.Context) error {
 	go func() { sent <- d.link.Run(linkCtx, d.healer) }()
 
 	var linkErr error
-	select {
-	case <-ctx.Done():
-	case linkErr = <-sent: // only a broken promise of the queue ends it
-		sent = nil
+	for running := true; running; {
+		select {
+		case <-d.opt.Wake:
+			d.link.Wake()
+		case <-ctx.Done():
+			running = false
+		case linkErr = <-sent: // only a broken promise of the queue ends it
+			sent, running = nil, false
+		}
 	}
 	d.notify("stopping", d.opt.Notify.Stopping())
 	stopReading()

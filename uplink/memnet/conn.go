@@ -1,7 +1,8 @@
-package uplink
+// Package memnet is TCP in memory for tests: it runs inside a synctest bubble,
+// where real sockets would stop the clock. Nothing but tests uses it.
+package memnet
 
 import (
-	"context"
 	"io"
 	"net"
 	"os"
@@ -10,16 +11,17 @@ import (
 	"time"
 )
 
-// memConn is one end of an in-memory TCP connection with a send buffer, so
+// Conn is one end of an in-memory TCP connection with a send buffer, so
 // that a small write never blocks (net.Pipe would block each ping) and a peer
 // that does not read blocks a large one. All waiting is on channels and
 // timers: it runs inside a synctest bubble.
-type memConn struct {
+type Conn struct {
 	in, out *half
 	rd, wr  deadline
 	once    sync.Once
-	discard bool // Write takes everything and keeps nothing
-	mtu     int  // a Write beyond it, and all after it, is swallowed; 0: none
+	Discard bool // Write takes everything and keeps nothing
+	MTU     int  // a Write beyond it, and all after it, is swallowed; 0: none
+	Rate    int  // bytes a second that Read gives; 0: any
 }
 
 // half is one direction.
@@ -27,7 +29,6 @@ type half struct {
 	mu     sync.Mutex
 	buf    []byte
 	room   int
-	rate   int // bytes a second the reader is given; 0: any
 	eof    bool
 	reset  bool
 	change chan struct{}
@@ -41,10 +42,12 @@ type deadline struct {
 
 func newHalf(room int) *half { return &half{room: room, change: make(chan struct{})} }
 
-func memPair(room int) (client, server *memConn) {
+// Pair makes the two ends of a connection that holds room bytes each way. What
+// is set in a Conn is set before it is used.
+func Pair(room int) (client, server *Conn) {
 	up, down := newHalf(room), newHalf(room)
-	mk := func(in, out *half) *memConn {
-		c := &memConn{in: in, out: out}
+	mk := func(in, out *half) *Conn {
+		c := &Conn{in: in, out: out}
 		c.rd.change, c.wr.change = make(chan struct{}), make(chan struct{})
 		return c
 	}
@@ -94,7 +97,7 @@ func wait(change chan struct{}, d *deadline) error {
 	return nil
 }
 
-func (c *memConn) Read(p []byte) (int, error) {
+func (c *Conn) Read(p []byte) (int, error) {
 	for {
 		c.in.mu.Lock()
 		n, eof, reset, change := copy(p, c.in.buf), c.in.eof, c.in.reset, c.in.change
@@ -103,9 +106,9 @@ func (c *memConn) Read(p []byte) (int, error) {
 		case reset:
 			return 0, &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
 		case n > 0:
-			if c.in.rate > 0 {
-				n = min(n, max(c.in.rate/10, 1))
-				time.Sleep(time.Duration(n) * time.Second / time.Duration(c.in.rate))
+			if c.Rate > 0 {
+				n = min(n, max(c.Rate/10, 1))
+				time.Sleep(time.Duration(n) * time.Second / time.Duration(c.Rate))
 			}
 			c.in.touch(func() { c.in.buf = append([]byte(nil), c.in.buf[n:]...) })
 			return n, nil
@@ -118,11 +121,11 @@ func (c *memConn) Read(p []byte) (int, error) {
 	}
 }
 
-func (c *memConn) Write(p []byte) (n int, err error) {
-	if c.mtu > 0 && len(p) > c.mtu {
-		c.discard = true
+func (c *Conn) Write(p []byte) (n int, err error) {
+	if c.MTU > 0 && len(p) > c.MTU {
+		c.Discard = true
 	}
-	if c.discard {
+	if c.Discard {
 		return len(p), nil
 	}
 	for n < len(p) {
@@ -146,7 +149,7 @@ func (c *memConn) Write(p []byte) (n int, err error) {
 }
 
 // Close ends both directions, as a socket does; what was written still arrives.
-func (c *memConn) Close() error {
+func (c *Conn) Close() error {
 	c.once.Do(func() {
 		c.out.touch(func() { c.out.eof = true })
 		c.in.touch(func() { c.in.eof = true })
@@ -154,69 +157,14 @@ func (c *memConn) Close() error {
 	return nil
 }
 
-// rst ends both directions as a reset does: what was written may be lost.
-func (c *memConn) rst() {
+// Reset ends both directions as a reset does: what was written may be lost.
+func (c *Conn) Reset() {
 	c.out.touch(func() { c.out.reset, c.out.buf = true, nil })
 	c.in.touch(func() { c.in.reset, c.in.buf = true, nil })
 }
 
-func (c *memConn) LocalAddr() net.Addr                { return &net.TCPAddr{} }
-func (c *memConn) RemoteAddr() net.Addr               { return &net.TCPAddr{} }
-func (c *memConn) SetReadDeadline(t time.Time) error  { c.rd.set(t); return nil }
-func (c *memConn) SetWriteDeadline(t time.Time) error { c.wr.set(t); return nil }
-func (c *memConn) SetDeadline(t time.Time) error      { c.rd.set(t); c.wr.set(t); return nil }
-
-// memNet is a network of one server. Each dial is a new connection, served by
-// serve in a goroutine of its own.
-type memNet struct {
-	room  int // send buffer, default 64 KiB
-	mtu   int // larger writes of the client are swallowed
-	rate  int // bytes a second from client to server; 0: any
-	serve func(n int, peer *wire)
-	fail  func(n int) error // of the n-th dial, from 1
-
-	mu    sync.Mutex
-	dials []time.Time
-	wg    sync.WaitGroup
-}
-
-func (m *memNet) dial(_ context.Context, _, _ string) (net.Conn, error) {
-	m.mu.Lock()
-	m.dials = append(m.dials, time.Now())
-	n := len(m.dials)
-	m.mu.Unlock()
-	if m.fail != nil {
-		if err := m.fail(n); err != nil {
-			return nil, err
-		}
-	}
-	room := m.room
-	if room == 0 {
-		room = 64 << 10
-	}
-	client, server := memPair(room)
-	client.mtu = m.mtu
-	server.in.rate = m.rate
-	m.wg.Go(func() {
-		defer server.Close()
-		m.serve(n, newWire(server))
-	})
-	return client, nil
-}
-
-func (m *memNet) count() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.dials)
-}
-
-// gaps are the times between dials.
-func (m *memNet) gaps() []time.Duration {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var out []time.Duration
-	for i := 1; i < len(m.dials); i++ {
-		out = append(out, m.dials[i].Sub(m.dials[i-1]))
-	}
-	return out
-}
+func (c *Conn) LocalAddr() net.Addr                { return &net.TCPAddr{} }
+func (c *Conn) RemoteAddr() net.Addr               { return &net.TCPAddr{} }
+func (c *Conn) SetReadDeadline(t time.Time) error  { c.rd.set(t); return nil }
+func (c *Conn) SetWriteDeadline(t time.Time) error { c.wr.set(t); return nil }
+func (c *Conn) SetDeadline(t time.Time) error      { c.rd.set(t); c.wr.set(t); return nil }

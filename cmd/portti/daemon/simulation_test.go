@@ -1,0 +1,350 @@
+package daemon
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"portti/cmd/portti/bench"
+	"portti/device"
+	"portti/device/clock"
+	"portti/uplink"
+	"portti/uplink/memnet"
+)
+
+// The whole gateway on fakes: time is the bubble's, so hours pass in
+// milliseconds; ports and network are in memory; only the buffer's files are
+// real. Faults come at random by a seed, which a failure prints:
+//
+//	go test ./cmd/portti/daemon -run Simulation -sim.seed 7 -sim.runs 1
+//
+// The oracle is the promise: at every look the ledger balances, nothing
+// arrives that was not fed, nothing arrives changed; and once the faults have
+// ended every reading that was not counted as lost arrives, and the link is
+// online again.
+var (
+	simSeed = flag.Uint64("sim.seed", 1, "first seed of the simulation")
+	simRuns = flag.Uint64("sim.runs", 40, "seeds to run")
+)
+
+// simLine is a serial line in memory. Bytes are handed over as fed; pulling
+// it fails the reader, as an unplugged adapter does.
+type simLine struct {
+	mu       sync.Mutex
+	buf      []byte
+	gone     bool
+	deadline time.Time
+	moved    chan struct{}
+}
+
+func newSimLine() *simLine { return &simLine{moved: make(chan struct{})} }
+
+func (l *simLine) change(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f()
+	close(l.moved)
+	l.moved = make(chan struct{})
+}
+
+func (l *simLine) Read(p []byte) (int, error) {
+	for {
+		l.mu.Lock()
+		n := copy(p, l.buf)
+		l.buf = l.buf[n:]
+		gone, deadline, moved := l.gone, l.deadline, l.moved
+		l.mu.Unlock()
+		switch {
+		case n > 0:
+			return n, nil
+		case gone:
+			return 0, device.ErrGone
+		}
+		var due <-chan time.Time
+		if !deadline.IsZero() {
+			t := time.NewTimer(time.Until(deadline))
+			defer t.Stop()
+			due = t.C
+		}
+		select {
+		case <-moved:
+		case <-due:
+			return 0, os.ErrDeadlineExceeded
+		}
+	}
+}
+
+func (l *simLine) Write(p []byte) (int, error)       { return len(p), nil }
+func (l *simLine) SetReadDeadline(t time.Time) error { l.change(func() { l.deadline = t }); return nil }
+func (l *simLine) Interrupt()                        { l.change(func() { l.gone = true }) }
+func (l *simLine) Close() error                      { l.Interrupt(); return nil }
+
+// simSite is one gateway in its bubble.
+type simSite struct {
+	t     *testing.T
+	rng   *rand.Rand
+	dir   string
+	cfg   *Config
+	clock *clock.Clock
+	log   strings.Builder
+
+	net    *memnet.Listener
+	server *bench.Receiver
+
+	mu      sync.Mutex
+	lines   [2]*simLine // nil = unplugged
+	seen    map[string]bool
+	unknown []string
+
+	fed     int
+	gateway *Daemon
+	stop    context.CancelFunc
+	ended   chan error
+}
+
+const simConfig = `config_version = 1
+[gateway]
+id = "XXXX00SIM00000001"
+[paths]
+state = %q
+run = "/nonexistent"
+[uplink]
+url = "ws://127.0.0.1:1/"
+auth = "none"
+ack = %q
+fence_hold = %q
+[buffer]
+commit_every = %q
+[[device]]
+name = "a"
+type = "lines"
+port = "/sim/a"
+id = "A"
+[[device]]
+name = "b"
+type = "lines"
+port = "/sim/b"
+id = "B"
+`
+
+func newSimSite(t *testing.T, seed uint64, dir string) *simSite {
+	s := &simSite{t: t, rng: rand.New(rand.NewPCG(seed, 1)), dir: dir, seen: map[string]bool{}, net: memnet.Listen()}
+	acks, holds, commits := []string{"fence", "fence", "count"}, []string{"0s", "1s", "30s"}, []string{"1s", "0s", "5s"}
+	ack := acks[s.rng.IntN(len(acks))]
+	text := fmt.Sprintf(simConfig, filepath.Join(dir, "state"), ack, holds[s.rng.IntN(3)], commits[s.rng.IntN(3)])
+	path := filepath.Join(dir, "portti.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if s.cfg, err = Load(path, LoadOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	s.clock = clock.Fake(clock.Now{Mono: 1, Unix: 0}, buildDay)
+	s.clock.Flow()
+	s.server, err = bench.NewReceiver(bench.Options{Listener: s.net, Ack: ack, OnMessage: s.take})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.lines[0], s.lines[1] = newSimLine(), newSimLine()
+	return s
+}
+
+// take notes the readings by their running number.
+func (s *simSite) take(msg []byte, _ bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, rest, ok := strings.Cut(string(msg), `"n":`)
+	if !ok {
+		s.unknown = append(s.unknown, string(msg))
+		return
+	}
+	s.seen[rest[:strings.IndexAny(rest, ",}")]] = true
+}
+
+func (s *simSite) open(_ context.Context, c device.Config) (device.Opened, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := int(c.Name[0] - 'a')
+	if s.lines[i] == nil {
+		return device.Opened{}, &device.OpenError{State: device.Missing, Code: device.CodeGone, Err: os.ErrNotExist}
+	}
+	line := s.lines[i]
+	line.change(func() { line.gone, line.deadline = false, time.Time{} })
+	return device.Opened{Line: line, Path: c.Port}, nil
+}
+
+func (s *simSite) start() {
+	g, err := New(s.cfg, Options{
+		Version: "sim", Built: buildDay, Clock: s.clock, Log: slog.New(slog.NewTextHandler(&s.log, nil)),
+		Device: device.Tuning{Open: s.open},
+		Dial:   uplink.Options{Dial: s.net.Dial, Rand: s.rng.Float64},
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.gateway, s.stop, s.ended = g, cancel, make(chan error, 1)
+	go func() { s.ended <- g.work(ctx) }()
+	synctest.Wait()
+}
+
+func (s *simSite) halt() Status {
+	s.stop()
+	if err := <-s.ended; err != nil {
+		s.t.Fatalf("the gateway ended with %v", err)
+	}
+	return s.look()
+}
+
+// feed puts whole lines on a line that is plugged in and open: what is sent to
+// an unplugged one nobody can count.
+func (s *simSite) feed(n int) {
+	s.mu.Lock()
+	i := s.rng.IntN(2)
+	line := s.lines[i]
+	s.mu.Unlock()
+	if line == nil {
+		return
+	}
+	for _, d := range s.gateway.Status().Devices {
+		if d.Name == string(rune('a'+i)) && d.State == DeviceMissing {
+			return
+		}
+	}
+	line.change(func() {
+		if line.gone {
+			return
+		}
+		for range n {
+			s.fed++
+			line.buf = fmt.Appendf(line.buf, "{\"n\":%d}\n", s.fed)
+		}
+	})
+}
+
+func (s *simSite) look() Status {
+	st := s.gateway.Status()
+	if err := st.CheckLedger(); err != nil {
+		s.t.Fatal(err)
+	}
+	return st
+}
+
+// step is one random event and some time after it.
+func (s *simSite) step() {
+	pass := func(most time.Duration) { time.Sleep(time.Duration(s.rng.Int64N(int64(most)))) }
+	switch s.rng.IntN(14) {
+	case 0:
+		s.server.Cut()
+	case 1:
+		s.server.Refuse(true)
+		s.server.Cut()
+		pass(10 * time.Minute)
+	case 2:
+		s.server.Refuse(false)
+	case 3:
+		s.server.Mute(s.rng.IntN(2) == 0)
+		pass(time.Minute)
+	case 4:
+		s.server.Stall(s.rng.IntN(2) == 0)
+		pass(time.Minute)
+	case 5:
+		s.server.Answer([]int{0, 0, 401, 403, 429, 503}[s.rng.IntN(6)])
+		pass(time.Minute)
+	case 6:
+		now := s.clock.Now()
+		now.Unix += (s.rng.Int64N(20) - 10) * 3_600_000
+		if s.rng.IntN(2) == 0 {
+			now.Unix, now.Trusted = buildDay.UnixMilli()+now.Mono, true
+		}
+		s.clock.Set(now)
+		s.clock.Flow()
+	case 7:
+		s.halt()
+		pass(time.Hour)
+		s.start()
+	default:
+		s.feed(1 + s.rng.IntN(300))
+	}
+	pass(5 * time.Second)
+	s.look()
+}
+
+// heal ends all faults and waits, for hours of the bubble if need be.
+func (s *simSite) heal() {
+	s.server.Refuse(false)
+	s.server.Mute(false)
+	s.server.Stall(false)
+	s.server.Answer(0)
+	for range 4 * 3600 {
+		st := s.look()
+		if st.Link.State == LinkOnline && st.Totals.Waiting == 0 && st.Totals.Read == uint64(s.fed) {
+			return
+		}
+		time.Sleep(time.Second)
+	}
+	s.t.Fatalf("not healed: %+v %+v", s.look().Link, s.look().Totals)
+}
+
+func (s *simSite) verdict() {
+	st := s.halt()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.t.Logf("fed %d, lost %d, resent %d; %s", s.fed, st.Totals.Lost.Sum(), st.Totals.Resent, s.server.Stats().Summary())
+	missing := 0
+	for n := 1; n <= s.fed; n++ {
+		if !s.seen[fmt.Sprint(n)] {
+			missing++
+		}
+	}
+	got := s.server.Stats()
+	lost := int(st.Totals.Lost.Sum() + st.Totals.Quarantined)
+	switch {
+	case missing > lost:
+		s.t.Errorf("%d of %d readings are missing, %d are said to be lost", missing, s.fed, lost)
+	case len(s.seen) > s.fed || len(s.unknown) > 0:
+		s.t.Errorf("more arrived than was fed: %d, and %d unknown", len(s.seen), len(s.unknown))
+	case got.Changed > 0 || got.Bad > 0:
+		s.t.Errorf("sent again with other bytes: %s", got.Summary())
+	case st.Totals.Read != uint64(s.fed):
+		s.t.Errorf("fed %d, read %d", s.fed, st.Totals.Read)
+	}
+}
+
+func TestSimulation(t *testing.T) {
+	for seed := *simSeed; seed < *simSeed+*simRuns; seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				s := newSimSite(t, seed, dir)
+				ctx, cancel := context.WithCancel(context.Background())
+				served := make(chan error, 1)
+				go func() { served <- s.server.Run(ctx) }()
+				s.start()
+				defer func() {
+					if t.Failed() {
+						t.Logf("seed %d\n%s", seed, s.log.String())
+						s.stop()
+					}
+					cancel()
+					<-served
+				}()
+				for range 60 {
+					s.step()
+				}
+				s.heal()
+				s.verdict()
+			})
+		})
+	}
+}
