@@ -20,7 +20,7 @@ func smallSizes() sizes {
 type truth struct {
 	committed map[uint64]string // on disk by the queue's own word, not acknowledged
 	acked     map[uint64]bool
-	lost      uint64
+	epoch     uint64
 }
 
 // script is a run of the queue that a log was recorded of.
@@ -125,7 +125,7 @@ func (s *script) note(q *Queue) {
 	q.mu.Lock()
 	committed := q.committed
 	q.mu.Unlock()
-	m := truth{committed: map[uint64]string{}, acked: maps.Clone(s.acked)}
+	m := truth{committed: map[uint64]string{}, acked: maps.Clone(s.acked), epoch: q.Epoch()}
 	for n, r := range s.waiting {
 		if n <= committed {
 			m.committed[n] = r
@@ -201,6 +201,9 @@ func (c *cutter) check(at int, known, later truth) {
 	if total.Waiting != uint64(len(got)) || total.LostAll() != 0 || total.Quarantined != 0 ||
 		total.Read != total.Acked+total.Waiting || int64(total.Acked) < 0 {
 		c.fail("cut at %d: %d delivered, ledger %+v", at, len(got), total)
+	}
+	if known.epoch != 0 && q.Epoch() != known.epoch {
+		c.fail("cut at %d: the numbering began anew", at)
 	}
 	if st := q.Stats(); st.Degraded || len(st.Damaged) > 0 {
 		c.fail("cut at %d: %+v", at, st)

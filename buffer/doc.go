@@ -1,13 +1,91 @@
-// Package buffer keeps records until they are proven delivered.
+// Package buffer keeps records until they are proven delivered. A record is
+// opaque bytes with a number, a class, a device and a stream beside it.
 //
 //	q, err := buffer.Open(buffer.Options{Dir: "/var/lib/portti/buffer",
-//		CommitEvery: time.Second, FenceHold: 30 * time.Second, Mono: clock.Mono, BootID: id})
+//		CommitEvery: time.Second, FenceHold: 30 * time.Second, Mono: mono, BootID: id})
 //	dev, err := q.Device("gps")
-//	err = q.Append(class, dev, stream, record)  // any goroutine, never waits for the disk
+//	err = q.Append(class, dev, stream, record) // any goroutine; never waits for the disk
 //
-//	changed := q.Changed()                      // one reader: the link
-//	first, recs, err := q.Read(from, 30_000, 200)
-//	err = q.Ack(first, first+uint64(len(recs))-1)
-//	from, err = q.Rewind()                      // after an end that we did not ask for
-//	err = q.Close()                             // commits what is left
+//	at, _ := q.Bounds()                        // one reader: the link
+//	for {
+//		changed := q.Changed()                 // before Read, or a wake-up is missed
+//		first, recs, err := q.Read(at, 30_000, 200)
+//		...                                    // io.EOF: sealed and at the end
+//		err = q.Ack(first, first+uint64(len(recs))-1)
+//	}
+//	at, err = q.Rewind()                       // the link ended in any way we did not ask for
+//	err = q.Forget()                           // we closed it, with every proof in
+//	err = q.Close()                            // commits what is left
+//
+// # Promises
+//
+// A record is accepted when it is committed, or acknowledged before its commit
+// was due. An accepted record is handed out until it was acknowledged and its
+// hold is over, or the ledger says why not. At any moment, for each device and
+// for all, read = acked + waiting + quarantined + lost, by reason.
+//
+// A power cut costs at most the records of the last CommitEvery that were not
+// acknowledged; with CommitEvery 0 nothing that was ever handed out. After it
+// the ledger's read and acked may be lower by the same amount, and records
+// released since the last note of it (10,000 from disk, or a minute after the
+// disk part was drained) wait and are sent again.
+//
+// Numbers rise and are never used twice within an epoch. They have gaps, so
+// nobody may compute a count from two of them.
+//
+// Read hands out in number order. A record is replayed because of the hold at
+// most once: proven a second time it is released at once. The hold covers one
+// crash of the server, not two in a row.
+//
+// Open succeeds in whatever state the disk is. A disk that fails later stops
+// nothing: the queue works from memory, says so in Stats and tries again after
+// 1 s, 2 s and so on up to a minute. When memory is full of readings that the
+// disk does not take, the oldest are counted as lost with reason io (with
+// DropNewest Append says ErrFull instead); while the disk is merely slow Append
+// says ErrFull and the caller waits for Room or calls Lose.
+//
+// Damage costs what is damaged. A value with a wrong checksum is set aside in
+// quarantine.log, a file with a broken tree is read page by page, rewritten
+// with what is sound and kept as .damaged-<n>; the rest is counted as corrupt.
+// Where only the sidecar knows that something is missing, its device is not
+// known and the count is at least that.
+//
+// # Limits
+//
+// 65,513 bytes a record; 32,767 devices; 8 MB of records in memory, of which
+// from 4 MB on acknowledged ones older than 2 s are released early and the
+// oldest are written, 1 MB a commit; segments of 8 MB, or an eighth of MaxSize.
+// At MaxSize holds end first, then the oldest segment is given up as a whole.
+// MaxAge goes by monotonic time and known offsets between boots, never by the
+// wall clock: see Queue.ageLocked for what is certain and what is not.
+// One queue per directory: the caller holds the lock.
+//
+// # How it is made
+//
+// New records lie in 64 KB blocks in the form in which they are stored. One
+// goroutine, the committer, does all writing: it takes everything in memory
+// that is not released, in number order, writes it with the ledger, the
+// segment's summary and the mark of what is released in one bbolt transaction,
+// and deletes released records from the file that it writes anyway. One mutex
+// guards the books and is never held across file I/O; a second one belongs to
+// the reader. At most two files are open: the one read and the one written.
+//
+//	format.go     the format on disk, and how each thing is encoded
+//	queue.go      options, Append and the other entrances
+//	tail.go       the blocks in memory
+//	commit.go     the committer: what is due, the batch, the transaction
+//	roll.go       new segments, released ones
+//	segment.go    opening, reading, the index of who owns which number
+//	read.go       Read and Entries
+//	hold.go       Ack, Rewind, Forget and the hold
+//	ranges.go     sets of numbers
+//	limits.go     size and age
+//	ledger.go     counts by device
+//	sidecar.go    numbers, epoch, boots: the file "state"
+//	load.go       what a start finds
+//	regain.go     a start that could not read the disk
+//	pages.go      the shape of a bbolt file, checked without bbolt
+//	salvage.go    damaged segments
+//	quarantine.go records set aside
+//	fs.go         every touch of the disk, for the tests to fail and to forget
 package buffer

@@ -2,9 +2,7 @@ package buffer
 
 import (
 	"fmt"
-	"log/slog"
 	"math/rand"
-	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -124,9 +122,6 @@ func newLife(t *testing.T, f *fakeFS, seed int64) *life {
 	l := &life{t: t, fs: f, rnd: rand.New(rand.NewSource(seed)), delivered: map[string]int{}, acked: map[uint64]bool{}, at: 1}
 	l.opt = testOptions(f.dir)
 	l.opt.FS, l.opt.tune, l.opt.FenceHold = f, smallSizes(), 2*time.Second
-	if os.Getenv("BUFLOG") != "" {
-		l.opt.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
-	}
 	return l
 }
 
@@ -185,9 +180,6 @@ func TestNthOperationFails(t *testing.T) {
 							}
 						}
 						l.finish()
-						if t.Failed() {
-							t.Logf("operation %d, always %v, after %v, %v", n, always, after, errno)
-						}
 						hit = f.hits > 0
 					})
 					runs++

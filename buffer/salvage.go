@@ -53,7 +53,7 @@ func scanPages(f File, size int64) (*saved, error) {
 				p = big[:k]
 			}
 		}
-		out.leaf(p, off)
+		out.leaf(p, off, true)
 	}
 	for n := range out.at {
 		out.numbers = append(out.numbers, n)
@@ -70,14 +70,17 @@ func readFull(f File, buf []byte, off int64) (int, error) {
 	return n, err
 }
 
-func (s *saved) leaf(p page, off int64) {
+// leaf collects from one page; buckets inside buckets there are none.
+func (s *saved) leaf(p page, off int64, root bool) {
 	for i := range min(p.count(), len(p)/elementLen) {
 		flags, k, v, ok := p.leaf(i)
 		if !ok {
 			continue
 		}
-		if flags == isBucket && len(v) > 16+pageHeader {
-			s.leaf(page(v[16:]), off+int64(offsetIn(p, v))+16)
+		if flags == isBucket {
+			if root && len(v) > 16+pageHeader {
+				s.leaf(page(v[16:]), off+int64(offsetIn(p, v))+16, false)
+			}
 			continue
 		}
 		if n, ok := recordKey(k, 0, ^uint64(0)); ok && len(v) > headerLen {

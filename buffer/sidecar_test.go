@@ -1,0 +1,238 @@
+package buffer
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+func TestOffsetIsDurableAndFinal(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		q := mustOpen(t, testOptions(dir))
+		want := Offset{Unix: 1_520_416_221_123, Err: 3}
+		if err := q.SetOffset(q.Boot(), want); err != nil {
+			t.Fatal(err)
+		}
+		if st, err := readSidecar(q.fs); err != nil || !st.starts[0].set || st.starts[0].off != want {
+			t.Fatalf("not on disk: %+v %v", st, err)
+		}
+		if err := q.SetOffset(q.Boot(), Offset{Unix: 5}); !errors.Is(err, ErrOffsetSet) {
+			t.Error(err)
+		}
+		if err := q.SetOffset(77, want); err == nil {
+			t.Error("a boot that never was")
+		}
+		q.SetLastGood(99)
+		mustClose(t, q)
+		q = mustOpen(t, testOptions(dir))
+		if got, ok := q.Offset(1); !ok || got != want || q.LastGood() != 99 {
+			t.Error(got, ok, q.LastGood())
+		}
+		mustClose(t, q)
+	})
+}
+
+func TestBootsAreNumbered(t *testing.T) {
+	dir := t.TempDir()
+	var seen []uint32
+	for i := range 40 {
+		o := testOptions(dir)
+		o.BootID = [16]byte{byte(i / 2)} // every boot starts twice
+		q := mustOpen(t, o)
+		seen = append(seen, q.Boot())
+		mustClose(t, q)
+	}
+	for i, b := range seen {
+		if b != uint32(i/2+1) {
+			t.Fatal(seen)
+		}
+	}
+}
+
+// TestNewerFormatIsNotTouched: a downgrade works from memory and leaves every
+// byte as it was.
+func TestNewerFormatIsNotTouched(t *testing.T) {
+	for _, what := range []string{"state", "segment"} {
+		dir := filepath.Join(fastDir(t), "q")
+		filled(t, dir, 50, nil)
+		if what == "state" {
+			damageFile(t, filepath.Join(dir, sidecarName), func(b []byte) []byte {
+				for at := 0; at < len(b); at += slotSize {
+					n := slotHeader + int(b[at+10]) + int(b[at+11])<<8
+					b[at+8] = formatVersion + 1
+					copy(b[at:], seal(b[at:at+n:at+n]))
+				}
+				return b
+			})
+		} else {
+			db, err := bolt.Open(segmentFiles(t, dir)[0], 0o600, &bolt.Options{Timeout: time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = db.Update(func(tx *bolt.Tx) error {
+				return tx.Bucket(factsBucket()).Put([]byte("format"), []byte{formatVersion + 1, 0})
+			})
+			if err := errors.Join(err, db.Close()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := snapshot(t, dir)
+		synctest.Test(t, func(t *testing.T) {
+			o := testOptions(dir)
+			o.FS = OS(dir)
+			q := mustOpen(t, o)
+			dev, _ := q.Device("a")
+			appendN(t, q, dev, 0, 10)
+			time.Sleep(time.Hour)
+			if s := q.Stats(); !s.Degraded || s.Code != "BUF-NEWER" || s.Waiting != 10 {
+				t.Errorf("%s: %+v", what, s)
+			}
+			if _, recs := drain(t, q); len(recs) != 10 {
+				t.Error(what, ": does not work from memory")
+			}
+			if q.Close() == nil {
+				t.Error(what, ": 10 readings were not saved, and Close does not say so")
+			}
+		})
+		if after := snapshot(t, dir); after != before {
+			t.Errorf("%s: the directory was changed", what)
+		}
+	}
+}
+
+func snapshot(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "%s %x\n", e.Name(), data)
+	}
+	return b.String()
+}
+
+// TestLedgerIsCommittedOnAGoodDay: nothing is written for the records, and yet
+// a crash costs the ledger half an hour at most.
+func TestLedgerIsCommittedOnAGoodDay(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		q := mustOpen(t, testOptions(dir))
+		dev, _ := q.Device("a")
+		for i := range 3600 {
+			appendN(t, q, dev, i, 1)
+			mustAck(t, q, uint64(i+1), uint64(i+1))
+			time.Sleep(time.Second)
+		}
+		s := q.Stats()
+		if s.CommittedRecords != 0 || s.Commits < 1 || s.Commits > 3 || s.SidecarWrites > 3 {
+			t.Errorf("%+v", s)
+		}
+		// Look at it as a start after a crash would.
+		crashed := filepath.Join(t.TempDir(), "q")
+		copyDir(t, dir, crashed)
+		q2 := mustOpen(t, testOptions(crashed))
+		if c := checkLedger(t, q2); c.Read < 1700 || c.Read != c.Acked {
+			t.Errorf("%+v", c)
+		}
+		if _, next := q2.Bounds(); next <= 3600 {
+			t.Error("numbers are used again after a crash: ", next)
+		}
+		mustClose(t, q2)
+		mustClose(t, q)
+	})
+}
+
+// TestKilled kills a process that fills a queue and checks that what it said
+// was accepted is there. The child is this test binary.
+func TestKilled(t *testing.T) {
+	const env = "PORTTI_BUFFER_CHILD"
+	if dir := os.Getenv(env); dir != "" {
+		killedChild(dir)
+		return
+	}
+	dir := filepath.Join(fastDir(t), "q")
+	kills := 15
+	if testing.Short() {
+		kills = 4
+	}
+	for i := range kills {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestKilled$")
+		cmd.Env = append(os.Environ(), env+"="+dir)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		accepted := uint64(0)
+		lines := bufio.NewScanner(out)
+		for n := 0; n < 20+7*i && lines.Scan(); n++ {
+			if v, ok := strings.CutPrefix(lines.Text(), "accepted "); ok {
+				accepted, _ = strconv.ParseUint(v, 10, 64)
+			}
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		o := testOptions(dir)
+		o.CommitEvery = time.Hour
+		q := mustOpen(t, o)
+		numbers, recs := drain(t, q)
+		there := map[string]bool{}
+		for _, r := range recs {
+			there[r] = true
+		}
+		for n := range accepted {
+			if !there[text(int(n))] {
+				t.Fatalf("kill %d: record %d of %d accepted is missing", i, n, accepted)
+			}
+		}
+		c := checkLedger(t, q)
+		if accepted == 0 || c.Waiting != uint64(len(recs)) {
+			t.Fatalf("kill %d: accepted %d, %+v, %d there", i, accepted, c, len(recs))
+		}
+		if len(numbers) > 0 {
+			mustAck(t, q, 1, numbers[len(numbers)-1])
+		}
+		mustClose(t, q)
+	}
+}
+
+func killedChild(dir string) {
+	o := testOptions(dir)
+	o.CommitEvery = time.Millisecond
+	q, err := Open(o)
+	if err != nil {
+		panic(err)
+	}
+	dev, _ := q.Device("a")
+	start := q.Stats().Accepted
+	for i := 0; ; i++ {
+		if err := q.Append(0, dev, 1, []byte(text(i))); err != nil {
+			<-q.Room()
+			i--
+			continue
+		}
+		if i%50 == 0 {
+			fmt.Println("accepted", q.Stats().Accepted-start)
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
