@@ -1,0 +1,36 @@
+// Package figures measures what portti promises in numbers. It holds nothing
+// but tests behind the build tag figures, and no test fails because something
+// was slow: the result is a table.
+//
+//	make bench                                       # builds bin/portti and prints the table, about five minutes
+//	FIGURES=long make bench                   # longer and more often, about twenty minutes
+//	cd cmd/portti/figures
+//	go test -tags figures -run 'Figures/(idle|stop)' # some rows only, on the bin/portti that is there
+//
+// FIGURES_BIN names another program to measure, FIGURES_CARD=31m watches cards
+// that long: the ledger is committed every 30 minutes, which a short watch of a
+// healthy link does not see.
+//
+// # Promises
+//
+// What is measured is the built program, started by its verb run with a file
+// of configuration, read through pseudo-terminals or tcp:// ports, and sending
+// to a WebSocket server in the test's process. Processor time and memory are
+// the gateway's alone. Every row that moves readings also counts them: a row
+// with a reading missing is a failed test.
+//
+// # Limits
+//
+// Rates and times are those of a machine that does other things as well: they
+// are medians with the least and the greatest beside them, and only their
+// ratios carry over to another machine. Bytes, flushes, sizes and instruction
+// counts do carry over. What a card is written is counted in sectors of an
+// ext4 file system of its own on a loop device (root is needed, otherwise the
+// row says that it was not measured), less what an idle one beside it is
+// written in the same time. A day is extrapolated from what was seen.
+//
+// Instructions are counted by qemu-arm-static, from its log of executed
+// blocks, for everything but the scheduler and the collector, as the
+// difference between two numbers of turns; so they repeat to the last one or
+// two.
+package figures

@@ -1,0 +1,167 @@
+//go:build figures
+
+package figures
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"portti/cmd/portti/daemon"
+)
+
+func percentiles(ms []float64) string {
+	slices.Sort(ms)
+	at := func(p int) float64 { return ms[len(ms)*p/100] }
+	return fmt.Sprintf("p50 %.2f, p99 %.2f ms, n %d", at(50), at(99), len(ms))
+}
+
+// flow is what one run of throughput came to.
+type flow struct {
+	rate, cpu, anon float64
+}
+
+// throughputs feeds a tcp:// port as fast as it is read.
+func throughputs(t *testing.T, p plan) []row {
+	c, why := insert(t)
+	var rows []row
+	for _, kind := range []struct {
+		what  string
+		dated bool
+	}{{"dated by the device", true}, {"dated by portti", false}} {
+		var rate, cpu, anon []float64
+		for range p.runs {
+			f := flat(t, p, "", kind.dated)
+			rate, cpu, anon = append(rate, f.rate), append(cpu, f.cpu), append(anon, f.anon)
+		}
+		how := fmt.Sprintf("%d runs of %d, tcp:// port to WebSocket, none missing", p.runs, p.records)
+		rows = append(rows,
+			row{"line in, durable, WebSocket out, " + kind.what, "400,000/s", spread("%.0f", rate) + "/s", how},
+			row{"  processor time of the gateway", "2 s/million", spread("%.2f", cpu) + " s/million", how},
+			row{"  anonymous memory, the most", "", spread("%.1f", anon) + " MB", how})
+	}
+	if why != "" {
+		return append(rows, skipped("  bytes to the device", "", why)...)
+	}
+	before, _ := c.written()
+	flat(t, p, c.dir, true)
+	after, _ := c.written()
+	return append(rows, row{"  bytes to the device a reading", "", fmt.Sprintf("%.0f", float64(after-before)/float64(p.records)), "sectors on a loop ext4"})
+}
+
+func flat(t *testing.T, p plan, state string, dated bool) (f flow) {
+	dir := t.TempDir()
+	up := serve(t)
+	in := listen(t)
+	more := ""
+	if dated {
+		more = `time_field = "ts"`
+	}
+	g := start(t, p, dir, site{state: state, url: up.url, devices: line("fast", in.port(), more)})
+	g.watch()
+	c := in.conn(t)
+	g.until("online", func(s *daemon.Status) bool { return s.Link.State == daemon.LinkOnline })
+	done := up.expect(p.records)
+	used := g.cpu()
+	at := time.Now()
+	fatal(t, pour(c, p.records, dated))
+	wait(t, up, done)
+	millions := float64(p.records) / 1e6
+	f.rate = float64(p.records) / time.Since(at).Seconds()
+	f.cpu = (g.cpu() - used) / millions
+	anon, _ := g.most()
+	f.anon = float64(anon) / 1e6
+	balance(t, g, p.records)
+	g.stop()
+	return f
+}
+
+// balance holds the gateway's own books against what was fed.
+func balance(t *testing.T, g *gateway, n int) {
+	t.Helper()
+	s := g.until("everything read", func(s *daemon.Status) bool { return s.Totals.Read >= uint64(n) })
+	lost := uint64(0)
+	for _, k := range s.Totals.Lost {
+		lost += k
+	}
+	if s.Totals.Read != uint64(n) || lost != 0 {
+		t.Errorf("fed %d: read %d, lost %d", n, s.Totals.Read, lost)
+	}
+}
+
+// backlogs is records that arrive while the server refuses, wait, and are
+// drained by a gateway that starts on files the kernel has forgotten.
+func backlogs(t *testing.T, p plan) []row {
+	var fill, fillAll, rest, first, drained, anon, all []float64
+	repeated := 0
+	for range p.runs {
+		dir := t.TempDir()
+		up := serve(t)
+		up.refuse.Store(true)
+		in := listen(t)
+		s := site{url: up.url, devices: line("fast", in.port(), "")}
+		g := start(t, p, dir, s)
+		g.watch()
+		c := in.conn(t)
+		fatal(t, pour(c, p.records, false))
+		balance(t, g, p.records)
+		a, b := g.most()
+		fill, fillAll = append(fill, float64(a)/1e6), append(fillAll, float64(b)/1e6)
+		time.Sleep(5 * time.Second)
+		now, _ := g.memory()
+		rest = append(rest, float64(now)/1e6)
+		g.stop()
+		forget(t, dir)
+
+		up.refuse.Store(false)
+		done := up.expect(p.records)
+		g = start(t, p, dir, s)
+		g.watch()
+		wait(t, up, done)
+		end := time.Now()
+		missing, repeats, began := up.count()
+		repeated += repeats
+		if missing != 0 {
+			t.Errorf("%d readings missing", missing)
+		}
+		a, b = g.most()
+		anon, all = append(anon, float64(a)/1e6), append(all, float64(b)/1e6)
+		first = append(first, began.Sub(g.started).Seconds()*1e3)
+		drained = append(drained, end.Sub(g.started).Seconds())
+		g.stop()
+	}
+	how := fmt.Sprintf("%d runs of %d records, none missing, %d repeats", p.runs, p.records, repeated)
+	return []row{
+		{"backlog arrives, link down: anonymous memory, the most", "30 MB", spread("%.1f", fill) + " MB", how},
+		{"  in all", "60 MB", spread("%.1f", fillAll) + " MB", how},
+		{"  anonymous, 5 s after", "30 MB", spread("%.1f", rest) + " MB", how},
+		{"backlog, cold file: first array after the start", "50 ms", spread("%.0f", first) + " ms", how},
+		{"  drained", "3 s", spread("%.2f", drained) + " s", how},
+		{"  anonymous memory while draining, the most", "30 MB", spread("%.1f", anon) + " MB", how},
+		{"  in all", "60 MB", spread("%.1f", all) + " MB", how},
+	}
+}
+
+// forget makes the kernel drop what it remembers of files.
+func forget(t *testing.T, dir string) {
+	fatal(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := f.Sync(); err != nil {
+			return err
+		}
+		return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
+	}))
+}

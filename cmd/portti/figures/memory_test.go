@@ -1,0 +1,128 @@
+//go:build figures
+
+package figures
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"portti/cmd/portti/bench"
+	"portti/cmd/portti/daemon"
+)
+
+// idle is four serial devices as they come: a GPS receiver, two boards and a
+// Bluetooth bridge.
+func idle(t *testing.T, p plan) []row {
+	dir := t.TempDir()
+	up := serve(t)
+	gps, err := bench.NewGPS(bench.GPSOptions{Seed: 1, Warmup: -1})
+	fatal(t, err)
+	bridge, err := bench.NewBridge(bench.BridgeOptions{Seed: 1})
+	fatal(t, err)
+	panel, err := bench.NewPanel(bench.PanelOptions{Seed: 1})
+	fatal(t, err)
+	other, err := bench.NewPanel(bench.PanelOptions{Seed: 2, Format: "kv"})
+	fatal(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	devices := ""
+	for _, d := range []struct {
+		name, kind string
+		device     bench.Device
+	}{{"gps", "gps", gps}, {"bridge", "ble-bridge", bridge}, {"panel", "lines", panel}, {"other", "lines", other}} {
+		port, err := bench.OpenPty(filepath.Join(dir, d.name), 0)
+		fatal(t, err)
+		defer port.Close()
+		go func() { _, _ = bench.Live(ctx, port, d.device) }()
+		devices += fmt.Sprintf("[[device]]\nname = %q\ntype = %q\nport = %q\nid = \"XXXX03%s\"\n", d.name, d.kind, port.Name(), d.name)
+	}
+	g := start(t, p, dir, site{url: up.url, devices: devices})
+	g.ready()
+	g.until("20 s old", func(s *daemon.Status) bool { return s.UptimeS > 20 })
+	roll := g.read("smaps_rollup")
+	s := g.until("status", func(*daemon.Status) bool { return true })
+	if s.Totals.Read == 0 {
+		t.Errorf("nothing was read: %+v", s.Devices)
+	}
+	return []row{{
+		"resident memory, 4 devices, link up", "16 MB",
+		fmt.Sprintf("%s (%s anonymous)", mb(kilobytes(roll, "Rss")), mb(kilobytes(roll, "Anonymous"))),
+		fmt.Sprintf("smaps_rollup after 20 s, %d readings", s.Totals.Read),
+	}}
+}
+
+func fatal(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// latencies is from the write of a line to a pseudo-terminal until the array
+// with it has arrived at the server.
+func latencies(t *testing.T, p plan) []row {
+	var rows []row
+	for _, l := range []struct {
+		what, budget, buffer string
+		hz                   int
+		long                 time.Duration
+	}{
+		{"serial line to socket, 5 readings/s", "p50 0.5, p99 1.5 ms", "", 5, p.slow},
+		{"serial line to socket, 50 readings/s", "", "", 50, p.fast},
+		{"the same, strict", "", `commit_every = "0s"`, 50, p.fast},
+	} {
+		rows = append(rows, row{l.what, l.budget, latency(t, p, l.hz, l.long, l.buffer), "pseudo-terminal to WebSocket on loopback"})
+	}
+	return rows
+}
+
+func latency(t *testing.T, p plan, hz int, long time.Duration, buffer string) string {
+	dir := t.TempDir()
+	up := serve(t)
+	n := int(long.Seconds() * float64(hz))
+	took := make([]float64, n)
+	sent := make([]time.Time, n)
+	up.arrived = func(i int) {
+		if i < n && took[i] == 0 {
+			took[i] = time.Since(sent[i]).Seconds() * 1e3
+		}
+	}
+	done := up.expect(n)
+	port, err := bench.OpenPty(filepath.Join(dir, "port"), 0)
+	fatal(t, err)
+	defer port.Close()
+	g := start(t, p, dir, site{url: up.url, buffer: buffer, devices: line("panel", port.Name(), "")})
+	g.ready()
+	g.until("online", func(s *daemon.Status) bool { return s.Link.State == daemon.LinkOnline })
+	tick := time.NewTicker(time.Second / time.Duration(hz))
+	defer tick.Stop()
+	var b []byte
+	for i := range n {
+		<-tick.C
+		b = reading(b[:0], i, false)
+		up.mu.Lock()
+		sent[i] = time.Now()
+		up.mu.Unlock()
+		if _, err := port.Write(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wait(t, up, done)
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	return percentiles(took[1:]) // the first comes while the line is still in doubt
+}
+
+// wait is for every reading that is expected.
+func wait(t *testing.T, up *server, done <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		missing, _, _ := up.count()
+		t.Fatalf("%d readings missing after %v", missing, patience)
+	}
+}
