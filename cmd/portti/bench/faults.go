@@ -105,7 +105,7 @@ func (l *faultyListener) Accept() (net.Conn, error) {
 func abort(conn net.Conn) {
 	switch c := conn.(type) {
 	case interface{ SetLinger(sec int) error }: // TCP
-		c.SetLinger(0)
+		_ = c.SetLinger(0) // at worst it ends in a FIN
 	case interface{ Reset() }: // in memory
 		c.Reset()
 	}

@@ -31,7 +31,8 @@ func TestDocumentKeepsItsNames(t *testing.T) {
 			if list, ok := at.([]any); ok {
 				at = list[0]
 			}
-			table, ok := at.(map[string]any)
+			table, _ := at.(map[string]any)
+			var ok bool
 			if at, ok = table[part]; !ok {
 				t.Errorf("%s is gone", path)
 				break
