@@ -3,8 +3,6 @@ package buffer
 import (
 	"errors"
 	"fmt"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // disk is the committer's view of the disk.
@@ -19,6 +17,7 @@ type disk struct {
 	failedAt int64
 	failures uint64
 	waiters  []chan error // SetOffset
+	ageAt    int64        // when the oldest record may be too old
 
 	// The committer's own.
 	sidecar  File
@@ -29,7 +28,6 @@ type disk struct {
 	pause    int64
 	tryAt    int64
 	ledgerAt int64
-	ageAt    int64
 	closeErr error
 }
 
@@ -285,238 +283,6 @@ func (q *Queue) armNextLocked(now int64) {
 	if q.disk.ageAt > 0 {
 		q.armLocked(now, q.disk.ageAt-now)
 	}
-}
-
-// batch is what one commit writes. The blocks are copies of their headers, so
-// that Append may go on while the committer reads.
-type batch struct {
-	to      uint64 // committed will be this
-	pieces  ranges
-	blocks  []block
-	pinned  []*block
-	bytes   int
-	count   int
-	ledger  []byte
-	release uint64
-}
-
-// batchLocked takes everything in memory that is not gone, in number order and
-// up to the size of a commit, acknowledged or not: so keys only ever grow and
-// segments never overlap.
-func (q *Queue) batchLocked() *batch {
-	b := &batch{to: q.committed, release: q.released}
-	all := span{q.committed + 1, q.next - 1}
-	if all.a <= all.b {
-		all.a = max(all.a, q.released+1)
-		b.to = q.next - 1
-		if all.a <= all.b {
-			b.pieces = q.gone.minus(ranges{all})
-		}
-	}
-	for i, p := range b.pieces {
-		for k := q.tail.index(p.a); k < len(q.tail.blocks) && q.tail.blocks[k].first <= p.b; k++ {
-			blk := q.tail.blocks[k]
-			if len(b.pinned) == 0 || b.pinned[len(b.pinned)-1] != blk {
-				blk.pins++
-				b.pinned = append(b.pinned, blk)
-				b.blocks = append(b.blocks, *blk)
-			}
-			for n := max(p.a, blk.first); n <= min(p.b, blk.last()); n++ {
-				size := len(blk.value(n))
-				if b.count > 0 && b.bytes+size > q.sz.commit {
-					b.to = n - 1
-					b.pieces = b.pieces[:i+1]
-					b.pieces[i].b = n - 1
-					if b.pieces[i].b < b.pieces[i].a {
-						b.pieces = b.pieces[:i]
-					}
-					return b
-				}
-				b.bytes += size
-				b.count++
-			}
-		}
-	}
-	return b
-}
-
-func (b *batch) each(f func(n uint64, v []byte) error) error {
-	k := 0
-	for _, p := range b.pieces {
-		for n := p.a; n <= p.b; n++ {
-			for b.blocks[k].last() < n {
-				k++
-			}
-			if err := f(n, b.blocks[k].value(n)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// commit writes one batch, the ledger, the summary and the release mark in one
-// transaction, and deletes what was released from the segment it writes to.
-//
-// After an error nothing is known of what reached the disk, so the file is
-// closed for writing at the last commit that succeeded and the same records
-// are written again under the same numbers to a new file: a segment ends where
-// the next begins, so what may be in the old one twice is never read.
-func (q *Queue) commit() error {
-	q.mu.Lock()
-	b := q.batchLocked()
-	q.ledger.gen++
-	q.ledger.dirty = false
-	b.ledger = q.ledger.encode()
-	q.mu.Unlock()
-
-	s, err := q.target(b)
-	var sum summary
-	var used int64
-	if err == nil {
-		sum, used, err = q.write(s, b)
-	}
-	if err == nil && s.name != segmentName(s.first) {
-		err = q.install(s)
-	}
-	q.mu.Lock()
-	for _, blk := range b.pinned {
-		q.tail.unpin(blk)
-	}
-	if err != nil {
-		q.ledger.dirty = true
-		q.mu.Unlock()
-		if s != nil {
-			q.abandon(s)
-		}
-		return err
-	}
-	q.committedLocked(s, b, sum, used)
-	q.mu.Unlock()
-	if size, err := q.fs.Size(s.name); err == nil {
-		q.mu.Lock()
-		s.size = size
-		q.mu.Unlock()
-	}
-	return nil
-}
-
-// committedLocked enters a successful commit into the books.
-func (q *Queue) committedLocked(s *segment, b *batch, sum summary, used int64) {
-	s.sum, s.used = sum, used
-	s.version++
-	if len(b.pieces) > 0 {
-		s.end = b.pieces[len(b.pieces)-1].b + 1
-	}
-	for _, p := range b.pieces {
-		q.ledger.accepted += q.counted.minus(ranges{p}).size()
-		for _, w := range q.livingLocked(p) {
-			q.tail.each(w, func(_ uint64, v []byte) { bump(&s.waiting, valueDevice(v), 1) })
-		}
-		for _, alive := range q.gone.minus(ranges{p}) {
-			if alive.a = max(alive.a, q.released+1); alive.a <= alive.b {
-				q.tail.each(alive, func(_ uint64, v []byte) { q.dirty -= len(v) })
-			}
-		}
-	}
-	if s.index != nil {
-		_ = b.each(func(n uint64, v []byte) error { s.index.set(n, valueDevice(v)); return nil })
-	}
-	q.committed = max(q.committed, b.to)
-	q.counted.remove(span{0, q.committed})
-	q.disk.ledgerAt = q.opt.Mono()
-	q.figures.commits++
-	q.figures.committedBytes += uint64(b.bytes)
-	q.figures.committedRecords += uint64(b.count)
-	q.tail.trimCache(q.committed)
-	q.expireLocked(q.disk.ledgerAt)
-	q.roomLocked()
-	if q.strict() && b.count > 0 {
-		q.notifyLocked()
-	}
-}
-
-// write is the transaction. It returns the summary of s after it and the
-// high-water mark.
-func (q *Queue) write(s *segment, b *batch) (sum summary, used int64, err error) {
-	q.mu.Lock()
-	sum = s.sum.clone()
-	var before []byte
-	for i, o := range q.segs {
-		if o.first < s.first && (i+1 == len(q.segs) || q.segs[i+1].first >= s.first) {
-			before = o.sum.encode()
-		}
-	}
-	q.mu.Unlock()
-	err = guard("write "+s.name, func() error {
-		return s.db.Update(func(tx *bolt.Tx) error {
-			r, err := tx.CreateBucketIfNotExists(recordsBucket())
-			if err != nil {
-				return err
-			}
-			r.FillPercent = 1 // not stored; keys only grow
-			if err := trim(r, b.release, q.sz.trim, &sum); err != nil {
-				return err
-			}
-			if err := r.SetSequence(b.release); err != nil {
-				return err
-			}
-			err = b.each(func(n uint64, v []byte) error {
-				var k [8]byte
-				sum.add(n, header(v))
-				return r.Put(putKey(&k, n), v)
-			})
-			if err != nil {
-				return err
-			}
-			if err := putFacts(tx, sum.encode(), b.ledger, before); err != nil {
-				return err
-			}
-			return nil
-		})
-	})
-	if err == nil {
-		used, err = highWater(s.db)
-	}
-	return sum, used, err
-}
-
-func putFacts(tx *bolt.Tx, sum, ledger, before []byte) error {
-	m, err := tx.CreateBucketIfNotExists(factsBucket())
-	if err != nil {
-		return err
-	}
-	err = m.Put([]byte("format"), []byte{formatVersion, 0})
-	if err == nil {
-		err = m.Put([]byte("ledger"), ledger)
-	}
-	if err == nil {
-		err = m.Put([]byte("summary"), sum)
-	}
-	if err == nil && before != nil {
-		err = m.Put([]byte("before"), before)
-	}
-	return err
-}
-
-// trim deletes released records from the front, by key: inside a transaction
-// emptied pages stay in the tree, so First and Delete in turn is quadratic.
-func trim(r *bolt.Bucket, released uint64, most int, sum *summary) error {
-	var keys [][]byte
-	c := r.Cursor()
-	for k, v := c.First(); k != nil && len(keys) < most; k, v = c.Next() {
-		if _, ok := recordKey(k, 0, released+1); !ok {
-			break
-		}
-		keys = append(keys, k)
-		sum.remove(v)
-	}
-	for _, k := range keys {
-		if err := r.Delete(k); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // finish is the committer's last pass: everything in memory, the ledger, what

@@ -71,9 +71,11 @@
 // the reader. At most two files are open: the one read and the one written.
 //
 //	format.go     the format on disk, and how each thing is encoded
-//	queue.go      options, Append and the other entrances
+//	options.go    options and sizes
+//	queue.go      Append and the other entrances
 //	tail.go       the blocks in memory
-//	commit.go     the committer: what is due, the batch, the transaction
+//	commit.go     the committer: what is due
+//	batch.go      one commit: the batch and its transaction
 //	roll.go       new segments, released ones
 //	segment.go    opening, reading, the index of who owns which number
 //	read.go       Read and Entries
@@ -85,7 +87,8 @@
 //	load.go       what a start finds
 //	regain.go     a start that could not read the disk
 //	pages.go      the shape of a bbolt file, checked without bbolt
-//	salvage.go    damaged segments
+//	salvage.go    what can be read of a damaged segment
+//	repair.go     setting one aside and putting a sound one in its place
 //	quarantine.go records set aside
 //	fs.go         every touch of the disk, for the tests to fail and to forget
 package buffer

@@ -372,8 +372,8 @@ func applyOp(files map[int][]byte, names map[string]int, o op) (map[int][]byte, 
 }
 
 // image writes what a cut would leave when of the pending operations those
-// with keep survive. tear, if not nil, lets only some sectors of a page
-// through.
+// with keep survive. tear, if not nil, lets only some pieces of a page
+// through, smaller than any sector.
 func (d *disc) image(dir string, keep func(i int) bool, tear *rand.Rand) error {
 	files, names := map[int][]byte{}, map[string]int{}
 	for i, b := range d.files {
@@ -387,9 +387,9 @@ func (d *disc) image(dir string, keep func(i int) bool, tear *rand.Rand) error {
 			continue
 		}
 		if tear != nil && o.kind == "write" && tear.Intn(3) == 0 {
-			for s := 0; s < len(o.data); s += 512 {
+			for s := 0; s < len(o.data); s += 64 {
 				if tear.Intn(2) == 0 {
-					applyOp(files, names, op{kind: "write", inode: o.inode, off: o.off + int64(s), data: o.data[s:min(s+512, len(o.data))]})
+					applyOp(files, names, op{kind: "write", inode: o.inode, off: o.off + int64(s), data: o.data[s:min(s+64, len(o.data))]})
 				}
 			}
 			continue

@@ -236,7 +236,10 @@ func (q *Queue) ageLocked(at stamp, now int64) int64 {
 // expireAge gives up what is older than MaxAge.
 func (q *Queue) expireAge(now int64) error {
 	limit := q.opt.MaxAge.Milliseconds()
-	if limit == 0 || now < q.disk.ageAt {
+	q.mu.Lock()
+	due := q.disk.ageAt
+	q.mu.Unlock()
+	if limit == 0 || now < due {
 		return nil
 	}
 	for {

@@ -329,6 +329,7 @@ func (q *Queue) SetOffset(boot uint32, o Offset) error {
 			return ErrOffsetSet
 		}
 		q.starts[i].set, q.starts[i].off = true, o
+		q.disk.ageAt = 0 // ages are known better now
 		done := make(chan error, 1)
 		q.disk.waiters = append(q.disk.waiters, done)
 		q.mu.Unlock()

@@ -1,0 +1,369 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// repair asks the committer to repair a segment that cannot be read and waits
+// for it. q.reading is held and given up meanwhile.
+func (q *Queue) repair(s *segment, cause error) error {
+	q.mu.Lock()
+	if s.damage == nil {
+		s.damage = cause
+		s.repaired = make(chan struct{})
+	}
+	done := s.repaired
+	q.mu.Unlock()
+	if done == nil {
+		return nil // it is passed over for now
+	}
+	q.wake()
+	q.reading.Unlock()
+	defer q.reading.Lock()
+	select {
+	case <-done:
+		return nil
+	case <-q.stopped:
+		return ErrSealed
+	}
+}
+
+// endWaitLocked lets those go on who wait for a repair.
+func (s *segment) endWaitLocked() {
+	if s.repaired != nil {
+		close(s.repaired)
+		s.repaired = nil
+	}
+}
+
+// indexReading is indexOrRepair for the reader, who holds q.reading.
+func (q *Queue) indexReading(s *segment) error {
+	q.reading.Unlock()
+	defer q.reading.Lock()
+	return q.indexOrRepair(s)
+}
+
+// indexOrRepair makes sure that a segment has an index, from a goroutine that
+// is not the committer.
+func (q *Queue) indexOrRepair(s *segment) error {
+	err := q.buildIndex(s)
+	if err == nil || errors.Is(err, errGone) {
+		return nil
+	}
+	q.reading.Lock()
+	defer q.reading.Unlock()
+	if !damaged(err) {
+		q.later(s, err)
+		return errLater
+	}
+	return q.repair(s, err)
+}
+
+// repairAll repairs what readers found damaged.
+func (q *Queue) repairAll() error {
+	for {
+		q.mu.Lock()
+		var s *segment
+		for _, o := range q.segs {
+			if o.damage != nil {
+				s = o
+				break
+			}
+		}
+		q.mu.Unlock()
+		if s == nil {
+			return nil
+		}
+		if err := q.rescue(s); err != nil {
+			q.skipDamaged()
+			return err
+		}
+	}
+}
+
+// skipDamaged lets readers pass over damaged segments while the disk cannot be
+// written; they are repaired when it can.
+func (q *Queue) skipDamaged() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, s := range q.segs {
+		if s.damage != nil && !s.skipped {
+			s.skipped = true
+			s.endWaitLocked()
+		}
+	}
+}
+
+// rescue sets a damaged segment aside and puts a new file with what could be
+// read in its place. Order of steps, so that a power cut at any of them loses
+// nothing: rename to .salvage, sync the directory; write the new file under a
+// temporary name, synced; rename it, sync the directory; rename .salvage to
+// .damaged-<n>. A start that finds .salvage without the segment begins again.
+func (q *Queue) rescue(s *segment) error {
+	q.mu.Lock()
+	cause := s.damage
+	s.writable = false
+	q.mu.Unlock()
+	s.mu.Lock()
+	if s.db != nil {
+		// Its locks may be held for ever after a panic: leave it open.
+		if !errors.Is(cause, errDamaged) {
+			_ = s.db.Close()
+		}
+		s.db, s.rw = nil, false
+	}
+	s.mu.Unlock()
+	aside := s.name + salvageSuffix
+	err := q.fs.Rename(s.name, aside)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := q.fs.SyncDir(); err != nil {
+		return err
+	}
+	got, err := q.rebuild(s, aside)
+	if err != nil {
+		return err
+	}
+	q.enterRescued(s, got, cause)
+	return q.keepAside(aside)
+}
+
+// rebuild writes what can be read of the file aside to the segment's name.
+func (q *Queue) rebuild(s *segment, aside string) (*saved, error) {
+	got := &saved{at: map[uint64]place{}}
+	file, size, err := openAside(q.fs, aside)
+	if err == nil {
+		got, err = scanPages(file, size)
+		defer file.Close()
+	}
+	if err != nil && !damaged(err) {
+		return nil, err
+	}
+	q.mu.Lock()
+	if s.end == unknownEnd {
+		s.end = s.first
+		if k := len(got.numbers); k > 0 {
+			s.end = max(s.end, got.numbers[k-1]+1)
+		}
+		if got.sum != nil {
+			s.end = max(s.end, got.sum.last+1)
+		}
+	}
+	end := s.end
+	for _, n := range got.numbers {
+		if n >= s.first && n < end {
+			bump(&got.all, got.at[n].dev, 1)
+		}
+	}
+	got.numbers = slices.DeleteFunc(got.numbers, func(n uint64) bool {
+		return n < s.first || n >= end || q.isGoneLocked(span{n, n})
+	})
+	if got.ledger != nil && got.ledger.gen > q.ledger.gen && q.disk.loading {
+		q.ledger = *got.ledger
+	}
+	facts := q.ledger.encode()
+	released := q.released
+	q.mu.Unlock()
+	sum, err := q.writeSaved(s, file, got, facts, released)
+	if err != nil {
+		return nil, err
+	}
+	got.before = got.sum // what it should have held
+	s.expected = got.sum != nil || s.sum.count > 0
+	got.sum = &sum
+	return got, nil
+}
+
+func openAside(f FS, name string) (File, int64, error) {
+	size, err := f.Size(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	file, err := f.Open(name, os.O_RDONLY)
+	return file, size, err
+}
+
+func (q *Queue) writeSaved(s *segment, file File, got *saved, facts []byte, released uint64) (summary, error) {
+	var sum summary
+	tmp := s.name + tmpSuffix
+	_ = q.fs.Remove(tmp)
+	db, err := q.fs.OpenDB(tmp, false, int(q.sz.segment), q.sz.limit())
+	if err != nil {
+		return sum, err
+	}
+	rest := got.numbers
+	for done := false; err == nil && !done; {
+		err = db.Update(func(tx *bolt.Tx) error {
+			r, err := tx.CreateBucketIfNotExists(recordsBucket())
+			if err != nil {
+				return err
+			}
+			r.FillPercent = 1
+			for bytes := 0; len(rest) > 0 && bytes < q.sz.commit; rest = rest[1:] {
+				n := rest[0]
+				v := make([]byte, got.at[n].n)
+				if _, err := file.ReadAt(v, got.at[n].off); err != nil {
+					return err
+				}
+				if err := r.Put(key(n), v); err != nil {
+					return err
+				}
+				sum.add(n, header(v))
+				bytes += len(v)
+			}
+			done = len(rest) == 0
+			if err := r.SetSequence(released); err != nil {
+				return err
+			}
+			return putFacts(tx, sum.encode(), facts, nil)
+		})
+	}
+	if err = errors.Join(err, db.Close()); err != nil {
+		return sum, errors.Join(err, ignoreMissing(q.fs.Remove(tmp)))
+	}
+	if err := q.fs.Rename(tmp, s.name); err != nil {
+		return sum, err
+	}
+	return sum, q.fs.SyncDir()
+}
+
+// enterRescued enters the new file into the books and counts what is missing:
+// by device where it is known what the segment held, which its own summary or
+// that of the next segment says.
+func (q *Queue) enterRescued(s *segment, got *saved, cause error) {
+	size, err := q.fs.Size(s.name)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err == nil {
+		s.size = size
+	}
+	l := Loss{Reason: "corrupt", First: s.first, Last: s.end - 1, Devices: map[string]uint64{},
+		Oldest: Time{s.sum.oldest.boot, s.sum.oldest.mono}, Newest: Time{s.sum.newest.boot, s.sum.newest.mono}}
+	was, left, fresh := s.waiting, got.all, s.uncounted
+	if fresh {
+		was = s.sum.devices
+		if s.sum.count == 0 && got.before != nil {
+			was = got.before.devices
+		}
+	}
+	s.sum, s.damage, s.skipped, s.rescued = *got.sum, nil, false, true
+	s.version++
+	s.used = q.sz.segment
+	s.waiting = q.presentLocked(s, got)
+	switch {
+	case !fresh:
+		left = s.waiting
+	case q.disk.loading:
+		s.waiting = nil // settle counts it
+	default:
+		s.uncounted = false
+		for dev, n := range s.waiting {
+			bump(&q.waiting, uint16(dev), n)
+		}
+	}
+	for dev, n := range was {
+		if dev < len(left) {
+			n -= min(n, left[dev])
+		}
+		if n == 0 {
+			continue
+		}
+		if !fresh {
+			q.waiting[dev] -= n
+		}
+		q.ledger.lose(uint16(dev), "corrupt", n)
+		l.Devices[q.ledger.devices[dev].name] += n
+		l.Count += n
+	}
+	if fresh && !q.disk.loading {
+		q.ledger.balance(q.waiting)
+	}
+	s.endWaitLocked()
+	q.warn("buffer.quarantined", "damaged segment set aside", "code", "BUF-CORRUPT", "file", s.name,
+		"kept", len(got.numbers), "count", l.Count, "err", cause)
+	q.noteLossLocked(l)
+}
+
+// presentLocked indexes the rescued file and counts what waits in it.
+func (q *Queue) presentLocked(s *segment, got *saved) []uint64 {
+	var keys present
+	s.index = index{}
+	for _, n := range got.numbers {
+		keys.add(n)
+		s.index.set(n, got.at[n].dev)
+	}
+	holes := keys.holes(s.first, s.end)
+	for _, p := range holes {
+		q.held.remove(p)
+		q.replayed.remove(p)
+	}
+	q.goneLocked(holes)
+	if s.end == s.first {
+		return nil
+	}
+	var waiting []uint64
+	for _, p := range q.livingLocked(span{s.first, s.end - 1}) {
+		for n := p.a; n <= p.b; n++ {
+			if dev, ok := s.index.get(n); ok {
+				bump(&waiting, dev, 1)
+			}
+		}
+	}
+	return waiting
+}
+
+// keepAside gives a salvaged file its last name and lets the oldest ones go.
+func (q *Queue) keepAside(name string) error {
+	base := strings.TrimSuffix(name, salvageSuffix) + damagedInfix
+	names, err := q.fs.List()
+	if err != nil {
+		return err
+	}
+	n := 1
+	for slices.Contains(names, fmt.Sprintf("%s%d", base, n)) {
+		n++
+	}
+	if err := q.fs.Rename(name, fmt.Sprintf("%s%d", base, n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return q.countAside()
+}
+
+// countAside lists the files set aside, keeps the latest and counts their size.
+func (q *Queue) countAside() error {
+	names, err := q.fs.List()
+	if err != nil {
+		return err
+	}
+	var aside []string
+	for _, n := range names {
+		if strings.Contains(n, damagedInfix) {
+			aside = append(aside, n)
+		}
+	}
+	slices.Sort(aside)
+	for len(aside) > maxAside {
+		if err := q.fs.Remove(aside[0]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			break // a directory: leave it to a person
+		}
+		aside = aside[1:]
+	}
+	var bytes int64
+	for _, n := range append(aside, quarantineName, quarantineOld) {
+		if size, err := q.fs.Size(n); err == nil {
+			bytes += size
+		}
+	}
+	q.mu.Lock()
+	q.figures.aside, q.figures.asideBytes = aside, bytes
+	q.mu.Unlock()
+	return nil
+}
