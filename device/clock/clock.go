@@ -54,7 +54,7 @@ func New(floor time.Time) (*Clock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the boot id in %s: %w", bootIDPath, err)
 	}
-	return &Clock{floor: floor.UnixMilli(), bootID: id, read: readKernel, ask: askKernel}, nil
+	return &Clock{floor: floor.UnixMilli(), bootID: id, read: newBoottime(time.Now, askBoottime).read, ask: askKernel}, nil
 }
 
 // Now looks at the clocks.
@@ -107,15 +107,6 @@ func (c *Clock) synced(mono int64) bool {
 		c.asked.Store(mono + 1)
 	}
 	return *c.reason.Load() == ""
-}
-
-func readKernel() (mono, wall int64) {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		// CLOCK_BOOTTIME is older (2.6.39) than any kernel Go runs on.
-		panic("clock: CLOCK_BOOTTIME: " + err.Error())
-	}
-	return int64(ts.Sec)*1000 + int64(ts.Nsec)/1_000_000, time.Now().UnixMilli()
 }
 
 func askKernel() string {
