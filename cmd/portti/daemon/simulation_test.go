@@ -25,7 +25,7 @@ import (
 // milliseconds; ports and network are in memory; only the buffer's files are
 // real. Faults come at random by a seed, which a failure prints:
 //
-//	go test ./cmd/portti/daemon -run Simulation -sim.seed 7 -sim.runs 1
+//	go test ./cmd/portti/daemon -run Simulation -args -sim.seed 7 -sim.runs 1
 //
 // The oracle is the promise: at every look the ledger balances, nothing
 // arrives that was not fed, nothing arrives changed; and once the faults have
