@@ -169,7 +169,7 @@ func classifyEnd(own, read error) finding {
 	if errors.As(read, &ce) && ce.Code != websocket.CloseAbnormalClosure {
 		return finding{verdict: judge(onClose, ce.Code), code: ce.Code, detail: closeDetail(ce)}
 	}
-	if own != nil {
+	if own != nil && !(isConsequence(own) && knowsWhy(read)) {
 		return finding{verdict: judge(onFailure, int(ownFailure(own))), detail: ownDetail(own)}
 	}
 	if errors.As(read, &ce) {
@@ -177,6 +177,18 @@ func classifyEnd(own, read error) finding {
 	}
 	f := readFailure(read)
 	return finding{verdict: judge(onFailure, int(f)), detail: read.Error()}
+}
+
+// isConsequence says whether a write may have failed only because the reader
+// had closed the connection before.
+func isConsequence(own error) bool {
+	return ownFailure(own) == failLost || errors.Is(own, websocket.ErrCloseSent)
+}
+
+// knowsWhy says whether the reader met more than a broken connection.
+func knowsWhy(read error) bool {
+	var ce *websocket.CloseError
+	return read != nil && !errors.As(read, &ce) && readFailure(read) != failLost
 }
 
 func closeDetail(ce *websocket.CloseError) string {

@@ -189,6 +189,10 @@ func TestEndsOfASessionHaveTheirRow(t *testing.T) {
 		{"1014", nil, errors.New("websocket: bad close code 1014"), courseRetry, ladderNetwork, ProblemServer, ""},
 		{"5000", nil, errors.New("websocket: bad close code 5000"), courseRetry, ladderNetwork, ProblemProtocol, "5000"},
 		{"bad UTF-8", nil, errors.New("websocket: invalid utf8 payload in close frame"), courseRetry, ladderNetwork, ProblemProtocol, ""},
+		{"flood, and a write met our end of it", closed, errFlood, courseRetry, ladderBusy, ProblemProtocol, ""},
+		{"huge, and a write met our end of it", syscall.EPIPE, websocket.ErrReadLimit, courseRetry, ladderNetwork, ProblemProtocol, ""},
+		{"5000, and a write came after our answer", websocket.ErrCloseSent, errors.New("websocket: bad close code 5000"), courseRetry, ladderNetwork, ProblemProtocol, "5000"},
+		{"no pong, and then junk", errNoPong, websocket.ErrReadLimit, courseRetry, ladderNetwork, ProblemNoPong, ""},
 		{"huge", nil, websocket.ErrReadLimit, courseRetry, ladderNetwork, ProblemProtocol, ""},
 	} {
 		f := classifyEnd(c.own, c.read)
