@@ -129,6 +129,7 @@ func (g *gps) Run(port Port, out Out) error {
 			err = nil
 		}
 		if err != nil {
+			g.join.Idle() // no more comes of the cycle that was interrupted
 			return fmt.Errorf("cannot read the receiver: %w", err)
 		}
 		var until time.Time

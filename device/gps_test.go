@@ -290,6 +290,25 @@ func TestGPSPause(t *testing.T) {
 	}
 }
 
+// TestGPSUnplugged: a fix that waits for the rest of its cycle when the
+// receiver goes is not dropped.
+func TestGPSUnplugged(t *testing.T) {
+	here, there := net.Pipe()
+	go func() {
+		_, _ = io.WriteString(there, cycle("120000.00", "6500.74400", "10.0", "57.30"))
+		_ = there.Close()
+	}()
+	d := newGPS(Config{GPSConfig: GPSConfig{Detail: "off"}}, Env{Clock: gpsClock(false)})
+	d.quiet = time.Hour
+	out := &gpsOut{}
+	if err := d.Run(here, out); !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	if len(out.lines) != 1 {
+		t.Errorf("%d fixes, want the one that was pending", len(out.lines))
+	}
+}
+
 // TestGPSQuiet measures the pause on a line with deadlines: a fix whose cycle is
 // not known yet leaves gpsQuiet after its last byte, and a receiver that pauses
 // longer within its cycle is waited for longer from then on.

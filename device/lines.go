@@ -52,10 +52,11 @@ func linesKind() Kind {
 //
 // Nothing is made up of half a line. The first bytes after the opening may be
 // the end of a line; so may be what comes after half a line and linesStale of
-// silence. Until the next end of line only a whole JSON object is taken then,
-// which no end of another can be. key=value is taken at once only where the
-// opening was followed by linesQuiet of silence. A half line whose end of
-// line comes late, and nothing else first, is whole.
+// silence, and what stands without an end of line when the port ends. Only a
+// whole JSON object is taken there, which no part of another can be. key=value
+// is taken at once only where the opening was followed by linesQuiet of
+// silence. A half line whose end of line comes late, and nothing else first,
+// is whole.
 type lines struct {
 	*reader
 	max int
@@ -88,6 +89,7 @@ func (l *lines) Run(port Port, out Out) error {
 			l.take(n, gap)
 		}
 		if err != nil {
+			l.end()
 			return fmt.Errorf("cannot read lines: %w", err)
 		}
 	}
@@ -121,6 +123,21 @@ func (l *lines) take(n int, gap time.Duration) {
 	}
 	l.n = copy(l.buf, rest)
 	l.looked = l.n
+}
+
+// end looks at what has no end of line when the port ends.
+func (l *lines) end() {
+	rest := trim(l.buf[:l.n])
+	l.n, l.looked = 0, 0
+	switch {
+	case len(rest) == 0 || l.discard:
+	case wholeObject(rest):
+		l.read(rest)
+	case l.doubt:
+		l.out.Frame(Unknown)
+	default:
+		l.out.Frame(Malformed)
+	}
 }
 
 func isEnd(c byte) bool { return c == '\n' || c == '\r' }

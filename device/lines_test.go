@@ -253,7 +253,11 @@ func TestLinesHalfLines(t *testing.T) {
 		{"half, silence, an object", []chunk{{quiet, "temp=2"}, {stale, `{"temp":4}` + "\n"}}, `{12100,"temp":4}`, [Results]int{OK: 1, Malformed: 1}},
 		{"late end of line", []chunk{{quiet, "temp=2"}, {stale, "\r\ntemp=3"}, {stale, "\n"}}, `{12100,"temp":2} {12100,"temp":3}`, [Results]int{OK: 2}},
 		{"slow but not stale", []chunk{{quiet, "temp=2"}, {stale - 1, "1\n"}}, `{12100,"temp":21}`, [Results]int{OK: 1}},
-		{"end without an end of line", []chunk{{quiet, "temp=2"}}, ``, [Results]int{}},
+		{"end without an end of line", []chunk{{quiet, "temp=2"}}, ``, [Results]int{Malformed: 1}},
+		{"end in doubt", []chunk{{0, "emp=2"}}, ``, [Results]int{Unknown: 1}},
+		{"end of half an object", []chunk{{0, "\n{\"temp\":2"}}, ``, [Results]int{Malformed: 1}},
+		{"end of an object without an end of line", []chunk{{0, "\n{\"temp\":2} "}}, `{12100,"temp":2}`, [Results]int{OK: 1}},
+		{"end of a line too long", []chunk{{0, "\n" + strings.Repeat("x", linesMax+1)}}, ``, [Results]int{TooLong: 1}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			out := &collect{}
