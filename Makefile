@@ -30,12 +30,12 @@ test: ## every test that needs only Go (with the race detector where a C compile
 
 lint: ## gofmt, vet (also for 32-bit ARM), golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null) | tee /dev/stderr)"
-	$(GO) vet ./... && GOARCH=arm $(GO) vet ./... && $(GO) vet -tags "peers faults" ./... && $(LINT) run
+	$(GO) vet ./... && GOARCH=arm $(GO) vet ./... && $(GO) vet -tags "peers faults figures" ./... && $(LINT) run
 
 fuzz: ## every fuzz target for FUZZTIME (20s), two at a time
 	GO="$(GO)" FUZZTIME=$(FUZZTIME) cross/fuzz
 
-bench: build ## the table of figures in the README
+bench: build ## the table of figures in the README, about five minutes (FIGURES=long: twenty)
 	GO="$(GO)" cross/bench
 
 cross: ## dist/portti_linux_{armv6,armv7,arm64,amd64,riscv64}

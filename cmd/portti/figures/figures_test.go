@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"text/tabwriter"
@@ -29,9 +30,9 @@ type plan struct {
 }
 
 func choose(t *testing.T) plan {
-	p := plan{runs: 3, records: 1_000_000, card: 75 * time.Second, slow: 30 * time.Second, fast: 10 * time.Second}
+	p := plan{runs: runs(), records: 1_000_000, card: 75 * time.Second, slow: 30 * time.Second, fast: 10 * time.Second}
 	if os.Getenv("FIGURES") == "long" {
-		p.runs, p.card, p.slow, p.fast = 7, 5*time.Minute, 2*time.Minute, time.Minute
+		p.card, p.slow, p.fast = 5*time.Minute, 2*time.Minute, time.Minute
 	}
 	if d, err := time.ParseDuration(os.Getenv("FIGURES_CARD")); err == nil {
 		p.card = d
@@ -114,3 +115,11 @@ func mb(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
 // skipped is the row of what cannot be measured here.
 func skipped(what, budget, why string) []row { return []row{{what, budget, "not measured", why}} }
+
+// runs is how often a noisy figure is taken: FIGURES_RUNS, or 3.
+func runs() int {
+	if n, err := strconv.Atoi(os.Getenv("FIGURES_RUNS")); err == nil {
+		return n
+	}
+	return 3
+}
