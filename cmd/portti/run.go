@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"os/signal"
 	"syscall"
 	"time"
@@ -39,8 +40,21 @@ was accepted is lost either way. Log lines go to standard error.`,
 			hup := make(chan os.Signal, 1)
 			signal.Notify(hup, syscall.SIGHUP)
 			defer signal.Stop(hup)
+			collectEarly(os.Getenv("GOGC"))
 			return daemon.Run(cmd.Context(), cfg, daemon.Options{Version: buildInfo().Version, Built: builtAt(), Log: log, Wake: hup})
 		},
+	}
+}
+
+// collectEarly lets the heap grow by half between collections, not double as Go
+// has it. Measured with make bench: 14.6 MB resident instead of 16.4 when idle,
+// 22 to 25 MB anonymous instead of 28 to 30 at the highest rate, and no
+// difference in processor time that stands out of the noise; at a quarter
+// there is one. GOGC in the environment has the last word.
+func collectEarly(gogc string) {
+	const percent = 50
+	if gogc == "" {
+		debug.SetGCPercent(percent)
 	}
 }
 
