@@ -11,6 +11,7 @@ type disk struct {
 	due      int64 // when the timer fires, 0 when it is not armed
 	gen      uint64
 	progress uint64 // released from disk since the sidecar was written
+	owed     int    // offsets set and not saved: records may have been sent with them
 	noted    int64  // Mono when the sidecar was written
 	unnoted  bool   // the sidecar would say something new
 	err      error  // why the disk cannot be written, nil when it can
@@ -171,7 +172,7 @@ func (q *Queue) answer() {
 func (q *Queue) refill() error {
 	q.mu.Lock()
 	low := q.reserved-q.next <= q.sz.numbers/2
-	must := !q.disk.started || len(q.disk.waiters) > 0 || q.epoch != q.epochSaved
+	must := !q.disk.started || q.disk.owed > 0 || q.epoch != q.epochSaved
 	reserved := q.reserved
 	if low {
 		reserved = q.next + q.sz.numbers

@@ -85,6 +85,7 @@ func (q *Queue) recover() error {
 	fresh := stErr != nil && len(q.segs) == 0
 	if stErr != nil && !fresh {
 		q.figures.epochs++
+		q.figures.rollbacks++
 		q.warn("buffer.recovered", "the state file is missing or damaged; new epoch begun", "code", "BUF-ROLLBACK", "err", stErr)
 	}
 	q.number(st, stErr == nil)

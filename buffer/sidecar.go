@@ -220,7 +220,7 @@ func (q *Queue) writeSidecar(reserved uint64, clean bool) error {
 	for _, s := range q.segs {
 		st.segs = append(st.segs, segNote{s.first, s.sum.count})
 	}
-	progress := q.disk.progress
+	progress, owed := q.disk.progress, q.disk.owed
 	q.mu.Unlock()
 
 	if err := q.putSlot(&st); err != nil {
@@ -229,6 +229,7 @@ func (q *Queue) writeSidecar(reserved uint64, clean bool) error {
 	q.mu.Lock()
 	q.disk.gen, q.disk.started = st.gen, true
 	q.disk.progress -= progress
+	q.disk.owed -= owed
 	q.disk.noted, q.disk.unnoted = now, false
 	q.figures.notes++
 	q.epochSaved = st.epoch
@@ -278,6 +279,7 @@ func (q *Queue) putSlot(st *state) error {
 func (q *Queue) newEpochLocked() {
 	q.epoch = randomEpoch()
 	q.figures.epochs++
+	q.figures.rollbacks++
 	q.wake()
 }
 
@@ -329,6 +331,7 @@ func (q *Queue) SetOffset(boot uint32, o Offset) error {
 			return ErrOffsetSet
 		}
 		q.starts[i].set, q.starts[i].off = true, o
+		q.disk.owed++
 		q.disk.ageAt = 0 // ages are known better now
 		done := make(chan error, 1)
 		q.disk.waiters = append(q.disk.waiters, done)

@@ -22,6 +22,7 @@ type Stats struct {
 	First, Next   uint64 // Bounds
 	Epoch         uint64
 	NewEpochs     uint64 // times the numbering began anew in this process
+	Rollbacks     uint64 // of these because the files were older than they should be, or gone
 	Full          bool   // at MaxSize and dropping the newest
 	WhenFull      WhenFull
 	// ThinActsAs is what Thin does in this version; empty for other policies.
@@ -49,6 +50,7 @@ type figures struct {
 	committedBytes   uint64
 	notes            uint64
 	epochs           uint64
+	rollbacks        uint64
 	asideBytes       int64 // of files set aside
 	aside            []string
 }
@@ -60,7 +62,7 @@ func (q *Queue) Stats() Stats {
 	s := Stats{
 		Bytes: q.bytesLocked(), Capacity: q.opt.MaxSize, MemoryBytes: q.dirty, TailBytes: q.tail.bytes(),
 		Segments: len(q.segs), Accepted: q.ledger.accepted, First: q.released + 1, Next: q.next, Epoch: q.epoch,
-		NewEpochs: q.figures.epochs, Full: q.full, WhenFull: q.opt.WhenFull,
+		NewEpochs: q.figures.epochs, Rollbacks: q.figures.rollbacks, Full: q.full, WhenFull: q.opt.WhenFull,
 		HoldShortened: q.figures.holdShortened, Commits: q.figures.commits,
 		CommittedRecords: q.figures.committedRecords, CommittedBytes: q.figures.committedBytes,
 		SidecarWrites: q.figures.notes, Held: q.held.set.size(),

@@ -173,7 +173,7 @@ func (d *Daemon) lookAtBuffer(q buffer.Stats) {
 	if n := len(q.Damaged); n > 0 && q.Code != "BUF-CORRUPT" {
 		p.Raise("BUF-CORRUPT", "", "what", q.Damaged[n-1])
 	}
-	p.Set(q.NewEpochs > 0, "BUF-ROLLBACK", "")
+	p.Set(q.Rollbacks > 0, "BUF-ROLLBACK", "")
 	full := q.Full
 	if n := len(q.Losses); d.losses.fresh(total, time.Now()) && n > 0 {
 		last := q.Losses[n-1]
