@@ -24,7 +24,6 @@ import (
 type gateway struct {
 	t      *testing.T
 	socket string
-	state  string
 	log    string // file with its standard error
 	cmd    *exec.Cmd
 	ended  chan struct{} // closed when the process has ended
@@ -35,7 +34,7 @@ type gateway struct {
 // spawn starts the program and waits for nothing.
 func (s *site) spawn(args ...string) *gateway {
 	s.t.Helper()
-	g := &gateway{t: s.t, socket: filepath.Join(s.dir, "run", daemon.SocketName), state: s.state, ended: make(chan struct{})}
+	g := &gateway{t: s.t, socket: filepath.Join(s.dir, "run", daemon.SocketName), ended: make(chan struct{})}
 	g.client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -110,15 +109,18 @@ func (g *gateway) pid() int {
 	if filepath.Base(g.cmd.Path) == "portti" {
 		return g.cmd.Process.Pid
 	}
-	b, err := os.ReadFile(filepath.Join(g.state, "lock"))
+	pid, err := strconv.Atoi(g.children())
 	if err != nil {
-		g.t.Fatal(err)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
-	if err != nil {
-		g.t.Fatal(err)
+		g.t.Fatalf("the gateway is not there, or not alone: %v", err)
 	}
 	return pid
+}
+
+// children lists the processes under the one we started.
+func (g *gateway) children() string {
+	p := strconv.Itoa(g.cmd.Process.Pid)
+	b, _ := os.ReadFile("/proc/" + p + "/task/" + p + "/children")
+	return strings.TrimSpace(string(b))
 }
 
 func (g *gateway) signal(sig syscall.Signal) {
@@ -133,8 +135,7 @@ func (g *gateway) kill() {
 	if g.gone() {
 		return
 	}
-	children, _ := os.ReadFile("/proc/" + strconv.Itoa(g.cmd.Process.Pid) + "/task/" + strconv.Itoa(g.cmd.Process.Pid) + "/children")
-	for _, child := range strings.Fields(string(children)) {
+	for _, child := range strings.Fields(g.children()) {
 		if pid, err := strconv.Atoi(child); err == nil {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
@@ -152,6 +153,16 @@ func (g *gateway) stop() time.Duration {
 	if g.err != nil {
 		g.t.Fatalf("the gateway ended with: %v", g.err)
 	}
+	return time.Since(began)
+}
+
+// stopAnyhow is stop for a gateway whose disk cannot keep what is left: its
+// exit code may say so.
+func (g *gateway) stopAnyhow() time.Duration {
+	g.t.Helper()
+	began := time.Now()
+	g.signal(syscall.SIGTERM)
+	g.await(patience)
 	return time.Since(began)
 }
 
@@ -244,4 +255,14 @@ func hasProblem(st *daemon.Status, codes ...string) bool {
 		}
 	}
 	return false
+}
+
+// field finds a value in a file of lines such as "TracerPid:  0".
+func field(text, name string) string {
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, name); ok {
+			return strings.TrimSpace(rest)
+		}
+	}
+	return ""
 }

@@ -1,0 +1,224 @@
+//go:build faults
+
+package faults
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"portti/cmd/portti/bench"
+	"portti/cmd/portti/daemon"
+)
+
+// disk is a small ext4 of its own, in a file behind a loop device.
+type disk struct {
+	t          *testing.T
+	image, dir string
+}
+
+// newDisk makes and mounts one. Further words go to mkfs.
+func newDisk(t *testing.T, megabytes int, mkfs ...string) *disk {
+	t.Helper()
+	needRoot(t)
+	needTool(t, "mkfs.ext4")
+	needTool(t, "mount")
+	d := &disk{t: t, dir: filepath.Join(folder(t), "disk")}
+	d.image = d.dir + ".img"
+	f, err := os.Create(d.image)
+	if err == nil {
+		err = f.Truncate(int64(megabytes) << 20)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	command(t, append(append([]string{"mkfs.ext4", "-q", "-F", "-m", "0"}, mkfs...), d.image)...)
+	if err := os.Mkdir(d.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	command(t, "mount", "-o", "loop,errors=remount-ro", d.image, d.dir) // the loop device goes with the mount
+	t.Cleanup(func() {
+		for range 100 { // a killed process may hold it for a moment
+			if err := syscall.Unmount(d.dir, 0); err == nil {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		_ = syscall.Unmount(d.dir, syscall.MNT_DETACH)
+	})
+	return d
+}
+
+// fill leaves no byte free; empty gives them back.
+func (d *disk) fill() {
+	d.t.Helper()
+	f, err := os.Create(filepath.Join(d.dir, "filler"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer f.Close()
+	for size := 1 << 20; size >= 512; {
+		if _, err := f.Write(make([]byte, size)); err != nil {
+			size /= 2
+		}
+	}
+}
+
+func (d *disk) empty() {
+	d.t.Helper()
+	if err := os.Remove(filepath.Join(d.dir, "filler")); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *disk) remount(how string) { d.t.Helper(); command(d.t, "mount", "-o", "remount,"+how, d.dir) }
+
+// error makes ext4 believe that it found its own data damaged. As it was
+// mounted, it turns read-only under the files that are open.
+func (d *disk) error() {
+	d.t.Helper()
+	device := strings.TrimSpace(command(d.t, "findmnt", "-n", "-o", "SOURCE", d.dir))
+	path := "/sys/fs/ext4/" + filepath.Base(device) + "/trigger_fs_error"
+	if err := os.WriteFile(path, []byte("1"), 0); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (s *site) stateOn(d *disk) { s.state = filepath.Join(d.dir, "state") }
+
+// rest is the common end of the stories below: the server is back, live data
+// went on, everything arrives, and the log did not storm.
+func (s *site) rest(g *gateway, lines int) {
+	s.t.Helper()
+	s.up()
+	g.until("all arrive", s.arrived)
+	st := g.until("all are acknowledged", drained)
+	s.whole(st)
+	if n := strings.Count(g.said(), "\n"); n > lines {
+		s.t.Errorf("the log has %d lines", n)
+	}
+}
+
+func degraded(st *daemon.Status) bool { return st.Buffer.State == daemon.BufferDegraded }
+
+func healthy(st *daemon.Status) bool {
+	return st.Buffer.State == daemon.BufferOK && st.Buffer.WaitingMemory == 0 && !hasProblem(st, "BUF-IO", "BUF-READONLY")
+}
+
+// Row 6: the disk fills up under a running gateway that needs it. What was on
+// disk stays, what comes waits in memory, live sending works from there, and
+// when space returns it is used without a restart.
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	d := newDisk(t, 16)
+	s := newSite(t, bench.Options{})
+	s.stateOn(d)
+	s.buffer = "commit_every = \"100ms\""
+	s.down()
+	g := s.start()
+	s.line().feed(t, 200)
+	g.until("200 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 200 })
+	d.fill()
+	s.line().feed(t, 20_000) // more than the room inside the file
+	g.until("all are read", read(20_200))
+	g.until("it shows that the disk fails", func(st *daemon.Status) bool { return degraded(st) && hasProblem(st, "BUF-IO") })
+	s.up()
+	g.until("it sends all the same", s.arrived)
+	s.down()
+	s.line().feed(t, 100)
+	g.until("100 more are read", read(20_300))
+	d.empty()
+	g.until("it is well again", healthy)
+	s.rest(g, 60)
+	g.stop()
+}
+
+// Rows 7 and 8: no room, no inode, or a read-only disk when the gateway
+// starts for the first time. It runs from memory, says so, and takes the disk
+// into use when that works.
+func TestDiskUselessAtTheStart(t *testing.T) {
+	for name, c := range map[string]struct {
+		mkfs   []string
+		break_ func(*disk)
+		mend   func(*disk)
+		code   string
+	}{
+		"full":      {break_: (*disk).fill, mend: (*disk).empty, code: "BUF-IO"},
+		"no inodes": {mkfs: []string{"-N", "16"}, break_: (*disk).inodes, mend: (*disk).freeInodes, code: "BUF-IO"},
+		"read-only": {break_: func(d *disk) { d.remount("ro") }, mend: func(d *disk) { d.remount("rw") }, code: "BUF-READONLY"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDisk(t, 16, c.mkfs...)
+			s := newSite(t, bench.Options{})
+			s.stateOn(d)
+			s.buffer = "commit_every = \"100ms\""
+			if err := os.Mkdir(s.state, 0o700); err != nil { // the unit makes it
+				t.Fatal(err)
+			}
+			c.break_(d)
+			g := s.start()
+			s.line().feed(t, 500)
+			g.until("all arrive", s.arrived)
+			s.down()
+			s.line().feed(t, 500)
+			g.until("it shows "+c.code, func(st *daemon.Status) bool { return degraded(st) && hasProblem(st, c.code) && st.Totals.Read == 1000 })
+			c.mend(d)
+			// It tries again after 1, 2, 4 ... 60 s.
+			g.until("it takes the disk into use", healthy)
+			s.rest(g, 60)
+			g.stop()
+		})
+	}
+}
+
+func (d *disk) inodes() {
+	d.t.Helper()
+	for i := range 1000 {
+		f, err := os.Create(filepath.Join(d.dir, "inode-"+strconv.Itoa(i)))
+		if err != nil {
+			return
+		}
+		f.Close()
+	}
+	d.t.Fatal("the inodes do not run out")
+}
+
+func (d *disk) freeInodes() {
+	names, _ := filepath.Glob(filepath.Join(d.dir, "inode-*"))
+	for _, n := range names {
+		os.Remove(n)
+	}
+}
+
+// Row 9: the disk turns read-only with readings on it and in memory. Both are
+// sent, acknowledgements are remembered, and what came meanwhile is on disk
+// once it can be written again.
+func TestDiskTurnsReadOnly(t *testing.T) {
+	t.Parallel()
+	d := newDisk(t, 16)
+	s := newSite(t, bench.Options{})
+	s.stateOn(d)
+	s.buffer = "commit_every = \"100ms\""
+	s.uplink = "fence_hold = \"1s\""
+	s.down()
+	g := s.start()
+	s.line().feed(t, 1000)
+	g.until("1000 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 1000 })
+	d.error()
+	s.line().feed(t, 500)
+	g.until("it shows that the disk fails", func(st *daemon.Status) bool {
+		return degraded(st) && hasProblem(st, "BUF-READONLY", "BUF-IO") && st.Totals.Read == 1500
+	})
+	s.rest(g, 60)
+	s.line().feed(t, 300)
+	s.rest(g, 60)
+	if took := g.stopAnyhow(); took >= stopLimit {
+		t.Errorf("stopping took %v", took)
+	}
+}
