@@ -140,6 +140,7 @@ type cutter struct {
 	s      *script
 	dir    string
 	rnd    *rand.Rand
+	every  int // of so many images one is tried
 	images int
 	bad    int
 	report int
@@ -218,7 +219,7 @@ func (c *cutter) check(at int, known, later truth) {
 
 // cutEverywhere replays the log and cuts the power after every operation, with
 // all subsets of what is not synced while there are few, else with a sample.
-func (c *cutter) cutEverywhere(noSync bool, most int) {
+func (c *cutter) cutEverywhere(noSync bool) {
 	d := newDisc()
 	d.noSync = noSync
 	marks := []truth{{}}
@@ -236,8 +237,11 @@ func (c *cutter) cutEverywhere(noSync bool, most int) {
 		d.step(o)
 		later := marks[min(known+1, len(marks)-1)]
 		for _, keep := range c.subsets(len(d.pending)) {
-			if c.images >= most || c.bad > 20 {
+			if c.bad > 20 {
 				return
+			}
+			if c.rnd.Intn(c.every) > 0 {
+				continue
 			}
 			var tear *rand.Rand
 			if c.rnd.Intn(2) == 0 {
@@ -272,31 +276,32 @@ func (c *cutter) subsets(n int) []func(int) bool {
 	return append(out, func(i int) bool { return i == one }, func(i int) bool { return i != one })
 }
 
-func crashRun(t *testing.T, seed int64, noSync bool, most, report int) *cutter {
+func crashRun(t *testing.T, seed int64, noSync bool, every, report int) *cutter {
 	dir := fastDir(t)
 	f := newFake(filepath.Join(dir, "run"))
 	var s *script
 	synctest.Test(t, func(t *testing.T) { s = runScript(t, f, seed, 120, nil) })
-	c := &cutter{t: t, s: s, dir: filepath.Join(dir, "image"), rnd: rand.New(rand.NewSource(seed)), report: report}
-	c.cutEverywhere(noSync, most)
+	c := &cutter{t: t, s: s, dir: filepath.Join(dir, "image"), rnd: rand.New(rand.NewSource(seed)), every: every, report: report}
+	c.cutEverywhere(noSync)
 	return c
 }
 
 // TestPowerCut cuts the power at every operation of a queue's life.
 func TestPowerCut(t *testing.T) {
 	seeds := []int64{1, 2}
-	if testing.Short() {
-		seeds = seeds[:1]
+	every := 1
+	if sampled() {
+		seeds, every = seeds[:1], 6
 	}
 	for _, seed := range seeds {
 		start := time.Now()
-		c := crashRun(t, seed, false, 1<<30, 5)
+		c := crashRun(t, seed, false, every, 5)
 		kinds := map[string]int{}
 		for _, o := range c.s.fs.log {
 			kinds[o.kind]++
 		}
 		t.Logf("seed %d: %d images of %d operations %v in %v, %d bad", seed, c.images, len(c.s.fs.log), kinds, time.Since(start).Round(time.Millisecond), c.bad)
-		if c.images < 1000 {
+		if c.images < 1000/every {
 			t.Errorf("only %d images: the run is too short to prove anything", c.images)
 		}
 		if c.bad > 0 {
@@ -308,7 +313,7 @@ func TestPowerCut(t *testing.T) {
 // TestPowerCutControl shows that the method sees what it is for: with the
 // syncs left out something must be lost.
 func TestPowerCutControl(t *testing.T) {
-	if c := crashRun(t, 1, true, 3000, 0); c.bad == 0 {
+	if c := crashRun(t, 1, true, 1, 0); c.bad == 0 {
 		t.Fatalf("%d images without any sync, and nothing was noticed", c.images)
 	}
 }

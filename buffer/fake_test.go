@@ -29,7 +29,6 @@ type fakeFS struct {
 	inodes map[int][]byte // content as the process sees it
 	log    []op
 	record bool
-	noSync bool // negative control: forget all syncs
 
 	// The N-th operation fails.
 	count  int
@@ -318,7 +317,7 @@ type disc struct {
 	names   map[string]int
 	files   map[int][]byte
 	pending []op
-	noSync  bool
+	noSync  bool // negative control: forget all syncs
 }
 
 func newDisc() *disc { return &disc{names: map[string]int{}, files: map[int][]byte{}} }
@@ -410,6 +409,9 @@ func (d *disc) image(dir string, keep func(i int) bool, tear *rand.Rand) error {
 	}
 	return nil
 }
+
+// sampled says whether exhaustive loops are to take a sample.
+func sampled() bool { return testing.Short() || raceDetector }
 
 // fastDir is a directory in memory where there is one: the tests write
 // thousands of images.

@@ -156,7 +156,7 @@ func (l *life) restart() {
 func TestNthOperationFails(t *testing.T) {
 	dir := fastDir(t)
 	stride := 1
-	if testing.Short() {
+	if sampled() {
 		stride = 7
 	}
 	runs := 0

@@ -186,6 +186,7 @@ func TestMemoryLimit(t *testing.T) {
 		f.record = false
 		o.FS = &slowFS{fakeFS: f, gate: make(chan struct{})}
 		o.tune = smallSizes()
+		o.tune.numbers = 1 << 20 // where they run dry Append waits for the disk
 		q := mustOpen(t, o)
 		dev, _ := q.Device("dev")
 		synctest.Wait()

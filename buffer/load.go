@@ -280,10 +280,14 @@ func (q *Queue) examine(s *segment, newest bool) error {
 // recount makes a summary from the records. q.reading is held.
 func (q *Queue) recount(s *segment) (summary, error) {
 	var sum summary
+	var keys present
 	err := q.view(s, func(r, _ *bolt.Bucket) error {
 		c := r.Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
 			if n, ok := recordKey(k, s.first, s.end); ok {
+				if !keys.add(n) {
+					return fmt.Errorf("%s: keys out of order: %w", s.name, errDamaged)
+				}
 				e, err := parseValue(n, v)
 				if err != nil {
 					e = Entry{}

@@ -204,7 +204,7 @@ func (m *model) compare() {
 func TestAgainstModel(t *testing.T) {
 	dir := fastDir(t)
 	seeds := 30
-	if testing.Short() {
+	if sampled() {
 		seeds = 8
 	}
 	for seed := range seeds {

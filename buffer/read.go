@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -214,19 +215,30 @@ func (q *Queue) fromSegment(s *segment, w window) (uint64, []Entry, error) {
 		// Numbers that were never written, or a broken tree that hides them?
 		// The index knows, and makes gone what is not there.
 		q.mu.Lock()
-		known := s.index != nil
+		known, hidden := s.index != nil, q.hiddenLocked(s, w.from, first)
 		q.mu.Unlock()
 		if !known {
-			if err := q.indexReading(s); err != nil {
-				return w.from, nil, err
-			}
-			return w.from, nil, nil
+			return w.from, nil, q.indexReading(s)
+		}
+		if hidden {
+			return w.from, nil, q.repair(s, fmt.Errorf("%s hides records from %d on: %w", s.name, w.from, errDamaged))
 		}
 	}
 	if len(out) == 0 && bad != nil {
 		return first + 1, nil, q.setAside(s, first, bad, "corrupt")
 	}
 	return first, out, nil
+}
+
+// hiddenLocked says whether a record from..to-1 is there by the index, which
+// walks all leaves: then a branch page leads past it.
+func (q *Queue) hiddenLocked(s *segment, from, to uint64) bool {
+	for n := from; n < to && s.index != nil; n++ {
+		if _, there := s.index.get(n); there && !q.isGoneLocked(span{n, n}) {
+			return true
+		}
+	}
+	return false
 }
 
 // copyRun copies into the arena; first is the number of the first key found,

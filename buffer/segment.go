@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // segment is one bbolt file. A segment ends where the next one begins; the
@@ -135,7 +136,7 @@ func (q *Queue) segAtLocked(n uint64) int {
 func damaged(err error) bool {
 	return errors.Is(err, errDamaged) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotRegular) ||
 		errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ELOOP) || errors.Is(err, io.EOF) ||
-		errors.Is(err, bolt.ErrInvalid) || errors.Is(err, bolt.ErrChecksum) || errors.Is(err, bolt.ErrVersionMismatch)
+		errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum) || errors.Is(err, bolterrors.ErrVersionMismatch)
 }
 
 // index says which numbers of a segment are present and whose they are: device

@@ -169,7 +169,7 @@ func TestKilled(t *testing.T) {
 	}
 	dir := filepath.Join(fastDir(t), "q")
 	kills := 15
-	if testing.Short() {
+	if sampled() {
 		kills = 4
 	}
 	for i := range kills {

@@ -23,7 +23,7 @@ func rooms() map[string][]string {
 		"device":       {"portti/device/", "go.bug.st/serial", "golang.org/x/sys/"},
 		"device/":      {}, // byte formats: the standard library alone
 		"device/clock": {"golang.org/x/sys/"},
-		"buffer":       {"go.etcd.io/bbolt", "golang.org/x/sys/"},
+		"buffer":       {"go.etcd.io/bbolt", "go.etcd.io/bbolt/", "golang.org/x/sys/"},
 		"uplink":       {"github.com/gorilla/websocket", "golang.org/x/sys/"},
 		"systemd":      {"github.com/kardianos/service", "github.com/coreos/go-systemd/v22/", "golang.org/x/sys/"},
 		"cross":        {},

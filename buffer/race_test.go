@@ -1,0 +1,7 @@
+//go:build race
+
+package buffer
+
+// raceDetector makes exhaustive loops take a sample: it slows them tenfold,
+// and make test runs them in full without it.
+const raceDetector = true
