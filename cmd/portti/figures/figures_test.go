@@ -3,6 +3,7 @@
 package figures
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -49,6 +50,16 @@ func choose(t *testing.T) plan {
 		t.Fatalf("no program to measure, make build makes it: %v", err)
 	}
 	return p
+}
+
+// TestMain lets all cards be watched at once; otherwise as many are as there
+// are processors.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
 }
 
 // TestFigures measures everything and prints the table.
