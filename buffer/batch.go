@@ -84,7 +84,9 @@ func (q *Queue) commit() error {
 	b := q.batchLocked()
 	q.ledger.gen++
 	q.ledger.dirty = false
-	b.ledger = q.ledger.encode()
+	after := q.ledger
+	after.accepted += q.uncountedLocked(b.pieces)
+	b.ledger = after.encode()
 	q.mu.Unlock()
 
 	s, err := q.target(b)
@@ -118,6 +120,16 @@ func (q *Queue) commit() error {
 	return nil
 }
 
+// uncountedLocked is how many records of pieces become accepted by a commit:
+// all but those acknowledged before it, or while it wrote. The transaction
+// carries the sum with the records, or a restart would forget them.
+func (q *Queue) uncountedLocked(pieces ranges) (n uint64) {
+	for _, p := range pieces {
+		n += q.counted.minus(ranges{p}).size()
+	}
+	return n
+}
+
 // committedLocked enters a successful commit into the books.
 func (q *Queue) committedLocked(s *segment, b *batch, sum summary, used int64) {
 	s.sum, s.used = sum, used
@@ -125,8 +137,8 @@ func (q *Queue) committedLocked(s *segment, b *batch, sum summary, used int64) {
 	if len(b.pieces) > 0 {
 		s.end = b.pieces[len(b.pieces)-1].b + 1
 	}
+	q.ledger.accepted += q.uncountedLocked(b.pieces)
 	for _, p := range b.pieces {
-		q.ledger.accepted += q.counted.minus(ranges{p}).size()
 		for _, w := range q.livingLocked(p) {
 			q.tail.each(w, func(_ uint64, v []byte) { bump(&s.waiting, valueDevice(v), 1) })
 		}

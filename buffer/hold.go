@@ -288,7 +288,6 @@ func (q *Queue) releaseLocked(pieces ranges) {
 		if p.a <= q.committed {
 			q.disk.progress += min(p.b, q.committed) - p.a + 1
 		}
-		q.counted.remove(p)
 		q.replayed.remove(p)
 	}
 	q.goneLocked(pieces)

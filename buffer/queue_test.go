@@ -87,6 +87,63 @@ func checkLedger(t testing.TB, q *Queue) Counts {
 	return total
 }
 
+// TestAcceptedOnce: records that are acknowledged and released while a commit
+// writes them are accepted once.
+func TestAcceptedOnce(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(dir)
+		slow := &slowFS{fakeFS: newFake(dir), gate: make(chan struct{})}
+		o.FS = slow
+		q := mustOpen(t, o)
+		dev, err := q.Device("dev")
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := q.Stats().Next
+		appendN(t, q, dev, 0, 10)
+		time.Sleep(2 * time.Second) // the commit waits at the gate
+		if err := q.Ack(first, first+5); err != nil {
+			t.Fatal(err)
+		}
+		close(slow.gate)
+		synctest.Wait()
+		if s := q.Stats(); s.Accepted != 10 || s.WaitingDisk != 4 {
+			t.Errorf("%d accepted and %d on disk, want 10 and 4", s.Accepted, s.WaitingDisk)
+		}
+		mustClose(t, q)
+	})
+}
+
+// TestAcceptedAcrossRestarts: what the last commit made accepted is in the sum
+// that the commit carries, whether or not a part was acknowledged before.
+func TestAcceptedAcrossRestarts(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		for life, acked := range []uint64{0, 3, 10} {
+			q := mustOpen(t, testOptions(dir))
+			dev, err := q.Device("dev")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := q.Stats().Accepted, uint64(10*life); got != want {
+				t.Errorf("life %d begins with %d accepted, want %d", life, got, want)
+			}
+			first := q.Stats().Next
+			appendN(t, q, dev, 0, 10)
+			if acked > 0 {
+				if err := q.Ack(first, first+acked-1); err != nil {
+					t.Fatal(err)
+				}
+			}
+			mustClose(t, q)
+			if got, want := q.Stats().Accepted, uint64(10*life+10); got != want {
+				t.Errorf("life %d ends with %d accepted, want %d", life, got, want)
+			}
+		}
+	})
+}
+
 func TestAppendReadAck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := mustOpen(t, testOptions(t.TempDir()))
