@@ -2,7 +2,7 @@
 // but tests behind the build tag figures, and no test fails because something
 // was slow: the result is a table.
 //
-//	make bench                                       # builds bin/portti and prints the table, about five minutes
+//	make bench                                       # builds bin/portti and prints the table, about six minutes
 //	FIGURES=long make bench                   # longer and more often, about twenty minutes
 //	cd cmd/portti/figures
 //	go test -tags figures -run 'Figures/(idle|stop)' # some rows only, on the bin/portti that is there

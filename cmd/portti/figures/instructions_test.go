@@ -51,7 +51,7 @@ func instructions(t *testing.T, _ plan) []row {
 			}
 			built[w.room] = bin
 		}
-		const few, many = 400, 2400
+		const few, many = 100, 600
 		ranges := tasks(t, bin)
 		n := executed(t, bin, ranges, w, many) - executed(t, bin, ranges, w, few)
 		budget := ""
