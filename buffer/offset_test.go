@@ -3,6 +3,7 @@ package buffer
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,4 +40,41 @@ func TestOffsetSetOnABadDiskIsSavedLater(t *testing.T) {
 		}
 		mustClose(t, after)
 	})
+}
+
+// Records of a boot that the sidecar no longer knows can still be dated, and
+// stay dated the same.
+func TestOffsetOfABootThatTheSidecarLost(t *testing.T) {
+	dir, want := t.TempDir(), Offset{Unix: 1_000_000_000_000, Err: 7}
+	q := mustOpen(t, testOptions(dir))
+	was := q.Boot()
+	dev, err := q.Device("dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	appendN(t, q, dev, 0, 10)
+	mustClose(t, q)
+	if err := os.Remove(filepath.Join(dir, sidecarName)); err != nil {
+		t.Fatal(err)
+	}
+	q = mustOpen(t, testOptions(dir))
+	if q.Boot() == was {
+		t.Fatal("the boot was not lost: the test tests nothing")
+	}
+	if err := q.SetOffset(was, want); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.SetOffset(was, Offset{Unix: 5}); !errors.Is(err, ErrOffsetSet) {
+		t.Errorf("a second time: %v", err)
+	}
+	if err := q.SetOffset(q.Boot()+1, want); err == nil {
+		t.Error("a boot that was not yet got an offset")
+	}
+	now := q.Boot()
+	mustClose(t, q)
+	q = mustOpen(t, testOptions(dir))
+	defer mustClose(t, q)
+	if got, ok := q.Offset(was); !ok || got != want || q.Boot() != now {
+		t.Errorf("after a restart: %+v %v, boot %d, was %d", got, ok, q.Boot(), now)
+	}
 }

@@ -321,31 +321,46 @@ func (q *Queue) Offset(boot uint32) (Offset, bool) {
 // ErrOffsetSet when it was set before; ErrMemoryOnly when it holds in memory
 // but could not be written.
 func (q *Queue) SetOffset(boot uint32, o Offset) error {
+	done := make(chan error, 1)
 	q.mu.Lock()
-	for i := range q.starts {
-		if q.starts[i].index != boot {
-			continue
-		}
-		if q.starts[i].set {
-			q.mu.Unlock()
-			return ErrOffsetSet
-		}
-		q.starts[i].set, q.starts[i].off = true, o
-		q.disk.owed++
-		q.disk.ageAt = 0 // ages are known better now
-		done := make(chan error, 1)
-		q.disk.waiters = append(q.disk.waiters, done)
+	i := q.startLocked(boot)
+	switch {
+	case i < 0:
 		q.mu.Unlock()
-		q.wake()
-		select {
-		case err := <-done:
-			return err
-		case <-q.stopped:
-			return ErrSealed
-		}
+		return errors.New("cannot set offset: boot is not known")
+	case q.starts[i].set:
+		q.mu.Unlock()
+		return ErrOffsetSet
 	}
+	q.starts[i].set, q.starts[i].off = true, o
+	q.disk.owed++
+	q.disk.ageAt = 0 // ages are known better now
+	q.disk.waiters = append(q.disk.waiters, done)
 	q.mu.Unlock()
-	return errors.New("cannot set offset: boot is not known")
+	q.wake()
+	select {
+	case err := <-done:
+		return err
+	case <-q.stopped:
+		return ErrSealed
+	}
+}
+
+// startLocked finds a boot among the recent starts. An earlier one that is not
+// there, since the sidecar was lost or had no room, is entered: there are
+// records of it, and they could never be dated otherwise. It is -1 for a boot
+// that was not yet. The last entry stays the boot that we are in.
+func (q *Queue) startLocked(boot uint32) int {
+	i := slices.IndexFunc(q.starts, func(s start) bool { return s.index == boot })
+	if i >= 0 || boot >= q.boot || len(q.starts) == 0 {
+		return i
+	}
+	if len(q.starts) >= maxStarts {
+		q.starts = slices.Delete(q.starts, 0, 1)
+	}
+	i = len(q.starts) - 1
+	q.starts = slices.Insert(q.starts, i, start{index: boot})
+	return i
 }
 
 // LastGood is the last trusted wall time, Unix milliseconds, 0 if none.
