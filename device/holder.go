@@ -10,21 +10,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// holder names who has path open or locked: by the descriptors in /proc that
-// we may look at, else by the kernel's list of locks, which all may read. It is
-// "" when nobody is found. It is called only when a port is known to be held.
+// holder names who has path locked or open: by the kernel's list of locks,
+// which all may read, else by the descriptors in /proc that we may look at. A
+// lock of another process comes first, since it is what keeps us out, while
+// others may have the port open and do no harm. A lock that we took may have
+// been inherited. It is "" when nobody is found. It is called only when a port
+// is known to be held.
 func (o opener) holder(path string) string {
-	if who := o.user(path); who != "" {
-		return who
-	}
-	switch pid := o.locker(path); pid {
-	case "":
-		return ""
-	case strconv.Itoa(os.Getpid()):
-		return "another device of this gateway"
-	default:
+	pid, self := o.locker(path), strconv.Itoa(os.Getpid())
+	if pid != "" && pid != self {
 		return o.process(pid)
 	}
+	if who := o.user(path); who != "" || pid == "" {
+		return who
+	}
+	return "another device of this gateway"
 }
 
 // user names another process that has path open, as far as we may look.

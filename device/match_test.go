@@ -192,6 +192,25 @@ func TestHolderByLocksAlone(t *testing.T) {
 	}
 }
 
+func TestHolderIsWhoLocksNotWhoLooks(t *testing.T) {
+	r := newRoot(t)
+	r.file("/dev/ttyX0", "")
+	r.file("/proc/77/comm", "udevd\n")
+	r.file("/proc/77/fd/.keep", "")
+	if err := os.Symlink(r.dir+"/dev/ttyX0", r.dir+"/proc/77/fd/3"); err != nil {
+		t.Fatal(err)
+	}
+	o := opener{root: r.dir}
+	if who := o.holder(r.dir + "/dev/ttyX0"); who != "udevd (process 77)" {
+		t.Errorf("%q", who)
+	}
+	r.file("/proc/1234/comm", "gpsd\n")
+	r.file("/proc/locks", lockLine(t, r.dir+"/dev/ttyX0", 1234))
+	if who := o.holder(r.dir + "/dev/ttyX0"); who != "gpsd (process 1234)" {
+		t.Errorf("%q", who)
+	}
+}
+
 func lockLine(t *testing.T, path string, pid int) string {
 	t.Helper()
 	var st unix.Stat_t
