@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +33,9 @@ Everything lies in a temporary folder and is removed at the end. Ctrl-C ends it.
 			if g := globalsOf(cmd); g.verbose {
 				log = benchLog(cmd.ErrOrStderr(), g)
 			}
-			return bench.Demo(cmd.Context(), bench.DemoOptions{
+			ctx, stop := untilNobodyWatches(cmd.Context())
+			defer stop()
+			return bench.Demo(ctx, bench.DemoOptions{
 				Once: once, Out: cmd.OutOrStdout(), Program: os.Args[0], Log: log,
 				NewGateway: func(config string) (bench.Gateway, error) { return newDemoGateway(config, log) },
 			})
@@ -38,6 +43,13 @@ Everything lies in a temporary folder and is removed at the end. Ctrl-C ends it.
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "tell the story once, in under 30 s; exit 0 only if the books balance")
 	return cmd
+}
+
+// untilNobodyWatches ends a verb that has something to clean up when its output
+// is cut off (portti demo | head) or its terminal is closed; Go would end the
+// process on the spot.
+func untilNobodyWatches(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, syscall.SIGPIPE, syscall.SIGHUP)
 }
 
 // demoGateway shows a daemon to the demo.

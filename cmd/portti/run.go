@@ -40,6 +40,7 @@ was accepted is lost either way. Log lines go to standard error.`,
 			hup := make(chan os.Signal, 1)
 			signal.Notify(hup, syscall.SIGHUP)
 			defer signal.Stop(hup)
+			signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more, as when journald restarts
 			collectEarly(os.Getenv("GOGC"))
 			return daemon.Run(cmd.Context(), cfg, daemon.Options{Version: buildInfo().Version, Built: builtAt(), Log: log, Wake: hup})
 		},

@@ -94,10 +94,12 @@ func simulate(cmd *cobra.Command, s simulated) error {
 	}
 	defer p.Close()
 	fmt.Fprintf(talk, "%s is ready; waiting for a reader (Ctrl-C ends)\n", p.Name())
+	ctx, stop := untilNobodyWatches(cmd.Context()) // the port's name goes too
+	defer stop()
 	if device != nil {
-		return live(cmd.Context(), talk, p, device)
+		return live(ctx, talk, p, device)
 	}
-	return playBack(cmd.Context(), talk, p, recording, bench.PlayOptions{Speed: s.speed, Loop: s.loop})
+	return playBack(ctx, talk, p, recording, bench.PlayOptions{Speed: s.speed, Loop: s.loop})
 }
 
 func (s simulated) makeDevice() (d bench.Device, err error) {
