@@ -52,7 +52,7 @@ type LinkStatus struct {
 	URLHost   string    `json:"url_host"` // scheme, host and port; never path, query or user
 	RTTms     float64   `json:"rtt_ms"`   // 0 = not measured
 	NextTryS  float64   `json:"next_try_s"`
-	LastError string    `json:"last_error"` // one sentence without secrets; empty after success
+	LastError string    `json:"last_error"` // one sentence without secrets about the last end; kept after recovery
 	Problem   string    `json:"problem"`    // catalogue code behind LastError
 	Ack       string    `json:"ack"`        // acknowledgement mode
 	Connects  uint64    `json:"connects"`
