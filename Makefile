@@ -11,12 +11,13 @@ BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(VCS) -ldflags "-s -w
 LINT     := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 RACE     := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 TEST     := $(GO) test -vet=off $(TESTFLAGS)
+SAMPLED  := ./buffer ./device # their exhaustive loops take samples under the race detector
 
-.PHONY: help build run test lint fuzz bench cross peers faults container clean
+.PHONY: help build run test test-long lint fuzz bench cross peers faults container clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/portti for this machine
 	$(BUILD) -o bin/portti ./cmd/portti
@@ -27,6 +28,10 @@ run: build ## build and show the demo: no hardware, no server, no root
 test: ## every test that needs only Go (with the race detector where a C compiler is found)
 	@$(if $(RACE),,echo "no C compiler found: testing without the race detector")
 	$(if $(RACE),CGO_ENABLED=1) $(TEST) $(RACE) ./...
+	$(if $(RACE),CGO_ENABLED=0 $(TEST) $(SAMPLED))
+
+test-long: ## the same, and every bit of a segment flipped (some minutes more)
+	PORTTI_LONG=1 $(TEST) -timeout 1h ./...
 
 lint: ## gofmt, vet (also for 32-bit ARM), golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null) | tee /dev/stderr)"
