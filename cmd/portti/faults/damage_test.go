@@ -74,13 +74,11 @@ func TestFileCutUnderTheGateway(t *testing.T) {
 	g.until("the line is read", reading)
 	from := s.line().count() + 1
 	s.line().feed(t, 100)
-	st := g.until("new readings arrive", func(*daemon.Status) bool {
+	g.until("new readings arrive", func(*daemon.Status) bool {
 		return len(s.oracle.missing(s.line().tuid, from, from+99)) == 0
 	})
-	if !hasProblem(st, "BUF-CORRUPT", "BUF-LOST") {
-		t.Error("the damage does not show")
-	}
-	st = g.until("all are acknowledged", drained)
+	g.until("the damage shows", func(st *daemon.Status) bool { return hasProblem(st, "BUF-CORRUPT", "BUF-LOST") })
+	st := g.until("all are acknowledged", drained)
 	s.accounted(st)
 	g.stop()
 	t.Logf("%d lives", lives)

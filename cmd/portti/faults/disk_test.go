@@ -27,6 +27,7 @@ func newDisk(t *testing.T, megabytes int, mkfs ...string) *disk {
 	needRoot(t)
 	needTool(t, "mkfs.ext4")
 	needTool(t, "mount")
+	needTool(t, "findmnt")
 	d := &disk{t: t, dir: filepath.Join(folder(t), "disk")}
 	d.image = d.dir + ".img"
 	f, err := os.Create(d.image)
