@@ -86,7 +86,7 @@ func deviceStatus(dev device.Status, c buffer.Counts, now time.Time) DeviceStatu
 	s := DeviceStatus{
 		Name: dev.Name, Type: dev.Type, Port: dev.Port, Resolved: dev.Resolved,
 		State: string(dev.State), SinceS: Seconds(now.Sub(dev.Since)),
-		LastAgeS: -1, RateHz: dev.RateHz, Read: c.Read, Bad: dev.Bad,
+		LastAgeS: -1, RateHz: dev.RateHz, Read: c.Read, Bad: dev.Bad, Unknown: dev.Frames[device.Unknown],
 		Detail: dev.Detail, LastError: dev.LastErr, Ledger: ledgerOf(c),
 	}
 	if dev.LastAge >= 0 {

@@ -117,13 +117,16 @@ type DeviceStatus struct {
 	State    string  `json:"state"`
 	SinceS   float64 `json:"since_s"`
 	// LastAgeS is how long ago it was last read; -1 = never.
-	LastAgeS  float64 `json:"last_age_s"`
-	RateHz    float64 `json:"rate_hz"`
-	Read      uint64  `json:"read"`   // readings
-	Bad       uint64  `json:"bad"`    // frames that could not be used
-	Detail    string  `json:"detail"` // short text for people: "3D fix, 11 satellites"
-	LastError string  `json:"last_error"`
-	Ledger    Ledger  `json:"ledger"`
+	LastAgeS float64 `json:"last_age_s"`
+	RateHz   float64 `json:"rate_hz"`
+	Read     uint64  `json:"read"` // readings
+	Bad      uint64  `json:"bad"`  // frames that could not be used
+	// Unknown are frames that were sound but held nothing to send, such as
+	// text, foreign sentences and what came before the first whole line.
+	Unknown   uint64 `json:"unknown"`
+	Detail    string `json:"detail"` // short text for people: "3D fix, 11 satellites"
+	LastError string `json:"last_error"`
+	Ledger    Ledger `json:"ledger"`
 }
 
 // Degraded says whether something is wrong that a person should know of.

@@ -24,7 +24,7 @@ func TestDocumentKeepsItsNames(t *testing.T) {
 		totals.read totals.accepted totals.acked totals.resent totals.quarantined
 		totals.lost.full totals.lost.age totals.lost.rate totals.lost.memory totals.lost.io totals.lost.corrupt totals.lost.rollback totals.lost.shrink
 		clock.trusted clock.source
-		devices.name devices.type devices.port devices.state devices.last_age_s devices.rate_hz devices.read devices.bad
+		devices.name devices.type devices.port devices.state devices.last_age_s devices.rate_hz devices.read devices.bad devices.unknown
 		problems.code problems.severity problems.sentence problems.action`) {
 		at := doc
 		for _, part := range strings.Split(path, ".") {
