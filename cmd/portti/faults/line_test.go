@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -55,16 +56,22 @@ func (l *line) when(n int) time.Time {
 }
 
 // put writes n readings in one go and waits until the line has taken them.
+// Those that it has not taken when ctx ends were not fed.
 func (l *line) put(ctx context.Context, n int) error {
 	l.mu.Lock()
 	var b []byte
-	now := time.Now()
+	before, now := len(l.at), time.Now()
 	for range n {
 		l.at = append(l.at, now)
 		b = fmt.Appendf(b, "{\"n\":%d}\n", len(l.at))
 	}
 	l.mu.Unlock()
-	_, err := l.pty.Write(ctx, b)
+	taken, err := l.pty.Write(ctx, b)
+	if err != nil {
+		l.mu.Lock()
+		l.at = l.at[:before+bytes.Count(b[:taken], []byte("\n"))]
+		l.mu.Unlock()
+	}
 	return err
 }
 
