@@ -137,6 +137,7 @@ func (g *gps) Run(port Port, out Out) error {
 			until = time.Now().Add(g.quiet)
 		}
 		if err := port.SetReadDeadline(until); err != nil {
+			g.join.Idle()
 			return fmt.Errorf("cannot wait for the receiver: %w", err)
 		}
 	}
