@@ -13,7 +13,8 @@ type batch struct {
 	pinned  []*block
 	bytes   int
 	count   int
-	ledger  []byte
+	saved   ledger
+	ledger  []byte // saved, encoded
 	release uint64
 }
 
@@ -80,19 +81,16 @@ func (b *batch) each(f func(n uint64, v []byte) error) error {
 // are written again under the same numbers to a new file: a segment ends where
 // the next begins, so what may be in the old one twice is never read.
 func (q *Queue) commit() error {
+	q.tick()
 	q.mu.Lock()
 	b := q.batchLocked()
-	q.ledger.gen++
-	q.ledger.dirty = false
-	after := q.ledger
-	after.accepted += q.uncountedLocked(b.pieces)
-	b.ledger = after.encode()
 	q.mu.Unlock()
 
 	s, err := q.target(b)
 	var sum summary
 	var used int64
 	if err == nil {
+		q.accountLocking(b)
 		sum, used, err = q.write(s, b)
 	}
 	if err == nil && s.name != segmentName(s.first) {
@@ -130,6 +128,29 @@ func (q *Queue) uncountedLocked(pieces ranges) (n uint64) {
 	return n
 }
 
+// accountLocking takes the ledger for a batch, after room was made for it: what
+// was given up for that is in it. What was released meanwhile is not written,
+// and what stays in memory is not counted as read: a crash forgets it.
+func (q *Queue) accountLocking(b *batch) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	b.pieces = q.gone.minus(b.pieces)
+	q.ledger.gen++
+	q.ledger.dirty = false
+	b.saved = q.ledger.without(q.unsavedLocked(b.to))
+	b.saved.accepted += q.uncountedLocked(b.pieces)
+	b.ledger = b.saved.encode()
+}
+
+// unsavedLocked is the records beyond number through that wait, by device.
+func (q *Queue) unsavedLocked(through uint64) []uint64 {
+	var n []uint64
+	for _, p := range q.livingLocked(span{through + 1, q.next - 1}) {
+		q.tail.each(p, func(_ uint64, v []byte) { bump(&n, valueDevice(v), 1) })
+	}
+	return n
+}
+
 // committedLocked enters a successful commit into the books.
 func (q *Queue) committedLocked(s *segment, b *batch, sum summary, used int64) {
 	s.sum, s.used = sum, used
@@ -151,6 +172,7 @@ func (q *Queue) committedLocked(s *segment, b *batch, sum summary, used int64) {
 	if s.index != nil {
 		_ = b.each(func(n uint64, v []byte) error { s.index.set(n, valueDevice(v)); return nil })
 	}
+	q.disk.base = b.saved
 	q.committed = max(q.committed, b.to)
 	q.counted.remove(span{0, q.committed})
 	q.disk.ledgerAt = q.opt.Mono()

@@ -19,13 +19,15 @@ type disk struct {
 	failures uint64
 	waiters  []chan error // SetOffset
 	ageAt    int64        // when the oldest record may be too old
+	rest     int64        // no commit before, since there was no room on disk
 
 	// The committer's own.
 	sidecar  File
-	started  bool  // the sidecar was written by this process
-	loading  bool  // Open is not done
-	blind    bool  // nothing is known of what is on disk
-	never    error // the disk must not be touched
+	started  bool   // the sidecar was written by this process
+	loading  bool   // Open is not done
+	blind    bool   // nothing is known of what is on disk
+	never    error  // the disk must not be touched
+	base     ledger // as the newest segment on disk has it
 	pause    int64
 	tryAt    int64
 	ledgerAt int64
@@ -39,17 +41,20 @@ func (q *Queue) run() {
 	for {
 		select {
 		case <-q.kick:
-			q.busy.Store(q.opt.Mono() + 1)
+			q.tick()
 			q.pass()
 			q.busy.Store(0)
 		case <-q.stop:
-			q.busy.Store(q.opt.Mono() + 1)
+			q.tick()
 			q.finish()
 			q.busy.Store(0)
 			return
 		}
 	}
 }
+
+// tick says that the committer begins a piece of work, for Idle.
+func (q *Queue) tick() { q.busy.Store(q.opt.Mono() + 1) }
 
 // pass does whatever is due and sets the timer for what is not.
 func (q *Queue) pass() {
@@ -91,7 +96,9 @@ func (q *Queue) writableNow(now int64) bool {
 	return true
 }
 
-// work is everything that touches the disk. The first error ends it.
+// work is everything that touches the disk. The first error ends it. Except at
+// the end it is one commit and no more: under a steady load there is always a
+// next one, and numbers, offsets and holds cannot wait for the last.
 func (q *Queue) work(now int64) error {
 	if err := q.regain(); err != nil {
 		return err
@@ -105,20 +112,45 @@ func (q *Queue) work(now int64) error {
 	if err := q.expireAge(now); err != nil {
 		return err
 	}
+	if err := q.commits(now); err != nil {
+		return err
+	}
+	return q.tidy(now)
+}
+
+func (q *Queue) commits(now int64) error {
 	for q.commitDue(now) {
 		if err := q.commit(); err != nil {
-			if errors.Is(err, errNoRoom) {
-				break
+			return q.noRoom(now, err)
+		}
+		if !q.ending() {
+			if q.commitDue(now) {
+				q.wake()
 			}
-			return err
+			break
 		}
 	}
 	if q.ledgerDue(now) {
-		if err := q.commit(); err != nil && !errors.Is(err, errNoRoom) {
-			return err
-		}
+		return q.noRoom(now, q.commit())
 	}
-	return q.tidy(now)
+	return nil
+}
+
+// noRoom has a queue that is full, and drops the newest, rest for a second.
+func (q *Queue) noRoom(now int64, err error) error {
+	if !errors.Is(err, errNoRoom) {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.disk.rest = now + 1000
+	return nil
+}
+
+func (q *Queue) ending() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.flush
 }
 
 // fail notes the outcome of work: changes of state are logged, repeats are not.
@@ -134,6 +166,7 @@ func (q *Queue) fail(err error) {
 		if was == nil {
 			q.disk.failedAt = now
 		}
+		q.roomLocked() // Append makes room by itself now
 	}
 	q.mu.Unlock()
 	if err == nil {
@@ -150,7 +183,8 @@ func (q *Queue) fail(err error) {
 	}
 }
 
-// answer tells those who wait for the sidecar how it went.
+// answer tells those who wait for the sidecar that it cannot be written. Those
+// who came while it was being written wait for the next pass.
 func (q *Queue) answer() {
 	q.mu.Lock()
 	waiters := q.disk.waiters
@@ -158,13 +192,17 @@ func (q *Queue) answer() {
 	if q.disk.never != nil {
 		err = q.disk.never
 	}
+	if err == nil {
+		if len(waiters) > 0 {
+			q.wake()
+		}
+		q.mu.Unlock()
+		return
+	}
 	q.disk.waiters = nil
 	q.mu.Unlock()
-	if err != nil {
-		err = fmt.Errorf("%w: %v", ErrMemoryOnly, err)
-	}
 	for _, w := range waiters {
-		w <- err
+		w <- fmt.Errorf("%w: %v", ErrMemoryOnly, err)
 	}
 }
 
@@ -238,6 +276,9 @@ func (q *Queue) commitDue(now int64) bool {
 		from := max(q.committed, q.released) + 1
 		return from < q.next && len(q.gone.minus(ranges{{from, q.next - 1}})) > 0
 	}
+	if now < q.disk.rest {
+		return false
+	}
 	if q.dirty > q.sz.soft {
 		return true
 	}
@@ -248,7 +289,7 @@ func (q *Queue) commitDue(now int64) bool {
 func (q *Queue) ledgerDue(now int64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.ledger.dirty && (q.flush || now-q.disk.ledgerAt >= q.sz.ledger.Milliseconds())
+	return q.ledger.dirty && (q.flush || now >= q.disk.rest && now-q.disk.ledgerAt >= q.sz.ledger.Milliseconds())
 }
 
 // armNextLocked sets the one timer to whatever comes first.
@@ -265,15 +306,16 @@ func (q *Queue) armNextLocked(now int64) {
 		}
 		return
 	}
+	rest := q.disk.rest - now
 	if at, ok := q.overdueLocked(); ok {
-		q.armLocked(now, at-now)
+		q.armLocked(now, max(at-now, rest))
 	}
 	if len(q.held.steps) > 0 {
 		due := q.held.steps[0].at + q.held.step + q.hold().Milliseconds()
 		q.armLocked(now, max(due-now, q.hold().Milliseconds()/4, 1))
 	}
 	if q.ledger.dirty {
-		q.armLocked(now, q.disk.ledgerAt+q.sz.ledger.Milliseconds()-now)
+		q.armLocked(now, max(q.disk.ledgerAt+q.sz.ledger.Milliseconds()-now, rest))
 	}
 	if q.disk.progress > 0 || q.disk.unnoted {
 		q.armLocked(now, q.disk.noted+noteEvery-now)
@@ -299,13 +341,18 @@ func (q *Queue) finish() {
 	}
 	q.answer()
 	q.mu.Lock()
-	left := q.next - 1 - q.committed
-	if left > 0 {
-		left = q.gone.minus(ranges{{max(q.committed, q.released) + 1, q.next - 1}}).size()
+	rest := q.gone.minus(ranges{{max(q.committed, q.released) + 1, q.next - 1}})
+	left := rest.size()
+	if err == nil && left > 0 { // no room, and told to drop the newest
+		q.releaseHeldLocked(span{rest[0].a, q.next - 1})
+		q.loseLocked(q.livingLocked(span{rest[0].a, q.next - 1}), "full", stamp{}, stamp{})
 	}
 	next := q.next
 	q.mu.Unlock()
-	if err == nil && left == 0 {
+	if err == nil && left > 0 {
+		err = q.commit()
+	}
+	if err == nil {
 		err = q.writeSidecar(next, true)
 	}
 	if left > 0 {

@@ -3,7 +3,7 @@ package buffer
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
+	"slices"
 )
 
 // Counts is the ledger of one device or of all. At any moment
@@ -107,6 +107,74 @@ func (a *account) lostAll() uint64 {
 	return n
 }
 
+// without is a copy that does not count the records in unsaved, by device, as
+// read.
+func (l *ledger) without(unsaved []uint64) ledger {
+	c := *l
+	c.reasons = slices.Clone(l.reasons)
+	c.devices = slices.Clone(l.devices)
+	for i := range c.devices {
+		a := &c.devices[i]
+		a.lost = slices.Clone(a.lost)
+		if i < len(unsaved) {
+			a.read -= min(a.read, unsaved[i])
+		}
+	}
+	return c
+}
+
+// raise takes over what is higher in o. All counters only ever rise, so of two
+// ledgers the one that knows more is right, counter by counter.
+func (l *ledger) raise(o *ledger) {
+	l.accepted = max(l.accepted, o.accepted)
+	for i := range o.devices {
+		dev, a := uint16(i), &o.devices[i]
+		if a.name == "" && i > 0 {
+			continue
+		}
+		mine := l.account(dev)
+		if mine.name == "" {
+			mine.name = a.name
+		}
+		if mine.name != a.name {
+			continue
+		}
+		mine.read = max(mine.read, a.read)
+		mine.quarantined = max(mine.quarantined, a.quarantined)
+		for r, n := range a.lost {
+			if had := mine.lostFor(l.reasons, o.reasons[r]); n > had {
+				l.lose(dev, o.reasons[r], n-had)
+			}
+		}
+	}
+}
+
+func (a *account) lostFor(reasons []string, reason string) uint64 {
+	if i := slices.Index(reasons, reason); i >= 0 && i < len(a.lost) {
+		return a.lost[i]
+	}
+	return 0
+}
+
+// news is the accounts that differ from those in base, as numbers, those with
+// more losses first.
+func (l *ledger) news(base *ledger) []uint16 {
+	var worse, other []uint16
+	for i := range l.devices {
+		a, was := &l.devices[i], account{}
+		if i < len(base.devices) {
+			was = base.devices[i]
+		}
+		switch {
+		case a.lostAll() != was.lostAll() || a.quarantined != was.quarantined:
+			worse = append(worse, uint16(i))
+		case a.read != was.read || a.name != was.name:
+			other = append(other, uint16(i))
+		}
+	}
+	return append(worse, other...)
+}
+
 func (l *ledger) encode() []byte {
 	b := []byte{formatVersion}
 	b = binary.AppendUvarint(b, l.gen)
@@ -117,16 +185,32 @@ func (l *ledger) encode() []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(len(l.devices)))
 	for i := range l.devices {
-		a := &l.devices[i]
-		b = appendText(b, a.name)
-		b = binary.AppendUvarint(b, a.read)
-		b = binary.AppendUvarint(b, a.quarantined)
-		b = binary.AppendUvarint(b, uint64(len(a.lost)))
-		for _, n := range a.lost {
-			b = binary.AppendUvarint(b, n)
-		}
+		b = l.devices[i].encode(b)
 	}
 	return seal(b)
+}
+
+func (a *account) encode(b []byte) []byte {
+	b = appendText(b, a.name)
+	b = binary.AppendUvarint(b, a.read)
+	b = binary.AppendUvarint(b, a.quarantined)
+	b = binary.AppendUvarint(b, uint64(len(a.lost)))
+	for _, n := range a.lost {
+		b = binary.AppendUvarint(b, n)
+	}
+	return b
+}
+
+func decodeAccount(d *decoder, reasons int) (account, error) {
+	a := account{name: d.text(), read: d.uint(), quarantined: d.uint()}
+	n := count(d)
+	if n > uint64(reasons) {
+		return a, errDamaged
+	}
+	for range n {
+		a.lost = append(a.lost, d.uint())
+	}
+	return a, d.err
 }
 
 func appendText(b []byte, s string) []byte {
@@ -148,18 +232,11 @@ func decodeLedger(b []byte) (ledger, error) {
 		l.reasons = append(l.reasons, d.text())
 	}
 	for range count(&d) {
-		a := account{name: d.text(), read: d.uint(), quarantined: d.uint()}
-		n := count(&d)
-		if n > uint64(len(l.reasons)) {
-			return ledger{}, errDamaged
-		}
-		for range n {
-			a.lost = append(a.lost, d.uint())
+		a, err := decodeAccount(&d, len(l.reasons))
+		if err != nil {
+			return ledger{}, err
 		}
 		l.devices = append(l.devices, a)
-	}
-	if d.err == nil && len(d.b) > 0 {
-		d.err = fmt.Errorf("%d bytes too many: %w", len(d.b), errDamaged)
 	}
 	return l, d.err
 }

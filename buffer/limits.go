@@ -95,11 +95,16 @@ func (q *Queue) loseNewestLocked(dev uint16) {
 		Devices: map[string]uint64{name: 1}})
 }
 
+// ringingLocked says whether memory is a ring: the disk is away.
+func (q *Queue) ringingLocked() bool {
+	return (q.disk.err != nil || q.disk.never != nil) && q.opt.WhenFull != DropNewest
+}
+
 // ringLocked makes room in memory while the disk is away: what is held goes
 // first, then the oldest readings, so that the newest can still be sent. It
 // says false where inputs should wait or the policy is to drop the newest.
 func (q *Queue) ringLocked(size int) bool {
-	if q.disk.err == nil && q.disk.never == nil || q.opt.WhenFull == DropNewest {
+	if !q.ringingLocked() {
 		return false
 	}
 	q.shortenLocked(q.sz.holdFloor, func() bool { return q.dirty+size > q.sz.hard })

@@ -44,6 +44,7 @@ func (q *Queue) load() {
 	if err != nil && q.disk.blind {
 		_ = q.closeFiles()
 		q.segs, q.gone, q.waiting, q.ledger, q.losses = nil, nil, nil, ledger{}, nil
+		q.disk.base = ledger{}
 		q.epoch, q.epochSaved, q.boot, q.disk.gen = randomEpoch(), 0, 1, 0
 		q.beginBlind()
 	}
@@ -77,7 +78,7 @@ func (q *Queue) recover() error {
 	if stErr == nil {
 		q.adopt(st)
 	}
-	err = q.loadSegments(names)
+	err = q.loadSegments(names, &st.ledger)
 	if errors.Is(err, errUnread) || errors.Is(err, ErrNewer) {
 		return err
 	}
@@ -164,13 +165,16 @@ func (q *Queue) number(st state, known bool) {
 // loadSegments opens every segment once to learn what it holds. Only the
 // newest, and only while it is small, is written again: opening a large file
 // for writing reads every page of it.
-func (q *Queue) loadSegments(names []string) error {
+func (q *Queue) loadSegments(names []string, noted *ledger) error {
 	firsts, err := q.sweep(names)
 	var failed error = err
 	for i, first := range firsts {
 		s := newSegment(first)
 		s.uncounted = true
 		s.end = unknownEnd
+		// Beside its damaged original nobody knows whether what is missing was
+		// counted before the power went: the sidecar tells.
+		s.rescued = slices.Contains(names, s.name+salvageSuffix) && slices.Contains(names, s.name)
 		if i+1 < len(firsts) {
 			s.end = firsts[i+1]
 		}
@@ -182,6 +186,7 @@ func (q *Queue) loadSegments(names []string) error {
 			s.damage = err
 		}
 	}
+	q.ledger.raise(noted)
 	q.inherit()
 	for _, s := range slices.Clone(q.segs) {
 		if s.damage == nil {
@@ -263,7 +268,7 @@ func (q *Queue) examine(s *segment, newest bool) error {
 		return err
 	}
 	if ledErr == nil && led.gen >= q.ledger.gen {
-		q.ledger = led
+		q.ledger, q.disk.base = led, led.without(nil)
 	}
 	// A file that went on after a commit whose outcome was not known holds
 	// more than is counted: count anew.

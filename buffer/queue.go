@@ -235,7 +235,7 @@ func (q *Queue) Lose(device uint16, reason string, n int) {
 func (q *Queue) Room() <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.dirty+blockSize <= q.sz.hard || q.sealed {
+	if q.roomyLocked() {
 		c := make(chan struct{})
 		close(c)
 		return c
@@ -247,8 +247,12 @@ func (q *Queue) Room() <-chan struct{} {
 	return q.room
 }
 
+func (q *Queue) roomyLocked() bool {
+	return q.dirty+blockSize <= q.sz.hard || q.sealed || q.ringingLocked()
+}
+
 func (q *Queue) roomLocked() {
-	if q.room != nil && (q.dirty+blockSize <= q.sz.hard || q.sealed) {
+	if q.room != nil && q.roomyLocked() {
 		close(q.room)
 		q.room = nil
 	}
@@ -312,8 +316,8 @@ func (q *Queue) Close() error {
 	return q.disk.closeErr
 }
 
-// Idle is how long the committer has been at its present work; 0 when it has
-// none. A slow disk shows here.
+// Idle is how long the committer has been at its present piece of work, which
+// is at most one commit: up to four syncs of the disk. It is 0 when it has none.
 func (q *Queue) Idle() time.Duration {
 	at := q.busy.Load()
 	if at == 0 {

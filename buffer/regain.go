@@ -11,7 +11,11 @@ import (
 // numbers with the high bit set until then, since the ledger on disk may know
 // them by others.
 
-const blindDevice = 0x8000
+// So is the boot, until it is known which one it is.
+const (
+	blindDevice = 0x8000
+	blindBoot   = 1 << 31
+)
 
 // blindBase is where a blind queue begins: above 2^48 and rising with the wall
 // clock, so that a second blind start lies above the first, and below 2^53, so
@@ -24,6 +28,7 @@ func (q *Queue) beginBlind() {
 	q.reserved = q.next + q.sz.numbers
 	q.committed, q.released = q.next-1, q.next-1
 	q.blindFirst = q.next
+	q.boot = blindBoot
 	q.starts = []start{{id: q.opt.BootID, index: q.boot}}
 }
 
@@ -38,6 +43,14 @@ func (q *Queue) resolveLocked(dev uint16) uint16 {
 		return dev
 	}
 	return q.alias[min(int(dev), len(q.alias)-1)]
+}
+
+// realBootLocked is the boot that a blind queue turned out to be in.
+func (q *Queue) realBootLocked(boot uint32) uint32 {
+	if boot == blindBoot && q.alias != nil {
+		return q.boot
+	}
+	return boot
 }
 
 // regain takes the disk into use after a blind start: it loads what is there
@@ -74,6 +87,7 @@ func (q *Queue) mergeLocked(old *Queue) {
 	q.reader.seg = old.reader.seg
 	q.disk.blind, q.disk.started = false, old.disk.started
 	q.disk.gen, q.disk.sidecar, q.disk.noted, q.disk.ledgerAt = old.disk.gen, old.disk.sidecar, old.disk.noted, old.disk.ledgerAt
+	q.disk.base = old.disk.base
 	q.segs, q.epochSaved = old.segs, old.epochSaved
 	q.figures.aside, q.figures.asideBytes = old.figures.aside, old.figures.asideBytes
 	q.losses = append(old.losses, q.losses...)

@@ -107,6 +107,7 @@ func (q *Queue) skipDamaged() {
 // temporary name, synced; rename it, sync the directory; rename .salvage to
 // .damaged-<n>. A start that finds .salvage without the segment begins again.
 func (q *Queue) rescue(s *segment) error {
+	q.tick()
 	q.mu.Lock()
 	cause := s.damage
 	s.writable = false
@@ -133,6 +134,14 @@ func (q *Queue) rescue(s *segment) error {
 		return err
 	}
 	q.enterRescued(s, got, cause)
+	if !q.disk.loading { // what is missing must be on record before the evidence goes
+		q.mu.Lock()
+		reserved := q.reserved
+		q.mu.Unlock()
+		if err := q.writeSidecar(reserved, false); err != nil {
+			return err
+		}
+	}
 	return q.keepAside(aside)
 }
 
@@ -167,9 +176,11 @@ func (q *Queue) rebuild(s *segment, aside string) (*saved, error) {
 		return n < s.first || n >= end || q.isGoneLocked(span{n, n})
 	})
 	if got.ledger != nil && got.ledger.gen > q.ledger.gen && q.disk.loading {
-		q.ledger = *got.ledger
+		q.disk.base = got.ledger.without(nil)
+		q.ledger.gen = got.ledger.gen
+		q.ledger.raise(got.ledger)
 	}
-	facts := q.ledger.encode()
+	facts := q.disk.base.encode()
 	released := q.released
 	q.mu.Unlock()
 	sum, err := q.writeSaved(s, file, got, facts, released)

@@ -26,6 +26,8 @@ const (
 	slotHeader  = 12
 	maxStarts   = 32
 	maxBeyond   = 64
+	maxNoted    = 150
+	slotReserve = 512 // for the ledger
 	sidecarSize = 2 * slotSize
 	noteEvery   = 6 * 60 * 60 * 1000 // ms
 )
@@ -63,6 +65,10 @@ type state struct {
 	starts   []start
 	beyond   ranges // released beyond the mark
 	segs     []segNote
+	// ledger is accounts that the newest segment does not have so yet, so that
+	// a file can be unlinked before the next commit counts what was in it.
+	ledger ledger
+	only   []uint16 // devices of ledger to save, as many as there is room for
 }
 
 func (s *state) encode() []byte {
@@ -92,14 +98,63 @@ func (s *state) encode() []byte {
 		last = v.b
 	}
 	// As many segments as fit, the newest: at 8 MB each this covers gigabytes.
-	last = 0
-	for _, v := range s.segs[max(0, len(s.segs)-150):] {
+	segs := s.segs[max(0, len(s.segs)-maxNoted):]
+	list := appendNotes(nil, segs)
+	for len(b)+len(list) > slotSize-slotReserve {
+		segs = segs[1:]
+		list = appendNotes(list[:0], segs)
+	}
+	b = s.appendLedger(append(b, list...))
+	binary.LittleEndian.PutUint16(b[10:], uint16(len(b)-slotHeader))
+	return seal(b)
+}
+
+func appendNotes(b []byte, segs []segNote) []byte {
+	b = binary.AppendUvarint(b, uint64(len(segs)))
+	var last uint64
+	for _, v := range segs {
 		b = binary.AppendUvarint(b, v.first-last)
 		b = binary.AppendUvarint(b, v.count)
 		last = v.first
 	}
-	binary.LittleEndian.PutUint16(b[10:], uint16(len(b)-slotHeader))
-	return seal(b)
+	return b
+}
+
+// appendLedger writes the accounts in only, as long as there is room.
+func (s *state) appendLedger(b []byte) []byte {
+	b = binary.AppendUvarint(b, s.ledger.accepted)
+	b = binary.AppendUvarint(b, uint64(len(s.ledger.reasons)))
+	for _, r := range s.ledger.reasons {
+		b = appendText(b, r)
+	}
+	n := 0
+	var list []byte
+	for _, dev := range s.only {
+		more := s.ledger.devices[dev].encode(binary.AppendUvarint(nil, uint64(dev)))
+		if len(b)+len(list)+len(more) > slotSize-16 {
+			break
+		}
+		list = append(list, more...)
+		n++
+	}
+	return append(binary.AppendUvarint(b, uint64(n)), list...)
+}
+
+func (s *state) decodeLedger(d *decoder) {
+	s.ledger.accepted = d.uint()
+	for range count(d) {
+		s.ledger.reasons = append(s.ledger.reasons, d.text())
+	}
+	for range count(d) {
+		dev := d.uint()
+		a, err := decodeAccount(d, len(s.ledger.reasons))
+		if err != nil || dev >= blindDevice {
+			d.b, d.err = nil, errDamaged
+			return
+		}
+		*s.ledger.account(uint16(dev)) = a
+		s.only = append(s.only, uint16(dev))
+	}
 }
 
 func bit(v bool) uint64 {
@@ -145,11 +200,12 @@ func decodeState(slot []byte) (state, error) {
 		s.beyond.add(span{a, last})
 	}
 	last = 0
-	for len(d.b) > 0 && d.err == nil {
+	for range count(&d) {
 		last += d.uint()
 		s.segs = append(s.segs, segNote{last, d.uint()})
 	}
-	return s, d.err
+	s.decodeLedger(&d)
+	return s, d.err // what a later version appended is passed over
 }
 
 // readSidecar returns the newest valid slot. fs.ErrNotExist: there is no
@@ -213,20 +269,32 @@ func (q *Queue) writeSidecar(reserved uint64, clean bool) error {
 	now := q.opt.Mono()
 	st := state{gen: q.disk.gen + 1, epoch: q.epoch, reserved: reserved, released: q.released,
 		clean: clean, lastGood: q.lastGood, beyond: slices.Clone(q.gone)}
-	if k := len(q.starts); k > 0 {
-		q.starts[k-1].mono = now
+	for i := range q.starts {
+		if q.starts[i].index == q.boot {
+			q.starts[i].mono = now
+		}
 	}
 	st.starts = slices.Clone(q.starts)
 	for _, s := range q.segs {
 		st.segs = append(st.segs, segNote{s.first, s.sum.count})
 	}
-	progress, owed := q.disk.progress, q.disk.owed
+	st.ledger = q.ledger.without(q.unsavedLocked(q.committed))
+	st.only = st.ledger.news(&q.disk.base)
+	progress, owed, waiters := q.disk.progress, q.disk.owed, q.disk.waiters
+	q.disk.waiters = nil
 	q.mu.Unlock()
 
-	if err := q.putSlot(&st); err != nil {
+	q.tick()
+	err := q.putSlot(&st)
+	q.mu.Lock()
+	if err != nil {
+		q.disk.waiters = append(q.disk.waiters, waiters...)
+		q.mu.Unlock()
 		return err
 	}
-	q.mu.Lock()
+	for _, w := range waiters {
+		w <- nil
+	}
 	q.disk.gen, q.disk.started = st.gen, true
 	q.disk.progress -= progress
 	q.disk.owed -= owed
@@ -309,6 +377,7 @@ func (q *Queue) Boot() uint32 {
 func (q *Queue) Offset(boot uint32) (Offset, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	boot = q.realBootLocked(boot)
 	for _, s := range q.starts {
 		if s.index == boot {
 			return s.off, s.set
@@ -323,7 +392,7 @@ func (q *Queue) Offset(boot uint32) (Offset, bool) {
 func (q *Queue) SetOffset(boot uint32, o Offset) error {
 	done := make(chan error, 1)
 	q.mu.Lock()
-	i := q.startLocked(boot)
+	i := q.startLocked(q.realBootLocked(boot))
 	switch {
 	case i < 0:
 		q.mu.Unlock()

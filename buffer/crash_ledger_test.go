@@ -1,0 +1,145 @@
+package buffer
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// afterCrash opens a copy of what is on disk at this moment, as a process would
+// find it that was killed here, and gives its ledger.
+func afterCrash(t *testing.T, o Options, dir string) (Counts, map[string]Counts) {
+	t.Helper()
+	o.Dir = filepath.Join(fastDir(t), "copy")
+	o.FS = OS(o.Dir)
+	if err := os.CopyFS(o.Dir, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	q := mustOpen(t, o)
+	defer mustClose(t, q)
+	checkLedger(t, q)
+	return q.Ledger()
+}
+
+// hook is called before each commit and each removal of a file.
+type hook struct {
+	osFS
+	commit, removed func(name string)
+}
+
+func (h *hook) OpenDB(name string, ro bool, size, limit int) (DB, error) {
+	db, err := h.osFS.OpenDB(name, ro, size, limit)
+	return &hookedDB{db, h, name}, err
+}
+
+func (h *hook) Remove(name string) error {
+	err := h.osFS.Remove(name)
+	if h.removed != nil && err == nil {
+		h.removed(name)
+	}
+	return err
+}
+
+type hookedDB struct {
+	DB
+	h    *hook
+	name string
+}
+
+func (d *hookedDB) Update(f func(*bolt.Tx) error) error {
+	if d.h.commit != nil {
+		d.h.commit(d.name)
+	}
+	return d.DB.Update(f)
+}
+
+// TestACrashAfterSheddingKnowsWhatWasShed: at the moment a file full of waiting
+// readings is removed, its loss must be on disk: else a crash turns readings
+// that nobody got into acknowledged ones.
+func TestACrashAfterSheddingKnowsWhatWasShed(t *testing.T) {
+	for _, reason := range []string{"full", "age"} {
+		dir := fastDir(t)
+		synctest.Test(t, func(t *testing.T) {
+			o := testOptions(dir)
+			h := &hook{osFS: osFS{dir}}
+			o.FS, o.tune = h, smallSizes()
+			if reason == "full" {
+				o.MaxSize = 1 << 20
+			} else {
+				o.MaxAge = time.Hour
+				o.tune.ledger = 30 * time.Minute
+			}
+			crashes := 0
+			q := mustOpen(t, o)
+			h.removed = func(name string) {
+				if _, ok := parseSegmentName(name); !ok || crashes == 4 {
+					return
+				}
+				crashes++
+				c, devices := afterCrash(t, o, dir)
+				if c.Acked != 0 || c.Lost[reason] == 0 || devices["a"].Acked != 0 || devices["b"].Acked != 0 {
+					t.Errorf("%s, crash %d: nothing was ever acknowledged: %+v", reason, crashes, c)
+				}
+			}
+			a, _ := q.Device("a")
+			b, _ := q.Device("b")
+			for i := range 3_000 {
+				if err := q.Append(0, []uint16{a, b}[i%3%2], 1, []byte(text(i))); err != nil {
+					t.Fatal(err)
+				}
+				if i%200 == 199 {
+					time.Sleep(1100 * time.Millisecond)
+					synctest.Wait()
+				}
+			}
+			time.Sleep(2 * time.Hour)
+			synctest.Wait()
+			if crashes == 0 {
+				t.Error("no file was removed")
+			}
+			h.removed = nil
+			mustClose(t, q)
+		})
+	}
+}
+
+// TestACrashForgetsWhatWasOnlyInMemory: readings that a commit had no room for
+// die with the process as if they had never been read; they must not come back
+// as acknowledged.
+func TestACrashForgetsWhatWasOnlyInMemory(t *testing.T) {
+	dir := fastDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(dir)
+		h := &hook{osFS: osFS{dir}}
+		o.FS, o.tune = h, smallSizes()
+		q := mustOpen(t, o)
+		a, _ := q.Device("a")
+		b, _ := q.Device("b")
+		crashes := 0
+		h.commit = func(string) {
+			if crashes++; crashes > 4 {
+				return
+			}
+			if c, devices := afterCrash(t, o, dir); c.Acked != 10 && c.Read > 0 || devices["b"].Acked != 0 {
+				t.Errorf("10 readings of a were acknowledged: %+v %+v", c, devices)
+			}
+		}
+		for i := range 500 { // several commits of 8 KB
+			if err := q.Append(0, []uint16{a, b}[min(i/10, 1)], 1, []byte(text(i))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mustAck(t, q, 1, 10)
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if crashes < 3 {
+			t.Error("too few commits: ", crashes)
+		}
+		h.commit = nil
+		mustClose(t, q)
+	})
+}
