@@ -73,8 +73,8 @@ func (g *fakeGateway) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		stop := context.AfterFunc(ctx, func() { port.Close() })
-		defer stop()
+		context.AfterFunc(ctx, func() { port.Close() })
+		defer port.Close()
 		all.Go(func() { g.readPort(port, i) })
 	}
 	for {

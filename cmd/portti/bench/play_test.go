@@ -182,7 +182,7 @@ func TestPlayLoopsUntilStopped(t *testing.T) {
 		t.Fatalf("%q", got)
 	}
 	cancel()
-	if s := <-done; s.Rounds < 10 || s.Bytes < 40 {
+	if s := <-done; s.Rounds < 9 || s.Bytes < 40 { // the tenth may be cut off after its last byte
 		t.Fatalf("%+v", s)
 	}
 }
@@ -299,6 +299,9 @@ func TestLiveDeviceThrowsAwayWhatNobodyReads(t *testing.T) {
 	port = openReader(t, p.Name())
 	for range 20 {
 		readLine(t, port)
+	}
+	for end := time.Now().Add(patienceForTests); p.Opens() < 2 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond) // the kernel's news of it may still be under way
 	}
 	if s := stop(); s.Missed == 0 || s.Readers != 2 {
 		t.Fatalf("%+v", s)

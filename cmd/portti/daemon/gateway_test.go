@@ -118,9 +118,14 @@ func (s *site) start() {
 	s.gateway, s.stop, s.ended = g, cancel, make(chan error, 1)
 	go func() { s.ended <- g.Run(ctx) }()
 	s.t.Cleanup(cancel)
-	s.until("the port is open", func(st daemon.Status) bool {
-		return st.Devices[0].Resolved != "" && st.Devices[0].State != daemon.DeviceMissing
-	})
+	s.until("the port is open", func(st daemon.Status) bool { return open(st, s.line) })
+}
+
+// open says whether the gateway has the line: it may keep the path of one that
+// is gone, and a new one may get the same.
+func open(st daemon.Status, line *bench.Pty) bool {
+	d := st.Devices[0]
+	return d.Resolved == line.Path() && d.State != daemon.DeviceMissing && d.State != daemon.DeviceBusy
 }
 
 // halt stops the gateway in order and gives its last word.
@@ -322,7 +327,7 @@ func TestAdapterComesBackUnderAnotherName(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.line = line
-	s.until("it is read again", func(st daemon.Status) bool { return st.Devices[0].Resolved == line.Path() })
+	s.until("it is read again", func(st daemon.Status) bool { return open(st, line) })
 	s.feed(20)
 	s.until("40 arrive", s.arrived(40))
 	s.settled(s.halt())
