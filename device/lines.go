@@ -2,7 +2,9 @@ package device
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -53,10 +55,12 @@ func linesKind() Kind {
 // Nothing is made up of half a line. The first bytes after the opening may be
 // the end of a line; so may be what comes after half a line and linesStale of
 // silence, and what stands without an end of line when the port ends. Only a
-// whole JSON object is taken there, which no part of another can be. key=value
-// is taken at once only where the opening was followed by linesQuiet of
-// silence. A half line whose end of line comes late, and nothing else first,
-// is whole.
+// whole JSON object is taken there at once, which no part of another can be.
+// key=value after less than linesQuiet of silence is held back until the next
+// line: it was whole if both begin with the same key. A first line that
+// linesStale of silence follows was whole too, for a device that speaks so
+// rarely is hardly ever opened in the middle of a line. A half line whose end
+// of line comes late, and nothing else first, is whole.
 type lines struct {
 	*reader
 	max int
@@ -66,6 +70,11 @@ type lines struct {
 	looked  int  // of them seen to hold no end of line
 	discard bool // until the next end of line
 	doubt   bool // what stands in buf may not begin at the beginning
+
+	held    []byte // a line in doubt that waits for the next one
+	heldAt  time.Time
+	begun   bool // a line was seen, so that a held one is not the first
+	waiting bool // the port has a deadline for it
 }
 
 // Run is part of Driver.
@@ -88,6 +97,13 @@ func (l *lines) Run(port Port, out Out) error {
 			first = false
 			l.take(n, gap)
 		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			l.settle(true)
+			err = nil
+		}
+		if err == nil {
+			err = l.await(port)
+		}
 		if err != nil {
 			l.end()
 			return fmt.Errorf("cannot read lines: %w", err)
@@ -95,12 +111,39 @@ func (l *lines) Run(port Port, out Out) error {
 	}
 }
 
+// await asks for a wake-up where the first line is held back.
+func (l *lines) await(port Port) error {
+	switch {
+	case len(l.held) > 0 && !l.begun && !l.waiting:
+		l.waiting = true
+		return port.SetReadDeadline(l.heldAt.Add(linesStale))
+	case len(l.held) == 0 && l.waiting:
+		l.waiting = false
+		return port.SetReadDeadline(time.Time{})
+	}
+	return nil
+}
+
+// settle decides on the line held back: whole says that it was one.
+func (l *lines) settle(whole bool) {
+	switch {
+	case len(l.held) == 0:
+	case whole:
+		l.age = time.Since(l.heldAt).Milliseconds()
+		l.read(l.held)
+		l.age = 0
+	default:
+		l.out.Frame(Unknown)
+	}
+	l.held = l.held[:0]
+}
+
 // take looks at n new bytes, which came gap after those before.
 func (l *lines) take(n int, gap time.Duration) {
 	if l.n > 0 && gap >= linesStale && !isEnd(l.buf[l.n]) {
 		l.out.Frame(Malformed)
 		copy(l.buf, l.buf[l.n:l.n+n])
-		l.n, l.looked, l.doubt = 0, 0, true
+		l.n, l.looked, l.doubt, l.begun = 0, 0, true, true
 	}
 	have := l.buf[:l.n+n]
 	at := 0
@@ -127,6 +170,7 @@ func (l *lines) take(n int, gap time.Duration) {
 
 // end looks at what has no end of line when the port ends.
 func (l *lines) end() {
+	l.settle(false)
 	rest := trim(l.buf[:l.n])
 	l.n, l.looked = 0, 0
 	switch {
@@ -164,10 +208,29 @@ func (l *lines) line(line []byte) {
 	case len(line) > l.max:
 		l.out.Frame(TooLong)
 	case doubt && !wholeObject(line):
-		l.out.Frame(Unknown)
+		l.settle(false)
+		if firstKey(line) == nil {
+			l.out.Frame(Unknown)
+			break
+		}
+		l.held, l.heldAt = append(l.held[:0], line...), time.Now()
+		return // the next line is not the first
 	default:
+		if len(l.held) > 0 {
+			l.settle(bytes.Equal(firstKey(l.held), firstKey(line)))
+		}
 		l.read(line)
 	}
+	l.begun = true
+}
+
+// firstKey is the key of the first pair of a line, nil without one.
+func firstKey(line []byte) []byte {
+	p := pairs{line: line}
+	if !p.next() || len(p.key) == 0 {
+		return nil
+	}
+	return p.key
 }
 
 func trim(b []byte) []byte {

@@ -3,6 +3,7 @@ package device
 import (
 	"encoding/json"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,7 +14,8 @@ const tuid = "XXXX03PNL00000001"
 
 // script is a Port that plays chunks, each after its pause, and then ends.
 type script struct {
-	chunks []chunk
+	chunks   []chunk
+	deadline time.Time
 }
 
 type chunk struct {
@@ -26,6 +28,11 @@ func (s *script) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	c := &s.chunks[0]
+	if left := time.Until(s.deadline); !s.deadline.IsZero() && left < c.after {
+		time.Sleep(left)
+		c.after -= max(left, 0)
+		return 0, os.ErrDeadlineExceeded
+	}
 	time.Sleep(c.after)
 	c.after = 0
 	n := copy(p, c.data)
@@ -34,8 +41,8 @@ func (s *script) Read(p []byte) (int, error) {
 	}
 	return n, nil
 }
-func (s *script) Write(p []byte) (int, error)     { return len(p), nil }
-func (s *script) SetReadDeadline(time.Time) error { return nil }
+func (s *script) Write(p []byte) (int, error)       { return len(p), nil }
+func (s *script) SetReadDeadline(t time.Time) error { s.deadline = t; return nil }
 
 // readLines runs the driver over text as if it came after a pause.
 func readLines(t testing.TB, c LinesConfig, text string) *collect {
@@ -245,6 +252,11 @@ func TestLinesHalfLines(t *testing.T) {
 		frames [Results]int
 	}{
 		{"begins in mid-line", []chunk{{0, "1.5 humd=4\ntemp=2\n"}}, `{12100,"temp":2}`, [Results]int{OK: 1, Unknown: 1}},
+		{"begins with a line like the next", []chunk{{0, "temp=1 humd=4\ntemp=2 humd=4\n"}}, `{12100,"temp":1,"humd":4} {12100,"temp":2,"humd":4}`, [Results]int{OK: 2}},
+		{"begins with a line and is quiet", []chunk{{0, "foo=1\n"}, {stale + 1, "temp=2\n"}}, `{90200,"foo":1} {12100,"temp":2}`, [Results]int{OK: 2}},
+		{"begins with a line like one much later", []chunk{{0, "temp=1\n"}, {time.Hour, "temp=2\n"}}, `{12100,"temp":1} {12100,"temp":2}`, [Results]int{OK: 2}},
+		{"begins with a line, then the port ends", []chunk{{0, "temp=1\n"}}, ``, [Results]int{Unknown: 1}},
+		{"half, silence, the rest, silence", []chunk{{quiet, "te"}, {stale, "mp=5\n"}, {2 * stale, "humd=3\n"}}, `{12100,"humd":3}`, [Results]int{OK: 1, Malformed: 1, Unknown: 1}},
 		{"begins with an object", []chunk{{0, `{"temp":1}` + "\n"}}, `{12100,"temp":1}`, [Results]int{OK: 1}},
 		{"begins within an object", []chunk{{0, `{"b":1}}` + "\n"}}, ``, [Results]int{Unknown: 1}},
 		{"begins after a pause", []chunk{{quiet, "temp=1\n"}}, `{12100,"temp":1}`, [Results]int{OK: 1}},

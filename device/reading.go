@@ -64,6 +64,7 @@ type reader struct {
 	fields  []field
 	scratch []byte
 	scan    jsonline.Scanner
+	age     int64 // milliseconds that the line waited before it was read
 
 	msgs [slotCount]thingsee.Message
 	used [slotCount]bool

@@ -35,7 +35,7 @@ func (r *reader) send() Result {
 		if m.ID == messageCO2 {
 			m.Int("status", 0) // required; refused, as it should be, where the line had one
 		}
-		m.Tuid, m.Time = tuid, ms
+		m.Tuid, m.Time, m.Age = tuid, ms, r.age
 		r.out.Emit(m)
 		result = OK
 	}

@@ -16,6 +16,9 @@ import (
 // Haltian leaves to prototypes and eleven random ones, 17 in all as the message
 // header wants. It survives reinstalls as long as the state folder does, and
 // needs neither /etc/machine-id nor a network card.
+//
+// A disk that cannot be written does not keep the gateway from working: the
+// identity comes with an error then, and is good for this run only.
 func gatewayID(configured, state string) (string, error) {
 	if configured != "auto" {
 		return configured, nil
@@ -32,7 +35,7 @@ func gatewayID(configured, state string) (string, error) {
 	rand.Read(random[:])
 	id := "XXXX00" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random[:])[:11]
 	if err := writeDurably(path, []byte(id+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("cannot keep this gateway's identity: %w", err)
+		return id, fmt.Errorf("cannot keep this gateway's identity: %w", err)
 	}
 	return id, nil
 }

@@ -94,8 +94,10 @@ func New(cfg *Config, opt Options) (d *Daemon, err error) {
 	if err := os.MkdirAll(cfg.Paths.State, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the state folder: %w", err)
 	}
-	if d.id, err = gatewayID(cfg.Gateway.ID, cfg.Paths.State); err != nil {
+	if d.id, err = gatewayID(cfg.Gateway.ID, cfg.Paths.State); err != nil && d.id == "" {
 		return nil, err
+	} else if err != nil {
+		d.log.Error("this gateway's identity is good for this run only; set id in [gateway], or mend the disk", "event", "identity.unkept", "gateway", d.id, "err", err)
 	}
 	if d.name = cfg.Gateway.Name; d.name == "" {
 		d.name, _ = os.Hostname() // only for people
