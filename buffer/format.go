@@ -33,6 +33,9 @@ import (
 //	      before   the summary of the segment before this one, final; it says
 //	               what was lost when that one cannot be read any more
 //
+// A bbolt file is in the byte order of the machine; its pages have 4096 bytes
+// on every machine.
+//
 // A value is
 //
 //	crc32c uint32 over key and everything that follows
@@ -43,8 +46,34 @@ import (
 //	mono   int64, milliseconds since boot
 //	record
 //
-// A stored record is never rewritten. A file whose format is newer than this
-// program is never touched.
+// A stored record is never rewritten.
+//
+// Below, u is an unsigned varint and i a signed one, as encoding/binary has
+// them; text is its length as u and the bytes; n * (...) is the number of items
+// as u and the items. crc is the CRC-32C of all that stands before it, uint32.
+//
+//	ledger    version uint8 | generation u | accepted u | n * (reason text) |
+//	          n * (account, by device number from 0) | crc
+//	account   name text | read u | quarantined u | n * (lost u, by reason)
+//	summary   version uint8 | records u | bytes u | first u | last u |
+//	          boot of the first u | boot of the last u | mono of the first i |
+//	          mono of the last i | n * (device u, records u) | crc
+//	slot      "porttiQ\n" | version uint16 | length of what follows uint16 |
+//	          generation u | epoch u | reserved u | released u | clean u |
+//	          last good time i | n * (boot id 16 bytes, index u, latest mono i,
+//	          offset known u, offset i, its error i) |
+//	          n * (gap from the one before u, numbers less one u): released beyond |
+//	          n * (gap from the one before u, records u): segments, newest 150 |
+//	          accepted u | n * (reason text) | n * (device u, account) | crc | zeros
+//
+// The accounts in a slot are those that the newest segment does not have so.
+// All counters only rise: the higher one counts.
+//
+// A later version may append to a ledger, a summary or a slot before the crc,
+// and add keys to m; this one passes over what it does not know, and does not
+// keep it when it writes. Anything else is a new version: a program that finds
+// a version above its own in "format" or in a slot touches nothing in the
+// directory and works in memory.
 
 const (
 	formatVersion = 1
@@ -188,6 +217,19 @@ func (d *decoder) text() string {
 	return s
 }
 
+// checkFormat looks at the version of a segment.
+func checkFormat(f []byte) error {
+	switch {
+	case len(f) != 2:
+		return errDamaged
+	case binary.LittleEndian.Uint16(f) > formatVersion:
+		return ErrNewer
+	case binary.LittleEndian.Uint16(f) < formatVersion: // there was none
+		return errDamaged
+	}
+	return nil
+}
+
 // stamp is when a record was appended, as boot and monotonic time say.
 type stamp struct {
 	boot uint32
@@ -244,6 +286,11 @@ func (s *summary) encode() []byte {
 	}
 	b = binary.AppendVarint(b, s.oldest.mono)
 	b = binary.AppendVarint(b, s.newest.mono)
+	present := 0
+	for _, n := range s.devices {
+		present += int(bit(n > 0))
+	}
+	b = binary.AppendUvarint(b, uint64(present))
 	for dev, n := range s.devices {
 		if n > 0 {
 			b = binary.AppendUvarint(b, uint64(dev))
@@ -265,7 +312,7 @@ func decodeSummary(b []byte) (summary, error) {
 	s := summary{count: d.uint(), bytes: d.uint(), first: d.uint(), last: d.uint()}
 	s.oldest.boot, s.newest.boot = uint32(d.uint()), uint32(d.uint())
 	s.oldest.mono, s.newest.mono = d.int(), d.int()
-	for len(d.b) > 0 && d.err == nil {
+	for range count(&d) {
 		dev, n := d.uint(), d.uint()
 		if dev > 0xffff {
 			return summary{}, errDamaged

@@ -238,7 +238,7 @@ func decodeLedger(b []byte) (ledger, error) {
 		}
 		l.devices = append(l.devices, a)
 	}
-	return l, d.err
+	return l, d.err // what a later version appended is passed over
 }
 
 // count reads a length, which cannot exceed the bytes that follow.

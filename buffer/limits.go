@@ -156,7 +156,18 @@ func (q *Queue) makeRoom(grow int64) error {
 		if stuck {
 			q.full = s != nil
 		}
+		aside := len(q.figures.aside) > 0
 		q.mu.Unlock()
+		if aside {
+			// What was saved of a damaged file is in another; readings that
+			// wait are worth more than the rest.
+			if gone, err := q.dropAside(); gone || err != nil {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+		}
 		if stuck {
 			if s == nil {
 				return nil // one batch always fits
@@ -171,7 +182,7 @@ func (q *Queue) makeRoom(grow int64) error {
 
 // bytesLocked is the size of all files.
 func (q *Queue) bytesLocked() int64 {
-	n := int64(sidecarSize) + q.figures.asideBytes
+	n := int64(sidecarSize) + q.figures.asideBytes + q.figures.quarantineBytes
 	for _, s := range q.segs {
 		n += s.size
 	}

@@ -240,11 +240,8 @@ func (q *Queue) examine(s *segment, newest bool) error {
 	var led ledger
 	sumErr, ledErr := errDamaged, errDamaged
 	err = q.view(s, func(r, m *bolt.Bucket) error {
-		if f := m.Get([]byte("format")); len(f) != 2 || f[0] != formatVersion || f[1] != 0 {
-			if len(f) == 2 && f[0] > formatVersion {
-				return fmt.Errorf("%s: %w", s.name, ErrNewer)
-			}
-			return fmt.Errorf("%s has no format: %w", s.name, errDamaged)
+		if err := checkFormat(m.Get([]byte("format"))); err != nil {
+			return fmt.Errorf("%s: format: %w", s.name, err)
 		}
 		sum, sumErr = decodeSummary(m.Get([]byte("summary")))
 		led, ledErr = decodeLedger(m.Get([]byte("ledger")))

@@ -12,8 +12,8 @@ import (
 )
 
 // Records that cannot be delivered are appended to quarantine.log, one JSON
-// object a line, for a person to look at. At 1 MB the file becomes
-// quarantine.log.1 and replaces the one before, so at most 2 MB are kept.
+// object a line, for a person to look at. At 1 MB, or a 16th of MaxSize, the file
+// becomes quarantine.log.1 and replaces the one before, so at most 2 MB are kept.
 const (
 	quarantineName  = "quarantine.log"
 	quarantineOld   = quarantineName + ".1"
@@ -106,7 +106,9 @@ func (q *Queue) setAside(s *segment, n uint64, v []byte, reason string) error {
 		rec.Raw = v
 	}
 	keepErr := q.keepRecord(rec)
+	kept := q.quarantineBytes()
 	q.mu.Lock()
+	q.figures.quarantineBytes = kept
 	defer q.mu.Unlock()
 	one := ranges{{n, n}}
 	if q.isGoneLocked(one[0]) {
@@ -152,6 +154,16 @@ func (q *Queue) deviceOf(s *segment, n uint64) (uint16, error) {
 	return dev, nil
 }
 
+// quarantineBytes is the size of the files of records set aside.
+func (q *Queue) quarantineBytes() (n int64) {
+	for _, name := range []string{quarantineName, quarantineOld} {
+		if size, err := q.fs.Size(name); err == nil {
+			n += size
+		}
+	}
+	return n
+}
+
 func (q *Queue) keepRecord(r quarantined) error {
 	line, err := json.Marshal(r)
 	if err != nil {
@@ -163,7 +175,7 @@ func (q *Queue) keepRecord(r quarantined) error {
 		size = 0
 	case err != nil:
 		return err
-	case size+int64(len(line)) > quarantineLimit:
+	case size+int64(len(line)) > min(quarantineLimit, q.opt.MaxSize/16):
 		if err := q.fs.Rename(quarantineName, quarantineOld); err != nil {
 			return err
 		}

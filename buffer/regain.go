@@ -90,6 +90,7 @@ func (q *Queue) mergeLocked(old *Queue) {
 	q.disk.base = old.disk.base
 	q.segs, q.epochSaved = old.segs, old.epochSaved
 	q.figures.aside, q.figures.asideBytes = old.figures.aside, old.figures.asideBytes
+	q.figures.quarantineBytes = old.figures.quarantineBytes
 	q.losses = append(old.losses, q.losses...)
 
 	gone := q.gone

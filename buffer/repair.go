@@ -349,7 +349,20 @@ func (q *Queue) keepAside(name string) error {
 }
 
 // countAside lists the files set aside, keeps the latest and counts their size.
-func (q *Queue) countAside() error {
+func (q *Queue) countAside() error { return q.keepLatest(maxAside) }
+
+// dropAside removes the oldest file set aside and says whether there was one.
+func (q *Queue) dropAside() (bool, error) {
+	q.mu.Lock()
+	had := len(q.figures.aside)
+	q.mu.Unlock()
+	err := q.keepLatest(had - 1)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.figures.aside) < had, err
+}
+
+func (q *Queue) keepLatest(most int) error {
 	names, err := q.fs.List()
 	if err != nil {
 		return err
@@ -361,20 +374,21 @@ func (q *Queue) countAside() error {
 		}
 	}
 	slices.Sort(aside)
-	for len(aside) > maxAside {
+	for len(aside) > most {
 		if err := q.fs.Remove(aside[0]); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			break // a directory: leave it to a person
 		}
 		aside = aside[1:]
 	}
 	var bytes int64
-	for _, n := range append(aside, quarantineName, quarantineOld) {
+	for _, n := range aside {
 		if size, err := q.fs.Size(n); err == nil {
 			bytes += size
 		}
 	}
+	kept := q.quarantineBytes()
 	q.mu.Lock()
-	q.figures.aside, q.figures.asideBytes = aside, bytes
+	q.figures.aside, q.figures.asideBytes, q.figures.quarantineBytes = aside, bytes, kept
 	q.mu.Unlock()
 	return nil
 }

@@ -51,7 +51,8 @@ type figures struct {
 	notes            uint64
 	epochs           uint64
 	rollbacks        uint64
-	asideBytes       int64 // of files set aside
+	asideBytes       int64 // of damaged files set aside
+	quarantineBytes  int64
 	aside            []string
 }
 

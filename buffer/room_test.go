@@ -1,0 +1,131 @@
+package buffer
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// dirBytes is what all files of a queue take together.
+func dirBytes(t testing.TB, dir string) (n int64) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil {
+			n += info.Size()
+		}
+	}
+	return n
+}
+
+// TestMaxSizeCountsEveryFile: records set aside and damaged files count as the
+// segments do, and files kept for a person go before readings that wait.
+func TestMaxSizeCountsEveryFile(t *testing.T) {
+	dir := fastDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(dir)
+		o.MaxSize, o.tune = 2<<20, defaultSizes(2<<20)
+		for i := range 4 {
+			name := segmentName(uint64(i+1)) + damagedInfix + "1"
+			if err := os.WriteFile(filepath.Join(dir, name), make([]byte, 200<<10), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		q := mustOpen(t, o)
+		dev, _ := q.Device("dev")
+		pad := strings.Repeat("x", 1000)
+		at := uint64(1)
+		for i := range 2500 {
+			if err := q.Append(0, dev, 0, fmt.Appendf(nil, "%06d%s", i, pad)); err != nil {
+				t.Fatal(err)
+			}
+			if i%10 == 0 {
+				if err := q.Quarantine(at, "refused"); err != nil {
+					t.Fatal(err)
+				}
+				at += 10
+			}
+			if i%50 == 49 {
+				time.Sleep(1100 * time.Millisecond)
+				synctest.Wait()
+				s := q.Stats()
+				if n := dirBytes(t, dir); n > o.MaxSize || s.Bytes != n {
+					t.Fatalf("after %d records %d bytes in files, stats say %d, %d allowed", i, n, s.Bytes, o.MaxSize)
+				}
+				if c := checkLedger(t, q); c.Lost["full"] > 0 && len(s.Damaged) > 0 {
+					t.Fatalf("readings were given up and %d damaged files kept", len(s.Damaged))
+				}
+			}
+		}
+		if c := checkLedger(t, q); c.Lost["full"] == 0 || c.Quarantined == 0 || c.Waiting < 800 {
+			t.Errorf("%+v", c)
+		}
+		mustClose(t, q)
+	})
+}
+
+// TestLaterVersions: what a later version may append is passed over; a version
+// above ours, in whichever byte, is not ours to touch.
+func TestLaterVersions(t *testing.T) {
+	more := func(b []byte) []byte { return seal(append(b[:len(b)-4:len(b)-4], 1, 2, 3)) }
+	sum := summary{count: 2, bytes: 20, first: 5, last: 6, devices: []uint64{0, 2}}
+	if got, err := decodeSummary(more(sum.encode())); err != nil || got.count != 2 || len(got.devices) != 2 {
+		t.Error("summary: ", got, err)
+	}
+	l := ledger{gen: 7}
+	dev, _ := l.device("a")
+	l.lose(dev, "full", 3)
+	if got, err := decodeLedger(more(l.encode())); err != nil || got.gen != 7 || len(got.devices) != 2 {
+		t.Error("ledger: ", got, err)
+	}
+	st := state{gen: 3, reserved: 9, segs: []segNote{{1, 2}}, ledger: l, only: []uint16{dev}}
+	b := st.encode()
+	b = append(b[:len(b)-4], 1, 2, 3)
+	binary.LittleEndian.PutUint16(b[10:], uint16(len(b)-slotHeader))
+	got, err := decodeState(seal(b))
+	if err != nil || got.reserved != 9 || len(got.segs) != 1 || got.ledger.devices[dev].lost[0] != 3 {
+		t.Errorf("slot: %+v %v", got, err)
+	}
+	for version, want := range map[uint16]error{0: errDamaged, formatVersion: nil, formatVersion + 1: ErrNewer, 0x100 | formatVersion: ErrNewer} {
+		if err := checkFormat(binary.LittleEndian.AppendUint16(nil, version)); !errors.Is(err, want) {
+			t.Errorf("format %#x: %v", version, err)
+		}
+	}
+}
+
+// TestSlotNeverOverflows: whatever there is to say, a slot holds it or leaves
+// out the least important.
+func TestSlotNeverOverflows(t *testing.T) {
+	big := uint64(1) << 62
+	st := state{gen: big, epoch: ^uint64(0), reserved: 3 * big, released: big, clean: true, lastGood: -1 << 62}
+	for i := range uint32(100) {
+		st.starts = append(st.starts, start{index: 1<<31 + i, mono: 1 << 61, set: true, off: Offset{Unix: -1 << 62, Err: 1 << 62}})
+	}
+	for i := range uint64(500) {
+		st.beyond.add(span{big + i<<40, big + i<<40 + 1<<38})
+		st.segs = append(st.segs, segNote{i << 50, big})
+	}
+	for i := range uint16(500) {
+		dev, _ := st.ledger.device(fmt.Sprint("a device with a long name ", i))
+		st.ledger.read(dev, big)
+		st.ledger.lose(dev, "io", big)
+		st.only = append(st.only, dev)
+	}
+	b := st.encode()
+	if len(b) > slotSize {
+		t.Fatal(len(b), " bytes")
+	}
+	got, err := decodeState(append(b, make([]byte, slotSize-len(b))...))
+	if err != nil || len(got.starts) == 0 || len(got.only) == 0 || got.reserved != 3*big {
+		t.Errorf("%d starts, %d segments, %d devices, %v", len(got.starts), len(got.segs), len(got.only), err)
+	}
+}
