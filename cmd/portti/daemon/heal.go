@@ -61,6 +61,11 @@ type queue interface {
 // ticker is what a healer needs of *clock.Clock.
 type ticker interface{ Now() clock.Now }
 
+// quarantineUndated is the reason for a record that has no place for its time.
+const quarantineUndated = "undated"
+
+var errUndated = errors.New("offset of the boot is not known")
+
 // plausible is how far after the build of this program a wall clock is still
 // believed where nothing else is known.
 const plausible = 10 * 365 * 24 * time.Hour
@@ -133,10 +138,26 @@ func (h *healer) Changed() <-chan struct{} {
 // Read hands out what the queue has, with the times written in. The slices are
 // good until the next Read.
 func (h *healer) Read(from uint64, maxBytes, maxRecs int) (uint64, [][]byte, error) {
-	first, entries, err := h.queue.Entries(from, maxBytes, maxRecs)
-	if err != nil || len(entries) == 0 {
-		return first, nil, err
+	for {
+		first, entries, err := h.queue.Entries(from, maxBytes, maxRecs)
+		if err != nil || len(entries) == 0 {
+			return first, nil, err
+		}
+		unfit := h.heal(entries)
+		if len(h.recs) > 0 {
+			return first, h.recs, nil
+		}
+		if unfit == nil {
+			return first, nil, nil
+		}
+		h.setAside(first, unfit)
+		from = first + 1
 	}
+}
+
+// heal puts the entries into h.recs, up to the first whose time is not known
+// or, and then it says why, that has no place for one.
+func (h *healer) heal(entries []buffer.Entry) error {
 	h.arena, h.recs = h.arena[:0], h.recs[:0]
 	for _, e := range entries {
 		if e.Class&device.ClassProvisional == 0 {
@@ -152,20 +173,20 @@ func (h *healer) Read(from uint64, maxBytes, maxRecs int) (uint64, [][]byte, err
 		start := len(h.arena)
 		healed, err := thingsee.Heal(h.arena, e.Rec, o.Unix, o.Err)
 		if err != nil {
-			// A record that was checked against its sum and still cannot be
-			// healed was written by another version: send it as it is rather
-			// than stop the queue for ever; the receiver sees what we have.
-			h.log.Error("record has no place for its time", "component", "buffer", "event", "record.unhealed", "err", err)
-			h.recs = append(h.recs, e.Rec)
-			continue
+			return err
 		}
 		h.arena = healed
 		h.recs = append(h.recs, healed[start:len(healed):len(healed)])
 	}
-	if len(h.recs) == 0 {
-		return first, nil, nil
-	}
-	return first, h.recs, nil
+	return nil
+}
+
+// setAside takes a record out of the queue that was checked against its sum and
+// still has no place for its time: another version wrote it. As it is it is no
+// JSON, and sent in an array it would make all its neighbours unreadable.
+func (h *healer) setAside(n uint64, why error) {
+	h.log.Error("record has no place for its time", "component", "buffer", "event", "record.unhealed", "seq", n, "err", why)
+	_ = h.Quarantine(n, quarantineUndated) // logs
 }
 
 // offset gives the wall clock's reading at the start of that boot, deciding it
@@ -180,6 +201,9 @@ func (h *healer) offset(boot uint32) (buffer.Offset, bool) {
 			return o, false
 		}
 		err := h.queue.SetOffset(boot, o)
+		if errors.Is(err, buffer.ErrOffsetSet) { // on a disk that was taken over just now
+			o, err = h.kept(boot)
+		}
 		if err != nil && !errors.Is(err, buffer.ErrMemoryOnly) {
 			// The committer shows what is wrong with the disk; the record waits.
 			h.log.Debug("time of a boot cannot be kept", "component", "clock", "event", "clock.unkept", "boot", boot, "err", err)
@@ -191,6 +215,13 @@ func (h *healer) offset(boot uint32) (buffer.Offset, bool) {
 	}
 	h.known[boot] = o
 	return o, true
+}
+
+func (h *healer) kept(boot uint32) (buffer.Offset, error) {
+	if o, ok := h.queue.Offset(boot); ok {
+		return o, nil
+	}
+	return buffer.Offset{}, errUndated
 }
 
 func (h *healer) decide(boot uint32) (buffer.Offset, bool) {
@@ -221,8 +252,25 @@ func (h *healer) guess(unix, latest int64) buffer.Offset {
 	return buffer.Offset{Unix: unix, Err: (worst + 999) / 1000}
 }
 
-func (h *healer) Ack(from, through uint64) error           { return h.queue.Ack(from, through) }
-func (h *healer) Rewind() (uint64, error)                  { return h.queue.Rewind() }
-func (h *healer) Forget() error                            { return h.queue.Forget() }
-func (h *healer) Quarantine(n uint64, reason string) error { return h.queue.Quarantine(n, reason) }
-func (h *healer) Bounds() (first, next uint64)             { return h.queue.Bounds() }
+// Ack passes a proof on. An error of a Source ends the link, and a numbering
+// that was set back is no reason to: the queue has raised the alarm and begun a
+// new epoch, and nothing was released.
+func (h *healer) Ack(from, through uint64) error {
+	if err := h.queue.Ack(from, through); !errors.Is(err, buffer.ErrRollback) {
+		return err
+	}
+	return nil
+}
+
+// Quarantine sets a record aside. One that cannot be reached now, for want of
+// memory or file descriptors, stays: the server will refuse it again.
+func (h *healer) Quarantine(n uint64, reason string) error {
+	if err := h.queue.Quarantine(n, reason); err != nil {
+		h.log.Error("record cannot be set aside now", "component", "buffer", "event", "record.unreached", "seq", n, "err", err)
+	}
+	return nil
+}
+
+func (h *healer) Rewind() (uint64, error)      { return h.queue.Rewind() }
+func (h *healer) Forget() error                { return h.queue.Forget() }
+func (h *healer) Bounds() (first, next uint64) { return h.queue.Bounds() }

@@ -27,10 +27,12 @@ type shelf struct {
 	offsets map[uint32]buffer.Offset
 	changed chan struct{}
 	refuse  error
+	ackErr  error
+	aside   map[uint64]string
 }
 
 func newShelf(boot uint32) *shelf {
-	return &shelf{boot: boot, offsets: map[uint32]buffer.Offset{}, changed: make(chan struct{})}
+	return &shelf{boot: boot, offsets: map[uint32]buffer.Offset{}, changed: make(chan struct{}), aside: map[uint64]string{}}
 }
 
 func (s *shelf) Entries(from uint64, _, maxRecs int) (uint64, []buffer.Entry, error) {
@@ -39,12 +41,18 @@ func (s *shelf) Entries(from uint64, _, maxRecs int) (uint64, []buffer.Entry, er
 	rest := s.entries[min(int(from), len(s.entries)):]
 	return from, rest[:min(maxRecs, len(rest))], nil
 }
-func (s *shelf) Ack(_, _ uint64) error           { return nil }
-func (s *shelf) Rewind() (uint64, error)         { return 0, nil }
-func (s *shelf) Forget() error                   { return nil }
-func (s *shelf) Quarantine(uint64, string) error { return nil }
-func (s *shelf) Bounds() (first, next uint64)    { return 0, uint64(len(s.entries)) }
-func (s *shelf) Boot() uint32                    { return s.boot }
+func (s *shelf) Ack(_, _ uint64) error        { return s.ackErr }
+func (s *shelf) Rewind() (uint64, error)      { return 0, nil }
+func (s *shelf) Forget() error                { return nil }
+func (s *shelf) Bounds() (first, next uint64) { return 0, uint64(len(s.entries)) }
+func (s *shelf) Boot() uint32                 { return s.boot }
+func (s *shelf) Quarantine(n uint64, reason string) error {
+	if s.refuse != nil {
+		return s.refuse
+	}
+	s.aside[n] = reason
+	return nil
+}
 func (s *shelf) Offset(b uint32) (o buffer.Offset, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,6 +213,37 @@ func TestHealerSendsNothingBeforeTheOffsetIsKept(t *testing.T) {
 
 // The link waits on Changed taken before Read. It must be woken by a new
 // record, by the clock becoming trusted, and by the end of the hold.
+// A record without a place for its time is no JSON: in an array with others it
+// would make all of them unreadable to the server, which acknowledges them
+// nevertheless. It goes aside, its neighbours go out.
+func TestHealerSetsAsideWhatItCannotDate(t *testing.T) {
+	q := newShelf(1)
+	odd := buffer.Entry{Class: device.ClassProvisional, Boot: 1, Rec: []byte(`{"tsmId":1}`)}
+	q.entries = []buffer.Entry{dated(1_800_000_000_000), odd, odd, dated(1_800_000_001_000)}
+	h := newHealer(q, clock.Fake(clock.Now{Mono: 1, Unix: 1_800_000_000_000, Trusted: true}, buildDay), time.Minute, buildDay, quiet)
+	if first, recs, err := h.Read(0, 1<<20, 10); first != 0 || len(recs) != 1 || err != nil {
+		t.Fatalf("%d %q %v", first, recs, err)
+	}
+	first, recs, err := h.Read(1, 1<<20, 10)
+	if first != 3 || len(recs) != 1 || err != nil || q.aside[1] != quarantineUndated || q.aside[2] != quarantineUndated {
+		t.Fatalf("%d %q %v, aside %v", first, recs, err, q.aside)
+	}
+	q.refuse = errors.New("too many open files")
+	if first, recs, err := h.Read(1, 1<<20, 10); first != 3 || len(recs) != 1 || err != nil {
+		t.Fatalf("stopped by a record that cannot be set aside: %d %q %v", first, recs, err)
+	}
+}
+
+// An error of the source ends the link and with it the daemon.
+func TestHealerKeepsTheLinkAlive(t *testing.T) {
+	q := newShelf(1)
+	h := newHealer(q, clock.Fake(clock.Now{}, buildDay), time.Minute, buildDay, quiet)
+	q.ackErr, q.refuse = fmt.Errorf("wrapped: %w", buffer.ErrRollback), errors.New("too many open files")
+	if err := errors.Join(h.Ack(1, 500), h.Quarantine(7, "rejected")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestHealerWakesTheLink(t *testing.T) {
 	woken := func(t *testing.T, change func(*shelf, *clock.Clock)) {
 		synctest.Test(t, func(t *testing.T) {

@@ -35,6 +35,11 @@ const (
 // rest is for a starved processor and a card that takes its time to sync.
 const stuckAfter = 45 * time.Second
 
+// slowDisk is the same for the queue's committer. One commit is up to four
+// syncs, and an ailing card takes 30 s for one; a restart makes no card faster,
+// and what is in memory would be lost by it.
+const slowDisk = 5 * time.Minute
+
 // Options are what a daemon is lent beside its configuration. The zero value
 // is the real thing; tests and the demo replace parts.
 type Options struct {
@@ -238,7 +243,7 @@ func (d *Daemon) stuck() string {
 	switch {
 	case d.devices.Idle() > limit:
 		return "devices"
-	case d.queue.Idle() > limit:
+	case d.queue.Idle() > slowDisk:
 		return "buffer"
 	case d.link.Idle() > limit:
 		return "link"
