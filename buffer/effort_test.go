@@ -1,0 +1,117 @@
+package buffer
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// countFS counts what is done to the disk.
+type countFS struct {
+	osFS
+	opens, views, updates, syncs int
+}
+
+func (c *countFS) OpenDB(name string, ro bool, size, limit int) (DB, error) {
+	c.opens++
+	db, err := c.osFS.OpenDB(name, ro, size, limit)
+	return &countDB{db, c}, err
+}
+
+func (c *countFS) Open(name string, flag int) (File, error) {
+	f, err := c.osFS.Open(name, flag)
+	return &countFile{f, c}, err
+}
+
+type countDB struct {
+	DB
+	c *countFS
+}
+
+func (d *countDB) View(f func(*bolt.Tx) error) error   { d.c.views++; return d.DB.View(f) }
+func (d *countDB) Update(f func(*bolt.Tx) error) error { d.c.updates++; return d.DB.Update(f) }
+
+type countFile struct {
+	File
+	c *countFS
+}
+
+func (f *countFile) Sync() error { f.c.syncs++; return f.File.Sync() }
+
+// TestEffortGrowsWithTheRecords: what a backlog costs to drain, by the number of
+// operations: small acknowledgements, a hold and a fresh lane far ahead do not
+// make it dearer than in proportion.
+func TestEffortGrowsWithTheRecords(t *testing.T) {
+	for _, mode := range []string{"small acks", "hold", "fresh lane"} {
+		c := &countFS{}
+		edit := func(o *Options) {
+			c.osFS = osFS{o.Dir}
+			o.FS, o.tune = c, smallSizes()
+			o.tune.numbers, o.tune.progress, o.tune.soft = 1<<20, 1000, blockSize
+			if mode == "hold" {
+				o.FenceHold = 30 * time.Second
+			}
+		}
+		bubble(t, edit, func(t *testing.T, q *Queue, dev uint16) {
+			const n = 10_000
+			for i := range n / 500 {
+				appendN(t, q, dev, i*500, 500)
+				time.Sleep(1100 * time.Millisecond)
+			}
+			synctest.Wait()
+			segments := q.Stats().Segments
+			*c = countFS{osFS: c.osFS}
+			at, reads := uint64(1), 0
+			if mode == "fresh lane" {
+				at = 5001
+			}
+			for {
+				first, recs, err := q.Read(at, 1000, 5)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(recs) == 0 {
+					if first, _ := q.Bounds(); mode != "fresh lane" || first > 1 {
+						break
+					}
+					at = 1
+					mustAck(t, q, 1, 1)
+					continue
+				}
+				reads++
+				at = first + uint64(len(recs))
+				for k := range recs {
+					mustAck(t, q, first+uint64(k), first+uint64(k))
+				}
+				if reads%100 == 0 {
+					time.Sleep(time.Second)
+					synctest.Wait()
+					q.mu.Lock()
+					spans := len(q.gone) + len(q.held.set) + len(q.replayed) + len(q.counted)
+					steps := len(q.held.steps)
+					q.mu.Unlock()
+					if spans > 4 || steps > 70 {
+						t.Fatalf("%s: %d spans and %d steps to keep in mind", mode, spans, steps)
+					}
+				}
+			}
+			time.Sleep(2 * time.Minute)
+			synctest.Wait()
+			if s := q.Stats(); s.Waiting != 0 || s.Segments > 1 || s.Bytes > 200<<10 {
+				t.Errorf("%s: %d wait, %d segments, %d bytes left", mode, s.Waiting, s.Segments, s.Bytes)
+			}
+			if c.opens > 4*segments+10 || c.views > reads+4*segments+20 || c.updates > 10 || c.syncs > 2*segments+n/1000+10 {
+				t.Errorf("%s: %d segments in %d reads took %d opens, %d views, %d commits, %d syncs", mode,
+					segments, reads, c.opens, c.views, c.updates, c.syncs)
+			}
+			for _, name := range segmentFiles(t, q.opt.Dir) {
+				if strings.Contains(name, damagedInfix) {
+					t.Error(name)
+				}
+			}
+		})
+	}
+}
