@@ -81,11 +81,24 @@ func (b *batch) each(f func(n uint64, v []byte) error) error {
 // are written again under the same numbers to a new file: a segment ends where
 // the next begins, so what may be in the old one twice is never read.
 func (q *Queue) commit() error {
-	q.tick()
 	q.mu.Lock()
 	b := q.batchLocked()
 	q.mu.Unlock()
+	return q.commitBatch(b)
+}
 
+// commitLedger writes the ledger and the release mark without any record: what
+// is acknowledged and held need not be on disk because of it. With the hold it
+// was 120 KB each half hour on a healthy link, 5.8 MB a day.
+func (q *Queue) commitLedger() error {
+	q.mu.Lock()
+	b := &batch{to: q.committed, release: q.released}
+	q.mu.Unlock()
+	return q.commitBatch(b)
+}
+
+func (q *Queue) commitBatch(b *batch) error {
+	q.tick()
 	s, err := q.target(b)
 	var sum summary
 	var used int64
@@ -209,9 +222,6 @@ func (q *Queue) write(s *segment, b *batch) (sum summary, used int64, err error)
 			if err := trim(r, b.release, q.sz.trim, &sum); err != nil {
 				return err
 			}
-			if err := r.SetSequence(b.release); err != nil {
-				return err
-			}
 			err = b.each(func(n uint64, v []byte) error {
 				var k [8]byte
 				sum.add(n, header(v))
@@ -220,7 +230,7 @@ func (q *Queue) write(s *segment, b *batch) (sum summary, used int64, err error)
 			if err != nil {
 				return err
 			}
-			if err := putFacts(tx, sum.encode(), b.ledger, before); err != nil {
+			if err := putFacts(tx, b.release, sum.encode(), b.ledger, before); err != nil {
 				return err
 			}
 			return nil
@@ -232,12 +242,15 @@ func (q *Queue) write(s *segment, b *batch) (sum summary, used int64, err error)
 	return sum, used, err
 }
 
-func putFacts(tx *bolt.Tx, sum, ledger, before []byte) error {
+func putFacts(tx *bolt.Tx, released uint64, sum, ledger, before []byte) error {
 	m, err := tx.CreateBucketIfNotExists(factsBucket())
 	if err != nil {
 		return err
 	}
-	err = m.Put([]byte("format"), []byte{formatVersion, 0})
+	err = m.Put([]byte("format"), encodeFormat(formatVersion))
+	if err == nil {
+		err = m.Put([]byte("released"), encodeReleased(released))
+	}
 	if err == nil {
 		err = m.Put([]byte("ledger"), ledger)
 	}

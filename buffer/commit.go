@@ -131,7 +131,7 @@ func (q *Queue) commits(now int64) error {
 		}
 	}
 	if q.ledgerDue(now) {
-		return q.noRoom(now, q.commit())
+		return q.noRoom(now, q.commitLedger())
 	}
 	return nil
 }

@@ -24,10 +24,11 @@ import (
 // A segment has two buckets:
 //
 //	r   records: key = number, 8 bytes; value = header and record (below).
-//	    The bucket's sequence is the last released number at that commit.
 //	m   facts, small enough to lie inside the root page that every commit
 //	    rewrites anyway:
-//	      format   uint16, formatVersion
+//	      format   formatVersion uint16 | crc
+//	      released the last released number at this commit u | crc: one bit of
+//	               it would else take records for delivered
 //	      ledger   the ledger of the whole queue (ledger.go)
 //	      summary  what this segment holds after this commit (summary below)
 //	      before   the summary of the segment before this one, final; it says
@@ -217,10 +218,13 @@ func (d *decoder) text() string {
 	return s
 }
 
+func encodeFormat(version uint16) []byte { return seal(binary.LittleEndian.AppendUint16(nil, version)) }
+
 // checkFormat looks at the version of a segment.
-func checkFormat(f []byte) error {
+func checkFormat(b []byte) error {
+	f, err := unseal(b)
 	switch {
-	case len(f) != 2:
+	case err != nil || len(f) != 2:
 		return errDamaged
 	case binary.LittleEndian.Uint16(f) > formatVersion:
 		return ErrNewer
@@ -320,6 +324,22 @@ func decodeSummary(b []byte) (summary, error) {
 		bump(&s.devices, uint16(dev), n)
 	}
 	return s, d.err
+}
+
+// encodeReleased keeps the last released number of a segment's facts.
+func encodeReleased(n uint64) []byte { return seal(binary.AppendUvarint(nil, n)) }
+
+// decodeReleased says 0 for what is damaged: then records are sent again.
+func decodeReleased(b []byte) uint64 {
+	body, err := unseal(b)
+	if err != nil {
+		return 0
+	}
+	d := decoder{b: body}
+	if n := d.uint(); d.err == nil {
+		return n
+	}
+	return 0
 }
 
 // bump adds to a table by device that grows as needed.

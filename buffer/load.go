@@ -248,7 +248,7 @@ func (q *Queue) examine(s *segment, newest bool) error {
 		if before, err := decodeSummary(m.Get([]byte("before"))); err == nil {
 			s.before = &before
 		}
-		q.released = max(q.released, min(r.Sequence(), s.end-1))
+		q.released = max(q.released, min(decodeReleased(m.Get([]byte("released"))), s.end-1))
 		last := s.first
 		if k, _ := r.Cursor().Last(); k != nil {
 			n, ok := recordKey(k, s.first, ^uint64(0))

@@ -231,10 +231,7 @@ func (q *Queue) writeSaved(s *segment, file File, got *saved, facts []byte, rele
 				bytes += len(v)
 			}
 			done = len(rest) == 0
-			if err := r.SetSequence(released); err != nil {
-				return err
-			}
-			return putFacts(tx, sum.encode(), facts, nil)
+			return putFacts(tx, released, sum.encode(), facts, nil)
 		})
 	}
 	if err = errors.Join(err, db.Close()); err != nil {

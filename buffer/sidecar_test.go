@@ -81,7 +81,7 @@ func TestNewerFormatIsNotTouched(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = db.Update(func(tx *bolt.Tx) error {
-				return tx.Bucket(factsBucket()).Put([]byte("format"), []byte{formatVersion + 1, 0})
+				return tx.Bucket(factsBucket()).Put([]byte("format"), encodeFormat(formatVersion+1))
 			})
 			if err := errors.Join(err, db.Close()); err != nil {
 				t.Fatal(err)
@@ -155,6 +155,37 @@ func TestLedgerIsCommittedOnAGoodDay(t *testing.T) {
 			t.Error("numbers are used again after a crash: ", next)
 		}
 		mustClose(t, q2)
+		mustClose(t, q)
+	})
+}
+
+// TestGoodDayWritesLittle counts what a healthy link costs the card: 10
+// readings a second, each acknowledged at once and held for 30 s.
+func TestGoodDayWritesLittle(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "q")
+	fs := newFake(dir)
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(dir)
+		o.FS, o.FenceHold = fs, 30*time.Second
+		q := mustOpen(t, o)
+		dev, _ := q.Device("a")
+		const hours = 4
+		for i := range hours * 36000 {
+			appendN(t, q, dev, i, 1)
+			mustAck(t, q, uint64(i+1), uint64(i+1))
+			time.Sleep(100 * time.Millisecond)
+		}
+		s := q.Stats()
+		fs.mu.Lock()
+		bytes := 0
+		for _, op := range fs.log {
+			bytes += len(op.data)
+		}
+		fs.mu.Unlock()
+		t.Logf("%d commits, %d notes, %d bytes in %d hours: %d KB a day", s.Commits, s.SidecarWrites, bytes, hours, bytes*24/hours/1000)
+		if s.CommittedRecords != 0 || s.Commits > 2*hours+1 || bytes*24/hours > 1_000_000 {
+			t.Errorf("%d records written; %+v", s.CommittedRecords, s)
+		}
 		mustClose(t, q)
 	})
 }
