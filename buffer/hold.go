@@ -84,7 +84,7 @@ func (q *Queue) Ack(from, through uint64) error {
 		pieces := q.livingLocked(span{from, through})
 		s := q.unindexedLocked(pieces)
 		if s == nil {
-			q.ackLocked(pieces)
+			q.ackLocked(q.deferLocked(pieces))
 			q.mu.Unlock()
 			return nil
 		}
@@ -95,6 +95,22 @@ func (q *Queue) Ack(from, through uint64) error {
 			return err
 		}
 	}
+}
+
+// deferLocked takes out of pieces what lies in segments that can be neither
+// read nor repaired now: it is acknowledged when they are repaired.
+func (q *Queue) deferLocked(pieces ranges) ranges {
+	for _, s := range q.segs {
+		if !s.skipped || s.index != nil || s.end <= s.first {
+			continue
+		}
+		all := ranges{{s.first, s.end - 1}}
+		for _, p := range all.and(pieces) {
+			s.proven.add(p)
+		}
+		pieces = all.minus(pieces)
+	}
+	return pieces
 }
 
 // livingLocked is what of s is waiting: neither gone nor held.

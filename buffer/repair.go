@@ -277,27 +277,67 @@ func (q *Queue) enterRescued(s *segment, got *saved, cause error) {
 			bump(&q.waiting, uint16(dev), n)
 		}
 	}
-	for dev, n := range was {
-		if dev < len(left) {
-			n -= min(n, left[dev])
-		}
-		if n == 0 {
-			continue
-		}
+	// What was acknowledged before it could be found out whose it was is no loss.
+	proven := s.proven
+	s.proven = nil
+	delivered := proven.size() - min(proven.size(), uint64(countIn(proven, got.numbers)))
+	for dev := range max(len(was), len(left)) {
 		if !fresh {
-			q.waiting[dev] -= n
+			bump(&q.waiting, uint16(dev), at(left, dev)-at(was, dev)) // may be less
 		}
-		q.ledger.lose(uint16(dev), "corrupt", n)
-		l.Devices[q.ledger.devices[dev].name] += n
-		l.Count += n
 	}
+	q.loseMissingLocked(&l, was, left, delivered)
 	if fresh && !q.disk.loading {
 		q.ledger.balance(q.waiting)
+	}
+	if len(proven) > 0 {
+		q.ackLocked(q.provenLocked(proven))
 	}
 	s.endWaitLocked()
 	q.warn("buffer.quarantined", "damaged segment set aside", "code", "BUF-CORRUPT", "file", s.name,
 		"kept", len(got.numbers), "count", l.Count, "err", cause)
 	q.noteLossLocked(l)
+}
+
+// loseMissingLocked counts what was there and is not left, but for as many as
+// were delivered.
+func (q *Queue) loseMissingLocked(l *Loss, was, left []uint64, delivered uint64) {
+	for dev := range was {
+		n := was[dev] - min(was[dev], at(left, dev))
+		known := min(n, delivered)
+		n, delivered = n-known, delivered-known
+		if n > 0 {
+			q.ledger.lose(uint16(dev), "corrupt", n)
+			l.Devices[q.ledger.devices[dev].name] += n
+			l.Count += n
+		}
+	}
+}
+
+// provenLocked is what waits in a rescued segment of what was acknowledged.
+func (q *Queue) provenLocked(proven ranges) ranges {
+	var out ranges
+	for _, p := range proven {
+		out = append(out, q.livingLocked(p)...)
+	}
+	return out
+}
+
+func countIn(r ranges, numbers []uint64) (n int) {
+	for _, m := range numbers {
+		if r.has(m) {
+			n++
+		}
+	}
+	return n
+}
+
+// at is an entry of a table by device that may be shorter.
+func at(t []uint64, dev int) uint64 {
+	if dev < len(t) {
+		return t[dev]
+	}
+	return 0
 }
 
 // presentLocked indexes the rescued file and counts what waits in it.

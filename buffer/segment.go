@@ -37,6 +37,7 @@ type segment struct {
 	expected  bool     // it was known what it should have held
 	rescued   bool     // it was salvaged, and what is missing counted
 	skipped   bool     // cannot be repaired now, readers pass over it
+	proven    ranges   // acknowledged while it was skipped: whose they are is not known yet
 
 	mu   sync.Mutex // guards the fields below, around open, close and View
 	db   DB

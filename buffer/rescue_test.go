@@ -1,0 +1,96 @@
+package buffer
+
+import (
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestACrashAfterARescueKnowsWhatWasMissing: what a damaged file lost is on
+// record before the file is put away, also when the process dies at once.
+func TestACrashAfterARescueKnowsWhatWasMissing(t *testing.T) {
+	dir := filepath.Join(fastDir(t), "q")
+	filled(t, dir, 6000, nil)
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(dir)
+		h := &renamed{osFS: osFS{dir}}
+		o.FS, o.CommitEvery = h, time.Hour
+		o.tune = smallSizes()
+		o.tune.segment = 256 << 10
+		q := mustOpen(t, o)
+		synctest.Wait()
+		crashes := 0
+		h.to = func(name string) {
+			if !strings.Contains(name, damagedInfix) && crashes > 0 || strings.HasSuffix(name, salvageSuffix) {
+				return
+			}
+			crashes++
+			if c, _ := afterCrash(t, o, dir); c.Acked != 0 || c.LostAll()+c.Quarantined == 0 {
+				t.Errorf("after the file became %s: nothing was ever acknowledged: %+v", name, c)
+			}
+		}
+		damageFile(t, segmentFiles(t, dir)[1], func(b []byte) []byte { clear(b[8*pageSize : 20*pageSize]); return b })
+		drain(t, q)
+		if crashes < 2 {
+			t.Error("the file was not rescued")
+		}
+		h.to = nil
+		mustClose(t, q)
+	})
+}
+
+type renamed struct {
+	osFS
+	to func(name string)
+}
+
+func (r *renamed) Rename(from, to string) error {
+	err := r.osFS.Rename(from, to)
+	if r.to != nil && err == nil {
+		r.to(to)
+	}
+	return err
+}
+
+// TestAcknowledgedThoughDamaged: records that were read and acknowledged, and
+// whose file is found broken while the disk cannot be written, are no loss.
+func TestAcknowledgedThoughDamaged(t *testing.T) {
+	dir := filepath.Join(fastDir(t), "q")
+	filled(t, dir, 6000, nil)
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(dir)
+		f := newFake(dir)
+		f.record = false
+		o.FS, o.CommitEvery = f, time.Hour
+		o.tune = smallSizes()
+		o.tune.segment = 256 << 10
+		q := mustOpen(t, o)
+		synctest.Wait()
+		q.mu.Lock()
+		s := q.segs[1]
+		from, end, count := s.first, s.end, s.sum.count
+		q.mu.Unlock()
+		first, recs, err := q.Read(from, 1<<20, 10)
+		if err != nil || first != from || len(recs) != 10 {
+			t.Fatal(first, len(recs), err)
+		}
+		q.mu.Lock()
+		s.damage, s.repaired = errDamaged, make(chan struct{})
+		q.disk.err, q.disk.tryAt = syscall.EROFS, q.opt.Mono()+30_000
+		q.mu.Unlock()
+		q.wake()
+		synctest.Wait() // it is passed over now
+		mustAck(t, q, from, from+9)
+		damageFile(t, filepath.Join(dir, s.name), func(b []byte) []byte { return b[:4*pageSize] })
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		c := checkLedger(t, q)
+		if c.Lost["corrupt"]+c.Acked+c.Waiting != 6000 || c.Acked != 10 || c.Lost["corrupt"] > count-10 {
+			t.Errorf("10 of %d in %d-%d were acknowledged: %+v", count, from, end, c)
+		}
+		mustClose(t, q)
+	})
+}
