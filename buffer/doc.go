@@ -27,10 +27,10 @@
 // A power cut costs at most the records of the last CommitEvery that were not
 // acknowledged; with CommitEvery 0 nothing that was ever handed out. After it
 // the ledger's read and acked may be lower by the same amount: readings that were
-only in memory count as never read, and what was given up or found missing is on
-record before its file goes. The sidecar has room for that for some 60 devices
-between two commits; beyond them a crash in that second shows losses of a device
-as acknowledged. Records
+// only in memory count as never read, and what was given up or found missing is on
+// record before its file goes. The sidecar has room for that for some 60 devices
+// between two commits; beyond them a crash in that second shows losses of a device
+// as acknowledged. Records
 // released since the last note of it (10,000 from disk, or a minute after the
 // disk part was drained) wait and are sent again.
 //
