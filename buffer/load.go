@@ -239,6 +239,7 @@ func (q *Queue) examine(s *segment, newest bool) error {
 	var sum summary
 	var led ledger
 	sumErr, ledErr := errDamaged, errDamaged
+	end := s.end
 	err = q.view(s, func(r, m *bolt.Bucket) error {
 		if err := checkFormat(m.Get([]byte("format"))); err != nil {
 			return fmt.Errorf("%s: format: %w", s.name, err)
@@ -271,6 +272,7 @@ func (q *Queue) examine(s *segment, newest bool) error {
 	// more than is counted: count anew.
 	if sumErr != nil || sum.count > 0 && sum.last+1 != s.end || sum.count == 0 && s.end > s.first {
 		if sum, err = q.recount(s); err != nil {
+			s.end = end // a broken tree can show any key as its last
 			return err
 		}
 	}
