@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"errors"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -14,8 +15,25 @@ import (
 // when told.
 type slowDisk struct {
 	osFS
+
+	mu    sync.Mutex
 	pause time.Duration
 	fail  error
+}
+
+func (s *slowDisk) be(pause time.Duration, fail error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pause, s.fail = pause, fail
+}
+
+// work takes as long as it must, and says how it ends.
+func (s *slowDisk) work() error {
+	s.mu.Lock()
+	pause, fail := s.pause, s.fail
+	s.mu.Unlock()
+	time.Sleep(pause)
+	return fail
 }
 
 func (s *slowDisk) OpenDB(name string, ro bool, size, limit int) (DB, error) {
@@ -34,9 +52,8 @@ type slowDB struct {
 }
 
 func (d *slowDB) Update(f func(*bolt.Tx) error) error {
-	time.Sleep(d.disk.pause)
-	if d.disk.fail != nil {
-		return d.disk.fail
+	if err := d.disk.work(); err != nil {
+		return err
 	}
 	return d.DB.Update(f)
 }
@@ -47,7 +64,7 @@ type slowFile struct {
 }
 
 func (f *slowFile) Sync() error {
-	time.Sleep(f.disk.pause)
+	_ = f.disk.work() // only commits fail
 	return f.File.Sync()
 }
 
@@ -60,7 +77,7 @@ func slowBubble(t *testing.T, run func(t *testing.T, q *Queue, disk *slowDisk, d
 		o.tune.numbers = 1 << 20
 	}, func(t *testing.T, q *Queue, dev uint16) {
 		run(t, q, disk, dev)
-		disk.pause, disk.fail = 0, nil
+		disk.be(0, nil)
 	})
 }
 
@@ -68,7 +85,7 @@ func slowBubble(t *testing.T, run func(t *testing.T, q *Queue, disk *slowDisk, d
 // nor Read nor Ack ever waits, and the committer shows that it gets on.
 func TestSlowDiskLeavesReadingAndSendingFree(t *testing.T) {
 	slowBubble(t, func(t *testing.T, q *Queue, disk *slowDisk, dev uint16) {
-		disk.pause = 20 * time.Second
+		disk.be(20*time.Second, nil)
 		var worst time.Duration
 		at, refused := uint64(1), 0
 		for i := range 6000 {
@@ -106,7 +123,7 @@ func TestSlowDiskLeavesReadingAndSendingFree(t *testing.T) {
 // committer is busy is saved before SetOffset returns.
 func TestOffsetIsDurableThoughACommitWasRunning(t *testing.T) {
 	slowBubble(t, func(t *testing.T, q *Queue, disk *slowDisk, dev uint16) {
-		disk.pause = 5 * time.Second
+		disk.be(5*time.Second, nil)
 		appendN(t, q, dev, 0, 10)
 		time.Sleep(2 * time.Second) // in the middle of the commit
 		if err := q.SetOffset(q.Boot(), Offset{Unix: 77}); err != nil {
@@ -157,7 +174,7 @@ func TestOffsetOfABootThatIsNotKnown(t *testing.T) {
 // whoever waits for Room must be told.
 func TestRoomWhenTheDiskFails(t *testing.T) {
 	slowBubble(t, func(t *testing.T, q *Queue, disk *slowDisk, dev uint16) {
-		disk.pause, disk.fail = 10*time.Second, syscall.EIO
+		disk.be(10*time.Second, syscall.EIO)
 		for i := 0; ; i++ {
 			if err := q.Append(0, dev, 0, []byte(text(i))); errors.Is(err, ErrFull) {
 				break

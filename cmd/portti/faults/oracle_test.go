@@ -94,13 +94,6 @@ func (o *oracle) count(tuid string) int {
 	return n
 }
 
-func (o *oracle) has(tuid string, n int) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	_, ok := o.first[mark{tuid, n}]
-	return ok
-}
-
 // missing lists which of from..through did not come.
 func (o *oracle) missing(tuid string, from, through int) []int {
 	o.mu.Lock()

@@ -132,11 +132,11 @@ func diskFailsForAWhile(t *testing.T, what, code string) {
 	g.until("200 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 200 })
 	heal := g.disturb(what)
 	s.line().feed(t, 300)
-	st := g.until("500 are read", read(500))
+	g.until("500 are read", read(500))
 	struck := false
 	if code != "" && !strings.HasPrefix(what, "ftruncate") && !strings.HasPrefix(what, "rename") {
 		struck = true
-		st = g.until("it shows "+code, func(st *daemon.Status) bool { return hasProblem(st, code) && st.Buffer.State == daemon.BufferDegraded })
+		g.until("it shows "+code, func(st *daemon.Status) bool { return hasProblem(st, code) && st.Buffer.State == daemon.BufferDegraded })
 	}
 	s.up()
 	g.until("all arrive meanwhile", s.arrived)
@@ -155,7 +155,7 @@ func diskFailsForAWhile(t *testing.T, what, code string) {
 	s.line().clear(t)
 	s.up()
 	g = s.start()
-	st = g.until("all are delivered", func(st *daemon.Status) bool { return drained(st) && s.arrived(st) })
+	st := g.until("all are delivered", func(st *daemon.Status) bool { return drained(st) && s.arrived(st) })
 	s.whole(st)
 	g.stop()
 }
