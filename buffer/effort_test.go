@@ -45,9 +45,14 @@ func (f *countFile) Sync() error { f.c.syncs++; return f.File.Sync() }
 // operations: small acknowledgements, a hold and a fresh lane far ahead do not
 // make it dearer than in proportion.
 func TestEffortGrowsWithTheRecords(t *testing.T) {
+	n := 10_000
+	if sampled() {
+		n = 3000
+	}
 	for _, mode := range []string{"small acks", "hold", "fresh lane"} {
 		c := &countFS{}
 		edit := func(o *Options) {
+			o.Dir = fastDir(t)
 			c.osFS = osFS{o.Dir}
 			o.FS, o.tune = c, smallSizes()
 			o.tune.numbers, o.tune.progress, o.tune.soft = 1<<20, 1000, blockSize
@@ -56,7 +61,6 @@ func TestEffortGrowsWithTheRecords(t *testing.T) {
 			}
 		}
 		bubble(t, edit, func(t *testing.T, q *Queue, dev uint16) {
-			const n = 10_000
 			for i := range n / 500 {
 				appendN(t, q, dev, i*500, 500)
 				time.Sleep(1100 * time.Millisecond)
@@ -66,7 +70,7 @@ func TestEffortGrowsWithTheRecords(t *testing.T) {
 			*c = countFS{osFS: c.osFS}
 			at, reads := uint64(1), 0
 			if mode == "fresh lane" {
-				at = 5001
+				at = uint64(n)/2 + 1
 			}
 			for {
 				first, recs, err := q.Read(at, 1000, 5)

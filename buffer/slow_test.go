@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"errors"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -72,6 +73,7 @@ func slowBubble(t *testing.T, run func(t *testing.T, q *Queue, disk *slowDisk, d
 	t.Helper()
 	disk := &slowDisk{}
 	bubble(t, func(o *Options) {
+		o.Dir = fastDir(t)
 		disk.osFS = osFS{o.Dir}
 		o.FS, o.tune = disk, smallSizes()
 		o.tune.numbers = 1 << 20
@@ -204,7 +206,7 @@ func TestRoomWhenTheDiskFails(t *testing.T) {
 // room a thousand times a second.
 func TestFullQueueRests(t *testing.T) {
 	small := func(o *Options) {
-		o.MaxSize, o.WhenFull = 1<<20, DropNewest
+		o.Dir, o.MaxSize, o.WhenFull = fastDir(t), 1<<20, DropNewest
 		o.tune = smallSizes()
 	}
 	bubble(t, small, func(t *testing.T, q *Queue, dev uint16) {
@@ -235,7 +237,7 @@ func TestFullQueueRests(t *testing.T) {
 // boot it is in. Whoever remembers the number it was given must not mistake a
 // record of another boot for one of this.
 func TestBlindBootIsNoOther(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(fastDir(t), "q")
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(dir)
 		q := mustOpen(t, o)
