@@ -44,7 +44,7 @@ type Options struct {
 	tune sizes // tests only
 }
 
-// sizes are the limits measured in queue-spike.md section 4; see doc.go.
+// sizes are the limits that were measured; see doc.go.
 type sizes struct {
 	segment   int64         // bytes of a segment file
 	reuse     int64         // a segment up to this is opened again for writing

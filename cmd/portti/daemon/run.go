@@ -19,7 +19,7 @@ import (
 
 // How long the parts may take to stop. Each limit begins when the one before
 // it has ended; together they stay below TimeoutStopSec of the unit, and below
-// the five seconds that DESIGN promises with a dead server.
+// five seconds even with a dead server.
 const (
 	// devicesLimit is for the ports to close after the stop was asked for. A
 	// port that the kernel holds longer is left to the end of the process.

@@ -34,7 +34,7 @@ func (s *site) accounted(st *daemon.Status) {
 	}
 }
 
-// Row 12: a file of the buffer becomes shorter under the running gateway, as
+// A file of the buffer becomes shorter under the running gateway, as
 // when a disk can no longer deliver what it held. Touching its map is a
 // SIGBUS. Whether the process dies of it or not, the next start is good, the
 // file is set aside or its loss counted, and new readings flow.

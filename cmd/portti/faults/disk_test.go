@@ -111,7 +111,7 @@ func healthy(st *daemon.Status) bool {
 	return st.Buffer.State == daemon.BufferOK && st.Buffer.WaitingMemory == 0 && !hasProblem(st, "BUF-IO", "BUF-READONLY")
 }
 
-// Row 6: the disk fills up under a running gateway that needs it. What was on
+// The disk fills up under a running gateway that needs it. What was on
 // disk stays, what comes waits in memory, live sending works from there, and
 // when space returns it is used without a restart.
 func TestDiskFull(t *testing.T) {
@@ -197,7 +197,7 @@ func (d *disk) freeInodes() {
 	}
 }
 
-// Row 9: the disk turns read-only with readings on it and in memory. Both are
+// The disk turns read-only with readings on it and in memory. Both are
 // sent, acknowledgements are remembered, and what came meanwhile is on disk
 // once it can be written again.
 func TestDiskTurnsReadOnly(t *testing.T) {

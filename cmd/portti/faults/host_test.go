@@ -27,7 +27,7 @@ func procFile(t *testing.T, pid int, name string) string {
 	return string(b)
 }
 
-// Row 18: a second daemon on one state folder ends with 1 within two seconds
+// A second daemon on one state folder ends with 1 within two seconds
 // and names the first, which works on.
 func TestSecondDaemon(t *testing.T) {
 	t.Parallel()
@@ -46,7 +46,7 @@ func TestSecondDaemon(t *testing.T) {
 	first.stop()
 }
 
-// Row 69: SIGHUP means nothing to this version beyond a look at the
+// SIGHUP means nothing to this version beyond a look at the
 // credentials, and must never end the process.
 func TestHangupStorm(t *testing.T) {
 	t.Parallel()
@@ -61,7 +61,7 @@ func TestHangupStorm(t *testing.T) {
 	g.stop()
 }
 
-// Row 70: standard output and error are closed, or nobody reads them any more.
+// Standard output and error are closed, or nobody reads them any more.
 func TestNobodyListens(t *testing.T) {
 	for name, wrap := range map[string][]string{
 		"closed":      {"sh", "-c", `exec "$0" "$@" <&- >&- 2>&-`},
@@ -92,7 +92,7 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
-// Row 72: no more descriptors. What is open goes on; when there are
+// No more descriptors. What is open goes on; when there are
 // descriptors again the rest comes back.
 func TestNoMoreDescriptors(t *testing.T) {
 	t.Parallel()
@@ -160,7 +160,7 @@ func TestEnvironments(t *testing.T) {
 	}
 }
 
-// Row 31: the machine sleeps. The server has given the connection up in the
+// The machine sleeps. The server has given the connection up in the
 // meantime; one reconnect, no burst, nothing lost.
 func TestPaused(t *testing.T) {
 	t.Parallel()

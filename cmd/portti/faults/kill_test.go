@@ -23,7 +23,7 @@ func number(name string, otherwise int) int {
 	return otherwise
 }
 
-// Row 66: kill -9 at random moments, with the link up, down, and in
+// Kill -9 at random moments, with the link up, down, and in
 // mid-drain, and while starting. What the status called accepted just before
 // a kill arrives, only younger readings than commit_every are missing, and
 // nothing is made up.

@@ -133,7 +133,7 @@ func (c *cable) mac() string {
 	return ""
 }
 
-// Row 67 on a real dead path: the stop is in time though nothing answers and
+// A real dead path: the stop is in time though nothing answers and
 // no reset comes, and nothing is lost.
 func TestStopOnDeadPath(t *testing.T) {
 	t.Parallel()

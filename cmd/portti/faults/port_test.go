@@ -25,7 +25,7 @@ func device(st *daemon.Status, name string) daemon.DeviceStatus {
 	return daemon.DeviceStatus{}
 }
 
-// Row 51: the adapter is pulled again and again, also in mid-reading, and
+// The adapter is pulled again and again, also in mid-reading, and
 // stays away for a while at the end. The port is closed, found again, and no
 // loop spins: processor time stays far below what a busy loop would use.
 func TestUnplugged(t *testing.T) {
@@ -69,7 +69,7 @@ func TestUnplugged(t *testing.T) {
 	g.stop()
 }
 
-// Row 60: one line floods as fast as it can, the other's readings come
+// One line floods as fast as it can, the other's readings come
 // through, none of either is lost silently, and the gateway stays answerable.
 func TestFlood(t *testing.T) {
 	t.Parallel()
@@ -166,7 +166,7 @@ func residentKB(g *gateway) int {
 	return kb
 }
 
-// Row 54: a second gateway on the same port says who holds it, and takes over
+// A second gateway on the same port says who holds it, and takes over
 // when the first one is gone.
 func TestTwoGatewaysOnOnePort(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,7 @@ import (
 	"portti/cmd/portti/daemon"
 )
 
-// stopLimit is what DESIGN.md section 5 allows with a dead server.
+// stopLimit is how long a stop may take with a dead server.
 const stopLimit = 5 * time.Second
 
 // silent takes connections and says nothing, not even in the handshake.
@@ -109,7 +109,7 @@ func TestStopWithDeadServer(t *testing.T) {
 	}
 }
 
-// Row 68: the first SIGTERM hangs on a disk that takes for ever to sync; the
+// The first SIGTERM hangs on a disk that takes for ever to sync; the
 // second ends the process at once, and costs at most what was not accepted.
 func TestSecondSignalLeavesAtOnce(t *testing.T) {
 	t.Parallel()

@@ -160,7 +160,7 @@ func diskFailsForAWhile(t *testing.T, what, code string) {
 	g.stop()
 }
 
-// Row 66 and rows 1 to 4 from outside: the process is killed inside a call of
+// The process is killed inside a call of
 // the disk, at start-up, while committing and while draining.
 func TestKilledInsideACall(t *testing.T) {
 	needTool(t, "strace")
