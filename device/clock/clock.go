@@ -8,44 +8,81 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Now is one look at the clocks.
 type Now struct {
 	Mono    int64 // milliseconds since boot, suspend included (CLOCK_BOOTTIME); never steps
-	Unix    int64 // the wall clock, Unix milliseconds; may be anything
-	Trusted bool  // the wall clock is synchronised by the kernel's word and not before the floor
+	Unix    int64 // Unix milliseconds; while not trusted the wall clock, which may be anything
+	Trusted bool  // Unix comes from a source that was believed
+	Err     int64 // while trusted: by how many seconds Unix may be wrong at worst; 0 = less than one
 }
 
 // Names of where a trusted time comes from, for the status.
 const (
 	SourceKernel = "kernel"
+	SourceGNSS   = "gnss"
+	SourceServer = "server"
 	SourceNone   = "none"
 )
 
-// askEvery is how long an answer of adjtimex is used again, in milliseconds.
-const askEvery = 1000
+const (
+	// askEvery is how long an answer of adjtimex is used again, in milliseconds.
+	askEvery = 1000
+	// stepBound is how far the wall clock may move against the monotonic one
+	// without that being called a step, in milliseconds: more than a leap second.
+	// Slewing moves both alike and does not show at all.
+	stepBound = 2000
+	// jitter is the difference of two clocks that are both cut to milliseconds.
+	jitter = 2
+	// crystal is how many milliseconds a quartz runs before it is one off: 100 ppm.
+	crystal = 10_000
+)
 
 const bootIDPath = "/proc/sys/kernel/random/boot_id"
 
-// Clock reads the machine's clocks, or those a test set.
+// Clock reads the machine's clocks, hears other sources of time, and decides
+// which of them to believe.
 type Clock struct {
-	floor  int64 // Unix milliseconds
+	built  int64 // Unix milliseconds
 	bootID [16]byte
 
 	read func() (mono, wall int64) // milliseconds
 	ask  func() string             // why the kernel's clock cannot be trusted, "" = it can
 
-	asked  atomic.Int64 // Mono of the last question + 1, 0 = never
-	reason atomic.Pointer[string]
+	good      atomic.Int64 // the last time known to have been good, Unix milliseconds
+	asked     atomic.Int64 // Mono of the last look + 1, 0 = never
+	seen      atomic.Int64 // the wall clock less Mono at that look
+	reason    atomic.Pointer[string]
+	belief    atomic.Pointer[belief] // nil = nothing is believed
+	confirmed atomic.Int64           // Mono when the belief was last seen to be right
+
+	mu     sync.Mutex // held for a look and while a source is heard; guards what follows
+	step   Step
+	gnss   heard
+	server hint
 
 	fake *fake
 }
 
-// New reads the boot id and makes a clock that trusts no time before floor.
-func New(floor time.Time) (*Clock, error) {
+// belief is what Now goes by. It is never changed, only replaced.
+type belief struct {
+	source string
+	synced bool  // the kernel vouches for its clock now: the wall clock is the time
+	offset int64 // otherwise this and Mono is, in Unix milliseconds
+	err    int64 // seconds
+}
+
+// Step tells of the wall clock's jumps against the monotonic one since New.
+// Being set for the first time is not one.
+type Step struct {
+	Count uint64
+	By    int64 // milliseconds, of the last one; negative = back
+	Mono  int64 // when the last one was seen
+}
+
+// New reads the boot id and makes a clock that believes no time before built.
+func New(built time.Time) (*Clock, error) {
 	text, err := os.ReadFile(bootIDPath)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the boot id: %w", err)
@@ -54,7 +91,15 @@ func New(floor time.Time) (*Clock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the boot id in %s: %w", bootIDPath, err)
 	}
-	return &Clock{floor: floor.UnixMilli(), bootID: id, read: newBoottime(time.Now, askBoottime).read, ask: askKernel}, nil
+	return &Clock{built: built.UnixMilli(), bootID: id, read: newBoottime(time.Now, askBoottime).read, ask: askKernel}, nil
+}
+
+// Remember tells the clock of a time that was good once, Unix milliseconds. It
+// raises the floor for every source but the kernel.
+func (c *Clock) Remember(good int64) {
+	if good > c.good.Load() {
+		c.good.Store(good)
+	}
 }
 
 // Now looks at the clocks.
@@ -63,23 +108,42 @@ func (c *Clock) Now() Now {
 		return c.fake.now()
 	}
 	mono, wall := c.read()
-	return Now{Mono: mono, Unix: wall, Trusted: c.synced(mono) && wall >= c.floor}
+	if last := c.asked.Load(); last == 0 || mono-(last-1) >= askEvery || apart(wall-mono, c.seen.Load()) > stepBound {
+		mono, wall = c.look()
+	}
+	b := c.belief.Load()
+	switch {
+	case b == nil:
+		return Now{Mono: mono, Unix: wall}
+	case b.synced:
+		return Now{Mono: mono, Unix: wall, Trusted: true}
+	}
+	worst := b.err + max(0, mono-c.confirmed.Load())/(1000*crystal)
+	return Now{Mono: mono, Unix: mono + b.offset, Trusted: true, Err: worst}
 }
 
 // BootID is the kernel's random id of this boot.
 func (c *Clock) BootID() [16]byte { return c.bootID }
 
-// Floor is the time before which nothing can have been measured, in Unix
-// milliseconds.
-func (c *Clock) Floor() int64 { return c.floor }
+// Floor is the time before which it cannot be now, in Unix milliseconds.
+func (c *Clock) Floor() int64 { return max(c.built, c.good.Load()) }
 
-// Source names what the trust rests on: "kernel", or "none" while the clock
-// is not trusted.
+// Source names what the trust rests on, SourceNone while there is none.
 func (c *Clock) Source() string {
-	if c.Now().Trusted {
+	if !c.Now().Trusted {
+		return SourceNone
+	}
+	if c.fake != nil {
 		return SourceKernel
 	}
-	return SourceNone
+	return c.belief.Load().source // once there is a belief there always is one
+}
+
+// Stepped tells of the wall clock's jumps.
+func (c *Clock) Stepped() Step {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.step
 }
 
 // Reason says why the clock is not trusted, in words for people; empty while
@@ -91,41 +155,50 @@ func (c *Clock) Reason() string {
 		return ""
 	case c.fake != nil:
 		return "the clock was set by hand as not trusted"
-	case !c.synced(now.Mono):
-		return *c.reason.Load()
 	}
-	return fmt.Sprintf("the clock stands at %s, before %s, when this machine already ran",
-		time.UnixMilli(now.Unix).UTC().Format(time.DateOnly), time.UnixMilli(c.floor).UTC().Format(time.DateOnly))
-}
-
-// synced gives the kernel's word, at most askEvery old. Two callers may both
-// ask when it has aged; that is harmless.
-func (c *Clock) synced(mono int64) bool {
-	if last := c.asked.Load(); last == 0 || mono-(last-1) >= askEvery {
-		why := c.ask()
-		c.reason.Store(&why)
-		c.asked.Store(mono + 1)
+	if why := *c.reason.Load(); why != "" {
+		return why
 	}
-	return *c.reason.Load() == ""
+	return fmt.Sprintf("the clock stands at %s, before %s, when this program was made",
+		time.UnixMilli(now.Unix).UTC().Format(time.DateOnly), time.UnixMilli(c.built).UTC().Format(time.DateOnly))
 }
 
-func askKernel() string {
-	var t unix.Timex
-	state, err := unix.Adjtimex(&t)
-	return judge(state, int(t.Status), err)
-}
-
-// judge turns adjtimex's answer into a reason, "" when the clock is
-// synchronised.
-func judge(state, status int, err error) string {
+// look asks the kernel and looks for steps. It reads the clocks itself: a
+// caller that was kept waiting holds readings from before a step that another
+// has seen already, and would see it undone.
+func (c *Clock) look() (mono, wall int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	mono, wall = c.read()
+	offset := wall - mono
+	if was := c.seen.Load(); c.asked.Load() != 0 && apart(offset, was) > stepBound && mono+was >= c.built {
+		c.step = Step{Count: c.step.Count + 1, By: offset - was, Mono: mono}
+	}
+	c.seen.Store(offset)
+	why := c.ask()
+	if old := c.reason.Load(); old == nil || *old != why {
+		kept := why // so that an answer that is the same again allocates nothing
+		c.reason.Store(&kept)
+	}
+	c.asked.Store(mono + 1)
+	b := c.belief.Load()
 	switch {
-	case err != nil:
-		return "the kernel may not be asked whether its clock is synchronised: " + err.Error()
-	case state == unix.TIME_ERROR, status&unix.STA_UNSYNC != 0:
-		return "the kernel's clock is not synchronised: no time server was reached since boot"
+	case why == "" && wall >= c.built:
+		c.confirmed.Store(mono)
+		if b == nil || !b.synced || apart(b.offset, offset) > jitter {
+			c.belief.Store(&belief{source: SourceKernel, synced: true, offset: offset})
+		}
+	case b != nil && b.synced:
+		// Nobody synchronises the kernel any more, or somebody set its clock by
+		// hand. What it was when it was right goes on with the monotonic clock.
+		c.belief.Store(&belief{source: SourceKernel, offset: b.offset})
+	default:
+		c.weighLocked()
 	}
-	return ""
+	return mono, wall
 }
+
+func apart(a, b int64) int64 { return max(a-b, b-a) }
 
 func parseBootID(text string) (id [16]byte, err error) {
 	raw, err := hex.DecodeString(strings.ReplaceAll(strings.TrimSpace(text), "-", ""))
@@ -136,52 +209,4 @@ func parseBootID(text string) (id [16]byte, err error) {
 		return id, fmt.Errorf("not a UUID: %d bytes", len(raw))
 	}
 	return [16]byte(raw), nil
-}
-
-// fake is the hand-set clock behind Fake.
-type fake struct {
-	mu    sync.Mutex
-	at    Now
-	flows bool
-	since time.Time
-}
-
-// Fake makes a clock for tests and the demo that shows what it was given, and
-// stands still until Set or Flow. Its boot id is all zeros but for the last
-// byte, which is 1.
-func Fake(at Now, floor time.Time) *Clock {
-	return &Clock{floor: floor.UnixMilli(), bootID: [16]byte{15: 1}, fake: &fake{at: at}}
-}
-
-// Set moves a fake clock; it does nothing on a real one.
-func (c *Clock) Set(at Now) {
-	if c.fake == nil {
-		return
-	}
-	c.fake.mu.Lock()
-	defer c.fake.mu.Unlock()
-	c.fake.at, c.fake.since = at, time.Now()
-}
-
-// Flow lets a fake clock run on with the time package's, which in a synctest
-// bubble is the bubble's.
-func (c *Clock) Flow() {
-	if c.fake == nil {
-		return
-	}
-	c.fake.mu.Lock()
-	defer c.fake.mu.Unlock()
-	c.fake.flows, c.fake.since = true, time.Now()
-}
-
-func (f *fake) now() Now {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	at := f.at
-	if f.flows {
-		gone := time.Since(f.since).Milliseconds()
-		at.Mono += gone
-		at.Unix += gone
-	}
-	return at
 }
