@@ -23,10 +23,10 @@ type batch struct {
 // segments never overlap.
 func (q *Queue) batchLocked() *batch {
 	b := &batch{to: q.committed, release: q.released}
-	all := span{q.committed + 1, q.next - 1}
+	all := span{q.committed + 1, min(q.next, q.reserved) - 1}
 	if all.a <= all.b {
 		all.a = max(all.a, q.released+1)
-		b.to = q.next - 1
+		b.to = all.b
 		if all.a <= all.b {
 			b.pieces = q.gone.minus(ranges{all})
 		}
@@ -152,6 +152,7 @@ func (q *Queue) accountLocking(b *batch) {
 	q.ledger.dirty = false
 	b.saved = q.ledger.without(q.unsavedLocked(b.to))
 	b.saved.accepted += q.uncountedLocked(b.pieces)
+	b.saved.imports = q.importsThroughLocked(b.to)
 	b.ledger = b.saved.encode()
 }
 
@@ -187,6 +188,7 @@ func (q *Queue) committedLocked(s *segment, b *batch, sum summary, used int64) {
 	}
 	q.disk.base = b.saved
 	q.committed = max(q.committed, b.to)
+	q.arrivedLocked()
 	q.counted.remove(span{0, q.committed})
 	q.disk.ledgerAt = q.opt.Mono()
 	q.figures.commits++

@@ -209,7 +209,7 @@ func (q *Queue) answer() {
 // refill reserves numbers ahead, and saves what must be durable at once.
 func (q *Queue) refill() error {
 	q.mu.Lock()
-	low := q.reserved-q.next <= q.sz.numbers/2
+	low := q.next+q.sz.numbers/2 >= q.reserved
 	must := !q.disk.started || q.disk.owed > 0 || q.epoch != q.epochSaved
 	reserved := q.reserved
 	if low {
@@ -235,14 +235,14 @@ func (q *Queue) lateNumbers() {
 		q.figures.epochs++
 	}
 	q.reserved = q.next + q.sz.numbers
-	q.freshNumbersLocked()
+	q.notifyLocked()
 }
 
 // unprovenLocked is the first number in memory that must come to disk: neither
 // gone nor, where an acknowledgement proves something, held.
 func (q *Queue) unprovenLocked() (uint64, bool) {
 	n := q.committed + 1
-	for n < q.next {
+	for n < min(q.next, q.reserved) {
 		if i := q.gone.at(n); n <= q.released {
 			n = q.released + 1
 		} else if i < len(q.gone) && q.gone[i].a <= n {
@@ -274,7 +274,8 @@ func (q *Queue) commitDue(now int64) bool {
 	defer q.mu.Unlock()
 	if q.flush {
 		from := max(q.committed, q.released) + 1
-		return from < q.next && len(q.gone.minus(ranges{{from, q.next - 1}})) > 0
+		end := min(q.next, q.reserved)
+		return from < end && len(q.gone.minus(ranges{{from, end - 1}})) > 0
 	}
 	if now < q.disk.rest {
 		return false

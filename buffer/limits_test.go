@@ -288,6 +288,7 @@ func TestNumbersRunDry(t *testing.T) {
 		if _, next := q.Bounds(); next != 2001 {
 			t.Error(next)
 		}
+		synctest.Wait()
 		st, err := readSidecar(q.fs)
 		if err != nil || st.reserved < 2001 {
 			t.Error("numbers in use are not reserved on disk: ", st.reserved, err)

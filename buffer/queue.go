@@ -54,8 +54,7 @@ type Queue struct {
 	sealed     bool
 	closed     bool
 	next       uint64 // number of the next record
-	reserved   uint64 // first number not to be used before the sidecar says so
-	dry        chan struct{}
+	reserved   uint64 // first number not to be handed out or written before the sidecar says so
 	epoch      uint64
 	epochSaved uint64 // as the sidecar says
 	boot       uint32
@@ -77,9 +76,10 @@ type Queue struct {
 
 	segs       []*segment // by first number; the last one is written unless sealed
 	ledger     ledger
-	waiting    []uint64 // by device
-	full       bool     // at MaxSize and told to drop the newest
-	alias      []uint16 // devices numbered while blind, see regain.go
+	arrivals   []arrival // imported and not known to be on disk
+	waiting    []uint64  // by device
+	full       bool      // at MaxSize and told to drop the newest
+	alias      []uint16  // devices numbered while blind, see regain.go
 	blindFirst uint64
 	losses     []Loss // the latest
 	flush      bool   // Close: commit everything now
@@ -133,20 +133,20 @@ func (q *Queue) wake() {
 	}
 }
 
-// Append takes a copy of rec into memory and never waits for the disk, except
-// where a block of numbers runs dry. A nil error means that the record is in
-// the ledger: counted as read, and as waiting or, with DropNewest at MaxSize,
-// as lost. It does not allocate in the steady state.
+// Append takes a copy of rec into memory and never waits for the disk: a number
+// beyond the reserved ones is given and the record waits, unseen, until it is
+// reserved. A nil error means that the record is in the ledger: counted as read,
+// and as waiting or, with DropNewest at MaxSize, as lost. It does not allocate in
+// the steady state.
 func (q *Queue) Append(class byte, device uint16, stream uint32, rec []byte) error {
-	if len(rec) > MaxRecord {
-		return ErrTooBig
-	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.next >= q.reserved && !q.sealed {
-		if err := q.waitNumbersLocked(); err != nil {
-			return err
-		}
+	return q.appendLocked(class, device, stream, rec)
+}
+
+func (q *Queue) appendLocked(class byte, device uint16, stream uint32, rec []byte) error {
+	if len(rec) > MaxRecord {
+		return ErrTooBig
 	}
 	if q.sealed {
 		return ErrSealed
@@ -176,27 +176,10 @@ func (q *Queue) Append(class byte, device uint16, stream uint32, rec []byte) err
 		q.notifyLocked()
 		q.armLocked(mono, q.opt.CommitEvery.Milliseconds())
 	}
-	if q.reserved-q.next == q.sz.numbers/2 {
+	if q.next+q.sz.numbers/2 == q.reserved || q.next > q.reserved {
 		q.wake()
 	}
 	return nil
-}
-
-// waitNumbersLocked waits for the committer to reserve numbers.
-func (q *Queue) waitNumbersLocked() error {
-	if q.dry == nil {
-		q.dry = make(chan struct{})
-	}
-	dry := q.dry
-	q.mu.Unlock()
-	defer q.mu.Lock()
-	q.wake()
-	select {
-	case <-dry:
-		return nil
-	case <-q.stopped:
-		return ErrSealed
-	}
 }
 
 // armLocked sets the timer for in milliseconds from now, unless it will fire

@@ -127,7 +127,7 @@ func (q *Queue) windowLocked(from uint64) (window, bool) {
 		n = q.gone[i].b + 1
 		i++
 	}
-	to := q.next - 1
+	to := min(q.next, q.reserved) - 1
 	if q.strict() {
 		to = q.committed
 	}

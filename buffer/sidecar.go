@@ -177,8 +177,8 @@ func decodeState(slot []byte) (state, error) {
 	if err != nil {
 		return s, err
 	}
-	if binary.LittleEndian.Uint16(slot[8:]) > formatVersion {
-		return s, ErrNewer
+	if v := binary.LittleEndian.Uint16(slot[8:]); v > formatVersion {
+		return s, newerFormat(v)
 	}
 	d := decoder{b: body[slotHeader:]}
 	s.gen, s.epoch, s.reserved, s.released, s.clean = d.uint(), d.uint(), d.uint(), d.uint(), d.uint() != 0
@@ -304,16 +304,9 @@ func (q *Queue) writeSidecar(reserved uint64, clean bool) error {
 	if !clean {
 		q.reserved = max(q.reserved, reserved)
 	}
-	q.freshNumbersLocked()
+	q.notifyLocked() // those waiting for a number that is reserved now
 	q.mu.Unlock()
 	return nil
-}
-
-func (q *Queue) freshNumbersLocked() {
-	if q.dry != nil && q.next < q.reserved {
-		close(q.dry)
-		q.dry = nil
-	}
 }
 
 func (q *Queue) putSlot(st *state) error {

@@ -121,6 +121,56 @@ func TestSlowDiskLeavesReadingAndSendingFree(t *testing.T) {
 	})
 }
 
+// TestNumbersRunDryBehindASlowDisk: readings come faster than numbers can be
+// reserved. None waits, and none is handed out under a number that a power cut
+// would have used again.
+func TestNumbersRunDryBehindASlowDisk(t *testing.T) {
+	slowBubble(t, func(t *testing.T, q *Queue, disk *slowDisk, dev uint16) {
+		q.mu.Lock()
+		q.sz.numbers = 100
+		q.reserved = q.next + 100
+		q.mu.Unlock()
+		disk.be(20*time.Second, nil)
+		appendN(t, q, dev, 0, 10)
+		time.Sleep(5 * time.Second) // in the middle of the commit
+		began := time.Now()
+		appendN(t, q, dev, 10, 490)
+		if took := time.Since(began); took > 0 {
+			t.Fatalf("waited %v for the disk", took)
+		}
+		changed := q.Changed()
+		read := func() (n uint64) {
+			for at, _ := q.Bounds(); ; {
+				first, recs, err := q.Read(at, 1<<20, 1000)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(recs) == 0 {
+					return n
+				}
+				for i, rec := range recs {
+					if want := text(int(n) + i); string(rec) != want {
+						t.Fatalf("record %d is %q, want %q", first+uint64(i), rec, want)
+					}
+				}
+				at, n = first+uint64(len(recs)), n+uint64(len(recs))
+			}
+		}
+		if n := read(); n != 100 {
+			t.Errorf("%d records handed out, 100 numbers are reserved", n)
+		}
+		<-changed
+		if n := read(); n != 500 {
+			t.Errorf("%d records handed out of 500", n)
+		}
+		st, err := readSidecar(q.fs)
+		if _, next := q.Bounds(); err != nil || st.reserved < next {
+			t.Errorf("%v: %d reserved on disk, %d in use", err, st.reserved, next)
+		}
+		checkLedger(t, q)
+	})
+}
+
 // TestOffsetIsDurableThoughACommitWasRunning: an offset that is set while the
 // committer is busy is saved before SetOffset returns.
 func TestOffsetIsDurableThoughACommitWasRunning(t *testing.T) {
