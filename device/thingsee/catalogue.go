@@ -104,7 +104,7 @@ func MessageFor(name []byte) int {
 
 // Fits says whether the value is one that the field may have: finite, within
 // its limits and whole where it must be. Fields of other types fit no number.
-func (f Field) Fits(v float64) bool {
+func (f *Field) Fits(v float64) bool {
 	switch {
 	case f.Type != Number && f.Type != Integer, math.IsNaN(v), v < f.Min, v > f.Max:
 		return false
@@ -116,7 +116,7 @@ func (f Field) Fits(v float64) bool {
 
 // FitsDigits is Fits for a number as it stands in a text. It allocates nothing
 // up to 32 digits.
-func (f Field) FitsDigits(literal []byte) bool {
+func (f *Field) FitsDigits(literal []byte) bool {
 	if !ValidNumber(literal) {
 		return false
 	}

@@ -159,8 +159,9 @@ func TestFits(t *testing.T) {
 			t.Errorf("%s %s: %v, want %v", c.f.Name, c.digits, got, c.want)
 		}
 	}
+	temp, count := field(12100, "temp"), field(13100, "moveCount")
 	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-		if field(12100, "temp").Fits(v) || field(13100, "moveCount").Fits(v) {
+		if temp.Fits(v) || count.Fits(v) {
 			t.Errorf("%v fits", v)
 		}
 	}

@@ -71,7 +71,7 @@ func (r Received) has(name string) bool {
 
 // wrong says what is wrong with a value, or nothing. Null is how some senders
 // write that they do not know, so it passes.
-func (f Field) wrong(v Value) string {
+func (f *Field) wrong(v Value) string {
 	first := v.JSON[0]
 	if first == 'n' {
 		return ""
@@ -95,7 +95,7 @@ func (f Field) wrong(v Value) string {
 	return ""
 }
 
-func (f Field) limits(v string) string {
+func (f *Field) limits(v string) string {
 	whole := ""
 	if f.Type == Integer {
 		whole = "a whole number "

@@ -25,8 +25,14 @@ type Message struct {
 	Tuid    string // tsmTuid, left out when empty
 	Gateway string // tsmGw, left out when empty
 
-	body  []byte // ,"name":value for each field
-	names []span // where the names stand in body
+	body []byte // ,"name":value for each field
+
+	// heads holds ,"name": of each field, and behind those of this message what
+	// is left of the one before. Messages of one kind mostly have the same names
+	// in the same order, so a name is checked when it is new in its place.
+	heads  []byte
+	ends   []int // where each head ends
+	fields int   // heads of this message
 
 	// who is the written form of Tuid and Gateway, kept because a driver's
 	// readings mostly share them: a quarter of an encode's instructions. Beside
@@ -34,18 +40,16 @@ type Message struct {
 	who, whoTuid, whoGateway []byte
 }
 
-type span struct{ from, to int }
-
 // Reset begins a new message. Tuid and Gateway stay, and so does the storage;
 // Time, Age and the fields are cleared.
 func (m *Message) Reset(id, event int) {
 	m.ID, m.Event = id, event
 	m.Time, m.Age = 0, 0
-	m.body, m.names = m.body[:0], m.names[:0]
+	m.body, m.fields = m.body[:0], 0
 }
 
 // Len is the number of fields added since Reset.
-func (m *Message) Len() int { return len(m.names) }
+func (m *Message) Len() int { return m.fields }
 
 // Int adds a whole number. Like all adders it says false and adds nothing when
 // the name is empty, reserved, used already, over MaxName bytes or would need
@@ -147,20 +151,51 @@ func (m *Message) writeWho() {
 	m.whoGateway = append(m.whoGateway[:0], m.Gateway...)
 }
 
+// The quotes, comma and colon around a name.
+const (
+	headBefore = len(`,"`)
+	headAfter  = len(`":`)
+)
+
 // name opens a field, or says that it may not be opened.
 func (m *Message) name(name string) bool {
-	if len(m.names) >= MaxFields || !ValidName(name) || Reserved(name) {
+	if m.fields < len(m.ends) {
+		if head := m.head(m.fields); string(head[headBefore:len(head)-headAfter]) == name {
+			m.fields++
+			m.body = append(m.body, head...)
+			return true
+		}
+	}
+	return m.newName(name)
+}
+
+// head is ,"name": of the field i.
+func (m *Message) head(i int) []byte {
+	from := 0
+	if i > 0 {
+		from = m.ends[i-1]
+	}
+	return m.heads[from:m.ends[i]]
+}
+
+// newName checks a name that did not stand in this place the last time, and
+// forgets what came behind it then.
+func (m *Message) newName(name string) bool {
+	if m.fields >= MaxFields || !ValidName(name) || Reserved(name) {
 		return false
 	}
-	for _, s := range m.names {
-		if string(m.body[s.from:s.to]) == name {
+	for i := range m.fields {
+		if head := m.head(i); string(head[headBefore:len(head)-headAfter]) == name {
 			return false
 		}
 	}
-	m.body = append(m.body, ',', '"')
-	from := len(m.body)
-	m.body = append(m.body, name...)
-	m.names = append(m.names, span{from, len(m.body)})
-	m.body = append(m.body, '"', ':')
+	end := 0
+	if m.fields > 0 {
+		end = m.ends[m.fields-1]
+	}
+	m.heads = append(append(append(m.heads[:end], `,"`...), name...), `":`...)
+	m.ends = append(m.ends[:m.fields], len(m.heads))
+	m.body = append(m.body, m.heads[end:]...)
+	m.fields++
 	return true
 }

@@ -71,7 +71,7 @@ func ValidNumber(b []byte) bool {
 		return false
 	}
 	i := 0
-	if i < len(b) && b[i] == '-' {
+	if len(b) > 0 && b[0] == '-' {
 		i++
 	}
 	first := i
@@ -85,9 +85,12 @@ func ValidNumber(b []byte) bool {
 			return false
 		}
 	}
-	if i == len(b) {
-		return true // 64 digits are far from the end of a float64
-	}
+	// 64 digits are far from the end of a float64
+	return i == len(b) || validExponent(b, i)
+}
+
+// validExponent is the rest of ValidNumber, from the e on.
+func validExponent(b []byte, i int) bool {
 	if b[i] != 'e' && b[i] != 'E' {
 		return false
 	}
