@@ -32,8 +32,11 @@ type Scanner struct {
 	open bool // inside the braces
 	more bool // a member has been read, so a comma or the end must follow
 
-	key, raw []byte
-	kind     Kind
+	// The member, by its places in line.
+	keyFrom, keyEnd int
+	rawFrom, rawEnd int
+	kind            Kind
+	decimal         Decimal
 }
 
 // Reset begins a line. Blanks around the object are allowed.
@@ -67,39 +70,68 @@ func (s *Scanner) Next() bool {
 		}
 		i = blank(s.line, i+1)
 	}
-	from := i + 1
-	if i = key(s.line, i); i < 0 {
+	end := text(s.line, i)
+	if end < 0 {
 		s.err = ErrSyntax
 		return false
 	}
-	s.key = s.line[from:keyEnd(s.line, from, i)]
-	return s.value(i)
+	s.keyFrom, s.keyEnd = i+1, end-1
+	if i = blank(s.line, end); !has(s.line, i, ':') {
+		s.err = ErrSyntax
+		return false
+	}
+	return s.value(blank(s.line, i+1))
 }
 
 // value takes the value at i and closes the member.
 func (s *Scanner) value(i int) bool {
-	end, kind, err := value(s.line, i)
-	if err != nil {
-		s.err = err
+	b, end := s.line, -1
+	if i < len(b) {
+		switch b[i] {
+		case '"':
+			s.kind, end = String, text(b, i)
+		case 't':
+			s.kind, end = True, word(b, i, "true")
+		case 'f':
+			s.kind, end = False, word(b, i, "false")
+		case 'n':
+			s.kind, end = Null, word(b, i, "null")
+		case '{':
+			s.kind = Object
+			end, s.err = nested(b, i)
+		case '[':
+			s.kind = Array
+			end, s.err = nested(b, i)
+		default:
+			s.kind, end = Number, s.decimal.Scan(b, i)
+		}
+	}
+	if end < 0 {
+		if s.err == nil {
+			s.err = ErrSyntax
+		}
 		return false
 	}
 	s.at, s.open, s.more = end, true, true
-	s.kind, s.raw = kind, s.line[i:end]
-	if kind == String {
-		s.raw = s.line[i+1 : end-1]
+	s.rawFrom, s.rawEnd = i, end
+	if s.kind == String {
+		s.rawFrom, s.rawEnd = i+1, end-1
 	}
 	return true
 }
 
 // Key is the name of the member: what stands between the quotes, escapes and
 // all. It is a part of the line, as Raw is.
-func (s *Scanner) Key() []byte { return s.key }
+func (s *Scanner) Key() []byte { return s.line[s.keyFrom:s.keyEnd] }
 
 // Kind is the type of the member's value.
 func (s *Scanner) Kind() Kind { return s.kind }
 
 // Raw is the value as it stands in the line; of a string, what is between the quotes.
-func (s *Scanner) Raw() []byte { return s.raw }
+func (s *Scanner) Raw() []byte { return s.line[s.rawFrom:s.rawEnd] }
+
+// Decimal is what the digits say where the value is a Number.
+func (s *Scanner) Decimal() Decimal { return s.decimal }
 
 // Err is nil when Next has come to the end of a valid object with nothing
 // behind it. Members given before an error came from the valid part.

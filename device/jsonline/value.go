@@ -6,27 +6,10 @@ const MaxDepth = 32
 func has(b []byte, i int, c byte) bool { return i < len(b) && b[i] == c }
 
 func blank(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
 		i++
 	}
 	return i
-}
-
-// value finds the end and the kind of the value at i.
-func value(b []byte, i int) (end int, kind Kind, err error) {
-	if has(b, i, '{') || has(b, i, '[') {
-		kind = Object
-		if b[i] == '[' {
-			kind = Array
-		}
-		end, err = nested(b, i)
-		return end, kind, err
-	}
-	end, kind = scalar(b, i)
-	if end < 0 {
-		return end, kind, ErrSyntax
-	}
-	return end, kind, nil
 }
 
 // nested passes over the object or array at i. Its own stack, one bit a level,
@@ -54,7 +37,7 @@ func nested(b []byte, i int) (int, error) {
 			}
 			i = after(b, i, &objects, &depth)
 		default:
-			if i, _ = scalar(b, i); i >= 0 {
+			if i = scalar(b, i); i >= 0 {
 				i = after(b, i, &objects, &depth)
 			}
 		}
@@ -106,31 +89,23 @@ func key(b []byte, i int) int {
 	return blank(b, i+1)
 }
 
-// keyEnd finds the closing quote of the key at b[from:], whose value is at i.
-func keyEnd(b []byte, from, i int) int {
-	for i--; b[i] != ':'; i-- {
-	}
-	for i--; b[i] != '"'; i-- {
-	}
-	return max(i, from)
-}
-
 // scalar finds the end of the number, string or word at i, or gives -1.
-func scalar(b []byte, i int) (int, Kind) {
+func scalar(b []byte, i int) int {
 	if i >= len(b) {
-		return -1, None
+		return -1
 	}
 	switch b[i] {
 	case '"':
-		return text(b, i), String
+		return text(b, i)
 	case 't':
-		return word(b, i, "true"), True
+		return word(b, i, "true")
 	case 'f':
-		return word(b, i, "false"), False
+		return word(b, i, "false")
 	case 'n':
-		return word(b, i, "null"), Null
+		return word(b, i, "null")
 	}
-	return number(b, i), Number
+	var d Decimal
+	return d.Scan(b, i)
 }
 
 func word(b []byte, i int, w string) int {
@@ -140,40 +115,6 @@ func word(b []byte, i int, w string) int {
 	return i + len(w)
 }
 
-func number(b []byte, i int) int {
-	if has(b, i, '-') {
-		i++
-	}
-	first := i
-	if i = digits(b, i); i == first || b[first] == '0' && i > first+1 {
-		return -1
-	}
-	if has(b, i, '.') {
-		point := i + 1
-		if i = digits(b, point); i == point {
-			return -1
-		}
-	}
-	if has(b, i, 'e') || has(b, i, 'E') {
-		i++
-		if has(b, i, '+') || has(b, i, '-') {
-			i++
-		}
-		first = i
-		if i = digits(b, i); i == first {
-			return -1
-		}
-	}
-	return i
-}
-
-func digits(b []byte, i int) int {
-	for i < len(b) && '0' <= b[i] && b[i] <= '9' {
-		i++
-	}
-	return i
-}
-
 // text passes over the string at i, or gives -1.
 func text(b []byte, i int) int {
 	if !has(b, i, '"') {
@@ -181,24 +122,31 @@ func text(b []byte, i int) int {
 	}
 	for i++; i < len(b); i++ {
 		switch c := b[i]; {
+		case c > '\\': // most letters
 		case c == '"':
 			return i + 1
 		case c < ' ':
 			return -1
 		case c == '\\':
-			if i++; i >= len(b) {
+			if i = escaped(b, i+1); i < 0 {
 				return -1
 			}
-			switch b[i] {
-			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-			case 'u':
-				if _, ok := hex4(b, i+1); !ok {
-					return -1
-				}
-				i += 4
-			default:
-				return -1
-			}
+		}
+	}
+	return -1
+}
+
+// escaped gives the last byte of the escape whose letter is at i, or -1.
+func escaped(b []byte, i int) int {
+	if i >= len(b) {
+		return -1
+	}
+	switch b[i] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i
+	case 'u':
+		if _, ok := hex4(b, i+1); ok {
+			return i + 4
 		}
 	}
 	return -1
