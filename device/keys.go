@@ -30,6 +30,7 @@ type key struct {
 	role  role
 	sent  string // as the sensor sends it, escapes resolved
 	plain bool   // sent without any
+	bare  bool   // it can be the key of a pair
 	name  string // as it is sent upstream
 
 	slot    int // the message it chooses, -1 = none
@@ -71,7 +72,7 @@ func (ks *keys) find(name []byte) *key {
 }
 
 func (ks *keys) make(sent string) *key {
-	k := &key{sent: sent, plain: !strings.Contains(sent, `\`) && utf8.ValidString(sent), name: sent, slot: -1, beside: -1}
+	k := &key{sent: sent, plain: !strings.Contains(sent, `\`) && utf8.ValidString(sent), bare: plainKey([]byte(sent)), name: sent, slot: -1, beside: -1}
 	switch {
 	case sent == "":
 	case sent == ks.c.IDField:
@@ -174,6 +175,6 @@ func newReader(c Config) (*reader, error) {
 	return &reader{
 		extra: extra, fixed: c.Message != 0, hasID: c.ID != "",
 		keys: newKeys(c), ids: &names{known: map[string]string{}},
-		fields: make([]field, 0, maxFields), scratch: make([]byte, 0, 128),
+		scratch: make([]byte, 0, 128),
 	}, nil
 }

@@ -90,7 +90,7 @@ func TestParseTime(t *testing.T) {
 		"2023-11-14T22:13:20.123456789Z": 1700000000123, "2023-11-15T00:13:20+02:00": 1700000000000, "2023-11-14T19:43:20-02:30": 1700000000000,
 		"2024-02-29T00:00:00Z": 1709164800000, "2016-12-31T23:59:60Z": 1483228800000,
 	} {
-		if got, ok := parseTime(make([]byte, 0, 128), []byte(in)); !ok || got != want {
+		if got, ok := parseTime(make([]byte, 0, 128), &field{raw: []byte(in)}); !ok || got != want {
 			t.Errorf("%q: %d %v, want %d", in, got, ok, want)
 		}
 	}
@@ -99,7 +99,7 @@ func TestParseTime(t *testing.T) {
 		"2023-11-14T22:13:20.Z", "2023-02-29T00:00:00Z", "2023-13-01T00:00:00Z", "2023-00-01T00:00:00Z", "2023-11-14T24:00:00Z", "2023-11-14T22:60:00Z",
 		"2023-11-14T22:13:61Z", "2023-11-14X22:13:20Z", "2023/11/14T22:13:20Z", "2023-11-14T22:13:20+24:00", "2023-11-14T22:13:20+02:60", "1969-11-14T22:13:20Z",
 	} {
-		if got, ok := parseTime(make([]byte, 0, 128), []byte(in)); ok {
+		if got, ok := parseTime(make([]byte, 0, 128), &field{raw: []byte(in)}); ok {
 			t.Errorf("%q was read as %d", in, got)
 		}
 	}
@@ -109,7 +109,7 @@ func FuzzParseTime(f *testing.F) {
 	f.Add("2023-11-14T22:13:20.5+02:00")
 	f.Add("1700000000.5")
 	f.Fuzz(func(t *testing.T, in string) {
-		if ms, ok := parseTime(make([]byte, 0, 128), []byte(in)); ok && ms <= 0 {
+		if ms, ok := parseTime(make([]byte, 0, 128), &field{raw: []byte(in)}); ok && ms <= 0 {
 			t.Errorf("%q: %d", in, ms)
 		}
 	})

@@ -33,8 +33,9 @@ func slotIDs() [slotCount]int {
 // field is one field of the line being read.
 type field struct {
 	*key
-	raw  []byte // as it stands in the line, without quotes
-	text bool   // it stood in quotes, or is no number
+	raw     []byte // as it stands in the line, without quotes
+	text    bool   // it stood in quotes, or is no number
+	decimal jsonline.Decimal
 }
 
 // reader makes messages of lines.
@@ -61,13 +62,20 @@ type reader struct {
 	hasID   bool // the device itself has a tsmTuid
 	keys    *keys
 	ids     *names
-	fields  []field
 	scratch []byte
 	scan    jsonline.Scanner
 	age     int64 // milliseconds that the line waited before it was read
 
-	msgs [slotCount]thingsee.Message
-	used [slotCount]bool
+	// The line being read. Fields that choose their message go there at once,
+	// the others when it is known which messages the line makes. Nothing leaves
+	// before the whole line has proved to be one.
+	places  [maxFields]*key // of the line before; those of the first fields are of this one
+	fields  int
+	headers []field // identity and time
+	extras  []field
+	refused [Results]int
+	msgs    [slotCount]thingsee.Message
+	used    [slotCount]bool
 }
 
 // read makes the messages of one line that is not empty.
@@ -75,7 +83,9 @@ func (r *reader) read(line []byte) {
 	if line[0] == '#' {
 		return
 	}
-	r.fields = r.fields[:0]
+	r.fields, r.headers, r.extras = 0, r.headers[:0], r.extras[:0]
+	r.refused = [Results]int{}
+	r.used = [slotCount]bool{}
 	ok := false
 	if line[0] == '{' {
 		ok = r.object(line)
@@ -91,21 +101,22 @@ func (r *reader) read(line []byte) {
 
 func wholeObject(line []byte) bool { return line[0] == '{' && jsonline.Valid(line) }
 
-// object gathers the fields of a JSON object. false: the line is not to be
-// used.
+// object takes the fields of a JSON object. false: the line is not to be used.
 func (r *reader) object(line []byte) bool {
 	nested := 0
 	for r.scan.Reset(line); r.scan.Next(); {
-		raw, text := r.scan.Raw(), false
+		f := field{raw: r.scan.Raw()}
 		switch r.scan.Kind() {
+		case jsonline.Number:
+			f.decimal = r.scan.Decimal()
 		case jsonline.True:
-			raw = yes
+			f.raw = yes
 		case jsonline.False:
-			raw = no
+			f.raw = no
 		case jsonline.String:
-			text = true
-			if !jsonline.Plain(raw) {
-				raw = jsonline.Unescape(nil, raw) // rare, so it may allocate
+			f.text = true
+			if !jsonline.Plain(f.raw) {
+				f.raw = jsonline.Unescape(nil, f.raw) // rare, so it may allocate
 			}
 		case jsonline.Object, jsonline.Array:
 			nested++
@@ -113,7 +124,16 @@ func (r *reader) object(line []byte) bool {
 		case jsonline.Null:
 			continue
 		}
-		r.add(r.scan.Key(), true, raw, text)
+		name := r.scan.Key()
+		k := r.known(name)
+		if k == nil || !k.plain {
+			if !jsonline.Plain(name) {
+				r.scratch = jsonline.Unescape(r.scratch[:0], name)
+				name = r.scratch
+			}
+			k = r.keys.find(name)
+		}
+		r.take(k, &f)
 	}
 	if r.scan.Err() != nil {
 		return false
@@ -124,29 +144,34 @@ func (r *reader) object(line []byte) bool {
 	return true
 }
 
-// pairs gathers the fields of key=value pairs.
+// pairs takes the fields of key=value pairs.
 func (r *reader) pairs(line []byte) bool {
 	if !plainText(line) {
 		return false
 	}
 	found, bad := false, 0
 	for p := (pairs{line: line}); p.next(); found = true {
-		value, text := p.value, p.quoted
-		switch {
-		case p.spoiled || !plainKey(p.key):
+		k := r.known(p.key)
+		if p.spoiled || (k == nil || !k.bare) && !plainKey(p.key) {
 			bad++
 			continue
-		case len(value) == 0:
-			continue
-		case text:
-		case string(value) == "true":
-			value = yes
-		case string(value) == "false":
-			value = no
-		default:
-			text = !numberLike(value)
 		}
-		r.add(p.key, false, value, text)
+		f := field{raw: p.value, text: p.quoted, decimal: p.decimal}
+		switch {
+		case len(f.raw) == 0:
+			continue
+		case f.text, f.decimal.Plain:
+		case string(f.raw) == "true":
+			f.raw = yes
+		case string(f.raw) == "false":
+			f.raw = no
+		default:
+			f.text = !numberLike(f.raw)
+		}
+		if k == nil {
+			k = r.keys.find(p.key)
+		}
+		r.take(k, &f)
 	}
 	for range bad {
 		r.out.Frame(Malformed)
@@ -154,23 +179,35 @@ func (r *reader) pairs(line []byte) bool {
 	return found
 }
 
-// add notes a field. Lines of one sensor have the same keys in the same order,
-// so the key that stood here in the line before is tried first.
-func (r *reader) add(name []byte, escapes bool, raw []byte, text bool) {
-	i := len(r.fields)
-	if i == maxFields {
+// known gives the key that stood in this place of the line before, if it has
+// this name: lines of one sensor have the same keys in the same order.
+func (r *reader) known(name []byte) *key {
+	if r.fields == maxFields {
+		return nil
+	}
+	if k := r.places[r.fields]; k != nil && k.sent == string(name) {
+		return k
+	}
+	return nil
+}
+
+// take notes a field, or writes it into its message.
+func (r *reader) take(k *key, f *field) {
+	if r.fields == maxFields {
 		r.out.Frame(Malformed)
 		return
 	}
-	k := r.fields[:i+1][i].key
-	if k == nil || !k.plain || k.sent != string(name) {
-		if escapes && !jsonline.Plain(name) {
-			r.scratch = jsonline.Unescape(r.scratch[:0], name)
-			name = r.scratch
-		}
-		k = r.keys.find(name)
+	r.places[r.fields] = k
+	r.fields++
+	f.key = k
+	switch {
+	case k.role != roleValue:
+		r.headers = append(r.headers, *f)
+	case k.slot >= 0:
+		r.put(k.slot, f)
+	default:
+		r.extras = append(r.extras, *f)
 	}
-	r.fields = append(r.fields, field{k, raw, text})
 }
 
 // numberLike says whether a bare word was meant as a number, so that "21.5C"

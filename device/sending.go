@@ -7,23 +7,22 @@ import (
 // eventPeriodic is the tsmEv of a reading that came by itself.
 const eventPeriodic = 10
 
-// send makes messages of the fields gathered and hands them on. The line is
+// send completes the messages of the line and hands them on. The line is
 // unknown when there was nothing to send.
 func (r *reader) send() Result {
 	tuid, ms, ok := r.header()
 	if !ok {
 		return Malformed
 	}
-	r.used = [slotCount]bool{}
-	for i := range r.fields {
-		if f := &r.fields[i]; f.role == roleValue && f.slot >= 0 {
-			r.put(f.slot, f)
+	if len(r.extras) > 0 {
+		home := r.home()
+		for i := range r.extras {
+			r.place(&r.extras[i], home)
 		}
 	}
-	home := r.home()
-	for i := range r.fields {
-		if f := &r.fields[i]; f.role == roleValue && f.slot < 0 {
-			r.place(f, home)
+	for result, n := range r.refused {
+		for range n {
+			r.out.Frame(Result(result))
 		}
 	}
 	result := Unknown
@@ -49,22 +48,21 @@ const messageCO2 = 24100
 // be read is refused like any field; an identity that cannot be read refuses
 // the line, since its readings would be given to the wrong thing.
 func (r *reader) header() (tuid string, ms int64, ok bool) {
-	for i := range r.fields {
-		f := &r.fields[i]
-		switch f.role {
-		case roleID:
+	for i := range r.headers {
+		f := &r.headers[i]
+		if f.role == roleID {
 			if !thingsee.ValidTuid(f.raw) {
 				return "", 0, false
 			}
 			tuid = r.ids.get(f.raw)
-		case roleTime:
-			t, good := parseTime(r.scratch, f.raw)
-			if !good {
-				r.out.Frame(Malformed)
-				continue
-			}
-			ms = t
+			continue
 		}
+		t, good := parseTime(r.scratch, f)
+		if !good {
+			r.out.Frame(Malformed)
+			continue
+		}
+		ms = t
 	}
 	return tuid, ms, tuid != "" || r.hasID
 }
@@ -106,7 +104,7 @@ func (r *reader) put(slot int, f *field) {
 		m.Reset(r.keys.ids[slot], eventPeriodic)
 	}
 	if result := r.value(m, f); result != OK {
-		r.out.Frame(result)
+		r.refused[result]++
 	}
 }
 
@@ -119,21 +117,28 @@ func (r *reader) value(m *thingsee.Message, f *field) Result {
 	if f.text && !numeric && r.extra == extraKeep {
 		return added(m.Text(f.name, f.raw))
 	}
-	digits, ok := literal(r.scratch, f.raw)
+	d, exact := f.exactly()
+	digits := f.raw
+	if !exact {
+		ok := false
+		if digits, ok = literal(r.scratch, f.raw); !ok {
+			if f.text && !numeric {
+				return OK // a text nobody asked for
+			}
+			return Malformed
+		}
+		if numeric {
+			d, exact = parseDecimal(digits)
+		}
+	}
 	switch {
-	case !ok && f.text && !numeric:
-		return OK // a text nobody asked for
-	case !ok:
-		return Malformed
 	case f.converts:
-		return f.converted(m, digits)
+		return f.converted(m, d, exact, digits)
 	case !f.defined:
 		return added(m.Number(f.name, digits))
-	}
-	if d, exact := parseDecimal(digits); exact {
-		return f.decimal(m, d, digits)
-	}
-	if !f.def.FitsDigits(digits) {
+	case exact:
+		return f.inRange(m, d, digits)
+	case !f.def.FitsDigits(digits):
 		return Range
 	}
 	return added(m.Number(f.name, digits))
@@ -146,8 +151,16 @@ func added(ok bool) Result {
 	return Malformed
 }
 
-// decimal adds d, which digits say, where the catalogue allows it.
-func (k *key) decimal(m *thingsee.Message, d decimal, digits []byte) Result {
+// exactly is what the number says, where the scanner has seen that already.
+func (f *field) exactly() (decimal, bool) {
+	if f.decimal.Mantissa == 0 {
+		return decimal{}, f.decimal.Plain
+	}
+	return decimal{f.decimal.Mantissa, f.decimal.Places}, f.decimal.Plain
+}
+
+// inRange adds d, which digits say, where the catalogue allows it.
+func (k *key) inRange(m *thingsee.Message, d decimal, digits []byte) Result {
 	if k.defined && !k.def.Fits(d.value()) {
 		return Range
 	}
@@ -164,12 +177,11 @@ func (k *key) decimal(m *thingsee.Message, d decimal, digits []byte) Result {
 
 // converted adds scale x value + offset, exactly where 18 digits are enough,
 // else as the nearest float64 says, to 9 places.
-func (k *key) converted(m *thingsee.Message, digits []byte) Result {
-	d, exact := parseDecimal(digits)
+func (k *key) converted(m *thingsee.Message, d decimal, exact bool, digits []byte) Result {
 	if exact && k.exact {
 		if d, exact = d.times(k.scale); exact {
 			if d, exact = d.plus(k.offset); exact {
-				return k.decimal(m, d, nil)
+				return k.inRange(m, d, nil)
 			}
 		}
 	}

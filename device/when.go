@@ -3,20 +3,26 @@ package device
 // parseTime reads Unix seconds with or without decimals, or RFC 3339, into
 // Unix milliseconds. What lies between two milliseconds is cut off. It does
 // not allocate.
-func parseTime(scratch, b []byte) (ms int64, ok bool) {
-	if digits, ok := literal(scratch, b); ok {
-		d, exact := parseDecimal(digits)
-		if !exact {
+func parseTime(scratch []byte, f *field) (ms int64, ok bool) {
+	d, exact := f.exactly()
+	if !exact {
+		if ms, ok = parseRFC3339(f.raw); ok {
+			return ms, true
+		}
+		digits, number := literal(scratch, f.raw)
+		if !number {
 			return 0, false
 		}
-		for ; d.places > 3; d.places-- {
-			d.mantissa /= 10
+		if d, exact = parseDecimal(digits); !exact {
+			return 0, false
 		}
-		d, exact = d.shift(3)
-		ms, whole := d.whole()
-		return ms, exact && whole && ms > 0
 	}
-	return parseRFC3339(b)
+	for ; d.places > 3; d.places-- {
+		d.mantissa /= 10
+	}
+	d, exact = d.shift(3)
+	ms, whole := d.whole()
+	return ms, exact && whole && ms > 0
 }
 
 // parseRFC3339 reads 2026-11-22T00:38:22.5+02:00. A blank or a small t may
