@@ -47,6 +47,7 @@ type start struct {
 	mono  int64 // the latest monotonic time seen in it, milliseconds
 	set   bool
 	off   Offset
+	seen  int64 // Unix milliseconds at mono 0 by a trusted clock, 0 = not known
 }
 
 // segNote remembers that a segment existed, so that it cannot vanish unseen.
@@ -99,12 +100,12 @@ func (s *state) encode() []byte {
 	}
 	// As many segments as fit, the newest: at 8 MB each this covers gigabytes.
 	segs := s.segs[max(0, len(s.segs)-maxNoted):]
-	list := appendNotes(nil, segs)
-	for len(b)+len(list) > slotSize-slotReserve {
+	list, seen := appendNotes(nil, segs), appendSeen(nil, starts)
+	for len(b)+len(list)+len(seen) > slotSize-slotReserve {
 		segs = segs[1:]
 		list = appendNotes(list[:0], segs)
 	}
-	b = s.appendLedger(append(b, list...))
+	b = append(s.appendLedger(append(b, list...), slotSize-16-len(seen)), seen...)
 	binary.LittleEndian.PutUint16(b[10:], uint16(len(b)-slotHeader))
 	return seal(b)
 }
@@ -120,8 +121,8 @@ func appendNotes(b []byte, segs []segNote) []byte {
 	return b
 }
 
-// appendLedger writes the accounts in only, as long as there is room.
-func (s *state) appendLedger(b []byte) []byte {
+// appendLedger writes the accounts in only, as long as b stays below room.
+func (s *state) appendLedger(b []byte, room int) []byte {
 	b = binary.AppendUvarint(b, s.ledger.accepted)
 	b = binary.AppendUvarint(b, uint64(len(s.ledger.reasons)))
 	for _, r := range s.ledger.reasons {
@@ -131,7 +132,7 @@ func (s *state) appendLedger(b []byte) []byte {
 	var list []byte
 	for _, dev := range s.only {
 		more := s.ledger.devices[dev].encode(binary.AppendUvarint(nil, uint64(dev)))
-		if len(b)+len(list)+len(more) > slotSize-16 {
+		if len(b)+len(list)+len(more) > room {
 			break
 		}
 		list = append(list, more...)
@@ -205,6 +206,7 @@ func decodeState(slot []byte) (state, error) {
 		s.segs = append(s.segs, segNote{last, d.uint()})
 	}
 	s.decodeLedger(&d)
+	s.decodeSeen(&d)
 	return s, d.err // what a later version appended is passed over
 }
 
@@ -432,11 +434,12 @@ func (q *Queue) LastGood() int64 {
 	return q.lastGood
 }
 
-// SetLastGood remembers a trusted wall time; it rides along with the next
-// writing of the sidecar.
+// SetLastGood remembers a trusted wall time, and with it where this boot stands
+// in wall time; it rides along with the next writing of the sidecar.
 func (q *Queue) SetLastGood(unix int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.lastGood = unix
+	q.sawLocked(unix)
 	q.disk.unnoted = true
 }

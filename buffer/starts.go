@@ -1,0 +1,70 @@
+package buffer
+
+import "encoding/binary"
+
+// Start is what is known of one boot of the machine.
+type Start struct {
+	Boot   uint32
+	Lasted int64 // milliseconds of it that are known; of this boot, until now
+	// Offset is where it stood in wall time, when Known: by a trusted clock
+	// that SetLastGood told of, or else as SetOffset fixed it.
+	Offset Offset
+	Known  bool
+}
+
+// Starts gives the recent boots in their order, 32 at most; the last one is
+// this. A boot of which nothing was kept, not even a record, is not among them.
+func (q *Queue) Starts() []Start {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	all := make([]Start, 0, len(q.starts))
+	for _, s := range q.starts {
+		one := Start{Boot: s.index, Lasted: s.mono, Offset: s.off, Known: s.set}
+		if s.seen != 0 {
+			one.Offset, one.Known = Offset{Unix: s.seen}, true
+		}
+		for _, g := range q.segs { // a crash leaves records younger than the sidecar
+			if at := g.sum.newest; at.boot == s.index {
+				one.Lasted = max(one.Lasted, at.mono)
+			}
+		}
+		if s.index == q.boot {
+			one.Lasted = q.opt.Mono()
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// sawLocked notes what a trusted clock says of this boot.
+func (q *Queue) sawLocked(unix int64) {
+	seen := unix - q.opt.Mono()
+	for i := range q.starts {
+		if q.starts[i].index == q.boot {
+			q.starts[i].seen = seen
+		}
+	}
+}
+
+// appendSeen writes the trusted offsets of starts: how many, then one varint
+// for each, 0 where none is known. It stands behind everything else in the
+// payload, where a version that does not know it passes it over.
+func appendSeen(b []byte, starts []start) []byte {
+	b = binary.AppendUvarint(b, uint64(len(starts)))
+	for _, s := range starts {
+		b = binary.AppendVarint(b, s.seen)
+	}
+	return b
+}
+
+// decodeSeen reads them where they were written.
+func (s *state) decodeSeen(d *decoder) {
+	if d.err != nil || len(d.b) == 0 {
+		return
+	}
+	for i := range count(d) {
+		if seen := d.int(); int(i) < len(s.starts) {
+			s.starts[i].seen = seen
+		}
+	}
+}
