@@ -54,7 +54,9 @@ import (
 // as u and the items. crc is the CRC-32C of all that stands before it, uint32.
 //
 //	ledger    version uint8 | generation u | accepted u | n * (reason text) |
-//	          n * (account, by device number from 0) | crc
+//	          n * (account, by device number from 0) |
+//	          not in the first ones: n * (gateway text | epoch u |
+//	          n * (gap from the one before u, numbers less one u)) | crc
 //	account   name text | read u | quarantined u | n * (lost u, by reason)
 //	summary   version uint8 | records u | bytes u | first u | last u |
 //	          boot of the first u | boot of the last u | mono of the first i |
@@ -227,11 +229,16 @@ func checkFormat(b []byte) error {
 	case err != nil || len(f) != 2:
 		return errDamaged
 	case binary.LittleEndian.Uint16(f) > formatVersion:
-		return ErrNewer
+		return newerFormat(binary.LittleEndian.Uint16(f))
 	case binary.LittleEndian.Uint16(f) < formatVersion: // there was none
 		return errDamaged
 	}
 	return nil
+}
+
+// newerFormat names the version that is needed.
+func newerFormat(version uint16) error {
+	return fmt.Errorf("%w: it has format %d, this one knows up to %d", ErrNewer, version, formatVersion)
 }
 
 // stamp is when a record was appended, as boot and monotonic time say.

@@ -53,7 +53,8 @@ type ledger struct {
 	accepted uint64
 	reasons  []string
 	devices  []account
-	dirty    bool // differs from what was committed last
+	imports  []taken // the latest last, see import.go
+	dirty    bool    // differs from what was committed last
 }
 
 var errDevices = errors.New("cannot number another device: 32767 are known")
@@ -113,6 +114,7 @@ func (l *ledger) without(unsaved []uint64) ledger {
 	c := *l
 	c.reasons = slices.Clone(l.reasons)
 	c.devices = slices.Clone(l.devices)
+	c.imports = cloneTaken(l.imports)
 	for i := range c.devices {
 		a := &c.devices[i]
 		a.lost = slices.Clone(a.lost)
@@ -127,6 +129,7 @@ func (l *ledger) without(unsaved []uint64) ledger {
 // ledgers the one that knows more is right, counter by counter.
 func (l *ledger) raise(o *ledger) {
 	l.accepted = max(l.accepted, o.accepted)
+	l.takeAll(o)
 	for i := range o.devices {
 		dev, a := uint16(i), &o.devices[i]
 		if a.name == "" && i > 0 {
@@ -187,7 +190,7 @@ func (l *ledger) encode() []byte {
 	for i := range l.devices {
 		b = l.devices[i].encode(b)
 	}
-	return seal(b)
+	return seal(appendImports(b, l.imports))
 }
 
 func (a *account) encode(b []byte) []byte {
@@ -238,6 +241,7 @@ func decodeLedger(b []byte) (ledger, error) {
 		}
 		l.devices = append(l.devices, a)
 	}
+	l.imports = decodeImports(&d)
 	return l, d.err // what a later version appended is passed over
 }
 

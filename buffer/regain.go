@@ -130,6 +130,7 @@ func (q *Queue) mergeLocked(old *Queue) {
 func (l *ledger) merge(o *ledger) []uint16 {
 	alias := make([]uint16, max(1, len(o.devices)))
 	l.accepted += o.accepted
+	l.takeAll(o)
 	for i := range o.devices {
 		a := &o.devices[i]
 		if i > 0 {

@@ -1,0 +1,208 @@
+package buffer
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"slices"
+)
+
+// Records of another gateway are taken over exactly once each. What was taken
+// over is kept in the ledger, and so is written in the same transaction as the
+// records themselves: after a crash in the middle an import that is begun again
+// goes on where the last commit ended.
+//
+// An import tells, with each record, from where on its source had nothing else
+// to deliver: what it skips had been delivered, given up or never existed, and
+// numbers never come back. So a file is one range here, however many holes its
+// numbers have.
+
+// ErrNoRoom: taking a record over would make the queue give up readings of its
+// own. Nothing was counted.
+var ErrNoRoom = errors.New("no room for records of another gateway below max_size")
+
+// Source is where a record to be imported got its number.
+type Source struct {
+	Gateway string
+	Epoch   uint64
+}
+
+// Imported is what was taken over from a source.
+type Imported struct {
+	Source
+	Ranges [][2]uint64 // numbers, both included
+}
+
+// What is kept of imports rides in every commit, so it is bounded. Beyond, the
+// source that was imported longest ago and the lowest numbers are forgotten: a
+// file of them, imported once more, is delivered once more.
+const (
+	maxSources = 32
+	maxTaken   = 32
+)
+
+// taken is what was imported from a source.
+type taken struct {
+	Source
+	set ranges
+}
+
+// arrival is an imported record that is not known to be on disk yet.
+type arrival struct {
+	at   uint64 // its number here
+	from Source
+	set  ranges // what it adds to what is taken
+}
+
+// Import takes over record n of another queue, unless it was before: then it
+// says false. after is the record before it in the source's order, or n-1 where
+// it is not known whether there was one between. Beyond that it is an Append,
+// with ErrNoRoom instead of giving anything up. That it was taken over becomes
+// durable together with the record, at the latest with Close.
+func (q *Queue) Import(from Source, after, n uint64, class byte, device uint16, stream uint32, rec []byte) (bool, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.ledger.hasImported(from, n) {
+		return false, nil
+	}
+	switch err := q.disk.err; {
+	case q.disk.never != nil:
+		return false, q.disk.never
+	case err != nil:
+		return false, errors.Join(ErrMemoryOnly, err)
+	case q.full || q.bytesLocked()+int64(q.dirty+len(rec))*13/10+2*allocSize > q.opt.MaxSize:
+		return false, ErrNoRoom
+	}
+	at := q.next
+	if err := q.appendLocked(class, device, stream, rec); err != nil {
+		return false, err
+	}
+	set := q.ledger.takeOver(from, span{min(after, n-1) + 1, n})
+	q.arrivals = append(q.arrivals, arrival{at, from, set})
+	return true, nil
+}
+
+// importsThroughLocked is what a commit through number to may say of imports:
+// all but the records that are left in memory only.
+func (q *Queue) importsThroughLocked(to uint64) []taken {
+	saved := cloneTaken(q.ledger.imports)
+	for _, a := range q.arrivals {
+		if a.at <= to || q.isGoneLocked(span{a.at, a.at}) {
+			continue
+		}
+		for i := range saved {
+			if saved[i].Source != a.from {
+				continue
+			}
+			for _, s := range a.set {
+				saved[i].set.remove(s)
+			}
+		}
+	}
+	return slices.DeleteFunc(saved, func(t taken) bool { return len(t.set) == 0 })
+}
+
+// arrivedLocked forgets the arrivals that are on disk.
+func (q *Queue) arrivedLocked() {
+	k := 0
+	for k < len(q.arrivals) && q.arrivals[k].at <= q.committed {
+		k++
+	}
+	q.arrivals = slices.Delete(q.arrivals, 0, k)
+}
+
+func cloneTaken(in []taken) []taken {
+	out := slices.Clone(in)
+	for i := range out {
+		out[i].set = slices.Clone(out[i].set)
+	}
+	return out
+}
+
+func (l *ledger) hasImported(from Source, n uint64) bool {
+	i := slices.IndexFunc(l.imports, func(t taken) bool { return t.Source == from })
+	return i >= 0 && l.imports[i].set.has(n)
+}
+
+// takeOver notes numbers as imported and says which of them were not before.
+// The source moves to the end: it is the latest.
+func (l *ledger) takeOver(from Source, s span) ranges {
+	t := taken{Source: from}
+	if i := slices.IndexFunc(l.imports, func(t taken) bool { return t.Source == from }); i >= 0 {
+		t = l.imports[i]
+		l.imports = slices.Delete(l.imports, i, i+1)
+	}
+	fresh := t.set.minus(ranges{s})
+	t.set.add(s)
+	if len(t.set) > maxTaken {
+		t.set = slices.Delete(t.set, 0, len(t.set)-maxTaken)
+	}
+	l.imports = append(l.imports, t)
+	if len(l.imports) > maxSources {
+		l.imports = slices.Delete(l.imports, 0, len(l.imports)-maxSources)
+	}
+	l.dirty = true
+	return fresh
+}
+
+// takeAll adds what another ledger knows of imports.
+func (l *ledger) takeAll(o *ledger) {
+	for _, t := range o.imports {
+		for _, s := range t.set {
+			l.takeOver(t.Source, s)
+		}
+	}
+}
+
+func (l *ledger) importsSeen() []Imported {
+	var out []Imported
+	for _, t := range l.imports {
+		i := Imported{Source: t.Source}
+		for _, s := range t.set {
+			i.Ranges = append(i.Ranges, [2]uint64{s.a, s.b})
+		}
+		out = append(out, i)
+	}
+	slices.SortFunc(out, func(a, b Imported) int {
+		return cmp.Or(cmp.Compare(a.Gateway, b.Gateway), cmp.Compare(a.Epoch, b.Epoch))
+	})
+	return out
+}
+
+// appendImports is the last part of a ledger. The first ones did not have it.
+func appendImports(b []byte, list []taken) []byte {
+	b = binary.AppendUvarint(b, uint64(len(list)))
+	for _, t := range list {
+		b = appendText(b, t.Gateway)
+		b = binary.AppendUvarint(b, t.Epoch)
+		b = binary.AppendUvarint(b, uint64(len(t.set)))
+		var last uint64
+		for _, s := range t.set {
+			b = binary.AppendUvarint(b, s.a-last)
+			b = binary.AppendUvarint(b, s.b-s.a)
+			last = s.b
+		}
+	}
+	return b
+}
+
+func decodeImports(d *decoder) (list []taken) {
+	if len(d.b) == 0 {
+		return nil
+	}
+	for range count(d) {
+		t := taken{Source: Source{Gateway: d.text(), Epoch: d.uint()}}
+		var last uint64
+		for range count(d) {
+			a := last + d.uint()
+			last = a + d.uint()
+			if last < a || d.err != nil {
+				d.b, d.err = nil, errDamaged
+				return nil
+			}
+			t.set.add(span{a, last})
+		}
+		list = append(list, t)
+	}
+	return list
+}

@@ -1,0 +1,297 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// carried is a file of records of another gateway: rising numbers with holes.
+type carried struct {
+	src     Source
+	numbers []uint64
+}
+
+func (c carried) text(n uint64) string { return fmt.Sprintf(`{"gw":%q,"n":%d,"pad":"%060d"}`, c.src.Gateway, n, 0) }
+
+// take imports the records from first on and says how many were new.
+func (c carried) take(t testing.TB, q *Queue, dev uint16, numbers []uint64) (fresh int) {
+	t.Helper()
+	for i, n := range numbers {
+		after := n - 1
+		if i > 0 {
+			after = numbers[i-1]
+		}
+		ok, err := q.Import(c.src, after, n, 1, dev, 9, []byte(c.text(n)))
+		if err != nil {
+			t.Fatal("import ", n, ": ", err)
+		}
+		if ok {
+			fresh++
+		}
+	}
+	return fresh
+}
+
+func evens(from, to uint64) (out []uint64) {
+	for n := from; n <= to; n += 2 {
+		out = append(out, n)
+	}
+	return out
+}
+
+// TestImportTakesEachRecordOnce: the same file again, a file that overlaps, a
+// file with what another one lacked: each record is here once, and the device's
+// account says so.
+func TestImportTakesEachRecordOnce(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(dir)
+		q := mustOpen(t, o)
+		own, _ := q.Device("gps")
+		appendN(t, q, own, 0, 5)
+		dev, _ := q.Device("import:B/gps")
+		c := carried{src: Source{"B", 77}}
+		other := carried{src: Source{"B", 78}}
+		steps := []struct {
+			name    string
+			c       carried
+			numbers []uint64
+			fresh   int
+		}{
+			{"a file", c, evens(2, 200), 100},
+			{"the same again", c, evens(2, 200), 0},
+			{"one that goes on", c, evens(100, 300), 50},
+			{"one with a hole", c, append(evens(402, 410), evens(420, 440)...), 16},
+			{"what the hole may have held", c, []uint64{412, 413}, 0},
+			{"another numbering of the same gateway", other, evens(2, 200), 100},
+		}
+		want := uint64(0)
+		for _, s := range steps {
+			if got := s.c.take(t, q, dev, s.numbers); got != s.fresh {
+				t.Errorf("%s: %d new, want %d", s.name, got, s.fresh)
+			}
+			want += uint64(s.fresh)
+			mustClose(t, q)
+			q = mustOpen(t, o)
+		}
+		total := checkLedger(t, q)
+		if _, devices := q.Ledger(); devices["import:B/gps"].Waiting != want || total.Waiting != want+5 {
+			t.Errorf("%d imported: %+v", want, devices)
+		}
+		mustClose(t, q)
+	})
+}
+
+// TestImportGivesNothingUp: a queue without room for it refuses, whatever it is
+// told to do with its own readings when it is full.
+func TestImportGivesNothingUp(t *testing.T) {
+	for _, policy := range []WhenFull{Thin, DropOldest, DropNewest} {
+		dir := fastDir(t)
+		synctest.Test(t, func(t *testing.T) {
+			o := testOptions(dir)
+			o.MaxSize, o.WhenFull = 4<<20, policy
+			q := mustOpen(t, o)
+			dev, _ := q.Device("import:B/gps")
+			var err error
+			n := uint64(0)
+			rec := make([]byte, 10_000)
+			for n < 1000 && err == nil {
+				n++
+				var ok bool
+				ok, err = q.Import(Source{"B", 1}, n-1, n, 1, dev, 1, rec)
+				if errors.Is(err, ErrFull) {
+					<-q.Room()
+					n, err = n-1, nil
+				} else if err == nil && !ok {
+					t.Fatal("taken twice: ", n)
+				}
+				synctest.Wait()
+			}
+			if !errors.Is(err, ErrNoRoom) || n < 50 {
+				t.Errorf("%s: record %d: %v", policy, n, err)
+			}
+			if c := checkLedger(t, q); c.LostAll() != 0 || c.Waiting != n-1 {
+				t.Errorf("%s: %+v", policy, c)
+			}
+			mustClose(t, q)
+		})
+	}
+}
+
+// TestImportNeedsTheDisk: what cannot be made durable must stay on the stick.
+func TestImportNeedsTheDisk(t *testing.T) {
+	f := newFake(filepath.Join(fastDir(t), "q"))
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(f.dir)
+		o.FS = f
+		q := mustOpen(t, o)
+		dev, _ := q.Device("a")
+		synctest.Wait()
+		f.failAt, f.always, f.err = f.count+1, true, errors.New("no disk")
+		appendN(t, q, dev, 0, 1)
+		time.Sleep(2 * time.Second)
+		if _, err := q.Import(Source{"B", 1}, 0, 1, 1, dev, 1, []byte("x")); !errors.Is(err, ErrMemoryOnly) {
+			t.Error(err)
+		}
+		f.heal()
+		time.Sleep(time.Minute)
+		if ok, err := q.Import(Source{"B", 1}, 0, 1, 1, dev, 1, []byte("x")); !ok || err != nil {
+			t.Error(ok, err)
+		}
+		mustClose(t, q)
+	})
+}
+
+// TestImportsAreBounded: what is kept of imports stays small, and the latest
+// stays.
+func TestImportsAreBounded(t *testing.T) {
+	var l ledger
+	for g := range 100 {
+		for n := range uint64(100) {
+			l.takeOver(Source{fmt.Sprint("XXXX00EFS805604", g), uint64(g) << 50}, span{n * 1000, n*1000 + 500})
+		}
+	}
+	l2, err := decodeLedger(l.encode())
+	if err != nil || !slices.EqualFunc(l.imports, l2.imports, func(a, b taken) bool { return a.Source == b.Source && slices.Equal(a.set, b.set) }) {
+		t.Fatal(err, "does not survive")
+	}
+	if n := len(l.encode()); n > 8<<10 {
+		t.Error(n, " bytes in every commit")
+	}
+	last := Source{"XXXX00EFS80560499", uint64(99) << 50}
+	if !l.hasImported(last, 99_500) || l.hasImported(last, 99_501) || l.hasImported(Source{"XXXX00EFS8056040", 0}, 1) {
+		t.Error("the wrong ones were forgotten")
+	}
+}
+
+// imported is a life of a queue with imports in it, for cutting the power.
+type imported struct {
+	s      *script
+	c      carried
+	copies map[string]uint64 // text of a carried record to its number here
+}
+
+// TestPowerCutDuringImport (row 66): the power goes at every operation of an
+// import, the import is begun again from the start of the file after each, and
+// every record is there exactly once; own readings stay as they are.
+func TestPowerCutDuringImport(t *testing.T) {
+	dir := fastDir(t)
+	f := newFake(filepath.Join(dir, "run"))
+	var s *script
+	c := carried{src: Source{"B", 77}, numbers: evens(1000, 1998)}
+	synctest.Test(t, func(t *testing.T) { s = runImport(t, f, c) })
+	every := 2
+	if sampled() {
+		every = 12
+	}
+	cut := &importCutter{t: t, c: c, opt: s.opt, dir: filepath.Join(dir, "image")}
+	cut.everywhere(f.log, every)
+	t.Logf("%d images of %d operations", cut.images, len(f.log))
+	if cut.images < 600/every || cut.partly == 0 {
+		t.Errorf("only %d images, %d of them in the middle of the import", cut.images, cut.partly)
+	}
+}
+
+// runImport records an import into a queue that has readings of its own.
+func runImport(t *testing.T, f *fakeFS, c carried) *script {
+	s := &script{fs: f, texts: map[uint64]string{}, acked: map[uint64]bool{}, waiting: map[uint64]string{}}
+	s.opt = testOptions(f.dir)
+	s.opt.FS, s.opt.tune = f, smallSizes()
+	q := mustOpen(t, s.opt)
+	own, _ := q.Device("a")
+	dev, _ := q.Device("import:B/a")
+	for at := 0; at < len(c.numbers); at += 150 {
+		s.append(t, q, own)
+		part := c.numbers[at:min(at+150, len(c.numbers))]
+		if at > 0 {
+			part = append([]uint64{c.numbers[at-1]}, part...)
+		}
+		c.take(t, q, dev, part)
+		synctest.Wait()
+		s.note(q)
+		time.Sleep(1100 * time.Millisecond)
+		synctest.Wait()
+		s.note(q)
+	}
+	mustClose(t, q)
+	s.note(q)
+	return s
+}
+
+type importCutter struct {
+	t              *testing.T
+	c              carried
+	opt            Options
+	dir            string
+	images, partly int
+}
+
+func (c *importCutter) everywhere(log []op, every int) {
+	d := newDisc()
+	var known truth
+	for i, o := range log {
+		if m, ok := o.mark.(truth); ok {
+			known = m
+			continue
+		}
+		d.step(o)
+		if i%every > 0 {
+			continue
+		}
+		for bits := range min(4, 1<<len(d.pending)) {
+			keep := func(i int) bool { return bits>>(i%2)&1 == 1 }
+			if err := d.image(c.dir, keep, nil); err != nil {
+				c.t.Fatal(err)
+			}
+			c.again(i, known)
+			if c.t.Failed() {
+				return
+			}
+		}
+	}
+}
+
+// again imports the whole file into an image and looks at what is there then.
+func (c *importCutter) again(at int, known truth) {
+	c.images++
+	synctest.Test(c.t, func(t *testing.T) {
+		o := c.opt
+		o.Dir, o.FS = c.dir, OS(c.dir)
+		q := mustOpen(t, o)
+		dev, _ := q.Device("import:B/a")
+		if fresh := c.c.take(t, q, dev, c.c.numbers); fresh > 0 && fresh < len(c.c.numbers) {
+			c.partly++
+		}
+		mustClose(t, q)
+		q = mustOpen(t, o)
+		if fresh := c.c.take(t, q, dev, c.c.numbers); fresh != 0 {
+			t.Errorf("cut at %d: %d records taken over once more", at, fresh)
+		}
+		numbers, recs := drain(t, q)
+		seen, there := map[string]int{}, map[uint64]string{}
+		for i, r := range recs {
+			seen[r]++
+			there[numbers[i]] = r
+		}
+		for _, n := range c.c.numbers {
+			if got := seen[c.c.text(n)]; got != 1 {
+				t.Errorf("cut at %d: record %d of the file is here %d times", at, n, got)
+				break
+			}
+		}
+		for _, n := range slices.Sorted(maps.Keys(known.committed)) {
+			if there[n] != known.committed[n] {
+				t.Errorf("cut at %d: own record %d is lost", at, n)
+				break
+			}
+		}
+		checkLedger(t, q)
+		mustClose(t, q)
+	})
+}

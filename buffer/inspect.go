@@ -1,0 +1,439 @@
+package buffer
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Fault is something in the files that is not as it should be.
+type Fault struct {
+	File   string // plain file name
+	Page   uint64 // of 4096 bytes; 0 where the file as a whole is meant
+	Offset int64  // of the damaged bytes in the file, 0 when not known
+	Record uint64 // number of the record, 0 where none is meant
+	What   string
+	// Harmless says that the next start mends it without loss.
+	Harmless bool
+}
+
+func (f Fault) String() string {
+	at := f.File
+	if f.Page > 0 {
+		at += fmt.Sprintf(", page %d", f.Page)
+	}
+	if f.Offset > 0 {
+		at += fmt.Sprintf(", byte %d", f.Offset)
+	}
+	if f.Record > 0 {
+		at += fmt.Sprintf(": record %d", f.Record)
+	}
+	return at + ": " + f.What
+}
+
+// SegmentLook is one segment as it lies on disk.
+type SegmentLook struct {
+	File    string
+	First   uint64 // first number that may be in it
+	Last    uint64 // last number present, 0 when empty
+	Records uint64 // sound ones present
+	Waiting uint64 // of these not released
+	Bytes   int64  // length of the file
+	Used    int64  // of these in use
+}
+
+// BootLook is a boot of the machine that the queue remembers.
+type BootLook struct {
+	Index  uint32
+	ID     [16]byte
+	Mono   int64 // the latest milliseconds since boot seen in it
+	Known  bool  // Offset is known
+	Offset Offset
+}
+
+// Inspection is what lies in a queue's directory. Records that a running
+// daemon has only in memory are not in it; those acknowledged and not yet
+// released count as waiting.
+type Inspection struct {
+	Epoch    uint64
+	Next     uint64 // above every number that was used
+	Released uint64
+	Clean    bool // the queue was closed properly
+	LastGood int64
+	Boots    []BootLook
+	Bytes    int64 // of all files
+	Waiting  uint64
+	Total    Counts
+	Devices  map[string]Counts
+	Segments []SegmentLook
+	Aside    []string // damaged files that were set aside earlier
+	Kept     uint64   // records in quarantine.log and quarantine.log.1
+	Imports  []Imported
+	Faults   []Fault
+
+	fs       FS
+	st       state
+	stErr    error
+	released ranges // beyond Released
+	ledger   ledger
+	waiting  []uint64 // by device
+	names    []string
+}
+
+// lookFS is a directory that is only looked at: it makes nothing.
+type lookFS struct{ osFS }
+
+func (l lookFS) List() ([]string, error) {
+	entries, err := os.ReadDir(l.dir)
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names, err
+}
+
+// Inspect looks at the files of the queue in dir, every page and every value,
+// and changes nothing. No lock is taken, so it may be used beside the process
+// that has the queue open and does not hold it up; what that process has in
+// memory it does not see. It fails only where there is nothing to look at:
+// fs.ErrNotExist, no permission, or ErrNewer.
+func Inspect(dir string) (*Inspection, error) { return inspect(lookFS{osFS{dir}}) }
+
+// inspectTries bounds how often all is looked at again because a daemon wrote
+// the state file meanwhile, which it does before it removes a segment.
+const inspectTries = 4
+
+func inspect(f FS) (*Inspection, error) {
+	for try := 1; ; try++ {
+		l, err := inspectOnce(f)
+		if err != nil || try == inspectTries {
+			return l, err
+		}
+		if st, err := readSidecar(f); (err == nil) == (l.stErr == nil) && st.gen == l.st.gen {
+			return l, nil
+		}
+	}
+}
+
+func inspectOnce(f FS) (*Inspection, error) {
+	names, err := f.List()
+	if err != nil {
+		return nil, err
+	}
+	l := &Inspection{fs: f, names: names}
+	if err := l.sidecar(); err != nil {
+		return nil, err
+	}
+	if err := l.segments(); err != nil {
+		return nil, err
+	}
+	l.missingSegments()
+	l.books()
+	l.others()
+	return l, nil
+}
+
+func (l *Inspection) fault(f Fault) { l.Faults = append(l.Faults, f) }
+
+// sidecar reads both slots of the state file.
+func (l *Inspection) sidecar() error {
+	l.st, l.stErr = readSidecar(l.fs)
+	switch {
+	case errors.Is(l.stErr, ErrNewer) || l.stErr != nil && errors.Is(l.stErr, fs.ErrPermission):
+		return fmt.Errorf("%s: %w", sidecarName, l.stErr)
+	case errors.Is(l.stErr, fs.ErrNotExist):
+		if slices.ContainsFunc(l.names, isSegment) {
+			l.fault(Fault{File: sidecarName, What: "missing: the next start begins a new epoch"})
+		}
+		return nil
+	case l.stErr != nil:
+		l.fault(Fault{File: sidecarName, What: "unreadable, the next start begins a new epoch: " + l.stErr.Error()})
+		return nil
+	}
+	l.slots()
+	st := &l.st
+	l.Epoch, l.Next, l.Released, l.Clean, l.LastGood = st.epoch, st.reserved, st.released, st.clean, st.lastGood
+	for _, s := range st.starts {
+		l.Boots = append(l.Boots, BootLook{s.index, s.id, s.mono, s.set, s.off})
+	}
+	for _, s := range st.beyond {
+		l.released.add(s)
+	}
+	return nil
+}
+
+// slots looks at each slot by itself. One that was never written is zeros.
+func (l *Inspection) slots() {
+	file, err := l.fs.Open(sidecarName, os.O_RDONLY)
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	for i := range int64(2) {
+		slot := make([]byte, slotSize)
+		n, _ := readFull(file, slot, i*slotSize)
+		if _, err := decodeState(slot[:n]); err != nil && slices.ContainsFunc(slot[:n], func(b byte) bool { return b != 0 }) {
+			l.fault(Fault{File: sidecarName, Offset: i * slotSize, Harmless: true,
+				What: fmt.Sprintf("slot %d of 2 is damaged, as by a power cut; the other one counts", i+1)})
+		}
+	}
+}
+
+func isSegment(name string) bool {
+	_, ok := parseSegmentName(name)
+	return ok
+}
+
+func (l *Inspection) segments() error {
+	var firsts []uint64
+	for _, name := range l.names {
+		if n, ok := parseSegmentName(name); ok {
+			firsts = append(firsts, n)
+		}
+	}
+	slices.Sort(firsts)
+	walks := make([]*segmentWalk, 0, len(firsts))
+	for i, first := range firsts {
+		end := unknownEnd
+		if i+1 < len(firsts) {
+			end = firsts[i+1]
+		}
+		w, err := l.segment(first, end)
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // unlinked since it was listed
+			continue
+		case err != nil:
+			return err
+		}
+		walks = append(walks, w)
+	}
+	if len(firsts) > 0 && l.stErr != nil {
+		l.Released = max(l.Released, firsts[0]-1)
+	}
+	for _, w := range walks {
+		l.enter(w)
+	}
+	return nil
+}
+
+// segmentWalk is a segment's records as far as they are needed for counting.
+type segmentWalk struct {
+	look    SegmentLook
+	numbers []uint64
+	devices []uint16
+}
+
+// segment checks one segment: pages, tree, facts, every value, and its summary
+// against what it holds.
+func (l *Inspection) segment(first, end uint64) (*segmentWalk, error) {
+	name := segmentName(first)
+	w, err := walkSegment(l.fs, name)
+	if err != nil {
+		if damaged(err) && !errors.Is(err, fs.ErrNotExist) {
+			l.fault(Fault{File: name, What: err.Error()})
+			return &segmentWalk{look: SegmentLook{File: name, First: first}}, nil
+		}
+		return nil, err
+	}
+	out := &segmentWalk{look: SegmentLook{File: name, First: first, Bytes: w.size, Used: w.used}}
+	for _, b := range w.bad {
+		l.fault(Fault{File: name, Page: b.page, Offset: int64(b.page) * pageSize, What: b.err.Error()})
+	}
+	if len(w.bad) == 0 || w.facts["format"] != nil {
+		if err := checkFormat(w.facts["format"]); errors.Is(err, ErrNewer) {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		} else if err != nil {
+			l.fault(Fault{File: name, What: "its format cannot be read"})
+		}
+	}
+	counted, bad := l.values(out, w, end)
+	l.facts(w, name, end, counted, bad == 0 && len(w.bad) == 0)
+	return out, nil
+}
+
+// values checks every record; counted is a summary of the sound ones.
+func (l *Inspection) values(out *segmentWalk, w *walked, end uint64) (counted summary, bad int) {
+	name := out.look.File
+	for _, e := range w.records {
+		n, ok := recordKey(e.k, out.look.First, ^uint64(0))
+		if !ok {
+			l.fault(Fault{File: name, Page: e.page, Offset: e.off, What: fmt.Sprintf("key %x does not belong here", e.k)})
+			bad++
+			continue
+		}
+		entry, err := parseValue(n, e.v)
+		if err != nil {
+			l.fault(Fault{File: name, Page: e.page, Offset: e.off, Record: n, What: "its checksum does not fit: " + err.Error()})
+			bad++
+			continue
+		}
+		counted.add(n, entry)
+		if n >= end { // written again to the next one after an error
+			continue
+		}
+		out.numbers, out.devices = append(out.numbers, n), append(out.devices, entry.Device)
+		out.look.Records++
+		out.look.Last = n
+	}
+	return counted, bad
+}
+
+// facts checks the small bucket, and takes over what counts for all segments.
+func (l *Inspection) facts(w *walked, name string, end uint64, counted summary, whole bool) {
+	for _, key := range []string{"summary", "ledger", "released"} {
+		if w.facts[key] == nil && whole {
+			l.fault(Fault{File: name, What: "has no " + key})
+		}
+	}
+	sum, err := decodeSummary(w.facts["summary"])
+	if err != nil && w.facts["summary"] != nil {
+		l.fault(Fault{File: name, What: "its summary is damaged"})
+	} else if err == nil && whole && !sum.tells(counted) {
+		l.fault(Fault{File: name, What: fmt.Sprintf("its summary says %d records of %d bytes up to number %d, it holds %d of %d up to %d",
+			sum.count, sum.bytes, sum.last, counted.count, counted.bytes, counted.last)})
+	}
+	if led, err := decodeLedger(w.facts["ledger"]); err == nil && led.gen >= l.ledger.gen {
+		l.ledger = led
+	} else if err != nil && w.facts["ledger"] != nil {
+		l.fault(Fault{File: name, What: "its ledger is damaged"})
+	}
+	l.Released = max(l.Released, min(decodeReleased(w.facts["released"]), end-1))
+	if b := w.facts["released"]; b != nil {
+		if _, err := unseal(b); err != nil {
+			l.fault(Fault{File: name, What: "its note of what was released is damaged"})
+		}
+	}
+}
+
+// tells says whether a summary is right about what was counted. What it says
+// of the first record is a lower bound.
+func (s *summary) tells(c summary) bool {
+	if s.count != c.count || s.bytes != c.bytes || c.count > 0 && s.last != c.last {
+		return false
+	}
+	for dev := range max(len(s.devices), len(c.devices)) {
+		if at(s.devices, dev) != at(c.devices, dev) {
+			return false
+		}
+	}
+	return true
+}
+
+// enter adds a segment to the picture, now that it is known what was released.
+func (l *Inspection) enter(w *segmentWalk) {
+	for i, n := range w.numbers {
+		if l.isReleased(n) {
+			continue
+		}
+		w.look.Waiting++
+		bump(&l.waiting, w.devices[i], 1)
+	}
+	l.Waiting += w.look.Waiting
+	l.Next = max(l.Next, w.look.Last+1)
+	l.Segments = append(l.Segments, w.look)
+}
+
+func (l *Inspection) isReleased(n uint64) bool { return n <= l.Released || l.released.has(n) }
+
+// missingSegments looks for what the state file knows and the directory lacks.
+func (l *Inspection) missingSegments() {
+	for i, note := range l.st.segs {
+		end := l.st.reserved
+		if i+1 < len(l.st.segs) {
+			end = l.st.segs[i+1].first
+		}
+		at := slices.IndexFunc(l.Segments, func(s SegmentLook) bool { return s.First == note.first })
+		name := segmentName(note.first)
+		if at < 0 && note.count > 0 && end-1 > l.Released && !slices.Contains(l.names, name+salvageSuffix) {
+			if _, err := l.fs.Size(name); err != nil { // not unlinked in time for the list
+				l.fault(Fault{File: name, What: fmt.Sprintf("missing, and up to %d records with it", note.count)})
+			}
+		}
+		if at >= 0 && l.st.clean && l.Segments[at].Records < note.count && !l.faulty(name) {
+			l.fault(Fault{File: name, What: fmt.Sprintf("holds %d records, %d were counted at the last stop", l.Segments[at].Records, note.count)})
+		}
+	}
+}
+
+func (l *Inspection) faulty(name string) bool {
+	return slices.ContainsFunc(l.Faults, func(f Fault) bool { return f.File == name })
+}
+
+// books makes the ledger and sees whether it balances: nothing that waits, was
+// lost or set aside may exceed what was read.
+func (l *Inspection) books() {
+	l.ledger.raise(&l.st.ledger)
+	for i := range l.ledger.devices {
+		a := &l.ledger.devices[i]
+		n := at(l.waiting, i)
+		if i > 0 && n+a.lostAll()+a.quarantined > a.read {
+			l.fault(Fault{File: "ledger", What: fmt.Sprintf("device %q: read %d, but %d wait, %d lost and %d set aside",
+				a.name, a.read, n, a.lostAll(), a.quarantined)})
+		}
+	}
+	balanced := l.ledger.without(nil)
+	balanced.balance(l.waiting)
+	l.Total, l.Devices = balanced.counts(l.waiting)
+	l.Imports = l.ledger.importsSeen()
+}
+
+// others looks at everything else in the directory.
+func (l *Inspection) others() {
+	for _, name := range l.names {
+		if size, err := l.fs.Size(name); err == nil {
+			l.Bytes += size
+		}
+		switch {
+		case name == quarantineName || name == quarantineOld:
+			l.quarantine(name)
+		case strings.Contains(name, damagedInfix):
+			l.Aside = append(l.Aside, name)
+		case strings.HasSuffix(name, salvageSuffix):
+			l.fault(Fault{File: name, What: "was being salvaged when the power went; the next start goes on", Harmless: true})
+		case strings.HasSuffix(name, tmpSuffix) && !l.running(name):
+			l.fault(Fault{File: name, What: "left by a power cut; the next start removes it", Harmless: true})
+		}
+	}
+}
+
+// running says whether a temporary file is there no more: then somebody is at
+// work.
+func (l *Inspection) running(name string) bool {
+	_, err := l.fs.Size(name)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// quarantine looks at the lines of the records set aside.
+func (l *Inspection) quarantine(name string) {
+	file, size, err := openAside(l.fs, name)
+	if err != nil {
+		l.fault(Fault{File: name, What: err.Error()})
+		return
+	}
+	defer file.Close()
+	text := make([]byte, size)
+	if n, err := readFull(file, text, 0); err != nil && size > 0 {
+		l.fault(Fault{File: name, What: err.Error()})
+		return
+	} else {
+		text = text[:n]
+	}
+	for at := 0; at < len(text); {
+		line, _, whole := bytes.Cut(text[at:], []byte("\n"))
+		var q quarantined
+		switch err := json.Unmarshal(line, &q); {
+		case err == nil && q.Number > 0:
+			l.Kept++
+		case !whole:
+			l.fault(Fault{File: name, Offset: int64(at), Harmless: true, What: "its last line was cut off by a power cut"})
+		default:
+			l.fault(Fault{File: name, Offset: int64(at), What: "a line that is no record"})
+		}
+		at += len(line) + 1
+	}
+}
