@@ -193,7 +193,7 @@ func TestPowerCutDuringImport(t *testing.T) {
 	cut := &importCutter{t: t, c: c, opt: s.opt, dir: filepath.Join(dir, "image")}
 	cut.everywhere(f.log, every)
 	t.Logf("%d images of %d operations", cut.images, len(f.log))
-	if cut.images < 600/every || cut.partly == 0 {
+	if cut.images < 400/every || cut.partly == 0 {
 		t.Errorf("only %d images, %d of them in the middle of the import", cut.images, cut.partly)
 	}
 }
