@@ -3,6 +3,7 @@ package device
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"portti/device/thingsee"
@@ -130,7 +131,7 @@ func (d *device) status() Status {
 	defer d.mu.Unlock()
 	s := Status{
 		Name: d.cfg.Name, Type: d.cfg.Type, Port: d.portName(), Resolved: d.resolved,
-		State: d.state, Code: d.code, Since: d.since, Detail: d.detail, LastErr: d.lastErr,
+		State: d.state, Code: d.code, Since: d.since, Detail: d.detail, LastErr: d.lastErr, Flags: slices.Clone(d.flags),
 		LastAge: -1,
 		Read:    d.read.Load(), Bad: d.bad(), Bytes: d.bytes.Load(), BadTimes: d.badTimes.Load(), Lost: d.lost.Load(),
 		Opened: d.opened.Load(), Stuck: int(d.stuck.Load()),

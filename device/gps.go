@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"portti/device/clock"
 	"portti/device/nmea"
 	"portti/device/thingsee"
 )
@@ -34,7 +35,9 @@ const (
 	// that shows a time after the floor, such as one restored from a file at
 	// boot; gpsFar is how long after its build this program may be running where
 	// the clock shows nothing at all. A date 1024 weeks behind is 19.6 years off,
-	// so either tells a rollover from a recording.
+	// so either tells a rollover from a recording. A corrected date is heard as a
+	// source of time only within gpsSlack of the floor: a recording of twenty years
+	// ago, corrected, would else often be a time to come that looks possible.
 	gpsSlack = 2 * 365 * 24 * 60 * 60 * 1000  // ms
 	gpsFar   = 10 * 365 * 24 * 60 * 60 * 1000 // ms
 	// gpsApart is how far GNSS time and a trusted clock may be apart. A
@@ -98,6 +101,7 @@ type gps struct {
 	quiet time.Duration
 	late  uint64
 	watch gpsWatch
+	time  *clock.GNSS
 }
 
 func newGPS(c Config, env Env) *gps {
@@ -111,6 +115,8 @@ func newGPS(c Config, env Env) *gps {
 	if env.Clock != nil { // nil while the configuration is only checked
 		opts.Floor = env.Clock.Floor() - gpsFloorGrace
 		opts.Latest = func() int64 { return gpsLatest(env.Clock.Now(), env.Clock.Floor()) }
+		opts.Mono = func() int64 { return env.Clock.Now().Mono }
+		g.time = env.Clock.GNSS()
 	}
 	g.join = nmea.NewJoiner(opts, g.epoch)
 	g.watch.log = env.Log
@@ -201,6 +207,9 @@ func (g *gps) epoch(f *nmea.Fix) {
 	g.watch.see(f, doubt, now, g.out)
 	if !f.Valid() {
 		return
+	}
+	if f.Time != 0 && (!f.Rollover || f.Time <= g.env.Clock.Floor()+gpsSlack) {
+		g.time.Hear(f.Time, f.Began)
 	}
 	event := 10
 	if g.first {

@@ -37,6 +37,7 @@ type gpsWatch struct {
 	rolled   bool
 	jumps    int   // since the log said so
 	jumpedAt int64 // when the log said so, 0 = never
+	lastJump int64 // 0 = none in the last gpsAgain
 }
 
 func (w *gpsWatch) see(f *nmea.Fix, doubt int, now clock.Now, out Out) {
@@ -45,29 +46,32 @@ func (w *gpsWatch) see(f *nmea.Fix, doubt int, now clock.Now, out Out) {
 		w.shown = append(w.shown[:0], w.text...)
 		out.Detail(string(w.shown))
 	}
-	w.fix(f, now)
+	w.fix(f, now, out)
 	if f.Valid() {
-		w.time(f, doubt, now)
-		w.jump(f, now)
+		w.time(f, doubt, now, out)
+		w.jump(f, now, out)
 	}
 }
 
-func (w *gpsWatch) fix(f *nmea.Fix, now clock.Now) {
+func (w *gpsWatch) fix(f *nmea.Fix, now clock.Now, out Out) {
 	switch {
 	case f.Valid():
 		if w.lost {
+			raise(out, codeNoFix, false)
 			w.info("the receiver has a fix again", "event", "gps.fix-regained", "after_ms", now.Mono-w.last)
 		}
 		w.ever, w.lost, w.last = true, false, now.Mono
 	case w.ever && !w.lost && now.Mono-w.last >= gpsLost:
 		w.lost = true
+		raise(out, codeNoFix, true)
 		w.warn("the receiver has lost its fix: nothing is sent until it has one", "event", "gps.fix-lost", "code", codeNoFix)
 	}
 }
 
-func (w *gpsWatch) time(f *nmea.Fix, doubt int, now clock.Now) {
+func (w *gpsWatch) time(f *nmea.Fix, doubt int, now clock.Now, out Out) {
 	if f.Rollover != w.rolled {
 		w.rolled = f.Rollover
+		raise(out, codeRollover, f.Rollover)
 		if f.Rollover {
 			w.warn("the receiver's date is 1024 weeks or a multiple behind: corrected", "event", "gps.date-corrected", "code", codeRollover)
 		} else {
@@ -76,6 +80,7 @@ func (w *gpsWatch) time(f *nmea.Fix, doubt int, now clock.Now) {
 	}
 	if was := w.doubt; doubt != was {
 		w.doubt = doubt
+		raise(out, codeGPSTime, doubt == doubtClock)
 		switch {
 		case doubt == doubtClock:
 			w.warn("the receiver's time and the clock disagree: fixes are dated by the clock", "event", "gps.time-refused", "code", codeGPSTime, "apart_ms", f.Time-now.Unix)
@@ -85,11 +90,17 @@ func (w *gpsWatch) time(f *nmea.Fix, doubt int, now clock.Now) {
 	}
 }
 
-func (w *gpsWatch) jump(f *nmea.Fix, now clock.Now) {
+func (w *gpsWatch) jump(f *nmea.Fix, now clock.Now, out Out) {
 	if !f.Jump {
+		if w.lastJump != 0 && now.Mono-w.lastJump >= gpsAgain {
+			w.lastJump = 0
+			raise(out, codeJump, false)
+		}
 		return
 	}
 	w.jumps++
+	w.lastJump = max(now.Mono, 1)
+	raise(out, codeJump, true)
 	if w.jumpedAt == 0 || now.Mono-w.jumpedAt >= gpsAgain {
 		w.warn("the position jumped further than anything travels", "event", "gps.jumped", "code", codeJump, "count", w.jumps)
 		w.jumps, w.jumpedAt = 0, max(now.Mono, 1)

@@ -40,6 +40,7 @@ type Status struct {
 
 	State   State
 	Code    string    // of the problem catalogue, "" = none
+	Flags   []string  // further codes, which the driver raised
 	Since   time.Time // of this state
 	Detail  string    // the driver's word, such as "3D fix, 11 satellites"
 	LastErr string    // why the port was not opened or ended last; stays for reading after recovery

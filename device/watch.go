@@ -58,6 +58,7 @@ type device struct {
 	since    time.Time
 	logged   string // state and code that the log knows
 	detail   string
+	flags    []string // codes that the driver raised
 	lastErr  string
 	resolved string
 	samples  [2]sample // of read, at least sampleEvery apart, the newer last
@@ -89,6 +90,7 @@ func (d *device) once(ctx context.Context) time.Duration {
 	}
 	d.begin(ctx, o)
 	err = d.drive(ctx, driver, o.Line)
+	d.unflag()
 	d.close(o.Line)
 	if ctx.Err() != nil {
 		return 0

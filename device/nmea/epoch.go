@@ -34,6 +34,9 @@ func (j *Joiner) place(t Type, at TimeOfDay) bool {
 func (j *Joiner) begin(at TimeOfDay) {
 	j.open = true
 	j.fix = Fix{Clock: at, Sats: None, Quality: None}
+	if j.opts.Mono != nil {
+		j.fix.Began = j.opts.Mono()
+	}
 	j.date, j.void = NoDate, false
 	j.count = [Types]uint8{}
 	j.mode.begin()

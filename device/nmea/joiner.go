@@ -11,6 +11,8 @@ type Options struct {
 	// explains (a recording, a simulator) stays what it is. It is asked when a
 	// date is before Floor; nil = no limit.
 	Latest func() int64
+	// Mono is asked when an epoch begins; nil = Fix.Began stays 0.
+	Mono func() int64
 }
 
 // Joiner gathers the sentences of one receiver into one Fix per epoch. It is

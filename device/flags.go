@@ -1,0 +1,38 @@
+package device
+
+import "slices"
+
+// Flagger is what an Out can be beside: a driver that finds something wrong
+// with what it reads, other than the state of the port shows, raises the code of
+// the problem catalogue, and takes it back. Both may be repeated. What a driver
+// raised ends with its Run.
+type Flagger interface {
+	Flag(code string, on bool)
+}
+
+// raise is Flag for an Out that may have none.
+func raise(out Out, code string, on bool) {
+	if f, ok := out.(Flagger); ok {
+		f.Flag(code, on)
+	}
+}
+
+// Flag is part of Flagger.
+func (d *device) Flag(code string, on bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	i := slices.Index(d.flags, code)
+	switch {
+	case on && i < 0:
+		d.flags = append(d.flags, code)
+	case !on && i >= 0:
+		d.flags = slices.Delete(d.flags, i, i+1)
+	}
+}
+
+// unflag takes back what the driver that has ended raised.
+func (d *device) unflag() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.flags = nil
+}
