@@ -35,7 +35,9 @@ func start(t *testing.T, o Options, serve func(n int, w *wire)) *world {
 }
 
 func (w *world) with(o Options) {
-	o.URL = "ws://localhost/socket"
+	if o.URL == "" {
+		o.URL = "ws://localhost/socket"
+	}
 	o.Dial = w.net.dial
 	if o.Rand == nil {
 		o.Rand = func() float64 { return 0.999999 } // delays at their ceiling

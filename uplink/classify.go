@@ -59,7 +59,7 @@ func classifyHTTP(e *dialError, now time.Time) finding {
 	}
 	if e.status == http.StatusTooManyRequests || e.status == http.StatusRequestTimeout ||
 		e.status == http.StatusTooEarly || e.status/100 == 5 {
-		f.retryAfter, f.hasRetry = retryAfter(e.retryAfter, now)
+		f.retryAfter, f.hasRetry = retryAfter(e.retryAfter, answerTime(e.date, now))
 	}
 	return f
 }

@@ -36,6 +36,7 @@ type dialError struct {
 	contentType string
 	location    string // host only
 	retryAfter  string
+	date        string
 }
 
 func (e *dialError) Error() string { return e.err.Error() }
@@ -75,6 +76,7 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 		WriteBufferSize: writeBuffer,
 	}
 	conn, resp, err := a.run(httptrace.WithClientTrace(inner, a.trace()), &ws, target.String(), header)
+	a.date(resp, err)
 	if err == nil && resp.Header.Get("Sec-WebSocket-Extensions") != "" {
 		// gorilla would switch compression on although it was not offered.
 		_ = conn.Close()
@@ -152,6 +154,7 @@ type attempt struct {
 	phase phase
 	since time.Time // of phase
 	guard *guard
+	tls   bool // the server has shown who it is
 	stop  func() bool
 }
 
@@ -203,9 +206,21 @@ func (a *attempt) trace() *httptrace.ClientTrace {
 		TLSHandshakeStart: func() { a.enter(phaseTLS) },
 		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
 			if err == nil {
+				a.tls = true
 				a.enter(phaseUpgrade)
 			}
 		},
+	}
+}
+
+// date passes on when the server answered. Something in between that answers in
+// the server's place is kept out where that can be told.
+func (a *attempt) date(resp *http.Response, err error) {
+	if resp == nil || err != nil && !a.tls {
+		return
+	}
+	if now, slack, ok := dateHeard(resp.Header, time.Since(a.since)); ok {
+		a.o.heard(now, slack)
 	}
 }
 
@@ -220,7 +235,7 @@ func (a *attempt) failed(err error, resp *http.Response) *dialError {
 	}
 	e.status = resp.StatusCode
 	e.contentType = resp.Header.Get("Content-Type")
-	e.retryAfter = resp.Header.Get("Retry-After")
+	e.retryAfter, e.date = resp.Header.Get("Retry-After"), resp.Header.Get("Date")
 	if u, err := url.Parse(resp.Header.Get("Location")); err == nil {
 		e.location = u.Host
 	}

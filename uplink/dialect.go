@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // dialect is what one family of servers wants: how the request is made and
@@ -13,8 +14,9 @@ type dialect interface {
 	name() string
 	// request gives the URL and headers of the upgrade request.
 	request(token Secret) (url.URL, http.Header)
-	// hear takes one message of the server. Its bytes are hostile.
-	hear(message []byte)
+	// hear takes one message of the server. Its bytes are hostile. ok says that
+	// it told the server's time.
+	hear(message []byte) (now time.Time, ok bool)
 	// wantsToken reports whether request needs one.
 	wantsToken() bool
 }
@@ -97,4 +99,4 @@ func (t *thingsee) request(token Secret) (url.URL, http.Header) {
 	return t.credential.apply(t.endpoint.url, header, token), header
 }
 
-func (t *thingsee) hear([]byte) {}
+func (t *thingsee) hear([]byte) (now time.Time, ok bool) { return time.Time{}, false }

@@ -57,6 +57,11 @@ type Options struct {
 	ClockTrusted func() bool      // is Now to be believed; default: always
 	Rand         func() float64   // jitter in [0, 1), default math/rand/v2
 
+	// Heard is told what the server says the time is now, give or take slack. It
+	// may be called from any goroutine and must not wait. Answers without TLS
+	// count only when the upgrade succeeded. May be nil.
+	Heard func(now time.Time, slack time.Duration)
+
 	// Dial opens the TCP connection (to the proxy if there is one); default
 	// net.Dialer with TCP_USER_TIMEOUT on Linux. PhaseTimeout limits it.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)

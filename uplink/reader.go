@@ -27,6 +27,7 @@ type reader struct {
 	prefix  string // of our pings
 	limit   int64
 	inbox   *inbox
+	heard   func(now time.Time, slack time.Duration)
 
 	buf      bytes.Buffer
 	messages perSecond
@@ -107,7 +108,9 @@ func (r *reader) message(text []byte) error {
 	if !r.messages.allow(maxMessages) {
 		return errFlood
 	}
-	r.dialect.hear(text)
+	if now, ok := r.dialect.hear(text); ok {
+		r.heard(now, messageSlack)
+	}
 	return nil
 }
 

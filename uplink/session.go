@@ -87,7 +87,7 @@ func (s *session) run(ctx context.Context) ending {
 	var readers sync.WaitGroup
 	readers.Go(func() {
 		defer close(s.readDone)
-		r := reader{conn: s.conn, engine: s.engine, dialect: s.link.dialect, prefix: s.ping.prefix, limit: s.link.o.MaxMessage, inbox: s.inbox}
+		r := reader{conn: s.conn, engine: s.engine, dialect: s.link.dialect, prefix: s.ping.prefix, limit: s.link.o.MaxMessage, inbox: s.inbox, heard: s.link.o.heard}
 		s.readErr = r.run()
 		// What the reader cannot go on with the writer cannot either: this
 		// frees it from a write that blocks.

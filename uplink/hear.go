@@ -1,0 +1,40 @@
+package uplink
+
+import (
+	"net/http"
+	"time"
+)
+
+// A server's word for the time, from the Date of an HTTP answer or from a
+// message that a dialect knows, is passed to Options.Heard and decides nothing
+// here.
+
+// messageSlack is by how much the time in a message of the server may be off:
+// whole seconds, and the way here.
+const messageSlack = 2 * time.Second
+
+// dateHeard reads the Date of an answer that came within took of the request:
+// the server's clock showed some moment of that second at some moment of took.
+func dateHeard(h http.Header, took time.Duration) (now time.Time, slack time.Duration, ok bool) {
+	date, err := http.ParseTime(h.Get("Date"))
+	if err != nil || took < 0 {
+		return time.Time{}, 0, false
+	}
+	slack = (time.Second + took) / 2
+	return date.Add(slack), slack, true
+}
+
+// answerTime gives the time at which the server wrote an answer, by its own
+// clock where it says so: then a date in it is no matter of ours.
+func answerTime(date string, now time.Time) time.Time {
+	if t, err := http.ParseTime(date); err == nil {
+		return t
+	}
+	return now
+}
+
+func (o *Options) heard(now time.Time, slack time.Duration) {
+	if o.Heard != nil {
+		o.Heard(now, slack)
+	}
+}

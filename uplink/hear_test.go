@@ -1,0 +1,147 @@
+package uplink
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// told collects what Heard was told.
+type told struct {
+	mu    sync.Mutex
+	now   []time.Time
+	slack []time.Duration
+}
+
+func (h *told) hear(now time.Time, slack time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.now, h.slack = append(h.now, now.UTC()), append(h.slack, slack)
+}
+
+func (h *told) all() ([]time.Time, []time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.now), slices.Clone(h.slack)
+}
+
+// Row 25: the Date of the upgrade's answer is passed on, in the middle of what
+// it can mean: a second, and the time the answer took.
+func TestDateOfTheUpgradeIsHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h told
+		w := start(t, Options{Heard: h.hear}, func(_ int, w *wire) {
+			req, err := w.request()
+			if err != nil {
+				return
+			}
+			time.Sleep(400 * time.Millisecond)
+			_ = w.say("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nDate: Sun, 22 Nov 2026 12:00:00 GMT\r\n" +
+				"Sec-WebSocket-Accept: " + acceptKey(req) + "\r\n\r\n")
+			w.pump(func([]byte) bool { return true })
+		})
+		w.run()
+		time.Sleep(time.Second)
+		w.state(Online)
+		now, slack := h.all()
+		want := time.Date(2026, 11, 22, 12, 0, 0, 700_000_000, time.UTC)
+		if len(now) != 1 || !now[0].Equal(want) || slack[0] != 700*time.Millisecond {
+			t.Errorf("heard %v ± %v, want %v ± 700ms", now, slack, want)
+		}
+		w.end()
+	})
+}
+
+// What refuses the upgrade without TLS may be anybody: a login page of the
+// network, for one.
+func TestDateOfAStrangerIsNotHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h told
+		answers := []string{
+			"HTTP/1.1 503 Busy\r\nDate: Sun, 22 Nov 2026 12:00:00 GMT\r\nContent-Length: 0\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 12:00:00 GMT\r\nContent-Length: 0\r\n\r\n",
+		}
+		w := start(t, Options{Heard: h.hear}, func(n int, w *wire) {
+			if _, err := w.request(); err == nil {
+				_ = w.say(answers[n%2])
+			}
+		})
+		w.run()
+		time.Sleep(10 * time.Minute)
+		if now, _ := h.all(); len(now) != 0 || len(w.net.gaps()) < 2 {
+			t.Errorf("heard %v after %v", now, w.net.gaps())
+		}
+		w.end()
+	})
+}
+
+func TestDateHeard(t *testing.T) {
+	for _, text := range []string{"", "yesterday", "2026-11-22T12:00:00Z", "Sun, 99 Nov 2026 12:00:00 GMT"} {
+		if now, _, ok := dateHeard(http.Header{"Date": {text}}, 0); ok {
+			t.Errorf("%q is %v", text, now)
+		}
+	}
+	if _, _, ok := dateHeard(http.Header{"Date": {"Sun, 22 Nov 2026 12:00:00 GMT"}}, -1); ok {
+		t.Error("an answer before its request")
+	}
+}
+
+// timely is a dialect whose messages are times.
+type timely struct{}
+
+func (timely) name() string                          { return "timely" }
+func (timely) request(Secret) (url.URL, http.Header) { return url.URL{}, nil }
+func (timely) wantsToken() bool                      { return false }
+func (timely) hear(message []byte) (now time.Time, ok bool) {
+	err := now.UnmarshalText(bytes.Trim(message, `"`))
+	return now, err == nil
+}
+
+// A dialect's word for the time goes the same way.
+func TestTimeInAMessageIsHeard(t *testing.T) {
+	var h told
+	engine, err := newEngine(&Options{Ack: AckFence})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := reader{engine: engine, dialect: timely{}, inbox: newInbox(), heard: h.hear}
+	for _, m := range []string{`"2026-04-04T10:30:00Z"`, `"no time"`, `{}`} {
+		if err := r.message([]byte(m)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now, slack := h.all()
+	if len(now) != 1 || !now[0].Equal(time.Date(2026, 4, 4, 10, 30, 0, 0, time.UTC)) || slack[0] != messageSlack {
+		t.Errorf("heard %v ± %v", now, slack)
+	}
+	if now, ok := (&thingsee{}).hear([]byte(`{"server_time":"2026-04-04T10:30:00Z"}`)); ok {
+		t.Errorf("the thingsee dialect knows of no time, and heard %v", now)
+	}
+}
+
+// Row 27: a date in Retry-After is compared with the server's own, so that a
+// clock of ours that is years off does not make it an hour or nothing.
+func TestRetryAfterGoesByTheServersClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, off := range []time.Duration{0, -56 * 365 * 24 * time.Hour, 10 * 365 * 24 * time.Hour} {
+			now := time.Now()
+			w := start(t, Options{Rand: func() float64 { return 0 }, Now: func() time.Time { return time.Now().Add(off) }}, func(_ int, w *wire) {
+				if _, err := w.request(); err == nil {
+					at := func(d time.Duration) string { return now.Add(d).UTC().Format(http.TimeFormat) }
+					_ = w.say("HTTP/1.1 503 Busy\r\nDate: " + at(0) + "\r\nRetry-After: " + at(7*time.Minute) + "\r\nContent-Length: 0\r\n\r\n")
+				}
+			})
+			w.run()
+			time.Sleep(10 * time.Minute)
+			if gaps := w.net.gaps(); len(gaps) == 0 || gaps[0] != 7*time.Minute {
+				t.Errorf("off by %v: gaps %v, want 7m", off, gaps)
+			}
+			w.end()
+		}
+	})
+}
