@@ -17,7 +17,9 @@ type carried struct {
 	numbers []uint64
 }
 
-func (c carried) text(n uint64) string { return fmt.Sprintf(`{"gw":%q,"n":%d,"pad":"%060d"}`, c.src.Gateway, n, 0) }
+func (c carried) text(n uint64) string {
+	return fmt.Sprintf(`{"gw":%q,"n":%d,"pad":"%060d"}`, c.src.Gateway, n, 0)
+}
 
 // take imports the records from first on and says how many were new.
 func (c carried) take(t testing.TB, q *Queue, dev uint16, numbers []uint64) (fresh int) {

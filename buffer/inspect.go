@@ -54,6 +54,7 @@ type BootLook struct {
 	Mono   int64 // the latest milliseconds since boot seen in it
 	Known  bool  // Offset is known
 	Offset Offset
+	Seen   int64 // Unix milliseconds at its beginning by a trusted clock, 0 when not known
 }
 
 // Inspection is what lies in a queue's directory. Records that a running
@@ -158,9 +159,7 @@ func (l *Inspection) sidecar() error {
 	l.slots()
 	st := &l.st
 	l.Epoch, l.Next, l.Released, l.Clean, l.LastGood = st.epoch, st.reserved, st.released, st.clean, st.lastGood
-	for _, s := range st.starts {
-		l.Boots = append(l.Boots, BootLook{s.index, s.id, s.mono, s.set, s.off})
-	}
+	l.Boots = bootLooks(st.starts)
 	for _, s := range st.beyond {
 		l.released.add(s)
 	}

@@ -1,0 +1,345 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Record is a record on its way to somewhere else than the link.
+type Record struct {
+	Number uint64
+	Name   string // of its device; "" when not known
+	Entry
+}
+
+// Head is what must go along with records that leave.
+type Head struct {
+	Epoch    uint64
+	First    uint64 // what is below has been delivered or given up
+	Next     uint64 // what is from here on is not looked at
+	Boot     uint32 // this boot's index; 0 where nobody runs
+	Mono     int64  // milliseconds since that boot
+	LastGood int64  // last trusted wall time, Unix milliseconds, 0 if none
+	Boots    []BootLook
+}
+
+func bootLooks(starts []start) []BootLook {
+	var out []BootLook
+	for _, s := range starts {
+		out = append(out, BootLook{Index: s.index, ID: s.id, Mono: s.mono, Known: s.set, Offset: s.off, Seen: s.seen})
+	}
+	return out
+}
+
+// Head says what the files hold.
+func (l *Inspection) Head() Head {
+	return Head{Epoch: l.Epoch, First: l.Released + 1, Next: l.Next, LastGood: l.LastGood, Boots: l.Boots}
+}
+
+// Each hands out every record that is not released, in the order of numbers,
+// and says of which numbers it cannot tell what they were. Released ones left
+// out, numbers between two records that are not missing belong to nobody any
+// more. A slice is good until record returns. The first error ends it.
+func (l *Inspection) Each(record func(Record) error, missing func(first, last uint64, why string) error) error {
+	for i, s := range l.Segments {
+		end := unknownEnd
+		if i+1 < len(l.Segments) {
+			end = l.Segments[i+1].First
+		}
+		if err := l.eachOf(s, end, record, missing); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Inspection) eachOf(s SegmentLook, end uint64, record func(Record) error, missing func(first, last uint64, why string) error) error {
+	found, why, err := l.collect(s, end)
+	switch {
+	case errors.Is(err, os.ErrNotExist): // delivered since it was looked at
+		return nil
+	case err != nil:
+		return err
+	}
+	numbers := make([]uint64, 0, len(found))
+	for n := range found {
+		numbers = append(numbers, n)
+	}
+	slices.Sort(numbers)
+	for _, hole := range l.holes(s, end, numbers, why != "") {
+		for len(numbers) > 0 && numbers[0] < hole.a {
+			if err := l.hand(numbers[0], found[numbers[0]], record, missing); err != nil {
+				return err
+			}
+			numbers = numbers[1:]
+		}
+		if err := missing(hole.a, hole.b, why); err != nil {
+			return err
+		}
+	}
+	for _, n := range numbers {
+		if err := l.hand(n, found[n], record, missing); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Inspection) hand(n uint64, v []byte, record func(Record) error, missing func(first, last uint64, why string) error) error {
+	e, err := parseValue(n, v)
+	if err != nil {
+		return missing(n, n, "its checksum does not fit")
+	}
+	r := Record{Number: n, Entry: e}
+	if int(e.Device) < len(l.ledger.devices) {
+		r.Name = l.ledger.devices[e.Device].name
+	}
+	return record(r)
+}
+
+// holes are the numbers of a damaged segment that were not found and not
+// released: records, or numbers that were never used.
+func (l *Inspection) holes(s SegmentLook, end uint64, found []uint64, damaged bool) ranges {
+	if !damaged {
+		return nil
+	}
+	last := end - 1
+	if end == unknownEnd {
+		last = max(s.Last, l.st.reserved) // the sidecar says how far it may go
+		if len(found) > 0 {
+			last = max(last, found[len(found)-1])
+		}
+	}
+	from := max(s.First, l.Released+1)
+	if from > last {
+		return nil
+	}
+	var keys present
+	for _, n := range found {
+		keys.add(n)
+	}
+	return keys.spans.minus(l.released.minus(ranges{{from, last}}))
+}
+
+// collect reads the values of a segment by number. why says that it is
+// damaged; then what its tree does not lead to is looked for page by page.
+func (l *Inspection) collect(s SegmentLook, end uint64) (found map[uint64][]byte, why string, err error) {
+	w, err := walkSegment(l.fs, s.File)
+	if err != nil {
+		return nil, "", err
+	}
+	found = map[uint64][]byte{}
+	for _, e := range w.records {
+		if n, ok := recordKey(e.k, s.First, end); ok && !l.isReleased(n) {
+			found[n] = e.v
+		}
+	}
+	if why = l.doubt(s.File, w); why == "" {
+		return found, "", nil
+	}
+	file, size, err := openAside(l.fs, s.File)
+	if err != nil {
+		return found, why, err
+	}
+	defer file.Close()
+	got, err := scanPages(file, size)
+	if err != nil {
+		return found, why, nil // what the tree led to is all there is
+	}
+	for _, n := range got.numbers {
+		if _, known := found[n]; known || n < s.First || n >= end || l.isReleased(n) {
+			continue
+		}
+		v := make([]byte, got.at[n].n)
+		if k, _ := file.ReadAt(v, got.at[n].off); k == len(v) {
+			found[n] = v
+		}
+	}
+	return found, why, nil
+}
+
+// doubt says why a segment may hold more than its tree leads to.
+func (l *Inspection) doubt(name string, w *walked) string {
+	for _, b := range w.bad {
+		return fmt.Sprintf("%s is damaged: %v", name, b.err)
+	}
+	for _, f := range l.Faults {
+		if f.File == name && f.Record == 0 && !f.Harmless {
+			return fmt.Sprintf("%s: %s", name, f.What)
+		}
+	}
+	return ""
+}
+
+// Head says what the queue holds at this moment.
+func (q *Queue) Head() Head {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	h := Head{Epoch: q.epoch, First: q.released + 1, Boot: q.boot, Mono: q.opt.Mono(), LastGood: q.lastGood, Boots: bootLooks(q.starts)}
+	_, h.Next = q.seenLocked()
+	return h
+}
+
+// seenLocked is the range of numbers that Read may hand out.
+func (q *Queue) seenLocked() (first, next uint64) {
+	next = min(q.next, q.reserved)
+	if q.strict() {
+		next = q.committed + 1
+	}
+	return q.released + 1, next
+}
+
+// chunkBytes is how much Each copies at a time while it holds the link's reader
+// up.
+const chunkBytes = 256 << 10
+
+// Each hands out every record that is not released, in memory or on disk, up to
+// the last one there is when it is called, as Inspection.Each does. It may be
+// used beside the one reader, which waits no longer than for a chunk of 256 KB.
+func (q *Queue) Each(record func(Record) error, missing func(first, last uint64, why string) error) error {
+	q.mu.Lock()
+	at, next := q.seenLocked()
+	q.mu.Unlock()
+	for at < next {
+		c, err := q.chunk(at, next-1)
+		if err != nil {
+			return err
+		}
+		for _, r := range c.records {
+			if err := record(r); err != nil {
+				return err
+			}
+		}
+		if c.why != "" {
+			if err := missing(c.lost.a, c.lost.b, c.why); err != nil {
+				return err
+			}
+		}
+		at = c.next
+	}
+	return nil
+}
+
+// chunk is some records copied out of the queue; then, with why, a span that
+// cannot be read now.
+type chunk struct {
+	records []Record
+	next    uint64
+	lost    span
+	why     string
+	arena   []byte
+}
+
+func (c *chunk) add(n uint64, name string, e Entry) {
+	at := len(c.arena)
+	c.arena = append(c.arena, e.Rec...)
+	e.Rec = c.arena[at:len(c.arena):len(c.arena)]
+	c.records = append(c.records, Record{n, name, e})
+	c.next = n + 1
+}
+
+func (c *chunk) full() bool { return len(c.arena) >= chunkBytes }
+
+func (q *Queue) chunk(from, to uint64) (*chunk, error) {
+	c := &chunk{}
+	q.mu.Lock()
+	w, ok := q.windowLocked(from)
+	w.to = min(w.to, to)
+	c.next = w.to + 1
+	if !ok || w.from > w.to {
+		c.next = max(w.from, from+1)
+		q.mu.Unlock()
+		return c, nil
+	}
+	if q.tail.find(w.from) != nil {
+		q.copyTailLocked(c, w)
+		q.mu.Unlock()
+		return c, nil
+	}
+	i := q.segAtLocked(w.from)
+	if i == len(q.segs) || q.segs[i].first > w.from {
+		if i < len(q.segs) {
+			c.next = min(c.next, q.segs[i].first)
+		}
+		if len(q.tail.blocks) > 0 && q.tail.blocks[0].first > w.from {
+			c.next = min(c.next, q.tail.blocks[0].first)
+		}
+		q.mu.Unlock()
+		return c, nil
+	}
+	s := q.segs[i]
+	w.to = min(w.to, s.end-1)
+	c.next = w.to + 1
+	names := q.namesLocked()
+	q.mu.Unlock()
+	return c, q.copySegment(c, s, w, names)
+}
+
+func (q *Queue) namesLocked() []string {
+	names := make([]string, len(q.ledger.devices))
+	for i := range q.ledger.devices {
+		names[i] = q.ledger.devices[i].name
+	}
+	return names
+}
+
+func (q *Queue) copyTailLocked(c *chunk, w window) {
+	names := q.namesLocked()
+	for n := w.from; n <= w.to && !c.full(); n++ {
+		b := q.tail.find(n)
+		if b == nil {
+			c.next = n
+			return
+		}
+		e := header(b.value(n))
+		c.add(n, nameOf(names, e.Device), e)
+	}
+}
+
+func nameOf(names []string, dev uint16) string {
+	if int(dev) < len(names) {
+		return names[dev]
+	}
+	return ""
+}
+
+// copySegment copies from a segment. What is damaged is only told: the reader
+// has it repaired when it comes there.
+func (q *Queue) copySegment(c *chunk, s *segment, w window, names []string) error {
+	q.reading.Lock()
+	defer q.reading.Unlock()
+	err := q.view(s, func(r, _ *bolt.Bucket) error {
+		cur := r.Cursor()
+		for k, v := cur.Seek(key(w.from)); k != nil && !c.full(); k, v = cur.Next() {
+			n, ok := recordKey(k, w.from, w.to+1)
+			if !ok {
+				return nil
+			}
+			e, err := parseValue(n, v)
+			if err != nil {
+				c.lost, c.why, c.next = span{n, n}, "its checksum does not fit", n+1
+				return nil
+			}
+			c.add(n, nameOf(names, e.Device), e)
+		}
+		if !c.full() {
+			c.next = w.to + 1
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errGone):
+		c.next = w.from
+	case err != nil:
+		first := w.from
+		if k := len(c.records); k > 0 {
+			first = c.records[k-1].Number + 1
+		}
+		c.lost, c.why, c.next = span{first, w.to}, err.Error(), w.to+1
+	}
+	return nil
+}
