@@ -101,8 +101,9 @@ func (q *Queue) commitBatch(b *batch) error {
 	q.tick()
 	s, err := q.target(b)
 	var sum summary
-	var used int64
+	var used, was int64
 	if err == nil {
+		was = s.used
 		q.accountLocking(b)
 		sum, used, err = q.write(s, b)
 	}
@@ -128,6 +129,7 @@ func (q *Queue) commitBatch(b *batch) error {
 		s.size = size
 		q.mu.Unlock()
 	}
+	q.writeAhead(s, b, was)
 	return nil
 }
 

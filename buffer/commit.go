@@ -11,7 +11,7 @@ type disk struct {
 	due      int64 // when the timer fires, 0 when it is not armed
 	gen      uint64
 	progress uint64 // released from disk since the sidecar was written
-	owed     int    // offsets set and not saved: records may have been sent with them
+	owed     int    // changes that the sidecar must have before the next commit
 	noted    int64  // Mono when the sidecar was written
 	unnoted  bool   // the sidecar would say something new
 	err      error  // why the disk cannot be written, nil when it can

@@ -81,6 +81,7 @@
 //	commit.go     the committer: what is due
 //	batch.go      one commit: the batch and its transaction
 //	roll.go       new segments, released ones
+//	ahead.go      zeros ahead of the pages in use
 //	segment.go    opening, reading, the index of who owns which number
 //	read.go       Read and Entries
 //	hold.go       Ack, Rewind, Forget and the hold

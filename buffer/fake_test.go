@@ -2,10 +2,7 @@ package buffer
 
 import (
 	"bytes"
-	"math/rand"
 	"os"
-	"path/filepath"
-	"slices"
 	"sync"
 	"testing"
 
@@ -40,7 +37,7 @@ type fakeFS struct {
 }
 
 type op struct {
-	kind  string // create write trunc sync rename remove syncdir mark
+	kind  string // create write trunc sync rename remove syncdir mark ruin
 	inode int
 	name  string
 	to    string
@@ -110,7 +107,7 @@ func (f *fakeFS) Open(name string, flag int) (File, error) {
 		file.Close()
 		return nil, err
 	}
-	return &fakeFile{File: file, fs: f, inode: f.inode(name)}, nil
+	return &fakeFile{File: file, fs: f, inode: f.inode(name), name: name}, nil
 }
 
 func (f *fakeFS) Rename(from, to string) error {
@@ -193,6 +190,7 @@ type fakeFile struct {
 	File
 	fs    *fakeFS
 	inode int
+	name  string
 }
 
 func (f *fakeFile) ReadAt(p []byte, off int64) (int, error) {
@@ -211,7 +209,7 @@ func (f *fakeFile) WriteAt(p []byte, off int64) (int, error) {
 	if e != nil {
 		return n, e
 	}
-	f.fs.write(f.inode, p, off)
+	f.fs.write(f.inode, f.name, p, off)
 	return n, err
 }
 
@@ -224,11 +222,27 @@ func (f *fakeFile) Sync() error {
 	return err
 }
 
-func (f *fakeFS) write(inode int, p []byte, off int64) {
+func (f *fakeFS) write(inode int, name string, p []byte, off int64) {
 	f.mu.Lock()
 	f.inodes[inode] = writeAt(f.inodes[inode], p, off)
 	f.mu.Unlock()
-	f.add(op{kind: "write", inode: inode, off: off, data: bytes.Clone(p)})
+	f.add(op{kind: "write", inode: inode, name: name, off: off, data: bytes.Clone(p)})
+}
+
+// ruin edits a file behind the queue's back, as a medium does that goes bad:
+// from then on that is what lies there, whatever the power does.
+func (f *fakeFS) ruin(name string, edit func([]byte) []byte) error {
+	b, err := os.ReadFile(f.path(name))
+	if err != nil {
+		return err
+	}
+	b = edit(b)
+	i := f.inode(name)
+	f.mu.Lock()
+	f.inodes[i] = bytes.Clone(b)
+	f.mu.Unlock()
+	f.add(op{kind: "ruin", inode: i, data: b})
+	return os.WriteFile(f.path(name), b, 0o600)
 }
 
 func writeAt(b, p []byte, off int64) []byte {
@@ -309,105 +323,6 @@ func (d *fakeDB) diff() {
 	}
 	pages(2*pageSize, len(now))
 	pages(0, min(2*pageSize, len(now)))
-}
-
-// disc is the state of a medium while a log is replayed: what is durable, and
-// what the power cut may still take in any combination.
-type disc struct {
-	names   map[string]int
-	files   map[int][]byte
-	pending []op
-	noSync  bool // negative control: forget all syncs
-}
-
-func newDisc() *disc { return &disc{names: map[string]int{}, files: map[int][]byte{}} }
-
-func isDirOp(o op) bool { return o.kind == "create" || o.kind == "rename" || o.kind == "remove" }
-
-// step applies an operation; writes become pending page by page.
-func (d *disc) step(o op) {
-	switch o.kind {
-	case "mark":
-	case "sync", "syncdir":
-		if d.noSync {
-			return
-		}
-		keep := d.pending[:0]
-		for _, p := range d.pending {
-			if o.kind == "syncdir" && isDirOp(p) || o.kind == "sync" && !isDirOp(p) && p.inode == o.inode {
-				d.files, d.names = applyOp(d.files, d.names, p)
-			} else {
-				keep = append(keep, p)
-			}
-		}
-		d.pending = keep
-	case "write":
-		for at := 0; at < len(o.data); at += pageSize {
-			d.pending = append(d.pending, op{kind: "write", inode: o.inode, off: o.off + int64(at),
-				data: o.data[at:min(at+pageSize, len(o.data))]})
-		}
-	default:
-		d.pending = append(d.pending, o)
-	}
-}
-
-func applyOp(files map[int][]byte, names map[string]int, o op) (map[int][]byte, map[string]int) {
-	switch o.kind {
-	case "write":
-		files[o.inode] = writeAt(slices.Clone(files[o.inode]), o.data, o.off)
-	case "trunc":
-		b := slices.Clone(files[o.inode])
-		files[o.inode] = append(b, make([]byte, max(0, int(o.off)-len(b)))...)[:o.off]
-	case "create":
-		names[o.name] = o.inode
-	case "rename":
-		if names[o.name] == o.inode {
-			delete(names, o.name)
-		}
-		names[o.to] = o.inode
-	case "remove":
-		delete(names, o.name)
-	}
-	return files, names
-}
-
-// image writes what a cut would leave when of the pending operations those
-// with keep survive. tear, if not nil, lets only some pieces of a page
-// through, smaller than any sector.
-func (d *disc) image(dir string, keep func(i int) bool, tear *rand.Rand) error {
-	files, names := map[int][]byte{}, map[string]int{}
-	for i, b := range d.files {
-		files[i] = b
-	}
-	for n, i := range d.names {
-		names[n] = i
-	}
-	for i, o := range d.pending {
-		if !keep(i) {
-			continue
-		}
-		if tear != nil && o.kind == "write" && tear.Intn(3) == 0 {
-			for s := 0; s < len(o.data); s += 64 {
-				if tear.Intn(2) == 0 {
-					applyOp(files, names, op{kind: "write", inode: o.inode, off: o.off + int64(s), data: o.data[s:min(s+64, len(o.data))]})
-				}
-			}
-			continue
-		}
-		applyOp(files, names, o)
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return err
-	}
-	for name, i := range names {
-		if err := os.WriteFile(filepath.Join(dir, name), files[i], 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // sampled says whether exhaustive loops are to take a sample.

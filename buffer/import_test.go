@@ -247,8 +247,11 @@ func (c *importCutter) everywhere(log []op, every int) {
 			continue
 		}
 		for bits := range min(4, 1<<len(d.pending)) {
-			keep := func(i int) bool { return bits>>(i%2)&1 == 1 }
-			if err := d.image(c.dir, keep, nil); err != nil {
+			keep := make([]bool, len(d.pending))
+			for i := range keep {
+				keep[i] = bits>>(i%2)&1 == 1
+			}
+			if err := d.image(keep).write(c.dir); err != nil {
 				c.t.Fatal(err)
 			}
 			c.again(i, known)

@@ -129,6 +129,7 @@ func (q *Queue) setAside(s *segment, n uint64, v []byte, reason string) error {
 	} else {
 		q.ledger.quarantine(dev, 1)
 	}
+	q.disk.owed++ // a commit that counts it must find it gone on disk, or it is counted twice
 	q.releaseLocked(one)
 	q.warn("buffer.quarantined", "record set aside", "code", "BUF-CORRUPT", "seq", n, "reason", reason,
 		"device", rec.Device, "err", keepErr)

@@ -34,6 +34,7 @@ func TestACrashAfterARescueKnowsWhatWasMissing(t *testing.T) {
 		}
 		damageFile(t, segmentFiles(t, dir)[1], func(b []byte) []byte { clear(b[8*pageSize : 20*pageSize]); return b })
 		drain(t, q)
+		synctest.Wait() // readers go on before the file has its last name
 		if crashes < 2 {
 			t.Error("the file was not rescued")
 		}

@@ -43,6 +43,8 @@ type segment struct {
 	db   DB
 	rw   bool // db is open for writing
 	gone bool // unlinked
+
+	ahead int64 // the committer's: zeros are written up to here, see ahead.go
 }
 
 // unknownEnd is the end of a newest segment that could not be read.

@@ -70,6 +70,7 @@ func (c card) written() (bytes, flushes int64) {
 // wear is one gateway whose card is watched.
 type wear struct {
 	name, buffer   string
+	uplink         string
 	online, idle   bool
 	every          time.Duration // between two readings
 	bytes, flushes int64
@@ -94,7 +95,7 @@ func (w *wear) watch(t *testing.T, p plan) {
 		t.Fatal(err)
 	}
 	defer port.Close()
-	g := start(t, p, dir, site{state: c.dir, url: up.url, buffer: w.buffer, devices: line("panel", port.Name(), "")})
+	g := start(t, p, dir, site{state: c.dir, url: up.url, uplink: w.uplink, buffer: w.buffer, devices: line("panel", port.Name(), "")})
 	g.ready()
 	ctx, cancel := context.WithCancel(t.Context())
 	fed := make(chan struct{})
@@ -147,7 +148,8 @@ func cards(t *testing.T, p plan) []row {
 	off15 := &wear{name: "off 15s", buffer: `commit_every = "15s"`, every: time.Second}
 	single := &wear{name: "single", every: 2 * time.Second}
 	strict := &wear{name: "strict", online: true, buffer: `commit_every = "0s"`, every: 2 * time.Second}
-	all := []*wear{control, healthy, off5, off15, single, strict}
+	released := &wear{name: "strict, no hold", online: true, buffer: `commit_every = "0s"`, uplink: `fence_hold = "0s"`, every: 2 * time.Second}
+	all := []*wear{control, healthy, off5, off15, single, strict, released}
 	t.Run("all", func(t *testing.T) {
 		for _, w := range all {
 			t.Run(w.name, func(t *testing.T) { t.Parallel(); w.watch(t, p) })
@@ -177,6 +179,7 @@ func cards(t *testing.T, p plan) []row {
 	add("card writes, link down, 1/s, commit_every 5s", "500 MB/day", off5, day)
 	add("card writes, link down, 1/s, commit_every 15s", "300 MB/day", off15, day)
 	add("one commit, link down, 1 reading", "19 KB", single, commit)
-	add("one commit, strict, link up, 1 reading", "8.5 KB, 2 flushes", strict, commit)
+	add("one commit, strict, link up, 1 reading, each released before the next", "8.5 KB, 2 flushes", released, commit)
+	add("the same with a hold of 30 s", "", strict, commit)
 	return rows
 }
