@@ -20,6 +20,7 @@ type disk struct {
 	waiters  []chan error // SetOffset
 	ageAt    int64        // when the oldest record may be too old
 	rest     int64        // no commit before, since there was no room on disk
+	pressure              // see lowdisk.go
 
 	// The committer's own.
 	sidecar  File
@@ -103,6 +104,10 @@ func (q *Queue) work(now int64) error {
 	if err := q.regain(); err != nil {
 		return err
 	}
+	if err := q.secure(); err != nil {
+		return err
+	}
+	q.lookAtDisk(now)
 	if err := q.repairAll(); err != nil {
 		return err
 	}
@@ -113,6 +118,9 @@ func (q *Queue) work(now int64) error {
 		return err
 	}
 	if err := q.commits(now); err != nil {
+		return err
+	}
+	if err := q.relieve(); err != nil {
 		return err
 	}
 	return q.tidy(now)
@@ -138,6 +146,10 @@ func (q *Queue) commits(now int64) error {
 
 // noRoom has a queue that is full, and drops the newest, rest for a second.
 func (q *Queue) noRoom(now int64, err error) error {
+	if errors.Is(err, errThinning) {
+		q.wake()
+		return nil
+	}
 	if !errors.Is(err, errNoRoom) {
 		return err
 	}
@@ -327,6 +339,9 @@ func (q *Queue) armNextLocked(now int64) {
 	if q.disk.ageAt > 0 {
 		q.armLocked(now, q.disk.ageAt-now)
 	}
+	if q.disk.low {
+		q.armLocked(now, freeEveryLow)
+	}
 }
 
 // finish is the committer's last pass: everything in memory, the ledger, what
@@ -339,6 +354,7 @@ func (q *Queue) finish() {
 	err := q.disk.never
 	if err == nil {
 		err = q.work(q.opt.Mono())
+		q.endThinning()
 	}
 	q.answer()
 	q.mu.Lock()

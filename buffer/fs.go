@@ -10,6 +10,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 )
 
 // FS is every way in which the queue touches the disk. Names are plain file
@@ -25,6 +26,8 @@ type FS interface {
 	SyncDir() error
 	// Size is the length of a regular file; anything else is an error.
 	Size(name string) (int64, error)
+	// Free is the bytes that the file system has left for us.
+	Free() (int64, error)
 	// List names what is in the directory.
 	List() ([]string, error)
 	// OpenDB opens a bbolt file, and creates it when it is not read-only. The
@@ -76,6 +79,9 @@ func (f osFile) Sync() error {
 	return nil
 }
 
+// scattered tells the kernel that single pages will be read here and there.
+func (f osFile) scattered() { _ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_RANDOM) }
+
 // openRegular is os.OpenFile that refuses links, directories, devices and
 // FIFOs, whoever put them there.
 func openRegular(path string, flag int, perm os.FileMode) (*os.File, error) {
@@ -114,6 +120,19 @@ func (o osFS) Size(name string) (int64, error) {
 		return 0, &fs.PathError{Op: "stat", Path: o.path(name), Err: errNotRegular}
 	}
 	return info.Size(), nil
+}
+
+// Free asks about the directory, or while it is not there about the one above.
+func (o osFS) Free() (int64, error) {
+	var st syscall.Statfs_t
+	err := syscall.Statfs(o.dir, &st)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = syscall.Statfs(filepath.Dir(o.dir), &st)
+	}
+	if err != nil {
+		return 0, &fs.PathError{Op: "statfs", Path: o.dir, Err: err}
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil
 }
 
 func (o osFS) List() ([]string, error) {

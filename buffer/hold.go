@@ -124,6 +124,7 @@ func (q *Queue) livingLocked(s span) ranges {
 
 func (q *Queue) ackLocked(pieces ranges) {
 	now := q.opt.Mono()
+	q.disturbLocked(pieces)
 	q.tallyLocked(pieces, func(s *segment, dev uint16, n uint64) { q.waitingLocked(s, dev, n, false) })
 	q.acceptLocked(pieces)
 	if q.hold() == 0 {
@@ -202,6 +203,7 @@ func (q *Queue) Rewind() (from uint64, err error) {
 				}
 			}
 			q.since = now
+			q.unhandLocked()
 			q.notifyLocked()
 			q.armLocked(now, q.opt.CommitEvery.Milliseconds())
 			q.mu.Unlock()
@@ -297,6 +299,7 @@ func (q *Queue) tallyLocked(pieces ranges, f func(s *segment, dev uint16, n uint
 
 // releaseLocked makes numbers gone whose counting is done.
 func (q *Queue) releaseLocked(pieces ranges) {
+	q.disturbLocked(pieces)
 	for _, p := range pieces {
 		if p.b > q.committed {
 			q.tail.each(span{max(p.a, q.committed+1), p.b}, func(_ uint64, v []byte) { q.dirty -= len(v) })

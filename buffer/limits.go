@@ -4,13 +4,14 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"time"
-
-	bolt "go.etcd.io/bbolt"
 )
 
-// errNoRoom: the queue is at MaxSize and nothing may be given up.
-var errNoRoom = errors.New("no room on disk")
+var (
+	// errNoRoom: the queue is at its limit and nothing may be given up.
+	errNoRoom = errors.New("no room on disk")
+	// errThinning: room is being made, piece by piece.
+	errThinning = errors.New("room on disk is being made")
+)
 
 // Loss is readings given up for one reason, without another reason between.
 type Loss struct {
@@ -27,6 +28,11 @@ type Loss struct {
 type Time struct {
 	Boot uint32
 	Mono int64
+}
+
+// before says whether t is earlier than o, boots in their order.
+func (t Time) before(o Time) bool {
+	return t.Boot < o.Boot || t.Boot == o.Boot && t.Mono < o.Mono
 }
 
 const keptLosses = 16
@@ -66,7 +72,12 @@ func (q *Queue) keepLossLocked(l Loss) {
 		last := &q.losses[k-1]
 		last.First, last.Last = min(last.First, l.First), max(last.Last, l.Last)
 		last.Count += l.Count
-		last.Newest = l.Newest
+		if l.Oldest.before(last.Oldest) {
+			last.Oldest = l.Oldest
+		}
+		if last.Newest.before(l.Newest) {
+			last.Newest = l.Newest
+		}
 		for name, n := range l.Devices {
 			last.Devices[name] += n
 		}
@@ -133,40 +144,34 @@ func (q *Queue) releaseHeldLocked(all span) {
 	q.releaseLocked(set)
 }
 
-// makeRoom sees to it that the files may grow by so many bytes.
+// makeRoom sees to it that the files may grow by so many bytes. errThinning:
+// not yet, one piece of the way was gone.
 func (q *Queue) makeRoom(grow int64) error {
 	for {
 		q.mu.Lock()
-		if q.bytesLocked()+grow <= q.opt.MaxSize {
+		if q.fitsLocked(grow) {
 			q.full = false
 			q.mu.Unlock()
 			return nil
 		}
-		// Proven records go before anything is shed, whatever their age.
-		if set := q.held.set; len(set) > 0 {
-			q.figures.holdShortened += set.size()
-			q.releaseLocked(q.held.clear())
-		}
+		q.endHoldsLocked()
 		var s *segment
 		if len(q.segs) > 0 {
 			s = q.segs[0]
 		}
 		through := s != nil && q.isGoneLocked(span{s.first, s.end - 1})
-		stuck := s == nil || !through && q.opt.WhenFull == DropNewest || s.damage != nil
+		reason, policy := q.reasonLocked(), q.opt.WhenFull
+		stuck := s == nil || !through && policy == DropNewest && reason != "shrink" || s.damage != nil
 		if stuck {
 			q.full = s != nil
 		}
-		aside := len(q.figures.aside) > 0
 		q.mu.Unlock()
-		if aside {
-			// What was saved of a damaged file is in another; readings that
-			// wait are worth more than the rest.
-			if gone, err := q.dropAside(); gone || err != nil {
-				if err != nil {
-					return err
-				}
-				continue
-			}
+		// What was saved of a damaged file is in another; readings that wait are
+		// worth more than the rest.
+		if gone, err := q.dropAside(); err != nil {
+			return err
+		} else if gone {
+			continue
 		}
 		if stuck {
 			if s == nil {
@@ -174,15 +179,52 @@ func (q *Queue) makeRoom(grow int64) error {
 			}
 			return errNoRoom
 		}
-		if err := q.shed(s, "full"); err != nil {
+		if !through && policy == Thin {
+			if more, err := q.thin(); err != nil {
+				return err
+			} else if more && !q.ending() {
+				return errThinning
+			} else if more {
+				continue
+			}
+		}
+		if !through {
+			s = q.victim(policy)
+		}
+		if err := q.shed(s, reason); err != nil {
 			return err
 		}
 	}
 }
 
+// endHoldsLocked: proven records go before anything is shed, whatever their age.
+func (q *Queue) endHoldsLocked() {
+	if set := q.held.set; len(set) > 0 {
+		q.figures.holdShortened += set.size()
+		q.releaseLocked(q.held.clear())
+	}
+}
+
+// victim is the segment to be given up as a whole: the oldest of which nothing
+// is on its way, or where the newest readings go first, which only a lower
+// limit asks of them, the newest closed one.
+func (q *Queue) victim(policy WhenFull) *segment {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if k := len(q.segs); policy == DropNewest && k > 1 {
+		return q.segs[k-2]
+	}
+	for _, s := range q.segs {
+		if !q.handedLocked(s) && s.damage == nil && !s.skipped {
+			return s
+		}
+	}
+	return q.segs[0]
+}
+
 // bytesLocked is the size of all files.
 func (q *Queue) bytesLocked() int64 {
-	n := int64(sidecarSize) + q.figures.asideBytes + q.figures.quarantineBytes
+	n := int64(sidecarSize) + q.figures.asideBytes + q.figures.quarantineBytes + q.figures.thinBytes
 	for _, s := range q.segs {
 		n += s.size
 	}
@@ -209,181 +251,8 @@ func (q *Queue) shed(s *segment, reason string) error {
 		}
 		s.writable = false
 		q.segs = slices.DeleteFunc(slices.Clone(q.segs), func(o *segment) bool { return o == s })
-		reserved := q.reserved
+		q.disk.doomed = append(q.disk.doomed, s)
 		q.mu.Unlock()
-		if err := q.writeSidecar(reserved, false); err != nil {
-			return err
-		}
-		return q.unlink(s)
-	}
-}
-
-// ageLocked is how old a record is at least, in milliseconds. Within a boot the
-// monotonic clock says so. Across boots the two boots' offsets do when both are
-// known; without them the time that the boots are known to have lasted counts,
-// which is a lower bound: the time without power between them is not known, so
-// such a record may be kept longer than MaxAge, never shorter. A step of the
-// wall clock has no influence.
-func (q *Queue) ageLocked(at stamp, now int64) int64 {
-	if at.boot == q.boot {
-		return now - at.mono
-	}
-	var sum int64
-	var here, there *start
-	for i := range q.starts {
-		s := &q.starts[i]
-		switch {
-		case s.index == q.boot:
-			here = s
-		case s.index == at.boot:
-			there = s
-			sum += max(0, s.mono-at.mono)
-		case s.index > at.boot && s.index < q.boot:
-			sum += s.mono
-		}
-	}
-	if here != nil && there != nil && here.set && there.set {
-		exact := here.off.Unix + now - there.off.Unix - at.mono
-		return max(sum+now, exact-1000*(here.off.Err+there.off.Err))
-	}
-	return sum + now
-}
-
-// expireAge gives up what is older than MaxAge.
-func (q *Queue) expireAge(now int64) error {
-	limit := q.opt.MaxAge.Milliseconds()
-	q.mu.Lock()
-	due := q.disk.ageAt
-	q.mu.Unlock()
-	if limit == 0 || now < due {
-		return nil
-	}
-	for {
-		q.mu.Lock()
-		if len(q.segs) == 0 || q.segs[0].end == q.segs[0].first {
-			break
-		}
-		s := q.segs[0]
-		oldest, newest := q.ageLocked(s.sum.oldest, now), q.ageLocked(s.sum.newest, now)
-		through := q.isGoneLocked(span{s.first, s.end - 1})
-		q.mu.Unlock()
-		var err error
-		switch {
-		case s.skipped || through || oldest <= limit:
-			q.mu.Lock()
-		case newest > limit && !s.writable:
-			if err = q.shed(s, "age"); err != nil {
-				return err
-			}
-			continue
-		default:
-			if err = q.expireFront(s, now, limit); err != nil {
-				return err
-			}
-			q.mu.Lock()
-		}
-		break
-	}
-	q.expireTailLocked(now, limit)
-	q.disk.ageAt = now + max(q.untilAgedLocked(now, limit), time.Minute.Milliseconds())
-	q.mu.Unlock()
-	return nil
-}
-
-// untilAgedLocked is how long until the oldest record is too old.
-func (q *Queue) untilAgedLocked(now, limit int64) int64 {
-	for _, s := range q.segs {
-		if !q.isGoneLocked(span{s.first, s.end - 1}) {
-			return limit - q.ageLocked(s.sum.oldest, now) + 1
-		}
-	}
-	return limit
-}
-
-// expireFront gives up the first records of a segment that as a whole is young
-// enough to stay.
-func (q *Queue) expireFront(s *segment, now, limit int64) error {
-	q.mu.Lock()
-	from, end := max(s.first, q.released+1), s.end
-	oldest := s.sum.oldest
-	q.mu.Unlock()
-	last, through, err := q.agedThrough(s, from, end, now, limit)
-	if err != nil {
-		return err
-	}
-	for {
-		q.mu.Lock()
-		s.sum.oldest = last
-		if through < from {
-			q.mu.Unlock()
-			return nil
-		}
-		all := span{from, through}
-		q.releaseHeldLocked(all)
-		pieces := q.livingLocked(all)
-		x := q.unindexedLocked(pieces)
-		if x == nil {
-			q.loseLocked(pieces, "age", oldest, last)
-			q.mu.Unlock()
-			return nil
-		}
-		q.mu.Unlock()
-		if err := q.buildIndex(x); err != nil {
-			return err
-		}
-	}
-}
-
-// agedThrough finds the last number from from on that is too old, and the time
-// of the first that is not.
-func (q *Queue) agedThrough(s *segment, from, end uint64, now, limit int64) (next stamp, through uint64, err error) {
-	q.reading.Lock()
-	defer q.reading.Unlock()
-	through = from - 1
-	var times []stamp
-	var numbers []uint64
-	err = q.view(s, func(r, _ *bolt.Bucket) error {
-		c := r.Cursor()
-		for k, v := c.Seek(key(from)); k != nil && len(numbers) < q.sz.trim; k, v = c.Next() {
-			n, ok := recordKey(k, from, end)
-			if !ok {
-				break
-			}
-			if e, err := parseValue(n, v); err == nil {
-				times, numbers = append(times, stamp{e.Boot, e.Mono}), append(numbers, n)
-			}
-		}
-		return nil
-	})
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for i, at := range times {
-		next = at
-		if q.ageLocked(at, now) <= limit {
-			break
-		}
-		through = numbers[i]
-	}
-	return next, through, err
-}
-
-// expireTailLocked does the same in memory, where records stay only while the
-// disk is away.
-func (q *Queue) expireTailLocked(now, limit int64) {
-	n := max(q.committed, q.released) + 1
-	first, through := stamp{}, n-1
-	q.tail.each(span{n, q.next - 1}, func(m uint64, v []byte) {
-		e := header(v)
-		if through == m-1 && q.ageLocked(stamp{e.Boot, e.Mono}, now) > limit {
-			if through < n {
-				first = stamp{e.Boot, e.Mono}
-			}
-			through = m
-		}
-	})
-	if through >= n {
-		all := span{n, through}
-		q.releaseHeldLocked(all)
-		q.loseLocked(q.livingLocked(all), "age", first, stamp{q.boot, now - limit})
+		return q.secure()
 	}
 }

@@ -168,13 +168,17 @@ func (q *Queue) number(st state, known bool) {
 func (q *Queue) loadSegments(names []string, noted *ledger) error {
 	firsts, err := q.sweep(names)
 	var failed error = err
-	for i, first := range firsts {
-		s := newSegment(first)
+	for i := 0; i < len(firsts); i++ {
+		s := newSegment(firsts[i])
 		s.uncounted = true
 		s.end = unknownEnd
 		// Beside its damaged original nobody knows whether what is missing was
 		// counted before the power went: the sidecar tells.
 		s.rescued = slices.Contains(names, s.name+salvageSuffix) && slices.Contains(names, s.name)
+		for through := q.thinnedThrough(s); i+1 < len(firsts) && firsts[i+1] <= through; i++ {
+			// It was made of that one too, and the power went before it was removed.
+			failed = errors.Join(failed, ignoreMissing(q.fs.Remove(segmentName(firsts[i+1]))))
+		}
 		if i+1 < len(firsts) {
 			s.end = firsts[i+1]
 		}
@@ -249,6 +253,7 @@ func (q *Queue) examine(s *segment, newest bool) error {
 		if before, err := decodeSummary(m.Get([]byte("before"))); err == nil {
 			s.before = &before
 		}
+		s.level, s.through = decodeThinned(m.Get([]byte("thinned")))
 		q.released = max(q.released, min(decodeReleased(m.Get([]byte("released"))), s.end-1))
 		last := s.first
 		if k, _ := r.Cursor().Last(); k != nil {
@@ -266,7 +271,12 @@ func (q *Queue) examine(s *segment, newest bool) error {
 		return err
 	}
 	if ledErr == nil && led.gen >= q.ledger.gen {
-		q.ledger, q.disk.base = led, led.without(nil)
+		q.ledger = led
+	}
+	// That of a thinned segment may be gone before the next commit: what is in it
+	// and not in the newest that was written by a commit goes to the sidecar.
+	if ledErr == nil && s.level == 0 && led.gen >= q.disk.base.gen {
+		q.disk.base = led.without(nil)
 	}
 	// A file that went on after a commit whose outcome was not known holds
 	// more than is counted: count anew.
@@ -277,7 +287,7 @@ func (q *Queue) examine(s *segment, newest bool) error {
 		}
 	}
 	s.sum = sum
-	s.writable = newest && s.used <= q.sz.reuse
+	s.writable = newest && s.used <= q.sz.reuse && s.level == 0
 	return nil
 }
 
@@ -347,6 +357,9 @@ func (q *Queue) settle(st state, known bool) {
 // stop had counted. Whose they were is not known.
 func (q *Queue) missing(st state) {
 	for i, note := range st.segs {
+		if q.standsForLocked(note.first) {
+			continue
+		}
 		j := slices.IndexFunc(q.segs, func(s *segment) bool { return s.first == note.first })
 		end := st.reserved
 		if i+1 < len(st.segs) {

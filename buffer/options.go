@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -9,11 +10,11 @@ import (
 // WhenFull says what is given up at MaxSize.
 type WhenFull string
 
-// What to give up when full. Thin acts as DropOldest for now; Stats says so.
+// What to give up when full.
 const (
-	Thin       WhenFull = "thin"
-	DropOldest WhenFull = "drop-oldest"
-	DropNewest WhenFull = "drop-newest"
+	Thin       WhenFull = "thin"        // every second timed reading of the oldest, again and again; see thin.go
+	DropOldest WhenFull = "drop-oldest" // the oldest, whatever they are
+	DropNewest WhenFull = "drop-newest" // what comes in
 )
 
 // Options of Open. The zero value of a field takes the default named.
@@ -35,6 +36,9 @@ type Options struct {
 	// CommitEvery old.
 	Unproven bool
 	WhenFull WhenFull // default Thin
+	// MinFree is the bytes that must stay free on the file system: with less the
+	// queue sheds instead of growing beyond its size of then, or 8 MB. 0 is off.
+	MinFree int64
 	// Mono is milliseconds since boot, suspend included. Required.
 	Mono   func() int64
 	BootID [16]byte // of this boot of the machine
@@ -65,8 +69,8 @@ func defaultSizes(maxSize int64) sizes {
 		numbers: 1 << 20, trim: 50_000, progress: 10_000,
 		holdFloor: 2 * time.Second, ledger: 30 * time.Minute, retry: time.Minute,
 	}
-	// A small queue gives up its oldest segment in small pieces.
-	for s.segment > 256<<10 && s.segment > maxSize/8 {
+	// A small queue is thinned and given up in small pieces.
+	for s.segment > 128<<10 && s.segment > maxSize/16 {
 		s.segment /= 2
 		s.commit = int(min(1<<20, s.segment/8))
 	}
@@ -86,11 +90,19 @@ func (o *Options) check() error {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if err := o.checkLimits(); err != nil {
+		return fmt.Errorf("cannot open buffer: %w", err)
+	}
+	return nil
+}
+
+// checkLimits fills in defaults.
+func (o *Options) checkLimits() error {
 	if o.MaxSize == 0 {
 		o.MaxSize = 200 << 20
 	}
 	if o.MaxSize < 1<<20 && o.tune == (sizes{}) {
-		return errors.New("cannot open buffer: max_size is below 1 MB")
+		return errors.New("max_size is below 1 MB")
 	}
 	if ^uint(0)>>32 == 0 {
 		o.MaxSize = min(o.MaxSize, 1<<30)
@@ -100,10 +112,13 @@ func (o *Options) check() error {
 		o.WhenFull = Thin
 	case Thin, DropOldest, DropNewest:
 	default:
-		return errors.New("cannot open buffer: when_full is none of thin, drop-oldest, drop-newest")
+		return errors.New("when_full is none of thin, drop-oldest, drop-newest")
+	}
+	if o.MinFree < 0 {
+		return errors.New("min_free_disk is negative")
 	}
 	if o.MaxAge < 0 || o.CommitEvery < 0 || o.FenceHold < 0 {
-		return errors.New("cannot open buffer: a duration is negative")
+		return errors.New("a duration is negative")
 	}
 	return nil
 }

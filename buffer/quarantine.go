@@ -176,7 +176,7 @@ func (q *Queue) keepRecord(r quarantined) error {
 		size = 0
 	case err != nil:
 		return err
-	case size+int64(len(line)) > min(quarantineLimit, q.opt.MaxSize/16):
+	case size+int64(len(line)) > min(quarantineLimit, q.maxSize()/16):
 		if err := q.fs.Rename(quarantineName, quarantineOld); err != nil {
 			return err
 		}

@@ -79,14 +79,18 @@ type Queue struct {
 	arrivals   []arrival // imported and not known to be on disk
 	waiting    []uint64  // by device
 	full       bool      // at MaxSize and told to drop the newest
+	handed     span      // handed out from memory since the last Rewind, all between included
+	thinned    span      // the numbers being thinned
+	disturbed  bool      // of these some were released or held meanwhile
 	alias      []uint16  // devices numbered while blind, see regain.go
 	blindFirst uint64
 	losses     []Loss // the latest
 	flush      bool   // Close: commit everything now
 	again      bool   // a reader could not read and waits to try again
 
-	disk    disk    // owned by the committer, except where noted
-	figures figures // counters for Stats
+	disk    disk      // owned by the committer, except where noted
+	job     *thinning // the committer's own
+	figures figures   // counters for Stats
 }
 
 // Open opens or makes the queue in o.Dir. It succeeds whenever the options are

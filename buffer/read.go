@@ -79,10 +79,14 @@ func (q *Queue) entries(from uint64, maxBytes, maxRecs int) (uint64, []Entry, er
 		w.bytes, w.recs = maxBytes, maxRecs
 		if b := q.tail.find(w.from); b != nil {
 			out := q.memoryLocked(w)
+			q.handLocked(nil, span{w.from, w.from + uint64(len(out)) - 1})
 			q.mu.Unlock()
 			return w.from, out, nil
 		}
 		s := q.segmentForLocked(&w)
+		if s != nil {
+			q.handLocked(s, span{})
+		}
 		q.mu.Unlock()
 		from = w.from
 		if s == nil {

@@ -393,6 +393,9 @@ func (q *Queue) dropAside() (bool, error) {
 	q.mu.Lock()
 	had := len(q.figures.aside)
 	q.mu.Unlock()
+	if had == 0 {
+		return false, nil
+	}
 	err := q.keepLatest(had - 1)
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -16,7 +16,7 @@ func (q *Queue) target(b *batch) (*segment, error) {
 	if k := len(q.segs); k > 0 && q.segs[k-1].writable {
 		s = q.segs[k-1]
 		through := s.used > q.sz.reuse && q.isGoneLocked(span{s.first, s.end - 1})
-		if s.used+need > q.sz.segment && s.used > 8*pageSize || through {
+		if s.used+need > min(q.sz.segment, q.opt.MaxSize/8) && s.used > 8*pageSize || through {
 			s.writable = false
 			q.mu.Unlock()
 			if err := s.close(); err != nil {

@@ -33,7 +33,7 @@ func TestMaxSizeCountsEveryFile(t *testing.T) {
 	dir := fastDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(dir)
-		o.MaxSize, o.tune = 2<<20, defaultSizes(2<<20)
+		o.MaxSize, o.WhenFull, o.tune = 2<<20, DropOldest, defaultSizes(2<<20)
 		for i := range 4 {
 			name := segmentName(uint64(i+1)) + damagedInfix + "1"
 			if err := os.WriteFile(filepath.Join(dir, name), make([]byte, 200<<10), 0o600); err != nil {

@@ -38,6 +38,10 @@ type segment struct {
 	rescued   bool     // it was salvaged, and what is missing counted
 	skipped   bool     // cannot be repaired now, readers pass over it
 	proven    ranges   // acknowledged while it was skipped: whose they are is not known yet
+	level     uint8    // how often it was thinned
+	through   uint64   // the last number it then stood for, 0 when it was not
+	dense     uint8    // how little halving it would free, see thin.go
+	handed    bool     // of it a record was handed out since the last Rewind
 
 	mu   sync.Mutex // guards the fields below, around open, close and View
 	db   DB

@@ -25,8 +25,20 @@ type Stats struct {
 	Rollbacks     uint64 // of these because the files were older than they should be, or gone
 	Full          bool   // at MaxSize and dropping the newest
 	WhenFull      WhenFull
-	// ThinActsAs is what Thin does in this version; empty for other policies.
-	ThinActsAs WhenFull
+
+	// Limit is the bytes that the files may take now: MaxSize, or less while
+	// the disk is low.
+	Limit int64
+	// DiskLow: less than MinFree of the file system is free; DiskFree says how
+	// much was at the last look.
+	DiskLow  bool
+	DiskFree int64
+	// Level is how often the most thinned readings were halved: of a stream one
+	// in 2^Level is left of them.
+	Level       int
+	Thinnings   uint64 // times that segments were rewritten with less in them
+	ThinWritten uint64 // bytes of records written for it
+	ThinShed    uint64 // bytes of files that it gave back
 
 	HoldShortened    uint64 // numbers released before the hold was over
 	Commits          uint64
@@ -53,6 +65,10 @@ type figures struct {
 	rollbacks        uint64
 	asideBytes       int64 // of damaged files set aside
 	quarantineBytes  int64
+	thinBytes        int64 // of the file that thinning is making
+	thinnings        uint64
+	thinWritten      uint64
+	thinShed         uint64
 	aside            []string
 }
 
@@ -69,8 +85,13 @@ func (q *Queue) Stats() Stats {
 		SidecarWrites: q.figures.notes, Held: q.held.set.size(),
 		Damaged: append([]string(nil), q.figures.aside...), Losses: q.lossesLocked(),
 	}
-	if q.opt.WhenFull == Thin {
-		s.ThinActsAs = DropOldest
+	_, s.Limit = q.limitsLocked()
+	s.DiskLow, s.DiskFree = q.disk.low, q.disk.free
+	s.Thinnings, s.ThinWritten, s.ThinShed = q.figures.thinnings, q.figures.thinWritten, q.figures.thinShed
+	for _, g := range q.segs {
+		if g.level <= maxLevel {
+			s.Level = max(s.Level, int(g.level))
+		}
 	}
 	for _, n := range q.waiting {
 		s.Waiting += n

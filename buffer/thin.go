@@ -1,0 +1,261 @@
+package buffer
+
+import (
+	"errors"
+	"slices"
+)
+
+// Thinning makes room by halving the timed readings of old segments: of every
+// stream every second one goes, the first stays. Events stay.
+//
+// A segment has a level: how often its readings were halved. Neighbouring
+// segments of one level, oldest first and as many as what stays of them fits
+// into one file, become one segment of the next level. Level n may hold n+1
+// times what level 0 holds: the level thinned next is the one that is most over
+// that, and in it the oldest segments. So levels fall from old to new in steps
+// of one, and each reaches more than twice as far back as the one before it.
+// Two neighbouring readings of a stream that are left at level n are at most 2^n
+// original ones apart. What TestThinResolution measures is in doc.go.
+//
+// Where halving frees less than a quarter of what must be rewritten, since
+// there are mostly events, the segments are dense and left alone. When no others
+// are left they are halved down to a 16th, and when that is done they lose all
+// their timed readings at once. When there are none of those either, the oldest
+// segment is given up as a whole.
+//
+// Not touched are the segment being written, and before all else is gone those
+// of which a record was handed out since the last Rewind.
+
+const (
+	maxLevel    = 40
+	bareLevel   = maxLevel + 1 // no timed readings are left
+	thinLast    = 2            // dense twice: all timed readings go
+	thinGroup   = 16           // segments made into one at most
+	thinRest    = 60_000       // ms without thinning after the disk refused it
+	classMask   = 3            // the low bits say what kind of record it is
+	classTimed  = 0
+	thinLineLen = 24 // bytes that bbolt spends on a record
+)
+
+// thinWorth is which part of what is rewritten must be freed.
+func thinWorth(dense uint8) int64 {
+	switch dense {
+	case 0:
+		return 4
+	case 1:
+		return 16
+	}
+	return 1 << 20
+}
+
+func timed(class byte) bool { return class&classMask == classTimed }
+
+// thin does one piece of thinning and says whether there is more to do.
+func (q *Queue) thin() (more bool, err error) {
+	q.tick()
+	if q.job == nil {
+		if q.job = q.chooseThinning(); q.job == nil {
+			return false, nil
+		}
+	}
+	done, err := q.job.step(q)
+	if err != nil || done {
+		q.endThinning()
+	}
+	return true, err
+}
+
+// relieve makes room ahead of need, one piece at a time.
+func (q *Queue) relieve() error {
+	q.mu.Lock()
+	policy := q.opt.WhenFull
+	over := q.crowdedLocked()
+	if over {
+		q.endHoldsLocked()
+	}
+	q.mu.Unlock()
+	if q.job != nil && policy != Thin {
+		q.endThinning()
+	}
+	if !over && q.job == nil {
+		return nil
+	}
+	if err := q.unlinkReleased(); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	over = q.crowdedLocked()
+	fits := q.fitsLocked(0)
+	q.mu.Unlock()
+	if over && q.job == nil {
+		if gone, err := q.dropAside(); gone || err != nil {
+			q.wake()
+			return err
+		}
+	}
+	if policy == Thin && (over || q.job != nil) {
+		if more, err := q.thin(); more || err != nil {
+			q.wake()
+			return err
+		}
+	}
+	if fits {
+		return nil
+	}
+	err := q.makeRoom(0)
+	if errors.Is(err, errThinning) {
+		q.wake()
+		return nil
+	}
+	if errors.Is(err, errNoRoom) {
+		return nil
+	}
+	return err
+}
+
+// crowdedLocked says whether it is time to make room.
+func (q *Queue) crowdedLocked() bool {
+	soft, _ := q.limitsLocked()
+	return q.bytesLocked() > soft
+}
+
+// chooseThinning begins the next piece of work, nil when nothing can be thinned.
+func (q *Queue) chooseThinning() *thinning {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.opt.WhenFull != Thin || q.opt.Mono() < q.disk.thinAt || q.disk.low && q.disk.free < 2*q.sz.segment {
+		return nil
+	}
+	j := &thinning{turn: map[uint32]bool{}, reason: q.reasonLocked()}
+	best := -1
+	for ; best < 0 && j.dense <= thinLast; j.dense++ {
+		best = q.fullestLocked(j.dense)
+	}
+	j.dense--
+	j.level, j.all = uint8(best+1), j.dense == thinLast
+	if j.all {
+		j.level = bareLevel
+	}
+	for _, s := range q.segs {
+		if best >= 0 && int(s.level) == best && s.dense == j.dense && q.thinnableLocked(s) && len(j.segs) < thinGroup {
+			j.segs = append(j.segs, s)
+		} else if len(j.segs) > 0 {
+			break
+		}
+	}
+	if len(j.segs) == 0 {
+		return nil
+	}
+	for _, s := range j.segs {
+		j.living = append(j.living, q.livingLocked(span{s.first, s.end - 1}))
+		j.was = append(j.was, s.version)
+	}
+	q.thinned = span{j.segs[0].first, j.segs[len(j.segs)-1].end - 1}
+	return j
+}
+
+// fullestLocked is the level with the most bytes to thin for its weight, -1
+// when there is none.
+func (q *Queue) fullestLocked(dense uint8) int {
+	var bytes [maxLevel]int64
+	best, most := -1, int64(0)
+	for _, s := range q.segs {
+		if s.level < maxLevel && s.dense == dense && q.thinnableLocked(s) {
+			bytes[s.level] += s.size
+		}
+	}
+	for level, n := range bytes {
+		if n /= int64(level + 1); n > most {
+			best, most = level, n
+		}
+	}
+	return best
+}
+
+// thinnableLocked says whether a segment may be rewritten with less in it.
+func (q *Queue) thinnableLocked(s *segment) bool {
+	if s == q.segs[len(q.segs)-1] || s.writable || s.damage != nil || s.skipped || s.uncounted || s.end == s.first {
+		return false
+	}
+	all := span{s.first, s.end - 1}
+	return !q.isGoneLocked(all) && len(q.held.set.and(ranges{all})) == 0 && !q.handedLocked(s) && !q.inUseLocked(s)
+}
+
+// handedLocked says whether records of s may be on their way to the server.
+func (q *Queue) handedLocked(s *segment) bool {
+	return s.handed || q.handed.a <= s.end-1 && s.first <= q.handed.b
+}
+
+// handLocked notes that records of s, or of memory in one with nil, are handed
+// out.
+func (q *Queue) handLocked(s *segment, out span) {
+	if s != nil {
+		s.handed = true
+		return
+	}
+	if q.handed.b == 0 {
+		q.handed = out
+	}
+	q.handed = span{min(q.handed.a, out.a), max(q.handed.b, out.b)}
+}
+
+// unhandLocked: the link ended, nothing is on its way any more.
+func (q *Queue) unhandLocked() {
+	q.handed = span{}
+	for _, s := range q.segs {
+		s.handed = false
+	}
+}
+
+// inUseLocked says whether memory holds records of s in a block that is not to
+// be let go: they would be read from there, thinned or not.
+func (q *Queue) inUseLocked(s *segment) bool {
+	blocks := q.tail.blocks
+	for i := q.tail.index(s.first); i < len(blocks) && blocks[i].first < s.end; i++ {
+		if i == len(blocks)-1 || blocks[i].last() > q.committed {
+			return true
+		}
+	}
+	return false
+}
+
+// disturbLocked notes that records of what is being thinned were released, held
+// or given up meanwhile: it has to be begun again.
+func (q *Queue) disturbLocked(pieces ranges) {
+	for _, p := range pieces {
+		if p.a <= q.thinned.b && q.thinned.a <= p.b {
+			q.disturbed = true
+		}
+	}
+}
+
+// undisturbedLocked says whether what was planned still holds.
+func (j *thinning) undisturbedLocked(q *Queue) bool {
+	if q.disturbed {
+		return false
+	}
+	for i, s := range j.segs {
+		if !slices.Contains(q.segs, s) || s.version != j.was[i] || !q.thinnableLocked(s) {
+			return false
+		}
+	}
+	return true
+}
+
+// endThinning forgets the piece of work in hand and what it wrote.
+func (q *Queue) endThinning() {
+	j := q.job
+	q.job = nil
+	if j == nil {
+		return
+	}
+	if j.db != nil {
+		_ = j.db.Close() // it is not wanted
+	}
+	if j.tmp != "" {
+		_ = q.fs.Remove(j.tmp) // else the next start does it
+	}
+	q.mu.Lock()
+	q.thinned, q.disturbed, q.figures.thinBytes = span{}, false, 0
+	q.mu.Unlock()
+}
