@@ -1,6 +1,10 @@
 package buffer
 
-import "encoding/binary"
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+)
 
 // Start is what is known of one boot of the machine.
 type Start struct {
@@ -33,6 +37,8 @@ func (q *Queue) Starts() []Start {
 		}
 		all = append(all, one)
 	}
+	// An earlier boot that was entered late stands behind younger ones.
+	slices.SortFunc(all, func(a, b Start) int { return cmp.Compare(a.Boot, b.Boot) })
 	return all
 }
 

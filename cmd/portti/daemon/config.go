@@ -99,11 +99,14 @@ type Buffer struct {
 	MaxAge      Duration `toml:"max_age"`
 	CommitEvery Duration `toml:"commit_every"` // 0 = strict: nothing is accepted before its fsync
 	WhenFull    string   `toml:"when_full"`
+	MinFreeDisk Size     `toml:"min_free_disk"` // with less free on its file system the buffer grows no more; 0 = off
 }
 
-// Clock says how long readings wait for a clock that can be trusted.
+// Clock says how long readings wait for a clock that can be trusted, and what
+// is.
 type Clock struct {
 	HoldUntilSynced Duration `toml:"hold_until_synced"`
+	TrustServer     bool     `toml:"trust_server"` // the server's time needs no second source
 }
 
 // Log says what the daemon writes about itself and how.
@@ -150,6 +153,7 @@ func Defaults() *Config {
 			MaxAge:      Duration(30 * 24 * time.Hour),
 			CommitEvery: Duration(time.Second),
 			WhenFull:    "thin",
+			MinFreeDisk: 100_000_000,
 		},
 		Clock:   Clock{HoldUntilSynced: Duration(2 * time.Minute)},
 		Log:     Log{Level: "info", Format: "auto"},

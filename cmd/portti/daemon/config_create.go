@@ -84,10 +84,12 @@ token_file = "/etc/portti/credentials/uplink-token"    # one line, read again wh
 # max_size = "200MB"
 # max_age = "30d"
 # commit_every = "1s"             # what a power cut can cost; "0s" = nothing is sent before it is on disk
-# when_full = "thin"              # thin | drop-oldest | drop-newest; in this version thin acts as drop-oldest
+# when_full = "thin"              # thin | drop-oldest | drop-newest
+# min_free_disk = "100MB"         # with less free the buffer grows no more; "0MB" = off
 
 [clock]
 # hold_until_synced = "2m"        # after a start without a clock, wait this long before sending a guess
+# trust_server = false            # true = believe the server's time without a second source that agrees
 
 [log]
 # level = "info"                  # debug | info | warn | error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,13 +25,21 @@ import (
 // is known such a record, and with it everything behind it, stays where it is:
 // the order of records never depends on the wall clock. After hold since boot
 // the wait ends, and the best guess is sent with its worst error in "tsErr".
+//
+// The offset of a boot is kept as soon as there is a trusted time and a record
+// that may need it, also while nothing is handed out: after a reboot that boot's
+// records are dated exactly, however long the link was away. A boot that never
+// had a trusted time is placed in the middle of when it can have been.
 type healer struct {
 	queue queue
 	clock ticker
 	hold  int64 // milliseconds since boot until which an unknown time is waited for
-	floor int64 // Unix ms: no reading is older
+	built int64 // Unix ms: no boot was before, as far as is known
+	after int64 // Unix ms: this boot was not before
 	ceil  int64 // Unix ms: no reading is younger; ends the worst error of a guess
 	log   *slog.Logger
+
+	needed atomic.Bool // there may be a record that needs a boot's offset
 
 	open atomic.Bool // nothing is held back any more: the offset is known or the hold is over
 
@@ -38,7 +47,7 @@ type healer struct {
 	changed chan struct{} // stands in for the queue's own until open
 
 	// The link's goroutine alone uses what follows.
-	exact int64 // Unix ms at boot by the trusted clock, 0 = never seen trusted
+	exact buffer.Offset // of this boot by the trusted clock, zero = never seen trusted
 	known map[uint32]buffer.Offset
 	arena []byte
 	recs  [][]byte
@@ -56,10 +65,14 @@ type queue interface {
 	Boot() uint32
 	Offset(boot uint32) (buffer.Offset, bool)
 	SetOffset(boot uint32, o buffer.Offset) error
+	Starts() []buffer.Start
 }
 
 // ticker is what a healer needs of *clock.Clock.
-type ticker interface{ Now() clock.Now }
+type ticker interface {
+	Now() clock.Now
+	Floor() int64
+}
 
 // quarantineUndated is the reason for a record that has no place for its time.
 const quarantineUndated = "undated"
@@ -70,10 +83,11 @@ var errUndated = errors.New("offset of the boot is not known")
 // believed where nothing else is known.
 const plausible = 10 * 365 * 24 * time.Hour
 
-func newHealer(q queue, c ticker, hold time.Duration, floor time.Time, log *slog.Logger) *healer {
+func newHealer(q queue, c ticker, hold time.Duration, built time.Time, log *slog.Logger) *healer {
+	floor := c.Floor()
 	return &healer{
 		queue: q, clock: c, log: log,
-		hold: hold.Milliseconds(), floor: floor.UnixMilli(), ceil: floor.Add(plausible).UnixMilli(),
+		hold: hold.Milliseconds(), built: built.UnixMilli(), after: floor - c.Now().Mono, ceil: floor + plausible.Milliseconds(),
 		changed: make(chan struct{}), known: make(map[uint32]buffer.Offset),
 	}
 }
@@ -109,8 +123,60 @@ func (h *healer) settled() bool {
 	if now.Trusted || now.Mono >= h.hold {
 		return true
 	}
-	_, ok := h.queue.Offset(h.queue.Boot())
-	return ok
+	boot := h.queue.Boot()
+	if _, ok := h.queue.Offset(boot); ok {
+		return true
+	}
+	starts := h.queue.Starts()
+	i := startOf(starts, boot)
+	return i >= 0 && starts[i].Known
+}
+
+// expect says whether there is a record that may need this boot's offset: for
+// its own time, or as the neighbour of a boot that has none.
+func (h *healer) expect(needed bool) {
+	if needed && !h.needed.Load() {
+		h.needed.Store(true)
+	}
+}
+
+// keep makes this boot's offset durable once it is known and needed. It is not
+// watch's work, since a slow card may take its time over it.
+func (h *healer) keep(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for !h.kept() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (h *healer) kept() bool {
+	now, boot := h.clock.Now(), h.queue.Boot()
+	if _, ok := h.queue.Offset(boot); ok {
+		return true
+	}
+	if !now.Trusted || !h.needed.Load() {
+		return false
+	}
+	o := exactly(now)
+	err := h.queue.SetOffset(boot, o)
+	if err == nil || errors.Is(err, buffer.ErrMemoryOnly) {
+		h.tell(boot, o)
+	}
+	return err == nil || errors.Is(err, buffer.ErrMemoryOnly) || errors.Is(err, buffer.ErrOffsetSet) || errors.Is(err, buffer.ErrSealed)
+}
+
+// exactly is this boot's offset by a trusted clock.
+func exactly(now clock.Now) buffer.Offset {
+	return buffer.Offset{Unix: now.Unix - now.Mono, Err: now.Err}
+}
+
+func startOf(starts []buffer.Start, boot uint32) int {
+	return slices.IndexFunc(starts, func(s buffer.Start) bool { return s.Boot == boot })
 }
 
 func (h *healer) wake() {
@@ -202,54 +268,62 @@ func (h *healer) offset(boot uint32) (buffer.Offset, bool) {
 		}
 		err := h.queue.SetOffset(boot, o)
 		if errors.Is(err, buffer.ErrOffsetSet) { // on a disk that was taken over just now
-			o, err = h.kept(boot)
+			o, err = h.durable(boot)
 		}
 		if err != nil && !errors.Is(err, buffer.ErrMemoryOnly) {
 			// The committer shows what is wrong with the disk; the record waits.
 			h.log.Debug("time of a boot cannot be kept", "component", "clock", "event", "clock.unkept", "boot", boot, "err", err)
 			return o, false
 		}
-		h.log.Info("time of readings before the clock was set is now known",
-			"component", "clock", "event", "clock.healed", "boot", boot,
-			"since_boot", time.UnixMilli(o.Unix).UTC().Format(time.RFC3339), "worst_error_s", o.Err)
+		h.tell(boot, o)
 	}
 	h.known[boot] = o
 	return o, true
 }
 
-func (h *healer) kept(boot uint32) (buffer.Offset, error) {
+func (h *healer) tell(boot uint32, o buffer.Offset) {
+	h.log.Info("time of readings before the clock was set is now known",
+		"component", "clock", "event", "clock.healed", "boot", boot,
+		"since_boot", time.UnixMilli(o.Unix).UTC().Format(time.RFC3339), "worst_error_s", o.Err)
+}
+
+func (h *healer) durable(boot uint32) (buffer.Offset, error) {
 	if o, ok := h.queue.Offset(boot); ok {
 		return o, nil
 	}
 	return buffer.Offset{}, errUndated
 }
 
+// decide works out where a boot stood in wall time; false: later.
 func (h *healer) decide(boot uint32) (buffer.Offset, bool) {
 	now := h.clock.Now()
 	if now.Trusted {
-		h.exact = now.Unix - now.Mono
+		h.exact = exactly(now)
 	}
-	current := boot == h.queue.Boot()
+	sure := h.exact != buffer.Offset{}
+	starts, current := h.queue.Starts(), boot == h.queue.Boot()
+	if i := startOf(starts, h.queue.Boot()); i >= 0 && sure {
+		starts[i].Offset, starts[i].Known = h.exact, true
+	}
+	i := startOf(starts, boot)
 	switch {
-	case current && h.exact != 0:
-		return buffer.Offset{Unix: h.exact}, true
-	case h.exact == 0 && now.Mono < h.hold:
+	case current && sure:
+		return h.exact, true
+	case i >= 0 && starts[i].Known:
+		return starts[i].Offset, true
+	case !sure && now.Mono < h.hold && !bounded(starts, boot):
 		return buffer.Offset{}, false
 	case current:
-		at := max(now.Unix, h.floor)
-		return h.guess(at-now.Mono, h.ceil), true
-	case h.exact != 0:
-		// An earlier boot lies between the last good time and this boot.
-		return h.guess(h.floor, h.exact), true
-	default:
-		return h.guess(h.floor, h.ceil), true
+		in := between(starts, boot, window{h.after, h.ceil})
+		return in.guess(max(now.Unix-now.Mono, in.lo)), true
 	}
+	return between(starts, boot, window{h.built, h.ceil}).middle(), true
 }
 
-// guess is an offset that is at worst as wrong as the way to the far bound.
-func (h *healer) guess(unix, latest int64) buffer.Offset {
-	worst := max(latest-unix, unix-h.floor, 1000)
-	return buffer.Offset{Unix: unix, Err: (worst + 999) / 1000}
+// bounded says whether a boot lies before another that is known exactly: then
+// there is nothing to wait for.
+func bounded(starts []buffer.Start, boot uint32) bool {
+	return slices.ContainsFunc(starts, func(s buffer.Start) bool { return s.Boot > boot && s.Known && s.Offset.Err == 0 })
 }
 
 // Ack passes a proof on. An error of a Source ends the link, and a numbering

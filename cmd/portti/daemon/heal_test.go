@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +30,7 @@ type shelf struct {
 	refuse  error
 	ackErr  error
 	aside   map[uint64]string
+	starts  []buffer.Start
 }
 
 func newShelf(boot uint32) *shelf {
@@ -71,6 +73,15 @@ func (s *shelf) SetOffset(b uint32, o buffer.Offset) error {
 	s.offsets[b] = o
 	return nil
 }
+func (s *shelf) Starts() []buffer.Start {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.starts) == 0 {
+		return []buffer.Start{{Boot: s.boot}}
+	}
+	return slices.Clone(s.starts)
+}
+
 func (s *shelf) Changed() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -182,7 +193,7 @@ func TestHealerPlacesAnEarlierBootBeforeThisOne(t *testing.T) {
 	if err != nil || len(recs) != 2 {
 		t.Fatalf("%q %v", recs, err)
 	}
-	if o := q.offsets[1]; o.Unix != buildDay.UnixMilli() || o.Err != 24*3600-5 {
+	if o := q.offsets[1]; o.Unix != buildDay.UnixMilli()+(24*3600-5)*1000/2 || o.Err != (24*3600-5+1)/2 {
 		t.Errorf("earlier boot at %+v", o)
 	}
 	if o := q.offsets[2]; o.Unix != at-5_000 || o.Err != 0 {

@@ -8,14 +8,17 @@ import (
 
 	"portti/buffer"
 	"portti/device"
-	"portti/device/clock"
 	"portti/uplink"
 )
 
 // sink is the queue as the devices see it.
-type sink struct{ *buffer.Queue }
+type sink struct {
+	*buffer.Queue
+	healer *healer
+}
 
 func (s sink) Append(class byte, dev uint16, stream uint32, rec []byte) error {
+	s.healer.expect(class&device.ClassProvisional != 0)
 	err := s.Queue.Append(class, dev, stream, rec)
 	if errors.Is(err, buffer.ErrFull) {
 		return device.ErrFull
@@ -23,7 +26,7 @@ func (s sink) Append(class byte, dev uint16, stream uint32, rec []byte) error {
 	return err
 }
 
-func (d *Daemon) bufferOptions(ticks *clock.Clock) buffer.Options {
+func (d *Daemon) bufferOptions() buffer.Options {
 	c := d.cfg
 	return buffer.Options{
 		Dir:         filepath.Join(c.Paths.State, "buffer"),
@@ -33,8 +36,9 @@ func (d *Daemon) bufferOptions(ticks *clock.Clock) buffer.Options {
 		FenceHold:   d.hold(),
 		Unproven:    c.Uplink.Ack == uplink.AckNone,
 		WhenFull:    buffer.WhenFull(c.Buffer.WhenFull),
-		Mono:        func() int64 { return ticks.Now().Mono },
-		BootID:      ticks.BootID(),
+		MinFree:     int64(c.Buffer.MinFreeDisk),
+		Mono:        func() int64 { return d.clock.Now().Mono },
+		BootID:      d.clock.BootID(),
 		Log:         d.opt.Log,
 		FS:          d.opt.FS,
 	}
@@ -61,7 +65,9 @@ func (d *Daemon) linkOptions() (uplink.Options, error) {
 		BackoffBase: time.Duration(u.Backoff.Base), BackoffCap: time.Duration(u.Backoff.Cap),
 		UserAgent:    "portti/" + d.opt.Version,
 		Log:          d.opt.Log.With("component", "uplink"),
+		Now:          d.wallTime,
 		ClockTrusted: func() bool { return d.clock.Now().Trusted },
+		Heard:        d.heard,
 		Dial:         d.opt.Dial.Dial, Rand: d.opt.Dial.Rand,
 	}
 	switch {

@@ -63,13 +63,13 @@ func Lookup(code string) (Entry, bool) {
 }
 
 // Catalogue lists every problem this version can raise, sorted by code. The
-// families: BUF buffer, CFG configuration, CLK clock, DEV device, HW hardware
-// and permissions, NET path to the server, SYS host, TLS certificates, UP
+// families: BUF buffer, CFG configuration, CLK clock, DEV device, GPS receivers,
+// HW hardware and permissions, NET path to the server, SYS host, TLS certificates, UP
 // server.
 func Catalogue() []Entry {
 	var all []Entry
 	for _, family := range [][]Entry{
-		bufferProblems(), configProblems(), clockProblems(), deviceProblems(), hardwareProblems(),
+		bufferProblems(), configProblems(), clockProblems(), deviceProblems(), receiverProblems(), hardwareProblems(),
 		networkProblems(), hostProblems(), certificateProblems(), serverProblems(),
 	} {
 		all = append(all, family...)
@@ -112,6 +112,9 @@ func bufferProblems() []Entry {
 
 func configProblems() []Entry {
 	return []Entry{
+		{Code: "CFG-INVALID", Severity: Warning, Title: "Configuration has mistakes",
+			Sentence: "The configuration was changed and has mistakes. The gateway goes on with the one it had.",
+			Actions:  []string{"See every mistake with its place: portti config check", "When it is mended: sudo portti reload"}},
 		{Code: "CFG-UNPROVEN", Severity: Info, Title: "Delivery is not proven",
 			Sentence: "ack = \"none\": what was written to the network counts as delivered, so readings can vanish without being counted.",
 			Actions:  []string{"Say ack = \"fence\" in [uplink] if the server answers WebSocket pings"}},
@@ -123,6 +126,9 @@ func clockProblems() []Entry {
 		{Code: "CLK-GUESSED", Severity: Warning, Title: "Time of readings is a guess", DependsOn: []string{"CLK-UNSET"},
 			Sentence: "No trusted time came within {hold}: readings are sent with the best guess and its error in tsErr.",
 			Actions:  []string{"Let the gateway reach a time server: timedatectl timesync-status"}},
+		{Code: "CLK-STEP", Severity: Info, Title: "Clock jumped",
+			Sentence: "The clock of this machine jumped {way} by {by}. The order of readings, timers and age limits do not depend on it.",
+			Actions:  []string{"Nothing to do; if it repeats, see who sets the clock: timedatectl; journalctl -u systemd-timesyncd -u chrony"}},
 		{Code: "CLK-UNSET", Severity: Warning, Title: "Clock is not set", ShowAfter: 30 * time.Second,
 			Sentence: "The clock cannot be trusted: no time server was reached since the start. Readings are kept and dated when it can.",
 			Actions:  []string{"Connect the network, or check the time service: timedatectl timesync-status", "Without a network, a GPS receiver or a battery clock can give the time"}},
@@ -165,6 +171,23 @@ func deviceProblems() []Entry {
 		{Code: "DEV-WRONG-BAUD", Severity: Error, Title: "Probably the wrong speed", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: gone,
 			Sentence: "{subject}: what arrives on {port} looks like another speed than {baud} baud.",
 			Actions:  []string{"Try the next usual speed in baud of this [[device]]: 4800, 9600, 38400, 57600, 115200"}},
+	}
+}
+
+func receiverProblems() []Entry {
+	return []Entry{
+		{Code: "GPS-JUMP", Severity: Warning, Title: "Position jumped",
+			Sentence: "{subject}: the position jumped further than anything travels; it was sent with a mark.",
+			Actions:  []string{"Check the antenna's view of the sky and its cable", "If it repeats in one place, something may disturb the satellites' signals there"}},
+		{Code: "GPS-NO-FIX", Severity: Warning, Title: "No satellites", ImpactsData: true,
+			Sentence: "{subject}: the receiver has lost its fix; no position is sent until it has one.",
+			Actions:  []string{"Check the antenna's view of the sky and its cable"}},
+		{Code: "GPS-ROLLOVER", Severity: Warning, Title: "Receiver's date is wrong",
+			Sentence: "{subject}: the receiver's date is 1024 weeks behind, or a multiple of that. It is corrected here.",
+			Actions:  []string{"Update the receiver's firmware, or replace the receiver"}},
+		{Code: "GPS-TIME", Severity: Warning, Title: "Receiver and clock disagree",
+			Sentence: "{subject}: the receiver's time is more than a minute off the clock's, which is trusted. Positions are dated by the clock.",
+			Actions:  []string{"Check whether the device is a receiver and not a recording being played", "Check the clock: timedatectl"}},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"portti/buffer"
@@ -37,7 +38,7 @@ func (d *Daemon) status(stopped bool) Status {
 		Link:     d.linkStatus(link, now),
 		Buffer:   d.bufferStatus(stats, total),
 		Totals:   TotalsStatus{Ledger: ledgerOf(total), Accepted: stats.Accepted, Resent: link.Resent},
-		Clock:    ClockStatus{Trusted: d.clock.Now().Trusted, Source: d.clock.Source()},
+		Clock:    d.clockStatus(),
 		Devices:  []DeviceStatus{},
 		Problems: d.problems.Active(),
 	}
@@ -128,24 +129,26 @@ func (d *Daemon) notify(what string, err error) {
 
 // look turns the states of the parts into problems.
 func (d *Daemon) look() {
-	now := d.clock.Now()
-	if now.Trusted {
-		d.queue.SetLastGood(now.Unix)
-	}
-	guessed, ok := d.queue.Offset(d.queue.Boot())
-	p := d.problems
-	p.Set(!now.Trusted && !(ok && guessed.Err > 0), "CLK-UNSET", "")
-	p.Set(ok && guessed.Err > 0 && !now.Trusted, "CLK-GUESSED", "", "hold", people(time.Duration(d.cfg.Clock.HoldUntilSynced)))
-	d.lookAtLink(d.link.Status())
+	p, link := d.problems, d.link.Status()
+	d.lookAtClock(link)
+	d.lookAtLink(link)
 	d.lookAtBuffer(d.queue.Stats())
 	for _, dev := range d.devices.Status() {
 		p.Only(dev.Code, dev.Name, "DEV-", "HW-")
 		if dev.Code != "" {
 			p.Raise(dev.Code, dev.Name, "port", portOf(dev), "age", people(dev.LastAge), "why", dev.LastErr, "baud", d.baudOf(dev.Name))
 		}
+		d.lookAtFlags(dev)
 	}
 	part := d.stuck()
 	p.Set(part != "", "SYS-WATCHDOG", "", "part", part, "age", people(stuckAfter))
+}
+
+// lookAtFlags shows what the driver finds wrong with what it reads.
+func (d *Daemon) lookAtFlags(dev device.Status) {
+	for _, code := range []string{"GPS-NO-FIX", "GPS-JUMP", "GPS-ROLLOVER", "GPS-TIME"} {
+		d.problems.Set(slices.Contains(dev.Flags, code), code, dev.Name)
+	}
 }
 
 func (d *Daemon) lookAtLink(l uplink.Status) {

@@ -70,6 +70,7 @@ type Daemon struct {
 	inflow   inflow
 	losses   losses
 	started  time.Time
+	source   string                 // of the time, as last logged
 	final    atomic.Pointer[Status] // set when Run has ended
 }
 
@@ -107,13 +108,12 @@ func New(cfg *Config, opt Options) (d *Daemon, err error) {
 	if d.name = cfg.Gateway.Name; d.name == "" {
 		d.name, _ = os.Hostname() // only for people
 	}
-	ticks := opt.Clock
-	if ticks == nil {
-		if ticks, err = clock.New(opt.Built); err != nil {
+	if d.clock = opt.Clock; d.clock == nil {
+		if d.clock, err = clock.New(opt.Built); err != nil {
 			return nil, fmt.Errorf("cannot read the clock: %w", err)
 		}
 	}
-	if d.queue, err = buffer.Open(d.bufferOptions(ticks)); err != nil {
+	if d.queue, err = buffer.Open(d.bufferOptions()); err != nil {
 		return nil, fmt.Errorf("cannot open the buffer: %w", err)
 	}
 	defer func() {
@@ -121,20 +121,11 @@ func New(cfg *Config, opt Options) (d *Daemon, err error) {
 			err = errors.Join(err, d.queue.Close())
 		}
 	}()
-	floor := opt.Built
-	if good := time.UnixMilli(d.queue.LastGood()); good.After(floor) {
-		floor = good
-	}
-	// The clock's floor is known only now that the queue has told the last good
-	// time; its milliseconds since boot are the same whatever the floor.
-	if d.clock = opt.Clock; d.clock == nil {
-		if d.clock, err = clock.New(floor); err != nil {
-			return nil, fmt.Errorf("cannot read the clock: %w", err)
-		}
-	}
-	d.healer = newHealer(d.queue, d.clock, time.Duration(cfg.Clock.HoldUntilSynced), floor, opt.Log)
+	d.clock.Remember(d.queue.LastGood())
+	d.healer = newHealer(d.queue, d.clock, time.Duration(cfg.Clock.HoldUntilSynced), opt.Built, opt.Log)
+	d.healer.expect(d.queue.Stats().Waiting > 0)
 	env := device.Env{Gateway: d.id, Clock: d.clock, Log: opt.Log}
-	if d.devices, err = device.New(cfg.ActiveDevices(), d.queue.Device, sink{d.queue}, env, opt.Device); err != nil {
+	if d.devices, err = device.New(cfg.ActiveDevices(), d.queue.Device, sink{d.queue, d.healer}, env, opt.Device); err != nil {
 		return nil, fmt.Errorf("cannot set up the devices: %w", err)
 	}
 	options, err := d.linkOptions()
@@ -172,6 +163,7 @@ func (d *Daemon) work(ctx context.Context) error {
 	var sides sync.WaitGroup // what runs beside the data's way
 	aside, stopAside := context.WithCancel(context.WithoutCancel(ctx))
 	sides.Go(func() { d.healer.watch(aside) })
+	sides.Go(func() { d.healer.keep(aside) })
 	sides.Go(func() { d.supervise(aside) })
 	sides.Go(func() { d.feed(aside) })
 

@@ -97,6 +97,10 @@ type TotalsStatus struct {
 type ClockStatus struct {
 	Trusted bool   `json:"trusted"`
 	Source  string `json:"source"` // kernel | gnss | server | none
+	Reason  string `json:"reason"` // why it is not trusted
+	// WorstErrorS is how many seconds a trusted time may be wrong; 0 = less than one.
+	WorstErrorS int64  `json:"worst_error_s"`
+	Steps       uint64 `json:"steps"` // jumps of the wall clock that were seen
 }
 
 // The states of a device.
