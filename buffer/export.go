@@ -343,3 +343,28 @@ func (q *Queue) copySegment(c *chunk, s *segment, w window, names []string) erro
 	}
 	return nil
 }
+
+// Segments lists the segments as the books have them.
+func (q *Queue) Segments() []SegmentLook {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	out := make([]SegmentLook, 0, len(q.segs))
+	for _, s := range q.segs {
+		l := SegmentLook{File: s.name, First: s.first, Records: s.sum.count, Bytes: s.size, Used: s.used}
+		if s.end > s.first && s.end != unknownEnd {
+			l.Last = s.end - 1
+		}
+		for _, n := range s.waiting {
+			l.Waiting += n
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// Imports says what was taken over from other queues.
+func (q *Queue) Imports() []Imported {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.ledger.importsSeen()
+}

@@ -19,6 +19,7 @@ type Tuning struct {
 // Set is all devices of a gateway.
 type Set struct {
 	devices []*device
+	shared  *stamper
 }
 
 // New makes the devices that cfgs enable; nothing is opened yet. number gives
@@ -34,7 +35,7 @@ func New(cfgs []Config, number func(name string) (uint16, error), sink Sink, env
 		t.Open = Open
 	}
 	shared := &stamper{clock: env.Clock, gateway: env.Gateway, sink: sink}
-	s := &Set{}
+	s := &Set{shared: shared}
 	var errs []error
 	names := map[string]bool{}
 	for _, c := range cfgs {

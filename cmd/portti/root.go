@@ -32,6 +32,7 @@ func verbs() []verb {
 	return []verb{
 		{groupSee, statusCmd()},
 		{groupSetUp, configCmd()},
+		{groupSetUp, reloadCmd()},
 		{groupSetUp, runCmd()},
 		{groupSetUp, serviceCmd()},
 		{groupSetUp, versionCmd()},

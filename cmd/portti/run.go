@@ -26,7 +26,10 @@ was accepted is lost either way. Log lines go to standard error.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			g := globalsOf(cmd)
-			cfg, err := daemon.Load(g.config, daemon.LoadOptions{Environ: os.Environ()})
+			load := func() (*daemon.Config, error) {
+				return daemon.Load(g.config, daemon.LoadOptions{Environ: os.Environ()})
+			}
+			cfg, err := load()
 			switch {
 			case errors.Is(err, daemon.ErrNotConfigured):
 				return exit(exitNotConfigured, err)
@@ -42,7 +45,7 @@ was accepted is lost either way. Log lines go to standard error.`,
 			defer signal.Stop(hup)
 			signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more, as when journald restarts
 			collectEarly(os.Getenv("GOGC"))
-			return daemon.Run(cmd.Context(), cfg, daemon.Options{Version: buildInfo().Version, Built: builtAt(), Log: log, Wake: hup})
+			return daemon.Run(cmd.Context(), cfg, daemon.Options{Version: buildInfo().Version, Built: builtAt(), Log: log, Wake: hup, Load: load})
 		},
 	}
 }

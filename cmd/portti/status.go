@@ -86,34 +86,48 @@ func socketOf(g globals) (string, error) {
 // below.
 const maxStatus = 4 << 20
 
-// askStatus fetches the status document. Its errors carry the exit code.
+// askStatus fetches the status document.
 func askStatus(ctx context.Context, socket string, timeout time.Duration) (*daemon.Status, error) {
+	var s daemon.Status
+	if err := ask(ctx, socket, timeout, http.MethodGet, "/api/v1/status", &s); err != nil {
+		return nil, err
+	}
+	return &s, nil
+}
+
+// ask puts a question to the running daemon and reads the answer, JSON, into
+// answer. Its errors carry the exit code.
+func ask(ctx context.Context, socket string, timeout time.Duration, method, path string, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	client := &http.Client{Transport: &http.Transport{
+	client := clientOf(socket)
+	req, err := http.NewRequestWithContext(ctx, method, "http://portti"+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return unreachable(ctx, socket, timeout, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return exit(exitUnknown, fmt.Errorf("what listens on %s answered %s: is it portti?", socket, resp.Status))
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxStatus)).Decode(answer); err != nil {
+		return exit(exitUnknown, fmt.Errorf("the answer on %s cannot be read: %w", socket, err))
+	}
+	return nil
+}
+
+// clientOf speaks HTTP on a Unix socket.
+func clientOf(socket string) *http.Client {
+	return &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", socket)
 		},
 	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://portti/api/v1/status", nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, unreachable(ctx, socket, timeout, err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, exit(exitUnknown, fmt.Errorf("what listens on %s answered %s: is it portti?", socket, resp.Status))
-	}
-	var s daemon.Status
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxStatus)).Decode(&s); err != nil {
-		return nil, exit(exitUnknown, fmt.Errorf("the answer on %s cannot be read: %w", socket, err))
-	}
-	return &s, nil
 }
 
 // unreachable tells a daemon that is not there from one that cannot be asked.

@@ -154,6 +154,7 @@ func (l *loader) checkRanges(path string) {
 		{"uplink.batch_max_bytes", int64(u.BatchMaxBytes), 1_000, 1_000_000, size},
 		{"uplink.batch_max_messages", int64(u.BatchMaxMessages), 1, 10_000, number},
 		{"buffer.max_size", int64(b.MaxSize), 1_000_000, 1 << 40, size},
+		{"buffer.min_free_disk", int64(b.MinFreeDisk), 0, 1 << 40, size},
 	} {
 		if (r.value < r.low || r.value > r.high) && !l.bad[r.key] {
 			l.fault(path, r.key, fmt.Sprintf("%q must be from %s to %s, found %s", lastOf(r.key), r.show(r.low), r.show(r.high), r.show(r.value)), "")

@@ -13,7 +13,7 @@ import (
 func laterKey(key string) bool {
 	switch key {
 	case "uplink.pin_sha256", "uplink.client_cert", "uplink.client_key", "uplink.accept_commands",
-		"buffer.min_free_disk", "buffer.on_corruption", "web.history", "log.components":
+		"buffer.on_corruption", "web.history", "log.components":
 		return true
 	}
 	return false

@@ -18,8 +18,8 @@ import (
 const SocketName = "portti.sock"
 
 // control serves the status document on a Unix socket: HTTP and JSON, for the
-// service's own group. It only reads; nothing that arrives here changes
-// anything.
+// service's own group. Nothing that arrives here changes anything but that the
+// configuration is read again, and who may write that is the file's business.
 type control struct {
 	listener net.Listener
 	server   *http.Server
@@ -35,7 +35,7 @@ const (
 
 // listenControl takes the socket. A socket file on which nobody answers was
 // left by a daemon that was killed.
-func listenControl(dir string, status func() Status, log *slog.Logger) (*control, error) {
+func listenControl(dir string, status func() Status, reload func(context.Context) (Reloaded, error), log *slog.Logger, more ...func(*http.ServeMux)) (*control, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("cannot make the folder for the control socket: %w", err)
 	}
@@ -57,10 +57,20 @@ func listenControl(dir string, status func() Status, log *slog.Logger) (*control
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, status(), log)
+	})
+	for _, add := range more {
+		add(mux)
+	}
+	mux.HandleFunc("POST /api/v1/reload", func(w http.ResponseWriter, r *http.Request) {
+		done, err := reload(r.Context())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Cache-Control", "no-store")
-		if err := json.NewEncoder(w).Encode(status()); err != nil {
-			log.Debug("status not delivered", "component", "control", "event", "status.cut", "err", err)
+		if err := json.NewEncoder(w).Encode(done); err != nil {
+			log.Debug("result of a reload not delivered", "component", "control", "event", "reload.cut", "err", err)
 		}
 	})
 	return &control{listener: l, server: &http.Server{
@@ -70,6 +80,15 @@ func listenControl(dir string, status func() Status, log *slog.Logger) (*control
 		MaxHeaderBytes:    controlMaxHeader,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}}, nil
+}
+
+// answer sends a document.
+func answer(w http.ResponseWriter, doc any, log *slog.Logger) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if err := json.NewEncoder(w).Encode(doc); err != nil {
+		log.Debug("answer not delivered", "component", "control", "event", "status.cut", "err", err)
+	}
 }
 
 func (c *control) serve() error {

@@ -32,6 +32,8 @@ type site struct {
 	server  *bench.Receiver
 	uplink  string // further keys of [uplink]
 	buffer  string // further keys of [buffer]
+	device  string // further keys of [[device]]
+	load    bool   // a reload reads the file again
 	log     io.Writer
 	fed     int
 	gateway *daemon.Daemon
@@ -90,7 +92,8 @@ name = "panel"
 type = "lines"
 port = %q
 id = "XXXX03PNL00000001"
-`, filepath.Join(s.dir, "state"), filepath.Join(s.dir, "run"), s.server.URL(), s.uplink, s.buffer, s.line.Name())
+%s
+`, filepath.Join(s.dir, "state"), filepath.Join(s.dir, "run"), s.server.URL(), s.uplink, s.buffer, s.line.Name(), s.device)
 	if !strings.Contains(s.uplink, "auth") {
 		text = strings.Replace(text, "[uplink]\n", "[uplink]\nauth = \"none\"\n", 1)
 	}
@@ -110,7 +113,13 @@ func (s *site) start() {
 	if s.log != nil {
 		log = slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	g, err := daemon.New(s.config(), daemon.Options{Version: "test", Log: log})
+	o := daemon.Options{Version: "test", Log: log}
+	if s.load {
+		o.Load = func() (*daemon.Config, error) {
+			return daemon.Load(filepath.Join(s.dir, "portti.toml"), daemon.LoadOptions{})
+		}
+	}
+	g, err := daemon.New(s.config(), o)
 	if err != nil {
 		s.t.Fatal(err)
 	}

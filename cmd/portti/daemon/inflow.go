@@ -64,7 +64,7 @@ func (f *inflow) headroom(read uint64, q buffer.Stats) float64 {
 		each = max(each/2, float64(q.CommittedBytes)/float64(q.CommittedRecords))
 	}
 	perSecond := float64(read-first.read) / passed * each
-	return float64(int(max(0, float64(q.Capacity-q.Bytes)) / perSecond))
+	return float64(int(max(0, float64(q.Limit-q.Bytes)) / perSecond))
 }
 
 // lossShown is how long a loss stays among the problems. The count stays in

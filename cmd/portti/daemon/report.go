@@ -108,6 +108,7 @@ func (d *Daemon) supervise(ctx context.Context) {
 	for {
 		d.look()
 		d.tell()
+		d.state()
 		s := d.Status()
 		if g := s.Glance(); g != glance {
 			glance = g
@@ -180,14 +181,15 @@ func (d *Daemon) lookAtBuffer(q buffer.Stats) {
 	full := q.Full
 	if n := len(q.Losses); d.losses.fresh(total, time.Now()) && n > 0 {
 		last := q.Losses[n-1]
-		p.Raise("BUF-LOST", "", "count", fmt.Sprint(last.Count), "reason", lossInWords(last.Reason),
+		p.Raise("BUF-LOST", "", "count", fmt.Sprint(last.Count), "reason", lossInWords(last.Reason, q.WhenFull),
 			"from", d.when(last.Oldest), "to", d.when(last.Newest))
-		full = full || last.Reason == "full" && q.Bytes > q.Capacity*3/4
+		full = full || last.Reason == "full" && q.Bytes > q.Limit/2
 	} else {
 		p.Clear("BUF-LOST", "")
 	}
-	p.Set(full, "BUF-FULL", "")
-	percent := q.Bytes * 100 / max(1, q.Capacity)
+	p.Set(full, "BUF-FULL", "", "what", fullInWords(q))
+	p.Set(q.DiskLow, "BUF-DISK-LOW", "", "free", Size(q.DiskFree/1e6*1e6).String(), "least", Size(q.MinFree).String(), "path", d.cfg.Paths.State)
+	percent := q.Bytes * 100 / max(1, q.Limit)
 	p.Set(percent >= 80, "BUF-FILLING", "", "percent", fmt.Sprint(percent),
 		"room", people(time.Duration(d.inflow.headroom(total.Read, q)*float64(time.Second))))
 }
@@ -209,13 +211,30 @@ func (d *Daemon) tell() {
 
 // when is a moment of a loss as people read it.
 func (d *Daemon) when(t buffer.Time) string {
-	if o, ok := d.queue.Offset(t.Boot); ok && t != (buffer.Time{}) {
-		return time.UnixMilli(o.Unix + t.Mono).Format(time.RFC3339)
-	}
-	if now := d.clock.Now(); t.Boot == d.queue.Boot() && now.Trusted {
-		return time.UnixMilli(now.Unix - now.Mono + t.Mono).Format(time.RFC3339)
+	if ms, ok := d.unix(t); ok {
+		return time.UnixMilli(ms).Format(time.RFC3339)
 	}
 	return "an unknown time"
+}
+
+// unix is a moment of a loss in Unix milliseconds, where it is known.
+func (d *Daemon) unix(t buffer.Time) (int64, bool) {
+	if o, ok := d.queue.Offset(t.Boot); ok && t != (buffer.Time{}) {
+		return o.Unix + t.Mono, true
+	}
+	if now := d.clock.Now(); t.Boot == d.queue.Boot() && now.Trusted {
+		return now.Unix - now.Mono + t.Mono, true
+	}
+	return 0, false
+}
+
+// state tells the server what is lost, once it can hear it.
+func (d *Daemon) state() {
+	if d.link.Status().State != uplink.Online {
+		return
+	}
+	_, byName := d.queue.Ledger()
+	d.statement.look(byName, d.queue.Stats().Losses, d.unix, time.Now())
 }
 
 func (d *Daemon) baudOf(name string) string {
@@ -234,9 +253,23 @@ func portOf(dev device.Status) string {
 	return dev.Port
 }
 
-func lossInWords(reason string) string {
+// fullInWords is what a full buffer does with readings.
+func fullInWords(q buffer.Stats) string {
+	switch {
+	case q.WhenFull == buffer.DropNewest:
+		return "new readings are not taken until there is room"
+	case q.WhenFull == buffer.Thin && q.Level > 0:
+		return fmt.Sprintf("the oldest timed readings are thinned, of some one in %d is left; events are kept longest", int64(1)<<min(q.Level, 40))
+	}
+	return "the oldest readings are given up to make room"
+}
+
+func lossInWords(reason string, policy buffer.WhenFull) string {
 	switch reason {
 	case "full":
+		if policy == buffer.Thin {
+			return "the buffer was full and the oldest were thinned"
+		}
 		return "the buffer was full"
 	case "age":
 		return "they were older than max_age"

@@ -51,27 +51,32 @@ type Options struct {
 	Dial    uplink.Options // Dial and Rand are taken over
 	FS      buffer.FS
 	Notify  systemd.Notifier
-	Wake    <-chan os.Signal // SIGHUP: look at the credentials again, try the link at once
+	Wake    <-chan os.Signal // SIGHUP: reload, look at the credentials again, try the link at once
+	// Load reads the configuration again, for a reload; nil = it never changes.
+	Load func() (*Config, error)
 }
 
 // Daemon is one gateway. Make it with New, run it once.
 type Daemon struct {
-	cfg      *Config
-	opt      Options
-	log      *slog.Logger
-	id       string
-	name     string
-	clock    *clock.Clock
-	queue    *buffer.Queue
-	healer   *healer
-	devices  *device.Set
-	link     *uplink.Link
-	problems *Problems
-	inflow   inflow
-	losses   losses
-	started  time.Time
-	source   string                 // of the time, as last logged
-	final    atomic.Pointer[Status] // set when Run has ended
+	cfg       *Config
+	opt       Options
+	log       *slog.Logger
+	id        string
+	name      string
+	clock     *clock.Clock
+	queue     *buffer.Queue
+	healer    *healer
+	devices   *device.Set
+	link      *uplink.Link
+	problems  *Problems
+	inflow    inflow
+	losses    losses
+	statement *statement
+	reloads   chan chan Reloaded
+	running   map[string]string // the settings that hold, for reload
+	started   time.Time
+	source    string                 // of the time, as last logged
+	final     atomic.Pointer[Status] // set when Run has ended
 }
 
 // Run makes a daemon of cfg and runs it until ctx ends. It returns nil after a
@@ -96,7 +101,8 @@ func New(cfg *Config, opt Options) (d *Daemon, err error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	d = &Daemon{cfg: cfg, opt: opt, log: opt.Log.With("component", "daemon"), problems: NewProblems(), started: time.Now()}
+	d = &Daemon{cfg: cfg, opt: opt, log: opt.Log.With("component", "daemon"), problems: NewProblems(), started: time.Now(),
+		reloads: make(chan chan Reloaded), running: cfg.settings()}
 	if err := os.MkdirAll(cfg.Paths.State, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the state folder: %w", err)
 	}
@@ -128,6 +134,13 @@ func New(cfg *Config, opt Options) (d *Daemon, err error) {
 	if d.devices, err = device.New(cfg.ActiveDevices(), d.queue.Device, sink{d.queue, d.healer}, env, opt.Device); err != nil {
 		return nil, fmt.Errorf("cannot set up the devices: %w", err)
 	}
+	d.statement = newStatement(cfg.Paths.State, func() (*device.Own, error) {
+		number, err := d.queue.Device(ownDevice)
+		if err != nil {
+			return nil, err
+		}
+		return d.devices.Own(number, opt.Log), nil
+	}, opt.Log)
 	options, err := d.linkOptions()
 	if err != nil {
 		return nil, err
@@ -140,7 +153,7 @@ func New(cfg *Config, opt Options) (d *Daemon, err error) {
 
 // Run serves the control socket and works until ctx ends.
 func (d *Daemon) Run(ctx context.Context) error {
-	control, err := listenControl(d.cfg.Paths.Run, d.Status, d.opt.Log)
+	control, err := listenControl(d.cfg.Paths.Run, d.Status, d.Reload, d.opt.Log, d.queueRoutes)
 	if err != nil {
 		return errors.Join(err, d.queue.Close())
 	}
@@ -179,6 +192,10 @@ func (d *Daemon) work(ctx context.Context) error {
 	for running := true; running; {
 		select {
 		case <-d.opt.Wake:
+			d.reload()
+			d.link.Wake()
+		case answer := <-d.reloads:
+			answer <- d.reload()
 			d.link.Wake()
 		case <-ctx.Done():
 			running = false

@@ -1,0 +1,123 @@
+package daemon
+
+import (
+	"context"
+	"encoding"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"portti/buffer"
+)
+
+// Reloaded is what came of reading the configuration again.
+type Reloaded struct {
+	Applied []string `json:"applied"` // settings that hold from now on, such as buffer.max_size
+	Restart []string `json:"restart"` // settings that were changed and need a restart
+	Error   string   `json:"error"`   // why nothing was changed: every mistake with its place; empty = none
+}
+
+// live lists the settings that a running gateway takes over.
+func live() []string {
+	return []string{"buffer.max_size", "buffer.max_age", "buffer.when_full", "buffer.min_free_disk"}
+}
+
+// Reload reads the configuration again and takes over what can change while
+// the gateway runs. A configuration with a mistake changes nothing. It fails
+// where nobody said how to load one, or when ctx ends before its turn.
+func (d *Daemon) Reload(ctx context.Context) (Reloaded, error) {
+	answer := make(chan Reloaded, 1)
+	select {
+	case d.reloads <- answer:
+	case <-ctx.Done():
+		return Reloaded{}, fmt.Errorf("cannot reload: %w", ctx.Err())
+	}
+	select {
+	case r := <-answer:
+		return r, nil
+	case <-ctx.Done():
+		return Reloaded{}, fmt.Errorf("cannot reload: %w", ctx.Err())
+	}
+}
+
+// reload belongs to the goroutine of work: one at a time.
+func (d *Daemon) reload() Reloaded {
+	r := Reloaded{Applied: []string{}, Restart: []string{}}
+	if d.opt.Load == nil {
+		return r
+	}
+	d.notify("reloading", d.opt.Notify.Reloading())
+	defer func() { d.notify("ready", d.opt.Notify.Ready()) }()
+	next, err := d.opt.Load()
+	if err == nil {
+		b := next.Buffer
+		err = d.queue.SetLimits(buffer.Limits{MaxSize: int64(b.MaxSize), MaxAge: time.Duration(b.MaxAge),
+			WhenFull: buffer.WhenFull(b.WhenFull), MinFree: int64(b.MinFreeDisk)})
+	}
+	if err != nil {
+		r.Error = err.Error()
+		d.problems.Raise("CFG-INVALID", "")
+		d.log.Error("the configuration has mistakes; the gateway goes on with the one it has", "event", "config.rejected", "code", "CFG-INVALID", "err", err)
+		return r
+	}
+	d.problems.Clear("CFG-INVALID", "")
+	now := next.settings()
+	for _, key := range slices.Sorted(maps.Keys(merged(d.running, now))) {
+		switch {
+		case d.running[key] == now[key]:
+		case slices.Contains(live(), key):
+			r.Applied = append(r.Applied, key)
+			d.running[key] = now[key]
+		default:
+			r.Restart = append(r.Restart, key)
+		}
+	}
+	d.log.Info("configuration read again", "event", "config.reloaded", "applied", r.Applied, "after_restart", r.Restart)
+	return r
+}
+
+func merged(a, b map[string]string) map[string]string {
+	m := maps.Clone(a)
+	maps.Copy(m, b)
+	return m
+}
+
+// settings gives every setting by its path, as text that is good for comparing
+// only: it is not redacted.
+func (c *Config) settings() map[string]string {
+	all := map[string]string{}
+	collect(all, "", reflect.ValueOf(c).Elem())
+	for i := range c.Devices {
+		collect(all, join("device", c.Devices[i].Name), reflect.ValueOf(&c.Devices[i]).Elem())
+	}
+	return all
+}
+
+func collect(all map[string]string, path string, v reflect.Value) {
+	for _, f := range fieldsOf(v.Type()) {
+		key, inner := join(path, f.name), v.FieldByIndex(f.index)
+		if inner.Kind() == reflect.Pointer {
+			if inner.IsNil() {
+				continue
+			}
+			inner = inner.Elem()
+		}
+		_, text := inner.Addr().Interface().(encoding.TextMarshaler)
+		switch {
+		case key == "device": // by name, see settings
+		case text || inner.Kind() != reflect.Struct && inner.Kind() != reflect.Map:
+			all[key] = fmt.Sprint(plain(inner))
+		case inner.Kind() == reflect.Struct:
+			collect(all, key, inner)
+		default:
+			var b strings.Builder
+			for _, k := range sortedNames(inner) {
+				fmt.Fprintf(&b, "%q=%v ", k, plain(inner.MapIndex(reflect.ValueOf(k))))
+			}
+			all[key] = b.String()
+		}
+	}
+}

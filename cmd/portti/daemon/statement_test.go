@@ -1,0 +1,94 @@
+package daemon_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"portti/cmd/portti/bench"
+	"portti/cmd/portti/daemon"
+)
+
+// lines keeps what a receiver prints, one message a line.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// stated is how many readings the server was told are lost, by reason; repeats
+// of one message count once.
+func (l *lines) stated(t *testing.T) map[string]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	sum, seen := map[string]int{}, map[float64]bool{}
+	for line := range bytes.Lines(l.text.Bytes()) {
+		var m struct {
+			ID     int     `json:"tsmId"`
+			Ts     float64 `json:"tsmTs"`
+			Tuid   string  `json:"tsmTuid"`
+			Reason string  `json:"reason"`
+			Device string  `json:"device"`
+			Count  int     `json:"count"`
+		}
+		if json.Unmarshal(line, &m) != nil || m.ID != 90300 || seen[m.Ts] {
+			continue
+		}
+		if m.Tuid != "XXXX00TEST0000001" || m.Device != "panel" {
+			t.Errorf("statement %s", line)
+		}
+		seen[m.Ts] = true
+		sum[m.Reason] += m.Count
+	}
+	return sum
+}
+
+// What is lost while the server is away is told to it when it is back, once,
+// also when the gateway was stopped in between.
+func TestLossIsStatedToTheServer(t *testing.T) {
+	out := &lines{}
+	s := newSite(t, bench.Options{Out: out})
+	s.device = "rate_limit = 1"
+	s.server.Refuse(true)
+	s.start()
+	s.feed(200)
+	st := s.until("200 are read and most are lost", func(st daemon.Status) bool {
+		return st.Totals.Read == 200 && st.Totals.Lost["rate"] > 100
+	})
+	lost := int(st.Totals.Lost["rate"])
+	if len(out.stated(t)) != 0 {
+		t.Error("stated without a link")
+	}
+	s.halt()
+	s.server.Refuse(false)
+	s.start()
+	s.until("the loss is stated", func(daemon.Status) bool { return out.stated(t)["rate"] == lost })
+	s.until("and the statement is proven", func(st daemon.Status) bool { return st.Totals.Waiting == 0 })
+	s.halt()
+
+	s.start()
+	s.feed(1)
+	s.until("a reading arrives after the next start", func(st daemon.Status) bool {
+		return st.Totals.Waiting == 0 && st.Link.State == daemon.LinkOnline && st.UptimeS > 2
+	})
+	s.halt()
+	if got := out.stated(t); len(got) != 1 || got["rate"] != lost {
+		t.Errorf("stated %v, lost %d for their rate", got, lost)
+	}
+
+	// Without the note it is told again rather than not at all.
+	if err := os.Remove(filepath.Join(s.dir, "state", "stated.json")); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	s.until("it is stated again", func(daemon.Status) bool { return out.stated(t)["rate"] == 2*lost })
+	s.halt()
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/spf13/cobra"
+
+	"portti/cmd/portti/daemon"
+)
+
+func reloadCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "reload",
+		Short: "apply the configuration without a restart",
+		Long: `Has the running gateway read its configuration again. The limits of the buffer hold
+at once; other settings are named and hold after a restart. A configuration with a
+mistake changes nothing.
+
+Exit codes: 0 read again, 1 the configuration has mistakes, 3 not running, 4 no answer
+or no permission.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			g := globalsOf(cmd)
+			socket, err := socketOf(g)
+			if err != nil {
+				return err
+			}
+			var r daemon.Reloaded
+			if err := ask(cmd.Context(), socket, g.timeout, http.MethodPost, "/api/v1/reload", &r); err != nil {
+				return err
+			}
+			if r.Error != "" {
+				return exit(exitFailed, errors.New(r.Error+"\nNothing was changed; the gateway goes on as before."))
+			}
+			if g.json {
+				return writeJSON(cmd, r)
+			}
+			return sayReloaded(cmd, r)
+		},
+	}
+}
+
+func sayReloaded(cmd *cobra.Command, r daemon.Reloaded) error {
+	out := cmd.OutOrStdout()
+	if len(r.Applied)+len(r.Restart) == 0 {
+		_, err := fmt.Fprintln(out, "Nothing was changed in the configuration.")
+		return err
+	}
+	for _, key := range r.Applied {
+		fmt.Fprintf(out, "%-32s holds now\n", key)
+	}
+	for _, key := range r.Restart {
+		fmt.Fprintf(out, "%-32s holds after a restart\n", key)
+	}
+	if len(r.Restart) > 0 {
+		_, err := fmt.Fprintln(out, "\nTo restart: sudo systemctl restart portti")
+		return err
+	}
+	return nil
+}
