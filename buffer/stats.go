@@ -28,11 +28,10 @@ type Stats struct {
 
 	// Limit is the bytes that the files may take now: MaxSize, or less while
 	// the disk is low.
-	Limit int64
-	// DiskLow: less than MinFree of the file system is free; DiskFree says how
-	// much was at the last look.
-	DiskLow  bool
-	DiskFree int64
+	Limit    int64
+	DiskLow  bool  // less than MinFree is free on the file system
+	DiskFree int64 // as of the last look; 0 where MinFree is off
+	MinFree  int64
 	// Level is how often the most thinned readings were halved: of a stream one
 	// in 2^Level is left of them.
 	Level       int
@@ -86,7 +85,7 @@ func (q *Queue) Stats() Stats {
 		Damaged: append([]string(nil), q.figures.aside...), Losses: q.lossesLocked(),
 	}
 	_, s.Limit = q.limitsLocked()
-	s.DiskLow, s.DiskFree = q.disk.low, q.disk.free
+	s.DiskLow, s.DiskFree, s.MinFree = q.disk.low, q.disk.free, q.opt.MinFree
 	s.Thinnings, s.ThinWritten, s.ThinShed = q.figures.thinnings, q.figures.thinWritten, q.figures.thinShed
 	for _, g := range q.segs {
 		if g.level <= maxLevel {
