@@ -72,6 +72,7 @@ func (q *Queue) pass() {
 		q.shortenLocked(q.sz.holdFloor, func() bool { return q.dirty > q.sz.soft })
 	}
 	q.mu.Unlock()
+	q.lateAcks()
 	if q.writableNow(now) {
 		q.fail(q.work(now))
 	}

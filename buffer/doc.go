@@ -85,6 +85,7 @@
 //	segment.go    opening, reading, the index of who owns which number
 //	read.go       Read and Entries
 //	hold.go       Ack, Rewind, Forget and the hold
+//	behind.go     records that surface behind the reader, late acknowledgements
 //	ranges.go     sets of numbers
 //	limits.go     size and age
 //	ledger.go     counts by device

@@ -90,7 +90,8 @@ func (q *Queue) Ack(from, through uint64) error {
 		}
 		q.mu.Unlock()
 		if err := q.indexOrRepair(s); errors.Is(err, errLater) {
-			return nil // what cannot be counted now stays, and is sent again later
+			q.ackLater(span{from, through})
+			return nil
 		} else if err != nil {
 			return err
 		}
@@ -192,6 +193,7 @@ func (q *Queue) Rewind() (from uint64, err error) {
 		q.mu.Lock()
 		now := q.opt.Mono()
 		q.expireLocked(now)
+		q.late, q.behind = nil, 0 // all that waits is offered again
 		from = q.released + 1
 		s := q.unindexedLocked(q.held.set)
 		if s == nil {
@@ -222,6 +224,7 @@ func (q *Queue) Rewind() (from uint64, err error) {
 func (q *Queue) Forget() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.behind = 0
 	if q.opt.Unproven {
 		q.expireLocked(q.opt.Mono())
 		return nil

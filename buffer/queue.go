@@ -84,6 +84,8 @@ type Queue struct {
 	disturbed  bool      // of these some were released or held meanwhile
 	alias      []uint16  // devices numbered while blind, see regain.go
 	blindFirst uint64
+	behind     uint64 // from here records surfaced that the reader was not offered, 0 when none did
+	late       ranges // acknowledged, and not counted yet
 	losses     []Loss // the latest
 	flush      bool   // Close: commit everything now
 	again      bool   // a reader could not read and waits to try again

@@ -67,6 +67,9 @@ func (q *Queue) entries(from uint64, maxBytes, maxRecs int) (uint64, []Entry, er
 	for {
 		q.mu.Lock()
 		q.unpinLocked()
+		if from <= q.behind {
+			q.behind = 0 // the reader comes by it
+		}
 		w, ok := q.windowLocked(from)
 		if !ok {
 			end := q.sealed && w.from >= q.next

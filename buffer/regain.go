@@ -122,7 +122,7 @@ func (q *Queue) mergeLocked(old *Queue) {
 		}
 		e.Device = q.alias[e.Device]
 	})
-	q.notifyLocked()
+	q.surfacedLocked(q.released + 1)
 }
 
 // merge adds another ledger by name and says which number each of its devices

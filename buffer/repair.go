@@ -262,6 +262,9 @@ func (q *Queue) enterRescued(s *segment, got *saved, cause error) {
 			was = got.before.devices
 		}
 	}
+	if s.skipped {
+		q.surfacedLocked(s.first)
+	}
 	s.sum, s.damage, s.skipped, s.rescued = *got.sum, nil, false, true
 	s.version++
 	s.used = q.sz.segment

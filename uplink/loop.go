@@ -169,6 +169,9 @@ func (s *session) send(now time.Time) (sent bool, err error) {
 		return false, sourceError{err}
 	}
 	if len(recs) == 0 {
+		if b, ok := s.src.(surfacing); ok && b.Behind(s.next) {
+			s.finish = true
+		}
 		return false, nil
 	}
 	if size > l.writeBuffer {

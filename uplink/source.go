@@ -27,6 +27,14 @@ type Source interface {
 	Changed() <-chan struct{}
 }
 
+// surfacing is a Source whose records can appear below where its reader stands,
+// as when a disk comes back. Behind says that there are some. The Link then
+// closes its connection in order, once nothing else is to be sent, and begins
+// anew at Bounds.
+type surfacing interface {
+	Behind(next uint64) bool
+}
+
 // The reasons a Link gives to Source.Quarantine.
 const (
 	QuarantineTooBig   = "too-big"  // the server refuses one message for its size

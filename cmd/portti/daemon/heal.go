@@ -61,6 +61,7 @@ type queue interface {
 	Forget() error
 	Quarantine(n uint64, reason string) error
 	Bounds() (first, next uint64)
+	Behind(next uint64) bool
 	Changed() <-chan struct{}
 	Boot() uint32
 	Offset(boot uint32) (buffer.Offset, bool)
@@ -348,3 +349,4 @@ func (h *healer) Quarantine(n uint64, reason string) error {
 func (h *healer) Rewind() (uint64, error)      { return h.queue.Rewind() }
 func (h *healer) Forget() error                { return h.queue.Forget() }
 func (h *healer) Bounds() (first, next uint64) { return h.queue.Bounds() }
+func (h *healer) Behind(next uint64) bool      { return h.queue.Behind(next) }

@@ -47,6 +47,7 @@ func (s *shelf) Ack(_, _ uint64) error        { return s.ackErr }
 func (s *shelf) Rewind() (uint64, error)      { return 0, nil }
 func (s *shelf) Forget() error                { return nil }
 func (s *shelf) Bounds() (first, next uint64) { return 0, uint64(len(s.entries)) }
+func (s *shelf) Behind(uint64) bool           { return false }
 func (s *shelf) Boot() uint32                 { return s.boot }
 func (s *shelf) Quarantine(n uint64, reason string) error {
 	if s.refuse != nil {

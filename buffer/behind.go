@@ -1,0 +1,76 @@
+package buffer
+
+import "errors"
+
+// Behind says that records wait below next which a reader that stands there was
+// never offered: those of a disk that came back after a start without it, or of
+// a file that could be repaired only now. The link then closes its connection
+// in order, which ends the hold, and begins anew at Bounds: nothing is sent
+// twice, and no other rule is needed for it.
+func (q *Queue) Behind(next uint64) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.behind == 0 || q.behind >= next {
+		return false
+	}
+	return len(q.livingLocked(span{q.behind, next - 1})) > 0
+}
+
+// surfacedLocked notes that records from n on can be read that could not before.
+func (q *Queue) surfacedLocked(n uint64) {
+	if q.behind == 0 || n < q.behind {
+		q.behind = n
+	}
+	q.notifyLocked()
+}
+
+// ackLater remembers an acknowledgement whose records could not be counted by
+// device, for want of descriptors or memory. The committer tries again. Until
+// then they wait, and should the link end meanwhile they are sent again.
+func (q *Queue) ackLater(s span) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.late.add(s)
+}
+
+// lateAcks is the committer's: it takes up what was acknowledged and could not
+// be counted then.
+func (q *Queue) lateAcks() {
+	q.mu.Lock()
+	set := q.late
+	q.late = nil
+	q.mu.Unlock()
+	for _, p := range set {
+		q.lateAck(p)
+	}
+}
+
+func (q *Queue) lateAck(p span) {
+	for {
+		q.mu.Lock()
+		pieces := q.livingLocked(p)
+		s := q.unindexedLocked(pieces)
+		if s == nil {
+			q.ackLocked(q.deferLocked(pieces))
+			q.mu.Unlock()
+			return
+		}
+		q.mu.Unlock()
+		err := q.buildIndex(s)
+		if err == nil || errors.Is(err, errGone) {
+			continue
+		}
+		if damaged(err) {
+			q.mu.Lock()
+			if s.damage == nil {
+				s.damage, s.repaired = err, make(chan struct{})
+			}
+			q.mu.Unlock()
+			q.wake()
+		} else {
+			q.later(s, err)
+		}
+		q.ackLater(p)
+		return
+	}
+}
