@@ -38,6 +38,9 @@ type Options struct {
 	// good during the call only. It may be nil.
 	OnMessage func(msg []byte, repeat bool)
 
+	// Date gives the time for a Date in the answer to the upgrade; nil: none.
+	Date func() time.Time
+
 	Log *slog.Logger // default: discards
 }
 

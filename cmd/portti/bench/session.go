@@ -33,6 +33,15 @@ type session struct {
 	told   bool          // a bad frame of this connection has been logged
 }
 
+// date is the header with which a server tells its time. net/http writes it by
+// itself, but not into the answer to an upgrade; nginx does there too.
+func (r *Receiver) date() http.Header {
+	if r.opts.Date == nil {
+		return nil
+	}
+	return http.Header{"Date": {r.opts.Date().UTC().Format(http.TimeFormat)}}
+}
+
 func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 	if status := r.faults.answer.Load(); status != 0 {
 		http.Error(w, http.StatusText(int(status)), int(status))
@@ -49,7 +58,7 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 	if r.opts.Ack == "envelope" {
 		up.Subprotocols = []string{envelopeProtocol}
 	}
-	conn, err := up.Upgrade(w, req, nil)
+	conn, err := up.Upgrade(w, req, r.date())
 	if err != nil {
 		r.opts.Log.Info("not a websocket handshake", "component", "receive", "event", "handshake.failed", "err", err)
 		return
