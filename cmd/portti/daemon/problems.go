@@ -59,6 +59,7 @@ type Problems struct {
 type opened struct {
 	entry    Entry
 	subject  string
+	args     []string // of the sentence
 	sentence string
 	actions  []string
 	since    time.Time
@@ -75,20 +76,24 @@ func NewProblems() *Problems {
 // A code that the catalogue lacks is shown as it is, so that a mistake in the
 // program does not hide a fault of the gateway.
 func (p *Problems) Raise(code, subject string, args ...string) {
-	entry, ok := Lookup(code)
-	if !ok {
-		entry = Entry{Code: code, Severity: Warning, Title: code, Sentence: code, Actions: []string{"Look at the log: journalctl -u portti"}}
-	}
-	args = append([]string{"subject", subject}, args...)
-	sentence, actions := entry.Say(args...), entry.Advise(args...)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	key := code + "\x00" + subject
-	if o := p.open[key]; o != nil {
-		o.sentence, o.actions = sentence, actions
-		return
+	o := p.open[key]
+	if o == nil {
+		entry, ok := Lookup(code)
+		if !ok {
+			entry = Entry{Code: code, Severity: Warning, Title: code, Sentence: code, Actions: []string{"Look at the log: journalctl -u portti"}}
+		}
+		o = &opened{entry: entry, subject: subject, since: time.Now()}
+		p.open[key] = o
 	}
-	p.open[key] = &opened{entry: entry, subject: subject, sentence: sentence, actions: actions, since: time.Now()}
+	if o.sentence != "" && slices.Equal(o.args, args) {
+		return // as most are, once a second
+	}
+	o.args = args
+	args = append([]string{"subject", subject}, args...)
+	o.sentence, o.actions = o.entry.Say(args...), o.entry.Advise(args...)
 }
 
 // Clear closes a problem. Closing one that is not open does nothing.
