@@ -44,18 +44,15 @@ func (q *Queue) run() {
 		case <-q.kick:
 			q.tick()
 			q.pass()
-			q.busy.Store(0)
+			q.rest()
 		case <-q.stop:
 			q.tick()
 			q.finish()
-			q.busy.Store(0)
+			q.rest()
 			return
 		}
 	}
 }
-
-// tick says that the committer begins a piece of work, for Idle.
-func (q *Queue) tick() { q.busy.Store(q.opt.Mono() + 1) }
 
 // pass does whatever is due and sets the timer for what is not.
 func (q *Queue) pass() {

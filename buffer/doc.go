@@ -80,9 +80,11 @@
 //	tail.go       the blocks in memory
 //	commit.go     the committer: what is due
 //	batch.go      one commit: the batch and its transaction
+//	slow.go       how long the committer has been at one piece of work
 //	roll.go       new segments, released ones
 //	ahead.go      zeros ahead of the pages in use
 //	segment.go    opening, reading, the index of who owns which number
+//	opening.go    a file at which processes die
 //	read.go       Read and Entries
 //	hold.go       Ack, Rewind, Forget and the hold
 //	behind.go     records that surface behind the reader, late acknowledgements

@@ -18,6 +18,7 @@ import (
 //	<16 hex digits>.seg      a segment: a bbolt file; the name is its first number
 //	<16 hex digits>.seg.damaged-<n>   a damaged segment, kept for a person
 //	<16 hex digits>.seg.salvage       one that is just being salvaged
+//	opening                  the segment being opened, while it is, see opening.go
 //	quarantine.log[.1]       records set aside, one JSON object a line
 //	*.tmp                    left by a power cut, removed at the next start
 //

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -157,6 +158,7 @@ func (o osFS) List() ([]string, error) {
 // waits for a reader; and a limit on waiting for the lock.
 func (o osFS) OpenDB(name string, readOnly bool, size, limit int) (db DB, err error) {
 	defer recovered("open", &err)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	b, err := bolt.Open(o.path(name), 0o600, &bolt.Options{
 		Timeout:         time.Second,
 		NoFreelistSync:  true,

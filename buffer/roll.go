@@ -41,7 +41,7 @@ func (q *Queue) target(b *batch) (*segment, error) {
 		alive := s.writable // it may have been given up to make room
 		q.mu.Unlock()
 		if alive {
-			return s, s.openWritable(q)
+			return s, q.openForWriting(s)
 		}
 	}
 	return q.create(b)
@@ -58,6 +58,12 @@ func (z sizes) growth(size, bytes int64) int64 {
 		return z.segment - size
 	}
 	return bytes + allocSize - size
+}
+
+func (s *segment) isOpenForWriting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.db != nil && s.rw
 }
 
 // openWritable opens for writing. Readers share the handle: bbolt locks the

@@ -333,3 +333,30 @@ func TestBlindBootIsNoOther(t *testing.T) {
 		mustClose(t, q)
 	})
 }
+
+// TestSlowDiskIsNamed: while a commit takes long, and for a while after, Stats
+// says so. Row 19 of the failure matrix.
+func TestSlowDiskIsNamed(t *testing.T) {
+	slowBubble(t, func(t *testing.T, q *Queue, disk *slowDisk, dev uint16) {
+		if s := q.Stats(); s.Slow != 0 {
+			t.Fatalf("slow from the start: %d ms", s.Slow)
+		}
+		disk.be(20*time.Second, nil)
+		appendN(t, q, dev, 0, 10)
+		time.Sleep(15 * time.Second)
+		if s := q.Stats(); s.Slow < 13_000 || s.Slow > 15_000 {
+			t.Errorf("15 s into a commit it says %d ms", s.Slow)
+		}
+		disk.be(0, nil)
+		time.Sleep(time.Minute)
+		appendN(t, q, dev, 10, 10)
+		time.Sleep(time.Minute)
+		if s := q.Stats(); s.Slow < 19_000 || s.Slow > 21_000 || s.WaitingMemory != 0 {
+			t.Errorf("after it %d ms, %+v", s.Slow, s)
+		}
+		time.Sleep(5 * time.Minute)
+		if s := q.Stats(); s.Slow != 0 {
+			t.Errorf("still %d ms", s.Slow)
+		}
+	})
+}

@@ -45,6 +45,10 @@ type Stats struct {
 	CommittedBytes   uint64
 	SidecarWrites    uint64
 
+	// Slow is how many milliseconds the slowest commit of the last five minutes
+	// took, or the present one has taken, where that is 2 s or more; else 0.
+	Slow int64
+
 	// Degraded: the disk cannot be written; Err says why, Code which problem.
 	Degraded bool
 	Err      string
@@ -69,6 +73,7 @@ type figures struct {
 	thinWritten      uint64
 	thinShed         uint64
 	aside            []string
+	slow, slowAt     int64 // the slowest commit of late, ms, and when it ended
 }
 
 // Stats takes a picture. It is cheap enough to call every second.
@@ -92,6 +97,7 @@ func (q *Queue) Stats() Stats {
 			s.Level = max(s.Level, int(g.level))
 		}
 	}
+	s.Slow = q.slowLocked()
 	for _, n := range q.waiting {
 		s.Waiting += n
 	}

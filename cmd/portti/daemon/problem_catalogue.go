@@ -110,6 +110,9 @@ func bufferProblems() []Entry {
 		{Code: "BUF-ROLLBACK", Severity: Warning, Title: "Older buffer than before", ImpactsData: true,
 			Sentence: "The buffer on disk is older than what the server has seen: a card or backup was put back. Numbering began anew.",
 			Actions:  []string{"Nothing to do here; tell the server's operator that readings may repeat"}},
+		{Code: "BUF-SLOW", Severity: Warning, Title: "Disk is slow", DependsOn: []string{"BUF-IO", "BUF-READONLY"},
+			Sentence: "Saving readings took {seconds} s at a time: more of them are in memory only, and would be lost if the power failed.",
+			Actions:  []string{"See what else writes to the card: iotop, or grep sd /proc/diskstats", "Replace the card if it stays so: a card that wears out becomes slow first"}},
 	}
 }
 

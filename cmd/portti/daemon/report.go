@@ -178,6 +178,7 @@ func (d *Daemon) lookAtBuffer(q buffer.Stats) {
 		p.Raise("BUF-CORRUPT", "", "what", q.Damaged[n-1])
 	}
 	p.Set(q.Rollbacks > 0, "BUF-ROLLBACK", "")
+	p.Set(q.Slow > 0, "BUF-SLOW", "", "seconds", fmt.Sprint(q.Slow/1000))
 	full := q.Full
 	if n := len(q.Losses); d.losses.fresh(total, time.Now()) && n > 0 {
 		last := q.Losses[n-1]
