@@ -365,6 +365,7 @@ func (q *Queue) finish() {
 	next := q.next
 	q.mu.Unlock()
 	if err == nil && left > 0 {
+		left = 0 // as ordered, and in the ledger
 		err = q.commit()
 	}
 	if err == nil {
