@@ -31,6 +31,7 @@ type verb struct {
 func verbs() []verb {
 	return []verb{
 		{groupSee, statusCmd()},
+		{groupSee, queueCmd()},
 		{groupSetUp, configCmd()},
 		{groupSetUp, reloadCmd()},
 		{groupSetUp, runCmd()},

@@ -26,11 +26,15 @@ import (
 //	save FILE           keep what it printed
 //	env NAME=VALUE      for the commands that follow
 //	daemon FILE         a control socket at run/portti.sock that answers with FILE
+//	exists FILE         with ! in front: it must not be there
+//
+// and those about buffers in queue_test.go.
 //
 // It is the manner of testscript, whose module brings more than go.sum holds.
 type script struct {
 	t              *testing.T
 	stdout, stderr string
+	sums           map[string]string
 }
 
 func TestScripts(t *testing.T) {
@@ -107,8 +111,7 @@ func (s *script) do(line string) bool {
 		s.daemon(rest)
 		return true
 	}
-	s.t.Fatalf("unknown command %q", verb)
-	return false
+	return s.doQueue(verb, strings.Fields(rest)) == want
 }
 
 // daemon serves one file as the status document.

@@ -202,3 +202,29 @@ func (r *Reader) Complete() error {
 	}
 	return nil
 }
+
+// Verify reads a whole file and says what is in it, and whether it is as it was
+// written.
+func Verify(r io.Reader) (Summary, error) {
+	var sum Summary
+	in, err := NewReader(r)
+	if err != nil {
+		return sum, err
+	}
+	for {
+		item, err := in.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return sum, in.Complete()
+		case err != nil:
+			return sum, err
+		case item.Missing != nil:
+			sum.Missing += item.Missing[1] - item.Missing[0] + 1
+		case item.Record != nil:
+			sum.Records++
+			if item.Record.Class&device.ClassProvisional != 0 {
+				sum.Undated++
+			}
+		}
+	}
+}

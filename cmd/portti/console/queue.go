@@ -1,0 +1,124 @@
+package console
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"portti/cmd/portti/daemon"
+)
+
+// Queue draws the buffer in detail.
+func Queue(w io.Writer, s *daemon.QueueStatus, o Options) error {
+	d := drawing{s: &daemon.Status{}, o: o}
+	if o.Plain {
+		d.o.ASCII, d.o.Colour = true, false
+		d.queuePlain(s)
+	} else {
+		d.queue(s)
+	}
+	_, err := io.WriteString(w, d.b.String())
+	return err
+}
+
+func (d *drawing) queue(s *daemon.QueueStatus) {
+	b, t := s.Buffer, s.Totals
+	row := func(title string, parts ...string) { d.line(pad(title, 12), strings.Join(parts, "   ")) }
+	if !s.Running {
+		d.b.WriteString("The gateway does not run; this is what its files say.\n\n")
+	}
+	waiting := []string{grouped(b.Waiting, d.space()) + " readings"}
+	if b.Waiting > 0 && b.OldestAgeS > 0 {
+		waiting = append(waiting, "oldest "+span(b.OldestAgeS))
+	}
+	if s.Running {
+		waiting = append(waiting, fmt.Sprintf("%s in memory, %s on disk", grouped(b.WaitingMemory, d.space()), grouped(b.WaitingDisk, d.space())))
+	}
+	row("Waiting", waiting...)
+	row("Size", bytesOf(b.Bytes)+" of "+bytesOf(b.CapacityBytes)+" ("+percent(b.Bytes, b.CapacityBytes)+")", fmt.Sprintf("segments: %d", len(s.Segment)))
+	room := bytesOf(max(0, b.CapacityBytes-b.Bytes))
+	switch {
+	case b.HeadroomS > 0:
+		room += fmt.Sprintf(", for about %s at the inflow of the last 15 minutes", hours(b.HeadroomS))
+	case s.Running:
+		room += ", for how long is not known yet"
+	}
+	row("Room left", room)
+	row("Delivered", grouped(t.Acked, d.space()))
+	row("Set aside", grouped(t.Quarantined, d.space()))
+	lost := grouped(t.Lost.Sum(), d.space())
+	if t.Lost.Sum() > 0 {
+		lost += " (" + d.reasons(t.Lost) + ")"
+	}
+	row("Lost", lost)
+	for _, i := range s.Imports {
+		row("Imported", "from "+clean(i.Gateway, 64))
+	}
+	for _, name := range s.Damaged {
+		row("Damaged", clean(name, 64))
+	}
+	for _, f := range s.Faults {
+		d.wrap("  "+d.mark(warn)+" ", clean(f, 300))
+	}
+	d.queueDevices(s)
+}
+
+// hours is a length of time as people plan with it.
+func hours(seconds float64) string {
+	if seconds < 2*86400 && seconds >= 3600 {
+		return number(seconds/3600) + " h"
+	}
+	return span(seconds)
+}
+
+func (d *drawing) queueDevices(s *daemon.QueueStatus) {
+	if len(s.Devices) == 0 {
+		return
+	}
+	d.b.WriteByte('\n')
+	d.line(pad("DEVICE", 28), padLeft("READ", 11), padLeft("DELIVERED", 12), padLeft("WAITING", 11), padLeft("ASIDE", 8), padLeft("LOST", 9))
+	for _, v := range s.Devices {
+		l := v.Ledger
+		name := v.Name
+		if name == "" {
+			name = "(not known)"
+		}
+		n := func(v uint64) string { return grouped(v, d.space()) }
+		d.line(pad(d.cut(clean(name, 64), 27), 28), padLeft(n(l.Read), 11), padLeft(n(l.Acked), 12), padLeft(n(l.Waiting), 11),
+			padLeft(n(l.Quarantined), 8), padLeft(n(l.Lost.Sum()), 9))
+	}
+}
+
+func (d *drawing) queuePlain(s *daemon.QueueStatus) {
+	row := func(fields ...any) {
+		for i, f := range fields {
+			if i > 0 {
+				d.b.WriteByte('\t')
+			}
+			d.b.WriteString(clean(fmt.Sprint(f), 300))
+		}
+		d.b.WriteByte('\n')
+	}
+	b, t := s.Buffer, s.Totals
+	row("queue", "running", s.Running, "waiting", b.Waiting, "oldest_s", number(b.OldestAgeS), "bytes", b.Bytes, "capacity", b.CapacityBytes,
+		"headroom_s", number(b.HeadroomS), "segments", len(s.Segment))
+	row("totals", "read", t.Read, "delivered", t.Acked, "waiting", t.Waiting, "set_aside", t.Quarantined, "lost", t.Lost.Sum())
+	for _, r := range daemon.LossReasons() {
+		if n := t.Lost[r]; n > 0 {
+			row("lost", r, n)
+		}
+	}
+	for _, v := range s.Devices {
+		l := v.Ledger
+		row("device", v.Name, "read", l.Read, "delivered", l.Acked, "waiting", l.Waiting, "set_aside", l.Quarantined, "lost", l.Lost.Sum())
+	}
+	for _, g := range s.Segment {
+		row("segment", g.File, g.First, g.Last, g.Records, g.Waiting, g.Bytes)
+	}
+	for _, name := range s.Damaged {
+		row("damaged", name)
+	}
+	for _, f := range s.Faults {
+		row("fault", f)
+	}
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"portti/buffer"
+	"portti/cmd/portti/console"
+	"portti/cmd/portti/daemon"
+	"portti/device/clock"
+)
+
+func queueCmd() *cobra.Command {
+	cmd := group(&cobra.Command{
+		Use:   "queue",
+		Short: "stats | check | export | import  the readings that wait",
+	})
+	cmd.AddCommand(queueStatsCmd(), queueCheckCmd(), queueExportCmd(), queueImportCmd())
+	return cmd
+}
+
+func queueStatsCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "stats",
+		Short: "how much waits, how long there is room, what was lost",
+		Long: `Shows the buffer in detail: what waits and how old it is, the room left and for how
+long, losses by reason, the account of each device, files, damaged files.
+
+Asks the running gateway. Where none runs the files are read, without changing them;
+readings that only a running gateway had in memory are not in them.
+
+Exit codes: 0 shown, 1 there is no buffer or it cannot be read, 4 no answer or no permission.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := queueStats(cmd)
+			if err != nil {
+				return err
+			}
+			g := globalsOf(cmd)
+			if g.json {
+				return writeJSON(cmd, s)
+			}
+			return console.Queue(cmd.OutOrStdout(), s, consoleOptions(g, cmd.OutOrStdout(), os.Getenv))
+		},
+	}
+}
+
+// queueStats asks the daemon, else the files. A daemon that is there and cannot
+// be asked is no reason to take the files for the whole truth.
+func queueStats(cmd *cobra.Command) (*daemon.QueueStatus, error) {
+	g := globalsOf(cmd)
+	resp, err := askQueue(cmd.Context(), g, "/api/v1/queue")
+	if err == nil {
+		defer resp.Body.Close()
+		var s daemon.QueueStatus
+		if err := json.NewDecoder(io.LimitReader(resp.Body, maxStatus)).Decode(&s); err != nil {
+			return nil, exit(exitUnknown, fmt.Errorf("the answer cannot be read: %w", err))
+		}
+		return &s, nil
+	}
+	if !notRunning(err) || g.socket != "" {
+		return nil, err
+	}
+	cfg, err := daemon.Lenient(g.config, daemon.LoadOptions{Environ: os.Environ()})
+	if err != nil {
+		return nil, exit(exitUsage, err)
+	}
+	look, err := lookAt(cfg.Paths.BufferDir())
+	if err != nil {
+		return nil, err
+	}
+	ticks, err := clock.New(builtAt())
+	if err != nil {
+		return nil, err
+	}
+	s := daemon.QueueOf(look, cfg, ticks.Now(), ticks.BootID())
+	return &s, nil
+}
+
+// askQueue opens a page of the running daemon. The limit of time is for the
+// beginning of the answer; an export may take longer.
+func askQueue(ctx context.Context, g globals, page string) (*http.Response, error) {
+	socket, err := socketOf(g)
+	if err != nil {
+		return nil, err
+	}
+	waiting, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	whole, stop := context.WithCancel(ctx)
+	began := context.AfterFunc(waiting, stop)
+	req, err := http.NewRequestWithContext(whole, http.MethodGet, "http://portti"+page, nil)
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	resp, err := clientOf(socket).Do(req)
+	if err != nil {
+		stop()
+		return nil, unreachable(waiting, socket, g.timeout, err)
+	}
+	began()
+	resp.Body = stopping{resp.Body, stop}
+	if resp.StatusCode != http.StatusOK {
+		defer resp.Body.Close()
+		return nil, exit(exitUnknown, fmt.Errorf("what listens on %s answered %s: is it portti, and of this version?", socket, resp.Status))
+	}
+	return resp, nil
+}
+
+// stopping ends the request with its body.
+type stopping struct {
+	io.ReadCloser
+	stop func()
+}
+
+func (s stopping) Close() error {
+	defer s.stop()
+	return s.ReadCloser.Close()
+}
+
+func notRunning(err error) bool {
+	var e *exitError
+	return errors.As(err, &e) && e.code == exitNotRunning
+}
+
+// lookAt inspects a buffer's directory, or the one in a state folder.
+func lookAt(dir string) (*buffer.Inspection, error) {
+	if info, err := os.Stat(filepath.Join(dir, "buffer")); err == nil && info.IsDir() {
+		dir = filepath.Join(dir, "buffer")
+	}
+	look, err := buffer.Inspect(dir)
+	switch {
+	case errors.Is(err, buffer.ErrNewer):
+		return nil, exit(exitFailed, fmt.Errorf("the buffer at %s was left alone: %w. Install the newer portti again", dir, err))
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, exit(exitFailed, fmt.Errorf("there is no buffer at %s", dir))
+	case errors.Is(err, fs.ErrPermission):
+		return nil, exit(exitUnknown, fmt.Errorf("no permission for %s. Use sudo", dir))
+	case err != nil:
+		return nil, exit(exitFailed, fmt.Errorf("cannot read the buffer at %s: %w", dir, err))
+	}
+	return look, nil
+}

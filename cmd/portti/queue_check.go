@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"portti/buffer"
+	"portti/cmd/portti/daemon"
+)
+
+func queueCheckCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check [DIR]",
+		Short: "verify every page and every record of the buffer",
+		Long: `Reads every page, every tree, the checksum of every record, the state file, the
+summaries, the ledger and what was set aside, and names each thing that is wrong with
+its file, page, byte and, for a record, its number. Nothing is changed and no lock is
+taken: it may run beside the gateway, which it does not hold up, and on a copy of a card.
+DIR is a state folder or the buffer in it; without DIR the configuration says where it is.
+
+Exit codes: 0 nothing wrong (what the next start mends without loss is only told),
+1 something is damaged, or there is no buffer, 4 no permission.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := ""
+			if len(args) > 0 {
+				dir = args[0]
+			} else {
+				cfg, err := daemon.Lenient(globalsOf(cmd).config, daemon.LoadOptions{Environ: os.Environ()})
+				if err != nil {
+					return exit(exitUsage, err)
+				}
+				dir = cfg.Paths.BufferDir()
+			}
+			look, err := lookAt(dir)
+			if err != nil {
+				return err
+			}
+			return showCheck(cmd, look, dir)
+		},
+	}
+}
+
+// checkFault is one finding for programs.
+type checkFault struct {
+	File     string `json:"file"`
+	Page     uint64 `json:"page,omitempty"`
+	Offset   int64  `json:"offset,omitempty"`
+	Record   uint64 `json:"record,omitempty"`
+	What     string `json:"what"`
+	Harmless bool   `json:"harmless"`
+}
+
+func showCheck(cmd *cobra.Command, look *buffer.Inspection, dir string) error {
+	list, bad := []checkFault{}, 0
+	for _, f := range look.Faults {
+		list = append(list, checkFault(f))
+		if !f.Harmless {
+			bad++
+		}
+	}
+	var records uint64
+	for _, s := range look.Segments {
+		records += s.Records
+	}
+	g, out := globalsOf(cmd), cmd.OutOrStdout()
+	if g.json {
+		err := writeJSON(cmd, map[string]any{"sound": bad == 0, "records": records, "waiting": look.Waiting,
+			"segments": len(look.Segments), "set_aside": look.Kept, "damaged": append([]string{}, look.Aside...), "faults": list})
+		if err == nil && bad > 0 {
+			err = exit(exitFailed, nil)
+		}
+		return err
+	}
+	for _, f := range look.Faults {
+		if word := "damaged: "; !f.Harmless {
+			fmt.Fprintln(out, word+f.String())
+		} else if !g.quiet {
+			fmt.Fprintln(out, "note: "+f.String())
+		}
+	}
+	if !g.quiet {
+		for _, name := range look.Aside {
+			fmt.Fprintf(out, "note: %s was set aside earlier; what could be read of it is in the buffer\n", name)
+		}
+		fmt.Fprintf(out, "%d sound records in %d files, %d of them waiting, %d set aside\n", records, len(look.Segments), look.Waiting, look.Kept)
+	}
+	if bad > 0 {
+		return exit(exitFailed, fmt.Errorf("%d things are wrong in %s. The gateway sets aside what is damaged when it meets it, keeps the rest and counts what is lost; to take the readings off this card first: portti queue export", bad, dir))
+	}
+	return nil
+}

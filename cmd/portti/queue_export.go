@@ -1,0 +1,231 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"portti/cmd/portti/carry"
+	"portti/cmd/portti/daemon"
+	"portti/device/clock"
+)
+
+func queueExportCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "export",
+		Short: "copy all readings that wait into a file, as onto a stick",
+		Long: `Copies every reading that waits, removing nothing, as Thingsee arrays with numbers and
+checksums, one a line. Another gateway takes the file over with portti queue import.
+
+Asks the running gateway, which also has the newest readings in memory; where none runs
+the files are read, without changing them. --files reads the files in any case, as when
+the gateway does not answer.
+
+--out FILE is never overwritten; with a folder a name is made. The file has its name only
+once it is whole, on the disk, and was read back. Without --out it goes to standard output.
+
+Exit codes: 0 all copied, 1 not copied, or something could not be read and is named in
+the file, 4 the gateway does not answer, or no permission.`,
+		Example: `  portti queue export --out /media/stick
+  ssh gateway sudo portti queue export > readings.jsonl`,
+		Args: cobra.NoArgs,
+		RunE: runQueueExport,
+	}
+	cmd.Flags().StringP("out", "o", "", "write to this `FILE`, or to a new one in this folder")
+	cmd.Flags().Bool("files", false, "read the files even where a gateway runs")
+	return cmd
+}
+
+func runQueueExport(cmd *cobra.Command, _ []string) error {
+	out, _ := cmd.Flags().GetString("out")
+	if out == "" && isTerminal(cmd.OutOrStdout()) {
+		return usage(errors.New("where to? Name a file or a folder with --out, or redirect the output"))
+	}
+	source, err := exportSource(cmd)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	if out == "" {
+		text := newCounted(source)
+		if _, err := io.Copy(cmd.OutOrStdout(), text); err != nil {
+			return fmt.Errorf("cannot copy the readings: %w", err)
+		}
+		sum, err := text.end()
+		return exported(cmd, "", sum, err)
+	}
+	name, sum, err := exportTo(out, source)
+	if err != nil {
+		return err
+	}
+	return exported(cmd, name, sum, nil)
+}
+
+// exported says what was copied.
+func exported(cmd *cobra.Command, name string, sum carry.Summary, err error) error {
+	if err != nil {
+		return fmt.Errorf("what was copied is not whole: %w", err)
+	}
+	g := globalsOf(cmd)
+	if g.json && name != "" {
+		if err := writeJSON(cmd, map[string]any{"file": name, "records": sum.Records, "undated": sum.Undated, "missing": sum.Missing}); err != nil {
+			return err
+		}
+	} else if !g.quiet {
+		to := cmd.ErrOrStderr()
+		if name != "" {
+			to = cmd.OutOrStdout()
+			name = " to " + name
+		}
+		fmt.Fprintf(to, "%d readings copied%s; they also stay in this gateway\n", sum.Records, name)
+		if sum.Undated > 0 {
+			fmt.Fprintf(to, "%d of them have no time yet, because the clock was never set; see portti queue import --help\n", sum.Undated)
+		}
+	}
+	if sum.Missing > 0 {
+		return exit(exitFailed, fmt.Errorf("up to %d readings could not be read; they are named in the file. portti queue check says where", sum.Missing))
+	}
+	return nil
+}
+
+// exportSource is the text of an export: from the daemon, else from the files.
+func exportSource(cmd *cobra.Command) (io.ReadCloser, error) {
+	g := globalsOf(cmd)
+	if files, _ := cmd.Flags().GetBool("files"); !files {
+		resp, err := askQueue(cmd.Context(), g, "/api/v1/queue/export")
+		if err == nil {
+			return resp.Body, nil
+		}
+		if !notRunning(err) || g.socket != "" {
+			return nil, err
+		}
+	}
+	cfg, err := daemon.Lenient(g.config, daemon.LoadOptions{Environ: os.Environ()})
+	if err != nil {
+		return nil, exit(exitUsage, err)
+	}
+	look, err := lookAt(cfg.Paths.BufferDir())
+	if err != nil {
+		return nil, err
+	}
+	id, err := daemon.IdentityOf(cfg)
+	if err != nil {
+		return nil, exit(exitFailed, fmt.Errorf("%w. Give it: PORTTI_GATEWAY__ID=…", err))
+	}
+	ticks, err := clock.New(builtAt())
+	if err != nil {
+		return nil, err
+	}
+	h := carry.HeaderOf(id, look.Head())
+	h.Exported = time.Now().UTC().Truncate(time.Second)
+	for _, b := range look.Boots {
+		if b.ID == ticks.BootID() {
+			h.Boot, h.Mono = b.Index, ticks.Now().Mono
+		}
+	}
+	read, write := io.Pipe()
+	go func() {
+		_, err := carry.Write(write, h, look.Each)
+		write.CloseWithError(err)
+	}()
+	return read, nil
+}
+
+// counted sees what passes by: how much it is, and whether it is whole.
+type counted struct {
+	io.Reader
+	end func() (carry.Summary, error)
+}
+
+func newCounted(r io.Reader) counted {
+	read, write := io.Pipe()
+	result := make(chan carry.Summary, 1)
+	failed := make(chan error, 1)
+	go func() {
+		sum, err := carry.Verify(bufio.NewReader(read))
+		_, _ = io.Copy(io.Discard, read) // whatever is behind: the copy must not stop
+		result <- sum
+		failed <- err
+	}()
+	return counted{io.TeeReader(r, write), func() (carry.Summary, error) {
+		write.Close()
+		return <-result, <-failed
+	}}
+}
+
+// exportTo writes the file under another name, syncs it, reads it back, gives it
+// its name and syncs the folder.
+func exportTo(out string, source io.Reader) (name string, sum carry.Summary, err error) {
+	dir, name := filepath.Split(out)
+	if info, err := os.Stat(out); err == nil && info.IsDir() {
+		dir, name = out, "portti-"+time.Now().UTC().Format("20060102-150405")+".jsonl"
+	}
+	path := filepath.Join(dir, name)
+	if _, err := os.Lstat(path); err == nil {
+		return path, sum, exit(exitFailed, fmt.Errorf("%s is there already and is not overwritten; choose another name", path))
+	}
+	part := path + ".part"
+	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return path, sum, fmt.Errorf("cannot write to %s: %w", filepath.Clean(filepath.Dir(path)), err)
+	}
+	_, err = io.Copy(f, source)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		if _, err = f.Seek(0, io.SeekStart); err == nil {
+			sum, err = carry.Verify(f)
+		}
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = giveName(part, path)
+	}
+	if err != nil {
+		err = errors.Join(fmt.Errorf("cannot write %s, nothing of it was left: %w", path, fullStick(err)), ignoreMissing(os.Remove(part)))
+	}
+	return path, sum, err
+}
+
+// fullStick says a full disk in words.
+func fullStick(err error) error {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EFBIG) {
+		return fmt.Errorf("there is no room on it (%w)", err)
+	}
+	return err
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// giveName gives the file its name, over nothing that is there, and syncs the
+// folder.
+func giveName(part, path string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, part, unix.AT_FDCWD, path, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // not every file system can
+		if _, err := os.Lstat(path); err == nil {
+			return fs.ErrExist
+		}
+		err = os.Rename(part, path)
+	}
+	if err != nil {
+		return err
+	}
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

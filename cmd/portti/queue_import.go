@@ -1,0 +1,418 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"portti/buffer"
+	"portti/cmd/portti/carry"
+	"portti/cmd/portti/daemon"
+	"portti/device"
+	"portti/device/clock"
+	"portti/device/thingsee"
+)
+
+func queueImportCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "import FILE...",
+		Short: "take over readings that another gateway exported",
+		Long: `Puts the readings of files that portti queue export wrote into this gateway's buffer,
+each exactly once: the same file again, a file that overlaps another one, and an import
+that was interrupted, by whatever, take over only what is not here yet. The messages
+stay as they are, byte for byte. Their account is kept under import:GATEWAY/DEVICE.
+
+The gateway must be stopped meanwhile, so that nobody else writes to the buffer:
+  sudo systemctl stop portti
+  sudo portti queue import /media/stick/*.jsonl
+  sudo systemctl start portti
+
+Nothing of this gateway's own is given up to make room: where there is too little, the
+import stops, and goes on when it is repeated later.
+
+Readings without a time were taken before their gateway's clock was ever set. They are
+left out, unless a file named beside theirs, exported later, knows the time of that
+boot. --guess dates them by when the file was exported, with the greatest error in
+tsErr; use it where their gateway will never deliver them itself.
+
+Exit codes: 0 everything is here now, 1 something was left and is named, 2 wrong usage,
+130 interrupted; what was taken over until then stays.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: runQueueImport,
+	}
+	cmd.Flags().Bool("guess", false, "date readings whose time is not known")
+	return cmd
+}
+
+// tally is what an import did.
+type tally struct {
+	Files   int      `json:"files"`
+	Taken   uint64   `json:"taken"`
+	Here    uint64   `json:"here_already"`
+	Undated uint64   `json:"undated_left"`
+	Damaged uint64   `json:"damaged_lines"`
+	Left    []string `json:"left"` // why something was left, for people
+}
+
+func runQueueImport(cmd *cobra.Command, args []string) error {
+	g := globalsOf(cmd)
+	cfg, err := daemon.Load(g.config, daemon.LoadOptions{Environ: os.Environ()})
+	switch {
+	case errors.Is(err, daemon.ErrNotConfigured):
+		return exit(exitNotConfigured, err)
+	case err != nil:
+		return exit(exitConfig, err)
+	}
+	files, err := openAll(args)
+	for _, f := range files {
+		defer f.Close()
+	}
+	if err != nil {
+		return err
+	}
+	ticks, err := clock.New(builtAt())
+	if err != nil {
+		return err
+	}
+	guess, _ := cmd.Flags().GetBool("guess")
+	i := &importer{ctx: cmd.Context(), now: ticks.Now(), boots: map[string]carry.Boot{}, devices: map[string]uint16{}, guess: guess}
+	if guess && !i.now.Trusted {
+		return errors.New("cannot guess times: this gateway's own clock is not set. See: timedatectl")
+	}
+	if err := i.learn(files); err != nil {
+		return err
+	}
+	if err := becomeOwner(cfg.Paths.State); err != nil {
+		return err
+	}
+	log := slog.New(slog.DiscardHandler)
+	if g.verbose {
+		log = newLog(cmd.ErrOrStderr(), cfg.Log, true)
+	}
+	queue, closeQueue, err := daemon.OpenBuffer(cfg, builtAt(), log)
+	if errors.Is(err, daemon.ErrRunning) {
+		return fmt.Errorf("%w.\nStop the gateway, import, start it again:  sudo systemctl stop portti; sudo portti queue import ...; sudo systemctl start portti", err)
+	}
+	if err != nil {
+		return err
+	}
+	i.queue = queue
+	i.own, _ = daemon.IdentityOf(cfg) // "" is nobody's
+	err = i.all(files)
+	if err := errors.Join(err, closeQueue()); err != nil && i.ctx.Err() == nil {
+		return fmt.Errorf("the import is not done; repeat it, nothing is taken over twice: %w", err)
+	}
+	return i.report(cmd)
+}
+
+func openAll(names []string) (files []*os.File, err error) {
+	for _, name := range names {
+		f, err := os.Open(name)
+		if err != nil {
+			return files, fmt.Errorf("cannot read a file to import: %w", err)
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+// becomeOwner gives up being root for the owner of the state folder: the daemon
+// must be able to write the files that an import makes.
+func becomeOwner(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("there is no buffer yet; start the gateway once: %w", err)
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || os.Geteuid() != 0 || owner.Uid == 0 {
+		return nil
+	}
+	err = errors.Join(syscall.Setgroups(nil), syscall.Setgid(int(owner.Gid)), syscall.Setuid(int(owner.Uid)))
+	if err != nil {
+		return fmt.Errorf("cannot work as the owner of %s: %w", dir, err)
+	}
+	return nil
+}
+
+type importer struct {
+	ctx     context.Context
+	queue   *buffer.Queue
+	own     string // tsmGw of this gateway
+	now     clock.Now
+	guess   bool
+	boots   map[string]carry.Boot // by gateway and boot: those whose time is known
+	devices map[string]uint16
+	tally   tally
+	arena   []byte
+}
+
+// bootKey names a boot of a gateway's machine the same way in every file.
+func bootKey(h *carry.Header, b carry.Boot) string {
+	if n := len(b.ID); n == 32 && b.ID != fmt.Sprintf("%032d", 0) {
+		return h.Gateway + "/" + b.ID
+	}
+	return fmt.Sprintf("%s/%s/%d", h.Gateway, h.Epoch, b.Boot)
+}
+
+// learn reads what the files' headers know of times, before any record.
+func (i *importer) learn(files []*os.File) error {
+	for _, f := range files {
+		r, err := carry.NewReader(f)
+		if err != nil {
+			return fmt.Errorf("cannot import %s: %w", f.Name(), err)
+		}
+		for _, b := range r.Header.Boots {
+			if b.Offset != nil {
+				i.boots[bootKey(&r.Header, b)] = b
+			}
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return fmt.Errorf("cannot import %s, which must be a file: %w", f.Name(), err)
+		}
+	}
+	return nil
+}
+
+func (i *importer) all(files []*os.File) error {
+	for _, f := range files {
+		i.tally.Files++
+		r, err := carry.NewReader(f)
+		if err == nil {
+			err = i.file(f.Name(), r)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.Name(), err)
+		}
+	}
+	return nil
+}
+
+func (i *importer) leave(name, format string, args ...any) {
+	i.tally.Left = append(i.tally.Left, name+": "+fmt.Sprintf(format, args...))
+}
+
+// file takes over one file. Only what stops the whole import is an error.
+func (i *importer) file(name string, r *carry.Reader) error {
+	epoch, err := r.Header.EpochNumber()
+	if err != nil {
+		return err
+	}
+	from := buffer.Source{Gateway: r.Header.Gateway, Epoch: epoch}
+	if from.Gateway == i.own && epoch == i.queue.Epoch() {
+		i.leave(name, "these are this gateway's own readings; it has them")
+		return nil
+	}
+	// The number before the next record, 0 where it is not known whether there
+	// was one between.
+	after, known := max(r.Header.First, 1)-1, true
+	undated, damaged := uint64(0), uint64(0)
+	var first error
+	for i.ctx.Err() == nil {
+		item, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if item.Record == nil {
+			known = false
+			if item.Damaged != nil {
+				damaged++
+				first = errors.Join(first, damagedLine(first, item))
+			}
+			continue
+		}
+		rec, why := i.final(&r.Header, item.Record)
+		if why != nil {
+			known = false
+			if errors.Is(why, errUndated) {
+				undated++
+			} else {
+				damaged++
+				first = errors.Join(first, damagedLine(first, carry.Item{Line: item.Line, Damaged: why}))
+			}
+			continue
+		}
+		n := item.Record.Number
+		if !known {
+			after, known = n-1, true
+		}
+		if err := i.take(from, after, item.Record, rec); err != nil {
+			return err
+		}
+		after = n
+	}
+	i.tally.Undated += undated
+	i.tally.Damaged += damaged
+	i.remarks(name, r, undated, damaged, first)
+	return nil
+}
+
+// damagedLine keeps the first one.
+func damagedLine(first error, item carry.Item) error {
+	if first != nil {
+		return nil
+	}
+	return fmt.Errorf("line %d: %w", item.Line, item.Damaged)
+}
+
+func (i *importer) remarks(name string, r *carry.Reader, undated, damaged uint64, first error) {
+	if i.ctx.Err() != nil {
+		return
+	}
+	if undated > 0 {
+		i.leave(name, "%d readings have no time yet. Export again when their gateway knows it, and name both files; or see --guess", undated)
+	}
+	complete := r.Complete()
+	switch {
+	case errors.Is(complete, carry.ErrCut):
+		i.leave(name, "%v. What was in it is here now; import the whole file when you have it", complete)
+	case damaged > 0:
+		i.leave(name, "%d lines could not be used (%v). Copy the file again, and repeat the import", damaged, first)
+	case complete != nil:
+		i.leave(name, "%v. What was in it is here now; copy the file again, and repeat the import", complete)
+	}
+}
+
+// take puts one record into the queue, waiting for room in memory.
+func (i *importer) take(from buffer.Source, after uint64, r *buffer.Record, rec []byte) error {
+	dev, err := i.device("import:" + from.Gateway + "/" + r.Name)
+	if err != nil {
+		return err
+	}
+	for {
+		fresh, err := i.queue.Import(from, after, r.Number, r.Class&^device.ClassProvisional, dev, r.Stream, rec)
+		switch {
+		case errors.Is(err, buffer.ErrFull):
+			select {
+			case <-i.queue.Room():
+				continue
+			case <-i.ctx.Done():
+				return i.ctx.Err()
+			}
+		case errors.Is(err, buffer.ErrNoRoom):
+			return fmt.Errorf("%w. Let the gateway deliver first, or raise max_size in [buffer]", err)
+		case err != nil:
+			return err
+		case fresh:
+			i.tally.Taken++
+		default:
+			i.tally.Here++
+		}
+		return nil
+	}
+}
+
+// maxDevices bounds what names a file may bring.
+const maxDevices = 1000
+
+func (i *importer) device(name string) (uint16, error) {
+	if n, ok := i.devices[name]; ok {
+		return n, nil
+	}
+	if len(i.devices) >= maxDevices {
+		return 0, fmt.Errorf("readings of more than %d devices", maxDevices)
+	}
+	n, err := i.queue.Device(name)
+	if err == nil {
+		i.devices[name] = n
+	}
+	return n, err
+}
+
+var (
+	errUndated = errors.New("its time is not known")
+	errNoJSON  = errors.New("it is no JSON and would make its neighbours unreadable for the server")
+)
+
+// final is the message as it is sent.
+func (i *importer) final(h *carry.Header, r *buffer.Record) ([]byte, error) {
+	rec := r.Rec
+	if r.Class&device.ClassProvisional != 0 {
+		offset, err := i.offset(h, r.Boot)
+		if err != nil {
+			return nil, err
+		}
+		if i.arena, err = thingsee.Heal(i.arena[:0], rec, offset.Unix, offset.Err); err != nil {
+			return nil, err
+		}
+		rec = i.arena
+	}
+	if len(rec) == 0 || rec[0] != '{' || !json.Valid(rec) {
+		return nil, errNoJSON
+	}
+	return rec, nil
+}
+
+// offset is where a boot of another gateway stands in wall time: as that
+// gateway fixed it, else with --guess as late as the file allows.
+func (i *importer) offset(h *carry.Header, index uint32) (buffer.Offset, error) {
+	boot := carry.Boot{Boot: index}
+	for _, b := range h.Boots {
+		if b.Boot == index {
+			boot = b
+		}
+	}
+	key := bootKey(h, boot)
+	if b, ok := i.boots[key]; ok {
+		return buffer.Offset{Unix: *b.Offset, Err: b.Error}, nil
+	}
+	if !i.guess {
+		return buffer.Offset{}, errUndated
+	}
+	boot.Offset, boot.Error = guessed(h, boot, i.now.Unix)
+	i.boots[key] = boot // the same for all readings of that boot
+	return buffer.Offset{Unix: *boot.Offset, Err: boot.Error}, nil
+}
+
+// guessed dates a boot: it began no later than now less what is known to have
+// passed since, and no earlier than the last time its gateway trusted.
+func guessed(h *carry.Header, boot carry.Boot, now int64) (*int64, int64) {
+	if boot.Seen != 0 {
+		return &boot.Seen, 1
+	}
+	passed := boot.Mono
+	if boot.Boot == h.Boot {
+		passed = max(passed, h.Mono)
+	}
+	latest, earliest := now-passed, h.LastGood
+	if earliest == 0 {
+		earliest = builtAt().UnixMilli()
+	}
+	worst := max(latest-earliest, 0) + 1000
+	return &latest, (worst + 999) / 1000
+}
+
+func (i *importer) report(cmd *cobra.Command) error {
+	g, t := globalsOf(cmd), &i.tally
+	if t.Left == nil {
+		t.Left = []string{}
+	}
+	if g.json {
+		if err := writeJSON(cmd, t); err != nil {
+			return err
+		}
+	} else {
+		if !g.quiet {
+			fmt.Fprintf(cmd.OutOrStdout(), "%d readings taken over, %d were here already\n", t.Taken, t.Here)
+		}
+		for _, why := range t.Left {
+			fmt.Fprintln(cmd.ErrOrStderr(), "left: "+why)
+		}
+	}
+	switch {
+	case i.ctx.Err() != nil:
+		return exit(exitInterrupted, errors.New("interrupted; what was taken over until now stays, and the rest is taken over when you repeat it"))
+	case len(t.Left) > 0:
+		return exit(exitFailed, nil)
+	}
+	return nil
+}
