@@ -142,7 +142,7 @@ func (d *Daemon) look() {
 		d.lookAtFlags(dev)
 	}
 	part := d.stuck()
-	p.Set(part != "", "SYS-WATCHDOG", "", "part", part, "age", people(stuckAfter))
+	p.Set(part != "", "SYS-WATCHDOG", "", "part", part, "age", people(stuckLimit()))
 }
 
 // lookAtFlags shows what the driver finds wrong with what it reads.

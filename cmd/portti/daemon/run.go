@@ -30,16 +30,6 @@ const (
 	drainLimit = 1500 * time.Millisecond
 )
 
-// stuckAfter is how long a part may go without passing its loop before the
-// watchdog is no longer fed. The parts pass at least every five seconds; the
-// rest is for a starved processor and a card that takes its time to sync.
-const stuckAfter = 45 * time.Second
-
-// slowDisk is the same for the queue's committer. One commit is up to four
-// syncs, and an ailing card takes 30 s for one; a restart makes no card faster,
-// and what is in memory would be lost by it.
-const slowDisk = 5 * time.Minute
-
 // Options are what a daemon is lent beside its configuration. The zero value
 // is the real thing; tests and the demo replace parts.
 type Options struct {
@@ -70,6 +60,7 @@ type Daemon struct {
 	link      *uplink.Link
 	problems  *Problems
 	inflow    inflow
+	pauses    pauses
 	losses    losses
 	statement *statement
 	reloads   chan chan Reloaded
@@ -101,7 +92,7 @@ func New(cfg *Config, opt Options) (d *Daemon, err error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	d = &Daemon{cfg: cfg, opt: opt, log: opt.Log.With("component", "daemon"), problems: NewProblems(), started: time.Now(),
+	d = &Daemon{cfg: cfg, opt: opt, log: opt.Log.With("component", "daemon"), problems: NewProblems(), started: time.Now(), source: clock.SourceNone,
 		reloads: make(chan chan Reloaded), running: cfg.settings()}
 	if err := os.MkdirAll(cfg.Paths.State, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the state folder: %w", err)
@@ -241,23 +232,6 @@ func (d *Daemon) feed(ctx context.Context) {
 		return
 	}
 	systemd.Watch(ctx, d.opt.Notify, interval, d.stuck, d.opt.Log)
-}
-
-// stuck names the part that has not passed its loop for too long.
-func (d *Daemon) stuck() string {
-	limit := stuckAfter
-	if interval, err := systemd.WatchdogInterval(); err == nil && interval > 0 {
-		limit = min(limit, interval*3/4)
-	}
-	switch {
-	case d.devices.Idle() > limit:
-		return "devices"
-	case d.queue.Idle() > slowDisk:
-		return "buffer"
-	case d.link.Idle() > limit:
-		return "link"
-	}
-	return ""
 }
 
 func within(done <-chan struct{}, limit time.Duration) {

@@ -1,0 +1,97 @@
+//go:build faults
+
+package faults
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"portti/cmd/portti/bench"
+	"portti/cmd/portti/daemon"
+)
+
+// manager stands where systemd does and hears what the service says of itself.
+type manager struct {
+	t    *testing.T
+	name string
+	conn *net.UnixConn
+}
+
+func newManager(t *testing.T) *manager {
+	t.Helper()
+	m := &manager{t: t, name: filepath.Join(folder(t), "notify")}
+	var err error
+	if m.conn, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: m.name, Net: "unixgram"}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.conn.Close() })
+	return m
+}
+
+// fed waits for the watchdog to be fed, and says whether it was.
+func (m *manager) fed(within time.Duration) bool {
+	m.t.Helper()
+	b := make([]byte, 4096)
+	_ = m.conn.SetReadDeadline(time.Now().Add(within))
+	for {
+		n, err := m.conn.Read(b)
+		if err != nil {
+			return false
+		}
+		if strings.Contains(string(b[:n]), "WATCHDOG=1") {
+			return true
+		}
+	}
+}
+
+// Row 31: the process is stopped and goes on later, as in a machine that was
+// paused: every limit has passed meanwhile and the server is gone. It connects
+// once, nothing is lost or sent twice without need, and the watchdog is fed.
+func TestPausedProcess(t *testing.T) {
+	t.Parallel()
+	const watchdog = 2 * time.Second
+	m := newManager(t)
+	s := newSite(t, bench.Options{})
+	s.uplink = "ping_interval = \"1s\"\npong_timeout = \"500ms\"\nfence_hold = \"1s\""
+	s.env = append(plainEnv(), "NOTIFY_SOCKET="+m.name, fmt.Sprintf("WATCHDOG_USEC=%d", watchdog.Microseconds()))
+	g := s.start()
+	s.line().feed(t, 100)
+	g.until("100 are delivered and forgotten", func(st *daemon.Status) bool {
+		return st.Totals.Acked == 100 && st.Buffer.Held == 0 && st.Link.State == daemon.LinkOnline
+	})
+	before := g.status()
+	if !m.fed(patience) {
+		t.Fatal("the watchdog is never fed: the test tests nothing")
+	}
+
+	g.signal(syscall.SIGSTOP)
+	s.server.Cut()
+	s.line().feed(t, 40) // as much as the line holds by itself
+	for m.fed(3 * watchdog / 2) {
+		// until the watchdog's time has passed without a word
+	}
+	g.signal(syscall.SIGCONT)
+
+	st := g.until("all are delivered", func(st *daemon.Status) bool { return s.arrived(st) && st.Totals.Acked == 140 })
+	if !m.fed(patience) {
+		t.Error("the watchdog is not fed after the pause")
+	}
+	s.line().feed(t, 10)
+	st = g.until("the link works on", func(st *daemon.Status) bool { return s.arrived(st) && st.Totals.Acked == 150 })
+	if st.Link.Connects != before.Link.Connects+1 || st.Totals.Resent > 40 || hasProblem(st, "SYS-WATCHDOG") || st.Clock.Steps != 0 {
+		t.Errorf("%+v %+v %+v", st.Link, st.Totals, st.Clock)
+	}
+	if said := g.said(); strings.Contains(said, "SYS-WATCHDOG") {
+		t.Errorf("a part looked stuck:\n%s", tail(said, 2000))
+	}
+	if got := s.server.Stats(); got.Connections != int64(st.Link.Connects) {
+		t.Errorf("%d connections, the gateway knows of %d", got.Connections, st.Link.Connects)
+	}
+	s.whole(st)
+	g.stop()
+}
