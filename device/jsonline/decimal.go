@@ -13,19 +13,19 @@ type Decimal struct {
 	Plain    bool
 }
 
-// Scan takes the number that begins at b[i] apart and gives the index behind
+// Scan takes the number that begins at b[from] apart and gives the index behind
 // it, -1 where no number by the grammar of JSON begins. What follows the
 // number is not looked at.
-func (d *Decimal) Scan(b []byte, i int) (end int) {
+func (d *Decimal) Scan(b []byte, from int) (end int) {
 	d.Plain = false
-	negative := has(b, i, '-')
-	if negative {
-		i++
+	b = b[from:]
+	i, digits := 0, 0
+	if len(b) > 0 && b[0] == '-' {
+		i = 1
 	}
 	// Nine digits fit 32 bits, which is a third of the work on ARMv6, and few
 	// sensors send more. Those of a longer number are taken again.
-	var low uint32
-	first := i
+	first, low := i, uint32(0)
 	for ; i < len(b); i++ {
 		c := uint32(b[i]) - '0'
 		if c > 9 {
@@ -33,12 +33,11 @@ func (d *Decimal) Scan(b []byte, i int) (end int) {
 		}
 		low = low*10 + c
 	}
-	digits := i - first
-	if digits == 0 || digits > 1 && b[first] == '0' {
+	if digits = i - first; digits == 0 || digits > 1 && b[first] == '0' {
 		return -1
 	}
-	d.Places = 0
-	if has(b, i, '.') {
+	places := 0
+	if i < len(b) && b[i] == '.' {
 		point := i + 1
 		for i = point; i < len(b); i++ {
 			c := uint32(b[i]) - '0'
@@ -47,24 +46,26 @@ func (d *Decimal) Scan(b []byte, i int) (end int) {
 			}
 			low = low*10 + c
 		}
-		d.Places = i - point
-		if d.Places == 0 {
+		if places = i - point; places == 0 {
 			return -1
 		}
-		digits += d.Places
+		digits += places
 	}
-	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
-		return exponent(b, i+1)
+	if i < len(b) && b[i]|0x20 == 'e' {
+		if i = exponent(b, i+1); i < 0 {
+			return -1
+		}
+		return from + i
 	}
-	d.Plain = digits <= maxDigits
+	d.Places, d.Plain = places, digits <= maxDigits
 	d.Mantissa = int64(low)
 	if digits > 9 && d.Plain {
 		d.Mantissa = long(b[first:i])
 	}
-	if negative {
+	if first > 0 {
 		d.Mantissa = -d.Mantissa
 	}
-	return i
+	return from + i
 }
 
 // long sums up to 18 digits, passing over the point.

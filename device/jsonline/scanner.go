@@ -36,6 +36,7 @@ type Scanner struct {
 	keyFrom, keyEnd int
 	rawFrom, rawEnd int
 	kind            Kind
+	plain           bool // a string that stands for itself
 	decimal         Decimal
 }
 
@@ -70,7 +71,7 @@ func (s *Scanner) Next() bool {
 		}
 		i = blank(s.line, i+1)
 	}
-	end := text(s.line, i)
+	end, _ := text(s.line, i)
 	if end < 0 {
 		s.err = ErrSyntax
 		return false
@@ -86,10 +87,12 @@ func (s *Scanner) Next() bool {
 // value takes the value at i and closes the member.
 func (s *Scanner) value(i int) bool {
 	b, end := s.line, -1
+	s.decimal.Plain = false
 	if i < len(b) {
 		switch b[i] {
 		case '"':
-			s.kind, end = String, text(b, i)
+			s.kind = String
+			end, s.plain = text(b, i)
 		case 't':
 			s.kind, end = True, word(b, i, "true")
 		case 'f':
@@ -130,7 +133,12 @@ func (s *Scanner) Kind() Kind { return s.kind }
 // Raw is the value as it stands in the line; of a string, what is between the quotes.
 func (s *Scanner) Raw() []byte { return s.line[s.rawFrom:s.rawEnd] }
 
-// Decimal is what the digits say where the value is a Number.
+// Plain says whether the Raw of a String stands for itself, so that no Unescape
+// is needed.
+func (s *Scanner) Plain() bool { return s.plain || Plain(s.Raw()) }
+
+// Decimal is what the digits of a Number say. That of any other value is not
+// Plain.
 func (s *Scanner) Decimal() Decimal { return s.decimal }
 
 // Err is nil when Next has come to the end of a valid object with nothing

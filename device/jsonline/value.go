@@ -1,5 +1,7 @@
 package jsonline
 
+import "unicode/utf8"
+
 // MaxDepth is how deeply values may be nested inside a member.
 const MaxDepth = 32
 
@@ -80,7 +82,7 @@ func after(b []byte, i int, objects *uint64, depth *int) int {
 
 // key passes over a key and its colon to the value, or gives -1.
 func key(b []byte, i int) int {
-	if i = text(b, i); i < 0 {
+	if i, _ = text(b, i); i < 0 {
 		return -1
 	}
 	if i = blank(b, i); !has(b, i, ':') {
@@ -96,7 +98,8 @@ func scalar(b []byte, i int) int {
 	}
 	switch b[i] {
 	case '"':
-		return text(b, i)
+		end, _ := text(b, i)
+		return end
 	case 't':
 		return word(b, i, "true")
 	case 'f':
@@ -115,14 +118,32 @@ func word(b []byte, i int, w string) int {
 	return i + len(w)
 }
 
-// text passes over the string at i, or gives -1.
-func text(b []byte, i int) int {
+// text passes over the string at i, or gives -1. plain says that what is
+// between the quotes stands for itself.
+func text(b []byte, i int) (end int, plain bool) {
 	if !has(b, i, '"') {
-		return -1
+		return -1, false
 	}
-	for i++; i < len(b); i++ {
-		switch c := b[i]; {
+	var seen byte
+	for j, c := range b[i+1:] {
+		switch {
 		case c > '\\': // most letters
+			seen |= c
+		case c == '"':
+			return i + 1 + j + 1, seen < utf8.RuneSelf
+		case c < ' ':
+			return -1, false
+		case c == '\\':
+			return escapes(b, i+1+j), false
+		}
+	}
+	return -1, false
+}
+
+// escapes passes over the rest of a string from its first escape on.
+func escapes(b []byte, i int) int {
+	for ; i < len(b); i++ {
+		switch c := b[i]; {
 		case c == '"':
 			return i + 1
 		case c < ' ':

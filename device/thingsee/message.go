@@ -55,29 +55,39 @@ func (m *Message) Len() int { return m.fields }
 // the name is empty, reserved, used already, over MaxName bytes or would need
 // escaping, when the value cannot be sent, or when the message is full.
 func (m *Message) Int(name string, v int64) bool {
-	if !m.name(name) {
+	head := m.open(name)
+	if head == nil {
 		return false
 	}
-	m.body = strconv.AppendInt(m.body, v, 10)
+	m.body = strconv.AppendInt(append(m.body, head...), v, 10)
 	return true
 }
 
 // Decimal adds mantissa / 10^decimals: (213, 1) is 21.3. Zeros at the end are
 // cut off. decimals is 0..18.
 func (m *Message) Decimal(name string, mantissa int64, decimals int) bool {
-	if decimals < 0 || decimals > 18 || !m.name(name) {
+	if decimals < 0 || decimals > 18 {
 		return false
 	}
-	m.body = appendDecimal(m.body, mantissa, decimals)
+	head := m.open(name)
+	if head == nil {
+		return false
+	}
+	m.body = appendDecimal(append(m.body, head...), mantissa, decimals)
 	return true
 }
 
 // Float adds v rounded to at most decimals digits (0..18) after the point.
 // NaN and the infinities are refused. From 1e15 on the exponent form is used.
 func (m *Message) Float(name string, v float64, decimals int) bool {
-	if math.IsNaN(v) || math.IsInf(v, 0) || decimals < 0 || decimals > 18 || !m.name(name) {
+	if math.IsNaN(v) || math.IsInf(v, 0) || decimals < 0 || decimals > 18 {
 		return false
 	}
+	head := m.open(name)
+	if head == nil {
+		return false
+	}
+	m.body = append(m.body, head...)
 	if math.Abs(v) >= 1e15 {
 		m.body = strconv.AppendFloat(m.body, v, 'g', -1, 64)
 		return true
@@ -93,20 +103,25 @@ func (m *Message) Float(name string, v float64, decimals int) bool {
 // Number adds the digits of literal as they are. They must be a number by the
 // grammar of JSON, of at most MaxNumber bytes, and finite as a float64.
 func (m *Message) Number(name string, literal []byte) bool {
-	if !ValidNumber(literal) || !m.name(name) {
+	if !ValidNumber(literal) {
 		return false
 	}
-	m.body = append(m.body, literal...)
+	head := m.open(name)
+	if head == nil {
+		return false
+	}
+	m.body = append(append(m.body, head...), literal...)
 	return true
 }
 
 // Text adds a string: escaped, broken UTF-8 replaced by U+FFFD, and cut at a
 // whole character within MaxText bytes.
 func (m *Message) Text(name string, v []byte) bool {
-	if !m.name(name) {
+	head := m.open(name)
+	if head == nil {
 		return false
 	}
-	m.body = appendText(m.body, v, MaxText)
+	m.body = appendText(append(m.body, head...), v, MaxText)
 	return true
 }
 
@@ -157,16 +172,15 @@ const (
 	headAfter  = len(`":`)
 )
 
-// name opens a field, or says that it may not be opened.
-func (m *Message) name(name string) bool {
+// open begins a field and gives its head, or nil where it may not begin.
+func (m *Message) open(name string) []byte {
 	if m.fields < len(m.ends) {
 		if head := m.head(m.fields); string(head[headBefore:len(head)-headAfter]) == name {
 			m.fields++
-			m.body = append(m.body, head...)
-			return true
+			return head
 		}
 	}
-	return m.newName(name)
+	return m.openNew(name)
 }
 
 // head is ,"name": of the field i.
@@ -178,15 +192,15 @@ func (m *Message) head(i int) []byte {
 	return m.heads[from:m.ends[i]]
 }
 
-// newName checks a name that did not stand in this place the last time, and
+// openNew checks a name that did not stand in this place the last time, and
 // forgets what came behind it then.
-func (m *Message) newName(name string) bool {
+func (m *Message) openNew(name string) []byte {
 	if m.fields >= MaxFields || !ValidName(name) || Reserved(name) {
-		return false
+		return nil
 	}
 	for i := range m.fields {
 		if head := m.head(i); string(head[headBefore:len(head)-headAfter]) == name {
-			return false
+			return nil
 		}
 	}
 	end := 0
@@ -195,7 +209,6 @@ func (m *Message) newName(name string) bool {
 	}
 	m.heads = append(append(append(m.heads[:end], `,"`...), name...), `":`...)
 	m.ends = append(m.ends[:m.fields], len(m.heads))
-	m.body = append(m.body, m.heads[end:]...)
 	m.fields++
-	return true
+	return m.heads[end:]
 }

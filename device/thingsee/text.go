@@ -70,18 +70,23 @@ func ValidNumber(b []byte) bool {
 	if len(b) > MaxNumber {
 		return false
 	}
-	i := 0
+	first := 0
 	if len(b) > 0 && b[0] == '-' {
+		first = 1
+	}
+	i := first
+	for i < len(b) && isDigit(b[i]) {
 		i++
 	}
-	first := i
-	i = digits(b, i)
 	if i == first || b[first] == '0' && i > first+1 {
 		return false
 	}
 	if i < len(b) && b[i] == '.' {
 		point := i + 1
-		if i = digits(b, point); i == point {
+		for i = point; i < len(b) && isDigit(b[i]); {
+			i++
+		}
+		if i == point {
 			return false
 		}
 	}
@@ -105,9 +110,11 @@ func validExponent(b []byte, i int) bool {
 	return err == nil && !math.IsInf(v, 0)
 }
 
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
 // digits is the index of the first byte from i on that is no digit.
 func digits(b []byte, i int) int {
-	for i < len(b) && '0' <= b[i] && b[i] <= '9' {
+	for i < len(b) && isDigit(b[i]) {
 		i++
 	}
 	return i
