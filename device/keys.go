@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"portti/device/jsonline"
 	"portti/device/thingsee"
 )
 
@@ -37,6 +38,7 @@ type key struct {
 	beside  int // the message it may stand in when another field chose that, -1 = none
 	defined bool
 	def     thingsee.Field
+	sure    [sureKnown]sure // by places
 
 	converts                bool
 	exact                   bool // scale and offset are exact
@@ -49,6 +51,7 @@ type keys struct {
 	c     Config
 	ids   [slotCount]int // tsmIds of the slots
 	known map[string]*key
+	fresh bool // a key was made since the last keep
 }
 
 func newKeys(c Config) *keys {
@@ -59,16 +62,26 @@ func newKeys(c Config) *keys {
 	return k
 }
 
-// find looks a key up as it stands in the line.
+// find looks a key up as it stands in the line, or makes it.
 func (ks *keys) find(name []byte) *key {
 	if k, ok := ks.known[string(name)]; ok {
 		return k
 	}
 	k := ks.make(string(name))
-	if len(ks.known) < maxKeys && len(name) <= thingsee.MaxName {
-		ks.known[string(name)] = k
-	}
+	k.sure = k.sureOf()
+	ks.fresh = true
 	return k
+}
+
+// keep remembers the keys of a line that proved to be one, so that noise fills
+// no table.
+func (ks *keys) keep(line []*key) {
+	for _, k := range line {
+		if len(ks.known) < maxKeys && len(k.sent) <= thingsee.MaxName {
+			ks.known[k.sent] = k
+		}
+	}
+	ks.fresh = false
 }
 
 func (ks *keys) make(sent string) *key {
@@ -114,6 +127,39 @@ func (ks *keys) choose(k *key, slot int) {
 	}
 }
 
+// sure are the mantissas of numbers that can be sent as they stand, because
+// they are within the field's range whatever is rounded. So the usual value
+// costs two comparisons; the others are looked at more closely, which takes an
+// ARMv6 ten times as long.
+type sure struct{ min, max int64 }
+
+// sureKnown is how many places are that usual.
+const sureKnown = 4
+
+func (k *key) sureOf() (list [sureKnown]sure) {
+	const most = 1 << 53 // what a float64 holds exactly
+	unit := 1.0
+	for places := range list {
+		s := sure{1, 0} // none
+		switch {
+		case k.converts:
+		case !k.defined:
+			s = sure{math.MinInt64, math.MaxInt64}
+		case k.def.Type == thingsee.Number:
+			s.min = int64(max(math.Ceil(k.def.Min*unit)+1, -most))
+			s.max = int64(min(math.Floor(k.def.Max*unit)-1, most))
+		}
+		list[places] = s
+		unit *= 10
+	}
+	return list
+}
+
+// surely says whether d is within the range at the first look.
+func (k *key) surely(d *jsonline.Decimal) bool {
+	return d.Places < sureKnown && k.sure[d.Places].min <= d.Mantissa && d.Mantissa <= k.sure[d.Places].max
+}
+
 // convert notes scale and offset, which may be under the name sent or the name
 // it was given.
 func (ks *keys) convert(k *key, sent string) {
@@ -148,19 +194,29 @@ func parseFloat(b []byte) float64 {
 	return v
 }
 
-// names keeps one string of each text seen, so that a text that comes again
+// names keeps one string of each identity seen, so that one that comes again
 // costs nothing.
-type names struct{ known map[string]string }
+type names struct {
+	known map[string]string
+	last  string
+}
 
-func (n *names) get(b []byte) string {
-	if s, ok := n.known[string(b)]; ok {
-		return s
+// get gives b as a string. false: it is no identity.
+func (n *names) get(b []byte) (string, bool) {
+	if n.last != "" && n.last == string(b) {
+		return n.last, true
 	}
-	s := string(b)
-	if len(n.known) < maxIDs {
-		n.known[s] = s
+	s, ok := n.known[string(b)]
+	if !ok {
+		if !thingsee.ValidTuid(b) {
+			return "", false
+		}
+		if s = string(b); len(n.known) < maxIDs {
+			n.known[s] = s
+		}
 	}
-	return s
+	n.last = s
+	return s, true
 }
 
 // newReader checks the keys of type "lines".

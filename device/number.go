@@ -18,18 +18,46 @@ type decimal struct {
 	places   int // 0..maxDigits
 }
 
-// literal makes a JSON number of a number as sensors write them: a plus sign,
-// zeros in front, nothing before or behind the point are put right ("+5" 5,
-// "007" 7, ".5" 0.5, "5." 5), all other digits stay as they are ("21.50"). It
-// is b itself where nothing was to be done, else written into scratch. false:
+// number gives the number that a field holds as JSON: as it stands in the line
+// or, where it is one only as sensors write them, put right in scratch. false:
 // not a number, or one that cannot be sent.
-func literal(scratch, b []byte) ([]byte, bool) {
-	if thingsee.ValidNumber(b) {
-		return b, true
+func (f *field) number(scratch []byte) (digits []byte, ok bool) {
+	if f.decimal.Plain {
+		return f.raw, true
 	}
-	if len(b) > thingsee.MaxNumber {
+	if len(f.raw) > thingsee.MaxNumber {
 		return nil, false
 	}
+	digits = f.raw
+	if len(digits) > 1 && digits[0] == '+' && digits[1] != '-' {
+		digits = digits[1:]
+	}
+	if f.decimal.Scan(digits, 0) != len(digits) {
+		digits = tidy(scratch, f.raw)
+		if f.decimal.Scan(digits, 0) != len(digits) {
+			return nil, false
+		}
+	}
+	return digits, f.decimal.Plain || thingsee.ValidNumber(digits)
+}
+
+// exactly is what digits, which number gave, say. false: more digits than can
+// be kept.
+func (f *field) exactly(digits []byte) (decimal, bool) {
+	switch {
+	case !f.decimal.Plain:
+		return parseDecimal(digits)
+	case f.decimal.Mantissa == 0:
+		return decimal{}, true
+	}
+	return decimal{f.decimal.Mantissa, f.decimal.Places}, true
+}
+
+// tidy puts a number right that is not one of JSON's: a plus sign, zeros in
+// front, nothing before or behind the point ("+5" 5, "007" 7, ".5" 0.5, "5." 5).
+// All other digits stay as they are ("21.50"). It is written into scratch, and
+// still no number where b was none.
+func tidy(scratch, b []byte) []byte {
 	out, i := scratch[:0], 0
 	if i < len(b) && (b[i] == '+' || b[i] == '-') {
 		if b[i] == '-' {
@@ -54,10 +82,9 @@ func literal(scratch, b []byte) ([]byte, bool) {
 		}
 	}
 	if digits == 0 {
-		return nil, false
+		return nil
 	}
-	out = append(out, b[i:]...) // an exponent, or what makes it invalid
-	return out, thingsee.ValidNumber(out)
+	return append(out, b[i:]...) // an exponent, or what makes it invalid
 }
 
 func pastDigits(b []byte, i int) int {

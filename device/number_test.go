@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestLiteral(t *testing.T) {
+func TestNumber(t *testing.T) {
 	for in, want := range map[string]string{
 		"5": "5", "+5": "5", "-5": "-5", "007": "7", "-007": "-7", "+0": "0", "000": "0", "00.50": "0.50",
 		".5": "0.5", "-.5": "-0.5", "+.5": "0.5", "5.": "5", "-5.": "-5", "21.50": "21.50", "1e3": "1e3", "01e+03": "1e+03", "5.e2": "5e2",
@@ -17,7 +17,7 @@ func TestLiteral(t *testing.T) {
 		"12345678901234567890123456789012345678901234567890123456789012345": "",
 	} {
 		scratch := make([]byte, 0, 128)
-		got, ok := literal(scratch, []byte(in))
+		got, ok := (&field{raw: []byte(in)}).number(scratch)
 		if ok != (want != "") || ok && string(got) != want {
 			t.Errorf("%q: %q %v, want %q", in, got, ok, want)
 		}

@@ -3,8 +3,6 @@ package device
 import (
 	"bytes"
 	"unicode/utf8"
-
-	"portti/device/jsonline"
 )
 
 // pairs takes a line of key=value pairs apart. Pairs stand between blanks,
@@ -17,13 +15,13 @@ type pairs struct {
 	line []byte
 	at   int
 
-	key, value []byte
-	decimal    jsonline.Decimal // what value says, where that was seen at once
-	quoted     bool
-	spoiled    bool // junk follows
+	key     []byte
+	value   field // without its key
+	spoiled bool  // junk follows
 
 	begun bool   // the next pair's key and equals sign have been read
 	ahead []byte // that key
+	seen  mark   // of the characters passed over
 }
 
 // mark is what a character means between and within pairs.
@@ -33,10 +31,30 @@ const (
 	blank mark = 1 << iota
 	comma
 	equals
+	control   // in no text
+	high      // beyond ASCII
 	separator = blank | comma
 )
 
-var marks = [256]mark{' ': blank, '\t': blank, ',': comma, ';': comma, '=': equals}
+var marks = newMarks()
+
+func newMarks() (m [256]mark) {
+	for c := range m {
+		switch {
+		case c == ' ', c == '\t':
+			m[c] = blank
+		case c == ',', c == ';':
+			m[c] = comma
+		case c == '=':
+			m[c] = equals
+		case c < ' ', c == 0x7f:
+			m[c] = control
+		case c >= utf8.RuneSelf:
+			m[c] = high
+		}
+	}
+	return m
+}
 
 // next finds the next pair.
 func (p *pairs) next() bool {
@@ -53,29 +71,36 @@ func (p *pairs) next() bool {
 
 // begin reads "key =", or passes over a word.
 func (p *pairs) begin() {
-	word := until(p.line, p.at, separator|equals)
+	word := p.pass(p.at, separator|equals)
 	p.ahead = p.line[p.at:word]
 	p.at = word
-	if at := past(p.line, word, blank); at < len(p.line) && p.line[at] == '=' {
-		p.at, p.begun = at+1, true
+	if word < len(p.line) && p.line[word] != '=' {
+		word = past(p.line, word, blank)
+	}
+	if word < len(p.line) && p.line[word] == '=' {
+		p.at, p.begun = word+1, true
 	}
 }
 
 // finish reads the value and looks whether junk follows.
 func (p *pairs) finish() {
 	from := past(p.line, p.at, blank)
-	p.quoted, p.spoiled, p.decimal.Plain = false, false, false
-	switch end := p.decimal.Scan(p.line, from); {
-	case end > 0 && p.separated(end):
-		p.value, p.at = p.line[from:end], end
-	case p.quote(from):
-		if !p.separated(p.at) {
-			p.at, p.spoiled = until(p.line, p.at, separator), true
-			return
-		}
+	p.value.text, p.value.decimal.Plain, p.spoiled = false, false, false
+	first := byte(0)
+	if from < len(p.line) {
+		first = p.line[from]
+	}
+	switch {
+	case '0' <= first && first <= '9', first == '-':
+		p.number(from)
+	case first == '"', first == '\'':
+		p.quote(from)
 	default:
-		p.decimal.Plain = false
 		p.word(from)
+	}
+	if p.value.text && !p.separated(p.at) {
+		p.at, p.spoiled = p.pass(p.at, separator), true
+		return
 	}
 	if p.at = past(p.line, p.at, separator); p.at < len(p.line) {
 		p.begin()
@@ -83,32 +108,60 @@ func (p *pairs) finish() {
 	}
 }
 
-// quote reads a value in quotes.
-func (p *pairs) quote(from int) bool {
-	if from == len(p.line) || p.line[from] != '"' && p.line[from] != '\'' {
-		return false
+// number reads a value that may be a number as JSON has it.
+func (p *pairs) number(from int) {
+	end := p.value.decimal.Scan(p.line, from)
+	if end < 0 || !p.separated(end) {
+		p.value.decimal.Plain = false
+		p.word(from)
+		return
 	}
-	end := bytes.IndexByte(p.line[from+1:], p.line[from])
+	p.value.raw, p.at = p.line[from:end], end
+}
+
+// quote reads a value that may be in quotes.
+func (p *pairs) quote(from int) {
+	inside := p.line[from+1:]
+	end := bytes.IndexByte(inside, p.line[from])
 	if end < 0 {
-		return false
+		p.word(from)
+		return
 	}
-	p.value, p.quoted = p.line[from+1:from+1+end], true
+	p.value.raw, p.value.text = inside[:end], true
+	for _, c := range p.value.raw {
+		p.seen |= marks[c]
+	}
 	p.at = from + 1 + end + 1
-	return true
 }
 
 // word reads a value without quotes.
 func (p *pairs) word(from int) {
-	end := until(p.line, from, separator)
-	p.value = p.line[from:end]
-	if from > p.at && bytes.IndexByte(p.value, '=') >= 0 {
-		p.value, end = nil, from // "a= b=1": a has no value
+	end := p.pass(from, separator)
+	p.value.raw = p.line[from:end]
+	if from > p.at && bytes.IndexByte(p.value.raw, '=') >= 0 {
+		p.value.raw, end = nil, from // "a= b=1": a has no value
 	}
 	p.at = end
 }
 
 // separated says whether what ends at i stands for itself.
 func (p *pairs) separated(i int) bool { return i == len(p.line) || marks[p.line[i]]&separator != 0 }
+
+// pass passes over characters with none of the marks.
+func (p *pairs) pass(from int, stop mark) (end int) {
+	var seen mark
+	end, marks := len(p.line), &marks
+	for i, c := range p.line[from:] {
+		m := marks[c]
+		if m&stop != 0 {
+			end = from + i
+			break
+		}
+		seen |= m
+	}
+	p.seen |= seen
+	return end
+}
 
 // past passes over characters with one of the marks.
 func past(b []byte, i int, m mark) int {
@@ -118,32 +171,10 @@ func past(b []byte, i int, m mark) int {
 	return i
 }
 
-// until passes over characters with none of the marks.
-func until(b []byte, i int, m mark) int {
-	for i < len(b) && marks[b[i]]&m == 0 {
-		i++
-	}
-	return i
-}
-
-// plainText says whether a line can be text at all: no control characters but
-// the tab, and valid UTF-8. Noise is hardly ever both.
-func plainText(line []byte) bool {
-	for i, c := range line {
-		if c < ' ' || c > '~' {
-			return plainRest(line[i:])
-		}
-	}
-	return true
-}
-
-func plainRest(line []byte) bool {
-	for _, c := range line {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return utf8.Valid(line)
+// text says whether the line, passed over to its end, can be text at all: no
+// control characters but the tab, and valid UTF-8. Noise is hardly ever both.
+func (p *pairs) text() bool {
+	return p.seen&control == 0 && (p.seen&high == 0 || utf8.Valid(p.line))
 }
 
 // plainKey says whether a key is one: letters, digits and . _ - / after a

@@ -69,11 +69,12 @@ type reader struct {
 	// The line being read. Fields that choose their message go there at once,
 	// the others when it is known which messages the line makes. Nothing leaves
 	// before the whole line has proved to be one.
-	places  [maxFields]*key // of the line before; those of the first fields are of this one
+	places  [maxFields + 1]*key // of the line before; those of the first fields are of this one
 	fields  int
 	headers []field // identity and time
 	extras  []field
-	refused [Results]int
+	refused [Results]int // fields
+	spoiled bool         // some were refused
 	msgs    [slotCount]thingsee.Message
 	used    [slotCount]bool
 }
@@ -84,7 +85,9 @@ func (r *reader) read(line []byte) {
 		return
 	}
 	r.fields, r.headers, r.extras = 0, r.headers[:0], r.extras[:0]
-	r.refused = [Results]int{}
+	if r.spoiled {
+		r.refused, r.spoiled = [Results]int{}, false
+	}
 	r.used = [slotCount]bool{}
 	ok := false
 	if line[0] == '{' {
@@ -94,6 +97,9 @@ func (r *reader) read(line []byte) {
 	}
 	result := Malformed
 	if ok {
+		if r.keys.fresh {
+			r.keys.keep(r.places[:r.fields])
+		}
 		result = r.send()
 	}
 	r.out.Frame(result)
@@ -103,19 +109,18 @@ func wholeObject(line []byte) bool { return line[0] == '{' && jsonline.Valid(lin
 
 // object takes the fields of a JSON object. false: the line is not to be used.
 func (r *reader) object(line []byte) bool {
+	var f field
 	nested := 0
 	for r.scan.Reset(line); r.scan.Next(); {
-		f := field{raw: r.scan.Raw()}
+		f.raw, f.text, f.decimal = r.scan.Raw(), false, r.scan.Decimal()
 		switch r.scan.Kind() {
-		case jsonline.Number:
-			f.decimal = r.scan.Decimal()
 		case jsonline.True:
 			f.raw = yes
 		case jsonline.False:
 			f.raw = no
 		case jsonline.String:
 			f.text = true
-			if !jsonline.Plain(f.raw) {
+			if !r.scan.Plain() {
 				f.raw = jsonline.Unescape(nil, f.raw) // rare, so it may allocate
 			}
 		case jsonline.Object, jsonline.Array:
@@ -146,17 +151,15 @@ func (r *reader) object(line []byte) bool {
 
 // pairs takes the fields of key=value pairs.
 func (r *reader) pairs(line []byte) bool {
-	if !plainText(line) {
-		return false
-	}
-	found, bad := false, 0
-	for p := (pairs{line: line}); p.next(); found = true {
+	p, found, bad := pairs{line: line}, false, 0
+	f := &p.value
+	for p.next() {
+		found = true
 		k := r.known(p.key)
 		if p.spoiled || (k == nil || !k.bare) && !plainKey(p.key) {
 			bad++
 			continue
 		}
-		f := field{raw: p.value, text: p.quoted, decimal: p.decimal}
 		switch {
 		case len(f.raw) == 0:
 			continue
@@ -171,7 +174,10 @@ func (r *reader) pairs(line []byte) bool {
 		if k == nil {
 			k = r.keys.find(p.key)
 		}
-		r.take(k, &f)
+		r.take(k, f)
+	}
+	if !p.text() {
+		return false
 	}
 	for range bad {
 		r.out.Frame(Malformed)
@@ -182,9 +188,6 @@ func (r *reader) pairs(line []byte) bool {
 // known gives the key that stood in this place of the line before, if it has
 // this name: lines of one sensor have the same keys in the same order.
 func (r *reader) known(name []byte) *key {
-	if r.fields == maxFields {
-		return nil
-	}
 	if k := r.places[r.fields]; k != nil && k.sent == string(name) {
 		return k
 	}
@@ -194,7 +197,7 @@ func (r *reader) known(name []byte) *key {
 // take notes a field, or writes it into its message.
 func (r *reader) take(k *key, f *field) {
 	if r.fields == maxFields {
-		r.out.Frame(Malformed)
+		r.refuse(Malformed)
 		return
 	}
 	r.places[r.fields] = k
@@ -208,6 +211,12 @@ func (r *reader) take(k *key, f *field) {
 	default:
 		r.extras = append(r.extras, *f)
 	}
+}
+
+// refuse counts a field, which is told when the line has proved to be one.
+func (r *reader) refuse(result Result) {
+	r.refused[result]++
+	r.spoiled = true
 }
 
 // numberLike says whether a bare word was meant as a number, so that "21.5C"

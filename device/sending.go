@@ -20,10 +20,8 @@ func (r *reader) send() Result {
 			r.place(&r.extras[i], home)
 		}
 	}
-	for result, n := range r.refused {
-		for range n {
-			r.out.Frame(Result(result))
-		}
+	if r.spoiled {
+		r.tell()
 	}
 	result := Unknown
 	for i := range r.msgs {
@@ -41,6 +39,15 @@ func (r *reader) send() Result {
 	return result
 }
 
+// tell counts the fields that were refused.
+func (r *reader) tell() {
+	for result, n := range r.refused {
+		for range n {
+			r.out.Frame(Result(result))
+		}
+	}
+}
+
 // messageCO2 wants a status beside its value.
 const messageCO2 = 24100
 
@@ -51,10 +58,9 @@ func (r *reader) header() (tuid string, ms int64, ok bool) {
 	for i := range r.headers {
 		f := &r.headers[i]
 		if f.role == roleID {
-			if !thingsee.ValidTuid(f.raw) {
+			if tuid, ok = r.ids.get(f.raw); !ok {
 				return "", 0, false
 			}
-			tuid = r.ids.get(f.raw)
 			continue
 		}
 		t, good := parseTime(r.scratch, f)
@@ -103,45 +109,43 @@ func (r *reader) put(slot int, f *field) {
 		r.used[slot] = true
 		m.Reset(r.keys.ids[slot], eventPeriodic)
 	}
+	k := f.key
+	if f.decimal.Plain && k.surely(&f.decimal) && m.Number(k.name, f.raw) {
+		return // the usual case
+	}
 	if result := r.value(m, f); result != OK {
-		r.refused[result]++
+		r.refuse(result)
 	}
 }
 
 // value adds a field to a message.
 func (r *reader) value(m *thingsee.Message, f *field) Result {
-	if f.defined && f.def.Type == thingsee.String {
-		return added(m.Text(f.name, f.raw))
+	k := f.key
+	if k.defined && k.def.Type == thingsee.String {
+		return added(m.Text(k.name, f.raw))
 	}
-	numeric := f.defined || f.converts
+	numeric := k.defined || k.converts
 	if f.text && !numeric && r.extra == extraKeep {
-		return added(m.Text(f.name, f.raw))
+		return added(m.Text(k.name, f.raw))
 	}
-	d, exact := f.exactly()
-	digits := f.raw
-	if !exact {
-		ok := false
-		if digits, ok = literal(r.scratch, f.raw); !ok {
-			if f.text && !numeric {
-				return OK // a text nobody asked for
-			}
-			return Malformed
-		}
-		if numeric {
-			d, exact = parseDecimal(digits)
-		}
-	}
+	digits, ok := f.number(r.scratch)
 	switch {
-	case f.converts:
-		return f.converted(m, d, exact, digits)
-	case !f.defined:
-		return added(m.Number(f.name, digits))
-	case exact:
-		return f.inRange(m, d, digits)
-	case !f.def.FitsDigits(digits):
+	case !ok && f.text && !numeric:
+		return OK // a text nobody asked for
+	case !ok:
+		return Malformed
+	case k.converts:
+		return f.converted(m, digits)
+	case !k.defined || f.decimal.Plain && k.surely(&f.decimal):
+		return added(m.Number(k.name, digits))
+	}
+	if d, exact := f.exactly(digits); exact {
+		return k.inRange(m, d, digits)
+	}
+	if !k.def.FitsDigits(digits) {
 		return Range
 	}
-	return added(m.Number(f.name, digits))
+	return added(m.Number(k.name, digits))
 }
 
 func added(ok bool) Result {
@@ -149,14 +153,6 @@ func added(ok bool) Result {
 		return OK
 	}
 	return Malformed
-}
-
-// exactly is what the number says, where the scanner has seen that already.
-func (f *field) exactly() (decimal, bool) {
-	if f.decimal.Mantissa == 0 {
-		return decimal{}, f.decimal.Plain
-	}
-	return decimal{f.decimal.Mantissa, f.decimal.Places}, f.decimal.Plain
 }
 
 // inRange adds d, which digits say, where the catalogue allows it.
@@ -177,8 +173,9 @@ func (k *key) inRange(m *thingsee.Message, d decimal, digits []byte) Result {
 
 // converted adds scale x value + offset, exactly where 18 digits are enough,
 // else as the nearest float64 says, to 9 places.
-func (k *key) converted(m *thingsee.Message, d decimal, exact bool, digits []byte) Result {
-	if exact && k.exact {
+func (f *field) converted(m *thingsee.Message, digits []byte) Result {
+	k := f.key
+	if d, exact := f.exactly(digits); exact && k.exact {
 		if d, exact = d.times(k.scale); exact {
 			if d, exact = d.plus(k.offset); exact {
 				return k.inRange(m, d, nil)

@@ -4,18 +4,16 @@ package device
 // Unix milliseconds. What lies between two milliseconds is cut off. It does
 // not allocate.
 func parseTime(scratch []byte, f *field) (ms int64, ok bool) {
-	d, exact := f.exactly()
+	if ms, ok = parseRFC3339(f.raw); ok {
+		return ms, true
+	}
+	digits, ok := f.number(scratch)
+	if !ok {
+		return 0, false
+	}
+	d, exact := f.exactly(digits)
 	if !exact {
-		if ms, ok = parseRFC3339(f.raw); ok {
-			return ms, true
-		}
-		digits, number := literal(scratch, f.raw)
-		if !number {
-			return 0, false
-		}
-		if d, exact = parseDecimal(digits); !exact {
-			return 0, false
-		}
+		return 0, false
 	}
 	for ; d.places > 3; d.places-- {
 		d.mantissa /= 10
@@ -29,25 +27,15 @@ func parseTime(scratch []byte, f *field) (ms int64, ok bool) {
 // stand for the T, a small z for the Z.
 func parseRFC3339(b []byte) (ms int64, ok bool) {
 	const form = "0000-00-00 00:00:00"
-	if len(b) < len(form)+1 || b[10] != 'T' && b[10] != 't' && b[10] != ' ' {
+	if len(b) <= len(form) || b[4] != '-' || b[7] != '-' || b[13] != ':' || b[16] != ':' || b[10] != 'T' && b[10] != 't' && b[10] != ' ' {
 		return 0, false
 	}
-	for i := range form {
-		if i != 10 && (form[i] == '0' && (b[i] < '0' || b[i] > '9') || form[i] != '0' && b[i] != form[i]) {
-			return 0, false
-		}
-	}
-	n := func(at, digits int) (v int) {
-		for _, c := range b[at : at+digits] {
-			v = v*10 + int(c-'0')
-		}
-		return v
-	}
-	month, day, hour, minute, second := n(5, 2), n(8, 2), n(11, 2), n(14, 2), n(17, 2)
-	if hour > 23 || minute > 59 || second > 60 {
+	year, month, day := two(b[0], b[1])*100+two(b[2], b[3]), two(b[5], b[6]), two(b[8], b[9])
+	hour, minute, second := two(b[11], b[12]), two(b[14], b[15]), two(b[17], b[18])
+	if year|month|day|hour|minute|second < 0 || hour > 23 || minute > 59 || second > 60 {
 		return 0, false
 	}
-	days, ok := daysFrom1970(n(0, 4), month, day)
+	days, ok := daysFrom1970(year, month, day)
 	if !ok {
 		return 0, false
 	}
@@ -58,6 +46,15 @@ func parseRFC3339(b []byte) (ms int64, ok bool) {
 	zone, ok := parseZone(rest)
 	ms = (int64(days)*86400+int64(hour*3600+minute*60+second))*1000 + fraction - zone
 	return ms, ok && ms > 0
+}
+
+// two is a number of two digits, and far below zero where they are none.
+func two(tens, ones byte) int {
+	t, o := int(tens)-'0', int(ones)-'0'
+	if uint(t) > 9 || uint(o) > 9 {
+		return -10_000
+	}
+	return t*10 + o
 }
 
 // daysFrom1970 counts the days of the Gregorian calendar. It does in 32 bits
@@ -86,10 +83,11 @@ func parseFraction(b []byte) (ms int64, rest []byte, ok bool) {
 		return 0, b, true
 	}
 	end := pastDigits(b, 1)
-	for i, unit := 1, int64(100); i < end && unit > 0; i, unit = i+1, unit/10 {
-		ms += int64(b[i]-'0') * unit
+	milliseconds := 0
+	for i, unit := 1, 100; i < end && unit > 0; i, unit = i+1, unit/10 {
+		milliseconds += int(b[i]-'0') * unit
 	}
-	return ms, b[end:], end > 1
+	return int64(milliseconds), b[end:], end > 1
 }
 
 // parseZone reads Z or +02:00 as milliseconds east of Greenwich.
