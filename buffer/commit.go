@@ -102,6 +102,9 @@ func (q *Queue) work(now int64) error {
 	if err := q.regain(); err != nil {
 		return err
 	}
+	if err := q.goHome(); err != nil {
+		return err
+	}
 	if err := q.secure(); err != nil {
 		return err
 	}

@@ -94,6 +94,7 @@
 //	sidecar.go    numbers, epoch, boots: the file "state"
 //	load.go       what a start finds
 //	regain.go     a start that could not read the disk
+//	place.go      a disk that is taken away, or mounted over
 //	pages.go      the shape of a bbolt file, checked without bbolt
 //	salvage.go    what can be read of a damaged segment
 //	repair.go     setting one aside and putting a sound one in its place

@@ -21,7 +21,8 @@ var errUnread = errors.New("cannot read what is on disk")
 //	nothing there                 begin at number 1
 //	clean stop                    go on with the exact next number
 //	any other stop                go on at the reserved number; the gap is released
-//	sidecar missing or damaged    new epoch, numbers above all that is present
+//	sidecar missing, damaged or   new epoch, numbers above all that is present;
+//	older than the segments       survivors keep theirs, see doc.go
 //	segment damaged               set aside, salvaged, the rest counted as corrupt
 //	segment missing               counted as corrupt
 //	last commits missing after a clean stop   counted as rollback
@@ -83,11 +84,18 @@ func (q *Queue) recover() error {
 		return err
 	}
 	q.disk.blind = false
+	q.settleHome()
 	fresh := stErr != nil && len(q.segs) == 0
 	if stErr != nil && !fresh {
 		q.figures.epochs++
 		q.figures.rollbacks++
 		q.warn("buffer.recovered", "the state file is missing or damaged; new epoch begun", "code", "BUF-ROLLBACK", "err", stErr)
+	}
+	if stErr == nil && q.older(st) {
+		q.epoch = randomEpoch()
+		q.figures.epochs++
+		q.figures.rollbacks++
+		q.warn("buffer.recovered", "the state file is older than the readings beside it; new epoch begun", "code", "BUF-ROLLBACK")
 	}
 	q.number(st, stErr == nil)
 	q.settle(st, stErr == nil)
@@ -102,6 +110,17 @@ func (q *Queue) recover() error {
 		err = q.removeThrough()
 	}
 	return err
+}
+
+// older says whether the state file was set back, as by a restored copy: no
+// number is ever written before the state file reserves it.
+func (q *Queue) older(st state) bool {
+	for _, s := range q.segs {
+		if s.damage == nil && s.sum.count > 0 && s.sum.last >= st.reserved {
+			return true
+		}
+	}
+	return false
 }
 
 // adopt takes the sidecar's facts. The boot's index is the one it had before,

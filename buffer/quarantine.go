@@ -170,6 +170,9 @@ func (q *Queue) keepRecord(r quarantined) error {
 	if err != nil {
 		return err
 	}
+	if err := q.moved(); err != nil {
+		return err
+	}
 	size, err := q.fs.Size(quarantineName)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -47,6 +47,8 @@ type Queue struct {
 	timer   *time.Timer   // the one timer: kicks
 	busy    atomic.Int64  // Mono when the committer began this pass + 1, 0 when at rest
 
+	home atomic.Pointer[Place] // the directory we are at home in; nil while blind
+
 	reading sync.Mutex // held by whoever reads from disk; never while mu is held
 	reader  reader     // guarded by reading
 

@@ -68,6 +68,9 @@ func (s *segment) open(q *Queue, readOnly bool) error {
 	if s.db != nil {
 		return nil
 	}
+	if err := q.moved(); err != nil {
+		return err
+	}
 	if err := precheck(q.fs, s.name, !readOnly); err != nil {
 		return err
 	}

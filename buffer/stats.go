@@ -153,6 +153,8 @@ func ioCode(err error) string {
 	switch {
 	case errors.Is(err, ErrNewer):
 		return "BUF-NEWER"
+	case errors.Is(err, errElsewhere):
+		return "BUF-MOVED"
 	case isReadOnly(err):
 		return "BUF-READONLY"
 	case errors.Is(err, errDamaged):

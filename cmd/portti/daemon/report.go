@@ -170,7 +170,7 @@ func (d *Daemon) lookAtBuffer(q buffer.Stats) {
 	p := d.problems
 	total, _ := d.queue.Ledger()
 	d.inflow.note(total.Read)
-	p.Only(q.Code, "", "BUF-IO", "BUF-READONLY", "BUF-NEWER")
+	p.Only(q.Code, "", "BUF-IO", "BUF-MOVED", "BUF-READONLY", "BUF-NEWER")
 	if q.Code != "" {
 		p.Raise(q.Code, "", "why", q.Err, "path", d.cfg.Paths.State, "what", q.Err)
 	}

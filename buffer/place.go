@@ -1,0 +1,75 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// Place is which directory a path names: it changes when something is mounted
+// there or taken away.
+type Place struct{ dev, ino uint64 }
+
+// Place looks where the path leads now.
+func (o osFS) Place() (Place, error) {
+	info, err := os.Stat(o.dir)
+	if err != nil {
+		return Place{}, err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || !info.IsDir() {
+		return Place{}, &os.PathError{Op: "stat", Path: o.dir, Err: syscall.ENOTDIR}
+	}
+	return Place{uint64(st.Dev), st.Ino}, nil
+}
+
+// errElsewhere: the path leads to another directory than the one that the queue
+// was opened in, because a disk went or came. What lies there is not ours, be
+// it nothing: a file that is missing there is not lost, and none may be made.
+var errElsewhere = errors.New("another file system is in the place of the buffer's folder")
+
+// moved says whether the path leads elsewhere now.
+func (q *Queue) moved() error {
+	home := q.home.Load()
+	if home == nil {
+		return nil
+	}
+	now, err := q.fs.Place()
+	if err != nil {
+		// Not wrapped: a missing folder must not look like a missing file.
+		return fmt.Errorf("the buffer's folder cannot be found: %v", err)
+	}
+	if now != *home {
+		return errElsewhere
+	}
+	return nil
+}
+
+// settleHome remembers where the queue is at home.
+func (q *Queue) settleHome() {
+	if now, err := q.fs.Place(); err == nil {
+		q.home.Store(&now)
+	}
+}
+
+// goHome is the committer's: it sees to it that the queue works in its own
+// directory. A disk that was taken away and came back is another place with the
+// same state file; all that is open is opened anew there.
+func (q *Queue) goHome() error {
+	err := q.moved()
+	if !errors.Is(err, errElsewhere) {
+		return err
+	}
+	st, stErr := readSidecar(q.fs)
+	q.mu.Lock()
+	ours := stErr == nil && st.epoch == q.epochSaved && st.gen == q.disk.gen
+	q.mu.Unlock()
+	if !ours {
+		return err
+	}
+	_ = q.closeFiles() // of the disk that went
+	q.settleHome()
+	q.info("buffer.returned", "the buffer's disk is back")
+	return nil
+}
