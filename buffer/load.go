@@ -72,6 +72,12 @@ func (q *Queue) recover() error {
 	if err != nil {
 		return err
 	}
+	if err := q.migrate(names); err != nil {
+		return err
+	}
+	if names, err = q.fs.List(); err != nil {
+		return err
+	}
 	st, stErr := readSidecar(q.fs)
 	if stErr != nil && !damaged(stErr) {
 		return stErr
@@ -108,6 +114,9 @@ func (q *Queue) recover() error {
 	}
 	if err == nil {
 		err = q.removeThrough()
+	}
+	if err == nil {
+		q.dropOld(names)
 	}
 	return err
 }
@@ -166,7 +175,7 @@ func (q *Queue) number(st state, known bool) {
 	}
 	i := slices.IndexFunc(q.starts, func(s start) bool { return s.id == q.opt.BootID })
 	if i >= 0 {
-		q.boot = q.starts[i].index
+		q.boot, q.resumed = q.starts[i].index, true
 		return
 	}
 	for _, s := range q.starts {

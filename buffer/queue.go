@@ -60,6 +60,7 @@ type Queue struct {
 	epoch      uint64
 	epochSaved uint64 // as the sidecar says
 	boot       uint32
+	resumed    bool // the disk knew this boot already
 	starts     []start
 	lastGood   int64
 	changed    chan struct{}

@@ -104,7 +104,7 @@ func (q *Queue) mergeLocked(old *Queue) {
 
 	boot := q.boot
 	off, set := q.starts[0].off, q.starts[0].set
-	q.boot, q.starts, q.lastGood = old.boot, old.starts, max(q.lastGood, old.lastGood)
+	q.boot, q.resumed, q.starts, q.lastGood = old.boot, old.resumed, old.starts, max(q.lastGood, old.lastGood)
 	for i := range q.starts {
 		if s := &q.starts[i]; s.index == q.boot && set && !s.set {
 			s.off, s.set = off, true

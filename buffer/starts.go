@@ -14,6 +14,7 @@ type Start struct {
 	// that SetLastGood told of, or else as SetOffset fixed it.
 	Offset Offset
 	Known  bool
+	Again  bool // this boot, and the queue was opened in it before
 }
 
 // Starts gives the recent boots in their order, 32 at most; the last one is
@@ -33,7 +34,7 @@ func (q *Queue) Starts() []Start {
 			}
 		}
 		if s.index == q.boot {
-			one.Lasted = q.opt.Mono()
+			one.Lasted, one.Again = q.opt.Mono(), q.resumed
 		}
 		all = append(all, one)
 	}

@@ -48,6 +48,11 @@ func TestStartsAreKept(t *testing.T) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
 		})
+		boot(4, func(q *Queue) {
+			if got := q.Starts(); !got[3].Again || got[3].Boot != 4 || got[2].Again {
+				t.Errorf("the same boot again: %+v", got)
+			}
+		})
 	})
 }
 

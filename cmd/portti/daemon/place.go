@@ -34,6 +34,13 @@ func between(starts []buffer.Start, boot uint32, in window) window {
 	return in
 }
 
+// dependent says whether readings that wait may need the time of this boot, the
+// last of starts: those of an earlier run in it, or of a boot before it that had
+// none. Otherwise it is not fixed: what is fixed is not mended any more.
+func dependent(starts []buffer.Start) bool {
+	return slices.ContainsFunc(starts, func(s buffer.Start) bool { return !s.Known && (s.Again || s.Boot != starts[len(starts)-1].Boot) })
+}
+
 // middle is the offset that is least wrong at worst.
 func (in window) middle() buffer.Offset {
 	if in.lo > in.hi { // what is known contradicts itself, as after a wrong clock

@@ -120,7 +120,7 @@ func New(cfg *Config, opt Options) (d *Daemon, err error) {
 	}()
 	d.clock.Remember(d.queue.LastGood())
 	d.healer = newHealer(d.queue, d.clock, time.Duration(cfg.Clock.HoldUntilSynced), opt.Built, opt.Log)
-	d.healer.expect(d.queue.Stats().Waiting > 0)
+	d.healer.expect(d.queue.Stats().Waiting > 0 && dependent(d.queue.Starts()))
 	env := device.Env{Gateway: d.id, Clock: d.clock, Log: opt.Log}
 	if d.devices, err = device.New(cfg.ActiveDevices(), d.queue.Device, sink{d.queue, d.healer}, env, opt.Device); err != nil {
 		return nil, fmt.Errorf("cannot set up the devices: %w", err)
