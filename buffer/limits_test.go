@@ -260,6 +260,7 @@ func TestRingWhileTheDiskIsAway(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		synctest.Wait() // until the numbers may be used
 		c := checkLedger(t, q)
 		numbers, recs := drain(t, q)
 		if c.Read != 5000 || c.Lost["io"] == 0 || uint64(len(numbers)) != c.Waiting || recs[len(recs)-1] != text(4999) {
