@@ -38,7 +38,9 @@ func (r *ranges) add(s span) {
 	}
 	if i < j {
 		lo[i] = s
-		*r = append(lo[:i+1], lo[j:]...)
+		if j > i+1 {
+			*r = append(lo[:i+1], lo[j:]...)
+		}
 		return
 	}
 	lo = append(lo, span{})
@@ -60,6 +62,10 @@ func (r *ranges) remove(s span) {
 	j := i
 	for j < len(old) && old[j].a <= s.b {
 		j++
+	}
+	if i == 0 && old[0].a >= s.a && old[j-1].b <= s.b { // as what expires does
+		*r = old[j:]
+		return
 	}
 	var keep []span
 	if old[i].a < s.a {

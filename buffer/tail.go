@@ -126,3 +126,15 @@ func (t *tail) trimCache(committed uint64) {
 		t.drop(0, n, func(*block) bool { return true })
 	}
 }
+
+// forget lets go of all blocks that begin at or before number through, which
+// are committed as a whole.
+func (t *tail) forget(through uint64) {
+	n := 0
+	for ; n < len(t.blocks) && t.blocks[n].first <= through; n++ {
+		t.blocks[n].gone = true
+		t.recycle(t.blocks[n])
+	}
+	clear(t.blocks[:n])
+	t.blocks = t.blocks[n:]
+}

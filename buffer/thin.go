@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"errors"
+	"math/bits"
 	"slices"
 )
 
@@ -31,6 +32,7 @@ const (
 	bareLevel   = maxLevel + 1 // no timed readings are left
 	thinLast    = 2            // dense twice: all timed readings go
 	thinGroup   = 16           // segments made into one at most
+	thinChunk   = 256 << 10    // bytes written at a time at least: each leaves pages unused
 	thinRest    = 60_000       // ms without thinning after the disk refused it
 	classMask   = 3            // the low bits say what kind of record it is
 	classTimed  = 0
@@ -127,24 +129,15 @@ func (q *Queue) chooseThinning() *thinning {
 		return nil
 	}
 	j := &thinning{turn: map[uint32]bool{}, reason: q.reasonLocked()}
-	best := -1
-	for ; best < 0 && j.dense <= thinLast; j.dense++ {
-		best = q.fullestLocked(j.dense)
-	}
-	j.dense--
-	j.level, j.all = uint8(best+1), j.dense == thinLast
-	if j.all {
-		j.level = bareLevel
-	}
-	for _, s := range q.segs {
-		if best >= 0 && int(s.level) == best && s.dense == j.dense && q.thinnableLocked(s) && len(j.segs) < thinGroup {
-			j.segs = append(j.segs, s)
-		} else if len(j.segs) > 0 {
-			break
-		}
+	for ; len(j.segs) == 0 && j.dense <= thinLast; j.dense++ {
+		j.segs, j.level = q.pickLocked(j.dense)
 	}
 	if len(j.segs) == 0 {
 		return nil
+	}
+	j.dense--
+	if j.all = j.dense == thinLast; j.all {
+		j.level = bareLevel
 	}
 	for _, s := range j.segs {
 		j.living = append(j.living, q.livingLocked(span{s.first, s.end - 1}))
@@ -154,22 +147,70 @@ func (q *Queue) chooseThinning() *thinning {
 	return j
 }
 
-// fullestLocked is the level with the most bytes to thin for its weight, -1
-// when there is none.
-func (q *Queue) fullestLocked(dense uint8) int {
-	var bytes [maxLevel]int64
-	best, most := -1, int64(0)
+// pickLocked gives the oldest neighbours of the level that is the most over its
+// share, and the level they are to have. Where the new file would be about as
+// long as the old ones are, since a small file has a power of two as its length,
+// another level is better.
+func (q *Queue) pickLocked(dense uint8) (segs []*segment, level uint8) {
+	var runs [maxLevel][]*segment
+	var share [maxLevel]int64
+	var open [maxLevel]bool // the run goes on
 	for _, s := range q.segs {
-		if s.level < maxLevel && s.dense == dense && q.thinnableLocked(s) {
-			bytes[s.level] += s.size
+		fits := s.level < maxLevel && s.dense == dense && q.thinnableLocked(s)
+		for l := range open {
+			open[l] = open[l] && fits && int(s.level) == l
+		}
+		if !fits {
+			continue
+		}
+		l := s.level
+		share[l] += s.size / int64(l+1)
+		if open[l] = open[l] || len(runs[l]) == 0; open[l] && len(runs[l]) < thinGroup {
+			runs[l] = append(runs[l], s)
 		}
 	}
-	for level, n := range bytes {
-		if n /= int64(level + 1); n > most {
-			best, most = level, n
+	best, gainful := -1, false
+	for l := range runs {
+		if share[l] == 0 {
+			continue
+		}
+		gains := q.gains(runs[l])
+		if best < 0 || gains && !gainful || gains == gainful && share[l] > share[best] {
+			best, gainful = l, gains
 		}
 	}
-	return best
+	if best < 0 {
+		return nil, 0
+	}
+	return runs[best], uint8(best + 1)
+}
+
+// gains guesses whether halving neighbours gives back a quarter of their files.
+func (q *Queue) gains(segs []*segment) bool {
+	var keep, old int64
+	for _, s := range segs {
+		half := (int64(s.sum.bytes) + int64(s.sum.count)*(headerLen+thinLineLen)) / 2
+		if keep > 0 && estimate(keep+half) > q.sz.mostThinned() {
+			break
+		}
+		keep, old = keep+half, old+s.size
+	}
+	size := estimate(keep)
+	if size > allocSize {
+		size += allocSize / 2
+	} else {
+		size = 1 << bits.Len64(uint64(size-1))
+	}
+	return 4*(old-size) >= old
+}
+
+// mostThinned is how large a file thinning makes: where files grow in steps two
+// full ones with some events become one.
+func (z sizes) mostThinned() int64 {
+	if z.segment > allocSize {
+		return z.segment * 5 / 4
+	}
+	return z.segment
 }
 
 // thinnableLocked says whether a segment may be rewritten with less in it.
@@ -207,12 +248,12 @@ func (q *Queue) unhandLocked() {
 	}
 }
 
-// inUseLocked says whether memory holds records of s in a block that is not to
-// be let go: they would be read from there, thinned or not.
+// inUseLocked says whether memory holds records of s in a block that cannot be
+// let go yet: they would be read from there, thinned or not.
 func (q *Queue) inUseLocked(s *segment) bool {
 	blocks := q.tail.blocks
 	for i := q.tail.index(s.first); i < len(blocks) && blocks[i].first < s.end; i++ {
-		if i == len(blocks)-1 || blocks[i].last() > q.committed {
+		if blocks[i].last() > q.committed {
 			return true
 		}
 	}

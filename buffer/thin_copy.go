@@ -99,7 +99,7 @@ func (j *thinning) step(q *Queue) (done bool, err error) {
 }
 
 // estimate is how large a file for so many bytes of records becomes.
-func estimate(bytes int64) int64 { return bytes*21/20 + 6*pageSize }
+func estimate(bytes int64) int64 { return bytes*21/20 + 10*pageSize }
 
 // plan looks through one segment.
 func (j *thinning) plan(q *Queue) (done bool, err error) {
@@ -131,7 +131,7 @@ func (j *thinning) plan(q *Queue) (done bool, err error) {
 	if len(bad) > 0 {
 		return true, j.setAside(q, s, bad)
 	}
-	if !first && estimate(j.keep+keep) > q.sz.segment {
+	if !first && estimate(j.keep+keep) > q.sz.mostThinned() {
 		j.segs = j.segs[:j.planned]
 		return false, j.begin(q)
 	}
@@ -247,8 +247,9 @@ func (j *thinning) copy(q *Queue) error {
 	var ends []int
 	var arena []byte
 	seen, from := 0, s.end
+	chunk := max(q.sz.commit, thinChunk)
 	err := q.look(s, max(j.from, s.first), j.living[j.at], func(n uint64, v []byte, _ *bolt.Bucket) bool {
-		if len(arena) >= q.sz.commit || seen >= 4*q.sz.commit {
+		if len(arena) >= chunk || seen >= 4*chunk {
 			from = n
 			return false
 		}
@@ -407,11 +408,7 @@ func (j *thinning) enterLocked(q *Queue, size, used int64, through uint64) {
 	// What is left all waits; the holes between are found when they are met.
 	q.gone.remove(span{max(a.first, q.released+1), through})
 	q.goneLocked(ranges{{a.first, j.sum.first - 1}, {j.sum.last + 1, through}})
-	to := q.tail.index(through + 1)
-	if to < len(q.tail.blocks) && q.tail.blocks[to].first <= through {
-		to++
-	}
-	q.tail.drop(0, to, func(*block) bool { return true })
+	q.tail.forget(through)
 	q.thinned, q.disturbed, q.figures.thinBytes = span{}, false, 0
 	q.figures.thinnings++
 	q.figures.thinShed += uint64(max(0, old-size))
