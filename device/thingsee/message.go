@@ -38,6 +38,10 @@ type Message struct {
 	// readings mostly share them: a quarter of an encode's instructions. Beside
 	// it are copies, so that it stays right whatever the strings' memory does.
 	who, whoTuid, whoGateway []byte
+
+	// what is the written form of ID and Event, kept for the same reason.
+	what              []byte
+	whatID, whatEvent int
 }
 
 // Reset begins a new message. Tuid and Gateway stay, and so does the storage;
@@ -137,10 +141,12 @@ func (m *Message) Append(dst []byte) []byte {
 }
 
 func (m *Message) appendID(dst []byte) []byte {
-	dst = append(dst, `{"tsmId":`...)
-	dst = strconv.AppendInt(dst, int64(m.ID), 10)
-	dst = append(dst, `,"tsmEv":`...)
-	return strconv.AppendInt(dst, int64(m.Event), 10)
+	if len(m.what) == 0 || m.whatID != m.ID || m.whatEvent != m.Event {
+		m.what = strconv.AppendInt(append(m.what[:0], `{"tsmId":`...), int64(m.ID), 10)
+		m.what = strconv.AppendInt(append(m.what, `,"tsmEv":`...), int64(m.Event), 10)
+		m.whatID, m.whatEvent = m.ID, m.Event
+	}
+	return append(dst, m.what...)
 }
 
 func (m *Message) appendRest(dst []byte) []byte {

@@ -3,7 +3,10 @@ package thingsee
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -280,5 +283,61 @@ func TestWhoFollows(t *testing.T) {
 	}
 	if got := string(m.Append(nil)); got != `{"tsmId":1000,"tsmEv":10,"tsmTuid":"\u000a","tsmGw":"\""}` {
 		t.Errorf("escaped: %s", got)
+	}
+}
+
+// TestHeadFollows changes tsmId and tsmEv in every way that could be mistaken.
+func TestHeadFollows(t *testing.T) {
+	var m Message
+	if got := string(m.Append(nil)); got != `{"tsmId":0,"tsmEv":0}` {
+		t.Errorf("the zero value: %s", got)
+	}
+	for _, head := range [][2]int{{12, 3}, {1, 23}, {12, 3}, {12, -3}, {0, 0}, {math.MinInt32, math.MaxInt32}, {0, 12}, {12, 0}} {
+		m.Reset(head[0], head[1])
+		want := fmt.Sprintf(`{"tsmId":%d,"tsmEv":%d`, head[0], head[1])
+		for range 2 {
+			if got := string(m.Append(nil)); got != want+"}" {
+				t.Errorf("got %s, want %s}", got, want)
+			}
+			if got := string(m.AppendProvisional(nil, 5)); got != want+`,"tsmTs":@5}` {
+				t.Errorf("got %s, want %s and a provisional time", got, want)
+			}
+		}
+	}
+}
+
+// TestNamesAgainstAFreshMessage adds random names to one message in use and to
+// a new one each time: what is remembered of earlier messages must not show.
+func TestNamesAgainstAFreshMessage(t *testing.T) {
+	names := []string{"temp", "humd", "te", "mp", "t", "", "tsmId", "a\"b", "lämpö", "temp", strings.Repeat("n", MaxName), strings.Repeat("n", MaxName+1), "temperature", `x":1,"y`}
+	r := rand.New(rand.NewPCG(11, 12))
+	var m Message
+	refused, order := 0, []string{}
+	for range 20_000 {
+		if r.IntN(3) == 0 { // else mostly as before
+			order = order[:0]
+			for range r.IntN(8) {
+				order = append(order, names[r.IntN(len(names))])
+			}
+		} else if len(order) > 0 && r.IntN(2) == 0 {
+			order[r.IntN(len(order))] = names[r.IntN(len(names))]
+		}
+		var fresh Message
+		m.Reset(12100, 10)
+		fresh.Reset(12100, 10)
+		for i, name := range order {
+			value := []byte(strconv.Itoa(i))
+			if got, want := m.Number(name, value), fresh.Number(name, value); got != want {
+				t.Fatalf("%q in %q: %v, want %v", name, order, got, want)
+			} else if !got {
+				refused++
+			}
+		}
+		if got, want := string(m.Append(nil)), string(fresh.Append(nil)); got != want || m.Len() != fresh.Len() {
+			t.Fatalf("%q: got %s, want %s", order, got, want)
+		}
+	}
+	if refused < 1000 {
+		t.Errorf("only %d names were refused: this tests little", refused)
 	}
 }
