@@ -26,8 +26,7 @@ type sample struct {
 func (d *device) Emit(m *thingsee.Message) {
 	o := d.stamp.put(m)
 	d.read.Add(1)
-	now := d.env.Clock.Now().Mono + 1
-	d.lastRead.Store(now)
+	d.lastRead.Store(o.at + 1)
 	if o.badTime {
 		d.badTimes.Add(1)
 	}
@@ -39,7 +38,7 @@ func (d *device) Emit(m *thingsee.Message) {
 		}
 		return
 	case LostRate:
-		d.lastFlood.Store(now)
+		d.lastFlood.Store(o.at + 1)
 	}
 	d.lost.Add(1)
 }

@@ -76,6 +76,9 @@ type stamp struct {
 	rate   bucket
 	buf    []byte
 
+	hashed string // the tuid of the message before
+	hash   uint32 // its part of the stream
+
 	ctx    context.Context // ends the wait for room
 	flow   bool            // the port can wait, so nothing is lost for want of room
 	alive  func()          // called while waiting
@@ -84,6 +87,7 @@ type stamp struct {
 
 // outcome says what became of a message.
 type outcome struct {
+	at      int64  // when it was taken, in milliseconds since boot
 	lost    string // reason, "" = appended
 	badTime bool   // the message's own time was not plausible
 }
@@ -91,6 +95,7 @@ type outcome struct {
 // put stamps m and hands it on. m is as before when it returns.
 func (s *stamp) put(m *thingsee.Message) (o outcome) {
 	now := s.clock.Now()
+	o.at = now.Mono
 	if !s.rate.take(now.Mono) {
 		o.lost = LostRate
 		s.sink.Lose(s.device, LostRate, 1)
@@ -113,7 +118,10 @@ func (s *stamp) put(m *thingsee.Message) (o outcome) {
 		class |= ClassProvisional
 	}
 	s.encode(m, now.Mono-s.age(m, now))
-	o.lost = s.append(class, streamOf(m.Tuid, m.ID))
+	var waited bool
+	if o.lost, waited = s.append(class, s.stream(m.Tuid, m.ID)); waited {
+		o.at = s.clock.Now().Mono
+	}
 	m.Tuid, m.Gateway, m.Time = tuid, gateway, own
 	return o
 }
@@ -154,22 +162,24 @@ func (s *stamp) encode(m *thingsee.Message, mono int64) {
 	s.buf = m.AppendProvisional(s.buf[:0], mono)
 }
 
-// append hands the record in the buffer on, and says why it was lost.
-func (s *stamp) append(class byte, stream uint32) (lost string) {
+// append hands the record in the buffer on. It says why the record was lost,
+// and whether there was no room at first.
+func (s *stamp) append(class byte, stream uint32) (lost string, waited bool) {
 	err := s.sink.Append(class, s.device, stream, s.buf)
 	for err != nil {
 		if !errors.Is(err, ErrFull) {
 			s.failed(err)
 			s.sink.Lose(s.device, LostIO, 1)
-			return LostIO
+			return LostIO, waited
 		}
+		waited = true
 		room := s.sink.Room()
 		if err = s.sink.Append(class, s.device, stream, s.buf); errors.Is(err, ErrFull) && !s.wait(room) {
 			s.sink.Lose(s.device, LostMemory, 1)
-			return LostMemory
+			return LostMemory, waited
 		}
 	}
-	return ""
+	return "", waited
 }
 
 // wait says false when the reading has to be given up.
@@ -203,19 +213,27 @@ func classOf(event int) byte {
 	return ClassEvent
 }
 
-// streamOf is the FNV-1a hash of the tuid and the four bytes of the id, the
-// lowest first.
-func streamOf(tuid string, id int) uint32 {
-	const offset, prime = 2166136261, 16777619
-	h := uint32(offset)
-	for i := range len(tuid) {
-		h = (h ^ uint32(tuid[i])) * prime
+// stream is the FNV-1a hash of the tuid and the four bytes of the id, the lowest
+// first. Messages mostly have the tuid of the one before.
+func (s *stamp) stream(tuid string, id int) uint32 {
+	if tuid != s.hashed || s.hash == 0 {
+		s.hashed, s.hash = tuid, fnvOffset
+		for i := range len(tuid) {
+			s.hash = (s.hash ^ uint32(tuid[i])) * fnvPrime
+		}
 	}
+	h := s.hash
 	for i := range 4 {
-		h = (h ^ uint32(id>>(8*i))&0xff) * prime
+		h = (h ^ uint32(id>>(8*i))&0xff) * fnvPrime
 	}
 	return h
 }
+
+// The constants of FNV-1a.
+const (
+	fnvOffset uint32 = 2166136261
+	fnvPrime  uint32 = 16777619
+)
 
 // bucket holds up to one second's worth of readings, one at least.
 type bucket struct {

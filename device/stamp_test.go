@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"errors"
+	"hash/fnv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -99,17 +100,24 @@ func TestStampClass(t *testing.T) {
 	}
 }
 
+// TestStampStream: what is kept of the tuid before changes nothing.
 func TestStampStream(t *testing.T) {
-	// FNV-1a of "a", then of the bytes 1 0 0 0.
-	if got := streamOf("", 0x00636261); got == streamOf("abc", 0) {
-		t.Errorf("%08x twice", got)
-	}
-	h := uint32(2166136261)
-	for _, c := range []byte{'a', 1, 0, 0, 0} {
-		h = (h ^ uint32(c)) * 16777619
-	}
-	if got := streamOf("a", 1); got != h {
-		t.Errorf("%08x, want %08x", got, h)
+	var s stamp
+	for _, c := range []struct {
+		tuid string
+		id   int
+		want []byte // what is hashed
+	}{
+		{"", 0, []byte{0, 0, 0, 0}}, {"a", 1, []byte{'a', 1, 0, 0, 0}}, {"a", 12100, []byte{'a', 0x44, 0x2f, 0, 0}},
+		{"", 0x00636261, []byte("abc\x00")}, {"abc", 0, []byte("abc\x00\x00\x00\x00")}, {"abd", 0, []byte("abd\x00\x00\x00\x00")},
+	} {
+		want := fnv.New32a()
+		_, _ = want.Write(c.want)
+		for range 2 {
+			if got := s.stream(c.tuid, c.id); got != want.Sum32() {
+				t.Errorf("%q %d: %08x, want %08x", c.tuid, c.id, got, want.Sum32())
+			}
+		}
 	}
 }
 
