@@ -87,7 +87,7 @@ func (j *thinning) step(q *Queue) (done bool, err error) {
 		}
 		done = true
 	}
-	if err == nil || errors.Is(err, errGone) || damaged(err) {
+	if err == nil || errors.Is(err, errGone) {
 		return done || err != nil, nil
 	}
 	now := q.opt.Mono()
@@ -125,8 +125,7 @@ func (j *thinning) plan(q *Queue) (done bool, err error) {
 		return true
 	})
 	if err != nil {
-		j.report(q, s, err)
-		return true, err
+		return true, j.report(q, s, err)
 	}
 	if len(bad) > 0 {
 		return true, j.setAside(q, s, bad)
@@ -146,8 +145,7 @@ func (j *thinning) plan(q *Queue) (done bool, err error) {
 // setAside takes damaged records out; then all begins anew.
 func (j *thinning) setAside(q *Queue, s *segment, bad map[uint64][]byte) error {
 	if err := q.buildIndex(s); err != nil { // says whose they are
-		j.report(q, s, err)
-		return err
+		return j.report(q, s, err)
 	}
 	q.reading.Lock()
 	defer q.reading.Unlock()
@@ -227,10 +225,12 @@ func (q *Queue) look(s *segment, from uint64, living ranges, f func(n uint64, v 
 	})
 }
 
-// report has a segment that cannot be read repaired.
-func (j *thinning) report(q *Queue, s *segment, err error) {
+// report has a segment that cannot be read repaired, and ends the work with no
+// other error. What the new file meets is another matter: with an EIO there the
+// old ones are sound.
+func (j *thinning) report(q *Queue, s *segment, err error) error {
 	if !damaged(err) {
-		return
+		return err
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -238,6 +238,7 @@ func (j *thinning) report(q *Queue, s *segment, err error) {
 		s.damage, s.repaired = err, make(chan struct{})
 	}
 	q.wake()
+	return errGone
 }
 
 // copy takes over what stays, as much as one commit writes.
@@ -263,8 +264,7 @@ func (j *thinning) copy(q *Queue) error {
 		return true
 	})
 	if err != nil {
-		j.report(q, s, err)
-		return err
+		return j.report(q, s, err)
 	}
 	if j.from = from; from == s.end {
 		j.at++
@@ -365,8 +365,7 @@ func (j *thinning) replace(q *Queue, used int64, through uint64) error {
 		if _, there := q.fs.Size(j.tmp); there == nil {
 			return err
 		} else if !errors.Is(there, fs.ErrNotExist) {
-			j.report(q, j.segs[0], errors.Join(errDamaged, err))
-			return err
+			return j.report(q, j.segs[0], errors.Join(errDamaged, err))
 		}
 	}
 	j.tmp = ""
@@ -489,4 +488,40 @@ func (q *Queue) standsForLocked(first uint64) bool {
 		}
 	}
 	return false
+}
+
+// beyondLocked is what the sidecar says of numbers that are gone beyond the
+// mark: not the holes that thinning left, which a start finds by itself and
+// which are more than it has room for.
+func (q *Queue) beyondLocked() (out ranges) {
+	for _, p := range q.gone {
+		if len(out) == maxBeyond {
+			break
+		}
+		if !q.holeLocked(p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// holeLocked says that no file holds a record of p.
+func (q *Queue) holeLocked(p span) bool {
+	i := q.segAtLocked(p.a)
+	if i == len(q.segs) || p.b-p.a > 1<<12 {
+		return false
+	}
+	s := q.segs[i]
+	if p.b < s.first {
+		return true
+	}
+	if s.index == nil || p.a < s.first || p.b >= s.end {
+		return false
+	}
+	for n := p.a; n <= p.b; n++ {
+		if _, there := s.index.get(n); there {
+			return false
+		}
+	}
+	return true
 }
