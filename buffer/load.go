@@ -72,10 +72,7 @@ func (q *Queue) recover() error {
 	if err != nil {
 		return err
 	}
-	if err := q.migrate(names); err != nil {
-		return err
-	}
-	if names, err = q.fs.List(); err != nil {
+	if names, err = q.migrate(names); err != nil {
 		return err
 	}
 	st, stErr := readSidecar(q.fs)

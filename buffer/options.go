@@ -45,7 +45,8 @@ type Options struct {
 	Log    *slog.Logger
 	FS     FS // default OS(Dir)
 
-	tune sizes // tests only
+	tune  sizes       // tests only
+	older []migration // default migrations()
 }
 
 // sizes are the limits that were measured; see doc.go.
@@ -86,6 +87,9 @@ func (o *Options) check() error {
 			return errors.New("cannot open buffer: no directory given")
 		}
 		o.FS = OS(o.Dir)
+	}
+	if o.older == nil {
+		o.older = migrations()
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

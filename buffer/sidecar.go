@@ -180,6 +180,8 @@ func decodeState(slot []byte) (state, error) {
 	}
 	if v := binary.LittleEndian.Uint16(slot[8:]); v > formatVersion {
 		return s, newerFormat(v)
+	} else if v < formatVersion { // migrate has been there
+		return s, errDamaged
 	}
 	d := decoder{b: body[slotHeader:]}
 	s.gen, s.epoch, s.reserved, s.released, s.clean = d.uint(), d.uint(), d.uint(), d.uint(), d.uint() != 0
