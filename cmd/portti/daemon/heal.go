@@ -21,7 +21,9 @@ import (
 //
 // The promise: the offset between a boot's clock and the wall clock is durable
 // before the first record that depends on it is handed out, and never changes
-// afterwards, so that a record sent again is the same bytes. Until the offset
+// afterwards, so that a record sent again is the same bytes. (While the disk
+// cannot be written it is held in memory: sending goes on, and a kill just then
+// lets what is on disk go out again with the time as known by then.) Until the offset
 // is known such a record, and with it everything behind it, stays where it is:
 // the order of records never depends on the wall clock. After hold since boot
 // the wait ends, and the best guess is sent with its worst error in "tsErr".
@@ -30,6 +32,17 @@ import (
 // that may need it, also while nothing is handed out: after a reboot that boot's
 // records are dated exactly, however long the link was away. A boot that never
 // had a trusted time is placed in the middle of when it can have been.
+//
+// What tsErr promises: the true time is no further off, in whole seconds; a
+// reading without it is good to about a second. Where this boot has no trusted
+// time at all, its wall clock is taken if it stands behind all that is known to
+// be over, but nobody vouches for it, so the bound is ten years: the only honest
+// way to a smaller one is a second source, and one that agrees with the wall
+// clock (the server's Date) makes the time a trusted one. Two things are not
+// covered: an offset is one for a whole boot, so where nobody synchronises the
+// kernel a boot of months drifts by a crystal's 100 ppm against it, which shows
+// in records that are provisional again after a restart; and a time that was
+// trusted and wrong.
 type healer struct {
 	queue queue
 	clock ticker

@@ -139,8 +139,9 @@ func clockProblems() []Entry {
 			Sentence: "The clock of this machine jumped {way} by {by}. The order of readings, timers and age limits do not depend on it.",
 			Actions:  []string{"Nothing to do; if it repeats, see who sets the clock: timedatectl; journalctl -u systemd-timesyncd -u chrony"}},
 		{Code: "CLK-UNSET", Severity: Warning, Title: "Clock is not set", ShowAfter: 30 * time.Second,
-			Sentence: "The clock cannot be trusted: no time server was reached since the start. Readings are kept and dated when it can.",
-			Actions:  []string{"Connect the network, or check the time service: timedatectl timesync-status", "Without a network, a GPS receiver or a battery clock can give the time"}},
+			Sentence: "The clock cannot be trusted: no time server was reached since the start. Readings are kept and dated when it can, and certificates cannot be judged before.",
+			Actions: []string{"Connect the network, or check the time service: timedatectl timesync-status", "Without a time server a GPS receiver gives the time, or the server where the battery clock agrees to five minutes",
+				"Where the server may be believed alone: trust_server = true in [clock]"}},
 	}
 }
 
