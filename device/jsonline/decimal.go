@@ -14,12 +14,12 @@ type Decimal struct {
 }
 
 // Scan takes the number that begins at b[from] apart and gives the index behind
-// it, -1 where no number by the grammar of JSON begins. What follows the
-// number is not looked at.
+// it, or -1 where what begins there is no number by the grammar of JSON, as in
+// "5." and "007". What follows the number is not looked at.
 func (d *Decimal) Scan(b []byte, from int) (end int) {
 	d.Plain = false
 	b = b[from:]
-	i, digits := 0, 0
+	i := 0
 	if len(b) > 0 && b[0] == '-' {
 		i = 1
 	}
@@ -33,7 +33,8 @@ func (d *Decimal) Scan(b []byte, from int) (end int) {
 		}
 		low = low*10 + c
 	}
-	if digits = i - first; digits == 0 || digits > 1 && b[first] == '0' {
+	digits := i - first
+	if digits == 0 || digits > 1 && b[first] == '0' {
 		return -1
 	}
 	places := 0
