@@ -191,8 +191,10 @@ func (d *Daemon) lookAtBuffer(q buffer.Stats) {
 	p.Set(full, "BUF-FULL", "", "what", fullInWords(q))
 	p.Set(q.DiskLow, "BUF-DISK-LOW", "", "free", Size(q.DiskFree/1e6*1e6).String(), "least", Size(q.MinFree).String(), "path", d.cfg.Paths.State)
 	percent := q.Bytes * 100 / max(1, q.Limit)
-	p.Set(percent >= 80, "BUF-FILLING", "", "percent", fmt.Sprint(percent),
-		"room", people(time.Duration(d.inflow.headroom(total.Read, q)*float64(time.Second))))
+	headroom := d.inflow.headroom(total.Read, q)
+	short := d.lookAtRoom(headroom, d.link.Status().State == uplink.Online, max(0, q.Limit-q.Bytes))
+	p.Set(percent >= 80 || short, "BUF-FILLING", "", "percent", fmt.Sprint(percent),
+		"room", people(time.Duration(headroom*float64(time.Second))))
 }
 
 // tell logs the problems that came and went.

@@ -60,6 +60,7 @@ type Daemon struct {
 	link      *uplink.Link
 	problems  *Problems
 	inflow    inflow
+	room      room
 	pauses    pauses
 	losses    losses
 	statement *statement
