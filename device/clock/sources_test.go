@@ -78,6 +78,12 @@ func TestWhatIsBelieved(t *testing.T) {
 				s.pass(100)
 			}
 		}, "gnss +0 ±0"},
+		{"the same fix said twice", func(s *stage, g *GNSS) {
+			g.Hear(s.unix(), s.mono)
+			g.Hear(s.unix(), s.mono+100)
+			s.pass(2000)
+			g.Hear(s.unix(), s.mono)
+		}, "none"},
 		{"fixes too far apart", func(s *stage, g *GNSS) { s.second(g, 0); s.second(g, -1001); s.second(g, 0); s.second(g, -1001) }, "none"},
 		{"Row 30: a time that stands still", func(s *stage, g *GNSS) {
 			for range 10 {
