@@ -34,6 +34,9 @@ import (
 //	      summary  what this segment holds after this commit (summary below)
 //	      before   the summary of the segment before this one, final; it says
 //	               what was lost when that one cannot be read any more
+//	      thinned  only where records were taken out: how often u | the last
+//	               number that it stands for u | crc. Segments that begin behind
+//	               it and up to there went into it; a start removes them
 //
 // A bbolt file is in the byte order of the machine; its pages have 4096 bytes
 // on every machine.

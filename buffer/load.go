@@ -82,7 +82,7 @@ func (q *Queue) recover() error {
 	if stErr == nil {
 		q.adopt(st)
 	}
-	err = q.loadSegments(names, &st.ledger)
+	err = q.loadSegments(names, &st)
 	if errors.Is(err, errUnread) || errors.Is(err, ErrNewer) {
 		return err
 	}
@@ -190,7 +190,7 @@ func (q *Queue) number(st state, known bool) {
 // loadSegments opens every segment once to learn what it holds. Only the
 // newest, and only while it is small, is written again: opening a large file
 // for writing reads every page of it.
-func (q *Queue) loadSegments(names []string, noted *ledger) error {
+func (q *Queue) loadSegments(names []string, noted *state) error {
 	firsts, err := q.sweep(names)
 	var failed error = err
 	for i := 0; i < len(firsts); i++ {
@@ -215,8 +215,8 @@ func (q *Queue) loadSegments(names []string, noted *ledger) error {
 			s.damage = err
 		}
 	}
-	q.ledger.raise(noted)
-	q.inherit()
+	q.ledger.raise(&noted.ledger)
+	q.inherit(noted.segs)
 	for _, s := range slices.Clone(q.segs) {
 		if s.damage == nil {
 			continue
@@ -339,10 +339,15 @@ func (q *Queue) recount(s *segment) (summary, error) {
 	return sum, err
 }
 
-// inherit gives damaged segments what the next one knows of them.
-func (q *Queue) inherit() {
+// inherit gives damaged segments what the next one knows of them. Where the
+// sidecar has another count of a segment that was closed, it was thinned since.
+func (q *Queue) inherit(notes []segNote) {
 	for i, s := range q.segs {
 		if s.damage == nil {
+			continue
+		}
+		k := slices.IndexFunc(notes, func(n segNote) bool { return n.first == s.first })
+		if k >= 0 && k < len(notes)-1 && i+1 < len(q.segs) && q.segs[i+1].before != nil && q.segs[i+1].before.count != notes[k].count {
 			continue
 		}
 		if i+1 < len(q.segs) && q.segs[i+1].before != nil && q.segs[i+1].before.first >= s.first && q.segs[i+1].before.last < s.end {

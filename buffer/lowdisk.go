@@ -88,7 +88,7 @@ func (q *Queue) fitsLocked(grow int64) bool {
 
 // reasonLocked is why readings are given up for want of room.
 func (q *Queue) reasonLocked() string {
-	if _, hard := q.limitsLocked(); q.disk.shrinking && q.bytesLocked() > hard {
+	if q.disk.shrinking && q.crowdedLocked() {
 		return "shrink"
 	}
 	q.disk.shrinking = false

@@ -272,7 +272,7 @@ func (q *Queue) writeSidecar(reserved uint64, clean bool) error {
 	q.mu.Lock()
 	now := q.opt.Mono()
 	st := state{gen: q.disk.gen + 1, epoch: q.epoch, reserved: reserved, released: q.released,
-		clean: clean, lastGood: q.lastGood, beyond: slices.Clone(q.gone)}
+		clean: clean, lastGood: q.lastGood, beyond: q.beyondLocked()}
 	for i := range q.starts {
 		if q.starts[i].index == q.boot {
 			q.starts[i].mono = now

@@ -102,6 +102,9 @@ func (q *Queue) relieve() error {
 		}
 	}
 	if fits {
+		q.mu.Lock()
+		q.disk.shrinking = false // it is as small as it was to be
+		q.mu.Unlock()
 		return nil
 	}
 	err := q.makeRoom(0)

@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"fmt"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,49 +40,86 @@ func steady(t *testing.T, q *Queue, dev uint16, from, n, streams int) (events in
 	return events
 }
 
-// TestThinKeepsTheWholeSpan: after ten times what fits, the oldest readings are
-// there, thinned, and all events.
+// TestThinKeepsTheWholeSpan: however often a queue is filled, its oldest readings
+// are there, thinned, and the newest and all events as they were; resolution
+// falls with age step by step, and the files stay few.
 func TestThinKeepsTheWholeSpan(t *testing.T) {
-	small := func(o *Options) { o.MaxSize, o.tune = 4<<20, thinSizes() }
-	bubble(t, small, func(t *testing.T, q *Queue, dev uint16) {
-		const n = 140_000
-		events := steady(t, q, dev, 0, n, 3)
-		s := q.Stats()
-		c := checkLedger(t, q)
-		if s.Bytes > 4<<20 || c.Read != n || c.Lost["full"] == 0 || c.Waiting+c.Lost["full"] != n {
-			t.Errorf("%+v %+v", c, s)
+	dir := fastDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(filepath.Join(dir, "q"))
+		o.MaxSize, o.tune = 4<<20, thinSizes()
+		q := mustOpen(t, o)
+		dev, _ := q.Device("dev")
+		const once = 14_000 // readings that fill it
+		events, done := 0, 0
+		for _, times := range []int{2, 5, 10} {
+			events += steady(t, q, dev, done, times*once-done, 3)
+			done = times * once
+			c, s := checkLedger(t, q), q.Stats()
+			if s.Bytes > o.MaxSize || c.Read != uint64(done) || c.Lost["full"] == 0 || c.Waiting+c.Lost["full"] != uint64(done) {
+				t.Errorf("%+v %+v", c, s)
+			}
+			left, gap := resolution(t, q)
+			t.Logf("filled %d times: level %d, at most %d apart, %d left in %d files, %.2f bytes written for one given back",
+				times, s.Level, gap, c.Waiting, s.Segments, float64(s.ThinWritten)/float64(s.ThinShed))
+			if left != events {
+				t.Errorf("%d of %d events are left", left, events)
+			}
+			if gap > 1<<s.Level || s.Level > map[int]int{2: 3, 5: 5, 10: 7}[times] || s.Segments > 34 || s.ThinWritten > 2*s.ThinShed {
+				t.Errorf("filled %d times: neighbours are %d apart at level %d, %+v", times, gap, s.Level, s)
+			}
+			falling(t, q)
 		}
-		seen, gap := 0, 0
-		at, _ := q.Bounds()
-		last := map[uint32]uint64{}
-		for {
-			first, got, err := q.Entries(at, 30_000, 200)
-			if err != nil {
+		mustClose(t, q)
+	})
+}
+
+// resolution drains the queue without acknowledging: the events, and how many
+// original readings a stream's neighbours are apart at most.
+func resolution(t *testing.T, q *Queue) (events, gap int) {
+	t.Helper()
+	at, _ := q.Bounds()
+	last := map[uint32]uint64{}
+	for {
+		first, got, err := q.Entries(at, 30_000, 200)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got) == 0 {
+			if _, err := q.Rewind(); err != nil {
 				t.Fatal(err)
 			}
-			if len(got) == 0 {
-				break
+			return events, gap
+		}
+		for i, e := range got {
+			n := first + uint64(i)
+			if e.Class == 1 {
+				events++
+				continue
 			}
-			for i, e := range got {
-				num := first + uint64(i)
-				if e.Class == 1 {
-					seen++
-					continue
+			if l := last[e.Stream]; l > 0 {
+				between := 0 // a stream has every third number, and every 50th is an event
+				for k := l + 3; k <= n; k += 3 {
+					if k%50 != 0 {
+						between++
+					}
 				}
-				if l := last[e.Stream]; l > 0 {
-					gap = max(gap, int(num-l)/3)
-				}
-				last[e.Stream] = num
+				gap = max(gap, between)
 			}
-			at = first + uint64(len(got))
+			last[e.Stream] = n
 		}
-		var levels []int
-		for _, g := range q.segs {
-			levels = append(levels, int(g.level))
+		at = first + uint64(len(got))
+	}
+}
+
+// falling: levels fall from old to new, each by one at most.
+func falling(t *testing.T, q *Queue) {
+	t.Helper()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i, s := range q.segs[1:] {
+		if was := q.segs[i].level; s.level > was || was > s.level+1 {
+			t.Errorf("level %d after level %d", s.level, was)
 		}
-		t.Logf("levels %v gap %d, written %d shed %d in %d, waiting %d, files %d, bytes %d", levels, gap, s.ThinWritten, s.ThinShed, s.Thinnings, c.Waiting, s.Segments, s.Bytes)
-		if seen != events {
-			t.Errorf("%d of %d events are left", seen, events)
-		}
-	})
+	}
 }
