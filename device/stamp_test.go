@@ -196,7 +196,8 @@ func TestStampFullMemory(t *testing.T) {
 func TestStampWaitsWithFlowControl(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := newSink()
-		s, _ := newStamp(sink, clock.Now{Mono: 1, Unix: floor, Trusted: true})
+		s, c := newStamp(sink, clock.Now{Mono: 1, Unix: floor, Trusted: true})
+		c.Flow()
 		ticks := 0
 		s.flow, s.alive = true, func() { ticks++ }
 		sink.setFull(true)
@@ -216,6 +217,9 @@ func TestStampWaitsWithFlowControl(t *testing.T) {
 		<-done
 		if o.lost != "" || len(sink.records) != 1 || len(sink.lost) != 0 || ticks != 10 {
 			t.Errorf("%+v %v, %d signs of life", o, sink.lost, ticks)
+		}
+		if want := int64(1 + 10_001); o.at != want {
+			t.Errorf("taken at %d ms, want %d: after the wait", o.at, want)
 		}
 
 		ctx, cancel := context.WithCancel(context.Background())
