@@ -231,7 +231,7 @@ func (s *simSite) start() {
 func (s *simSite) kill() {
 	synctest.Wait()
 	st := s.look()
-	s.unkept = s.unkept || s.disk.change() != nil
+	s.unkept = s.unkept || st.Buffer.State == BufferDegraded
 	s.disk.be(errDead, 0)
 	s.server.Refuse(true)
 	s.server.Cut()
@@ -293,7 +293,7 @@ func (s *simSite) step() {
 	case 1:
 		s.server.Refuse(true)
 		s.server.Cut()
-		pass(10 * time.Minute)
+		pass(4 * time.Minute)
 	case 2:
 		s.server.Refuse(false)
 	case 3:
@@ -320,7 +320,7 @@ func (s *simSite) step() {
 		s.start()
 	case 8:
 		s.disk.be([]error{syscall.EIO, syscall.ENOSPC, syscall.EROFS}[s.rng.IntN(3)], 0)
-		pass(10 * time.Minute)
+		pass(4 * time.Minute)
 	case 9:
 		s.disk.be(nil, time.Duration(s.rng.Int64N(int64(20*time.Second))))
 		pass(2 * time.Minute)
@@ -431,7 +431,7 @@ func simulate(t *testing.T, seed uint64, ack string) (verdict error) {
 			cancel()
 			<-served
 		}()
-		for range 60 {
+		for range 40 {
 			s.step()
 		}
 		s.heal()
