@@ -77,12 +77,12 @@ func TestPausedProcess(t *testing.T) {
 	}
 	g.signal(syscall.SIGCONT)
 
-	st := g.until("all are delivered", func(st *daemon.Status) bool { return s.arrived(st) && st.Totals.Acked == 140 })
+	g.until("all are delivered", func(st *daemon.Status) bool { return s.arrived(st) && st.Totals.Acked == 140 })
 	if !m.fed(patience) {
 		t.Error("the watchdog is not fed after the pause")
 	}
 	s.line().feed(t, 10)
-	st = g.until("the link works on", func(st *daemon.Status) bool { return s.arrived(st) && st.Totals.Acked == 150 })
+	st := g.until("the link works on", func(st *daemon.Status) bool { return s.arrived(st) && st.Totals.Acked == 150 })
 	if st.Link.Connects != before.Link.Connects+1 || st.Totals.Resent > 40 || hasProblem(st, "SYS-WATCHDOG") || st.Clock.Steps != 0 {
 		t.Errorf("%+v %+v %+v", st.Link, st.Totals, st.Clock)
 	}
