@@ -30,7 +30,7 @@ func (f *field) number(scratch []byte) (digits []byte, ok bool) {
 	}
 	digits = f.raw
 	if len(digits) > 1 && digits[0] == '+' && digits[1] != '-' {
-		digits = digits[1:]
+		digits = digits[1:] // often all that is wrong
 	}
 	if f.decimal.Scan(digits, 0) != len(digits) {
 		digits = tidy(scratch, f.raw)
@@ -94,17 +94,14 @@ func pastDigits(b []byte, i int) int {
 	return i
 }
 
-// parseDecimal takes a JSON number apart. false: it has more digits than can
-// be kept exactly.
+// parseDecimal takes a JSON number apart, those too that are not plain to
+// jsonline. false: it has more digits than can be kept exactly.
 func parseDecimal(b []byte) (d decimal, ok bool) {
 	i, negative, exponent := 0, false, 0
 	if b[0] == '-' {
 		negative, i = true, 1
 	}
-	// The first nine digits are summed in 32 bits: on ARMv6 that is a third of
-	// the work, and few sensors send more.
-	point, digits, low := -1, 0, uint32(0)
-	high := int64(0)
+	point, digits := -1, 0
 	for ; i < len(b); i++ {
 		c := b[i]
 		if c == '.' {
@@ -122,24 +119,16 @@ func parseDecimal(b []byte) (d decimal, ok bool) {
 		if digits > 0 || c != '0' {
 			digits++
 		}
-		switch {
-		case digits <= 9:
-			low = low*10 + uint32(c-'0')
-			high = int64(low)
-		case digits <= maxDigits:
-			high = high*10 + int64(c-'0')
-		default:
+		if digits > maxDigits {
 			return d, false
 		}
+		d.mantissa = d.mantissa*10 + int64(c-'0')
 	}
 	if point >= 0 {
 		d.places = i - point - 1
 	}
-	if d.mantissa = high; negative {
-		d.mantissa = -high
-	}
-	if exponent == 0 && d.places <= maxDigits && high != 0 {
-		return d, true
+	if negative {
+		d.mantissa = -d.mantissa
 	}
 	return d.shift(exponent)
 }

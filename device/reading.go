@@ -73,8 +73,8 @@ type reader struct {
 	fields  int
 	headers []field // identity and time
 	extras  []field
-	refused [Results]int // fields
-	spoiled bool         // some were refused
+	refused [Results]int // fields, which count when the line does
+	some    bool         // there are refused ones
 	msgs    [slotCount]thingsee.Message
 	used    [slotCount]bool
 }
@@ -85,8 +85,8 @@ func (r *reader) read(line []byte) {
 		return
 	}
 	r.fields, r.headers, r.extras = 0, r.headers[:0], r.extras[:0]
-	if r.spoiled {
-		r.refused, r.spoiled = [Results]int{}, false
+	if r.some {
+		r.refused, r.some = [Results]int{}, false
 	}
 	r.used = [slotCount]bool{}
 	ok := false
@@ -216,7 +216,7 @@ func (r *reader) take(k *key, f *field) {
 // refuse counts a field, which is told when the line has proved to be one.
 func (r *reader) refuse(result Result) {
 	r.refused[result]++
-	r.spoiled = true
+	r.some = true
 }
 
 // numberLike says whether a bare word was meant as a number, so that "21.5C"

@@ -20,7 +20,7 @@ func (r *reader) send() Result {
 			r.place(&r.extras[i], home)
 		}
 	}
-	if r.spoiled {
+	if r.some {
 		r.tell()
 	}
 	result := Unknown
