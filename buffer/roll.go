@@ -1,8 +1,10 @@
 package buffer
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -183,6 +185,13 @@ func (q *Queue) unlinkReleased() error {
 		return nil
 	}
 	err := q.writeSidecar(reserved, false)
+	if err != nil { // they stay, or the next start would miss them
+		q.mu.Lock()
+		q.segs = append(out, q.segs...)
+		slices.SortFunc(q.segs, func(a, b *segment) int { return cmp.Compare(a.first, b.first) })
+		q.mu.Unlock()
+		return err
+	}
 	for _, s := range out {
 		err = errors.Join(err, q.unlink(s))
 	}
