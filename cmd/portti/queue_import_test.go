@@ -1,0 +1,164 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"portti/cmd/portti/carry"
+)
+
+// TestGuessedTimes: a boot began no later than now less what passed since, and
+// no earlier than the last time its gateway trusted.
+func TestGuessedTimes(t *testing.T) {
+	const now, hour = int64(1_800_000_000_000), int64(3600_000)
+	h := &carry.Header{LastGood: now - 10*hour, Boot: 3, Mono: 2 * hour}
+	for name, c := range map[string]struct {
+		boot   carry.Boot
+		offset int64
+		err    int64
+	}{
+		"the boot of the export":       {carry.Boot{Boot: 3, Mono: hour}, now - 2*hour, 8*3600 + 1},
+		"an earlier boot":              {carry.Boot{Boot: 2, Mono: 5 * hour}, now - 5*hour, 5*3600 + 1},
+		"one that a clock was seen in": {carry.Boot{Boot: 2, Mono: 5 * hour, Seen: now - 7*hour}, now - 7*hour, 1},
+		"longer than can be":           {carry.Boot{Boot: 2, Mono: 50 * hour}, now - 50*hour, 1},
+	} {
+		if at, worst := guessed(h, c.boot, now); *at != c.offset || worst != c.err {
+			t.Errorf("%s: %d (%d s before now), error %d s", name, *at, (now-*at)/1000, worst)
+		}
+	}
+	if _, worst := guessed(&carry.Header{}, carry.Boot{}, now); worst != (now-builtAt().UnixMilli()+1000+999)/1000 {
+		t.Error("nothing is known but that this program was built before: ", worst)
+	}
+}
+
+// TestMain lets the tests below run this program as a process of its own.
+func TestMain(m *testing.M) {
+	if os.Getenv("PORTTI_TEST_AS_PROGRAM") != "" {
+		os.Unsetenv("PORTTI_TEST_AS_PROGRAM")
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// program is this program, as a process.
+func program(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = append(os.Environ(), "PORTTI_TEST_AS_PROGRAM=1")
+	return cmd
+}
+
+func configFor(t *testing.T, state, id string) string {
+	t.Helper()
+	path := state + ".toml"
+	text := fmt.Sprintf(`config_version = 1
+gateway.id = %q
+paths.state = %q
+paths.run = %q
+uplink.url = "ws://127.0.0.1:9/x"
+uplink.auth = "none"
+device = [{name = "p", type = "lines", port = "tcp://127.0.0.1:9", id = "XXXX03PNL00000001", message = 12100}]
+`, id, state, state+"-run")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestKilledImport (row 66): the process is killed at some moment of an import,
+// again and again; then it is let through. Every reading is there once.
+func TestKilledImport(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s := script{t: t}
+	const n = 4000
+	s.fill([]string{"a", "GATEWAYA", "0", strconv.Itoa(n)})
+	s.fill([]string{"b", "GATEWAYB", "0", "3"})
+	from, to := configFor(t, "a", "GATEWAYA"), configFor(t, "b", "GATEWAYB")
+	if !s.do("portti 0 queue export --out a.jsonl -c " + from) {
+		t.Fatal(s.stderr)
+	}
+	// Each is let live longer than the one before, until one comes to its end.
+	killed := 0
+	for life := 10 * time.Millisecond; life < time.Minute; life = life * 18 / 10 {
+		cmd := program(t, "queue", "import", "-c", to, "a.jsonl")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timer := time.AfterFunc(life, func() { _ = cmd.Process.Kill() })
+		err := cmd.Wait()
+		timer.Stop()
+		if err == nil {
+			break
+		}
+		killed++
+	}
+	if !s.do("portti 0 queue import -c "+to+" a.jsonl") || !s.do("stdout ^0 readings taken over, 4000 were here already") {
+		t.Fatal(s.stdout, s.stderr)
+	}
+	if !s.do("portti 0 queue check -c "+to) || !s.do("same a b "+strconv.Itoa(n)) {
+		t.Error(s.stdout, s.stderr)
+	}
+	t.Logf("%d were killed", killed)
+}
+
+// TestImportLeavesFilesToTheOwner: what root imports must be the service's to
+// write afterwards.
+func TestImportLeavesFilesToTheOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to give it up")
+	}
+	dir, err := os.MkdirTemp("", "portti-owner-") // the owner must get there
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	s := script{t: t}
+	s.fill([]string{"a", "GATEWAYA", "0", "40"})
+	s.fill([]string{"b", "GATEWAYB", "0", "3"})
+	from, to := configFor(t, "a", "GATEWAYA"), configFor(t, "b", "GATEWAYB")
+	if !s.do("portti 0 queue export --out a.jsonl -c " + from) { // mode 0600: root's
+		t.Fatal(s.stderr)
+	}
+	const owner = 12345
+	for _, path := range append(glob(t, "b/*/*"), "b/buffer", "b") {
+		if err := os.Chown(path, owner, owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := program(t, "queue", "import", "-c", to, "a.jsonl").CombinedOutput(); err != nil || !strings.Contains(string(out), "40 readings taken over") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, path := range append(glob(t, "b/*/*"), "b/lock") {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if uid := info.Sys().(*syscall.Stat_t).Uid; uid != owner {
+			t.Errorf("%s belongs to %d", path, uid)
+		}
+	}
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
+}
