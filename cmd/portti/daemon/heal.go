@@ -53,6 +53,9 @@ type healer struct {
 	log   *slog.Logger
 
 	needed atomic.Bool // there may be a record that needs a boot's offset
+	// fixing has room for one: who fixes an offset holds it until that is
+	// durable, since the queue tells it to others sooner.
+	fixing chan struct{}
 
 	open atomic.Bool // nothing is held back any more: the offset is known or the hold is over
 
@@ -102,7 +105,7 @@ func newHealer(q queue, c ticker, hold time.Duration, built time.Time, log *slog
 	return &healer{
 		queue: q, clock: c, log: log,
 		hold: hold.Milliseconds(), built: built.UnixMilli(), after: floor - c.Now().Mono, ceil: floor + plausible.Milliseconds(),
-		changed: make(chan struct{}), known: make(map[uint32]buffer.Offset),
+		fixing: make(chan struct{}, 1), changed: make(chan struct{}), known: make(map[uint32]buffer.Offset),
 	}
 }
 
@@ -169,6 +172,8 @@ func (h *healer) keep(ctx context.Context) {
 }
 
 func (h *healer) kept() bool {
+	h.fixing <- struct{}{}
+	defer func() { <-h.fixing }()
 	now, boot := h.clock.Now(), h.queue.Boot()
 	if _, ok := h.queue.Offset(boot); ok {
 		return true
@@ -275,6 +280,8 @@ func (h *healer) offset(boot uint32) (buffer.Offset, bool) {
 	if o, ok := h.known[boot]; ok {
 		return o, true
 	}
+	h.fixing <- struct{}{}
+	defer func() { <-h.fixing }()
 	o, ok := h.queue.Offset(boot)
 	if !ok {
 		if o, ok = h.decide(boot); !ok {

@@ -68,6 +68,49 @@ func TestHealerKeepsTheTimeOfABoot(t *testing.T) {
 	}
 }
 
+// slowShelf tells an offset to everybody while it is still being written, as the
+// queue does.
+type slowShelf struct {
+	*shelf
+	written chan struct{}
+}
+
+func (s slowShelf) SetOffset(b uint32, o buffer.Offset) error {
+	err := s.shelf.SetOffset(b, o)
+	<-s.written
+	return err
+}
+
+// No record leaves before the offset it depends on is durable, whoever fixes it.
+func TestHealerWaitsForWhoKeepsTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := slowShelf{newShelf(1), make(chan struct{})}
+		q.entries = []buffer.Entry{provisional(1, 1_000)}
+		h := newHealer(q, clock.Fake(clock.Now{Mono: 5_000, Unix: buildDay.UnixMilli(), Trusted: true}, buildDay), time.Minute, buildDay, quiet)
+		h.expect(true)
+		go h.keep(t.Context())
+		synctest.Wait()
+		if _, ok := q.Offset(1); !ok {
+			t.Fatal("nobody keeps it")
+		}
+		read := make(chan int)
+		go func() {
+			_, recs, _ := h.Read(0, 1<<20, 10)
+			read <- len(recs)
+		}()
+		synctest.Wait()
+		select {
+		case n := <-read:
+			t.Fatalf("%d records left before their time was durable", n)
+		default:
+		}
+		close(q.written)
+		if n := <-read; n != 1 {
+			t.Errorf("%d records", n)
+		}
+	})
+}
+
 // What a trusted clock said of a boot, noted beside other writes, dates the
 // records of that boot even where it was never fixed: in the same boot after a
 // restart, and in the next.
