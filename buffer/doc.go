@@ -119,6 +119,7 @@
 //	lowdisk.go    the limits at work: MaxSize, MinFree, changes of them
 //	thin.go       what to thin next
 //	thin_copy.go  rewriting segments with less in them
+//	thin_replace.go   putting them in the place of the old ones
 //	age.go        how old records are, and MaxAge
 //	ledger.go     counts by device
 //	sidecar.go    numbers, epoch, boots: the file "state"

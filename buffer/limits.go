@@ -190,6 +190,11 @@ func (q *Queue) makeRoom(grow int64) error {
 		}
 		if !through {
 			s = q.victim(policy)
+			if closed, err := q.closeWritten(s); err != nil {
+				return err
+			} else if closed {
+				continue
+			}
 		}
 		if err := q.shed(s, reason); err != nil {
 			return err
@@ -220,6 +225,24 @@ func (q *Queue) victim(policy WhenFull) *segment {
 		}
 	}
 	return q.segs[0]
+}
+
+// closeWritten has the segment being written end, if that is s, and another one
+// begun, so that it can be thinned instead of given up.
+func (q *Queue) closeWritten(s *segment) (bool, error) {
+	q.mu.Lock()
+	open := q.opt.WhenFull == Thin && s.writable && s.sum.count > 0 && q.opt.Mono() >= q.disk.thinAt
+	if open {
+		s.writable = false
+	}
+	q.mu.Unlock()
+	if !open {
+		return false, nil
+	}
+	if err := s.close(); err != nil {
+		return false, err
+	}
+	return true, q.commitLedger()
 }
 
 // bytesLocked is the size of all files.

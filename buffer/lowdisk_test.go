@@ -155,3 +155,28 @@ func TestLimitsChangeWhileOpen(t *testing.T) {
 		})
 	}
 }
+
+// TestShrinkBelowOneSegment: what is left of a queue that is made smaller than
+// the file being written is as much as fits, not nothing.
+func TestShrinkBelowOneSegment(t *testing.T) {
+	dir := filepath.Join(fastDir(t), "q")
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(dir)
+		o.MaxSize, o.WhenFull = 200<<20, Thin
+		q := mustOpen(t, o)
+		dev, _ := q.Device("a")
+		const n = 45_000
+		fill(t, q, dev, 0, n)
+		was := q.Stats()
+		if err := q.SetLimits(Limits{MaxSize: 2 << 20, WhenFull: Thin}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		s, c := q.Stats(), checkLedger(t, q)
+		if was.Segments != 1 || s.Bytes > 2<<20 || c.Waiting < 1000 || c.Waiting+c.Lost["shrink"] != n || c.LostAll() != c.Lost["shrink"] {
+			t.Errorf("%+v\n%+v\n%+v", was, s, c)
+		}
+		mustClose(t, q)
+	})
+}

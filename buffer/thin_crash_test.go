@@ -66,7 +66,7 @@ func TestPowerCutWhileThinning(t *testing.T) {
 		}
 		mustClose(t, q)
 	})
-	c := cuts{seed: 3, every: 6, report: 5, check: s.checkThinned}
+	c := cuts{seed: 3, every: 8, report: 5, check: s.checkThinned}
 	if sampled() {
 		c.every = 40
 	}

@@ -1,0 +1,231 @@
+package buffer
+
+import (
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// finish puts the new file in the place of the old ones. Its ledger already
+// counts as lost what is not in it, and it says up to which number it stands
+// for others too: so at any moment a start finds either the old files, and a
+// ledger in which nothing is lost of them, or the new one with all that belongs
+// to it.
+func (j *thinning) finish(q *Queue) error {
+	through := j.segs[len(j.segs)-1].end - 1
+	q.mu.Lock()
+	q.ledger.gen++
+	saved := q.ledger.without(q.unsavedLocked(q.committed))
+	saved.imports = q.importsThroughLocked(q.committed)
+	released := q.released
+	for dev, n := range j.lost.devices {
+		if n > 0 {
+			saved.lose(uint16(dev), j.reason, n)
+		}
+	}
+	q.mu.Unlock()
+	facts := saved.encode()
+	err := guard("write "+j.tmp, func() error {
+		return j.db.Update(func(tx *bolt.Tx) error {
+			var before []byte
+			if len(j.before) > 0 {
+				before = j.before
+			}
+			if err := putFacts(tx, released, j.sum.encode(), facts, before); err != nil {
+				return err
+			}
+			return tx.Bucket(factsBucket()).Put([]byte("thinned"), encodeThinned(j.level, through))
+		})
+	})
+	var used int64
+	if err == nil {
+		used, err = highWater(j.db)
+	}
+	err = errors.Join(err, j.db.Close())
+	j.db = nil
+	if err != nil {
+		return err
+	}
+	return j.replace(q, used, through)
+}
+
+// replace renames the new file over the first of the old ones and enters it
+// into the books. Nobody reads from disk meanwhile.
+func (j *thinning) replace(q *Queue, used int64, through uint64) error {
+	q.reading.Lock()
+	defer q.reading.Unlock()
+	q.mu.Lock()
+	fine := j.undisturbedLocked(q)
+	q.mu.Unlock()
+	if !fine {
+		return errGone
+	}
+	name := j.segs[0].name
+	if err := q.fs.Rename(j.tmp, name); err != nil {
+		// It may have been done nevertheless.
+		if _, there := q.fs.Size(j.tmp); there == nil {
+			return err
+		} else if !errors.Is(there, fs.ErrNotExist) {
+			return j.report(q, j.segs[0], errors.Join(errDamaged, err))
+		}
+	}
+	j.tmp = ""
+	for _, s := range j.segs {
+		_ = s.close() // read-only
+	}
+	size, err := q.fs.Size(name)
+	if err != nil {
+		size = estimate(j.keep)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	j.enterLocked(q, size, used, through)
+	return nil
+}
+
+// enterLocked makes the books say what the new file says.
+func (j *thinning) enterLocked(q *Queue, size, used int64, through uint64) {
+	a, rest := j.segs[0], j.segs[1:]
+	l := Loss{Reason: j.reason, First: j.lost.first, Last: j.lost.last, Count: j.lost.count, Devices: map[string]uint64{},
+		Oldest: Time{j.lost.oldest.boot, j.lost.oldest.mono}, Newest: Time{j.lost.newest.boot, j.lost.newest.mono}}
+	for dev, n := range j.lost.devices {
+		if n > 0 {
+			q.waitingLocked(nil, uint16(dev), n, false)
+			q.ledger.lose(uint16(dev), j.reason, n)
+			l.Devices[q.ledger.devices[dev].name] += n
+		}
+	}
+	var old int64
+	for _, s := range j.segs {
+		old += s.size
+	}
+	a.sum, a.end, a.version, a.index = j.sum, j.sum.last+1, a.version+1, nil
+	a.waiting, a.size, a.used = slices.Clone(j.sum.devices), size, used
+	a.level, a.through, a.before, a.dense = j.level, through, nil, j.dense
+	q.segs = slices.DeleteFunc(slices.Clone(q.segs), func(s *segment) bool { return slices.Contains(rest, s) })
+	q.disk.doomed = append(q.disk.doomed, rest...)
+	q.disk.shaky = true
+	// What is left all waits; the holes between are found when they are met.
+	q.gone.remove(span{max(a.first, q.released+1), through})
+	q.goneLocked(ranges{{a.first, j.sum.first - 1}, {j.sum.last + 1, through}})
+	q.tail.forget(through)
+	q.thinned, q.disturbed, q.figures.thinBytes = span{}, false, 0
+	q.figures.thinnings++
+	q.figures.thinShed += uint64(max(0, old-size))
+	q.noteLossLocked(l)
+}
+
+// secure makes durable what was put in place, and then lets the files go that
+// nobody needs any more. Until it succeeds nothing else is written: the books
+// may know more than the disk.
+func (q *Queue) secure() error {
+	q.mu.Lock()
+	shaky, doomed, reserved := q.disk.shaky, q.disk.doomed, q.reserved
+	q.mu.Unlock()
+	if !shaky && len(doomed) == 0 {
+		return nil
+	}
+	if shaky {
+		if err := q.fs.SyncDir(); err != nil {
+			return err
+		}
+		q.mu.Lock()
+		q.disk.shaky = false
+		q.mu.Unlock()
+	}
+	if err := q.writeSidecar(reserved, false); err != nil {
+		return err
+	}
+	var err error
+	for _, s := range doomed {
+		err = errors.Join(err, q.unlink(s))
+	}
+	if err == nil {
+		q.mu.Lock()
+		q.disk.doomed = nil
+		q.mu.Unlock()
+	}
+	return err
+}
+
+// encodeThinned says the level of a segment and the last number that it stands
+// for: files with numbers up to there are what it was made of.
+func encodeThinned(level uint8, through uint64) []byte {
+	b := binary.AppendUvarint(nil, uint64(level))
+	return seal(binary.AppendUvarint(b, through))
+}
+
+func decodeThinned(b []byte) (level uint8, through uint64) {
+	body, err := unseal(b)
+	if err != nil {
+		return 0, 0
+	}
+	d := decoder{b: body}
+	n, last := d.uint(), d.uint()
+	if d.err != nil || n > bareLevel {
+		return 0, 0
+	}
+	return uint8(n), last
+}
+
+// thinnedThrough is the last number that a segment found at the start stands
+// for, 0 when it was not thinned or cannot be read.
+func (q *Queue) thinnedThrough(s *segment) (through uint64) {
+	q.reading.Lock()
+	defer q.reading.Unlock()
+	_ = q.view(s, func(_, m *bolt.Bucket) error {
+		_, through = decodeThinned(m.Get([]byte("thinned")))
+		return nil
+	})
+	return through
+}
+
+// standsForLocked says whether what was in a segment that is not there any more
+// went into another.
+func (q *Queue) standsForLocked(first uint64) bool {
+	for _, s := range q.segs {
+		if s.first < first && first <= s.through {
+			return true
+		}
+	}
+	return false
+}
+
+// beyondLocked is what the sidecar says of numbers that are gone beyond the
+// mark: not the holes that thinning left, which a start finds by itself and
+// which are more than it has room for.
+func (q *Queue) beyondLocked() (out ranges) {
+	for _, p := range q.gone {
+		if len(out) == maxBeyond {
+			break
+		}
+		if !q.holeLocked(p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// holeLocked says that no file holds a record of p.
+func (q *Queue) holeLocked(p span) bool {
+	i := q.segAtLocked(p.a)
+	if i == len(q.segs) || p.b-p.a > 1<<12 {
+		return false
+	}
+	s := q.segs[i]
+	if p.b < s.first {
+		return true
+	}
+	if s.index == nil || p.a < s.first || p.b >= s.end {
+		return false
+	}
+	for n := p.a; n <= p.b; n++ {
+		if _, there := s.index.get(n); there {
+			return false
+		}
+	}
+	return true
+}
