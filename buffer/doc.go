@@ -130,5 +130,10 @@
 //	salvage.go    what can be read of a damaged segment
 //	repair.go     setting one aside and putting a sound one in its place
 //	quarantine.go records set aside
+//	walk.go       reading a segment's pages without bbolt and without a lock
+//	inspect.go    a look at all files, for stats and check
+//	export.go     everything that waits, from the files or from the queue
+//	import.go     records of other queues, each taken over once
+//	migrate.go    older formats
 //	fs.go         every touch of the disk, for the tests to fail and to forget
 package buffer

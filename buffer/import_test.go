@@ -172,13 +172,6 @@ func TestImportsAreBounded(t *testing.T) {
 	}
 }
 
-// imported is a life of a queue with imports in it, for cutting the power.
-type imported struct {
-	s      *script
-	c      carried
-	copies map[string]uint64 // text of a carried record to its number here
-}
-
 // TestPowerCutDuringImport (row 66): the power goes at every operation of an
 // import, the import is begun again from the start of the file after each, and
 // every record is there exactly once; own readings stay as they are.
