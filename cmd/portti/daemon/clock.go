@@ -17,7 +17,7 @@ func (d *Daemon) lookAtClock(link uplink.Status) {
 		d.queue.SetLastGood(now.Unix)
 	}
 	if source := d.clock.Source(); source != d.source {
-		d.log.Info("time comes from another source", "component", "clock", "event", "clock.source-changed",
+		d.log.Info("time comes from another source", "event", "clock.source-changed",
 			"source", source, "before", d.source, "worst_error_s", now.Err, "reason", d.clock.Reason())
 		d.source = source
 		if now.Trusted && link.Problem == "CLK-UNSET" {
