@@ -13,7 +13,7 @@ RACE     := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 TEST     := $(GO) test -vet=off $(TESTFLAGS)
 SAMPLED  := ./buffer ./device # their exhaustive loops take samples under the race detector
 
-.PHONY: help build run test test-long lint fuzz bench cross peers faults container clean
+.PHONY: help build run test test-long storage nightly lint fuzz bench cross peers faults container clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -36,6 +36,13 @@ test-long: ## the same, and every bit of a segment flipped (some minutes more)
 lint: ## gofmt, vet (also for 32-bit ARM), golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null) | tee /dev/stderr)"
 	$(GO) vet ./... && GOARCH=arm $(GO) vet ./... && $(GO) vet -tags "peers faults figures" ./... && $(LINT) run
+
+storage: ## 20,000 power cuts and 10,000 damages of the buffer (three minutes)
+	PORTTI_CUTS=20000 PORTTI_DAMAGES=10000 CGO_ENABLED=0 $(TEST) -timeout 20m -count=1 -run '^(TestPowerCut|TestPowerCutWhileSalvaging|TestDamageOverFullSegments)$$' ./buffer
+
+nightly: ## the same ten times over, every bit of a segment, 500 kills in each of three modes (hours; root)
+	PORTTI_LONG=1 PORTTI_CUTS=200000 PORTTI_DAMAGES=100000 PORTTI_SEED=$$$$ $(TEST) -timeout 6h -count=1 ./buffer
+	PORTTI_KILLS=500 PORTTI_SEED=$$$$ $(TEST) -tags faults -timeout 6h -count=1 -run 'KillLoop|NthDiskCall' ./cmd/portti/faults
 
 fuzz: ## every fuzz target for FUZZTIME (20s), two at a time
 	GO="$(GO)" FUZZTIME=$(FUZZTIME) cross/fuzz

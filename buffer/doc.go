@@ -129,6 +129,7 @@
 //	pages.go      the shape of a bbolt file, checked without bbolt
 //	salvage.go    what can be read of a damaged segment
 //	repair.go     setting one aside and putting a sound one in its place
+//	aside.go      what was set aside, and how much of it is kept
 //	quarantine.go records set aside
 //	walk.go       reading a segment's pages without bbolt and without a lock
 //	inspect.go    a look at all files, for stats and check

@@ -36,7 +36,7 @@ func TestKillLoop(t *testing.T) {
 	for name, every := range map[string]time.Duration{"commit-every-1s": time.Second, "commit-every-200ms": 200 * time.Millisecond, "strict": 0} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			killLoop(t, every, number("PORTTI_KILLS", 15))
+			killLoop(t, every, number("PORTTI_KILLS", 34))
 		})
 	}
 }
