@@ -122,7 +122,8 @@
 //	thin_replace.go   putting them in the place of the old ones
 //	age.go        how old records are, and MaxAge
 //	ledger.go     counts by device
-//	sidecar.go    numbers, epoch, boots: the file "state"
+//	sidecar.go    the file "state": numbers, epoch, boots
+//	boots.go      boots, their times, the epoch
 //	load.go       what a start finds
 //	regain.go     a start that could not read the disk
 //	place.go      a disk that is taken away, or mounted over
