@@ -70,7 +70,7 @@ func (q *Queue) Import(from Source, after, n uint64, class byte, device uint16, 
 		return false, q.disk.never
 	case err != nil:
 		return false, errors.Join(ErrMemoryOnly, err)
-	case q.full || q.bytesLocked()+int64(q.dirty+len(rec))*13/10+2*allocSize > q.opt.MaxSize:
+	case q.full || !q.spareLocked(len(rec)):
 		return false, ErrNoRoom
 	}
 	at := q.next
@@ -80,6 +80,14 @@ func (q *Queue) Import(from Source, after, n uint64, class byte, device uint16, 
 	set := q.ledger.takeOver(from, span{min(after, n-1) + 1, n})
 	q.arrivals = append(q.arrivals, arrival{at, from, set})
 	return true, nil
+}
+
+// spareLocked says whether a record more leaves the queue below where it begins
+// to give up readings, with what is in memory written and the file grown.
+func (q *Queue) spareLocked(size int) bool {
+	soft, _ := q.limitsLocked()
+	margin := min(2*allocSize, q.opt.MaxSize/8)
+	return q.bytesLocked()+int64(q.dirty+size)*13/10+margin <= soft
 }
 
 // importsThroughLocked is what a commit through number to may say of imports:
