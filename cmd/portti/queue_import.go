@@ -199,9 +199,9 @@ func (i *importer) file(name string, r *carry.Reader) error {
 		i.leave(name, "these are this gateway's own readings; it has them")
 		return nil
 	}
-	// The number before the next record, 0 where it is not known whether there
-	// was one between.
-	after, known := max(r.Header.First, 1)-1, true
+	// Up to where every record of the source has been seen; not known behind a
+	// gap. Where a line is gone, after tells.
+	seen, known := max(r.Header.First, 1)-1, true
 	undated, damaged := uint64(0), uint64(0)
 	var first error
 	for i.ctx.Err() == nil {
@@ -232,13 +232,13 @@ func (i *importer) file(name string, r *carry.Reader) error {
 			continue
 		}
 		n := item.Record.Number
-		if !known {
-			after, known = n-1, true
+		if !known || seen != item.After {
+			seen = n - 1
 		}
-		if err := i.take(from, after, item.Record, rec); err != nil {
+		if err := i.take(from, seen, item.Record, rec); err != nil {
 			return err
 		}
-		after = n
+		seen, known = n, true
 	}
 	i.tally.Undated += undated
 	i.tally.Damaged += damaged

@@ -162,3 +162,30 @@ func glob(t *testing.T, pattern string) []string {
 	}
 	return paths
 }
+
+// TestALostLineIsNotTakenForAHole: a file that lacks a line, cleanly cut out, is
+// not whole, and the whole one brings what was on it.
+func TestALostLineIsNotTakenForAHole(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s := script{t: t}
+	s.fill([]string{"a", "GATEWAYA", "0", "40"})
+	s.fill([]string{"b", "GATEWAYB", "0", "3"})
+	from, to := configFor(t, "a", "GATEWAYA"), configFor(t, "b", "GATEWAYB")
+	if !s.do("portti 0 queue export --out a.jsonl -c " + from) {
+		t.Fatal(s.stderr)
+	}
+	text, err := os.ReadFile("a.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(text), "\n")
+	if err := os.WriteFile("short.jsonl", []byte(strings.Join(append(lines[:20:20], lines[21:]...), "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !s.do("portti 1 queue import -c "+to+" short.jsonl") || !s.do("stdout ^39 readings taken over") || !s.do("stderr not as it was written") {
+		t.Error(s.stdout, s.stderr)
+	}
+	if !s.do("portti 0 queue import -c "+to+" a.jsonl") || !s.do("stdout ^1 readings taken over, 39 were") || !s.do("same a b 40") {
+		t.Error(s.stdout, s.stderr)
+	}
+}

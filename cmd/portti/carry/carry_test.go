@@ -83,12 +83,12 @@ func TestFormat(t *testing.T) {
 	lines := strings.Split(strings.TrimSuffix(written(t), "\n"), "\n")
 	want := []string{
 		`{"portti":"queue-export","version":1,"gateway":"XXXX00EFS80560445","epoch":"00000000000000ff","first":3,"next":100,"exported":"2026-11-22T04:00:00Z","last_good_ms":5,"boot":2,"mono_ms":70000,"boots":[{"boot":1,"id":"01","mono_ms":90000,"offset_ms":1520416221123,"error_s":3},{"boot":2,"id":"02","mono_ms":70000}],"crc":"a3493513"}`,
-		`{"n":4,"device":"gps \"1\"","class":0,"stream":7,"boot":1,"mono_ms":60000,"messages":[` + dated + `],"crc":"`,
-		`{"n":5,"device":"gps \"1\"","class":1,"stream":7,"boot":1,"mono_ms":60000,"messages":[` + healed + `],"crc":"`,
+		`{"n":4,"after":2,"device":"gps \"1\"","class":0,"stream":7,"boot":1,"mono_ms":60000,"messages":[` + dated + `],"crc":"`,
+		`{"n":5,"after":4,"device":"gps \"1\"","class":1,"stream":7,"boot":1,"mono_ms":60000,"messages":[` + healed + `],"crc":"`,
 		`{"missing":[6,8],"why":"a hole","crc":"`,
-		`{"n":9,"device":"gps \"1\"","class":128,"stream":7,"boot":2,"mono_ms":60000,"undated":"{\"tsmId\":12100,`,
-		`{"n":10,"device":"gps \"1\"","class":0,"stream":7,"boot":2,"mono_ms":60000,"raw":"bm//anNvbg==","crc":"`,
-		`{"n":11,"device":"gps \"1\"","class":3,"stream":7,"boot":2,"mono_ms":60000,"raw":"eyJhIjoKMX0=","crc":"`,
+		`{"n":9,"after":8,"device":"gps \"1\"","class":128,"stream":7,"boot":2,"mono_ms":60000,"undated":"{\"tsmId\":12100,`,
+		`{"n":10,"after":9,"device":"gps \"1\"","class":0,"stream":7,"boot":2,"mono_ms":60000,"raw":"bm//anNvbg==","crc":"`,
+		`{"n":11,"after":10,"device":"gps \"1\"","class":3,"stream":7,"boot":2,"mono_ms":60000,"raw":"eyJhIjoKMX0=","crc":"`,
 		`{"end":"queue-export","records":5,"sha256":"`,
 	}
 	if len(lines) != len(want) {
@@ -113,6 +113,9 @@ func TestReadsWhatWasWritten(t *testing.T) {
 	recs[1].Rec, recs[1].Class = []byte(healed), 1
 	for i, it := range append(items[:2:2], items[3:]...) {
 		got, want := it.Record, recs[i]
+		if after := []uint64{2, 4, 8, 9, 10}[i]; it.After != after {
+			t.Errorf("record %d after %d, want %d", got.Number, it.After, after)
+		}
 		if got == nil || got.Number != want.Number || got.Name != want.Name || got.Class != want.Class ||
 			got.Stream != want.Stream || got.Boot != want.Boot || got.Mono != want.Mono || string(got.Rec) != string(want.Rec) {
 			t.Errorf("%+v, want %+v", it, want)

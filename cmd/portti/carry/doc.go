@@ -39,6 +39,8 @@
 // Then one line for each record, in rising numbers:
 //
 //	n         its number
+//	after     the number of the line before it, first-1 for the first: where that is
+//	          not what stands there, something is missing
 //	device    name in the configuration of that gateway
 //	class     0 timed, 1 event, 2 power, 3 network
 //	stream    of readings that belong together

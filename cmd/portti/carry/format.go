@@ -57,6 +57,7 @@ func (h *Header) EpochNumber() (uint64, error) {
 // line is any line but the header. Pointers tell what kind it is.
 type line struct {
 	N        *uint64         `json:"n,omitempty"`
+	After    uint64          `json:"after"`
 	Device   string          `json:"device"`
 	Class    byte            `json:"class"`
 	Stream   uint32          `json:"stream"`

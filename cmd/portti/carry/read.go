@@ -31,6 +31,7 @@ var (
 type Item struct {
 	Line    int            // counted from 1
 	Record  *buffer.Record // its Rec is good until the next call of Next
+	After   uint64         // what stood before Record where the file was written
 	Missing *[2]uint64     // numbers that could not be read where it was written
 	Damaged error          // a line that cannot be used
 }
@@ -181,6 +182,7 @@ func (r *Reader) record(item Item, l *line) Item {
 	}
 	r.last = n
 	r.records++
+	item.After = min(l.After, n-1)
 	item.Record = &buffer.Record{Number: n, Name: l.Device, Entry: e}
 	return item
 }

@@ -48,7 +48,7 @@ func HeaderOf(gateway string, q buffer.Head) Header {
 // error of w; what is in w is then a file that was cut off.
 func Write(w io.Writer, h Header, each Each) (Summary, error) {
 	h.Portti, h.Version = magic, Version
-	o := &writer{w: bufio.NewWriterSize(w, 64<<10), sum: sha256.New(), boots: map[uint32]Boot{}}
+	o := &writer{w: bufio.NewWriterSize(w, 64<<10), sum: sha256.New(), boots: map[uint32]Boot{}, after: max(h.First, 1) - 1, next: h.Next}
 	for _, b := range h.Boots {
 		o.boots[b.Boot] = b
 	}
@@ -73,6 +73,8 @@ type writer struct {
 	w       *bufio.Writer
 	sum     hash.Hash
 	boots   map[uint32]Boot
+	after   uint64 // the last number of the line before
+	next    uint64
 	buf     []byte
 	healed  []byte
 	summary Summary
@@ -88,6 +90,7 @@ func (o *writer) line(b []byte) error {
 
 func (o *writer) missing(first, last uint64, why string) error {
 	o.summary.Missing += last - first + 1
+	o.after = last
 	text, err := json.Marshal(why)
 	if err != nil {
 		return err
@@ -96,6 +99,9 @@ func (o *writer) missing(first, last uint64, why string) error {
 }
 
 func (o *writer) record(r buffer.Record) error {
+	if r.Number >= o.next { // it came after the header was made
+		return nil
+	}
 	name, err := json.Marshal(r.Name)
 	if err != nil {
 		return err
@@ -107,6 +113,8 @@ func (o *writer) record(r buffer.Record) error {
 	}
 	b := append(o.buf[:0], `{"n":`...)
 	b = strconv.AppendUint(b, r.Number, 10)
+	b = strconv.AppendUint(append(b, `,"after":`...), o.after, 10)
+	o.after = r.Number
 	b = append(append(b, `,"device":`...), name...)
 	b = fmt.Appendf(b, `,"class":%d,"stream":%d,"boot":%d,"mono_ms":%d,`, class, r.Stream, r.Boot, r.Mono)
 	switch {
