@@ -197,12 +197,11 @@ func (l *Inspection) segments() error {
 	}
 	slices.Sort(firsts)
 	walks := make([]*segmentWalk, 0, len(firsts))
-	for i, first := range firsts {
-		end := unknownEnd
-		if i+1 < len(firsts) {
-			end = firsts[i+1]
-		}
-		w, err := l.segment(first, end)
+	for i := 0; i < len(firsts); {
+		first := firsts[i]
+		i++
+		w, more, err := l.segment(first, firsts[i:])
+		i += more
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // unlinked since it was listed
 			continue
@@ -228,31 +227,40 @@ type segmentWalk struct {
 }
 
 // segment checks one segment: pages, tree, facts, every value, and its summary
-// against what it holds.
-func (l *Inspection) segment(first, end uint64) (*segmentWalk, error) {
+// against what it holds. after is where those after it begin; merged is how many
+// of them went into this one, and are removed at the next start.
+func (l *Inspection) segment(first uint64, after []uint64) (out *segmentWalk, merged int, err error) {
 	name := segmentName(first)
 	w, err := walkSegment(l.fs, name)
 	if err != nil {
 		if damaged(err) && !errors.Is(err, fs.ErrNotExist) {
 			l.fault(Fault{File: name, What: err.Error()})
-			return &segmentWalk{look: SegmentLook{File: name, First: first}}, nil
+			return &segmentWalk{look: SegmentLook{File: name, First: first}}, 0, nil
 		}
-		return nil, err
+		return nil, 0, err
 	}
-	out := &segmentWalk{look: SegmentLook{File: name, First: first, Bytes: w.size, Used: w.used}}
+	for _, through := decodeThinned(w.facts["thinned"]); merged < len(after) && after[merged] <= through; merged++ {
+		l.fault(Fault{File: segmentName(after[merged]), Harmless: true,
+			What: "what was in it is in " + name + " since it was thinned; the next start removes it"})
+	}
+	end := unknownEnd
+	if merged < len(after) {
+		end = after[merged]
+	}
+	out = &segmentWalk{look: SegmentLook{File: name, First: first, Bytes: w.size, Used: w.used}}
 	for _, b := range w.bad {
 		l.fault(Fault{File: name, Page: b.page, Offset: int64(b.page) * pageSize, What: b.err.Error()})
 	}
 	if len(w.bad) == 0 || w.facts["format"] != nil {
 		if err := checkFormat(w.facts["format"]); errors.Is(err, ErrNewer) {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, 0, fmt.Errorf("%s: %w", name, err)
 		} else if err != nil {
 			l.fault(Fault{File: name, What: "its format cannot be read"})
 		}
 	}
 	counted, bad := l.values(out, w, end)
 	l.facts(w, name, end, counted, bad == 0 && len(w.bad) == 0)
-	return out, nil
+	return out, merged, nil
 }
 
 // values checks every record; counted is a summary of the sound ones.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -218,4 +219,65 @@ func TestNthOperationFailsWhileThinning(t *testing.T) {
 	if thinned == 0 {
 		t.Error("nothing was thinned: the test proves nothing")
 	}
+}
+
+// TestKilledBeforeTheMergedAreRemoved: with the new file in place and those that
+// went into it still there, a start and an inspection count each record once.
+// Row 4.
+func TestKilledBeforeTheMergedAreRemoved(t *testing.T) {
+	dir := fastDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(filepath.Join(dir, "q"))
+		tight(&o)
+		h := &renamed{osFS: osFS{o.Dir}}
+		o.FS = h
+		crashes, left := 0, 0
+		q := mustOpen(t, o)
+		dev, _ := q.Device("a")
+		var was []string
+		h.to = func(name string) {
+			if _, ok := parseSegmentName(name); !ok || !slices.Contains(was, filepath.Join(o.Dir, name)) || crashes == 12 {
+				return
+			}
+			crashes++
+			c := o
+			c.Dir = filepath.Join(dir, fmt.Sprint("copy", crashes))
+			c.MaxSize *= 2 // it is not to go on thinning
+			c.FS = OS(c.Dir)
+			copyDir(t, o.Dir, c.Dir)
+			l, err := Inspect(c.Dir)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for _, f := range l.Faults {
+				if left++; !f.Harmless {
+					t.Errorf("%+v", f)
+				}
+			}
+			p := mustOpen(t, c)
+			total := checkLedger(t, p)
+			numbers, _ := drain(t, p)
+			if total.Acked != 0 || total.Waiting != uint64(len(numbers)) || total.Read != numbers[len(numbers)-1] || len(p.Stats().Damaged) > 0 {
+				t.Errorf("%d there, %+v", len(numbers), total)
+			}
+			if l.Waiting != total.Waiting || l.Total.Read != total.Read || l.Total.LostAll() != total.LostAll() {
+				t.Errorf("the inspection says %+v, a start %+v", l.Total, total)
+			}
+			mustClose(t, p)
+		}
+		for i := range 14_000 {
+			appendMixed(t, q, dev, i)
+			if i%500 == 499 {
+				was = segmentFiles(t, o.Dir)
+				time.Sleep(1100 * time.Millisecond)
+				synctest.Wait()
+			}
+		}
+		if crashes < 5 || left == 0 {
+			t.Errorf("%d crashes with %d files left prove little", crashes, left)
+		}
+		h.to = nil
+		mustClose(t, q)
+	})
 }
