@@ -54,6 +54,16 @@
 // Where only the sidecar knows that something is missing, its device is not
 // known and the count is at least that.
 //
+// A state file that is missing, damaged or older than the segments beside it
+// begins a new epoch. What survives keeps its numbers: all new ones are above
+// them and above whatever is present, so none is used twice, and the order and
+// the files stay as they are. A whole directory that was set back looks sound
+// from within; only an acknowledgement beyond its numbers tells.
+//
+// A folder that another disk was mounted over, or whose disk was taken away, is
+// left alone until its own state file shows there again; so long the queue works
+// from memory.
+//
 // # Limits
 //
 // 65,513 bytes a record; 32,767 devices; 8 MB of records in memory, of which
