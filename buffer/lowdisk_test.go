@@ -180,3 +180,27 @@ func TestShrinkBelowOneSegment(t *testing.T) {
 		mustClose(t, q)
 	})
 }
+
+// TestDamageInALargerSegment: a damaged file of a time when segments were
+// larger, or that thinning made a little larger, is salvaged all the same.
+func TestDamageInALargerSegment(t *testing.T) {
+	dir := filepath.Join(fastDir(t), "q")
+	const n = 60_000
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(dir)
+		o.MaxSize = 200 << 20
+		q := mustOpen(t, o)
+		dev, _ := q.Device("a")
+		fill(t, q, dev, 0, n)
+		mustClose(t, q)
+		damageFile(t, segmentFiles(t, dir)[0], func(b []byte) []byte { clear(b[100*pageSize : 103*pageSize]); return b })
+		o.MaxSize, o.WhenFull, o.tune = 20<<20, DropOldest, smallSizes()
+		q = mustOpen(t, o)
+		numbers, _ := drain(t, q)
+		s, c := q.Stats(), checkLedger(t, q)
+		if s.Degraded || len(s.Damaged) != 1 || len(numbers) < n-1000 || c.Waiting != uint64(len(numbers)) || c.Waiting+c.Lost["corrupt"] != n {
+			t.Errorf("%d there, %+v %+v", len(numbers), s, c)
+		}
+		mustClose(t, q)
+	})
+}

@@ -204,7 +204,13 @@ func (q *Queue) writeSaved(s *segment, file File, got *saved, facts []byte, rele
 	var sum summary
 	tmp := s.name + tmpSuffix
 	_ = q.fs.Remove(tmp)
-	db, err := q.fs.OpenDB(tmp, false, int(q.sz.segment), q.sz.limit())
+	var bytes int64
+	for _, n := range got.numbers {
+		bytes += int64(got.at[n].n + thinLineLen)
+	}
+	// It may be of a time when segments were larger.
+	most := max(q.sz.limit(), int(estimate(bytes))+2*allocSize)
+	db, err := q.fs.OpenDB(tmp, false, int(q.sz.segment), most)
 	if err != nil {
 		return sum, err
 	}
