@@ -357,7 +357,7 @@ func (l *Inspection) missingSegments() {
 		at := slices.IndexFunc(l.Segments, func(s SegmentLook) bool { return s.First == note.first })
 		name := segmentName(note.first)
 		if at < 0 && note.count > 0 && end-1 > l.Released && !slices.Contains(l.names, name+salvageSuffix) {
-			if _, err := l.fs.Size(name); err != nil { // not unlinked in time for the list
+			if _, err := l.fs.Size(name); err != nil && l.stillNoted(note.first) {
 				l.fault(Fault{File: name, What: fmt.Sprintf("missing, and up to %d records with it", note.count)})
 			}
 		}
@@ -365,6 +365,13 @@ func (l *Inspection) missingSegments() {
 			l.fault(Fault{File: name, What: fmt.Sprintf("holds %d records, %d were counted at the last stop", l.Segments[at].Records, note.count)})
 		}
 	}
+}
+
+// stillNoted looks at the state file once more: a daemon writes it without the
+// segment before it removes that.
+func (l *Inspection) stillNoted(first uint64) bool {
+	st, err := readSidecar(l.fs)
+	return err != nil || slices.ContainsFunc(st.segs, func(n segNote) bool { return n.first == first })
 }
 
 func (l *Inspection) faulty(name string) bool {
