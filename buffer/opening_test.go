@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // dying is a disk at which a process dies when it opens a file for writing.
@@ -53,24 +55,24 @@ func TestTwoDeathsAtOneFile(t *testing.T) {
 			t.Fatal("nobody died")
 		}
 	}
-	o := testOptions(dir)
-	o.FS, o.tune = d, smallSizes()
-	o.tune.segment, o.tune.reuse = 256<<10, 1<<20
-	q := mustOpen(t, o)
-	dev, _ := q.Device("a")
-	if err := q.Append(0, dev, 1, []byte("65th")); err != nil {
-		t.Fatal(err)
-	}
-	flushNow(t, q)
-	_, recs := drain(t, q)
-	c, s := checkLedger(t, q), q.Stats()
-	if d.opened != 2 || len(recs) != len(texts)+1 || c.LostAll() != 0 {
-		t.Errorf("opened %d times, %d records, %+v, %+v", d.opened, len(recs), c, s)
-	}
-	mustClose(t, q)
-	if s := q.Stats(); len(s.Damaged) != 1 {
-		t.Errorf("not set aside: %v", s.Damaged)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(dir)
+		o.FS, o.tune = d, smallSizes()
+		o.tune.segment, o.tune.reuse = 256<<10, 1<<20
+		q := mustOpen(t, o)
+		dev, _ := q.Device("a")
+		if err := q.Append(0, dev, 1, []byte("65th")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		_, recs := drain(t, q)
+		c, s := checkLedger(t, q), q.Stats()
+		if d.opened != 2 || len(recs) != len(texts)+1 || c.LostAll() != 0 || s.Degraded || len(s.Damaged) != 1 {
+			t.Errorf("opened %d times, %d records, %+v, %+v", d.opened, len(recs), c, s)
+		}
+		mustClose(t, q)
+	})
 	if _, err := d.Size(openingName); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("the note stays: ", err)
 	}

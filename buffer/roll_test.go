@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"os"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -11,7 +12,7 @@ import (
 // stuck is a disk on which the state file cannot be written.
 type stuck struct {
 	osFS
-	on bool
+	on atomic.Bool
 }
 
 func (s *stuck) Open(name string, flag int) (File, error) {
@@ -28,7 +29,7 @@ type stuckFile struct {
 }
 
 func (f stuckFile) WriteAt(p []byte, off int64) (int, error) {
-	if f.disk.on {
+	if f.disk.on.Load() {
 		return 0, syscall.EIO
 	}
 	return f.File.WriteAt(p, off)
@@ -52,7 +53,7 @@ func TestNothingIsUnlinkedUnnoted(t *testing.T) {
 			synctest.Wait()
 		}
 		before := len(segmentFiles(t, dir))
-		disk.on = true
+		disk.on.Store(true)
 		mustAck(t, q, 1, 1500)
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -62,7 +63,7 @@ func TestNothingIsUnlinkedUnnoted(t *testing.T) {
 		if c, _ := afterCrash(t, o, dir); c.LostAll() != 0 {
 			t.Errorf("a crash now: %+v", c)
 		}
-		disk.on = false
+		disk.on.Store(false)
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		if after := len(segmentFiles(t, dir)); after >= before || q.Stats().Degraded {
