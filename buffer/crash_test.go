@@ -276,7 +276,7 @@ func TestPowerCut(t *testing.T) {
 
 // TestPowerCutWhileSalvaging cuts the power while a damaged file is set aside
 // and what can be read of it is put in its place: what survived the damage
-// survives that too, and the loss is counted once.
+// survives that too, and the loss is counted once. Rows 4 and 16.
 func TestPowerCutWhileSalvaging(t *testing.T) {
 	every := 8
 	switch {

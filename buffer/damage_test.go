@@ -164,7 +164,7 @@ func copyDir(t testing.TB, from, to string) {
 // TestBitFlips flips single bits of a segment of 64 records: in a value that
 // record alone is set aside; elsewhere at most what lies in that page is lost,
 // and counted; never a wrong record. With PORTTI_LONG set it flips every bit,
-// which takes some minutes.
+// which takes some minutes. Row 15.
 func TestBitFlips(t *testing.T) {
 	base := fastDir(t)
 	good := filepath.Join(base, "good")
@@ -250,7 +250,7 @@ func usedBytes(t testing.TB, path string) int64 {
 	return int64(m.high) * pageSize
 }
 
-// TestTruncated cuts a segment at every 512 bytes.
+// TestTruncated cuts a segment at every 512 bytes. Row 13.
 func TestTruncated(t *testing.T) {
 	base := fastDir(t)
 	good := filepath.Join(base, "good")
@@ -273,7 +273,7 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// TestPagesRuined zeroes, copies and scrambles pages, one at a time.
+// TestPagesRuined zeroes, copies and scrambles pages, one at a time. Row 16.
 func TestPagesRuined(t *testing.T) {
 	base := fastDir(t)
 	good := filepath.Join(base, "good")
@@ -305,6 +305,7 @@ func TestPagesRuined(t *testing.T) {
 }
 
 // TestOddFiles puts things in the place of files that are none.
+// Rows 14, 16 and 17.
 func TestOddFiles(t *testing.T) {
 	odd := map[string]func(path string) error{
 		"missing":   func(string) error { return nil },
@@ -344,7 +345,7 @@ func TestOddFiles(t *testing.T) {
 }
 
 // TestDamageWhileRunning breaks a sealed segment under a queue that already
-// knows it.
+// knows it. Row 16.
 func TestDamageWhileRunning(t *testing.T) {
 	dir := filepath.Join(fastDir(t), "q")
 	texts := filled(t, dir, 6000, nil)

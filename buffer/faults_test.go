@@ -153,6 +153,7 @@ func (l *life) restart() {
 
 // TestNthOperationFails lets each operation of a life fail in turn, once or
 // for ever, before or after it took effect, until no failure happens.
+// Rows 6, 9, 10 and 11.
 func TestNthOperationFails(t *testing.T) {
 	dir := fastDir(t)
 	stride := 1

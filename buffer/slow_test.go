@@ -84,7 +84,7 @@ func slowBubble(t *testing.T, run func(t *testing.T, q *Queue, disk *slowDisk, d
 }
 
 // TestSlowDiskLeavesReadingAndSendingFree: with syncs of 20 s neither Append
-// nor Read nor Ack ever waits, and the committer shows that it gets on.
+// nor Read nor Ack ever waits, and the committer shows that it gets on. Row 19.
 func TestSlowDiskLeavesReadingAndSendingFree(t *testing.T) {
 	slowBubble(t, func(t *testing.T, q *Queue, disk *slowDisk, dev uint16) {
 		disk.be(20*time.Second, nil)

@@ -37,7 +37,7 @@ func (s *site) accounted(st *daemon.Status) {
 // A file of the buffer becomes shorter under the running gateway, as
 // when a disk can no longer deliver what it held. Touching its map is a
 // SIGBUS. Whether the process dies of it or not, the next start is good, the
-// file is set aside or its loss counted, and new readings flow.
+// file is set aside or its loss counted, and new readings flow. Row 12.
 func TestFileCutUnderTheGateway(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, bench.Options{})

@@ -113,7 +113,7 @@ func healthy(st *daemon.Status) bool {
 
 // The disk fills up under a running gateway that needs it. What was on
 // disk stays, what comes waits in memory, live sending works from there, and
-// when space returns it is used without a restart.
+// when space returns it is used without a restart. Row 6.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t, 16)
@@ -199,7 +199,7 @@ func (d *disk) freeInodes() {
 
 // The disk turns read-only with readings on it and in memory. Both are
 // sent, acknowledgements are remembered, and what came meanwhile is on disk
-// once it can be written again.
+// once it can be written again. Row 9.
 func TestDiskTurnsReadOnly(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t, 16)

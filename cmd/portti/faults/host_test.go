@@ -28,7 +28,7 @@ func procFile(t *testing.T, pid int, name string) string {
 }
 
 // A second daemon on one state folder ends with 1 within two seconds
-// and names the first, which works on.
+// and names the first, which works on. Row 18.
 func TestSecondDaemon(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, bench.Options{})
@@ -47,7 +47,7 @@ func TestSecondDaemon(t *testing.T) {
 }
 
 // SIGHUP means nothing to this version beyond a look at the
-// credentials, and must never end the process.
+// credentials, and must never end the process. Row 69.
 func TestHangupStorm(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, bench.Options{})
@@ -61,7 +61,7 @@ func TestHangupStorm(t *testing.T) {
 	g.stop()
 }
 
-// Standard output and error are closed, or nobody reads them any more.
+// Standard output and error are closed, or nobody reads them any more. Row 70.
 func TestNobodyListens(t *testing.T) {
 	for name, wrap := range map[string][]string{
 		"closed":      {"sh", "-c", `exec "$0" "$@" <&- >&- 2>&-`},
@@ -93,7 +93,7 @@ func TestNobodyListens(t *testing.T) {
 }
 
 // No more descriptors. What is open goes on; when there are
-// descriptors again the rest comes back.
+// descriptors again the rest comes back. Row 72.
 func TestNoMoreDescriptors(t *testing.T) {
 	t.Parallel()
 	needTool(t, "prlimit")

@@ -31,7 +31,7 @@ func number(name string, otherwise int) int {
 // A run of 200 kills each on two busy x86-64 cores, with the server alive: at
 // 1s 62,963 fed, 48,833 accepted at the moment of a kill, none of these missing,
 // the oldest other one missing 1.02 s old; at 200ms 59,482, 54,918, none, 0.34 s;
-// strict 64,091, 63,062, none, 1.15 s, once, on a machine that was busy.
+// strict 64,091, 63,062, none, 1.15 s, once, on a machine that was busy. Row 66.
 func TestKillLoop(t *testing.T) {
 	for name, every := range map[string]time.Duration{"commit-every-1s": time.Second, "commit-every-200ms": 200 * time.Millisecond, "strict": 0} {
 		t.Run(name, func(t *testing.T) {

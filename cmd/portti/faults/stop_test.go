@@ -111,6 +111,7 @@ func TestStopWithDeadServer(t *testing.T) {
 
 // The first SIGTERM hangs on a disk that takes for ever to sync; the
 // second ends the process at once, and costs at most what was not accepted.
+// Row 68.
 func TestSecondSignalLeavesAtOnce(t *testing.T) {
 	t.Parallel()
 	needTool(t, "strace")

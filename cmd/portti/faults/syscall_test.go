@@ -161,7 +161,7 @@ func diskFailsForAWhile(t *testing.T, what, code string) {
 }
 
 // The process is killed inside a call of
-// the disk, at start-up, while committing and while draining.
+// the disk, at start-up, while committing and while draining. Rows 1 to 4 and 66.
 func TestKilledInsideACall(t *testing.T) {
 	needTool(t, "strace")
 	for _, what := range []string{
