@@ -76,7 +76,7 @@ func situations() map[string]func(*daemon.Status) {
 			s.Link.Since = s.Link.Since.Add(-31 * 24 * time.Hour)
 			s.Buffer = daemon.BufferStatus{State: daemon.BufferFull, Waiting: 4_123_456, Bytes: 199_900_000, OldestAgeS: 2_592_000, HeadroomS: 0, CapacityBytes: 200_000_000}
 			s.Totals = daemon.TotalsStatus{Ledger: daemon.Ledger{Acked: 12_000_000, Lost: daemon.Losses{"full": 77_012, "age": 5, "rate": 0, "odd": 1}, Quarantined: 2}}
-			s.Problems = []daemon.Problem{problem("BUF-FULL", "", 86_400), problem("TLS-EXPIRED", "", 2_700_000)}
+			s.Problems = []daemon.Problem{problem("BUF-FULL", "", 86_400, "what", "the oldest readings are given up to make room"), problem("TLS-EXPIRED", "", 2_700_000)}
 		},
 		"disk-broken": func(s *daemon.Status) {
 			s.Buffer.State, s.Buffer.LastError = daemon.BufferDegraded, "cannot write segment: input/output error"
