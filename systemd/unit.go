@@ -41,6 +41,8 @@ func special(r rune) bool {
 //
 //   - The watchdog ends a stuck daemon with SIGABRT; TimeoutAbortSec is short
 //     because a process that is stopped or deep in the kernel cannot answer it.
+//   - StateDirectory waits for its mount by itself; RequiresMountsFor says so
+//     where somebody takes that line out for a folder of his own.
 //   - Exit 6 is "not configured" and 78 "configuration invalid": starting again
 //     would not help.
 //   - No network-online: a gateway collects before it has a network.
@@ -58,6 +60,7 @@ const unitText = `# Written by "portti service install". Change it with: systemc
 [Unit]
 Description=portti sensor and GPS gateway
 After=local-fs.target time-set.target
+RequiresMountsFor=/var/lib/portti
 StartLimitIntervalSec=0
 
 [Service]
