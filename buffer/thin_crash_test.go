@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -235,7 +236,10 @@ func TestKilledBeforeTheMergedAreRemoved(t *testing.T) {
 		q := mustOpen(t, o)
 		dev, _ := q.Device("a")
 		var was []string
+		var mu sync.Mutex // guards was
 		h.to = func(name string) {
+			mu.Lock()
+			defer mu.Unlock()
 			if _, ok := parseSegmentName(name); !ok || !slices.Contains(was, filepath.Join(o.Dir, name)) || crashes == 12 {
 				return
 			}
@@ -269,7 +273,9 @@ func TestKilledBeforeTheMergedAreRemoved(t *testing.T) {
 		for i := range 14_000 {
 			appendMixed(t, q, dev, i)
 			if i%500 == 499 {
+				mu.Lock()
 				was = segmentFiles(t, o.Dir)
+				mu.Unlock()
 				time.Sleep(1100 * time.Millisecond)
 				synctest.Wait()
 			}
