@@ -13,7 +13,7 @@ RACE     := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 TEST     := $(GO) test -vet=off $(TESTFLAGS)
 SAMPLED  := ./buffer ./device # their exhaustive loops take samples under the race detector
 
-.PHONY: help build run test test-long storage nightly lint fuzz bench cross peers faults container clean
+.PHONY: help build run test test-long storage simulation nightly lint fuzz bench cross peers faults container clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -39,6 +39,9 @@ lint: ## gofmt, vet (also for 32-bit ARM), golangci-lint
 
 storage: ## 20,000 power cuts and 10,000 damages of the buffer (three minutes)
 	PORTTI_CUTS=20000 PORTTI_DAMAGES=10000 CGO_ENABLED=0 $(TEST) -timeout 20m -count=1 -run '^(TestPowerCut|TestPowerCutWhileSalvaging|TestDamageOverFullSegments)$$' ./buffer
+
+simulation: ## 2,000 simulated lives of a whole gateway, with every fault at random (three minutes)
+	GOGC=400 CGO_ENABLED=0 $(TEST) -timeout 20m -count=1 -run '^TestSimulation$$' ./cmd/portti/daemon -args -sim.runs 2000
 
 nightly: ## the same ten times over, every bit of a segment, 500 kills in each of three modes (hours; root)
 	PORTTI_LONG=1 PORTTI_CUTS=200000 PORTTI_DAMAGES=100000 PORTTI_SEED=$$$$ $(TEST) -timeout 6h -count=1 ./buffer

@@ -38,11 +38,18 @@ func TestGuessedTimes(t *testing.T) {
 	}
 }
 
-// TestMain lets the tests below run this program as a process of its own.
+// TestMain lets the tests below run this program as a process of its own, and
+// keeps settings out that the machine's environment may hold.
 func TestMain(m *testing.M) {
-	if os.Getenv("PORTTI_TEST_AS_PROGRAM") != "" {
-		os.Unsetenv("PORTTI_TEST_AS_PROGRAM")
+	const program = "PORTTI_TEST_AS_PROGRAM"
+	if os.Getenv(program) != "" {
+		os.Unsetenv(program)
 		main()
+	}
+	for _, e := range os.Environ() {
+		if name, _, _ := strings.Cut(e, "="); strings.HasPrefix(name, "PORTTI_") {
+			os.Unsetenv(name)
+		}
 	}
 	os.Exit(m.Run())
 }

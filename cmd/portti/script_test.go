@@ -49,12 +49,6 @@ func TestScripts(t *testing.T) {
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
 			t.Chdir(t.TempDir())
-			for _, e := range os.Environ() {
-				if name, _, _ := strings.Cut(e, "="); strings.HasPrefix(name, "PORTTI_") {
-					t.Setenv(name, "") // restored by the test
-					os.Unsetenv(name)
-				}
-			}
 			s := script{t: t}
 			for i, line := range strings.Split(unpack(t, string(text)), "\n") {
 				if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") && !s.do(line) {
