@@ -45,6 +45,7 @@ was accepted is lost either way. Log lines go to standard error.`,
 			defer signal.Stop(hup)
 			signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more, as when journald restarts
 			collectEarly(os.Getenv("GOGC"))
+			limitMemory(os.Getenv("GOMEMLIMIT"), os.DirFS("/"))
 			return daemon.Run(cmd.Context(), cfg, daemon.Options{Version: buildInfo().Version, Built: builtAt(), Log: log, Wake: hup, Load: load})
 		},
 	}
