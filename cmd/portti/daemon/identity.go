@@ -54,10 +54,14 @@ func validID(id string) bool {
 
 // writeDurably replaces a small file so that after a power cut it holds either
 // the old text or the new: written under another name, synced, renamed, and the
-// folder synced.
+// folder synced. What lies under that other name, be it left by a power cut or a
+// link or FIFO that someone put there, is removed and never opened.
 func writeDurably(path string, text []byte, mode os.FileMode) error {
 	temp := path + ".new"
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
