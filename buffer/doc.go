@@ -48,6 +48,10 @@
 // DropNewest Append says ErrFull instead); while the disk is merely slow Append
 // says ErrFull and the caller waits for Room or calls Lose.
 //
+// A panic while a file is written is a failure like any other and does not end
+// the process: the outcome of a failed commit is never trusted, the file is left
+// at its last good one, and the same records go to a new file.
+//
 // Damage costs what is damaged. A value with a wrong checksum is set aside in
 // quarantine.log, a file with a broken tree is read page by page, rewritten
 // with what is sound and kept as .damaged-<n>; the rest is counted as corrupt.
