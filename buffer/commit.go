@@ -65,6 +65,9 @@ func (q *Queue) pass() {
 		q.notifyLocked()
 	}
 	q.expireLocked(now)
+	if now >= q.quietUntil {
+		q.tellLossesLocked(now)
+	}
 	if q.dirty > q.sz.soft {
 		q.shortenLocked(q.sz.holdFloor, func() bool { return q.dirty > q.sz.soft })
 	}
@@ -343,6 +346,9 @@ func (q *Queue) armNextLocked(now int64) {
 	if q.disk.low {
 		q.armLocked(now, freeEveryLow)
 	}
+	if len(q.quiet) > 0 {
+		q.armLocked(now, q.quietUntil-now)
+	}
 }
 
 // finish is the committer's last pass: everything in memory, the ledger, what
@@ -365,6 +371,7 @@ func (q *Queue) finish() {
 		q.releaseHeldLocked(span{rest[0].a, q.next - 1})
 		q.loseLocked(q.livingLocked(span{rest[0].a, q.next - 1}), "full", stamp{}, stamp{})
 	}
+	q.tellLossesLocked(q.opt.Mono())
 	next := q.next
 	q.mu.Unlock()
 	if err == nil && left > 0 {

@@ -54,33 +54,64 @@ func (q *Queue) loseLocked(pieces ranges, reason string, oldest, newest stamp) {
 	q.noteLossLocked(l)
 }
 
-// noteLossLocked keeps and logs a loss. The log is cheap next to what happens.
+// noteLossLocked keeps a loss and logs it; one that goes on is logged once a
+// minute, as one.
 func (q *Queue) noteLossLocked(l Loss) {
 	if l.Count == 0 {
 		return
 	}
 	q.keepLossLocked(l)
+	i := slices.IndexFunc(q.quiet, func(o Loss) bool { return o.Reason == l.Reason })
+	if i < 0 {
+		l.Devices = maps.Clone(l.Devices)
+		q.quiet = append(q.quiet, l)
+	} else {
+		q.quiet[i].join(l)
+	}
+	if now := q.opt.Mono(); now >= q.quietUntil {
+		q.tellLossesLocked(now)
+	}
+}
+
+// lossEvery is the shortest time between two log lines of a loss that goes on,
+// in milliseconds.
+const lossEvery = 60_000
+
+// tellLossesLocked logs what was lost since the last lines.
+func (q *Queue) tellLossesLocked(now int64) {
+	for _, l := range q.quiet {
+		q.tellLoss(l)
+		q.quietUntil = now + lossEvery
+	}
+	q.quiet = nil
+}
+
+func (q *Queue) tellLoss(l Loss) {
 	q.warn("buffer.dropped", "readings given up", "code", "BUF-LOST", "reason", l.Reason, "count", l.Count,
 		"seq", l.First, "seq_last", l.Last, "devices", l.Devices,
 		"boot_first", l.Oldest.Boot, "mono_s_first", l.Oldest.Mono/1000,
 		"boot_last", l.Newest.Boot, "mono_s_last", l.Newest.Mono/1000)
 }
 
+// join makes one loss of two for the same reason.
+func (l *Loss) join(more Loss) {
+	l.First, l.Last = min(l.First, more.First), max(l.Last, more.Last)
+	l.Count += more.Count
+	if more.Oldest.before(l.Oldest) {
+		l.Oldest = more.Oldest
+	}
+	if l.Newest.before(more.Newest) {
+		l.Newest = more.Newest
+	}
+	for name, n := range more.Devices {
+		l.Devices[name] += n
+	}
+}
+
 // keepLossLocked remembers a loss; one that goes on is one entry.
 func (q *Queue) keepLossLocked(l Loss) {
 	if k := len(q.losses); k > 0 && q.losses[k-1].Reason == l.Reason {
-		last := &q.losses[k-1]
-		last.First, last.Last = min(last.First, l.First), max(last.Last, l.Last)
-		last.Count += l.Count
-		if l.Oldest.before(last.Oldest) {
-			last.Oldest = l.Oldest
-		}
-		if last.Newest.before(l.Newest) {
-			last.Newest = l.Newest
-		}
-		for name, n := range l.Devices {
-			last.Devices[name] += n
-		}
+		q.losses[k-1].join(l)
 		return
 	}
 	l.Devices = maps.Clone(l.Devices)

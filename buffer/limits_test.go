@@ -1,8 +1,11 @@
 package buffer
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -292,4 +295,36 @@ func TestNumbersRunDry(t *testing.T) {
 			t.Error("numbers in use are not reserved on disk: ", st.reserved, err)
 		}
 	})
+}
+
+// TestALossThatGoesOnIsLoggedOnceAMinute: the log tells that it began, then
+// once a minute how much, and the sum of the lines is the loss.
+func TestALossThatGoesOnIsLoggedOnceAMinute(t *testing.T) {
+	var log bytes.Buffer
+	small := func(o *Options) {
+		o.Dir, o.MaxSize, o.WhenFull, o.tune = fastDir(t), 1<<20, DropOldest, smallSizes()
+		o.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	}
+	var lost uint64
+	bubble(t, small, func(t *testing.T, q *Queue, dev uint16) {
+		for i := range 400 {
+			appendN(t, q, dev, i*100, 100)
+			time.Sleep(time.Second)
+		}
+		lost = checkLedger(t, q).LostAll()
+	})
+	lines, sum := 0, uint64(0)
+	for line := range bytes.Lines(log.Bytes()) {
+		var l struct {
+			Event string
+			Count uint64
+		}
+		if err := json.Unmarshal(line, &l); err == nil && l.Event == "buffer.dropped" {
+			lines++
+			sum += l.Count
+		}
+	}
+	if lines < 3 || lines > 9 || sum < lost || lost == 0 {
+		t.Errorf("%d lines tell of %d readings in 400 s, %d were lost", lines, sum, lost)
+	}
 }

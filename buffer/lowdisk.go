@@ -31,7 +31,7 @@ type pressure struct {
 	lowLimit  int64 // bytes of files allowed while it is low
 	free      int64 // as of the last look
 	lookAt    int64 // when to look again
-	shrinking bool  // MaxSize was lowered and the files are larger yet
+	shrinking int64 // Mono until which a lowered MaxSize is the reason, 0 when it is not
 	thinAt    int64 // no thinning before, since the disk refused it
 
 	doomed []*segment // given up or merged, and to be unlinked
@@ -53,10 +53,13 @@ func (q *Queue) SetLimits(l Limits) error {
 	if q.closed {
 		return ErrSealed
 	}
-	lower := o.MaxSize < q.opt.MaxSize || q.disk.shrinking
+	lower := o.MaxSize < q.opt.MaxSize || q.disk.shrinking != 0
 	// One by one: the rest of q.opt is read without the lock.
 	q.opt.MaxSize, q.opt.MaxAge, q.opt.WhenFull, q.opt.MinFree = o.MaxSize, o.MaxAge, o.WhenFull, o.MinFree
-	q.disk.shrinking = lower && q.bytesLocked() > o.MaxSize
+	q.disk.shrinking = 0
+	if lower && q.bytesLocked() > o.MaxSize {
+		q.disk.shrinking = q.opt.Mono() + shrinkWithin
+	}
 	q.disk.ageAt, q.disk.lookAt, q.disk.rest, q.full = 0, 0, 0, false
 	if o.MinFree == 0 {
 		q.disk.low = false
@@ -88,12 +91,16 @@ func (q *Queue) fitsLocked(grow int64) bool {
 
 // reasonLocked is why readings are given up for want of room.
 func (q *Queue) reasonLocked() string {
-	if q.disk.shrinking && q.crowdedLocked() {
+	if q.disk.shrinking != 0 && q.opt.Mono() < q.disk.shrinking && q.crowdedLocked() {
 		return "shrink"
 	}
-	q.disk.shrinking = false
+	q.disk.shrinking = 0
 	return "full"
 }
+
+// shrinkWithin is how long a lowered MaxSize stays the reason where readings
+// keep coming, so that there is always something to give up, in milliseconds.
+const shrinkWithin = 60_000
 
 // lookAtDisk asks how much is free and sets the limit that follows from it:
 // with less than MinFree the queue stays as large as it is, or as diskFloor.

@@ -90,6 +90,8 @@ type Queue struct {
 	behind     uint64 // from here records surfaced that the reader was not offered, 0 when none did
 	late       ranges // acknowledged, and not counted yet
 	losses     []Loss // the latest
+	quiet      []Loss // not logged yet, by reason
+	quietUntil int64  // Mono from which on the next loss is logged at once
 	flush      bool   // Close: commit everything now
 	again      bool   // a reader could not read and waits to try again
 

@@ -103,7 +103,7 @@ func (q *Queue) relieve() error {
 	}
 	if fits {
 		q.mu.Lock()
-		q.disk.shrinking = false // it is as small as it was to be
+		q.disk.shrinking = 0 // it is as small as it was to be
 		q.mu.Unlock()
 		return nil
 	}
