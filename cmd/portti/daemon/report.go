@@ -57,7 +57,7 @@ func (d *Daemon) linkStatus(l uplink.Status, now time.Time) LinkStatus {
 		State: string(l.State), Since: l.Since.UTC(), SinceS: Seconds(now.Sub(l.Since)),
 		Dialect: l.Dialect, URLHost: l.Server, RTTms: float64(l.RTT.Microseconds()) / 1000,
 		LastError: l.LastError, Problem: l.Problem, Ack: l.Ack,
-		Connects: l.Connects, SentBytes: l.SentBytes, Frames: l.SentFrames,
+		Connects: l.Connects, SentBytes: l.SentBytes, Frames: l.SentFrames, SentMessages: l.SentRecords,
 	}
 	if !l.NextTry.IsZero() {
 		s.NextTryS = max(0, Seconds(l.NextTry.Sub(now)))
@@ -216,6 +216,9 @@ func (d *Daemon) tell() {
 func (d *Daemon) when(t buffer.Time) string {
 	if ms, ok := d.unix(t); ok {
 		return time.UnixMilli(ms).Format(time.RFC3339)
+	}
+	if now := d.clock.Now(); t.Boot == d.queue.Boot() && now.Mono >= t.Mono {
+		return people(time.Duration(now.Mono-t.Mono)*time.Millisecond) + " ago"
 	}
 	return "an unknown time"
 }
