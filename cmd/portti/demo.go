@@ -61,6 +61,7 @@ func newDemoGateway(config string, log *slog.Logger) (bench.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.Metrics.Listen = "" // the port is that of a real gateway beside it
 	now, err := believedClock()
 	if err != nil {
 		return nil, err

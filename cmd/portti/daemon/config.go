@@ -115,7 +115,7 @@ type Log struct {
 	Format string `toml:"format"` // auto | text | json | journal
 }
 
-// Metrics is accepted and checked; this version does not listen yet.
+// Metrics says where GET /metrics is answered; "" = nowhere.
 type Metrics struct {
 	Listen string `toml:"listen"`
 }

@@ -36,7 +36,7 @@ func (c *Config) Origin(key string) Origin { return c.origins[key] }
 
 // unused says that a table is accepted but does nothing yet.
 func unused(table string) string {
-	if table == "metrics" || table == "web" {
+	if table == "web" {
 		return " # checked, but not used in this version"
 	}
 	return ""

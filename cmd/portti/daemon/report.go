@@ -57,7 +57,7 @@ func (d *Daemon) linkStatus(l uplink.Status, now time.Time) LinkStatus {
 		State: string(l.State), Since: l.Since.UTC(), SinceS: Seconds(now.Sub(l.Since)),
 		Dialect: l.Dialect, URLHost: l.Server, RTTms: float64(l.RTT.Microseconds()) / 1000,
 		LastError: l.LastError, Problem: l.Problem, Ack: l.Ack,
-		Connects: l.Connects, SentBytes: l.SentBytes, Frames: l.SentFrames, SentMessages: l.SentRecords,
+		Connects: l.Connects, SentBytes: l.SentBytes, Frames: l.SentFrames, SentMessages: l.SentRecords, ProvenMessages: l.Proven,
 	}
 	if !l.NextTry.IsZero() {
 		s.NextTryS = max(0, Seconds(l.NextTry.Sub(now)))

@@ -143,7 +143,7 @@ func New(cfg *Config, opt Options) (d *Daemon, err error) {
 	return d, nil
 }
 
-// Run serves the control socket and works until ctx ends.
+// Run serves the control socket and the metrics, and works until ctx ends.
 func (d *Daemon) Run(ctx context.Context) error {
 	control, err := listenControl(d.cfg.Paths.Run, d.Status, d.Reload, d.opt.Log, d.queueRoutes)
 	if err != nil {
@@ -155,8 +155,11 @@ func (d *Daemon) Run(ctx context.Context) error {
 			d.log.Error("control socket ended", "event", "control.failed", "err", err)
 		}
 	})
+	serveMetrics, stopMetrics := context.WithCancel(context.WithoutCancel(ctx))
+	serving.Go(func() { d.metrics().run(serveMetrics) })
 	defer serving.Wait()
 	defer control.stop()
+	defer stopMetrics()
 	return d.work(ctx)
 }
 

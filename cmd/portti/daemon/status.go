@@ -58,6 +58,9 @@ type LinkStatus struct {
 	Connects  uint64    `json:"connects"`
 	SentBytes uint64    `json:"sent_bytes"`
 	Frames    uint64    `json:"sent_frames"`
+	// SentMessages are the readings in them, those sent again included.
+	SentMessages   uint64 `json:"sent_messages"`
+	ProvenMessages uint64 `json:"proven_messages"` // of these, proven to have arrived
 }
 
 // The states of the buffer.
