@@ -19,6 +19,7 @@ import (
 type site struct {
 	t      *testing.T
 	dir    string
+	id     string // [gateway] id
 	state  string // [paths] state
 	lines  []*line
 	oracle *oracle
@@ -34,7 +35,7 @@ type site struct {
 
 func newSite(t *testing.T, o bench.Options, names ...string) *site {
 	t.Helper()
-	s := &site{t: t, dir: folder(t), oracle: newOracle()}
+	s := &site{t: t, dir: folder(t), id: "XXXX00FAULTS00001", oracle: newOracle()}
 	s.state = filepath.Join(s.dir, "state")
 	if len(names) == 0 {
 		names = []string{"panel"}
@@ -72,7 +73,7 @@ func (s *site) writeConfig() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `config_version = 1
 [gateway]
-id = "XXXX00FAULTS00001"
+id = %q
 [paths]
 state = %q
 run = %q
@@ -89,7 +90,7 @@ cap = "1s"
 format = "text"
 [clock]
 hold_until_synced = "0s"
-`, s.state, filepath.Join(s.dir, "run"), s.url, s.uplink, s.buffer)
+`, s.id, s.state, filepath.Join(s.dir, "run"), s.url, s.uplink, s.buffer)
 	for _, l := range s.lines {
 		fmt.Fprintf(&b, "[[device]]\nname = %q\ntype = \"lines\"\nport = %q\nid = %q\n%s\n", l.name, l.link, l.tuid, s.device)
 	}

@@ -1,0 +1,99 @@
+//go:build faults
+
+package faults
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"portti/cmd/portti/bench"
+)
+
+// Row 5: the process is killed at each call in turn that a first start makes on
+// its identity, the file beside it and their folder. The identity is whole or
+// not there, the next start has one, and from then on it never changes. strace
+// counts for each thread, so each call is named, not numbered.
+func TestKilledWhileTheIdentityIsWritten(t *testing.T) {
+	needTool(t, "strace")
+	const id, beside, folder = "/gateway-id", "/gateway-id.new", ""
+	for i, c := range []struct {
+		calls, file string
+		kept        bool // the identity is there then
+	}{
+		{calls: "mkdir,mkdirat", file: folder},
+		{calls: "openat", file: id},
+		{calls: "unlink,unlinkat", file: beside},
+		{calls: "openat", file: beside},
+		{calls: "write", file: beside},
+		{calls: "fsync", file: beside},
+		{calls: "close", file: beside},
+		{calls: "rename,renameat,renameat2", file: beside},
+		{calls: "fsync", file: folder, kept: true},
+		{calls: "close", file: folder, kept: true},
+	} {
+		t.Run(fmt.Sprintf("%02d %s %s", i+1, strings.ReplaceAll(c.calls, ",", "-"), filepath.Base("state"+c.file)), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, bench.Options{})
+			s.id = "auto"
+			s.inject(c.calls + ":signal=KILL")
+			s.wrap = append(s.wrap, "-P", s.state+c.file)
+			s.killedAtStart()
+			s.keepsIdentity(c.kept)
+		})
+	}
+}
+
+// keepsIdentity starts twice after a kill.
+func (s *site) keepsIdentity(kept bool) {
+	s.t.Helper()
+	path := filepath.Join(s.state, "gateway-id")
+	id := identity(s.t, path)
+	if (id != "") != kept {
+		s.t.Errorf("after the kill the identity on disk is %q", id)
+	}
+	s.wrap = nil
+	for range 2 {
+		g := s.start()
+		now, told := identity(s.t, path), g.status().Gateway.ID
+		if now == "" || id != "" && now != id || told != now {
+			s.t.Fatalf("the identity was %q, then %q, and %q in the status", id, now, told)
+		}
+		id = now
+		if _, err := os.Lstat(path + ".new"); !errors.Is(err, fs.ErrNotExist) {
+			s.t.Errorf("something is left under the other name: %v", err)
+		}
+		g.kill()
+	}
+}
+
+// killedAtStart is a start that the tracer must end.
+func (s *site) killedAtStart() {
+	s.t.Helper()
+	g := s.spawn()
+	for end := time.Now().Add(patience); !g.gone(); time.Sleep(5 * time.Millisecond) {
+		if st, err := g.ask(); err == nil && reading(st) || time.Now().After(end) {
+			s.t.Fatal("it was not killed: the test tested nothing")
+		}
+	}
+}
+
+// identity is the one that is kept, empty where there is none. Half of one
+// fails the test.
+func identity(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
+	if err != nil || !regexp.MustCompile(`^XXXX00[A-Z2-7]{11}\n$`).Match(text) {
+		t.Fatalf("the identity on disk is %q: %v", text, err)
+	}
+	return string(text[:len(text)-1])
+}

@@ -1,0 +1,106 @@
+//go:build faults
+
+package faults
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"portti/cmd/portti/bench"
+	"portti/cmd/portti/daemon"
+)
+
+// Row 17: the buffer's folder, or a file in it, belongs to someone else. Readings
+// go to the server from memory, what is wrong shows, nothing there is touched,
+// and when the owner is put right the buffer is taken into use, without a
+// restart. The code is BUF-READONLY, not the BUF-IO of the table: its sentence is
+// that the folder cannot be written, and its action to look who owns it.
+func TestBufferOfSomeoneElse(t *testing.T) {
+	needRoot(t)
+	needTool(t, "setpriv")
+	for name, glob := range map[string]string{"folder": "", "state file": "state", "segment": "*.seg"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bufferOfSomeoneElse(t, glob)
+		})
+	}
+}
+
+func bufferOfSomeoneElse(t *testing.T, glob string) {
+	const nobody = 65534
+	s := newSite(t, bench.Options{})
+	s.buffer = "commit_every = \"100ms\""
+	dir := filepath.Join(s.state, "buffer")
+	g := s.start()
+	s.line().feed(t, 10)
+	g.until("10 arrive", s.arrived)
+	s.down()
+	s.line().feed(t, 50)
+	g.until("60 are read and on disk", func(st *daemon.Status) bool { return st.Totals.Read == 60 && st.Buffer.WaitingMemory == 0 })
+	g.stop()
+	s.line().clear(t)
+	theirs, err := filepath.Glob(filepath.Join(dir, glob))
+	if err != nil || len(theirs) == 0 {
+		t.Fatalf("nothing to give away: %v", err)
+	}
+	own := func(uid int) {
+		for _, p := range theirs {
+			if err := os.Chown(p, uid, uid); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	own(nobody)
+	before := contents(t, dir)
+	// The kernel asks root who owns a file, once it has lost the right to pass.
+	s.wrap = []string{"setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner,-chown"}
+	s.up()
+	g = s.start()
+	s.line().feed(t, 40)
+	g.until("40 come from memory, and it shows why", func(st *daemon.Status) bool {
+		return s.oracle.count(s.line().tuid) >= 50 && degraded(st) && hasProblem(st, "BUF-READONLY") &&
+			strings.Contains(st.Buffer.LastError, "permission denied")
+	})
+	if m := s.oracle.missing(s.line().tuid, 61, 100); len(m) > 0 {
+		t.Errorf("%d of those in memory have not come", len(m))
+	}
+	if !maps.Equal(before, contents(t, dir)) {
+		t.Error("the folder of someone else was changed")
+	}
+	own(0)
+	g.until("it takes the buffer into use", func(st *daemon.Status) bool { return healthy(st) && !hasProblem(st, "BUF-READONLY") })
+	s.line().feed(t, 10)
+	g.until("all arrive", s.arrived)
+	s.whole(g.until("all are acknowledged", drained))
+	g.stop()
+}
+
+// contents is what is in a folder: who owns it, and the bytes.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		var text []byte
+		if info.Mode().IsRegular() {
+			text, err = os.ReadFile(path)
+		}
+		all[path] = fmt.Sprint(info.Mode(), info.ModTime(), string(text))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
