@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -316,6 +318,48 @@ func TestMetricsFewConnections(t *testing.T) {
 	}
 	parsed(t, scrape(t, addrIn(log.String())))
 	stop()
+}
+
+// endless always has another connection.
+type endless struct{ net.Listener }
+
+func (endless) Accept() (net.Conn, error) {
+	c, _ := net.Pipe()
+	return c, nil
+}
+func (endless) Close() error { return nil }
+
+func TestFewListenerHoldsItsLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &fewListener{Listener: endless{}, places: make(chan struct{}, 2), closed: make(chan struct{})}
+		taken, ended := make(chan net.Conn, 10), make(chan error, 1)
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					ended <- err
+					return
+				}
+				taken <- c
+			}
+		}()
+		synctest.Wait()
+		if len(taken) != 2 {
+			t.Fatalf("%d at a time", len(taken))
+		}
+		first := <-taken
+		first.Close()
+		first.Close() // gives one place back, not two
+		synctest.Wait()
+		if len(taken) != 2 {
+			t.Errorf("%d after one went", len(taken))
+		}
+		l.Close()
+		l.Close()
+		if err := <-ended; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("after the end: %v", err)
+		}
+	})
 }
 
 func BenchmarkMetricsPage(b *testing.B) {
