@@ -70,6 +70,10 @@ type killer struct {
 	accepted int
 	lost     int
 	oldest   time.Duration
+	// dense: the readings come faster than one a millisecond, so that their times,
+	// which the server knows them by, may be the same after a restart. The oracle
+	// knows them by their numbers.
+	dense bool
 }
 
 // life is the numbers fed to one life of the gateway: first..accepted were
@@ -144,7 +148,7 @@ func (k *killer) judge(st *daemon.Status) {
 	if st.Totals.Lost.Sum() != 0 || st.Totals.Quarantined != 0 {
 		k.t.Errorf("the ledger has losses: %+v", st.Totals)
 	}
-	if got := k.server.Stats(); got.Changed != 0 || got.Bad != 0 {
+	if got := k.server.Stats(); got.Changed != 0 && !k.dense || got.Bad != 0 {
 		k.t.Errorf("the server has %s", got.Summary())
 	}
 }
