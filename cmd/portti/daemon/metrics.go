@@ -66,7 +66,7 @@ func (m *metrics) run(ctx context.Context) {
 	}
 }
 
-// serve answers on l until ctx ends or l fails. A request under way gets a
+// serve answers on l until ctx ends or l fails; it never returns nil. A request under way gets a
 // second.
 func (m *metrics) serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
@@ -92,8 +92,7 @@ func (m *metrics) serve(ctx context.Context, l net.Listener) error {
 	if server.Shutdown(patience) != nil {
 		server.Close()
 	}
-	<-failed
-	return ctx.Err()
+	return <-failed // that it was closed
 }
 
 // ServeHTTP answers GET /metrics and nothing else.
