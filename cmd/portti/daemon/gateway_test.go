@@ -79,6 +79,8 @@ id = "XXXX00TEST0000001"
 [paths]
 state = %q
 run = %q
+[metrics]
+listen = ""
 [uplink]
 url = %q
 %s

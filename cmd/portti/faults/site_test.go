@@ -77,6 +77,8 @@ id = %q
 [paths]
 state = %q
 run = %q
+[metrics]
+listen = ""
 [uplink]
 url = %q
 auth = "none"

@@ -61,6 +61,8 @@ id = "XXXX00EFS80560445"
 [paths]
 state = %q
 run = %q
+[metrics]
+listen = ""
 [uplink]
 url = %q
 auth = "none"
