@@ -33,6 +33,7 @@ type site struct {
 	uplink  string // further keys of [uplink]
 	buffer  string // further keys of [buffer]
 	device  string // further keys of [[device]]
+	metrics string // where they listen; "" = nowhere
 	load    bool   // a reload reads the file again
 	log     io.Writer
 	fed     int
@@ -80,7 +81,7 @@ id = "XXXX00TEST0000001"
 state = %q
 run = %q
 [metrics]
-listen = ""
+listen = %q
 [uplink]
 url = %q
 %s
@@ -95,7 +96,7 @@ type = "lines"
 port = %q
 id = "XXXX03PNL00000001"
 %s
-`, filepath.Join(s.dir, "state"), filepath.Join(s.dir, "run"), s.server.URL(), s.uplink, s.buffer, s.line.Name(), s.device)
+`, filepath.Join(s.dir, "state"), filepath.Join(s.dir, "run"), s.metrics, s.server.URL(), s.uplink, s.buffer, s.line.Name(), s.device)
 	if !strings.Contains(s.uplink, "auth") {
 		text = strings.Replace(text, "[uplink]\n", "[uplink]\nauth = \"none\"\n", 1)
 	}

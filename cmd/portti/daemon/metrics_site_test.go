@@ -40,7 +40,7 @@ func TestMetricsOfAGatewayAddUp(t *testing.T) {
 	s := newSite(t, bench.Options{})
 	log := &logged{}
 	s.uplink = `fence_hold = "1h"`
-	s.log, s.buffer = log, "[metrics]\nlisten = \"127.0.0.1:0\""
+	s.log, s.metrics = log, "127.0.0.1:0"
 	s.start()
 	s.until("metrics are served", func(daemon.Status) bool { return log.addr() != "" })
 	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
