@@ -144,12 +144,13 @@ func (w *wear) feed(ctx context.Context, port *bench.Pty) {
 func cards(t *testing.T, p plan) []row {
 	control := &wear{name: "control", idle: true}
 	healthy := &wear{name: "healthy", online: true, every: 100 * time.Millisecond}
+	off1 := &wear{name: "off 1s", buffer: `commit_every = "1s"`, every: time.Second}
 	off5 := &wear{name: "off 5s", buffer: `commit_every = "5s"`, every: time.Second}
 	off15 := &wear{name: "off 15s", buffer: `commit_every = "15s"`, every: time.Second}
 	single := &wear{name: "single", every: 2 * time.Second}
 	strict := &wear{name: "strict", online: true, buffer: `commit_every = "0s"`, every: 2 * time.Second}
 	released := &wear{name: "strict, no hold", online: true, buffer: `commit_every = "0s"`, uplink: `fence_hold = "0s"`, every: 2 * time.Second}
-	all := []*wear{control, healthy, off5, off15, single, strict, released}
+	all := []*wear{control, healthy, off1, off5, off15, single, strict, released}
 	t.Run("all", func(t *testing.T) {
 		for _, w := range all {
 			t.Run(w.name, func(t *testing.T) { t.Parallel(); w.watch(t, p) })
@@ -176,6 +177,7 @@ func cards(t *testing.T, p plan) []row {
 		rows = append(rows, row{what, budget, f(w), seen(w)})
 	}
 	add("card writes, healthy link, 10 readings/s", "1 MB/day", healthy, day)
+	add("card writes, link down, 1/s, commit_every 1s", "", off1, day)
 	add("card writes, link down, 1/s, commit_every 5s", "500 MB/day", off5, day)
 	add("card writes, link down, 1/s, commit_every 15s", "300 MB/day", off15, day)
 	add("one commit, link down, 1 reading", "19 KB", single, commit)
