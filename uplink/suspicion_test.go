@@ -72,7 +72,8 @@ func TestTooBigHalvesAndRemembers(t *testing.T) {
 		if len(w.src.quarantined) != 1 || w.src.quarantined[giant] != QuarantineTooBig {
 			t.Errorf("set aside %v, want only %d", w.src.quarantined, giant)
 		}
-		if n := w.link.Status().BatchBytes; n > 5000 || n < 1000 {
+		// How often it is halved depends on what was in flight beside the giant.
+		if n := w.link.Status().BatchBytes; n > 5000 || n <= minBatchBytes {
 			t.Errorf("learned a limit of %d bytes", n)
 		}
 		w.stop()
