@@ -172,7 +172,7 @@ func TestTwoGatewaysOnOnePort(t *testing.T) {
 	t.Parallel()
 	first := newSite(t, bench.Options{})
 	a := first.start()
-	second := &site{t: t, dir: folder(t), oracle: first.oracle, server: first.server, url: first.url, lines: first.lines}
+	second := &site{t: t, dir: folder(t), id: first.id, oracle: first.oracle, server: first.server, url: first.url, lines: first.lines}
 	second.state = second.dir + "/state"
 	b := second.spawn()
 	b.until("it names the holder", func(st *daemon.Status) bool {
