@@ -148,6 +148,7 @@
 //	quarantine.go records set aside
 //	walk.go       reading a segment's pages without bbolt and without a lock
 //	inspect.go    a look at all files, for stats and check
+//	inspect_segment.go  one segment of that look
 //	export.go     everything that waits, from the files or from the queue
 //	import.go     records of other queues, each taken over once
 //	migrate.go    older formats

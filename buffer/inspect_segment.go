@@ -1,0 +1,167 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+)
+
+// segmentWalk is a segment's records as far as they are needed for counting.
+type segmentWalk struct {
+	look    SegmentLook
+	numbers []uint64
+	devices []uint16
+}
+
+// segment checks one segment: pages, tree, facts, every value, and its summary
+// against what it holds. after is where those after it begin; merged is how many
+// of them went into this one, and are removed at the next start.
+func (l *Inspection) segment(first uint64, after []uint64) (out *segmentWalk, merged int, err error) {
+	name := segmentName(first)
+	w, err := walkSegment(l.fs, name)
+	if err != nil {
+		if damaged(err) && !errors.Is(err, fs.ErrNotExist) {
+			l.fault(Fault{File: name, What: err.Error()})
+			return &segmentWalk{look: SegmentLook{File: name, First: first}}, 0, nil
+		}
+		return nil, 0, err
+	}
+	for _, through := decodeThinned(w.facts["thinned"]); merged < len(after) && after[merged] <= through; merged++ {
+		l.fault(Fault{File: segmentName(after[merged]), Harmless: true,
+			What: "what was in it is in " + name + " since it was thinned; the next start removes it"})
+	}
+	end := unknownEnd
+	if merged < len(after) {
+		end = after[merged]
+	}
+	out = &segmentWalk{look: SegmentLook{File: name, First: first, Bytes: w.size, Used: w.used}}
+	for _, b := range w.bad {
+		l.fault(Fault{File: name, Page: b.page, Offset: int64(b.page) * pageSize, What: b.err.Error()})
+	}
+	if len(w.bad) == 0 || w.facts["format"] != nil {
+		if err := checkFormat(w.facts["format"]); errors.Is(err, ErrNewer) {
+			return nil, 0, fmt.Errorf("%s: %w", name, err)
+		} else if err != nil {
+			l.fault(Fault{File: name, What: "its format cannot be read"})
+		}
+	}
+	counted, bad := l.values(out, w, end)
+	l.facts(w, name, end, counted, bad == 0 && len(w.bad) == 0)
+	return out, merged, nil
+}
+
+// values checks every record; counted is a summary of the sound ones.
+func (l *Inspection) values(out *segmentWalk, w *walked, end uint64) (counted summary, bad int) {
+	name := out.look.File
+	for _, e := range w.records {
+		n, ok := recordKey(e.k, out.look.First, ^uint64(0))
+		if !ok {
+			l.fault(Fault{File: name, Page: e.page, Offset: e.off, What: fmt.Sprintf("key %x does not belong here", e.k)})
+			bad++
+			continue
+		}
+		entry, err := parseValue(n, e.v)
+		if err != nil {
+			l.fault(Fault{File: name, Page: e.page, Offset: e.off, Record: n, What: "its checksum does not fit: " + err.Error()})
+			bad++
+			continue
+		}
+		counted.add(n, entry)
+		if n >= end { // written again to the next one after an error
+			continue
+		}
+		out.numbers, out.devices = append(out.numbers, n), append(out.devices, entry.Device)
+		out.look.Records++
+		out.look.Last = n
+	}
+	return counted, bad
+}
+
+// facts checks the small bucket, and takes over what counts for all segments.
+func (l *Inspection) facts(w *walked, name string, end uint64, counted summary, whole bool) {
+	for _, key := range []string{"summary", "ledger", "released"} {
+		if w.facts[key] == nil && whole {
+			l.fault(Fault{File: name, What: "has no " + key})
+		}
+	}
+	sum, err := decodeSummary(w.facts["summary"])
+	if err != nil && w.facts["summary"] != nil {
+		l.fault(Fault{File: name, What: "its summary is damaged"})
+	} else if err == nil && whole && !sum.tells(counted) {
+		l.fault(Fault{File: name, What: fmt.Sprintf("its summary says %d records of %d bytes up to number %d, it holds %d of %d up to %d",
+			sum.count, sum.bytes, sum.last, counted.count, counted.bytes, counted.last)})
+	}
+	if led, err := decodeLedger(w.facts["ledger"]); err == nil && led.gen >= l.ledger.gen {
+		l.ledger = led
+	} else if err != nil && w.facts["ledger"] != nil {
+		l.fault(Fault{File: name, What: "its ledger is damaged"})
+	}
+	l.Released = max(l.Released, min(decodeReleased(w.facts["released"]), end-1))
+	if b := w.facts["released"]; b != nil {
+		if _, err := unseal(b); err != nil {
+			l.fault(Fault{File: name, What: "its note of what was released is damaged"})
+		}
+	}
+}
+
+// tells says whether a summary is right about what was counted. What it says
+// of the first record is a lower bound.
+func (s *summary) tells(c summary) bool {
+	if s.count != c.count || s.bytes != c.bytes || c.count > 0 && s.last != c.last {
+		return false
+	}
+	for dev := range max(len(s.devices), len(c.devices)) {
+		if at(s.devices, dev) != at(c.devices, dev) {
+			return false
+		}
+	}
+	return true
+}
+
+// enter adds a segment to the picture, now that it is known what was released.
+func (l *Inspection) enter(w *segmentWalk) {
+	for i, n := range w.numbers {
+		if l.isReleased(n) {
+			continue
+		}
+		w.look.Waiting++
+		bump(&l.waiting, w.devices[i], 1)
+	}
+	l.Waiting += w.look.Waiting
+	l.Next = max(l.Next, w.look.Last+1)
+	l.Segments = append(l.Segments, w.look)
+}
+
+func (l *Inspection) isReleased(n uint64) bool { return n <= l.Released || l.released.has(n) }
+
+// missingSegments looks for what the state file knows and the directory lacks.
+func (l *Inspection) missingSegments() {
+	for i, note := range l.st.segs {
+		end := l.st.reserved
+		if i+1 < len(l.st.segs) {
+			end = l.st.segs[i+1].first
+		}
+		at := slices.IndexFunc(l.Segments, func(s SegmentLook) bool { return s.First == note.first })
+		name := segmentName(note.first)
+		if at < 0 && note.count > 0 && end-1 > l.Released && !slices.Contains(l.names, name+salvageSuffix) {
+			if _, err := l.fs.Size(name); err != nil && l.stillNoted(note.first) {
+				l.fault(Fault{File: name, What: fmt.Sprintf("missing, and up to %d records with it", note.count)})
+			}
+		}
+		if at >= 0 && l.st.clean && l.Segments[at].Records < note.count && !l.faulty(name) {
+			l.fault(Fault{File: name, What: fmt.Sprintf("holds %d records, %d were counted at the last stop", l.Segments[at].Records, note.count)})
+		}
+	}
+}
+
+// stillNoted looks at the state file once more: a daemon writes it without the
+// segment before it removes that.
+func (l *Inspection) stillNoted(first uint64) bool {
+	st, err := readSidecar(l.fs)
+	return err != nil || slices.ContainsFunc(st.segs, func(n segNote) bool { return n.first == first })
+}
+
+func (l *Inspection) faulty(name string) bool {
+	return slices.ContainsFunc(l.Faults, func(f Fault) bool { return f.File == name })
+}
