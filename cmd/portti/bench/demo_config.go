@@ -34,6 +34,7 @@ config_version = 1
 
 [gateway]
 id = "XXXX00DEMO0000001"
+report_interval = "0s"            # every reading shown here comes from a device
 
 [paths]
 state = %q

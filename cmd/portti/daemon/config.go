@@ -48,6 +48,9 @@ type Config struct {
 type Gateway struct {
 	ID   string `toml:"id"`   // tsmGw; "auto" = made at first start and kept
 	Name string `toml:"name"` // shown to people; empty = the host's name
+	// ReportInterval is how often the gateway sends its own health; 0 = it says
+	// nothing of itself but what was lost.
+	ReportInterval Duration `toml:"report_interval"`
 }
 
 // Paths are the folders the daemon writes in.
@@ -85,6 +88,10 @@ type Uplink struct {
 	Insecure bool    `toml:"insecure"`
 	Proxy    string  `toml:"proxy"` // environment | none | http://… | socks5://…
 	Backoff  Backoff `toml:"backoff"`
+
+	// AcceptCommands names what the server may ask of this gateway; see
+	// CommandNames. Empty = nothing: its messages are counted and ignored.
+	AcceptCommands []string `toml:"accept_commands"`
 }
 
 // Backoff bounds the waits between attempts to connect.
@@ -130,7 +137,7 @@ type Web struct {
 func Defaults() *Config {
 	return &Config{
 		ConfigVersion: ConfigVersion,
-		Gateway:       Gateway{ID: "auto"},
+		Gateway:       Gateway{ID: "auto", ReportInterval: Duration(5 * time.Minute)},
 		Paths:         Paths{State: "/var/lib/portti", Run: "/run/portti"},
 		Uplink: Uplink{
 			Dialect:          "thingsee",
@@ -147,6 +154,7 @@ func Defaults() *Config {
 			BatchMaxBytes:    30_000,
 			Proxy:            "environment",
 			Backoff:          Backoff{Base: Duration(time.Second), Cap: Duration(5 * time.Minute)},
+			AcceptCommands:   []string{},
 		},
 		Buffer: Buffer{
 			MaxSize:     200_000_000,

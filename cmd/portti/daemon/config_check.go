@@ -53,6 +53,7 @@ func (l *loader) check(path string) {
 	l.checkURL(path)
 	l.checkToken(path)
 	l.checkProxy(path)
+	l.checkCommands(path)
 	l.checkRanges(path)
 	for _, a := range []struct{ key, addr string }{{"metrics.listen", c.Metrics.Listen}, {"web.listen", c.Web.Listen}} {
 		l.checkListen(path, a.key, a.addr)
@@ -159,6 +160,9 @@ func (l *loader) checkRanges(path string) {
 		if (r.value < r.low || r.value > r.high) && !l.bad[r.key] {
 			l.fault(path, r.key, fmt.Sprintf("%q must be from %s to %s, found %s", lastOf(r.key), r.show(r.low), r.show(r.high), r.show(r.value)), "")
 		}
+	}
+	if every := l.cfg.Gateway.ReportInterval; every != 0 && (every.D() < minReport || every.D() > maxReport) && !l.bad["gateway.report_interval"] {
+		l.fault(path, "gateway.report_interval", fmt.Sprintf(`"report_interval" must be from %s to %s, found %s`, Duration(minReport), Duration(maxReport), every), `write "0s" for never`)
 	}
 	if b.CommitEvery > 0 && b.CommitEvery < Duration(10*time.Millisecond) && !l.bad["buffer.commit_every"] {
 		l.fault(path, "buffer.commit_every", `"commit_every" under 10ms would only wear the card`, `write "0s" for strict mode: nothing is accepted before it is on disk`)

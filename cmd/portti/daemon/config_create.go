@@ -53,6 +53,7 @@ config_version = 1
 [gateway]
 id = "auto"                       # tsmGw of every message; "auto" = made at first start and kept
 # name = "gw-kuopio-07"           # shown to people; the host's name if not set
+# report_interval = "5m"          # the gateway's own health goes to the server this often; "0s" = never
 
 [paths]
 # state = "/var/lib/portti"       # readings that wait, and what the gateway remembers
@@ -75,6 +76,8 @@ token_file = "/etc/portti/credentials/uplink-token"    # one line, read again wh
 # batch_max_messages = 200
 # batch_max_bytes = "30kB"
 # proxy = "environment"           # environment | none | http://host:port | socks5://host:port
+# accept_commands = []            # what the server may ask for: status, flush, reconnect, log-level, reload,
+                                  # report-interval, device, reboot; empty = nothing
 
 [uplink.backoff]
 # base = "1s"                     # the first wait between attempts is at most this …

@@ -77,6 +77,7 @@ func (s *site) config() *daemon.Config {
 	text := fmt.Sprintf(`config_version = 1
 [gateway]
 id = "XXXX00TEST0000001"
+report_interval = "0s"
 [paths]
 state = %q
 run = %q

@@ -124,6 +124,7 @@ type simSite struct {
 const simConfig = `config_version = 1
 [gateway]
 id = "XXXX00SIM00000001"
+report_interval = "0s"
 [paths]
 state = %q
 run = "/nonexistent"

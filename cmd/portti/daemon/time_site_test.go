@@ -58,6 +58,7 @@ type arrival struct {
 const timeConfig = `config_version = 1
 [gateway]
 id = "XXXX00TIME0000001"
+report_interval = "0s"
 [paths]
 state = %q
 run = "/nonexistent"

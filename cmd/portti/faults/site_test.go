@@ -74,6 +74,7 @@ func (s *site) writeConfig() string {
 	fmt.Fprintf(&b, `config_version = 1
 [gateway]
 id = %q
+report_interval = "0s"
 [paths]
 state = %q
 run = %q

@@ -58,6 +58,7 @@ func (s site) write(t *testing.T, dir string) string {
 	text := fmt.Sprintf(`config_version = 1
 [gateway]
 id = "XXXX00EFS80560445"
+report_interval = "0s"
 [paths]
 state = %q
 run = %q
