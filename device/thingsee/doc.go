@@ -15,7 +15,8 @@
 // keeps its milliseconds; and that Heal turns what AppendProvisional wrote
 // into exactly what Append would have written at that time.
 //
-// Parse takes what others sent, tolerantly. Lookup, MessageFor and Check know
+// Parse takes what others sent, tolerantly; ParseCommands takes what a server
+// wants done, strictly. Lookup, MessageFor and Check know
 // the published messages and the fields of our private profile:
 //
 //	90100 GNSS fix detail: what 1210 has no place for

@@ -360,5 +360,11 @@ var table = [...]Definition{
 		{"rtt", Number, "ms", 0, hi, false}, {"devicesOk", Integer, "", 0, hi, false},
 		{"devices", Integer, "", 0, hi, false}, {"clockTrusted", Integer, "", 0, 1, false},
 		{"uptime", Number, "s", 0, hi, false},
+		{"read", Integer, "", 0, hi, false}, {"acked", Integer, "", 0, hi, false},
+		{"quarantined", Integer, "", 0, hi, false}, {"connects", Integer, "", 0, hi, false},
+		{"devicesMissing", Integer, "", 0, hi, false}, {"devicesBusy", Integer, "", 0, hi, false},
+		{"devicesSilent", Integer, "", 0, hi, false}, {"devicesGarbage", Integer, "", 0, hi, false},
+		{"clockSource", String, "", lo, hi, false}, {"problems", Integer, "", 0, hi, false},
+		{"problem", String, "", lo, hi, false}, {"transactionId", Integer, "", 0, 2147483647, false},
 	}},
 }
