@@ -91,6 +91,19 @@ func (b *logBook) len() int {
 	return len(b.recs)
 }
 
+// lines is everything that was logged.
+func (b *logBook) lines() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []string
+	for _, r := range b.recs {
+		line := r.Message
+		r.Attrs(func(a slog.Attr) bool { line += " " + a.String(); return true })
+		out = append(out, line)
+	}
+	return out
+}
+
 func (b *logBook) events() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

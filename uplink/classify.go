@@ -68,8 +68,11 @@ func classifyFailure(e *dialError, o *Options) failure {
 	var (
 		dns    *net.DNSError
 		record tls.RecordHeaderError
+		proxy  *proxyError
 	)
 	switch err := e.err; {
+	case errors.As(err, &proxy):
+		return classifyProxy(proxy, o)
 	case errors.Is(err, errToken):
 		return failToken
 	case errors.Is(err, errCAFile):
@@ -84,10 +87,6 @@ func classifyFailure(e *dialError, o *Options) failure {
 		return failPlainPort
 	case errors.Is(err, errHandshakeSize), errors.Is(err, errDialPanic):
 		return failNotHTTP
-	case err.Error() == "Proxy Authentication Required":
-		return failProxyAuth
-	case strings.HasPrefix(err.Error(), "proxy: "):
-		return failProxy
 	}
 	if f := classifyCertificate(e.err, o); f != failUnknown {
 		return f

@@ -22,6 +22,7 @@ type phase uint8
 const (
 	phaseToken phase = iota
 	phaseConnect
+	phaseProxy
 	phaseTLS
 	phaseUpgrade
 	phaseOpen
@@ -52,7 +53,7 @@ var (
 // dialer makes one connection at a time, with a limit for every phase.
 type dialer struct {
 	o    *Options
-	hide func(secret string) // told of the proxy's password
+	hide func(secret string) // told of the proxy's login
 }
 
 // dial connects, greets and upgrades. Redirects are never followed: the token
@@ -68,10 +69,12 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 	if err != nil {
 		return nil, nil, &dialError{phase: phaseTLS, err: err}
 	}
+	if a.proxy, err = d.proxy(target); err != nil {
+		return nil, nil, &dialError{phase: phaseConnect, err: err}
+	}
 	ws := websocket.Dialer{
 		NetDialContext:  a.connect,
 		TLSClientConfig: tlsConfig,
-		Proxy:           d.proxy(target),
 		ReadBufferSize:  4096,
 		WriteBufferSize: writeBuffer,
 	}
@@ -90,44 +93,6 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 	}
 	a.guard.up.Store(true)
 	return conn, a.guard, nil
-}
-
-// proxy gives gorilla's hook. The environment is asked as for an HTTP request
-// of the same security.
-func (d *dialer) proxy(target url.URL) func(*http.Request) (*url.URL, error) {
-	switch d.o.Proxy {
-	case "none":
-		return nil
-	case "environment":
-		return func(r *http.Request) (*url.URL, error) {
-			u, err := http.ProxyFromEnvironment(r)
-			if err != nil {
-				return nil, errProxyConf // the library's text quotes the password
-			}
-			d.hideLogin(u)
-			return u, nil
-		}
-	}
-	return func(*http.Request) (*url.URL, error) {
-		if isLoopback(target.Hostname()) {
-			return nil, nil
-		}
-		u, err := url.Parse(d.o.Proxy)
-		if err != nil {
-			return nil, errProxyConf
-		}
-		d.hideLogin(u)
-		return u, nil
-	}
-}
-
-func (d *dialer) hideLogin(u *url.URL) {
-	if u == nil || u.User == nil {
-		return
-	}
-	if password, ok := u.User.Password(); ok {
-		d.hide(password)
-	}
 }
 
 // tlsConfig reads the CA file anew: it may have been replaced.
@@ -151,6 +116,7 @@ func (d *dialer) tlsConfig() (*tls.Config, error) {
 // from the goroutine that dials.
 type attempt struct {
 	o     *Options
+	proxy *url.URL // nil: none
 	phase phase
 	since time.Time // of phase
 	guard *guard
@@ -158,9 +124,8 @@ type attempt struct {
 	stop  func() bool
 }
 
-// run dials and makes sure that nothing is left behind. A proxy that answers
-// without a reason phrase makes gorilla 1.5.3 index out of range: a stranger's
-// answer must not end the daemon.
+// run dials and makes sure that nothing is left behind. A stranger's answer
+// must not end the daemon, whatever a library makes of it.
 func (a *attempt) run(ctx context.Context, ws *websocket.Dialer, target string, header http.Header) (conn *websocket.Conn, resp *http.Response, err error) {
 	defer func() {
 		if recover() != nil {
@@ -176,8 +141,16 @@ func (a *attempt) run(ctx context.Context, ws *websocket.Dialer, target string, 
 	return ws.DialContext(ctx, target, header)
 }
 
-// connect opens the TCP connection within the limit and arms the next one.
+// connect opens the way to addr, through the proxy if there is one.
 func (a *attempt) connect(ctx context.Context, network, addr string) (net.Conn, error) {
+	if a.proxy != nil {
+		return a.through(ctx, addr)
+	}
+	return a.open(ctx, network, addr)
+}
+
+// open opens the TCP connection within the limit and arms the next one.
+func (a *attempt) open(ctx context.Context, network, addr string) (net.Conn, error) {
 	dial := a.o.Dial
 	if dial == nil {
 		d := net.Dialer{Control: userTimeout(a.o.PingInterval + a.o.PongTimeout)}

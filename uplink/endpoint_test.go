@@ -50,7 +50,7 @@ func TestURLsAreRefusedWithAReason(t *testing.T) {
 		{Options{URL: "wss://h/s", Auth: AuthNone, Dialect: "haltless"}, "dialect"},
 		{Options{URL: "wss://h/s", Auth: AuthNone, Ack: "envelope"}, "not available"},
 		{Options{URL: "wss://h/s", Auth: AuthNone, Ack: "maybe"}, "not known"},
-		{Options{URL: "wss://h/s", Auth: AuthNone, Proxy: "https://u:SECRET@p"}, "proxy must be"},
+		{Options{URL: "wss://h/s", Auth: AuthNone, Proxy: "socks4://u:SECRET@p"}, "proxy must be"},
 		{Options{URL: "wss://h/s", Auth: AuthNone, Proxy: "socks5://u:SECRET@p"}, ""},
 		{Options{URL: "wss://h/s", Auth: AuthNone, BackoffBase: time.Hour}, "must not be below"},
 		{Options{URL: "wss://h/s", Auth: AuthNone, MaxBatchBytes: 10}, "at least 1 message"},

@@ -151,7 +151,7 @@ func (l *Link) finished(src Source) bool {
 func (l *Link) connection(ctx context.Context, src Source) (done bool, err error) {
 	l.board.enter(Connecting)
 	l.board.update(func(s *Status) { s.Attempts++ })
-	l.beat(4 * l.o.PhaseTimeout)
+	l.beat(5 * l.o.PhaseTimeout)
 	s, derr := l.connect(ctx, src)
 	if derr != nil {
 		if ctx.Err() != nil {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"net/url"
 	"time"
 )
 
@@ -33,7 +32,7 @@ type Options struct {
 	AckDelay time.Duration // AckNone only: how old a written record is before it is released (commit_every)
 
 	CAFile string // PEM file whose certificates alone are trusted; "" = the system's. Read at every dial.
-	Proxy  string // "environment" (default), "none", or an http:// or socks5:// URL
+	Proxy  string // "environment" (default), "none", or an http://, https://, socks5:// or socks5h:// URL
 
 	PhaseTimeout time.Duration // limit of each of name and TCP, TLS, upgrade; default 10 s
 	PingInterval time.Duration // on a quiet link; default 20 s
@@ -136,16 +135,4 @@ func (o *Options) check() error {
 		errs = append(errs, errors.New("window and max_message must not be negative"))
 	}
 	return errors.Join(errs...)
-}
-
-// checkProxy never quotes the setting: it may hold a password.
-func checkProxy(setting string) error {
-	if setting == "environment" || setting == "none" {
-		return nil
-	}
-	u, err := url.Parse(setting)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "socks5" {
-		return errors.New(`the proxy must be "environment", "none" or a URL that begins with http:// or socks5://`)
-	}
-	return nil
 }

@@ -23,6 +23,7 @@ const (
 	ProblemRefused   = "NET-REFUSED"
 	ProblemTimeout   = "NET-TIMEOUT"
 	ProblemPortal    = "NET-PORTAL"
+	ProblemProxy     = "NET-PROXY"
 	ProblemProxyAuth = "NET-PROXY-AUTH"
 
 	ProblemTLSExpired   = "TLS-EXPIRED"

@@ -131,7 +131,7 @@ var verdicts = [...]verdict{
 	row(failNotHTTP, courseRetry, ProblemProtocol, "what answers there is not a WebSocket server"),
 	row(failCaptive, courseRetry, ProblemPortal, "a web page answers instead of the server (login page of the network?)"),
 	row(failProxyAuth, coursePark, ProblemProxyAuth, "the proxy wants a user name and password"),
-	row(failProxy, courseRetry, ProblemProtocol, "the proxy did not open the way"),
+	row(failProxy, courseRetry, ProblemProxy, "the proxy did not open the way"),
 	row(failClock, courseClock, ProblemClockUnset, "the server's certificate cannot be judged because the clock of this gateway is not set"),
 	row(failExpired, coursePark, ProblemTLSExpired, "the server's certificate has expired"),
 	row(failNotYet, courseClock, ProblemTLSNotYet, "the server's certificate is not valid yet"),

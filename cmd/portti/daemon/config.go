@@ -86,7 +86,7 @@ type Uplink struct {
 	// Insecure says that sending a token over ws:// is meant: it silences the
 	// warning. Certificates are verified whatever it says.
 	Insecure bool    `toml:"insecure"`
-	Proxy    string  `toml:"proxy"` // environment | none | http://… | socks5://…
+	Proxy    string  `toml:"proxy"` // environment | none | http://… | https://… | socks5://… | socks5h://…
 	Backoff  Backoff `toml:"backoff"`
 
 	// AcceptCommands names what the server may ask of this gateway; see

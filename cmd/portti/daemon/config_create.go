@@ -75,7 +75,7 @@ token_file = "/etc/portti/credentials/uplink-token"    # one line, read again wh
 # max_message = "64KiB"           # a larger message from the server ends the link
 # batch_max_messages = 200
 # batch_max_bytes = "30kB"
-# proxy = "environment"           # environment | none | http://host:port | socks5://host:port
+# proxy = "environment"           # environment | none | http://host:port | https:// | socks5:// | socks5h://
 # accept_commands = []            # what the server may ask for: status, flush, reconnect, log-level, reload,
                                   # report-interval, device, reboot; empty = nothing
 

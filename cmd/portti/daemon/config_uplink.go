@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -131,8 +132,8 @@ func (l *loader) checkProxy(path string) {
 		return
 	}
 	u, err := url.Parse(p)
-	if err == nil && (u.Scheme == "http" || u.Scheme == "socks5") && u.Hostname() != "" && !badPort(u) {
+	if err == nil && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) && u.Hostname() != "" && !badPort(u) {
 		return
 	}
-	l.fault(path, key, `"proxy" must be "environment", "none", http://host:port or socks5://host:port`, "")
+	l.fault(path, key, `"proxy" must be "environment", "none", or an address: http://host:port, https://, socks5:// or socks5h://`, "")
 }
