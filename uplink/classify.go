@@ -27,6 +27,11 @@ var (
 	errFlood      = errors.New("too many messages in a second")
 	errBadAck     = errors.New("an acknowledgement beyond what was sent")
 	errToken      = errors.New("no token")
+	errSilent     = errors.New("no word of the server in time")
+	errLater      = errors.New("a message is to be sent again later")
+	errRefusesAll = errors.New("too many messages are refused")
+	errRollback   = errors.New("a number that was never assigned")
+	errNoProtocol = errors.New("the subprotocol was not selected")
 )
 
 // finding is a verdict with what is special about this one end.
@@ -36,6 +41,7 @@ type finding struct {
 	code       int           // of a close frame, else 0
 	retryAfter time.Duration // with hasRetry
 	hasRetry   bool
+	revoked    bool // whatever the credential was, it is worthless now
 }
 
 // classifyDial judges a dial that failed.
@@ -79,6 +85,8 @@ func classifyFailure(e *dialError, o *Options) failure {
 		return failCAFile
 	case errors.Is(err, errExtension):
 		return failExtension
+	case errors.Is(err, errNoProtocol):
+		return failProtocolName
 	case errors.Is(err, errProxyConf):
 		return failProxy
 	case errors.As(err, &dns):
@@ -164,6 +172,9 @@ func failureDetail(f failure, err error) string {
 // classifyEnd judges the end of a session: a close frame first, whatever else
 // happened, then our own reason, then the broken connection.
 func classifyEnd(own, read error) finding {
+	if e := (ended{}); errors.As(own, &e) {
+		return finding{verdict: judge(onFailure, int(e.why)), detail: e.detail, revoked: e.why == failLoggedOut}
+	}
 	var ce *websocket.CloseError
 	if errors.As(read, &ce) && ce.Code != websocket.CloseAbnormalClosure {
 		return finding{verdict: judge(onClose, ce.Code), code: ce.Code, detail: closeDetail(ce)}
@@ -214,6 +225,14 @@ func ownFailure(err error) failure {
 		return failFlood
 	case errors.Is(err, errBadAck):
 		return failBadAck
+	case errors.Is(err, errSilent):
+		return failSilent
+	case errors.Is(err, errLater):
+		return failLater
+	case errors.Is(err, errRefusesAll):
+		return failRefusesAll
+	case errors.Is(err, errRollback):
+		return failRollback
 	}
 	return readFailure(err)
 }
@@ -235,6 +254,8 @@ func readFailure(err error) failure {
 	switch {
 	case errors.Is(err, errFlood), errors.Is(err, errInboundRate):
 		return failFlood
+	case errors.Is(err, errRefusesAll):
+		return failRefusesAll
 	case errors.Is(err, errSlow):
 		return failSlow
 	case errors.Is(err, websocket.ErrReadLimit):

@@ -3,7 +3,6 @@ package uplink
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -44,7 +43,6 @@ func (e *dialError) Error() string { return e.err.Error() }
 func (e *dialError) Unwrap() error { return e.err }
 
 var (
-	errCAFile    = errors.New("cannot use the CA file")
 	errExtension = errors.New("the server switched on an extension that was not asked for")
 	errProxyConf = errors.New("the proxy setting is malformed")
 	errDialPanic = errors.New("the answer could not be understood")
@@ -78,12 +76,19 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 		ReadBufferSize:  4096,
 		WriteBufferSize: writeBuffer,
 	}
+	if d.o.Ack == AckEnvelope {
+		ws.Subprotocols = []string{envelopeProtocol}
+	}
 	conn, resp, err := a.run(httptrace.WithClientTrace(inner, a.trace()), &ws, target.String(), header)
 	a.date(resp, err)
 	if err == nil && resp.Header.Get("Sec-WebSocket-Extensions") != "" {
 		// gorilla would switch compression on although it was not offered.
 		_ = conn.Close()
 		err = errExtension
+	}
+	if err == nil && d.o.Ack == AckEnvelope && d.o.AckFallback == "" && conn.Subprotocol() != envelopeProtocol {
+		_ = conn.Close()
+		err = errNoProtocol
 	}
 	if err != nil {
 		if ctx.Err() != nil {
@@ -95,21 +100,13 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 	return conn, a.guard, nil
 }
 
-// tlsConfig reads the CA file anew: it may have been replaced.
+// tlsConfig reads the files anew: each may have been replaced.
 func (d *dialer) tlsConfig() (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, Time: d.o.Now}
-	if d.o.CAFile == "" {
-		return c, nil
-	}
-	pem, err := os.ReadFile(d.o.CAFile)
+	c, err := tlsConfig(d.o)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errCAFile, err)
+		return nil, err
 	}
-	c.RootCAs = x509.NewCertPool()
-	if !c.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%w %s: it holds no certificate in PEM form", errCAFile, d.o.CAFile)
-	}
-	return c, nil
+	return c, pinTo(c, d.o.Pins)
 }
 
 // attempt follows one dial through its phases. gorilla calls everything here

@@ -1,102 +1,132 @@
 package uplink
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"time"
 )
 
+// The dialects, Options.Dialect.
+const (
+	DialectThingsee = "thingsee"
+	DialectHaltless = "haltless"
+	DialectZyeta    = "zyeta"
+	DialectHeimdall = "heimdall"
+)
+
 // dialect is what one family of servers wants: how the request is made and
-// the token presented, and what the server's messages mean.
+// the token presented, and what the server's messages mean. It is made once
+// for an address and used for every connection to it.
 type dialect interface {
 	name() string
+	// wantsToken reports whether a connection needs one.
+	wantsToken() bool
 	// request gives the URL and headers of the upgrade request.
 	request(token Secret) (url.URL, http.Header)
-	// hear takes one message of the server. Its bytes are hostile. ok says that
-	// it told the server's time.
-	hear(message []byte) (now time.Time, ok bool)
-	// wantsToken reports whether request needs one.
-	wantsToken() bool
+	// greet gives the text message that presents the token before anything
+	// else is sent; nil where the token travels in the request.
+	greet(token Secret) []byte
+	// talk begins the conversation of one connection.
+	talk() talk
 }
 
-// thingsee is the plain dialect: Thingsee arrays out, nothing expected back.
-// What the server says is counted by the session and never acted upon.
-type thingsee struct {
+// talk is one connection's conversation beside the data. It lives as long as
+// the connection.
+type talk interface {
+	// open gives the messages that begin the conversation, behind the greeting.
+	open() [][]byte
+	// keepalive gives the message that goes with a ping on a quiet link; nil:
+	// none. It is called by the session while the reader may be in hear.
+	keepalive() []byte
+	// hear takes one text message of the server that is no acknowledgement. It
+	// is called by the reader alone. The bytes are hostile and good only during
+	// the call.
+	hear(message []byte) heard
+}
+
+// heard is what a message of the server means to the link.
+type heard struct {
+	// kind names the message in the counters. It is one of a few fixed words of
+	// the dialect, never the server's own text; "" means that the dialect does
+	// not know it.
+	kind string
+	// time is the server's clock; zero: it did not say.
+	time time.Time
+	// patience is how long the server may be silent from now on until the link
+	// counts as dead; 0: as before. At first there is no limit.
+	patience time.Duration
+	// reply is to be sent, in this order.
+	reply [][]byte
+	// end is not failUnknown when the server ended the session by this message.
+	end failure
+	// detail is the server's own words about end, cleaned before they are shown.
+	detail string
+}
+
+// presenter is the part that dialects share: the request, and the token in it
+// or in front of the data. It has no conversation.
+type presenter struct {
 	endpoint   endpoint
 	credential credential
 	userAgent  string
 }
 
-func newThingsee(o *Options, ep endpoint) (*thingsee, error) {
-	t := &thingsee{endpoint: ep, userAgent: o.UserAgent}
-	hashed := !ep.fragment.Empty()
-	if hashed || o.Auth == AuthHash {
-		var err error
-		if t.credential, err = hashCredential(o, ep); err != nil {
-			return nil, err
-		}
-		return t, nil
-	}
-	switch o.Auth {
-	case AuthNone:
-		t.credential = credential{how: "none"}
-		return t, nil
-	case AuthHeader, "":
-		t.credential = credential{how: "bearer"}
-	case AuthQuery:
-		t.credential = credential{how: "query", name: o.QueryName}
-	default:
-		return nil, fmt.Errorf("auth %q is not available with dialect thingsee; it can be none, header, query or hash", o.Auth)
-	}
-	if o.Token == nil {
-		return nil, fmt.Errorf("auth %q needs a token (token_file or credential)", o.Auth)
-	}
-	if t.credential.how == "bearer" && !ep.basic.Empty() {
-		return nil, errors.New("cannot use both a user name in the URL and a bearer token: both are the Authorization header")
-	}
-	return t, nil
-}
-
-func hashCredential(o *Options, ep endpoint) (credential, error) {
-	if ep.fragment.Empty() {
-		return credential{}, errors.New(`auth "hash" needs a fragment ("#...") at the end of the URL`)
-	}
-	c, err := parseHashAs(o.HashAs)
+func newDialect(o *Options, ep endpoint) (dialect, error) {
+	p, err := newPresenter(o, ep)
 	if err != nil {
-		return credential{}, fmt.Errorf("cannot use the uplink URL: %w", err)
+		return nil, err
 	}
-	if o.Token != nil {
-		return credential{}, errors.New("cannot use both a fragment in the URL and a token: choose one")
+	switch o.Dialect {
+	case DialectThingsee:
+		return thingsee{p}, nil
+	case DialectHaltless:
+		return newHaltless(o, p), nil
+	case DialectZyeta:
+		return newZyeta(o, p), nil
+	case DialectHeimdall:
+		return newHeimdall(o, p), nil
 	}
-	if c.how == "bearer" && !ep.basic.Empty() {
-		return credential{}, errors.New("cannot use both a user name in the URL and a bearer token: both are the Authorization header")
-	}
-	if err := checkToken(ep.fragment.Reveal()); err != nil {
-		return credential{}, fmt.Errorf("cannot use the fragment of the uplink URL: %w", err)
-	}
-	return c, nil
+	return nil, fmt.Errorf("dialect %q is not known; it can be thingsee, haltless, zyeta or heimdall", o.Dialect)
 }
 
-func (t *thingsee) name() string { return "thingsee" }
-
-func (t *thingsee) wantsToken() bool {
-	return t.endpoint.fragment.Empty() && t.credential.how != "none"
+// dialectAuth is how a dialect presents its token where nothing else is said.
+func dialectAuth(name string) string {
+	switch name {
+	case DialectHaltless:
+		return AuthFirstMessage
+	case DialectZyeta:
+		return AuthQuery
+	}
+	return AuthHeader
 }
 
-func (t *thingsee) request(token Secret) (url.URL, http.Header) {
+func (p presenter) wantsToken() bool {
+	return p.endpoint.fragment.Empty() && p.credential.how != "none"
+}
+
+func (p presenter) request(token Secret) (url.URL, http.Header) {
 	header := http.Header{}
-	if t.userAgent != "" {
-		header.Set("User-Agent", t.userAgent)
+	if p.userAgent != "" {
+		header.Set("User-Agent", p.userAgent)
 	}
-	if !t.endpoint.basic.Empty() {
-		header.Set("Authorization", t.endpoint.basic.Reveal())
+	if !p.endpoint.basic.Empty() {
+		header.Set("Authorization", p.endpoint.basic.Reveal())
 	}
-	if !t.endpoint.fragment.Empty() {
-		token = t.endpoint.fragment
-	}
-	return t.credential.apply(t.endpoint.url, header, token), header
+	return p.credential.apply(p.endpoint.url, header, p.secret(token)), header
 }
 
-func (t *thingsee) hear([]byte) (now time.Time, ok bool) { return time.Time{}, false }
+func (p presenter) greet(token Secret) []byte {
+	if p.credential.how != AuthFirstMessage {
+		return nil
+	}
+	return []byte(p.secret(token).Reveal())
+}
+
+// secret is what is presented: the URL's fragment stands in for the token.
+func (p presenter) secret(token Secret) Secret {
+	if !p.endpoint.fragment.Empty() {
+		return p.endpoint.fragment
+	}
+	return token
+}

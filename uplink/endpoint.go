@@ -16,6 +16,8 @@ const (
 	AuthHeader = "header" // Authorization: Bearer <token>
 	AuthQuery  = "query"  // ?token=<token>, the name is Options.QueryName
 	AuthHash   = "hash"   // the URL's fragment, presented as Options.HashAs says
+
+	AuthFirstMessage = "first-message" // the bare token as the first text message
 )
 
 const hashChoices = `a fragment ("#...") in a WebSocket URL never reaches any server, so say with hash_as what the receiver expects: ` +
@@ -79,7 +81,7 @@ func (ep *endpoint) name() string { return ep.url.Scheme + "://" + ep.url.Host }
 
 // credential says how a secret travels in the upgrade request.
 type credential struct {
-	how  string // "none", "bearer", "query", "path" or "header"
+	how  string // "none", "bearer", "query", "path", "header" or "first-message"
 	name string // of the query parameter or header
 }
 
@@ -89,14 +91,12 @@ func parseHashAs(value string) (credential, error) {
 	switch {
 	case value == "" || value == "reject":
 		return credential{}, errors.New(hashChoices)
-	case value == "bearer" || value == "path":
+	case value == "bearer" || value == "path" || value == AuthFirstMessage:
 		return credential{how: value}, nil
 	case how == "query" && name != "":
 		return credential{how: "query", name: name}, nil
 	case how == "header" && validHeaderName(name):
 		return credential{how: "header", name: name}, nil
-	case value == "first-message":
-		return credential{}, errors.New("hash_as first-message is not available in this version with dialect thingsee; use bearer, query:<name>, path or header:<Name>")
 	}
 	return credential{}, fmt.Errorf("hash_as %q is not known; %s", value, hashChoices)
 }

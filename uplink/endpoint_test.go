@@ -29,7 +29,7 @@ func TestURLsAreRefusedWithAReason(t *testing.T) {
 		{Options{URL: "wss://h/s"}, "needs a token"},
 		{Options{URL: "wss://h/s", Auth: AuthQuery}, "needs a token"},
 		{Options{URL: "wss://h/s", Auth: AuthNone}, ""},
-		{Options{URL: "wss://h/s", Auth: "first-message", Token: token}, "not available"},
+		{Options{URL: "wss://h/s", Auth: AuthFirstMessage, Token: token}, ""},
 		{Options{URL: "wss://h/s#SECRET", Auth: AuthNone}, "never reaches any server"},
 		{Options{URL: "wss://h/s#SECRET", Auth: AuthNone}, "query:<name>"},
 		{Options{URL: "wss://h/s#SECRET", Auth: AuthHash, HashAs: "reject"}, "never reaches any server"},
@@ -41,14 +41,19 @@ func TestURLsAreRefusedWithAReason(t *testing.T) {
 		{Options{URL: "wss://h/s#SECRET", Auth: AuthHash, HashAs: "header:Sec-WebSocket-Key"}, "not known"},
 		{Options{URL: "wss://h/s#SECRET", Auth: AuthHash, HashAs: "header:a b"}, "not known"},
 		{Options{URL: "wss://h/s#SECRET", Auth: AuthHash, HashAs: "query:"}, "not known"},
-		{Options{URL: "wss://h/s#SECRET", Auth: AuthHash, HashAs: "first-message"}, "not available"},
+		{Options{URL: "wss://h/s#SECRET", Auth: AuthHash, HashAs: "first-message"}, ""},
 		{Options{URL: "wss://h/s#SECRET", Auth: AuthHash, HashAs: "bearer", Token: token}, "choose one"},
 		{Options{URL: "wss://h/s#SEC%0d%0aRET", Auth: AuthHash, HashAs: "bearer"}, "more than one line"},
 		{Options{URL: "wss://h/s", Auth: AuthHash, HashAs: "bearer"}, "needs a fragment"},
 		{Options{URL: "wss://u:SECRET@h/s", Token: token}, "both are the Authorization header"},
 		{Options{URL: "wss://u:SECRET@h/s", Auth: AuthNone}, ""},
-		{Options{URL: "wss://h/s", Auth: AuthNone, Dialect: "haltless"}, "dialect"},
-		{Options{URL: "wss://h/s", Auth: AuthNone, Ack: "envelope"}, "not available"},
+		{Options{URL: "wss://h/s", Auth: AuthNone, Dialect: "haltless"}, ""},
+		{Options{URL: "wss://h/s", Dialect: "haltless", Token: token}, ""},
+		{Options{URL: "wss://h/s", Dialect: "mqtt", Token: token}, "not known"},
+		{Options{URL: "wss://h/s", URLs: []string{"wss://g/s"}, Token: token}, "both url and urls"},
+		{Options{URLs: []string{"wss://g/s", "http://h/SECRET"}, Token: token}, "address 2 of urls"},
+		{Options{URL: "wss://h/s", Auth: AuthNone, Ack: "envelope"}, "needs the gateway's id"},
+		{Options{URL: "wss://h/s", Auth: AuthNone, Ack: "fence", AckFallback: "count"}, "no other ack has one"},
 		{Options{URL: "wss://h/s", Auth: AuthNone, Ack: "maybe"}, "not known"},
 		{Options{URL: "wss://h/s", Auth: AuthNone, Proxy: "socks4://u:SECRET@p"}, "proxy must be"},
 		{Options{URL: "wss://h/s", Auth: AuthNone, Proxy: "socks5://u:SECRET@p"}, ""},
@@ -96,7 +101,7 @@ func TestHowATokenTravels(t *testing.T) {
 			t.Errorf("%s: %v", c.o.URL, err)
 			continue
 		}
-		u, h := l.dialect.request(NewSecret(token))
+		u, h := l.route.dialect.request(NewSecret(token))
 		if u.String() != c.target {
 			t.Errorf("%s %s: target %s, want %s", o.URL, o.HashAs, u.String(), c.target)
 		}

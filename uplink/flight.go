@@ -20,9 +20,11 @@ type flight struct {
 }
 
 type flown struct {
-	from, end uint64 // records from..end-1
+	from, end uint64 // records from..end-1; from rises when a part is proven
 	bytes     int
 	at        time.Time
+	lane      lane
+	done      bool // proven while one before it is not
 }
 
 func newFlight(window int, slow bool) flight {
@@ -56,8 +58,12 @@ func (f *flight) prove(n uint64, ack func(from, through uint64) error) (bool, er
 	k := int(min(n-f.first+1, uint64(f.count())))
 	done := f.frames[f.head : f.head+k]
 	for i := 0; i < k; {
+		if done[i].done {
+			i++
+			continue
+		}
 		from, end := done[i].from, done[i].end
-		for i++; i < k && done[i].from == end; i++ {
+		for i++; i < k && !done[i].done && done[i].from == end; i++ {
 			end = done[i].end
 		}
 		if err := ack(from, end-1); err != nil {
@@ -68,9 +74,51 @@ func (f *flight) prove(n uint64, ack func(from, through uint64) error) (bool, er
 		f.bytes -= fr.bytes
 	}
 	f.drop(k)
-	f.limit = min(max(2*f.limit, slowStart), f.window)
+	f.widen()
 	return true, nil
 }
+
+// proveThrough does the same for the records of a lane up to number through,
+// which may end inside a frame.
+func (f *flight) proveThrough(in lane, through uint64, ack func(from, through uint64) error) (some bool, err error) {
+	for i := f.head; i < len(f.frames); i++ {
+		fr := &f.frames[i]
+		if fr.lane != in || fr.done || fr.from > through {
+			continue
+		}
+		some = true
+		last := min(fr.end-1, through)
+		if err := ack(fr.from, last); err != nil {
+			return true, err
+		}
+		fr.from = last + 1
+		if fr.done = fr.from == fr.end; fr.done {
+			f.bytes -= fr.bytes
+			fr.bytes = 0
+		}
+	}
+	k := 0
+	for k < f.count() && f.frames[f.head+k].done {
+		k++
+	}
+	f.drop(k)
+	if some {
+		f.widen()
+	}
+	return some, nil
+}
+
+// holds reports whether record n is written and not proven.
+func (f *flight) holds(n uint64) bool {
+	for _, fr := range f.frames[f.head:] {
+		if !fr.done && fr.from <= n && n < fr.end {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *flight) widen() { f.limit = min(max(2*f.limit, slowStart), f.window) }
 
 // pace narrows the window to what the line carries within target, after bytes
 // took so long to be answered. On a slow line the bytes on the way make the

@@ -8,8 +8,10 @@ import (
 
 func TestFlightProvesExactlyWhatWasSent(t *testing.T) {
 	f := newFlight(256<<10, true)
-	at := time.Now()
-	for _, fr := range []flown{{1, 4, 100, at}, {4, 5, 20, at}, {9, 12, 100, at}, {12, 13, 10, at}, {13, 20, 300, at}} {
+	for _, fr := range []flown{
+		{from: 1, end: 4, bytes: 100}, {from: 4, end: 5, bytes: 20}, {from: 9, end: 12, bytes: 100},
+		{from: 12, end: 13, bytes: 10}, {from: 13, end: 20, bytes: 300},
+	} {
 		f.push(fr)
 	}
 	var acks [][2]uint64
@@ -45,7 +47,7 @@ func TestFlightAgainstAModel(t *testing.T) {
 		if rnd.IntN(3) > 0 {
 			next += uint64(rnd.IntN(2))
 			end := next + 1 + uint64(rnd.IntN(5))
-			fr := flown{next, end, rnd.IntN(100), at}
+			fr := flown{from: next, end: end, bytes: rnd.IntN(100), at: at}
 			at = at.Add(time.Millisecond)
 			next = end
 			f.push(fr)

@@ -5,13 +5,9 @@ import (
 	"net"
 )
 
-// A frame is '[' + records joined by ',' + ']': the records are finished JSON
-// objects, so joining bytes makes the array.
-var (
-	openArray  = []byte{'['}
-	comma      = []byte{','}
-	closeArray = []byte{']'}
-)
+// comma stands between the records of a frame: they are finished JSON objects,
+// so joining bytes makes the array.
+var comma = []byte{','}
 
 // unlimited is the byte limit of a frame that is repeated: it is cut by count.
 const unlimited = 1 << 30
@@ -41,9 +37,9 @@ func (l *Link) pack(src Source, from uint64) (first uint64, recs [][]byte, size 
 }
 
 func (l *Link) limits(from uint64) (maxBytes, maxRecs int) {
-	maxBytes, maxRecs = l.suspicion.limit(), l.o.MaxBatchMessages
-	if l.suspicion.narrow(from) && l.suspicion.maxRecs > 0 {
-		maxRecs = min(maxRecs, l.suspicion.maxRecs)
+	maxBytes, maxRecs = l.route.suspicion.limit(), l.o.MaxBatchMessages
+	if l.route.suspicion.narrow(from) && l.route.suspicion.maxRecs > 0 {
+		maxRecs = min(maxRecs, l.route.suspicion.maxRecs)
 	}
 	if n, known := l.splits.at(from); n > 0 {
 		maxRecs = int(min(uint64(maxRecs), n))

@@ -3,7 +3,6 @@ package uplink
 import (
 	"bytes"
 	"net/http"
-	"net/url"
 	"slices"
 	"sync"
 	"testing"
@@ -91,25 +90,25 @@ func TestDateHeard(t *testing.T) {
 	}
 }
 
-// timely is a dialect whose messages are times.
-type timely struct{}
+// timely is a conversation of times.
+type timely struct{ silent }
 
-func (timely) name() string                          { return "timely" }
-func (timely) request(Secret) (url.URL, http.Header) { return url.URL{}, nil }
-func (timely) wantsToken() bool                      { return false }
-func (timely) hear(message []byte) (now time.Time, ok bool) {
-	err := now.UnmarshalText(bytes.Trim(message, `"`))
-	return now, err == nil
+func (timely) hear(message []byte) heard {
+	var h heard
+	if h.time.UnmarshalText(bytes.Trim(message, `"`)) == nil {
+		h.kind = "time"
+	}
+	return h
 }
 
 // A dialect's word for the time goes the same way.
 func TestTimeInAMessageIsHeard(t *testing.T) {
 	var h told
-	engine, err := newEngine(&Options{Ack: AckFence})
+	engine, err := newEngine(&Options{Ack: AckFence}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := reader{engine: engine, dialect: timely{}, inbox: newInbox(), heard: h.hear}
+	r := reader{engine: engine, talk: timely{}, inbox: newInbox(), o: &Options{Heard: h.hear}}
 	for _, m := range []string{`"2026-04-04T10:30:00Z"`, `"no time"`, `{}`} {
 		if err := r.message([]byte(m)); err != nil {
 			t.Fatal(err)
@@ -119,8 +118,8 @@ func TestTimeInAMessageIsHeard(t *testing.T) {
 	if len(now) != 1 || !now[0].Equal(time.Date(2026, 4, 4, 10, 30, 0, 0, time.UTC)) || slack[0] != messageSlack {
 		t.Errorf("heard %v ± %v", now, slack)
 	}
-	if now, ok := (&thingsee{}).hear([]byte(`{"server_time":"2026-04-04T10:30:00Z"}`)); ok {
-		t.Errorf("the thingsee dialect knows of no time, and heard %v", now)
+	if h := (thingsee{}).talk().hear([]byte(`{"server_time":"2026-04-04T10:30:00Z"}`)); !h.time.IsZero() {
+		t.Errorf("the thingsee dialect knows of no time, and heard %v", h.time)
 	}
 }
 

@@ -20,18 +20,21 @@ const (
 // Link carries records from a Source to one server. Status, Idle and Wake may
 // be called from any goroutine at any time.
 type Link struct {
-	o       Options
-	dialect dialect
-	dialer  dialer
-	board   board
-	wake    chan struct{}
+	o      Options
+	routes []*route // the preferred one first
+	dialer dialer
+	board  board
+	wake   chan struct{}
 
 	origin time.Time
 	due    atomic.Int64 // when the loop will have passed at the latest, ns after origin
 
 	// owned by the goroutine of Run
+	route       *route // of the present or next connection
+	at          int    // its place among routes
+	tried       int    // addresses, since the last pause
+	homeWait    time.Duration
 	backoff     backoff
-	suspicion   suspicion
 	splits      splits
 	token       Secret // of the last dial
 	authTried   bool   // the immediate try after a refusal has been spent
@@ -44,25 +47,27 @@ type Link struct {
 // New checks o and makes a Link. The error names every problem and no secret.
 func New(o Options) (*Link, error) {
 	o.setDefaults()
-	ep, err := parseEndpoint(o.URL, o.Insecure)
-	if err != nil {
-		return nil, errors.Join(err, o.check())
-	}
-	d, err := newThingsee(&o, ep)
+	routes, err := newRoutes(&o)
 	if err = errors.Join(err, o.check()); err != nil {
 		return nil, err
 	}
 	l := &Link{
-		o: o, dialect: d, wake: make(chan struct{}, 1), origin: time.Now(),
+		o: o, routes: routes, route: routes[0], wake: make(chan struct{}, 1), origin: time.Now(),
 		backoff:     backoff{base: o.BackoffBase, cap: o.BackoffCap, spread: o.Spread, rand: o.Rand},
-		suspicion:   suspicion{maxBytes: o.MaxBatchBytes},
 		writeBuffer: minWriteBuffer,
 	}
 	l.growBuffer(o.MaxBatchBytes)
 	l.beat(forever)
 	l.dialer = dialer{o: &l.o, hide: l.hide}
-	l.board = board{log: o.Log, scrub: ep.scrub, repeats: map[string]*repeat{}}
-	l.board.s = Status{State: Stopped, Since: time.Now(), Dialect: d.name(), Ack: o.Ack, Server: ep.name(), BatchBytes: o.MaxBatchBytes}
+	l.board = board{log: o.Log, repeats: map[string]*repeat{}}
+	for _, r := range routes {
+		l.board.scrub = l.board.scrub.with(r.endpoint.scrub.secrets...)
+	}
+	l.recallLimits()
+	l.board.s = Status{
+		State: Stopped, Since: time.Now(), Dialect: l.route.dialect.name(), Ack: o.Ack, Server: l.route.name,
+		BatchBytes: l.route.suspicion.limit(), ServerKinds: map[string]uint64{},
+	}
 	return l, nil
 }
 
@@ -98,7 +103,7 @@ func (l *Link) Run(ctx context.Context, src Source) error {
 	defer wg.Wait()
 	pollCtx, stop := context.WithCancel(ctx)
 	defer stop()
-	if w, ok := l.o.Token.(watchable); ok && l.dialect.wantsToken() {
+	if w, ok := l.o.Token.(watchable); ok && l.route.dialect.wantsToken() {
 		wg.Go(func() { l.pollToken(pollCtx, w) })
 	}
 	defer l.beat(forever) // a Link that does not run is not overdue
@@ -170,7 +175,12 @@ func (l *Link) connection(ctx context.Context, src Source) (done bool, err error
 		return l.closed(end, src)
 	}
 	f := classifyEnd(end.own, end.read)
-	if l.suspicion.stuck(end.own, end.data) {
+	if f.revoked {
+		if r, ok := l.o.Token.(revocable); ok {
+			r.Revoke()
+		}
+	}
+	if l.route.suspicion.stuck(end.own, end.data) {
 		l.recut("uplink.shrunk", "nothing gets through: trying smaller messages")
 	}
 	if err := l.rewind(src, f.blame, end.data); err != nil {
@@ -184,7 +194,7 @@ func (l *Link) connect(ctx context.Context, src Source) (*session, *dialError) {
 	if err := l.fetchToken(ctx); err != nil {
 		return nil, &dialError{phase: phaseToken, err: fmt.Errorf("%w: %w", errToken, err)}
 	}
-	target, header := l.dialect.request(l.token)
+	target, header := l.route.dialect.request(l.token)
 	conn, g, derr := l.dialer.dial(ctx, target, header, l.writeBuffer)
 	if derr != nil {
 		return nil, derr
@@ -193,11 +203,13 @@ func (l *Link) connect(ctx context.Context, src Source) (*session, *dialError) {
 	var now Status
 	l.board.update(func(s *Status) { s.Connects++; now = *s })
 	l.board.event(slog.LevelInfo, "uplink.connected", "", "link is up", "remote", now.Server, "attempt", now.Attempts)
-	return newSession(l, conn, g, src), nil
+	s := newSession(l, conn, g, src)
+	s.home = l.homeTime(s.started)
+	return s, nil
 }
 
 func (l *Link) fetchToken(ctx context.Context) error {
-	if !l.dialect.wantsToken() {
+	if !l.route.dialect.wantsToken() {
 		return nil
 	}
 	limited, cancel := context.WithTimeout(ctx, l.o.PhaseTimeout)
@@ -219,7 +231,7 @@ func (l *Link) hide(secret string) { l.board.scrub = l.board.scrub.with(secret) 
 // tokenReplaced reports whether the source now gives another token than the
 // connection was made with. Without a good one the connection stays.
 func (l *Link) tokenReplaced(ctx context.Context) bool {
-	if !l.dialect.wantsToken() {
+	if !l.route.dialect.wantsToken() {
 		return false
 	}
 	token, err := l.o.Token.Token(ctx)
@@ -230,6 +242,9 @@ func (l *Link) tokenReplaced(ctx context.Context) bool {
 func (l *Link) settled() {
 	l.backoff.reset()
 	l.authTried = false
+	if l.tried = 0; l.at == 0 {
+		l.homeWait = 0
+	}
 	l.board.update(func(s *Status) { s.Problem, s.Attempts = "", 0 })
 }
 
@@ -238,7 +253,12 @@ func (l *Link) gather(in *inbox) {
 	l.board.update(func(s *Status) {
 		s.ForeignPongs += in.foreignPongs.Swap(0)
 		s.ForeignAcks += in.foreignAcks.Swap(0)
-		s.ServerMessages += in.serverMessages.Swap(0)
+		for kind, n := range in.counted() {
+			s.ServerMessages += n
+			if kind != "" {
+				s.ServerKinds[kind] += n
+			}
+		}
 	})
 }
 
@@ -254,13 +274,16 @@ func (l *Link) closed(end ending, src Source) (done bool, err error) {
 		return true, err
 	}
 	l.board.event(slog.LevelInfo, "uplink.closed", "", "link was closed in order")
+	if end.home {
+		l.take(0)
+	}
 	return end.eof, nil
 }
 
 // recut lets go of how frames were cut: their limits have changed.
 func (l *Link) recut(event, message string) {
 	l.splits.clear()
-	limit := l.suspicion.limit()
+	limit := l.route.suspicion.limit()
 	l.board.update(func(s *Status) { s.BatchBytes = limit })
 	l.board.event(slog.LevelWarn, event, "", message, "bytes", limit)
 }
@@ -270,7 +293,11 @@ func (l *Link) rewind(src Source, b blame, data evidence) error {
 	if _, err := src.Rewind(); err != nil {
 		return err
 	}
-	recut, condemn := l.suspicion.consider(b, data)
+	learnt := l.route.suspicion.maxBytes
+	recut, condemn := l.route.suspicion.consider(b, data)
+	if l.route.suspicion.maxBytes != learnt {
+		l.keepLimits()
+	}
 	if recut {
 		l.recut("uplink.recut", "the server refused a message: sending it in smaller ones")
 	}
@@ -281,8 +308,14 @@ func (l *Link) rewind(src Source, b blame, data evidence) error {
 	if b == blameSize {
 		reason = QuarantineTooBig
 	}
+	return l.setAside(src, data.suspect.from, reason, data.suspect.bytes)
+}
+
+// setAside takes a record out that the server will never take; bytes is the
+// size of its frame where it was alone in it.
+func (l *Link) setAside(src Source, n uint64, reason string, bytes int) error {
 	l.board.update(func(s *Status) { s.Quarantined++ })
 	l.board.event(slog.LevelError, "uplink.quarantined", ProblemQuarantine, "one message is set aside: the server will not take it",
-		"seq", data.suspect.from, "bytes", data.suspect.bytes)
-	return src.Quarantine(data.suspect.from, reason)
+		"seq", n, "bytes", bytes)
+	return src.Quarantine(n, reason)
 }

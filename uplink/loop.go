@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -38,7 +39,7 @@ func (s *session) loop(ctx context.Context) error {
 			}
 			continue
 		}
-		if !s.flight.room(s.link.suspicion.limit()) || s.finish || s.eof {
+		if !s.flight.room(s.link.route.suspicion.limit()) || s.finish || s.eof || now.Before(s.quiet) {
 			changed = nil
 		}
 		if ended, err := s.wait(ctx, now, changed); ended {
@@ -75,26 +76,31 @@ func (s *session) due(now time.Time) time.Time {
 	if at := s.started.Add(provenUptime); !s.settled && at.Before(next) {
 		next = at
 	}
+	if s.patience > 0 && s.spoke.Add(s.patience).Before(next) {
+		next = s.spoke.Add(s.patience)
+	}
+	for _, at := range []time.Time{s.quiet, s.home} {
+		if at.After(now) && at.Before(next) {
+			next = at
+		}
+	}
 	return next
 }
 
 // proofs takes what the reader found and what time alone proves.
 func (s *session) proofs(now time.Time) error {
-	pong, at, ack := s.inbox.take()
-	if frames, ok := s.ping.pong(pong, at); ok {
+	m := s.inbox.take()
+	if frames, ok := s.ping.pong(m.pong, m.pongAt); ok {
 		s.answered()
 		if err := s.prove(s.engine.ponged(frames)); err != nil {
 			return err
 		}
 		s.flight.pace(s.ping.bytes, s.ping.last, s.ping.timeout/2)
 	}
-	if ack > s.flight.written() {
-		return errBadAck
+	if err := s.told(&m); err != nil {
+		return err
 	}
-	if ack > 0 && ack < s.flight.first {
-		s.inbox.foreignAcks.Add(1)
-	}
-	if err := s.prove(ack); err != nil {
+	if err := s.converse(&m, now); err != nil {
 		return err
 	}
 	frames, _, err := s.engine.elapsed(&s.flight, now)
@@ -112,20 +118,52 @@ func (s *session) proofs(now time.Time) error {
 
 // prove releases the frames up to number n.
 func (s *session) prove(n uint64) error {
-	var through, records uint64
-	some, err := s.flight.prove(n, func(from, to uint64) error {
-		through = to + 1
-		records += to - from + 1 // frames are gapless runs
-		return s.src.Ack(from, to)
-	})
+	var t tally
+	some, err := s.flight.prove(n, s.acking(&t))
+	return s.proved(some, t, err)
+}
+
+// tally is what one word of proof covered.
+type tally struct{ end, records uint64 }
+
+// acking passes a gapless run of proven records on to the queue, without those
+// that the server refused: they are not in the queue any more.
+func (s *session) acking(t *tally) func(from, to uint64) error {
+	return func(from, to uint64) error {
+		t.end = max(t.end, to+1)
+		for from <= to {
+			last := to
+			for _, n := range s.refused {
+				if from <= n && n <= last {
+					last = n - 1
+				}
+			}
+			if from <= last {
+				t.records += last - from + 1
+				if err := s.src.Ack(from, last); err != nil {
+					return err
+				}
+			}
+			from = last + 1
+			if from <= to && slices.Contains(s.refused, from) {
+				from++
+			}
+		}
+		return nil
+	}
+}
+
+// proved takes note of a proof.
+func (s *session) proved(some bool, t tally, err error) error {
 	if err != nil {
 		return sourceError{err}
 	}
 	if !some {
 		return nil
 	}
-	s.link.suspicion.proved(through)
-	limit := s.link.suspicion.limit()
+	records := t.records
+	s.link.route.suspicion.proved(t.end)
+	limit := s.link.route.suspicion.limit()
 	s.link.board.update(func(st *Status) {
 		st.Proven += records
 		st.InFlight, st.BatchBytes = s.flight.bytes, limit
@@ -157,7 +195,7 @@ func (s *session) settle() {
 // send writes one frame when there is one and the window allows it.
 func (s *session) send(now time.Time) (sent bool, err error) {
 	l := s.link
-	if s.finish || s.eof || !s.flight.room(l.suspicion.limit()) {
+	if s.finish || s.eof || !s.flight.room(l.route.suspicion.limit()) || now.Before(s.quiet) {
 		return false, nil
 	}
 	first, recs, size, err := l.pack(s.src, s.next)
@@ -174,7 +212,8 @@ func (s *session) send(now time.Time) (sent bool, err error) {
 		}
 		return false, nil
 	}
-	if size > l.writeBuffer {
+	s.head = s.engine.head(s.head[:0], laneMain, first)
+	if size += len(s.head) + len(s.engine.tail()) - 2; size > l.writeBuffer {
 		// gorilla would split it into several WebSocket frames, which naive
 		// receivers cannot put together: connect again with a larger buffer.
 		l.growBuffer(size)
@@ -189,7 +228,7 @@ func (s *session) send(now time.Time) (sent bool, err error) {
 	l.noteSent(first, end, size)
 	s.next = end
 	s.flight.push(flown{from: first, end: end, bytes: size, at: now})
-	s.flight.narrow = l.suspicion.narrow(end)
+	s.flight.narrow = l.route.suspicion.narrow(end)
 	return true, nil
 }
 
@@ -200,7 +239,7 @@ func (s *session) write(recs [][]byte, now time.Time) error {
 	if err != nil {
 		return writeError(err)
 	}
-	piece := openArray
+	piece := s.head
 	for _, rec := range recs {
 		if _, err = w.Write(piece); err != nil {
 			return writeError(err)
@@ -210,7 +249,7 @@ func (s *session) write(recs [][]byte, now time.Time) error {
 		}
 		piece = comma
 	}
-	if _, err = w.Write(closeArray); err != nil {
+	if _, err = io.WriteString(w, s.engine.tail()); err != nil {
 		return writeError(err)
 	}
 	return writeError(w.Close())
@@ -231,6 +270,13 @@ func (s *session) pings(now time.Time) error {
 	unmarked := s.engine.marks() && s.flight.written() > s.pinged
 	if !unmarked && now.Before(s.ping.due()) {
 		return nil
+	}
+	if !unmarked {
+		if alive := s.talk.keepalive(); alive != nil {
+			if err := s.say(alive); err != nil {
+				return err
+			}
+		}
 	}
 	payload := s.ping.next(now, s.flight.written(), s.flight.bytes)
 	s.pinged = s.flight.written()

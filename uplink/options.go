@@ -15,24 +15,40 @@ const (
 	AckFence = "fence" // a pong proves that the server's endpoint read everything before its ping
 	AckCount = "count" // the server sends {"ack":n} after handling its n-th message
 	AckNone  = "none"  // written is taken for delivered: delivery is not proven
+
+	AckEnvelope = "envelope" // batches carry record numbers, the server says up to which it has stored
 )
 
 // Options configure a Link. The zero value of a field means its default.
 type Options struct {
-	URL      string // ws:// or wss://; ws:// only to this machine unless Insecure
-	Insecure bool   // allow ws:// to other machines
-	Dialect  string // "thingsee", the default and the only one so far
+	URL      string   // ws:// or wss://; ws:// only to this machine unless Insecure
+	URLs     []string // instead of URL: several servers, the preferred one first
+	Insecure bool     // allow ws:// to other machines
+	Dialect  string   // DialectThingsee (default), DialectHaltless, DialectZyeta or DialectHeimdall
 
-	Auth      string      // AuthHeader (default), AuthQuery, AuthHash or AuthNone
+	Channels   []string      // subscribed to where the dialect has channels
+	AuthSettle time.Duration // with AuthFirstMessage and no word of the application: nothing is sent earlier; default 10 s
+	Heartbeat  time.Duration // DialectHaltless: between the server's heartbeats until that is learnt, default 60 s
+
+	Auth      string      // AuthHeader, AuthQuery, AuthFirstMessage, AuthHash or AuthNone; default: what the dialect documents
 	QueryName string      // parameter of AuthQuery, default "token"
 	HashAs    string      // what a fragment in URL means: bearer, query:<name>, path, header:<Name>
 	Token     TokenSource // needed by AuthHeader and AuthQuery
 
-	Ack      string        // AckFence (default), AckCount or AckNone
+	Ack      string        // AckFence (default), AckCount, AckEnvelope or AckNone
 	AckDelay time.Duration // AckNone only: how old a written record is before it is released (commit_every)
 
+	AckFallback string        // instead of AckEnvelope where the server does not know it; "": it must
+	Gateway     string        // AckEnvelope: who numbers the records
+	Epoch       func() string // AckEnvelope: which numbering, 16 hexadecimal digits; asked at each connection
+
 	CAFile string // PEM file whose certificates alone are trusted; "" = the system's. Read at every dial.
-	Proxy  string // "environment" (default), "none", or an http://, https://, socks5:// or socks5h:// URL
+	// ClientCert and ClientKey are PEM files of a certificate that the gateway shows to servers that ask
+	// for one, read at every dial. Pins are "sha256/..." of public keys, one of which must be in the
+	// server's verified chain; none: any key will do.
+	ClientCert, ClientKey string
+	Pins                  []string
+	Proxy                 string // "environment" (default), "none", or an http://, https://, socks5:// or socks5h:// URL
 
 	PhaseTimeout time.Duration // limit of each of name and TCP, TLS, upgrade; default 10 s
 	PingInterval time.Duration // on a quiet link; default 20 s
@@ -61,6 +77,16 @@ type Options struct {
 	// count only when the upgrade succeeded. May be nil.
 	Heard func(now time.Time, slack time.Duration)
 
+	// Downlink is given what the server says beside acknowledgements and what
+	// the dialect knows: perhaps a command. It is called by the reader, at most
+	// 50 times a second, with at most MaxMessage bytes that are good during the
+	// call only, and must not wait. May be nil.
+	Downlink func(message []byte)
+
+	// LimitsFile keeps the size of a frame that a server once called too big,
+	// by server, over a restart; "" = not kept.
+	LimitsFile string
+
 	// Dial opens the TCP connection (to the proxy if there is one); default
 	// net.Dialer with TCP_USER_TIMEOUT on Linux. PhaseTimeout limits it.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -74,8 +100,10 @@ func setDefault[T comparable](p *T, value T) {
 }
 
 func (o *Options) setDefaults() {
-	setDefault(&o.Dialect, "thingsee")
-	setDefault(&o.Auth, AuthHeader)
+	setDefault(&o.Dialect, DialectThingsee)
+	setDefault(&o.Auth, dialectAuth(o.Dialect))
+	setDefault(&o.AuthSettle, 10*time.Second)
+	setDefault(&o.Heartbeat, 60*time.Second)
 	setDefault(&o.QueryName, "token")
 	setDefault(&o.Ack, AckFence)
 	setDefault(&o.Proxy, "environment")
@@ -105,11 +133,14 @@ func (o *Options) setDefaults() {
 // check refuses what cannot work, all problems at once.
 func (o *Options) check() error {
 	var errs []error
-	if o.Dialect != "thingsee" {
-		errs = append(errs, fmt.Errorf("dialect %q is not available in this version; it can be thingsee", o.Dialect))
-	}
-	if _, err := newEngine(o); err != nil {
+	if _, err := newEngine(o, ""); err != nil {
 		errs = append(errs, err)
+	}
+	if o.Ack == AckEnvelope && (o.Epoch == nil || o.Gateway == "") {
+		errs = append(errs, errors.New(`ack "envelope" needs the gateway's id and its epoch`))
+	}
+	if f := o.AckFallback; f != "" && (o.Ack != AckEnvelope || f != AckFence && f != AckCount && f != AckNone) {
+		errs = append(errs, errors.New(`the fallback of ack "envelope" can be fence, count or none, and no other ack has one`))
 	}
 	for _, d := range []struct {
 		name  string

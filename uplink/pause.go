@@ -8,7 +8,16 @@ import (
 
 // after reports an end and waits before the next attempt.
 func (l *Link) after(ctx context.Context, src Source, f finding, what string) (done bool, err error) {
-	delay, state := l.delay(&f)
+	if f.do == courseAuth || f.do == courseAuthPark {
+		if r, ok := l.o.Token.(refusable); ok && !l.token.Empty() {
+			r.Refused(l.token)
+		}
+	}
+	from := l.route.name
+	delay, state := backoffFloor+l.backoff.uniform(time.Second), Waiting
+	if !l.elsewhere(&f) {
+		delay, state = l.delay(&f)
+	}
 	sentence := f.sentence
 	if detail := l.board.scrub.clean(f.detail); detail != "" {
 		sentence += ": " + detail
@@ -23,7 +32,7 @@ func (l *Link) after(ctx context.Context, src Source, f finding, what string) (d
 		}
 		attempts = s.Attempts
 	})
-	args := []any{"err", sentence, "attempt", attempts, "next_s", int(delay.Seconds()), "state", string(state)}
+	args := []any{"err", sentence, "attempt", attempts, "next_s", int(delay.Seconds()), "state", string(state), "remote", from}
 	if f.code != 0 {
 		args = append(args, "close_code", f.code)
 	}

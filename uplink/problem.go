@@ -17,6 +17,9 @@ const (
 	ProblemProtocol     = "UP-PROTOCOL"
 	ProblemClosed       = "UP-CLOSED"
 	ProblemQuarantine   = "UP-QUARANTINE"
+	ProblemSilent       = "UP-SILENT"
+	ProblemLoggedOut    = "UP-LOGGED-OUT"
+	ProblemRollback     = "BUF-ROLLBACK"
 
 	ProblemNoRoute   = "NET-NO-ROUTE"
 	ProblemDNS       = "NET-DNS"

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"net"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -19,61 +17,23 @@ const (
 )
 
 // reader takes what the server sends. It runs beside the writer and hands it
-// proofs through the inbox, nothing else.
+// proofs and the conversation's orders through the inbox, nothing else.
 type reader struct {
-	conn    *websocket.Conn
-	engine  engine
-	dialect dialect
-	prefix  string // of our pings
-	limit   int64
-	inbox   *inbox
-	heard   func(now time.Time, slack time.Duration)
+	conn   *websocket.Conn
+	engine engine
+	talk   talk
+	prefix string // of our pings
+	o      *Options
+	inbox  *inbox
 
 	buf      bytes.Buffer
 	messages perSecond
 	controls perSecond
 }
 
-// inbox carries proofs from the reader to the writer. Proofs are cumulative,
-// so the newest one says it all.
-type inbox struct {
-	outstanding atomic.Uint64 // number of the ping that is out; 0: none
-	notify      chan struct{} // room for one
-
-	foreignPongs   atomic.Uint64
-	foreignAcks    atomic.Uint64
-	serverMessages atomic.Uint64
-
-	mu     sync.Mutex
-	pong   uint64 // answered ping
-	pongAt time.Time
-	ack    uint64 // frames, as the server's application says
-}
-
-func newInbox() *inbox { return &inbox{notify: make(chan struct{}, 1)} }
-
-func (in *inbox) post(f func()) {
-	in.mu.Lock()
-	f()
-	in.mu.Unlock()
-	select {
-	case in.notify <- struct{}{}:
-	default:
-	}
-}
-
-// take gives what came since the last take; zeros: nothing.
-func (in *inbox) take() (pong uint64, at time.Time, ack uint64) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	pong, at, ack = in.pong, in.pongAt, in.ack
-	in.pong, in.ack = 0, 0
-	return pong, at, ack
-}
-
 // run reads until the connection ends and returns why; it never returns nil.
 func (r *reader) run() error {
-	r.conn.SetReadLimit(r.limit)
+	r.conn.SetReadLimit(r.o.MaxMessage)
 	r.conn.SetPingHandler(r.pinged)
 	r.conn.SetPongHandler(r.ponged)
 	for {
@@ -100,16 +60,22 @@ func (r *reader) run() error {
 }
 
 func (r *reader) message(text []byte) error {
-	if n, ok := r.engine.message(text); ok {
-		r.inbox.post(func() { r.inbox.ack = max(r.inbox.ack, n) })
-		return nil
+	if w, ok := r.engine.message(text); ok {
+		return r.inbox.told(w)
 	}
-	r.inbox.serverMessages.Add(1)
 	if !r.messages.allow(maxMessages) {
+		r.inbox.listen("", heard{}) // counted like the others
 		return errFlood
 	}
-	if now, ok := r.dialect.hear(text); ok {
-		r.heard(now, messageSlack)
+	h := r.talk.hear(text)
+	if !h.time.IsZero() {
+		r.o.heard(h.time, messageSlack)
+	}
+	if h.kind == "" && r.o.Downlink != nil {
+		r.o.Downlink(text)
+	}
+	if !r.inbox.listen(h.kind, h) {
+		return errFlood
 	}
 	return nil
 }
@@ -119,7 +85,7 @@ func (r *reader) ponged(payload string) error {
 	if ok && seq == r.inbox.outstanding.Load() {
 		r.inbox.outstanding.Store(0)
 		now := time.Now()
-		r.inbox.post(func() { r.inbox.pong, r.inbox.pongAt = seq, now })
+		r.inbox.post(func(m *mail) { m.pong, m.pongAt = seq, now })
 		return nil
 	}
 	r.inbox.foreignPongs.Add(1)

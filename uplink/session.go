@@ -32,11 +32,19 @@ type session struct {
 	guard  *guard
 	src    Source
 	engine engine
+	talk   talk
 	inbox  *inbox
 	ping   *pinger
 	flight flight
 
 	next     uint64 // record to read
+	head     []byte // what stands before the records of a frame; reused
+	refused  []uint64
+	spoke    time.Time     // when the server's application last said anything
+	patience time.Duration // how often it does; 0: not known
+	quiet    time.Time     // before it nothing is sent: the server may still be looking at the token
+	epoch    string
+	home     time.Time // when to try a better address; zero: this is the best
 	started  time.Time
 	settled  bool // proof, or up long enough: the ladders start anew
 	finish   bool // stop sending, close when all is proven
@@ -54,17 +62,23 @@ type ending struct {
 	asked bool  // we closed in order with every proof in
 	clean bool  // and the server answered
 	eof   bool  // and nothing will ever follow
+	home  bool  // to try a better address
 	own   error // our reason, if we had one
 	read  error // the reader's
 	data  evidence
 }
 
 func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
-	e, _ := newEngine(&l.o) // checked by New
+	o := l.o
+	if o.Ack == AckEnvelope && conn.Subprotocol() != envelopeProtocol {
+		o.Ack = o.AckFallback // dial refuses where there is none
+	}
+	epoch := l.epoch()
+	e, _ := newEngine(&o, epoch) // checked by New
 	window, slow := e.window(l.o.Window)
 	first, _ := src.Bounds()
 	s := &session{
-		link: l, conn: conn, guard: g, src: src, engine: e,
+		link: l, conn: conn, guard: g, src: src, engine: e, talk: l.route.dialect.talk(), epoch: epoch,
 		inbox:    newInbox(),
 		ping:     newPinger(l.o.PingInterval, l.o.PongTimeout, l.rtt),
 		flight:   newFlight(window, slow),
@@ -85,9 +99,10 @@ func (s *session) run(ctx context.Context) ending {
 		}
 	}()
 	var readers sync.WaitGroup
+	greeted := s.greet()
 	readers.Go(func() {
 		defer close(s.readDone)
-		r := reader{conn: s.conn, engine: s.engine, dialect: s.link.dialect, prefix: s.ping.prefix, limit: s.link.o.MaxMessage, inbox: s.inbox, heard: s.link.o.heard}
+		r := reader{conn: s.conn, engine: s.engine, talk: s.talk, prefix: s.ping.prefix, o: &s.link.o, inbox: s.inbox}
 		s.readErr = r.run()
 		// What the reader cannot go on with the writer cannot either: this
 		// frees it from a write that blocks.
@@ -95,7 +110,10 @@ func (s *session) run(ctx context.Context) ending {
 	})
 	s.timer = time.NewTimer(time.Hour)
 	defer s.timer.Stop()
-	own := s.loop(ctx)
+	own := greeted
+	if own == nil {
+		own = s.loop(ctx)
+	}
 	clean := s.close(own)
 	readers.Wait()
 	own = s.lastProofs(ctx, own)
@@ -129,7 +147,7 @@ func (s *session) abort() {
 func (s *session) close(own error) (clean bool) {
 	code, wait := 0, closeGrace
 	switch {
-	case errors.Is(own, errAsked):
+	case errors.Is(own, errAsked), errors.As(own, new(ended)):
 		code, wait = websocket.CloseNormalClosure, farewellWait
 	case errors.Is(own, errBadAck):
 		code = websocket.CloseProtocolError
@@ -162,6 +180,7 @@ func (s *session) ending(own error, clean bool) ending {
 	}
 	if errors.Is(own, errAsked) {
 		e.own, e.asked, e.clean, e.eof = nil, true, clean, s.eof
+		e.home = !s.home.IsZero() && !time.Now().Before(s.home)
 	}
 	if suspect, ok := s.flight.suspect(); ok {
 		e.data = evidence{suspect: suspect, frames: s.flight.count(), largest: s.flight.largest(), through: s.next, proven: s.proven}

@@ -3,6 +3,7 @@ package uplink
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 )
@@ -46,9 +47,10 @@ type Status struct {
 	Resent         uint64 // records among SentRecords that had been sent before
 	Proven         uint64 // records among SentRecords that were proven
 	Quarantined    uint64
-	ForeignPongs   uint64 // pongs that answer none of our pings
-	ForeignAcks    uint64 // acknowledgements that prove nothing new
-	ServerMessages uint64 // messages of the server, not acted upon
+	ForeignPongs   uint64            // pongs that answer none of our pings
+	ForeignAcks    uint64            // acknowledgements that prove nothing new
+	ServerMessages uint64            // of the server, acknowledgements not counted
+	ServerKinds    map[string]uint64 // those among them that the dialect knows, by kind
 }
 
 // board keeps the status and logs its changes, repeats collapsed.
@@ -78,7 +80,9 @@ const (
 func (b *board) snapshot() Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.s
+	s := b.s
+	s.ServerKinds = maps.Clone(s.ServerKinds)
+	return s
 }
 
 func (b *board) update(f func(s *Status)) {

@@ -26,6 +26,18 @@ type watchable interface {
 	Changed() bool
 }
 
+// refusable is a TokenSource that wants to know when the server refused a
+// token: the next one should be another, if there is one.
+type refusable interface {
+	Refused(Secret)
+}
+
+// revocable is a TokenSource that keeps something which a server's word can
+// make worthless: the session was ended for good.
+type revocable interface {
+	Revoke()
+}
+
 type staticToken struct{ secret Secret }
 
 // StaticToken always gives the same credential.

@@ -78,6 +78,13 @@ const (
 	failProtocol
 	failBadAck
 	failBadGateway
+	failSilent
+	failLoggedOut
+	failUnauthorized
+	failLater
+	failRefusesAll
+	failRollback
+	failProtocolName
 	failures // how many
 )
 
@@ -149,6 +156,13 @@ var verdicts = [...]verdict{
 	row(failBadGateway, courseRetry, ProblemServer, "the way to the server broke behind its front"),
 	row(failReadLimit, courseRetry, ProblemProtocol, "the server sent a message that is too big"),
 	row(failProtocol, courseRetry, ProblemProtocol, "the server broke the WebSocket protocol"),
+	row(failSilent, courseRetry, ProblemSilent, "the server's heartbeat has stopped"),
+	{onFailure, int(failLoggedOut), int(failLoggedOut), courseAuthPark, ladderRefused, 0, blameNone, ProblemLoggedOut, "the server has ended this gateway's session for good"},
+	{onFailure, int(failUnauthorized), int(failUnauthorized), courseAuth, ladderRefused, 0, blameNone, ProblemAuthRejected, "the server says the access token is wrong or expired"},
+	row(failLater, courseRetry, ProblemServer, "the server asks for a message again later"),
+	{onFailure, int(failRefusesAll), int(failRefusesAll), courseRetry, ladderBusy, 0, blameNone, ProblemProtocol, "the server refuses every message"},
+	row(failRollback, courseRetry, ProblemRollback, "the server knows messages that this gateway never sent (a restored card?): numbering has begun anew"),
+	row(failProtocolName, coursePark, ProblemProtocol, "the server does not know "+envelopeProtocol+", which ack = \"envelope\" needs"),
 	row(failBadAck, courseRetry, ProblemProtocol, "the server acknowledges more than was sent"),
 	{onFailure, int(failFlood), int(failFlood), courseRetry, ladderBusy, 0, blameNone, ProblemProtocol, "the server sends more than a link may"},
 	{onFailure, 0, int(failures), courseRetry, ladderNetwork, 0, blameNone, ProblemClosed, "the link failed"},

@@ -1,0 +1,164 @@
+package uplink
+
+import (
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// ended is the end of a session by a message of the server.
+type ended struct {
+	why    failure
+	detail string
+}
+
+func (e ended) Error() string { return e.detail }
+
+// greet presents the token where it goes first, and opens the conversation.
+// Where no word of the server's application is ever needed for a proof, data
+// waits a while: an endpoint may answer pings before the application has
+// looked at the token.
+func (s *session) greet() error {
+	l := s.link
+	if token := l.route.dialect.greet(l.token); token != nil {
+		if err := s.say(token); err != nil {
+			return err
+		}
+		if !s.engine.applied() {
+			s.quiet = s.started.Add(l.o.AuthSettle)
+		}
+	}
+	for _, message := range s.talk.open() {
+		if err := s.say(message); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// say sends a message that is no data.
+func (s *session) say(message []byte) error {
+	s.link.beat(s.link.o.WriteTimeout)
+	_ = s.conn.SetWriteDeadline(time.Now().Add(s.link.o.WriteTimeout))
+	return writeError(s.conn.WriteMessage(websocket.TextMessage, message))
+}
+
+// converse does what the server's messages ask for.
+func (s *session) converse(m *mail, now time.Time) error {
+	if !m.spoke.IsZero() {
+		s.spoke, s.quiet = m.spoke, time.Time{}
+	}
+	s.patience = m.patience
+	if m.end != failUnknown {
+		return ended{m.end, m.detail}
+	}
+	for _, reply := range m.replies {
+		if err := s.say(reply); err != nil {
+			return err
+		}
+	}
+	if s.patience > 0 && now.Sub(s.spoke) >= s.patience {
+		return errSilent
+	}
+	if !s.home.IsZero() && !now.Before(s.home) {
+		s.finish = true
+	}
+	return nil
+}
+
+// told takes the word of the server's application about delivery.
+func (s *session) told(m *mail) error {
+	if m.frames > s.flight.written() {
+		return errBadAck
+	}
+	if m.frames > 0 && m.frames < s.flight.first {
+		s.inbox.foreignAcks.Add(1)
+	}
+	if err := s.prove(m.frames); err != nil {
+		return err
+	}
+	if m.resumed > 0 {
+		if err := s.resume(m.resumed); err != nil {
+			return err
+		}
+	}
+	for in, through := range m.through {
+		if through > 0 {
+			if err := s.proveThrough(lane(in), through); err != nil {
+				return err
+			}
+		}
+	}
+	for _, w := range m.refused {
+		if err := s.refuse(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// proveThrough releases the records of a lane up to number through. What the
+// server claims beyond what was sent proves nothing: only what is in flight is
+// released. A number that was never given to any record is another matter: the
+// numbering was set back.
+func (s *session) proveThrough(in lane, through uint64) error {
+	var t tally
+	some, err := s.flight.proveThrough(in, through, s.acking(&t))
+	if !some && err == nil {
+		s.inbox.foreignAcks.Add(1)
+	}
+	if err := s.proved(some, t, err); err != nil {
+		return err
+	}
+	return s.unheardOf(through)
+}
+
+// resume takes the server's word for what it stored before this connection.
+func (s *session) resume(through uint64) error {
+	if err := s.unheardOf(through); err != nil {
+		return err
+	}
+	first, _ := s.src.Bounds()
+	if through < first {
+		return nil
+	}
+	if err := s.src.Ack(first, through); err != nil {
+		return sourceError{err}
+	}
+	var t tally
+	_, err := s.flight.proveThrough(laneMain, through, func(uint64, uint64) error { return nil })
+	if s.next <= through {
+		s.next = through + 1
+	}
+	return s.proved(true, t, err)
+}
+
+// unheardOf tells the queue of a number that it never gave to a record: it
+// begins a new numbering, and so does the next connection.
+func (s *session) unheardOf(through uint64) error {
+	first, next := s.src.Bounds()
+	if through < next {
+		return nil
+	}
+	if err := s.src.Ack(first, through); err != nil {
+		return sourceError{err}
+	}
+	return errRollback
+}
+
+// refuse sets a record aside that the server will never take, or ends the
+// connection so that it is sent again later.
+func (s *session) refuse(w word) error {
+	if !s.flight.holds(w.refused) {
+		s.inbox.foreignAcks.Add(1)
+		return nil
+	}
+	if w.again {
+		return errLater
+	}
+	s.refused = append(s.refused, w.refused)
+	if err := s.link.setAside(s.src, w.refused, QuarantineRejected, 0); err != nil {
+		return sourceError{err}
+	}
+	return nil
+}

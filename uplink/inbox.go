@@ -1,0 +1,119 @@
+package uplink
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// maxReplies is how many answers of the dialect may wait for the writer. A
+// server that asks faster than it listens gets no more than that out of us.
+const maxReplies = 32
+
+// inbox carries what the reader found to the writer. Proofs are cumulative, so
+// the newest one says it all.
+type inbox struct {
+	outstanding atomic.Uint64 // number of the ping that is out; 0: none
+	notify      chan struct{} // room for one
+
+	foreignPongs atomic.Uint64
+	foreignAcks  atomic.Uint64
+
+	mu       sync.Mutex
+	mail     mail
+	messages map[string]uint64 // by kind since the last gather
+	refused  int               // records, since the last acknowledgement
+}
+
+// mail is what came since the last take.
+type mail struct {
+	pong   uint64 // answered ping
+	pongAt time.Time
+
+	frames  uint64        // proven, as the server's application says
+	through [lanes]uint64 // records
+	resumed uint64        // the server had everything up to here before
+	refused []word
+
+	spoke    time.Time     // when the server's application last said anything
+	patience time.Duration // how often it does
+	replies  [][]byte
+	end      failure // the server ended the session
+	detail   string
+}
+
+func newInbox() *inbox {
+	return &inbox{notify: make(chan struct{}, 1), messages: map[string]uint64{}}
+}
+
+// post changes the mail and wakes the writer.
+func (in *inbox) post(f func(m *mail)) {
+	in.mu.Lock()
+	f(&in.mail)
+	in.mu.Unlock()
+	select {
+	case in.notify <- struct{}{}:
+	default:
+	}
+}
+
+// take empties the inbox but for the patience, which stays.
+func (in *inbox) take() mail {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	m := in.mail
+	in.mail = mail{patience: m.patience}
+	return m
+}
+
+// told takes a word about delivery.
+func (in *inbox) told(w word) (err error) {
+	if w.foreign {
+		in.foreignAcks.Add(1)
+	}
+	in.post(func(m *mail) {
+		m.spoke = time.Now()
+		m.frames = max(m.frames, w.frames)
+		switch {
+		case w.refused > 0:
+			if in.refused++; in.refused > maxRefused {
+				err = errRefusesAll
+				return
+			}
+			m.refused = append(m.refused, w)
+		case w.resumed && w.in == laneMain:
+			m.resumed = max(m.resumed, w.through)
+		case w.through > 0 && !w.resumed:
+			in.refused = 0
+			m.through[w.in] = max(m.through[w.in], w.through)
+		}
+	})
+	return err
+}
+
+// listen takes a message of the dialect; false: the server asks for more
+// answers than it takes.
+func (in *inbox) listen(kind string, h heard) (ok bool) {
+	in.post(func(m *mail) {
+		in.messages[kind]++
+		m.spoke = time.Now()
+		if h.patience > 0 {
+			m.patience = h.patience
+		}
+		if h.end != failUnknown && m.end == failUnknown {
+			m.end, m.detail = h.end, h.detail
+		}
+		m.replies = append(m.replies, h.reply...)
+		ok = len(m.replies) <= maxReplies
+	})
+	return ok
+}
+
+// counted gives and resets the counts of messages by kind.
+func (in *inbox) counted() map[string]uint64 {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	m := in.messages
+	in.messages = map[string]uint64{}
+	return m
+}

@@ -1,0 +1,79 @@
+package uplink
+
+import (
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+)
+
+// maxLimitsFile is more than any number of servers one gateway knows needs.
+const maxLimitsFile = 16 << 10
+
+// A server that calls a frame too big does so after every restart of the
+// gateway, and each time readings travel in vain. Its limit is therefore kept
+// in a small file. It is a hint: whatever is wrong with the file, the link
+// works without.
+
+// recallLimits takes up what servers taught earlier.
+func (l *Link) recallLimits() {
+	if l.o.LimitsFile == "" {
+		return
+	}
+	known := map[string]int{}
+	info, err := os.Stat(l.o.LimitsFile)
+	if err == nil && info.Mode().IsRegular() && info.Size() <= maxLimitsFile {
+		var raw []byte
+		if raw, err = os.ReadFile(l.o.LimitsFile); err == nil {
+			err = json.Unmarshal(raw, &known)
+		}
+	}
+	if err != nil && !os.IsNotExist(err) {
+		l.board.event(slog.LevelWarn, "uplink.limits-unread", "", "what servers said of the size of messages cannot be read; it will be learnt again", "err", err)
+		return
+	}
+	for _, r := range l.routes {
+		if limit := known[r.key]; limit >= minBatchBytes && limit < r.suspicion.maxBytes {
+			r.suspicion.maxBytes = limit
+		}
+	}
+}
+
+// keepLimits writes the file anew: a server has taught something.
+func (l *Link) keepLimits() {
+	if l.o.LimitsFile == "" {
+		return
+	}
+	known := map[string]int{}
+	for _, r := range l.routes {
+		if r.suspicion.maxBytes < l.o.MaxBatchBytes {
+			known[r.key] = r.suspicion.maxBytes
+		}
+	}
+	if err := replaceFile(l.o.LimitsFile, known); err != nil {
+		l.board.event(slog.LevelWarn, "uplink.limits-unkept", "", "what the server said of the size of messages cannot be kept; it will be learnt again after a restart", "err", err)
+	}
+}
+
+func replaceFile(path string, content any) error {
+	raw, err := json.Marshal(content)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".limits-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // nothing is there once it was renamed
+	_, err = f.Write(raw)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	return err
+}

@@ -1,0 +1,129 @@
+package uplink
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// How long a link stays with a server that is not the preferred one before it
+// tries that again. The wait doubles each time the preferred one is still not
+// there.
+const (
+	homeMin = 10 * time.Minute
+	homeMax = 6 * time.Hour
+)
+
+// route is one server's address with what is known about it.
+type route struct {
+	name      string // scheme and host
+	key       string // what the file of limits calls it
+	endpoint  endpoint
+	dialect   dialect
+	suspicion suspicion
+	epoch     string // purpose of this address's numbering; "": the queue's own
+}
+
+// newRoutes takes the addresses apart; each is checked.
+func newRoutes(o *Options) ([]*route, error) {
+	urls := o.URLs
+	if len(urls) == 0 {
+		urls = []string{o.URL}
+	} else if o.URL != "" {
+		return nil, errors.New("cannot use both url and urls: put every address into urls, the preferred one first")
+	}
+	var (
+		routes []*route
+		errs   []error
+	)
+	for i, raw := range urls {
+		r, err := newRoute(o, raw)
+		if err != nil {
+			if len(urls) > 1 {
+				err = fmt.Errorf("address %d of urls: %w", i+1, err)
+			}
+			errs = append(errs, err)
+			continue
+		}
+		if len(urls) > 1 {
+			r.epoch = r.key
+		}
+		routes = append(routes, r)
+	}
+	return routes, errors.Join(errs...)
+}
+
+func newRoute(o *Options, raw string) (*route, error) {
+	if o.Dialect == DialectHeimdall {
+		raw = heimdallURL(raw)
+	}
+	ep, err := parseEndpoint(raw, o.Insecure)
+	if err != nil {
+		return nil, err
+	}
+	d, err := newDialect(o, ep)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256([]byte(ep.name() + ep.url.EscapedPath()))
+	return &route{
+		name: ep.name(), key: hex.EncodeToString(sum[:8]), endpoint: ep, dialect: d,
+		suspicion: suspicion{maxBytes: o.MaxBatchBytes},
+	}, nil
+}
+
+// epoch is the numbering as the present server knows it. Where there are
+// several servers each has one of its own: what one has stored says nothing
+// about another.
+func (l *Link) epoch() string {
+	if l.o.Epoch == nil {
+		return ""
+	}
+	if l.route.epoch == "" {
+		return l.o.Epoch()
+	}
+	return derivedEpoch(l.o.Epoch(), l.route.epoch)
+}
+
+// elsewhere goes on to the next address after an end that may be this one's
+// fault. It returns false when there is none that was not tried since the last
+// pause: then the next attempt is made at the preferred one, after a pause.
+func (l *Link) elsewhere(f *finding) bool {
+	if len(l.routes) == 1 || f.do == courseSpread || f.do == courseClock ||
+		(f.do == courseAuth || f.do == courseAuthPark) && !l.authTried {
+		return false
+	}
+	if l.tried++; l.tried >= len(l.routes) {
+		l.tried = 0
+		l.take(0)
+		return false
+	}
+	l.take((l.at + 1) % len(l.routes))
+	return true
+}
+
+// take makes address i the one of the next attempt.
+func (l *Link) take(i int) {
+	if i == l.at {
+		return
+	}
+	l.at, l.route = i, l.routes[i]
+	l.splits.clear() // sizes differ
+	l.authTried = false
+	limit := l.route.suspicion.limit()
+	l.board.update(func(s *Status) { s.Server, s.BatchBytes = l.route.name, limit })
+	l.board.event(slog.LevelInfo, "uplink.switched", "", "trying another address", "remote", l.route.name)
+}
+
+// homeTime is when a connection to another address than the preferred one ends
+// in order, to try that again; zero for the preferred one.
+func (l *Link) homeTime(now time.Time) time.Time {
+	if l.at == 0 {
+		return time.Time{}
+	}
+	l.homeWait = min(max(2*l.homeWait, homeMin), homeMax)
+	return now.Add(l.homeWait + l.backoff.uniform(l.homeWait/4))
+}
