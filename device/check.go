@@ -32,9 +32,11 @@ func keyError(key, rule string) error { return &KeyError{Key: key, Rule: rule} }
 
 // Check says what is wrong with one device, without touching its port: all
 // problems at once, each a *KeyError where one key is to blame, joined.
-func Check(c Config) error {
+func Check(c Config) error { return check(c, kindNamed) }
+
+func check(c Config, kind func(string) (Kind, bool)) error {
 	errs := []error{checkName(c.Name)}
-	k, known := kindNamed(c.Type)
+	k, known := kind(c.Type)
 	if !known {
 		errs = append(errs, checkType(c.Type))
 	}

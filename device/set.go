@@ -14,6 +14,7 @@ import (
 type Tuning struct {
 	Pause time.Duration // between the end of a port and the next opening
 	Open  OpenFunc
+	Kind  func(name string) (Kind, bool) // the table of drivers
 }
 
 // Set is all devices of a gateway.
@@ -34,6 +35,9 @@ func New(cfgs []Config, number func(name string) (uint16, error), sink Sink, env
 	if t.Open == nil {
 		t.Open = Open
 	}
+	if t.Kind == nil {
+		t.Kind = kindNamed
+	}
 	shared := &stamper{clock: env.Clock, gateway: env.Gateway, sink: sink}
 	s := &Set{shared: shared}
 	var errs []error
@@ -42,7 +46,7 @@ func New(cfgs []Config, number func(name string) (uint16, error), sink Sink, env
 		if c.Enabled != nil && !*c.Enabled {
 			continue
 		}
-		err := Check(c)
+		err := check(c, t.Kind)
 		if err == nil && names[c.Name] {
 			err = errors.New("another device has this name")
 		}
@@ -61,7 +65,7 @@ func New(cfgs []Config, number func(name string) (uint16, error), sink Sink, env
 }
 
 func newDevice(c Config, number uint16, env Env, shared *stamper, t Tuning) *device {
-	k, _ := kindNamed(c.Type)
+	k, _ := t.Kind(c.Type)
 	log := env.Log.With("component", "device", "device", c.Name)
 	env.Log = log
 	d := &device{

@@ -51,6 +51,7 @@ type device struct {
 	stuck                               atomic.Int32
 
 	sinkFailed, crashed bool // belong to the loop
+	seat                seat // where commands find the driver
 
 	mu       sync.Mutex // guards the rest
 	state    State
@@ -108,6 +109,8 @@ func (d *device) drive(ctx context.Context, driver Driver, line Line) (err error
 			err = &crash{value: r, stack: debug.Stack()}
 		}
 	}()
+	d.seat.take(driver, line)
+	defer d.seat.leave()
 	return driver.Run(newMonitor(d, line), d)
 }
 
