@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,48 +17,72 @@ import (
 // receiveCmd is a server for the bench and for the technician's laptop.
 func receiveCmd() *cobra.Command {
 	var o bench.Options
-	var tokenFile string
+	var files receiveFiles
 	cmd := &cobra.Command{
 		Use:   "receive",
 		Short: "be the server: print the Thingsee messages that arrive, one a line",
 		Long: `receive is a WebSocket server for the bench and for the technician's laptop.
 Messages go to the standard output exactly as they came, one a line; everything
 else goes to the standard error. A message is proven to the sender (by pong,
-count or ack) only after it was written. Ctrl-C ends it with a summary.`,
+count or ack) only after it was written; with --out and count or envelope it is
+on the disk by then. Ctrl-C ends it with a summary.
+
+With --forward every array goes on to a REST API by POST, and is proven only
+after a 2xx. While the API is not to be had, gateways are sent away (1013, or
+503 with its Retry-After) and keep what they have. What it refuses for ever
+(400, 409, 413, 422) is halved until the one message is known, which is set
+aside in a file, or answered by nack with --ack envelope.
+
+With --fanout what was taken is served to read-only WebSocket subscribers; one
+that is too slow is dropped.`,
 		Example: `  portti receive
   portti receive --listen :8443 --tls --tls-dir . --auth header --token-file t
-  portti receive --out messages.jsonl --quiet`,
+  portti receive --out messages.jsonl --ack envelope --quiet
+  portti receive --dialect haltless --token-file t --heartbeat 10s
+  portti receive --out m.jsonl --forward https://api.example.net/data --forward-header Authorization=bearer.txt`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return receive(cmd, o, tokenFile)
+			return receive(cmd, o, files)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "`ADDRESS` to listen on; :8080 for every interface")
-	f.StringVar(&o.Dialect, "dialect", "thingsee", "thingsee (haltless, zyeta, heimdall: later)")
-	f.StringVar(&o.Auth, "auth", "", "none, header or query (default: none, or header with a token)")
+	f.StringVar(&o.Dialect, "dialect", "thingsee", "thingsee, haltless, zyeta or heimdall")
+	f.StringVar(&o.Auth, "auth", "", "none, header, query, first-message or hash (default: none, or the dialect's own with a token)")
 	f.StringVar(&o.Token, "token", "", "`TOKEN` the gateway must present (others on this machine can see it here)")
-	f.StringVar(&tokenFile, "token-file", "", "read the token from `FILE`")
+	f.StringVar(&files.token, "token-file", "", "read the token from `FILE`, anew for each connection")
 	f.StringVar(&o.Ack, "ack", "fence", "none, fence, count or envelope")
 	f.BoolVar(&o.TLS, "tls", false, "TLS with a self-signed certificate")
 	f.StringVar(&o.TLSDir, "tls-dir", "", "keep the certificate in `DIR` (default: beside --out, else in memory)")
-	f.StringVar(&o.OutFile, "out", "", "append the messages to `FILE` as well")
+	f.StringVar(&o.OutFile, "out", "", "append the messages to `FILE` as well; with envelope FILE.marks says how far each gateway is")
+	f.DurationVar(&o.Heartbeat, "heartbeat", 5*time.Second, "`INTERVAL` of the heartbeats of dialect haltless")
+	f.StringVar(&o.Forward.URL, "forward", "", "POST each array to `URL` before it is proven")
+	f.StringArrayVar(&o.Forward.Headers, "forward-header", nil, "`NAME=FILE`: a header of the POST, its value read from the file")
+	f.StringVar(&o.Aside, "aside", "", "`FILE` for what the API refuses for ever (default: --out with .aside)")
+	f.StringVar(&o.Fanout.Listen, "fanout", "", "serve read-only subscribers on `ADDRESS`")
+	f.StringVar(&files.fanout, "fanout-token-file", "", "the token of subscribers; needed where other machines can connect")
 	cmd.MarkFlagsMutuallyExclusive("token", "token-file")
 	return cmd
 }
 
-func receive(cmd *cobra.Command, o bench.Options, tokenFile string) error {
+// receiveFiles names the files with secrets.
+type receiveFiles struct{ token, fanout string }
+
+func receive(cmd *cobra.Command, o bench.Options, files receiveFiles) error {
 	g := globalsOf(cmd)
 	talk := cmd.ErrOrStderr()
-	if tokenFile != "" {
-		b, err := os.ReadFile(tokenFile)
-		if err != nil {
-			return fmt.Errorf("cannot read the token: %w", err)
+	if files.token != "" {
+		o.TokenNow = func() (string, error) { return readToken(files.token) }
+		if _, err := o.TokenNow(); err != nil {
+			return err
 		}
-		o.Token = strings.TrimSpace(string(b))
 	}
-	if o.Auth == "" && o.Token != "" {
-		o.Auth = "header"
+	if files.fanout != "" {
+		token, err := readToken(files.fanout)
+		if err != nil {
+			return err
+		}
+		o.Fanout.Token = token
 	}
 	if o.TLS && o.TLSDir == "" && o.OutFile != "" {
 		o.TLSDir = filepath.Dir(o.OutFile)
@@ -83,9 +108,25 @@ func receive(cmd *cobra.Command, o bench.Options, tokenFile string) error {
 	return err
 }
 
+// readToken reads a secret that stands alone in a file.
+func readToken(path string) (string, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("cannot read the token: %w", err)
+	}
+	token := strings.TrimSpace(string(b))
+	if token == "" {
+		return "", fmt.Errorf("cannot read the token: %s is empty", path)
+	}
+	return token, nil
+}
+
 // introduce says what a gateway needs to know.
 func introduce(w io.Writer, r *bench.Receiver) {
 	fmt.Fprintf(w, "receiving on %s   (url = %q)\n", r.Addr(), r.URL())
+	if u := r.FanoutURL(); u != "" {
+		fmt.Fprintf(w, "subscribers  %s\n", u)
+	}
 	if c := r.Certificate(); c != nil {
 		if c.File != "" {
 			fmt.Fprintf(w, "certificate  ca_file = %q\n", absolute(c.File))

@@ -75,7 +75,7 @@ func TestReceiveWithTLSSaysWhatToTrust(t *testing.T) {
 
 func TestReceiveRefuses(t *testing.T) {
 	for says, args := range map[string][]string{
-		"later version":    {"--dialect", "zyeta"},
+		"choose thingsee":  {"--dialect", "mqtt"},
 		"without a token":  {"--auth", "query"},
 		"choose none":      {"--ack", "never"},
 		"token token-file": {"--token", "a", "--token-file", "b"},

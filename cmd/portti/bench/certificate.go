@@ -36,6 +36,17 @@ type Certificate struct {
 	pair        tls.Certificate
 }
 
+// over puts TLS on a listener; without a certificate it stays as it is.
+func (c *Certificate) over(l net.Listener) net.Listener {
+	if c == nil {
+		return l
+	}
+	return tls.NewListener(l, &tls.Config{
+		Certificates: []tls.Certificate{c.pair},
+		MinVersion:   tls.VersionTLS12,
+	})
+}
+
 // LoadOrMakeCertificate takes the certificate in dir or, where there is none,
 // makes one and keeps it there, so that a gateway's ca_file stays good over
 // restarts. With an empty dir it is made anew and kept in memory.

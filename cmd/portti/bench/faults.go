@@ -26,7 +26,7 @@ func (r *Receiver) Cut() {
 	sessions := r.open()
 	r.mu.Unlock()
 	for _, s := range sessions {
-		s.once.Do(func() { close(s.cut) })
+		s.cut()
 		abort(plain(s.conn.NetConn()))
 		s.conn.Close()
 	}
@@ -71,7 +71,7 @@ func (f *faults) release() {
 }
 
 // wait holds a session back while the receiver is stalled.
-func (f *faults) wait(down context.Context, cut <-chan struct{}) {
+func (f *faults) wait(ctx context.Context) {
 	f.mu.Lock()
 	stall := f.stall
 	f.mu.Unlock()
@@ -80,8 +80,7 @@ func (f *faults) wait(down context.Context, cut <-chan struct{}) {
 	}
 	select {
 	case <-stall:
-	case <-cut:
-	case <-down.Done():
+	case <-ctx.Done():
 	}
 }
 

@@ -2,83 +2,14 @@ package bench
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"sync"
 	"time"
 )
-
-// Options says what kind of server a Receiver is. The zero value of a field
-// takes the default named with it.
-type Options struct {
-	Listen string // host:port, default "127.0.0.1:8080"; port 0 takes a free one
-	// Listener takes the place of Listen, for tests on a network in memory.
-	Listener net.Listener
-	Dialect  string // default "thingsee", the only one of this version
-	Auth     string // none (default), header (Authorization: Bearer) or query (?token=)
-	Token    string // what Auth must find
-	Ack      string // none, fence (default), count or envelope
-
-	TLS    bool   // listen with a self-signed certificate
-	TLSDir string // where certificate and key are kept; empty: in memory only
-
-	Out     io.Writer // every message, one a line; nil: nowhere
-	OutFile string    // the same, appended to a file
-
-	MaxFrame    int64 // largest frame in bytes, default 1 MiB; a larger one ends the connection with 1009
-	MaxDistinct int   // keys remembered for counting repeats, default 4,000,000 (about 100 MB when full)
-
-	// OnMessage is called for every message, in the order written, from the
-	// goroutine of its connection; repeat says that its key came before. msg is
-	// good during the call only. It may be nil.
-	OnMessage func(msg []byte, repeat bool)
-
-	// Date gives the time for a Date in the answer to the upgrade; nil: none.
-	Date func() time.Time
-
-	Log *slog.Logger // default: discards
-}
-
-// Stats is what a Receiver has seen since it was made.
-type Stats struct {
-	Connections int64 // that completed the handshake
-	Open        int64 // of those, now
-	Refused     int64 // handshakes refused for a missing or wrong token
-	Frames      int64 // data frames handled
-	Bytes       int64 // in those frames
-	Messages    int64 // Thingsee messages in those frames
-	Distinct    int64 // messages whose tsmTuid, tsmId and tsmTs came for the first time
-	Repeats     int64 // Messages - Distinct
-	Changed     int64 // of the repeats, those whose bytes differ from the first: a sender's fault
-	Bare        int64 // frames that were one object where an array is due; taken all the same
-	Bad         int64 // frames that are no JSON array of objects, and messages without a key (those count as distinct)
-	Forgotten   bool  // the table of keys was full once, so Distinct may count a late repeat
-}
-
-// Summary is the numbers as a sentence for people.
-func (s Stats) Summary() string {
-	text := fmt.Sprintf("%d messages in %d frames over %d connections; %d distinct, %d came again",
-		s.Messages, s.Frames, s.Connections, s.Distinct, s.Repeats)
-	for _, n := range []struct {
-		count int64
-		what  string
-	}{
-		{s.Changed, "came again with other bytes"},
-		{s.Bare, "objects without an array"},
-		{s.Bad, "bad frames or messages"},
-		{s.Refused, "handshakes refused for the token"},
-	} {
-		if n.count > 0 {
-			text += fmt.Sprintf("; %d %s", n.count, n.what)
-		}
-	}
-	return text
-}
 
 // Receiver is a WebSocket server that takes Thingsee messages.
 // All methods may be called from any goroutine.
@@ -90,6 +21,10 @@ type Receiver struct {
 	token  gate
 	store  *store
 	faults faults
+
+	pending pending
+	forward *forwarder // nil: none
+	fanout  *fanout    // nil: none
 
 	mu       sync.Mutex
 	stats    Stats
@@ -103,50 +38,56 @@ type Receiver struct {
 
 // NewReceiver checks the options, makes the certificate if one is asked for
 // and listens, so that Addr is known before Run.
-func NewReceiver(opts Options) (*Receiver, error) {
+func NewReceiver(opts Options) (_ *Receiver, err error) {
 	if err := opts.Check(); err != nil {
 		return nil, err
 	}
 	opts = opts.withDefaults()
-	r := &Receiver{opts: opts, sessions: make(map[*session]struct{})}
-	r.token = gate{mode: opts.Auth, want: opts.Token}
+	r := &Receiver{opts: opts, sessions: make(map[*session]struct{}), token: newGate(opts), forward: newForwarder(opts)}
+	r.pending = pending{limit: opts.MaxPending, open: map[string]int{}}
 	r.down, r.fail = context.WithCancelCause(context.Background())
 	if opts.TLS {
-		cert, err := LoadOrMakeCertificate(opts.TLSDir, opts.Listen, time.Now())
-		if err != nil {
+		if r.cert, err = LoadOrMakeCertificate(opts.TLSDir, opts.Listen, time.Now()); err != nil {
 			return nil, err
 		}
-		r.cert = cert
 	}
-	var err error
 	if r.store, err = newStore(opts); err != nil {
 		return nil, err
 	}
-	if r.listen = opts.Listener; r.listen != nil {
-		return r.serveWith(), nil
+	if r.listen = opts.Listener; r.listen == nil {
+		if r.listen, err = net.Listen("tcp", opts.Listen); err != nil {
+			return nil, errors.Join(fmt.Errorf("cannot listen: %w", err), r.store.close())
+		}
 	}
-	if r.listen, err = net.Listen("tcp", opts.Listen); err != nil {
-		r.store.close()
-		return nil, fmt.Errorf("cannot listen: %w", err)
+	if r.fanout, err = newFanout(opts, r.cert); err != nil {
+		return nil, errors.Join(err, r.listen.Close(), r.store.close())
 	}
-	return r.serveWith(), nil
-}
-
-func (r *Receiver) serveWith() *Receiver {
+	r.store.fan = r.fanout
 	r.server = &http.Server{
 		Handler:           http.HandlerFunc(r.serve),
 		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          slog.NewLogLogger(r.opts.Log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(opts.Log.Handler(), slog.LevelDebug),
 	}
-	return r
+	return r, nil
 }
 
 // Addr is where it listens, as host:port.
 func (r *Receiver) Addr() string { return r.listen.Addr().String() }
 
 // URL is what a gateway on this machine dials, without the token.
-func (r *Receiver) URL() string {
-	host, port, err := net.SplitHostPort(r.Addr())
+func (r *Receiver) URL() string { return localURL(r.Addr(), r.cert) }
+
+// FanoutURL is what a subscriber on this machine dials, without the token;
+// empty without a fan-out.
+func (r *Receiver) FanoutURL() string {
+	if r.fanout == nil {
+		return ""
+	}
+	return localURL(r.fanout.listen.Addr().String(), r.cert)
+}
+
+func localURL(addr string, cert *Certificate) string {
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return ""
 	}
@@ -154,7 +95,7 @@ func (r *Receiver) URL() string {
 		host = "127.0.0.1"
 	}
 	scheme := "ws"
-	if r.cert != nil {
+	if cert != nil {
 		scheme = "wss"
 	}
 	return scheme + "://" + net.JoinHostPort(host, port) + "/socket"
@@ -171,6 +112,7 @@ func (r *Receiver) Stats() Stats {
 	s.Open = int64(len(r.sessions))
 	s.Repeats = s.Messages - s.Distinct
 	s.Forgotten = r.store.keys.forgot.Load()
+	s.Subscribers, s.Dropped = r.fanout.counts()
 	return s
 }
 
@@ -179,6 +121,8 @@ func (r *Receiver) Stats() Stats {
 // was proven is written. It may be called once.
 func (r *Receiver) Run(ctx context.Context) error {
 	defer r.store.close()
+	defer r.forward.close()
+	defer r.fanout.run()()
 	stop := context.AfterFunc(ctx, func() { r.fail(context.Canceled) })
 	defer stop()
 	served := make(chan error, 1)
@@ -207,18 +151,12 @@ func (r *Receiver) Run(ctx context.Context) error {
 func (r *Receiver) Close() error {
 	r.fail(context.Canceled)
 	r.listen.Close()
+	r.fanout.run()()
 	return r.store.close()
 }
 
 func (r *Receiver) listener() net.Listener {
-	var l net.Listener = &faultyListener{Listener: r.listen, faults: &r.faults}
-	if r.cert != nil {
-		l = tls.NewListener(l, &tls.Config{
-			Certificates: []tls.Certificate{r.cert.pair},
-			MinVersion:   tls.VersionTLS12,
-		})
-	}
-	return l
+	return r.cert.over(&faultyListener{Listener: r.listen, faults: &r.faults})
 }
 
 // endSessions asks each connection to close and cuts those that do not.
@@ -273,60 +211,4 @@ func (r *Receiver) note(change func(*Stats)) {
 	r.mu.Lock()
 	change(&r.stats)
 	r.mu.Unlock()
-}
-
-func (o Options) withDefaults() Options {
-	o.Listen = orDefault(o.Listen, "127.0.0.1:8080")
-	o.Dialect = orDefault(o.Dialect, "thingsee")
-	o.Auth = orDefault(o.Auth, "none")
-	o.Ack = orDefault(o.Ack, "fence")
-	if o.MaxFrame == 0 {
-		o.MaxFrame = 1 << 20
-	}
-	if o.MaxDistinct == 0 {
-		o.MaxDistinct = 4_000_000
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	return o
-}
-
-// Check says what is wrong with the options. NewReceiver calls it too.
-func (o Options) Check() error {
-	o = o.withDefaults()
-	switch o.Dialect {
-	case "thingsee":
-	case "haltless", "zyeta", "heimdall":
-		return fmt.Errorf("cannot receive dialect %q: it comes with a later version; this one speaks thingsee", o.Dialect)
-	default:
-		return fmt.Errorf("cannot receive dialect %q: there is no such dialect; this version speaks thingsee", o.Dialect)
-	}
-	switch o.Auth {
-	case "none":
-		if o.Token != "" {
-			return errors.New("cannot check the token: with auth none nobody presents one; choose header or query")
-		}
-	case "header", "query":
-		if o.Token == "" {
-			return fmt.Errorf("cannot use auth %s without a token", o.Auth)
-		}
-	case "first-message", "hash":
-		return fmt.Errorf("cannot use auth %s: it comes with a later version; choose none, header or query", o.Auth)
-	default:
-		return fmt.Errorf("cannot use auth %q: choose none, header or query", o.Auth)
-	}
-	switch o.Ack {
-	case "none", "fence", "count", "envelope":
-	default:
-		return fmt.Errorf("cannot acknowledge by %q: choose none, fence, count or envelope", o.Ack)
-	}
-	return nil
-}
-
-func orDefault(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }

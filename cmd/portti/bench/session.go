@@ -1,8 +1,9 @@
 package bench
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -12,25 +13,27 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// envelopeProtocol is the WebSocket subprotocol of acknowledgement mode
-// envelope.
-const envelopeProtocol = "thingsee-batch.v1"
-
 // writeWait bounds every write towards a client that does not read.
 const writeWait = 5 * time.Second
 
-// session is one connection. Everything but conn's control frames belongs to
-// the goroutine that serves it.
+// session is one connection. Everything but conn's control frames and say
+// belongs to the goroutine that serves it.
 type session struct {
 	r      *Receiver
 	conn   *websocket.Conn
 	ack    string
+	token  string // what it was let in with
+	speech speech
 	handed int64 // data frames handled, for count
 	split  splitter
-	cut    chan struct{} // closed by Cut
+	seen   map[row]bool  // the buffers that have named themselves, for envelope
 	gone   chan struct{} // closed when the handler has ended
-	once   sync.Once     // guards cut
 	told   bool          // a bad frame of this connection has been logged
+
+	ctx context.Context // ends with Cut and with the receiver
+	cut context.CancelFunc
+
+	speak sync.Mutex // guards writing messages: heartbeats come from elsewhere
 }
 
 // date is the header with which a server tells its time. net/http writes it by
@@ -43,15 +46,8 @@ func (r *Receiver) date() http.Header {
 }
 
 func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
-	if status := r.faults.answer.Load(); status != 0 {
-		http.Error(w, http.StatusText(int(status)), int(status))
-		return
-	}
-	if !r.token.open(req) {
-		r.note(func(s *Stats) { s.Refused++ })
-		r.opts.Log.Warn("token refused", "component", "receive", "event", "token.refused", "peer", req.RemoteAddr)
-		w.Header().Set("WWW-Authenticate", "Bearer")
-		http.Error(w, "token missing or wrong", http.StatusUnauthorized)
+	token, ok := r.knock(w, req)
+	if !ok {
 		return
 	}
 	up := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
@@ -63,7 +59,12 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 		r.opts.Log.Info("not a websocket handshake", "component", "receive", "event", "handshake.failed", "err", err)
 		return
 	}
-	s := &session{r: r, conn: conn, ack: r.opts.Ack, cut: make(chan struct{}), gone: make(chan struct{})}
+	s := &session{
+		r: r, conn: conn, ack: r.opts.Ack, token: token, speech: newSpeech(r.opts.Dialect, time.Now),
+		seen: map[row]bool{}, gone: make(chan struct{}),
+	}
+	s.ctx, s.cut = context.WithCancel(r.down)
+	defer s.cut()
 	if !r.add(s) {
 		conn.Close()
 		return
@@ -72,84 +73,132 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 	defer r.remove(s)
 	defer conn.Close()
 	r.opts.Log.Info("connected", "component", "receive", "event", "client.connected", "peer", req.RemoteAddr)
-	err = s.run()
+	err = s.run(req.RemoteAddr)
 	r.opts.Log.Info("disconnected", "component", "receive", "event", "client.disconnected", "peer", req.RemoteAddr, "err", err)
+}
+
+// knock answers a handshake that may not pass.
+func (r *Receiver) knock(w http.ResponseWriter, req *http.Request) (token string, ok bool) {
+	if status := r.faults.answer.Load(); status != 0 {
+		http.Error(w, http.StatusText(int(status)), int(status))
+		return "", false
+	}
+	token, ok = r.token.open(req)
+	if at, ends := expiry(token); ok && ends && r.opts.Dialect == "zyeta" && !time.Now().Before(at) {
+		ok = false
+	}
+	if !ok {
+		r.note(func(s *Stats) { s.Refused++ })
+		r.opts.Log.Warn("token refused", "component", "receive", "event", "token.refused", "peer", req.RemoteAddr)
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		http.Error(w, "token missing or wrong", http.StatusUnauthorized)
+		return "", false
+	}
+	if wait := r.forward.closed(time.Now()); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
+		http.Error(w, "the API behind this server takes nothing now", http.StatusServiceUnavailable)
+		return "", false
+	}
+	return token, true
 }
 
 // run handles frames until the connection ends. gorilla answers a ping inside
 // ReadMessage, so a pong leaves only after the frames before it were handled.
-func (s *session) run() error {
-	s.conn.SetReadLimit(s.r.opts.MaxFrame)
+func (s *session) run(peer string) error {
 	s.conn.SetPingHandler(s.pong)
 	if s.ack == "envelope" && s.conn.Subprotocol() != envelopeProtocol {
-		s.bye(websocket.ClosePolicyViolation, "subprotocol "+envelopeProtocol+" required")
-		return errors.New("client did not offer subprotocol " + envelopeProtocol)
+		return s.end(websocket.ClosePolicyViolation, "subprotocol "+envelopeProtocol+" required",
+			errors.New("client did not offer subprotocol "+envelopeProtocol))
 	}
+	if s.r.opts.Auth == "first-message" {
+		if err := s.admit(peer); err != nil {
+			return err
+		}
+	}
+	stop := s.alive()
+	defer stop()
+	s.conn.SetReadLimit(s.r.opts.MaxFrame)
 	for {
-		s.r.faults.wait(s.r.down, s.cut)
+		s.r.faults.wait(s.ctx)
 		kind, frame, err := s.conn.ReadMessage()
 		if err != nil {
 			return err
 		}
 		if kind != websocket.TextMessage {
 			s.r.note(func(st *Stats) { st.Frames++; st.Bad++ })
-			s.bye(websocket.CloseUnsupportedData, "text messages only")
-			return errors.New("client sent a binary message")
+			return s.end(websocket.CloseUnsupportedData, "text messages only", errors.New("client sent a binary message"))
 		}
-		if err := s.handle(frame); err != nil {
+		if err := s.text(frame); err != nil {
 			return err
 		}
 	}
 }
 
-func (s *session) handle(frame []byte) error {
-	var env envelope
-	msgs := frame
-	if s.ack == "envelope" {
-		if err := json.Unmarshal(frame, &env); err != nil || env.Type != "batch" {
-			s.r.note(func(st *Stats) { st.Frames++; st.Bad++ })
-			s.bye(websocket.CloseInvalidFramePayloadData, "not a batch")
-			return errors.New("client sent a message that is not a batch")
+// text takes one message: a command of the dialect or data.
+func (s *session) text(frame []byte) error {
+	if s.ack == "envelope" || s.r.opts.Dialect == "zyeta" || s.r.opts.Dialect == "heimdall" {
+		kind, ok := kindOf(frame)
+		if ok && (s.ack != "envelope" || kind != "batch") {
+			if reply, known := s.speech.command(kind, frame); known {
+				s.r.note(func(st *Stats) { st.Commands++ })
+				return s.say(reply)
+			}
 		}
-		msgs = env.Msgs
 	}
-	list, shape := s.split.elements(msgs)
-	if err := s.r.take(list, shape, len(frame)); err != nil {
-		// Not written, so not proven: the client keeps it.
-		s.bye(websocket.CloseInternalServerErr, "cannot store")
-		s.r.fail(err)
-		return err
+	if s.ack == "envelope" {
+		return s.batch(frame)
 	}
+	return s.data(frame)
+}
+
+// data handles a frame of modes none, fence and count.
+func (s *session) data(frame []byte) error {
+	list, shape := s.split.elements(frame)
 	if shape != array && !s.told {
 		s.told = true
 		s.r.opts.Log.Warn("not a JSON array of messages", "component", "receive", "event", "frame.misshapen", "bytes", len(frame))
 	}
+	taken, refused, err := s.pass(list)
+	if err != nil {
+		return err
+	}
+	if err := s.r.setAside(refused); err != nil {
+		return s.broken(err)
+	}
+	if err := s.r.take(taken, shape, len(frame)); err != nil {
+		return s.broken(err)
+	}
 	s.handed++
-	return s.prove(env, len(list))
-}
-
-// prove answers in the modes where the application takes part.
-func (s *session) prove(env envelope, n int) error {
-	var reply []byte
-	switch s.ack {
-	case "count":
-		reply = append(strconv.AppendInt([]byte(`{"ack":`), s.handed, 10), '}')
-	case "envelope":
-		if n == 0 {
-			return nil
-		}
-		var err error
-		if reply, err = json.Marshal(envelopeAck{"ack", env.Epoch, env.First + uint64(n) - 1}); err != nil {
-			return err
-		}
-	default:
+	if s.ack != "count" {
 		return nil
 	}
+	return s.prove(append(strconv.AppendInt([]byte(`{"ack":`), s.handed, 10), '}'))
+}
+
+// broken ends a connection whose frame could not be written, and with it the
+// receiver: what is not written is not proven, so the client keeps it.
+func (s *session) broken(err error) error {
+	s.r.fail(err)
+	return s.end(websocket.CloseInternalServerErr, "cannot store", err)
+}
+
+// prove sends an acknowledgement.
+func (s *session) prove(reply []byte) error {
 	if s.r.faults.mute.Load() {
 		return nil
 	}
+	return s.say(reply)
+}
+
+// say writes a message. nil says nothing.
+func (s *session) say(message []byte) error {
+	if message == nil {
+		return nil
+	}
+	s.speak.Lock()
+	defer s.speak.Unlock()
 	s.conn.SetWriteDeadline(time.Now().Add(writeWait))
-	return s.conn.WriteMessage(websocket.TextMessage, reply)
+	return s.conn.WriteMessage(websocket.TextMessage, message)
 }
 
 func (s *session) pong(payload string) error {
@@ -170,19 +219,16 @@ func (s *session) bye(code int, why string) {
 	s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, why), time.Now().Add(writeWait))
 }
 
-// envelope is a batch of subprotocol thingsee-batch.v1: message i is record
-// First + i of the gateway's buffer.
-type envelope struct {
-	Type  string          `json:"type"`
-	GW    string          `json:"gw"`
-	Epoch string          `json:"epoch"`
-	First uint64          `json:"first"`
-	Msgs  json.RawMessage `json:"msgs"`
-}
-
-// envelopeAck says that every record up to Through is stored.
-type envelopeAck struct {
-	Type    string `json:"type"`
-	Epoch   string `json:"epoch"`
-	Through uint64 `json:"through"`
+// end closes with a code, and stays long enough for it to arrive: a
+// connection closed with bytes unread is reset, and a reset overtakes the
+// close frame. It gives err.
+func (s *session) end(code int, why string, err error) error {
+	s.bye(code, why)
+	conn := s.conn.NetConn()
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	conn.SetReadDeadline(time.Now().Add(closeWait))
+	_, _ = io.Copy(io.Discard, conn)
+	return err
 }

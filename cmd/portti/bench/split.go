@@ -15,10 +15,51 @@ const (
 type element struct {
 	raw          []byte
 	tuid, id, ts []byte // JSON values as written, without the quotes of a string; nil: absent
+	ev           []byte
+	named        bool // tsmTuid is a string
 }
 
 // keyed says whether the element has the three values that identify it.
 func (e element) keyed() bool { return e.tuid != nil && e.id != nil && e.ts != nil }
+
+// arrayOf makes an array of messages.
+func arrayOf(list []element) []byte {
+	size := 2
+	for _, e := range list {
+		size += len(e.raw) + 1
+	}
+	b := append(make([]byte, 0, size), '[')
+	for i, e := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, e.raw...)
+	}
+	return append(b, ']')
+}
+
+// lack says what is missing to make the element a Thingsee message; empty:
+// nothing.
+func (e element) lack() string {
+	switch {
+	case len(e.raw) == 0 || e.raw[0] != '{':
+		return "it is no object"
+	case !e.named || len(e.tuid) == 0:
+		return "tsmTuid must be a text"
+	case !isNumber(e.id):
+		return "tsmId must be a number"
+	case !isNumber(e.ev):
+		return "tsmEv must be a number"
+	case !isNumber(e.ts):
+		return "tsmTs must be a number"
+	}
+	return ""
+}
+
+// isNumber tells a JSON number from the other values.
+func isNumber(value []byte) bool {
+	return len(value) > 0 && (value[0] == '-' || value[0] >= '0' && value[0] <= '9')
+}
 
 // splitter cuts a frame into messages. What elements returns is good until the
 // next call.
@@ -53,6 +94,25 @@ func (s *splitter) elements(frame []byte) ([]element, shape) {
 	return s.list, array
 }
 
+// values lists the values of an array of any values; ok is false when b is no
+// JSON array.
+func values(b []byte) (list [][]byte, ok bool) {
+	i := space(b, 0)
+	if i == len(b) || b[i] != '[' || !json.Valid(b) {
+		return nil, false
+	}
+	for i = space(b, i+1); b[i] != ']'; i = space(b, i) {
+		if b[i] == ',' {
+			i++
+			continue
+		}
+		end := skip(b, i)
+		list = append(list, b[i:end])
+		i = end
+	}
+	return list, true
+}
+
 // object reads the object at the start of b, which is known to be valid JSON.
 // Of a name that stands twice the last value counts, as JSON parsers have it.
 func object(b []byte) element {
@@ -69,11 +129,13 @@ func object(b []byte) element {
 		i = space(b, i+len(value))
 		switch string(name) {
 		case `"tsmTuid"`:
-			e.tuid = unquoted(value)
+			e.tuid, e.named = unquoted(value), value[0] == '"'
 		case `"tsmId"`:
 			e.id = value
 		case `"tsmTs"`:
 			e.ts = value
+		case `"tsmEv"`:
+			e.ev = value
 		}
 	}
 	e.raw = b[:i+1]

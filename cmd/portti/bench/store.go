@@ -12,16 +12,21 @@ import (
 // store writes messages and counts them. One frame at a time passes, so that
 // the lines of two connections never mix.
 type store struct {
-	mu   sync.Mutex
-	out  io.Writer
-	file *os.File
-	keys *keys
-	line []byte // reused: the lines of one frame
-	hear func(msg []byte, repeat bool)
+	mu    sync.Mutex
+	out   io.Writer
+	file  *os.File
+	sync  bool // the file is on the disk before anything in it is proven
+	marks *marks
+	aside *aside
+	fan   *fanout // nil: none
+	keys  *keys
+	line  []byte // reused: the lines of one frame
+	hear  func(msg []byte, repeat bool)
 }
 
 func newStore(o Options) (*store, error) {
-	s := &store{out: o.Out, keys: newKeys(o.MaxDistinct), hear: o.OnMessage}
+	s := &store{out: o.Out, aside: &aside{path: o.Aside}, keys: newKeys(o.MaxDistinct), hear: o.OnMessage}
+	s.marks = newMarks()
 	if o.OutFile == "" {
 		return s, nil
 	}
@@ -29,11 +34,22 @@ func newStore(o Options) (*store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot write messages to a file: %w", err)
 	}
-	if err := endLine(f); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("cannot append to %s: %w", o.OutFile, err)
-	}
 	s.file = f
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot append to %s: %w", o.OutFile, err), f.Close())
+	}
+	if regular := info.Mode().IsRegular(); regular {
+		s.sync = o.Ack == "count" || o.Ack == "envelope"
+		if o.Ack == "envelope" {
+			if s.marks, err = openMarks(o.OutFile+".marks", f); err != nil {
+				return nil, errors.Join(err, f.Close())
+			}
+		}
+	}
+	if err := endLine(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot append to %s: %w", o.OutFile, err), f.Close())
+	}
 	return s, nil
 }
 
@@ -60,64 +76,74 @@ func (r *Receiver) take(list []element, s shape, size int) error {
 	t := r.store
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.write(list); err != nil {
+	t.line = appendLines(t.line[:0], list)
+	if err := t.writeLines(); err != nil {
 		return err
 	}
-	var add Stats
-	if s == bad {
+	add := Stats{Frames: 1, Bytes: int64(size)}
+	switch s {
+	case bad:
 		add.Bad++
-	}
-	if s == bare {
+	case bare:
 		add.Bare++
 	}
 	for _, e := range list {
-		repeat, changed := false, false
-		if e.keyed() {
-			repeat, changed = t.keys.see(e)
-		} else {
-			add.Bad++
-		}
-		add.Messages++
-		if !repeat {
-			add.Distinct++
-		}
-		if changed {
-			add.Changed++
-		}
-		if t.hear != nil {
-			t.hear(e.raw, repeat)
-		}
+		t.count(e, &add, false)
 	}
-	r.note(func(st *Stats) {
-		st.Frames++
-		st.Bytes += int64(size)
-		st.Messages += add.Messages
-		st.Distinct += add.Distinct
-		st.Changed += add.Changed
-		st.Bare += add.Bare
-		st.Bad += add.Bad
-	})
+	t.fan.publish(list)
+	r.note(func(st *Stats) { st.add(add) })
 	return nil
 }
 
-func (t *store) write(list []element) error {
-	if t.out == nil && t.file == nil {
-		return nil
+// count notes one message. again says that it is known to be a repeat.
+func (t *store) count(e element, add *Stats, again bool) {
+	repeat, changed := false, false
+	if e.keyed() {
+		repeat, changed = t.keys.see(e)
+	} else {
+		add.Bad++
 	}
-	t.line = t.line[:0]
+	repeat = repeat || again
+	add.Messages++
+	if !repeat {
+		add.Distinct++
+	}
+	if changed {
+		add.Changed++
+	}
+	if t.hear != nil {
+		t.hear(e.raw, repeat)
+	}
+}
+
+// appendLines appends one line for each message.
+func appendLines(b []byte, list []element) []byte {
 	for _, e := range list {
-		start := len(t.line)
-		t.line = append(t.line, e.raw...)
+		start := len(b)
+		b = append(b, e.raw...)
 		// A newline between two tokens of a message would make two lines of it.
-		for i := bytes.IndexAny(t.line[start:], "\r\n"); i >= 0; i = bytes.IndexAny(t.line[start:], "\r\n") {
-			t.line[start+i] = ' '
+		for i := bytes.IndexAny(b[start:], "\r\n"); i >= 0; i = bytes.IndexAny(b[start:], "\r\n") {
+			b[start+i] = ' '
 			start += i + 1
 		}
-		t.line = append(t.line, '\n')
+		b = append(b, '\n')
+	}
+	return b
+}
+
+// writeLines writes t.line to every output.
+func (t *store) writeLines() error {
+	if len(t.line) == 0 {
+		return nil
 	}
 	if t.file != nil {
 		if _, err := t.file.Write(t.line); err != nil {
 			return fmt.Errorf("cannot write messages: %w", err)
+		}
+		if t.sync {
+			if err := t.file.Sync(); err != nil {
+				return fmt.Errorf("cannot write messages: %w", err)
+			}
 		}
 	}
 	if t.out != nil {
@@ -131,12 +157,12 @@ func (t *store) write(list []element) error {
 func (t *store) close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	err := errors.Join(t.marks.close(), t.aside.close())
 	if t.file == nil {
-		return nil
+		return err
 	}
-	err := t.file.Close()
-	if errors.Is(err, os.ErrClosed) {
-		return nil
+	if end := t.file.Close(); end != nil && !errors.Is(end, os.ErrClosed) {
+		err = errors.Join(err, end)
 	}
 	return err
 }
