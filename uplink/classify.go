@@ -42,6 +42,7 @@ type finding struct {
 	retryAfter time.Duration // with hasRetry
 	hasRetry   bool
 	revoked    bool // whatever the credential was, it is worthless now
+	tokenless  bool // no address is to blame: there was no token
 }
 
 // classifyDial judges a dial that failed.
@@ -49,8 +50,11 @@ func classifyDial(e *dialError, o *Options) finding {
 	if e.status != 0 && (errors.Is(e.err, websocket.ErrBadHandshake)) {
 		return classifyHTTP(e, o.Now())
 	}
+	if told := (*TokenError)(nil); errors.As(e.err, &told) {
+		return told.finding()
+	}
 	f := classifyFailure(e, o)
-	v := finding{verdict: judge(onFailure, int(f)), detail: failureDetail(f, e.err)}
+	v := finding{verdict: judge(onFailure, int(f)), detail: failureDetail(f, e.err), tokenless: f == failToken}
 	return v
 }
 
@@ -83,6 +87,12 @@ func classifyFailure(e *dialError, o *Options) failure {
 		return failToken
 	case errors.Is(err, errCAFile):
 		return failCAFile
+	case errors.Is(err, errClientCert):
+		return failClientCert
+	case errors.Is(err, errPin):
+		return failPin
+	case refusesOurCertificate(err):
+		return failClientRefused
 	case errors.Is(err, errExtension):
 		return failExtension
 	case errors.Is(err, errNoProtocol):

@@ -220,7 +220,7 @@ func (l *Link) fetchToken(ctx context.Context) error {
 	}
 	if token != l.token {
 		l.token, l.authTried = token, false
-		l.hide(token.Reveal())
+		l.board.scrub = l.board.scrub.passing(token.Reveal())
 	}
 	return nil
 }
@@ -233,6 +233,9 @@ func (l *Link) hide(secret string) { l.board.scrub = l.board.scrub.with(secret) 
 func (l *Link) tokenReplaced(ctx context.Context) bool {
 	if !l.route.dialect.wantsToken() {
 		return false
+	}
+	if w, ok := l.o.Token.(watchable); ok && !w.Changed() {
+		return false // and Token, which may have to wait for somebody, is not asked
 	}
 	token, err := l.o.Token.Token(ctx)
 	return err == nil && token != l.token

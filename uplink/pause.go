@@ -50,7 +50,11 @@ func (l *Link) after(ctx context.Context, src Source, f finding, what string) (d
 // delay says how long to wait after f, and whether a person has to act.
 func (l *Link) delay(f *finding) (time.Duration, State) {
 	if f.hasRetry {
-		return l.backoff.after(f.retryAfter), Waiting
+		state := Waiting
+		if f.do == coursePark {
+			state = Parked
+		}
+		return l.backoff.after(f.retryAfter), state
 	}
 	switch f.do {
 	case courseSpread:

@@ -34,6 +34,8 @@ const (
 	ProblemTLSUnknownCA = "TLS-UNKNOWN-CA"
 	ProblemTLSName      = "TLS-NAME"
 	ProblemTLSFailed    = "TLS-FAILED"
+	ProblemTLSClient    = "TLS-CLIENT"
+	ProblemTLSPin       = "TLS-PIN"
 
 	ProblemClockUnset = "CLK-UNSET"
 )

@@ -11,12 +11,16 @@ import (
 const (
 	maxForeignText = 200 // bytes of a server's or library's text that reach a log or the status
 	minScrubbed    = 3   // a shorter secret would blank out ordinary words
+	passingSecrets = 8   // a server may still echo a token that was replaced a while ago
 )
 
 // scrubber takes every known secret out of a text before anybody sees it. It
 // is the second line: the sentences are built without secrets, but a server
 // may echo one in its close reason and a library may quote a URL.
-type scrubber struct{ secrets []string }
+type scrubber struct {
+	secrets []string
+	passed  []string // those of secrets that passing added, the oldest first
+}
 
 func newScrubber(secrets ...string) scrubber {
 	var s scrubber
@@ -36,7 +40,25 @@ func (s scrubber) with(secrets ...string) scrubber {
 	}
 	// The longest first: one secret may be part of another.
 	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
-	return scrubber{secrets: all}
+	return scrubber{secrets: all, passed: s.passed}
+}
+
+// passing is with for a secret that is replaced now and then, as tokens are:
+// of those the last passingSecrets are known, or a year of renewals would fill
+// the memory.
+func (s scrubber) passing(secret string) scrubber {
+	if slices.Contains(s.secrets, secret) {
+		return s
+	}
+	s.passed = append(slices.Clone(s.passed), secret)
+	if len(s.passed) > passingSecrets {
+		old := s.passed[0]
+		s.passed = s.passed[1:]
+		s.secrets = slices.DeleteFunc(slices.Clone(s.secrets), func(t string) bool {
+			return t == old || t == url.QueryEscape(old) || t == url.PathEscape(old)
+		})
+	}
+	return s.with(secret)
 }
 
 // clean makes foreign text fit to show: no secrets, no control characters,

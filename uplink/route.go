@@ -92,7 +92,7 @@ func (l *Link) epoch() string {
 // fault. It returns false when there is none that was not tried since the last
 // pause: then the next attempt is made at the preferred one, after a pause.
 func (l *Link) elsewhere(f *finding) bool {
-	if len(l.routes) == 1 || f.do == courseSpread || f.do == courseClock ||
+	if len(l.routes) == 1 || f.tokenless || f.do == courseSpread || f.do == courseClock ||
 		(f.do == courseAuth || f.do == courseAuthPark) && !l.authTried {
 		return false
 	}

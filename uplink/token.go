@@ -56,6 +56,7 @@ type FileToken struct {
 
 	mu   sync.Mutex
 	seen os.FileInfo // as Token last found it
+	last Secret      // as Token last gave it
 }
 
 // NewFileToken uses the file at path, which need not exist yet.
@@ -76,6 +77,30 @@ func NewCredentialToken(name string) (*FileToken, error) {
 
 // Token returns the credential as the file holds it now.
 func (t *FileToken) Token(context.Context) (Secret, error) {
+	secret, err := t.text()
+	if err == nil {
+		if err = checkToken(secret.Reveal()); err != nil {
+			err = fmt.Errorf("cannot use the token file %s: %w", t.path, err)
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err != nil {
+		return Secret{}, err
+	}
+	t.last = secret
+	return secret, nil
+}
+
+// State tells what the token last read says of itself.
+func (t *FileToken) State() TokenState {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return TokenState{Source: "file", Fingerprint: t.last.Fingerprint(), Expires: readLifespan(t.last.Reveal()).ends}
+}
+
+// text reads the file, whatever characters are in it.
+func (t *FileToken) text() (Secret, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	info, err := os.Stat(t.path)
@@ -97,12 +122,12 @@ func (t *FileToken) Token(context.Context) (Secret, error) {
 	if err != nil {
 		return Secret{}, fmt.Errorf("cannot read the token file: %w", err)
 	}
-	text := strings.TrimSpace(string(raw))
 	if len(raw) > maxTokenFile {
 		return Secret{}, fmt.Errorf("cannot use the token file %s: it is larger than %d bytes", t.path, maxTokenFile)
 	}
-	if err := checkToken(text); err != nil {
-		return Secret{}, fmt.Errorf("cannot use the token file %s: %w", t.path, err)
+	text := strings.TrimSpace(string(raw))
+	if text == "" {
+		return Secret{}, fmt.Errorf("cannot use the token file %s: it is empty", t.path)
 	}
 	return NewSecret(text), nil
 }

@@ -85,6 +85,9 @@ const (
 	failRefusesAll
 	failRollback
 	failProtocolName
+	failClientCert
+	failClientRefused
+	failPin
 	failures // how many
 )
 
@@ -147,6 +150,9 @@ var verdicts = [...]verdict{
 	row(failPlainPort, coursePark, ProblemTLSFailed, "the server does not speak TLS at this port"),
 	row(failTLS, courseRetry, ProblemTLSFailed, "the server and portti could not agree on TLS"),
 	row(failCAFile, coursePark, ProblemTLSFailed, "the file of trusted authorities cannot be used"),
+	row(failClientCert, coursePark, ProblemTLSClient, "the certificate of this gateway cannot be used"),
+	row(failClientRefused, coursePark, ProblemTLSClient, "the server does not accept the certificate of this gateway"),
+	row(failPin, coursePark, ProblemTLSPin, "the server's key is none of those that are pinned here"),
 	row(failToken, coursePark, ProblemTokenFile, "there is no usable access token"),
 	row(failExtension, coursePark, ProblemProtocol, "the server switched on an extension nobody asked for"),
 	row(failNoPong, courseRetry, ProblemNoPong, "the link looked open but the server stopped answering"),

@@ -1,0 +1,209 @@
+package uplink
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+const maxTokenAnswer = 64 << 10 // bytes of a token server's answer, head and body each
+
+var (
+	errTokenAnswer = errors.New("the answer is longer than 64 KB")
+	errNoAccess    = errors.New("the answer holds no access token")
+)
+
+// request is one request for a token: its limits, and what came of it. It is
+// used by one goroutine.
+type request struct {
+	o      *Options
+	scrub  scrubber
+	unkept *TokenError // the refresh token could not be written
+
+	phase   atomic.Int32 // set by goroutines of net/http
+	reached atomic.Bool  // a server has seen us
+	status  int          // of the last answer; 0 = none
+	header  http.Header
+	html    bool
+}
+
+func newRequest(o *Options) *request {
+	r := &request{o: o}
+	r.enter(phaseConnect)
+	return r
+}
+
+func (r *request) enter(p phase) { r.phase.Store(int32(p)) }
+
+// hide keeps a secret out of everything that is said about this request.
+func (r *request) hide(s Secret) { r.scrub = r.scrub.with(s.Reveal()) }
+
+// client makes the HTTP client for it: certificates, proxy and network as for
+// the uplink, each phase limited, no redirect followed, nothing kept open.
+func (r *request) client() (*http.Client, error) {
+	config, err := tlsConfig(r.o)
+	if err != nil {
+		return nil, err
+	}
+	dial := r.o.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	base := &http.Transport{
+		TLSClientConfig: config,
+		Proxy:           r.proxy,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			limited, cancel := context.WithTimeout(ctx, r.o.PhaseTimeout)
+			defer cancel()
+			return dial(limited, network, addr)
+		},
+		TLSHandshakeTimeout:    r.o.PhaseTimeout,
+		ResponseHeaderTimeout:  r.o.PhaseTimeout,
+		MaxResponseHeaderBytes: maxTokenAnswer,
+		DisableKeepAlives:      true,
+		DisableCompression:     true,
+	}
+	return &http.Client{
+		Transport:     roundTripper(func(req *http.Request) (*http.Response, error) { return r.exchange(base, req) }),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout:       fetchLimit,
+	}, nil
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// exchange sends one HTTP request and takes the whole answer in.
+func (r *request) exchange(base *http.Transport, req *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancel(httptrace.WithClientTrace(req.Context(), r.trace()))
+	defer cancel()
+	req = req.Clone(ctx)
+	if r.o.UserAgent != "" {
+		req.Header.Set("User-Agent", r.o.UserAgent)
+	}
+	began := time.Now()
+	resp, err := base.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	took := time.Since(began)
+	body := resp.Body
+	defer body.Close()
+	defer time.AfterFunc(r.o.PhaseTimeout, cancel).Stop()
+	text, err := io.ReadAll(io.LimitReader(body, maxTokenAnswer+1))
+	if err != nil {
+		return nil, fmt.Errorf("the answer broke off: %w", err)
+	}
+	if len(text) > maxTokenAnswer {
+		return nil, errTokenAnswer
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(text))
+	r.status, r.header = resp.StatusCode, resp.Header
+	r.html = strings.HasPrefix(strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Type"))), "text/html")
+	if now, slack, ok := dateHeard(resp.Header, took); ok && resp.TLS != nil {
+		r.o.heard(now, slack)
+	}
+	return resp, nil
+}
+
+func (r *request) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		TLSHandshakeStart: func() { r.enter(phaseTLS) },
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			if err == nil {
+				r.enter(phaseUpgrade)
+			}
+		},
+		GotConn: func(httptrace.GotConnInfo) { r.enter(phaseUpgrade); r.reached.Store(true) },
+	}
+}
+
+// proxy asks as for the uplink.
+func (r *request) proxy(req *http.Request) (*url.URL, error) {
+	target := *req.URL
+	target.Scheme = "ws" + strings.TrimPrefix(target.Scheme, "http")
+	d := dialer{o: r.o, hide: func(secret string) { r.hide(NewSecret(secret)) }}
+	return d.proxy(target)
+}
+
+// fault turns what went wrong into words, without secrets.
+func (r *request) fault(err error) *TokenError {
+	var told *TokenError
+	if errors.As(err, &told) {
+		return told
+	}
+	var answer *oauth2.RetrieveError
+	code := ""
+	if errors.As(err, &answer) {
+		code = answer.ErrorCode
+	}
+	if r.status != 0 && (answer != nil || r.status/100 != 2) {
+		return r.refusal(code)
+	}
+	if r.html && r.status/100 == 2 {
+		return tokenFault(ProblemPortal, false, "a web page answers instead of the token server (login page of the network?)")
+	}
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err // without the address
+	}
+	return r.failure(err)
+}
+
+// refusal reads an HTTP status and an OAuth error code.
+func (r *request) refusal(code string) *TokenError {
+	says := fmt.Sprintf("HTTP %d", r.status)
+	if code != "" {
+		says += ", " + r.scrub.clean(code)
+	}
+	switch {
+	case code == "invalid_grant":
+		return tokenFault(ProblemTokenRefused, true, "the token server says that the login of this gateway has ended or was withdrawn (%s)", says)
+	case r.status/100 == 3:
+		host := ""
+		if u, err := url.Parse(r.header.Get("Location")); err == nil && u.Host != "" {
+			host = " to " + r.scrub.clean(u.Host)
+		}
+		return tokenFault(ProblemTokenServer, true, "the token server answered with a redirect%s, which is not followed", host)
+	case r.status == http.StatusProxyAuthRequired:
+		return tokenFault(ProblemProxyAuth, true, "the proxy wants a user name and password")
+	case r.status == http.StatusNotFound || r.status == http.StatusGone || r.status == http.StatusMethodNotAllowed:
+		return tokenFault(ProblemTokenServer, true, "the token server knows no such address (%s)", says)
+	case r.status/100 == 5 || r.status == http.StatusTooManyRequests || r.status == http.StatusRequestTimeout || r.status == http.StatusTooEarly ||
+		code == "temporarily_unavailable" || code == "server_error" || code == "slow_down":
+		e := tokenFault(ProblemTokenServer, false, "the token server has a fault or asks to slow down (%s)", says)
+		e.Wait, _ = retryAfter(r.header.Get("Retry-After"), answerTime(r.header.Get("Date"), r.o.Now()))
+		return e
+	}
+	return tokenFault(ProblemTokenRefused, true, "the token server refuses this gateway (%s)", says)
+}
+
+// failure reads an error of the network, of TLS or of what was answered.
+func (r *request) failure(err error) *TokenError {
+	f := classifyFailure(&dialError{phase: phase(r.phase.Load()), err: err}, r.o)
+	v := judge(onFailure, int(f))
+	switch {
+	case f == failClock || f == failNotYet:
+		return tokenFault(ProblemClockUnset, false, "the token server's certificate cannot be judged because the clock of this gateway is not set")
+	case r.status != 0 || errors.Is(err, errTokenAnswer):
+		return tokenFault(ProblemTokenServer, false, "the token server's answer makes no sense: %s", r.scrub.clean(err.Error()))
+	}
+	sentence := "cannot get a token: " + strings.ReplaceAll(v.sentence, "the server", "the token server")
+	if detail := r.scrub.clean(failureDetail(f, err)); detail != "" {
+		sentence += ": " + detail
+	}
+	return tokenFault(ProblemTokenServer, v.do == coursePark, "%s", sentence)
+}

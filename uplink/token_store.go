@@ -1,0 +1,171 @@
+package uplink
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// WriteSecret replaces the file at path so that after a power cut it holds
+// either the old text or the new: written under another name, synced, renamed,
+// and the folder synced. Folders that are missing are made. Only the owner may
+// read it. Written as root, file and folders belong to the owner of the folder
+// home (the state folder: its owner is the service's user) and, where path lies
+// below home, no symbolic link on the way leads out of it.
+func WriteSecret(path, home string, text []byte) error {
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	info, err := os.Stat(home)
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	base, rel := home, ""
+	if rel, err = filepath.Rel(home, path); err != nil || !filepath.IsLocal(rel) {
+		base, rel = filepath.Dir(path), filepath.Base(path)
+		if err := makeFolder(base, info); err != nil {
+			return fmt.Errorf("cannot write %s: %w", path, err)
+		}
+	}
+	root, err := os.OpenRoot(base)
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	defer root.Close()
+	return writeSecret(root, rel, info, text)
+}
+
+// writeSecret writes below root.
+func writeSecret(root *os.Root, rel string, owner fs.FileInfo, text []byte) error {
+	if dir := filepath.Dir(rel); dir != "." {
+		if err := root.Mkdir(dir, 0o700); err == nil {
+			if err := give(owner, func(uid, gid int) error { return root.Lchown(dir, uid, gid) }); err != nil {
+				return err
+			}
+		} else if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	temp := rel + ".new"
+	if err := root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	err = give(owner, f.Chown)
+	if err == nil {
+		_, err = f.Write(text)
+	}
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = root.Rename(temp, rel)
+	}
+	if err != nil {
+		return errors.Join(err, root.Remove(temp))
+	}
+	dir, err := root.Open(filepath.Dir(rel))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// makeFolder makes one folder that is missing.
+func makeFolder(dir string, owner fs.FileInfo) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return nil
+		}
+		return err
+	}
+	return give(owner, func(uid, gid int) error { return os.Lchown(dir, uid, gid) })
+}
+
+// give hands what was just made over to the owner of another file. Only root
+// can, and only root needs to.
+func give(owner fs.FileInfo, chown func(uid, gid int) error) error {
+	stat, ok := owner.Sys().(*syscall.Stat_t)
+	if !ok || os.Geteuid() != 0 || stat.Uid == 0 && stat.Gid == 0 {
+		return nil
+	}
+	return chown(int(stat.Uid), int(stat.Gid))
+}
+
+// login is what a refresh token needs to be used: kept as JSON in one file.
+type login struct {
+	issuer, client string // where the refresh token may be sent, and for whom
+	seed           string // Fingerprint-like sum of the token it began with; "" = portti login
+	refresh        Secret
+	access         Secret // that came with it; may be empty
+	made           int64  // of access, Unix seconds by a clock that was trusted; 0 = not known
+	life           time.Duration
+}
+
+// loginFile is login as it is written.
+type loginFile struct {
+	Version int    `json:"version"`
+	Issuer  string `json:"token_url"`
+	Client  string `json:"client_id"`
+	Seed    string `json:"seed,omitempty"`
+	Refresh string `json:"refresh_token"`
+	Access  string `json:"access_token,omitempty"`
+	Made    int64  `json:"obtained,omitempty"`
+	LifeS   int64  `json:"lifetime_s,omitempty"`
+}
+
+const loginVersion = 1
+
+// keeper keeps a login in a file of the state folder.
+type keeper struct{ path, home string }
+
+// save writes l durably: when it returns nil a power cut cannot lose it.
+func (k keeper) save(l login) error {
+	text, err := json.Marshal(loginFile{Version: loginVersion, Issuer: l.issuer, Client: l.client, Seed: l.seed,
+		Refresh: l.refresh.Reveal(), Access: l.access.Reveal(), Made: l.made, LifeS: int64(l.life / time.Second)})
+	if err != nil {
+		return err
+	}
+	return WriteSecret(k.path, k.home, append(text, '\n'))
+}
+
+// load reads what was kept. An absent file gives fs.ErrNotExist. Its errors
+// never quote the file.
+func (k keeper) load() (login, os.FileInfo, error) {
+	f, err := os.Open(k.path)
+	if err != nil {
+		return login{}, nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return login{}, nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxTokenFile))
+	if err != nil {
+		return login{}, info, err
+	}
+	l, err := parseLogin(text)
+	return l, info, err
+}
+
+// parseLogin reads the text of a login file.
+func parseLogin(text []byte) (login, error) {
+	var v loginFile
+	if err := json.Unmarshal(text, &v); err != nil || v.Version != loginVersion || v.Refresh == "" {
+		return login{}, errors.New("it is damaged, or of another version of portti")
+	}
+	life := time.Duration(min(max(v.LifeS, 0), int64(maxTokenLife/time.Second))) * time.Second
+	l := login{issuer: v.Issuer, client: v.Client, seed: v.Seed, refresh: NewSecret(v.Refresh), access: NewSecret(v.Access), made: v.Made, life: life}
+	if checkToken(v.Access) != nil {
+		l.access = Secret{}
+	}
+	return l, nil
+}
