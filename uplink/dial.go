@@ -10,6 +10,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -51,7 +52,8 @@ var (
 // dialer makes one connection at a time, with a limit for every phase.
 type dialer struct {
 	o    *Options
-	hide func(secret string) // told of the proxy's login
+	hide func(secret string)   // told of the proxy's login
+	open atomic.Pointer[guard] // the last connection that came to be
 }
 
 // dial connects, greets and upgrades. Redirects are never followed: the token
@@ -97,6 +99,7 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 		return nil, nil, a.failed(err, resp)
 	}
 	a.guard.up.Store(true)
+	d.open.Store(a.guard)
 	return conn, a.guard, nil
 }
 

@@ -22,7 +22,8 @@ var (
 // fragments never reach WebSocket's own limit.
 type guard struct {
 	net.Conn
-	up atomic.Bool // the upgrade is done
+	up     atomic.Bool           // the upgrade is done
+	reason atomic.Pointer[error] // why we ended it ourselves
 
 	// owned by whoever reads: the dialler first, then the session's reader
 	handshake int
@@ -34,6 +35,9 @@ func newGuard(conn net.Conn) *guard { return &guard{Conn: conn} }
 
 func (g *guard) Read(p []byte) (int, error) {
 	n, err := g.Conn.Read(p)
+	if why := g.reason.Load(); why != nil {
+		return 0, *why
+	}
 	if !g.up.Load() {
 		if g.handshake += n; g.handshake > maxHandshakeBytes {
 			return 0, errHandshakeSize

@@ -3,6 +3,7 @@ package uplink
 import (
 	"context"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -16,7 +17,9 @@ type memNet struct {
 	mtu   int // larger writes of the client are swallowed
 	rate  int // bytes a second from client to server; 0: any
 	serve func(n int, peer *wire)
-	fail  func(n int) error // of the n-th dial, from 1
+
+	address netip.Addr        // of the client
+	fail    func(n int) error // of the n-th dial, from 1
 
 	mu    sync.Mutex
 	dials []time.Time
@@ -39,6 +42,7 @@ func (m *memNet) dial(_ context.Context, _, _ string) (net.Conn, error) {
 	}
 	client, server := memnet.Pair(room)
 	client.MTU = m.mtu
+	client.Local = m.address
 	server.Rate = m.rate
 	m.wg.Go(func() {
 		defer server.Close()

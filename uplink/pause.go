@@ -102,7 +102,7 @@ func (l *Link) pause(ctx context.Context, src Source, state State, d time.Durati
 		case <-changed:
 		case <-l.wake:
 			if at := l.nextWake(); at.Before(until) {
-				until = at
+				until, l.lastWake = at, at
 				timer.Reset(time.Until(until))
 			}
 		}
@@ -115,6 +115,5 @@ func (l *Link) nextWake() time.Time {
 	if soonest := l.lastWake.Add(wakeInterval); at.Before(soonest) {
 		at = soonest
 	}
-	l.lastWake = at
 	return at
 }

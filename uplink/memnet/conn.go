@@ -5,6 +5,7 @@ package memnet
 import (
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"syscall"
@@ -19,9 +20,10 @@ type Conn struct {
 	in, out *half
 	rd, wr  deadline
 	once    sync.Once
-	Discard bool // Write takes everything and keeps nothing
-	MTU     int  // a Write beyond it, and all after it, is swallowed; 0: none
-	Rate    int  // bytes a second that Read gives; 0: any
+	Local   netip.Addr // what LocalAddr says
+	Discard bool       // Write takes everything and keeps nothing
+	MTU     int        // a Write beyond it, and all after it, is swallowed; 0: none
+	Rate    int        // bytes a second that Read gives; 0: any
 }
 
 // half is one direction.
@@ -163,7 +165,7 @@ func (c *Conn) Reset() {
 	c.in.touch(func() { c.in.reset, c.in.buf = true, nil })
 }
 
-func (c *Conn) LocalAddr() net.Addr                { return &net.TCPAddr{} }
+func (c *Conn) LocalAddr() net.Addr                { return &net.TCPAddr{IP: c.Local.AsSlice()} }
 func (c *Conn) RemoteAddr() net.Addr               { return &net.TCPAddr{} }
 func (c *Conn) SetReadDeadline(t time.Time) error  { c.rd.set(t); return nil }
 func (c *Conn) SetWriteDeadline(t time.Time) error { c.wr.set(t); return nil }

@@ -174,6 +174,9 @@ func (d *Daemon) work(ctx context.Context) error {
 	sides.Go(func() { d.healer.keep(aside) })
 	sides.Go(func() { d.supervise(aside) })
 	sides.Go(func() { d.feed(aside) })
+	if d.opt.Dial.Dial == nil { // a network of its own says nothing through the kernel
+		sides.Go(func() { d.link.WatchNetwork(aside) })
+	}
 
 	linkCtx, stopLink := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLink()
