@@ -139,8 +139,8 @@ func (o *Options) check() error {
 	if o.Ack == AckEnvelope && (o.Epoch == nil || o.Gateway == "") {
 		errs = append(errs, errors.New(`ack "envelope" needs the gateway's id and its epoch`))
 	}
-	if f := o.AckFallback; f != "" && (o.Ack != AckEnvelope || f != AckFence && f != AckCount && f != AckNone) {
-		errs = append(errs, errors.New(`the fallback of ack "envelope" can be fence, count or none, and no other ack has one`))
+	if f := o.AckFallback; f != "" && (o.Ack != AckEnvelope || f != AckFence && f != AckCount) {
+		errs = append(errs, errors.New(`the fallback of ack "envelope" can be fence or count, and no other ack has one`))
 	}
 	for _, d := range []struct {
 		name  string

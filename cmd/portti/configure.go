@@ -52,7 +52,7 @@ image can be checked where it is built. Exit code 0 = good, 1 = not.`,
 			}
 			if !globalsOf(cmd).quiet {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %d devices, server %s\n",
-					path, len(cfg.ActiveDevices()), daemon.RedactURL(cfg.Uplink.URL))
+					path, len(cfg.ActiveDevices()), cfg.Uplink.Server())
 			}
 			return nil
 		},

@@ -58,12 +58,14 @@ func checkConfigured(path string) error {
 	if err != nil {
 		return err
 	}
-	server, err := url.Parse(cfg.Uplink.URL)
-	if err != nil {
-		return fmt.Errorf("%s: uplink.url is not an address", path) // err would show what the address carries
-	}
-	if host := "." + server.Hostname(); strings.HasSuffix(host, ".example.net") || strings.HasSuffix(host, ".example.com") || strings.HasSuffix(host, ".example.org") {
-		return fmt.Errorf("%s: uplink.url still names the example server %s", path, server.Hostname())
+	for _, address := range cfg.Uplink.Addresses() {
+		server, err := url.Parse(address)
+		if err != nil {
+			return fmt.Errorf("%s: the uplink's url is not an address", path) // err would show what the address carries
+		}
+		if host := "." + server.Hostname(); strings.HasSuffix(host, ".example.net") || strings.HasSuffix(host, ".example.com") || strings.HasSuffix(host, ".example.org") {
+			return fmt.Errorf("%s: uplink.url still names the example server %s", path, server.Hostname())
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"path/filepath"
+	"strings"
 	"time"
 
 	"portti/device"
@@ -64,14 +65,16 @@ func (p Paths) Socket() string { return filepath.Join(p.Run, SocketName) }
 
 // Uplink is the way to the server.
 type Uplink struct {
-	URL        string `toml:"url"`
-	Dialect    string `toml:"dialect"`
-	Auth       string `toml:"auth"`
-	QueryName  string `toml:"query_name"` // of the token, with auth = "query"
-	TokenFile  string `toml:"token_file"`
-	Credential string `toml:"credential"` // a systemd credential instead of TokenFile
-	HashAs     string `toml:"hash_as"`    // what a fragment in the URL means
-	Ack        string `toml:"ack"`
+	URL         string   `toml:"url"`
+	URLs        []string `toml:"urls"` // instead of URL: several servers, the preferred one first
+	Dialect     string   `toml:"dialect"`
+	Auth        string   `toml:"auth"`
+	QueryName   string   `toml:"query_name"` // of the token, with auth = "query"
+	TokenFile   string   `toml:"token_file"`
+	Credential  string   `toml:"credential"` // a systemd credential instead of TokenFile
+	HashAs      string   `toml:"hash_as"`    // what a fragment in the URL means
+	Ack         string   `toml:"ack"`
+	AckFallback string   `toml:"ack_fallback"` // instead of "envelope" where the server does not know it
 
 	FenceHold    Duration `toml:"fence_hold"`
 	CAFile       string   `toml:"ca_file"` // PEM; empty = the system's
@@ -92,6 +95,23 @@ type Uplink struct {
 	// AcceptCommands names what the server may ask of this gateway; see
 	// CommandNames. Empty = nothing: its messages are counted and ignored.
 	AcceptCommands []string `toml:"accept_commands"`
+}
+
+// Addresses are the servers, the preferred one first.
+func (u Uplink) Addresses() []string {
+	if len(u.URLs) > 0 {
+		return u.URLs
+	}
+	return []string{u.URL}
+}
+
+// Server is Addresses as they may be shown.
+func (u Uplink) Server() string {
+	var shown []string
+	for _, address := range u.Addresses() {
+		shown = append(shown, RedactURL(address))
+	}
+	return strings.Join(shown, ", ")
 }
 
 // Backoff bounds the waits between attempts to connect.
@@ -155,6 +175,7 @@ func Defaults() *Config {
 			Proxy:            "environment",
 			Backoff:          Backoff{Base: Duration(time.Second), Cap: Duration(5 * time.Minute)},
 			AcceptCommands:   []string{},
+			URLs:             []string{},
 		},
 		Buffer: Buffer{
 			MaxSize:     200_000_000,

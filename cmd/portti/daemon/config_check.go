@@ -33,7 +33,8 @@ func enumerations(c *Config) []struct {
 	}{
 		{"uplink.dialect", c.Uplink.Dialect, []choice{now("thingsee"), later("haltless"), later("zyeta"), later("heimdall")}},
 		{"uplink.auth", c.Uplink.Auth, []choice{now("none"), now("header"), now("query"), now("hash"), later("first-message")}},
-		{"uplink.ack", c.Uplink.Ack, []choice{now("fence"), now("count"), now("none"), later("envelope")}},
+		{"uplink.ack", c.Uplink.Ack, []choice{now("fence"), now("count"), now("envelope"), now("none")}},
+		{"uplink.ack_fallback", c.Uplink.AckFallback, []choice{now(""), now("fence"), now("count")}},
 		{"buffer.when_full", c.Buffer.WhenFull, []choice{now("thin"), now("drop-oldest"), now("drop-newest")}},
 		{"log.level", c.Log.Level, []choice{now("debug"), now("info"), now("warn"), now("error")}},
 		{"log.format", c.Log.Format, []choice{now("auto"), now("text"), now("json"), now("journal")}},
@@ -51,6 +52,7 @@ func (l *loader) check(path string) {
 		}
 	}
 	l.checkURL(path)
+	l.checkFallback(path)
 	l.checkToken(path)
 	l.checkProxy(path)
 	l.checkCommands(path)

@@ -51,7 +51,7 @@ func (l *loader) variable(name, text string) {
 		return
 	}
 	key := strings.Join(path, ".")
-	if key == "uplink.url" || key == "uplink.proxy" {
+	if key == "uplink.url" || key == "uplink.urls" || key == "uplink.proxy" {
 		if RedactURL(text) != text {
 			l.add(Fault{File: src.name, Key: key, Text: "an address with a secret in it is not taken from the environment, where every process of the user can read it",
 				Hint: "write it in the configuration file, or the token in a file of its own (token_file)"})

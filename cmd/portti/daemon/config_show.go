@@ -113,8 +113,18 @@ func (p *printer) line(name, key string, v reflect.Value) {
 
 // shown hides what may be secret in a value.
 func shown(key string, v any) any {
-	if s, ok := v.(string); ok && (key == "uplink.url" || key == "uplink.proxy") {
-		return RedactURL(s)
+	switch key {
+	case "uplink.url", "uplink.urls", "uplink.proxy":
+	default:
+		return v
+	}
+	switch v := v.(type) {
+	case string:
+		return RedactURL(v)
+	case []any:
+		for i := range v {
+			v[i] = shown(key, v[i])
+		}
 	}
 	return v
 }

@@ -10,21 +10,42 @@ import (
 )
 
 func (l *loader) checkURL(path string) {
-	const key = "uplink.url"
-	raw := l.cfg.Uplink.URL
-	if l.bad[key] {
+	u := l.cfg.Uplink
+	if l.bad["uplink.url"] || l.bad["uplink.urls"] {
 		return
 	}
-	if raw == "" {
+	switch {
+	case len(u.URLs) == 0 && u.URL == "":
 		if !l.broken {
-			l.fault(path, key, `"url" is missing in [uplink]: the server's address`, `write url = "wss://…"`)
+			l.fault(path, "uplink.url", `"url" is missing in [uplink]: the server's address`, `write url = "wss://…"`)
 		}
-		return
+	case len(u.URLs) == 0:
+		l.checkAddress(path, "uplink.url", u.URL)
+	case u.URL != "":
+		l.fault(path, "uplink.urls", `both "url" and "urls" are set`, `put every address into "urls", the preferred one first`)
+	default:
+		for i, raw := range u.URLs {
+			l.checkAddress(path, "uplink.urls", raw)
+			if slices.Contains(u.URLs[:i], raw) {
+				l.fault(path, "uplink.urls", `"urls" names one address twice`, "")
+			}
+		}
 	}
+}
+
+func (l *loader) checkFallback(path string) {
+	u := l.cfg.Uplink
+	if u.AckFallback != "" && u.Ack != "envelope" && !l.bad["uplink.ack"] && !l.bad["uplink.ack_fallback"] {
+		l.fault(path, "uplink.ack_fallback", fmt.Sprintf(`"ack_fallback" has no meaning with ack = %q`, u.Ack), `it is for ack = "envelope"; remove the line`)
+	}
+}
+
+func (l *loader) checkAddress(path, key, raw string) {
+	name := lastOf(key)
 	head, fragment, hasFragment := strings.Cut(raw, "#")
 	u, err := url.Parse(head)
 	if err != nil {
-		l.fault(path, key, `"url" is not an address`, `it looks like "wss://host/path"`)
+		l.fault(path, key, strconv.Quote(name)+" is not an address", `it looks like "wss://host/path"`)
 		return
 	}
 	text, hint := urlFault(u, l.cfg.Uplink)
@@ -32,7 +53,7 @@ func (l *loader) checkURL(path string) {
 		text, hint = fragmentFault(hasFragment, fragment, l.cfg.Uplink)
 	}
 	if text != "" {
-		l.fault(path, key, text, hint)
+		l.fault(path, key, strings.ReplaceAll(text, `"url"`, strconv.Quote(name)), hint)
 	}
 }
 

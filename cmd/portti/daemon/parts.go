@@ -41,13 +41,14 @@ func (d *Daemon) bufferOptions() buffer.Options {
 		BootID:      d.clock.BootID(),
 		Log:         d.opt.Log,
 		FS:          d.opt.FS,
+		Probe:       Probe,
 	}
 }
 
 // hold is how long a proven reading stays replayable: only a fence proves less
 // than that the application has it.
 func (d *Daemon) hold() time.Duration {
-	if d.cfg.Uplink.Ack != uplink.AckFence {
+	if d.cfg.Uplink.Ack != uplink.AckFence && d.cfg.Uplink.AckFallback != uplink.AckFence {
 		return 0
 	}
 	return time.Duration(d.cfg.Uplink.FenceHold)
@@ -56,9 +57,11 @@ func (d *Daemon) hold() time.Duration {
 func (d *Daemon) linkOptions() (uplink.Options, error) {
 	u := d.cfg.Uplink
 	o := uplink.Options{
-		URL: u.URL, Insecure: u.Insecure, Dialect: u.Dialect,
+		URL: u.URL, URLs: u.URLs, Insecure: u.Insecure, Dialect: u.Dialect,
 		Auth: u.Auth, QueryName: u.QueryName, HashAs: u.HashAs,
-		Ack: u.Ack, AckDelay: time.Duration(d.cfg.Buffer.CommitEvery),
+		Ack: u.Ack, AckDelay: time.Duration(d.cfg.Buffer.CommitEvery), AckFallback: u.AckFallback,
+		Gateway: d.id, Epoch: func() string { return fmt.Sprintf("%016x", d.queue.Epoch()) },
+		LimitsFile: filepath.Join(d.cfg.Paths.State, "uplink-limits.json"),
 		CAFile: u.CAFile, Proxy: u.Proxy,
 		PingInterval: time.Duration(u.PingInterval), PongTimeout: time.Duration(u.PongTimeout), WriteTimeout: time.Duration(u.WriteTimeout),
 		MaxBatchMessages: u.BatchMaxMessages, MaxBatchBytes: int(u.BatchMaxBytes), MaxMessage: int64(u.MaxMessage),
