@@ -74,6 +74,15 @@ func (s *session) told(m *mail) error {
 	if m.frames > 0 && m.frames < s.flight.first {
 		s.inbox.foreignAcks.Add(1)
 	}
+	// Refusals first: an acknowledgement that came behind one passes over its
+	// record, and would release it.
+	for _, w := range m.refused {
+		if !w.again {
+			if err := s.refuse(w); err != nil {
+				return err
+			}
+		}
+	}
 	if err := s.prove(m.frames); err != nil {
 		return err
 	}
@@ -90,8 +99,8 @@ func (s *session) told(m *mail) error {
 		}
 	}
 	for _, w := range m.refused {
-		if err := s.refuse(w); err != nil {
-			return err
+		if w.again {
+			return s.refuse(w)
 		}
 	}
 	return nil
