@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"portti/device"
+	"portti/uplink"
 )
 
 // DefaultPath is where the configuration is looked for when no other file is
@@ -92,6 +93,14 @@ type Uplink struct {
 	Proxy    string  `toml:"proxy"` // environment | none | http://… | https://… | socks5://… | socks5h://…
 	Backoff  Backoff `toml:"backoff"`
 
+	TokenSource string   `toml:"token_source"` // file | oauth | jwt | login
+	ClientCert  string   `toml:"client_cert"`  // PEM, shown to servers that ask for one
+	ClientKey   string   `toml:"client_key"`
+	Pins        []string `toml:"pins"` // "sha256/…" of public keys; empty = any
+	OAuth       OAuth    `toml:"oauth"`
+	JWT         JWT      `toml:"jwt"`
+	Login       Login    `toml:"login"`
+
 	// AcceptCommands names what the server may ask of this gateway; see
 	// CommandNames. Empty = nothing: its messages are counted and ignored.
 	AcceptCommands []string `toml:"accept_commands"`
@@ -173,6 +182,10 @@ func Defaults() *Config {
 			BatchMaxMessages: 200,
 			BatchMaxBytes:    30_000,
 			Proxy:            "environment",
+			TokenSource:      TokenFromFile,
+			Pins:             []string{},
+			OAuth:            OAuth{Grant: uplink.GrantClient, ClientAuth: "header", Scopes: []string{}},
+			JWT:              JWT{Alg: uplink.AlgES256},
 			Backoff:          Backoff{Base: Duration(time.Second), Cap: Duration(5 * time.Minute)},
 			AcceptCommands:   []string{},
 			URLs:             []string{},

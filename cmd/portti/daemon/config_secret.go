@@ -11,8 +11,11 @@ import (
 func secretWord(key string) bool {
 	key = strings.ToLower(key)
 	switch key {
-	case "token_file", "credential", "client_key", "query_name":
-		return false // a path or a name
+	case "credential", "client_key", "query_name", "token_source", "token_url":
+		return false // a path, a name or an address
+	}
+	if strings.HasSuffix(key, "_file") || strings.HasSuffix(key, "_credential") {
+		return false
 	}
 	for _, w := range []string{"token", "secret", "passw", "credential", "api_key", "apikey"} {
 		if strings.Contains(key, w) {

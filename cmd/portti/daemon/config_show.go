@@ -114,7 +114,7 @@ func (p *printer) line(name, key string, v reflect.Value) {
 // shown hides what may be secret in a value.
 func shown(key string, v any) any {
 	switch key {
-	case "uplink.url", "uplink.urls", "uplink.proxy":
+	case "uplink.url", "uplink.urls", "uplink.proxy", "uplink.oauth.token_url", "uplink.oauth.device_url", "uplink.login.url":
 	default:
 		return v
 	}

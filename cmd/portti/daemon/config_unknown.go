@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"portti/device"
@@ -12,7 +13,7 @@ import (
 // calling it unknown.
 func laterKey(key string) bool {
 	switch key {
-	case "uplink.pin_sha256", "uplink.client_cert", "uplink.client_key", "uplink.accept_commands",
+	case "uplink.accept_commands",
 		"buffer.on_corruption", "web.history", "log.components":
 		return true
 	}
@@ -34,6 +35,10 @@ func (l *loader) unknown(src *source, name, inFile, table string, siblings []str
 		l.add(src.fault(where, key, text, "remove the line"))
 	case near != "":
 		l.add(src.fault(where, key, text, fmt.Sprintf("did you mean %q?", near)))
+	case slices.Contains(siblings, name+"_file"):
+		l.add(src.fault(where, key, text, fmt.Sprintf("a secret stands in a file of its own: write its path as %s_file", name)))
+	case name == "pin_sha256":
+		l.add(src.fault(where, key, text, `did you mean pins = ["sha256/…"]?`))
 	case secretWord(name):
 		l.add(src.fault(where, key, text, "a secret stands in a file of its own: see token_file in [uplink]"))
 	default:

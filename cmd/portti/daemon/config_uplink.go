@@ -111,7 +111,9 @@ func loopback(host string) bool {
 
 func (l *loader) checkToken(path string) {
 	u := l.cfg.Uplink
-	if needs := u.Auth == "header" || u.Auth == "query"; needs && u.TokenFile == "" && u.Credential == "" &&
+	l.checkTokenSource(path)
+	elsewhere := u.TokenSource == TokenFromOAuth || u.TokenSource == TokenFromJWT || u.TokenSource == TokenFromLogin
+	if needs := u.Auth == "header" || u.Auth == "query"; needs && u.TokenFile == "" && u.Credential == "" && !elsewhere &&
 		!l.broken && !l.bad["uplink.token_file"] && !l.bad["uplink.auth"] {
 		l.fault(path, "uplink.auth", fmt.Sprintf(`auth = %q needs a token, and neither "token_file" nor "credential" is set`, u.Auth),
 			`add token_file = "/etc/portti/credentials/uplink-token", or say auth = "none"`)

@@ -41,7 +41,7 @@ func (d *Daemon) bufferOptions() buffer.Options {
 		BootID:      d.clock.BootID(),
 		Log:         d.opt.Log,
 		FS:          d.opt.FS,
-		Probe:       Probe,
+		Probe:       d.probe(),
 	}
 }
 
@@ -62,7 +62,7 @@ func (d *Daemon) linkOptions() (uplink.Options, error) {
 		Ack: u.Ack, AckDelay: time.Duration(d.cfg.Buffer.CommitEvery), AckFallback: u.AckFallback,
 		Gateway: d.id, Epoch: func() string { return fmt.Sprintf("%016x", d.queue.Epoch()) },
 		LimitsFile: filepath.Join(d.cfg.Paths.State, "uplink-limits.json"),
-		CAFile: u.CAFile, Proxy: u.Proxy,
+		CAFile:     u.CAFile, Proxy: u.Proxy, ClientCert: u.ClientCert, ClientKey: u.ClientKey, Pins: u.Pins,
 		PingInterval: time.Duration(u.PingInterval), PongTimeout: time.Duration(u.PongTimeout), WriteTimeout: time.Duration(u.WriteTimeout),
 		MaxBatchMessages: u.BatchMaxMessages, MaxBatchBytes: int(u.BatchMaxBytes), MaxMessage: int64(u.MaxMessage),
 		BackoffBase: time.Duration(u.Backoff.Base), BackoffCap: time.Duration(u.Backoff.Cap),
@@ -73,15 +73,8 @@ func (d *Daemon) linkOptions() (uplink.Options, error) {
 		Heard:        d.heard,
 		Dial:         d.opt.Dial.Dial, Rand: d.opt.Dial.Rand,
 	}
-	switch {
-	case u.Credential != "":
-		token, err := uplink.NewCredentialToken(u.Credential)
-		if err != nil {
-			return o, fmt.Errorf("cannot set up the token: %w", err)
-		}
-		o.Token = token
-	case u.TokenFile != "":
-		o.Token = uplink.NewFileToken(u.TokenFile)
-	}
-	return o, nil
+	var err error
+	d.token, err = d.cfg.tokenSource(d.id, o)
+	o.Token = d.token
+	return o, err
 }

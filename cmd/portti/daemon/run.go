@@ -58,6 +58,7 @@ type Daemon struct {
 	healer    *healer
 	devices   *device.Set
 	link      *uplink.Link
+	token     uplink.TokenSource // of the link; nil = it needs none
 	problems  *Problems
 	inflow    inflow
 	room      room
@@ -208,6 +209,7 @@ func (d *Daemon) work(ctx context.Context) error {
 	if sent != nil {
 		linkErr = d.drain(sent, stopLink)
 	}
+	d.closeToken()
 	err := errors.Join(linkErr, d.queue.Close())
 	stopAside()
 	sides.Wait()
