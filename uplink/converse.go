@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -49,8 +50,20 @@ func (s *session) converse(m *mail, now time.Time) error {
 		s.spoke, s.quiet = m.spoke, time.Time{}
 	}
 	s.patience = m.patience
+	if m.trouble != "" {
+		s.link.board.event(slog.LevelWarn, "uplink.complaint", "", "the server complains", "err", s.link.board.scrub.clean(m.trouble))
+	}
 	if m.end != failUnknown {
 		return ended{m.end, m.detail}
+	}
+	if len(m.later) > 0 {
+		if s.later = m.later; s.laterAt.IsZero() {
+			s.laterAt = now.Add(m.laterIn)
+		}
+	}
+	if !s.laterAt.IsZero() && !now.Before(s.laterAt) {
+		m.replies = append(m.replies, s.later...)
+		s.later, s.laterAt = nil, time.Time{}
 	}
 	for _, reply := range m.replies {
 		if err := s.say(reply); err != nil {
@@ -109,17 +122,18 @@ func (s *session) told(m *mail) error {
 // proveThrough releases the records of a lane up to number through. What the
 // server claims beyond what was sent proves nothing: only what is in flight is
 // released. A number that was never given to any record is another matter: the
-// numbering was set back.
+// numbering was set back, and then the server has passed over what it was sent
+// as known, so its word proves nothing at all.
 func (s *session) proveThrough(in lane, through uint64) error {
+	if err := s.unheardOf(through); err != nil {
+		return err
+	}
 	var t tally
 	some, err := s.flight.proveThrough(in, through, s.acking(&t))
 	if !some && err == nil {
 		s.inbox.foreignAcks.Add(1)
 	}
-	if err := s.proved(some, t, err); err != nil {
-		return err
-	}
-	return s.unheardOf(through)
+	return s.proved(some, t, err)
 }
 
 // resume takes the server's word for what it stored before this connection.

@@ -39,6 +39,9 @@ type talk interface {
 	// keepalive gives the message that goes with a ping on a quiet link; nil:
 	// none. It is called by the session while the reader may be in hear.
 	keepalive() []byte
+	// patience is how long the server may be silent at first until the link
+	// counts as dead; 0: for ever.
+	patience() time.Duration
 	// hear takes one text message of the server that is no acknowledgement. It
 	// is called by the reader alone. The bytes are hostile and good only during
 	// the call.
@@ -54,10 +57,16 @@ type heard struct {
 	// time is the server's clock; zero: it did not say.
 	time time.Time
 	// patience is how long the server may be silent from now on until the link
-	// counts as dead; 0: as before. At first there is no limit.
+	// counts as dead; 0: as before.
 	patience time.Duration
 	// reply is to be sent, in this order.
 	reply [][]byte
+	// after, where it is not 0, makes reply wait: one time runs, and what is
+	// heard meanwhile takes the place of what waits.
+	after time.Duration
+	// trouble is the server's own words about something that went wrong and
+	// does not end the session.
+	trouble string
 	// end is not failUnknown when the server ended the session by this message.
 	end failure
 	// detail is the server's own words about end, cleaned before they are shown.

@@ -1,8 +1,81 @@
 package uplink
 
-// haltless is the dialect of Haltless.
-type haltless struct{ presenter }
+import (
+	"slices"
+	"time"
+)
 
-func newHaltless(_ *Options, p presenter) haltless { return haltless{p} }
+// haltless is the dialect of Haltless: the token is the first message, without
+// any reply, and the server says every so often that it is there.
+// https://docs.haltless.io/docs/api-reference/websocket
+type haltless struct {
+	presenter
+	heartbeat time.Duration // until the server's own is learnt; negative: nothing is expected
+}
+
+func newHaltless(o *Options, p presenter) haltless { return haltless{p, o.Heartbeat} }
 func (haltless) name() string                      { return DialectHaltless }
-func (haltless) talk() talk                        { return silent{} }
+func (h haltless) talk() talk                      { return &haltlessTalk{first: missedBeats * max(h.heartbeat, 0)} }
+
+const (
+	missedBeats = 3                // so many heartbeats missing end the link
+	minPatience = 10 * time.Second // however fast the server's heart beats
+	minBeat     = time.Second      // closer ones came in a burst: the line was held up
+	learntGaps  = 3                // until then the configured interval stands
+	keptGaps    = 5
+)
+
+type haltlessTalk struct {
+	first time.Duration // patience until the heartbeat is learnt
+	pulse pulse
+}
+
+func (*haltlessTalk) open() [][]byte            { return nil }
+func (*haltlessTalk) keepalive() []byte         { return nil }
+func (t *haltlessTalk) patience() time.Duration { return t.first }
+
+func (t *haltlessTalk) hear(message []byte) heard {
+	var m struct {
+		Type string `json:"type"`
+		Time string `json:"server_time"`
+	}
+	if !parse(message, &m) {
+		return heard{kind: kindMalformed}
+	}
+	switch m.Type {
+	case "heartbeat":
+		h := heard{kind: m.Type, patience: t.pulse.beat(time.Now())}
+		if at, err := time.Parse(time.RFC3339, m.Time); err == nil {
+			h.time = at
+		}
+		return h
+	case "sensor_update", "alert", "machine_status":
+		return heard{kind: m.Type}
+	}
+	return heard{}
+}
+
+// pulse learns how often the server's heart beats.
+type pulse struct {
+	last time.Time
+	gaps []time.Duration // the last few, oldest first
+}
+
+// beat notes a heartbeat and gives how long to wait for the server from now
+// on: three of the usual gaps, and always twice the longest of the last few, so
+// that an uneven server is not taken for a dead one; 0: not learnt yet.
+func (p *pulse) beat(now time.Time) time.Duration {
+	gap := now.Sub(p.last)
+	first := p.last.IsZero()
+	p.last = now
+	if !first && gap >= minBeat {
+		if p.gaps = append(p.gaps, gap); len(p.gaps) > keptGaps {
+			p.gaps = slices.Delete(p.gaps, 0, 1)
+		}
+	}
+	if len(p.gaps) < learntGaps {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(p.gaps))
+	return max(missedBeats*sorted[len(sorted)/2], 2*sorted[len(sorted)-1], minPatience)
+}

@@ -38,6 +38,9 @@ type mail struct {
 	spoke    time.Time     // when the server's application last said anything
 	patience time.Duration // how often it does
 	replies  [][]byte
+	later    [][]byte // replies that wait
+	laterIn  time.Duration
+	trouble  string
 	end      failure // the server ended the session
 	detail   string
 }
@@ -103,7 +106,14 @@ func (in *inbox) listen(kind string, h heard) (ok bool) {
 		if h.end != failUnknown && m.end == failUnknown {
 			m.end, m.detail = h.end, h.detail
 		}
-		m.replies = append(m.replies, h.reply...)
+		if h.trouble != "" {
+			m.trouble = h.trouble
+		}
+		if h.after > 0 {
+			m.later, m.laterIn = h.reply, h.after
+		} else {
+			m.replies = append(m.replies, h.reply...)
+		}
 		ok = len(m.replies) <= maxReplies
 	})
 	return ok

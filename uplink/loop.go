@@ -79,7 +79,7 @@ func (s *session) due(now time.Time) time.Time {
 	if s.patience > 0 && s.spoke.Add(s.patience).Before(next) {
 		next = s.spoke.Add(s.patience)
 	}
-	for _, at := range []time.Time{s.quiet, s.home} {
+	for _, at := range []time.Time{s.quiet, s.laterAt, s.home} {
 		if at.After(now) && at.Before(next) {
 			next = at
 		}
@@ -178,7 +178,7 @@ func (s *session) answered() {
 	s.link.gather(s.inbox)
 	s.link.board.update(func(st *Status) {
 		st.RTT = s.ping.srtt
-		if s.engine.marks() || s.flight.count() == 0 {
+		if (s.engine.marks() || s.flight.count() == 0) && !time.Now().Before(s.quiet) {
 			st.Problem = ""
 		}
 	})

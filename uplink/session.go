@@ -42,7 +42,9 @@ type session struct {
 	refused  []uint64
 	spoke    time.Time     // when the server's application last said anything
 	patience time.Duration // how often it does; 0: not known
-	quiet    time.Time     // before it nothing is sent: the server may still be looking at the token
+	later    [][]byte      // messages that wait for laterAt
+	laterAt  time.Time
+	quiet    time.Time // before it nothing is sent: the server may still be looking at the token
 	epoch    string
 	home     time.Time // when to try a better address; zero: this is the best
 	started  time.Time
@@ -86,6 +88,8 @@ func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
 		started:  time.Now(),
 		readDone: make(chan struct{}),
 	}
+	s.spoke, s.patience = s.started, s.talk.patience()
+	s.inbox.mail.patience = s.patience
 	return s
 }
 
@@ -129,7 +133,7 @@ func (s *session) lastProofs(ctx context.Context, own error) error {
 	if ctx.Err() != nil || errors.As(own, &fatal) {
 		return own
 	}
-	if err := s.proofs(time.Now()); errors.As(err, &fatal) {
+	if err := s.proofs(time.Now()); errors.As(err, &fatal) || errors.As(err, new(ended)) {
 		return err
 	}
 	return own

@@ -1,0 +1,28 @@
+package uplink
+
+import (
+	"encoding/json"
+	"errors"
+)
+
+// kindMalformed counts the messages that are not JSON, in every dialect that
+// looks into messages.
+const kindMalformed = "malformed"
+
+// parse reads a message into a struct of the members that matter. A member of
+// another type than expected stays as it was, and of members with the same name
+// the last one counts. It returns false when the message is not JSON.
+// encoding/json looks at the whole text first, gives up at 10,000 levels and
+// keeps nothing of members that nobody asked for.
+func parse(message []byte, into any) bool {
+	var syntax *json.SyntaxError
+	return !errors.As(json.Unmarshal(message, into), &syntax)
+}
+
+// said joins the server's name for what happened with its reason.
+func said(what, why string) string {
+	if why == "" {
+		return what
+	}
+	return what + ": " + why
+}
