@@ -192,6 +192,7 @@ func (q *Queue) number(st state, known bool) {
 // for writing reads every page of it.
 func (q *Queue) loadSegments(names []string, noted *state) error {
 	firsts, err := q.sweep(names)
+	q.openings.only(q.fs, names)
 	var failed error = err
 	for i := 0; i < len(firsts); i++ {
 		s := newSegment(firsts[i])
@@ -269,7 +270,7 @@ func (q *Queue) examine(s *segment, newest bool) error {
 	var led ledger
 	sumErr, ledErr := errDamaged, errDamaged
 	end := s.end
-	err = q.view(s, func(r, m *bolt.Bucket) error {
+	err = q.glance(s, func(r, m *bolt.Bucket) error {
 		if err := checkFormat(m.Get([]byte("format"))); err != nil {
 			return fmt.Errorf("%s: format: %w", s.name, err)
 		}

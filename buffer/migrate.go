@@ -170,7 +170,7 @@ func (q *Queue) versionOf(name string) (version uint16, err error) {
 }
 
 func (q *Queue) withSegment(name string, f func(*bolt.Tx) error) error {
-	if err := precheck(q.fs, name, true); err != nil {
+	if _, err := precheck(q.fs, name, contents); err != nil {
 		return err
 	}
 	db, err := q.fs.OpenDB(name, true, int(q.sz.segment), q.sz.limit())

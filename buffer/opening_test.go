@@ -39,8 +39,12 @@ func (d *dying) opens(q *Queue, s *segment) (died bool) {
 			panic(p)
 		}
 	}()
-	_ = q.openForWriting(s)
+	_ = s.openWritable(q)
 	return false
+}
+
+func bare(f FS) *Queue {
+	return &Queue{fs: f, sz: smallSizes(), openings: new(openings), opt: Options{Mono: monoFrom(0)}}
 }
 
 // TestTwoDeathsAtOneFile: the third start does not open what killed two, and
@@ -50,7 +54,7 @@ func TestTwoDeathsAtOneFile(t *testing.T) {
 	texts := filled(t, dir, 64, nil)
 	d := &dying{osFS: osFS{dir}, deadly: true}
 	for range 2 {
-		q := &Queue{fs: d, sz: smallSizes()}
+		q := bare(d)
 		if !d.opens(q, newSegment(1)) {
 			t.Fatal("nobody died")
 		}
@@ -83,7 +87,7 @@ func TestOneDeathIsNone(t *testing.T) {
 	dir := filepath.Join(fastDir(t), "q")
 	filled(t, dir, 64, nil)
 	d := &dying{osFS: osFS{dir}, deadly: true}
-	d.opens(&Queue{fs: d, sz: smallSizes()}, newSegment(1))
+	d.opens(bare(d), newSegment(1))
 	d.deadly = false
 	o := testOptions(dir)
 	o.FS, o.tune = d, smallSizes()

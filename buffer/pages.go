@@ -18,14 +18,15 @@ import (
 // size, page id uint64. A value with the bucket flag is: root page uint64 |
 // sequence uint64 | the page itself when the root is 0.
 const (
-	pageHeader = 16
-	elementLen = 16
-	pageBranch = 1
-	pageLeaf   = 2
-	isBucket   = 1
-	boltMagic  = 0xED0CDAED
-	maxDepth   = 16
-	pagesStart = 4 // the first pages: two meta pages, two that creation wrote
+	pageHeader   = 16
+	elementLen   = 16
+	pageBranch   = 1
+	pageLeaf     = 2
+	pageFreelist = 16
+	isBucket     = 1
+	boltMagic    = 0xED0CDAED
+	maxDepth     = 16
+	pagesStart   = 4 // the first pages: two meta pages, two that creation wrote
 )
 
 type page []byte
@@ -65,8 +66,12 @@ func u32(b []byte) uint32 { return binary.NativeEndian.Uint32(b) }
 
 // meta is what a meta page says.
 type meta struct {
-	root, high, txid uint64
+	root, free, high, txid uint64
+	alone                  bool // the other meta page is not valid
 }
+
+// noFreelist in a meta page: bbolt finds the free pages by a walk.
+const noFreelist = ^uint64(0)
 
 func parseMeta(p []byte) (meta, bool) {
 	m := p[pageHeader:]
@@ -74,51 +79,88 @@ func parseMeta(p []byte) (meta, bool) {
 	_, _ = h.Write(m[:56])
 	ok := u32(m) == boltMagic && u32(m[4:]) == 2 && u32(m[8:]) == pageSize &&
 		binary.NativeEndian.Uint64(m[56:]) == h.Sum64()
-	return meta{root: binary.NativeEndian.Uint64(m[16:]), high: binary.NativeEndian.Uint64(m[40:]),
+	return meta{root: binary.NativeEndian.Uint64(m[16:]), free: binary.NativeEndian.Uint64(m[32:]), high: binary.NativeEndian.Uint64(m[40:]),
 		txid: binary.NativeEndian.Uint64(m[48:])}, ok
 }
 
+// How closely a file is looked at.
+const (
+	branches = iota // of the leaves, that they lie in the file
+	headers         // that the leaves are leaves
+	contents        // that what is in the leaves lies within them
+)
+
 // checker walks the pages of a file.
 type checker struct {
-	f     File
-	high  uint64
-	seen  []bool
-	every bool // leaves too
+	f    File
+	high uint64
+	seen []bool
+	look int
 }
 
 // precheck says whether bbolt can be let loose on a file: the newest valid
 // meta page, a length that holds every page in use, and branch pages that form
-// a tree. With every, for a file that is to be written, all pages are read and
-// must be sound.
-func precheck(f FS, name string, every bool) error {
+// a tree. That is enough for looking at its facts and its last record. For
+// reading all of it the headers of the leaves must be sound too: bbolt believes
+// them when they say "branch", and goes down for ever if such a one leads to
+// itself. A file that is to be written is read wholly. What it gives is the meta
+// page that bbolt will use.
+func precheck(f FS, name string, look int) (meta, error) {
 	size, err := f.Size(name)
 	if err != nil {
-		return err
+		return meta{}, err
 	}
 	file, err := f.Open(name, os.O_RDONLY)
 	if err != nil {
-		return err
+		return meta{}, err
 	}
 	defer file.Close()
-	if f, ok := file.(interface{ scattered() }); ok && !every {
+	if f, ok := file.(interface{ scattered() }); ok && look == branches {
 		// Branch pages lie 100 KB apart, and reading ahead costs more than they
 		// do: 29 cold files were checked in 33 ms with this, in 80 ms without.
 		f.scattered()
 	}
 	m, err := newestMeta(file, size)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return m, fmt.Errorf("%s: %w", name, err)
 	}
-	c := checker{f: file, high: m.high, seen: make([]bool, m.high), every: every}
-	if err := c.bucketTree(m.root, true, 0); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	c := checker{f: file, high: m.high, seen: make([]bool, m.high), look: look}
+	err = c.bucketTree(m.root, true, 0)
+	if err == nil && m.free != noFreelist {
+		err = c.freelist(m.free)
+	}
+	if err != nil {
+		return m, fmt.Errorf("%s: %w", name, err)
+	}
+	return m, nil
+}
+
+// freelist checks the list of free pages that a file of ours never has. bbolt
+// takes its length from the page and copies so many numbers.
+func (c *checker) freelist(id uint64) error {
+	p, err := c.page(id)
+	if err != nil {
+		return err
+	}
+	list := p[pageHeader:]
+	n := uint64(p.count())
+	if n == 0xFFFF { // the length is the first number
+		n, list = binary.NativeEndian.Uint64(list), list[8:]
+	}
+	if p.flags() != pageFreelist || n > uint64(len(list))/8 {
+		return fmt.Errorf("list of free pages: flags %#x, %d pages: %w", p.flags(), n, errDamaged)
+	}
+	for i := range n {
+		if free := binary.NativeEndian.Uint64(list[8*i:]); free < 2 || free >= c.high {
+			return fmt.Errorf("list of free pages: page %d: %w", free, errDamaged)
+		}
 	}
 	return nil
 }
 
 func newestMeta(f File, size int64) (meta, error) {
 	var best meta
-	found := false
+	found := 0
 	buf := make([]byte, pageSize)
 	for i := range int64(2) {
 		if size < (i+1)*pageSize {
@@ -127,11 +169,14 @@ func newestMeta(f File, size int64) (meta, error) {
 		if _, err := f.ReadAt(buf, i*pageSize); err != nil {
 			return meta{}, err
 		}
-		if m, ok := parseMeta(buf); ok && (!found || m.txid > best.txid) {
-			best, found = m, true
+		if m, ok := parseMeta(buf); ok {
+			if found++; found == 1 || m.txid > best.txid {
+				best = m
+			}
 		}
 	}
-	if !found {
+	best.alone = found == 1
+	if found == 0 {
 		return meta{}, fmt.Errorf("no valid meta page: %w", errDamaged)
 	}
 	if best.high < pagesStart || best.high > uint64(size)/pageSize {
@@ -192,9 +237,9 @@ func (c *checker) bucketTree(id uint64, root bool, depth int) error {
 
 // branch goes to the children. Whether they are leaves is known only by
 // reading them, and reading all leaves of a sealed segment would be reading all
-// of the file at every start; so unless every page is wanted the first child
-// tells for its brothers, since all leaves of a tree are equally deep, and of
-// them only the place is checked. bbolt itself refuses a page of another kind.
+// of the file at every start; so unless more is wanted the first child tells for
+// its brothers, since all leaves of a tree are equally deep, and of them only
+// the place is checked, but for the last, which bbolt reads to find the last key.
 func (c *checker) branch(p page, root bool, depth int) error {
 	leaves := false
 	for i := range p.count() {
@@ -202,25 +247,43 @@ func (c *checker) branch(p page, root bool, depth int) error {
 		if !ok || id < 2 || id >= c.high || c.seen[id] {
 			return fmt.Errorf("page %d: element %d: %w", p.id(), i, errDamaged)
 		}
-		if i == 0 && !c.every && !root {
-			var h [pageHeader]byte
-			if _, err := c.f.ReadAt(h[:], int64(id)*pageSize); err != nil {
+		if i == 0 && c.look < contents && !root {
+			h, err := c.header(id)
+			if err != nil {
 				return err
 			}
-			leaves = page(h[:]).flags() == pageLeaf
+			leaves = h.flags() == pageLeaf
 		}
-		if leaves {
-			c.seen[id] = true
-		} else if err := c.bucketTree(id, root, depth+1); err != nil {
+		if !leaves {
+			if err := c.bucketTree(id, root, depth+1); err != nil {
+				return err
+			}
+			continue
+		}
+		c.seen[id] = true
+		if c.look == branches && i < p.count()-1 {
+			continue
+		}
+		h, err := c.header(id)
+		if err != nil {
 			return err
+		}
+		if h.id() != id || h.flags() != pageLeaf || uint64(h.overflow()) >= c.high-id {
+			return fmt.Errorf("page %d has a bad header: %w", id, errDamaged)
 		}
 	}
 	return nil
 }
 
+func (c *checker) header(id uint64) (page, error) {
+	h := make(page, pageHeader)
+	_, err := c.f.ReadAt(h, int64(id)*pageSize)
+	return h, err
+}
+
 func (c *checker) leaf(p page, root bool, depth int) error {
 	for i := range p.count() {
-		flags, _, v, ok := p.leaf(i)
+		flags, k, v, ok := p.leaf(i)
 		if !ok || flags > isBucket || !root && flags != 0 {
 			return fmt.Errorf("page %d: element %d: %w", p.id(), i, errDamaged)
 		}
@@ -231,7 +294,12 @@ func (c *checker) leaf(p page, root bool, depth int) error {
 			return fmt.Errorf("page %d: bucket %d: %w", p.id(), i, errDamaged)
 		}
 		if id := binary.NativeEndian.Uint64(v); id != 0 {
-			if err := c.bucketTree(id, false, depth+1); err != nil {
+			look := c.look
+			if string(k) == string(factsBucket()) { // small, and searched at once
+				c.look = max(look, headers)
+			}
+			err := c.bucketTree(id, false, depth+1)
+			if c.look = look; err != nil {
 				return err
 			}
 		} else if err := c.inline(v[16:]); err != nil {

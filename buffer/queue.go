@@ -49,6 +49,8 @@ type Queue struct {
 
 	home atomic.Pointer[Place] // the directory we are at home in; nil while blind
 
+	openings *openings // the note of the files in use
+
 	reading sync.Mutex // held by whoever reads from disk; never while mu is held
 	reader  reader     // guarded by reading
 
@@ -115,7 +117,7 @@ func Open(o Options) (*Queue, error) {
 	q := &Queue{
 		opt: o, sz: sz, fs: o.FS, log: o.Log.With("component", "buffer"),
 		kick: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
-		next: 1, reserved: 1,
+		next: 1, reserved: 1, openings: new(openings),
 	}
 	q.tail.limit = sz.soft
 	q.held.step = max(1, q.hold().Milliseconds()/64)

@@ -43,7 +43,7 @@ func (q *Queue) target(b *batch) (*segment, error) {
 		alive := s.writable // it may have been given up to make room
 		q.mu.Unlock()
 		if alive {
-			return s, q.openForWriting(s)
+			return s, s.openWritable(q)
 		}
 	}
 	return q.create(b)

@@ -48,6 +48,10 @@ type segment struct {
 	rw   bool // db is open for writing
 	gone bool // unlinked
 
+	sound     bool  // all its leaves were seen to be leaves
+	trusted   bool  // it was suspicious, and that is settled
+	condemned error // it was suspicious, and must not be opened
+
 	ahead int64 // the committer's: zeros are written up to here, see ahead.go
 }
 
@@ -71,15 +75,39 @@ func (s *segment) open(q *Queue, readOnly bool) error {
 	if err := q.moved(); err != nil {
 		return err
 	}
-	if err := precheck(q.fs, s.name, !readOnly); err != nil {
+	look := branches
+	if !readOnly {
+		look = contents
+	}
+	m, err := precheck(q.fs, s.name, look)
+	if err == nil {
+		err = q.trust(s, m)
+	}
+	if err != nil {
 		return err
 	}
+	if q.opt.Probe != nil || !readOnly {
+		q.openings.enter(q.fs, role(readOnly), s, q.opt.Mono())
+	}
 	db, err := q.fs.OpenDB(s.name, readOnly, int(q.sz.segment), q.sz.limit())
+	if err != nil || q.opt.Probe == nil {
+		q.openings.leave(q.fs, role(readOnly))
+	}
 	if err != nil {
 		return fmt.Errorf("cannot open %s: %w", s.name, err)
 	}
-	s.db = db
+	s.db, s.sound = db, s.sound || !readOnly
 	return nil
+}
+
+// inspected makes sure that bbolt can go anywhere in the file. s.mu is held.
+func (s *segment) inspected(q *Queue) error {
+	if s.sound {
+		return nil
+	}
+	_, err := precheck(q.fs, s.name, headers)
+	s.sound = err == nil
+	return err
 }
 
 // limit is the size that a segment file must never exceed.
@@ -100,6 +128,15 @@ func (s *segment) close() error {
 // view runs f in a read transaction. q.reading is held: with it at most one
 // segment besides the written one is open.
 func (q *Queue) view(s *segment, f func(r, m *bolt.Bucket) error) error {
+	return q.viewing(s, true, f)
+}
+
+// glance is view for one who wants nothing but the facts and the last record.
+func (q *Queue) glance(s *segment, f func(r, m *bolt.Bucket) error) error {
+	return q.viewing(s, false, f)
+}
+
+func (q *Queue) viewing(s *segment, all bool, f func(r, m *bolt.Bucket) error) error {
 	if old := q.reader.seg; old != s {
 		q.reader.seg = s
 		if old != nil && !q.isWritten(old) {
@@ -110,6 +147,11 @@ func (q *Queue) view(s *segment, f func(r, m *bolt.Bucket) error) error {
 	defer s.mu.Unlock()
 	if err := s.open(q, true); err != nil {
 		return err
+	}
+	if all {
+		if err := s.inspected(q); err != nil {
+			return err
+		}
 	}
 	return guard("read "+s.name, func() error {
 		return s.db.View(func(tx *bolt.Tx) error {

@@ -176,7 +176,7 @@ func decodeThinned(b []byte) (level uint8, through uint64) {
 func (q *Queue) thinnedThrough(s *segment) (through uint64) {
 	q.reading.Lock()
 	defer q.reading.Unlock()
-	_ = q.view(s, func(_, m *bolt.Bucket) error {
+	_ = q.glance(s, func(_, m *bolt.Bucket) error {
 		_, through = decodeThinned(m.Get([]byte("thinned")))
 		return nil
 	})

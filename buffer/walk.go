@@ -74,7 +74,7 @@ func walkOnce(f FS, name string) (*walked, error) {
 		return w, nil
 	}
 	w.txid, w.used = m.txid, int64(m.high)*pageSize
-	c := checker{f: file, high: m.high, seen: make([]bool, m.high), every: true}
+	c := checker{f: file, high: m.high, seen: make([]bool, m.high), look: contents}
 	w.tree(&c, m.root, "", 0)
 	if now, err := newestMeta(file, size); err != nil || now.txid != m.txid {
 		return nil, nil

@@ -24,7 +24,7 @@ func queueCmd() *cobra.Command {
 		Use:   "queue",
 		Short: "stats | check | export | import  the readings that wait",
 	})
-	cmd.AddCommand(queueStatsCmd(), queueCheckCmd(), queueExportCmd(), queueImportCmd())
+	cmd.AddCommand(queueStatsCmd(), queueCheckCmd(), queueExportCmd(), queueImportCmd(), queueProbeCmd())
 	return cmd
 }
 
