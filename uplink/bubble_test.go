@@ -10,8 +10,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"portti/uplink/memnet"
 )
 
 // world is a Link with its queue and a network in memory, inside a bubble.
@@ -543,30 +541,4 @@ func TestSourceErrorsEndRun(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestFlappingLinkDoesNotFloodTheLog(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := start(t, Options{Rand: func() float64 { return 0.5 }}, func(_ int, w *wire) {
-			if w.accept() != nil {
-				return
-			}
-			timer := time.AfterFunc(2*time.Second, func() { w.conn.(*memnet.Conn).Reset() })
-			defer timer.Stop()
-			w.pump(func([]byte) bool { return true })
-		})
-		w.run()
-		for range 24 * 60 {
-			w.src.add(1)
-			time.Sleep(time.Minute)
-		}
-		synctest.Wait()
-		if n := w.logs.len(); n > 200 {
-			t.Errorf("%d lines of log in a day", n)
-		}
-		if st := w.link.Status(); st.Proven < 24*60-5 || st.Connects < 1000 {
-			t.Errorf("status %+v", st)
-		}
-		w.end()
-	})
 }

@@ -189,6 +189,9 @@ func classifyEnd(own, read error) finding {
 	if errors.As(read, &ce) && ce.Code != websocket.CloseAbnormalClosure {
 		return finding{verdict: judge(onClose, ce.Code), code: ce.Code, detail: closeDetail(ce)}
 	}
+	if errors.As(read, &midMessage{}) && (errors.Is(own, errNoPong) || errors.Is(own, errNeverPong)) {
+		own = errSlow // the pong could not come: a message was in the way and never ended
+	}
 	if own != nil && !(isConsequence(own) && knowsWhy(read)) {
 		return finding{verdict: judge(onFailure, int(ownFailure(own))), detail: ownDetail(own)}
 	}

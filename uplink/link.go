@@ -286,8 +286,8 @@ func (l *Link) closed(end ending, src Source) (done bool, err error) {
 // recut lets go of how frames were cut: their limits have changed.
 func (l *Link) recut(event, message string) {
 	l.splits.clear()
-	limit := l.route.suspicion.limit()
-	l.board.update(func(s *Status) { s.BatchBytes = limit })
+	limit, tight := l.route.suspicion.limit(), l.route.suspicion.tight > 0
+	l.board.update(func(s *Status) { s.BatchBytes, s.Shrunk = limit, tight })
 	l.board.event(slog.LevelWarn, event, "", message, "bytes", limit)
 }
 

@@ -163,10 +163,10 @@ func (s *session) proved(some bool, t tally, err error) error {
 	}
 	records := t.records
 	s.link.route.suspicion.proved(t.end)
-	limit := s.link.route.suspicion.limit()
+	limit, tight := s.link.route.suspicion.limit(), s.link.route.suspicion.tight > 0
 	s.link.board.update(func(st *Status) {
 		st.Proven += records
-		st.InFlight, st.BatchBytes = s.flight.bytes, limit
+		st.InFlight, st.BatchBytes, st.Shrunk = s.flight.bytes, limit, tight
 	})
 	s.proven = true
 	s.settle()

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// A path that swallows packets over 1,400 bytes, as a tunnel with a broken
-// MTU does: small frames still bring everything home.
+// Row 44: a path that swallows packets over 1,400 bytes, as a tunnel with a
+// broken MTU does. Small frames still bring everything home, and the cause is
+// named while they are needed.
 func TestMTUHole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		led := newLedger()
@@ -24,8 +25,17 @@ func TestMTUHole(t *testing.T) {
 		synctest.Wait()
 		led.check(t, 2000)
 		st := w.link.Status()
-		if st.State != Online || st.BatchBytes > 1400 || st.Connects > 10 {
+		if st.State != Online || st.BatchBytes > 1400 || st.Connects > 10 || st.Problem != ProblemMTU {
 			t.Errorf("status %+v", st)
+		}
+		w.net.mtu = 0 // somebody mends it
+		for range 6 * proofsToWiden {
+			w.src.add(1)
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		if st := w.link.Status(); st.Problem != "" || st.BatchBytes != 30_000 {
+			t.Errorf("mended: %+v", st)
 		}
 		w.end()
 	})

@@ -9,6 +9,8 @@ const (
 	ProblemTooMany      = "UP-TOO-MANY"
 	ProblemNoPong       = "UP-NO-PONG"
 	ProblemNotReading   = "UP-NOT-READING"
+	ProblemSlow         = "UP-SLOW"
+	ProblemFlapping     = "UP-FLAPPING"
 	ProblemRedirect     = "UP-REDIRECT"
 	ProblemRateLimited  = "UP-RATE-LIMITED"
 	ProblemNotFound     = "UP-NOTFOUND"
@@ -26,6 +28,7 @@ const (
 	ProblemRefused   = "NET-REFUSED"
 	ProblemTimeout   = "NET-TIMEOUT"
 	ProblemPortal    = "NET-PORTAL"
+	ProblemMTU       = "NET-MTU"
 	ProblemProxy     = "NET-PROXY"
 	ProblemProxyAuth = "NET-PROXY-AUTH"
 

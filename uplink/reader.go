@@ -50,7 +50,7 @@ func (r *reader) run() error {
 			if errors.As(err, &nerr) && nerr.Timeout() {
 				return errSlow
 			}
-			return err
+			return midMessage{err}
 		}
 		_ = r.conn.SetReadDeadline(time.Time{})
 		if err := r.message(r.buf.Bytes()); err != nil {
@@ -58,6 +58,11 @@ func (r *reader) run() error {
 		}
 	}
 }
+
+// midMessage is the end of a connection in the middle of a message.
+type midMessage struct{ error }
+
+func (e midMessage) Unwrap() error { return e.error }
 
 func (r *reader) message(text []byte) error {
 	if w, ok := r.engine.message(text); ok {

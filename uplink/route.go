@@ -113,8 +113,8 @@ func (l *Link) take(i int) {
 	l.at, l.route = i, l.routes[i]
 	l.splits.clear() // sizes differ
 	l.authTried = false
-	limit := l.route.suspicion.limit()
-	l.board.update(func(s *Status) { s.Server, s.BatchBytes = l.route.name, limit })
+	limit, tight := l.route.suspicion.limit(), l.route.suspicion.tight > 0
+	l.board.update(func(s *Status) { s.Server, s.BatchBytes, s.Shrunk = l.route.name, limit, tight })
 	l.board.event(slog.LevelInfo, "uplink.switched", "", "trying another address", "remote", l.route.name)
 }
 

@@ -36,8 +36,9 @@ type Status struct {
 	NextTry     time.Time // when waiting or parked
 	Attempts    int       // dials since the last proof that the link works
 
-	BatchBytes int // present limit of a frame; falls when the server calls frames too big
-	InFlight   int // bytes written and not proven
+	BatchBytes int  // present limit of a frame; falls when the server calls frames too big
+	Shrunk     bool // to where it is because nothing larger got through
+	InFlight   int  // bytes written and not proven
 
 	Connects       uint64 // upgrades that succeeded
 	Failures       uint64 // dials that failed and links that broke; an orderly close by the server is neither
@@ -60,6 +61,7 @@ type board struct {
 
 	mu      sync.Mutex
 	s       Status
+	flaps   flaps
 	repeats map[string]*repeat
 }
 
@@ -82,6 +84,9 @@ func (b *board) snapshot() Status {
 	defer b.mu.Unlock()
 	s := b.s
 	s.ServerKinds = maps.Clone(s.ServerKinds)
+	if s.Problem = b.flaps.problem(&s, time.Now()); s.Problem == "" && s.Shrunk {
+		s.Problem = ProblemMTU
+	}
 	return s
 }
 
@@ -94,8 +99,11 @@ func (b *board) update(f func(s *Status)) {
 // enter changes the state; Since moves only with it.
 func (b *board) enter(state State) {
 	b.update(func(s *Status) {
-		if s.State != state {
-			s.State, s.Since = state, time.Now()
+		if now := time.Now(); s.State != state {
+			if s.State == Online && state != Stopped {
+				b.flaps.ended(s.Since, now)
+			}
+			s.State, s.Since = state, now
 		}
 		if state != Waiting && state != Parked {
 			s.NextTry = time.Time{}

@@ -158,7 +158,7 @@ var verdicts = [...]verdict{
 	row(failNoPong, courseRetry, ProblemNoPong, "the link looked open but the server stopped answering"),
 	row(failNeverPong, courseRetry, ProblemNoPong, "the server never answers pings, so nothing it takes can be proven"),
 	row(failNotReading, courseRetry, ProblemNotReading, "the server accepts the link but does not take data"),
-	row(failSlow, courseRetry, ProblemProtocol, "the server sends a message too slowly"),
+	row(failSlow, courseRetry, ProblemSlow, "the server sends a message too slowly"),
 	row(failBadGateway, courseRetry, ProblemServer, "the way to the server broke behind its front"),
 	row(failReadLimit, courseRetry, ProblemProtocol, "the server sent a message that is too big"),
 	row(failProtocol, courseRetry, ProblemProtocol, "the server broke the WebSocket protocol"),
