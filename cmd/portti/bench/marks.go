@@ -27,8 +27,10 @@ func (m mark) moved(through uint64, refused map[uint64]fault) mark {
 			next.Refused[n] = f
 		}
 	}
-	for len(next.Refused) > maxRefused {
-		delete(next.Refused, lowest(next.Refused))
+	if over := len(next.Refused) - maxRefused; over > 0 {
+		for _, n := range slices.Sorted(maps.Keys(next.Refused))[:over] {
+			delete(next.Refused, n)
+		}
 	}
 	return next
 }
