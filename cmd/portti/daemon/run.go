@@ -64,7 +64,9 @@ type Daemon struct {
 	room      room
 	pauses    pauses
 	losses    losses
+	mouth     *mouth
 	statement *statement
+	voice     *voice
 	reloads   chan chan Reloaded
 	running   map[string]string // the settings that hold, for reload
 	started   time.Time
@@ -127,13 +129,15 @@ func New(cfg *Config, opt Options) (d *Daemon, err error) {
 	if d.devices, err = device.New(cfg.ActiveDevices(), d.queue.Device, sink{d.queue, d.healer}, env, opt.Device); err != nil {
 		return nil, fmt.Errorf("cannot set up the devices: %w", err)
 	}
-	d.statement = newStatement(cfg.Paths.State, func() (*device.Own, error) {
+	d.mouth = &mouth{log: opt.Log, make: func() (*device.Own, error) {
 		number, err := d.queue.Device(ownDevice)
 		if err != nil {
 			return nil, err
 		}
 		return d.devices.Own(number, opt.Log), nil
-	}, opt.Log)
+	}}
+	d.statement = newStatement(cfg.Paths.State, d.mouth.Say, opt.Log)
+	d.voice = newVoice(cfg, d.id, opt.Version, func() int64 { return d.clock.Now().Mono }, d.mouth.Say, opt.Log)
 	options, err := d.linkOptions()
 	if err != nil {
 		return nil, err
@@ -205,6 +209,7 @@ func (d *Daemon) work(ctx context.Context) error {
 	d.notify("stopping", d.opt.Notify.Stopping())
 	stopReading()
 	within(read, devicesLimit)
+	d.mouth.hush(d.voice.last())
 	d.queue.Seal()
 	if sent != nil {
 		linkErr = d.drain(sent, stopLink)
@@ -213,6 +218,7 @@ func (d *Daemon) work(ctx context.Context) error {
 	err := errors.Join(linkErr, d.queue.Close())
 	stopAside()
 	sides.Wait()
+	d.voice.ended()
 	last := d.status(true)
 	d.final.Store(&last)
 	d.log.Info("portti has stopped", "event", "daemon.stopped", "waiting", last.Totals.Waiting, "acked", last.Totals.Acked, "err", err)

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"portti/buffer"
-	"portti/device"
 	"portti/device/thingsee"
 )
 
@@ -35,14 +34,13 @@ const statementEvery = 10 * time.Minute
 type statement struct {
 	path   string
 	log    *slog.Logger
-	voice  func() (*device.Own, error)
-	own    *device.Own                  // made when there is something to say
+	voice  func(*thingsee.Message) bool
 	stated map[string]map[string]uint64 // device, reason, count
 	last   time.Time
 	warned bool
 }
 
-func newStatement(state string, voice func() (*device.Own, error), log *slog.Logger) *statement {
+func newStatement(state string, voice func(*thingsee.Message) bool, log *slog.Logger) *statement {
 	s := &statement{path: filepath.Join(state, "stated.json"), voice: voice, log: log, stated: map[string]map[string]uint64{}}
 	text, err := os.ReadFile(s.path)
 	if err == nil {
@@ -91,14 +89,6 @@ func (s *statement) look(lost map[string]buffer.Counts, losses []buffer.Loss, wh
 }
 
 func (s *statement) say(name, reason string, n uint64, losses []buffer.Loss, when func(buffer.Time) (int64, bool)) bool {
-	if s.own == nil {
-		own, err := s.voice()
-		if err != nil {
-			s.log.Warn("lost readings cannot be told to the server", "component", "daemon", "event", "statement.unsaid", "err", err)
-			return false
-		}
-		s.own = own
-	}
 	var m thingsee.Message
 	m.Reset(thingsee.LossStatement, 9)
 	m.Text("reason", []byte(reason))
@@ -108,7 +98,7 @@ func (s *statement) say(name, reason string, n uint64, losses []buffer.Loss, whe
 		m.Decimal("to", to, 3)
 	}
 	m.Text("device", []byte(name))
-	return s.own.Say(&m)
+	return s.voice(&m)
 }
 
 // lostBetween is the times, in Unix milliseconds, between which the readings were
