@@ -57,6 +57,7 @@ type FileToken struct {
 	mu   sync.Mutex
 	seen os.FileInfo // as Token last found it
 	last Secret      // as Token last gave it
+	span lifespan    // of last
 }
 
 // NewFileToken uses the file at path, which need not exist yet.
@@ -88,7 +89,9 @@ func (t *FileToken) Token(context.Context) (Secret, error) {
 	if err != nil {
 		return Secret{}, err
 	}
-	t.last = secret
+	if t.last != secret {
+		t.last, t.span = secret, readLifespan(secret.Reveal())
+	}
 	return secret, nil
 }
 
@@ -96,7 +99,7 @@ func (t *FileToken) Token(context.Context) (Secret, error) {
 func (t *FileToken) State() TokenState {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return TokenState{Source: "file", Fingerprint: t.last.Fingerprint(), Expires: readLifespan(t.last.Reveal()).ends}
+	return TokenState{Source: "file", Fingerprint: t.last.Fingerprint(), Expires: t.span.ends, Made: t.span.made}
 }
 
 // text reads the file, whatever characters are in it.
@@ -150,6 +153,14 @@ func (t *FileToken) Changed() bool {
 func sameFile(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
+
+// CheckToken says why text cannot be sent as a token; the error never quotes
+// it.
+func CheckToken(text string) error { return checkToken(text) }
+
+// TokenEnds is when a JWT ends by its own word, which is not verified; zero
+// where it does not say.
+func TokenEnds(text string) time.Time { return readLifespan(text).ends }
 
 // checkToken refuses what cannot travel in a header or URL unharmed. The
 // error never quotes the token.

@@ -47,6 +47,7 @@ type TokenState struct {
 	Source      string    // "file", "client-credentials", "refresh-token", "login" or "jwt"
 	Fingerprint string    // Secret.Fingerprint of the token; "" = none yet
 	Expires     time.Time // by the token's own word and so by the clock of who made it; zero = not known
+	Made        time.Time // the same for when it was made
 	Problem     string    // a code while it cannot be renewed, though the one in use may still be good
 	LastError   string    // the sentence that goes with Problem
 }

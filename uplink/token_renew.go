@@ -165,7 +165,7 @@ func (f *FetchedToken) Close(patience time.Duration) {
 func (f *FetchedToken) State() TokenState {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := TokenState{Source: f.issuer.kind(), Fingerprint: f.have.access.Fingerprint(), Expires: f.have.span.ends}
+	s := TokenState{Source: f.issuer.kind(), Fingerprint: f.have.access.Fingerprint(), Expires: f.have.span.ends, Made: f.have.span.made}
 	if s.Expires.IsZero() && !f.endsAt.IsZero() && f.o.ClockTrusted() {
 		s.Expires = f.o.Now().Add(time.Until(f.endsAt)).UTC().Truncate(time.Second)
 	}

@@ -33,6 +33,7 @@ func verbs() []verb {
 		{groupSee, statusCmd()},
 		{groupSee, queueCmd()},
 		{groupSetUp, configCmd()},
+		{groupSetUp, loginCmd()},
 		{groupSetUp, reloadCmd()},
 		{groupSetUp, runCmd()},
 		{groupSetUp, serviceCmd()},

@@ -98,6 +98,9 @@ func (e *exposition) uplink(s *Status) {
 	if l.RTTms > 0 {
 		e.one("portti_uplink_smoothed_rtt_seconds", gauge, "Round trip to the server, smoothed; absent until it was measured.", l.RTTms/1000)
 	}
+	if l.Token != nil && l.Token.ExpiresAt != 0 {
+		e.one("portti_uplink_token_expiry_timestamp_seconds", gauge, "When the access token ends by its own word; absent where it does not say.", float64(l.Token.ExpiresAt))
+	}
 	e.one("portti_uplink_sent_messages_total", counter, "Readings written to connections, those sent again included.", float64(l.SentMessages))
 	e.one("portti_uplink_sent_bytes_total", counter, "Payload written to connections.", float64(l.SentBytes))
 	e.one("portti_uplink_acked_messages_total", counter, "Readings proven to have arrived; one that was sent again within fence_hold counts again.", float64(l.ProvenMessages))

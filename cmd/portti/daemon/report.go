@@ -59,6 +59,7 @@ func (d *Daemon) linkStatus(l uplink.Status, now time.Time) LinkStatus {
 		LastError: l.LastError, Problem: l.Problem, Ack: l.Ack,
 		Connects: l.Connects, SentBytes: l.SentBytes, Frames: l.SentFrames, SentMessages: l.SentRecords, ProvenMessages: l.Proven,
 	}
+	s.Token = d.tokenStatus()
 	if !l.NextTry.IsZero() {
 		s.NextTryS = max(0, Seconds(l.NextTry.Sub(now)))
 	}
@@ -110,7 +111,6 @@ func (d *Daemon) supervise(ctx context.Context) {
 		d.tell()
 		d.state()
 		s := d.Status()
-		d.voice.look(time.Now(), &s)
 		if g := s.Glance(); g != glance {
 			glance = g
 			d.notify("status", d.opt.Notify.Status(g))
@@ -134,6 +134,7 @@ func (d *Daemon) look() {
 	p, link := d.problems, d.link.Status()
 	d.lookAtClock(link)
 	d.lookAtLink(link)
+	d.lookAtToken(link)
 	d.lookAtBuffer(d.queue.Stats())
 	for _, dev := range d.devices.Status() {
 		p.Only(dev.Code, dev.Name, "DEV-", "HW-")

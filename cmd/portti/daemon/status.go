@@ -55,9 +55,11 @@ type LinkStatus struct {
 	LastError string    `json:"last_error"` // one sentence without secrets about the last end; kept after recovery
 	Problem   string    `json:"problem"`    // catalogue code behind LastError
 	Ack       string    `json:"ack"`        // acknowledgement mode
-	Connects  uint64    `json:"connects"`
-	SentBytes uint64    `json:"sent_bytes"`
-	Frames    uint64    `json:"sent_frames"`
+	// Token is nil where the server wants none.
+	Token     *TokenStatus `json:"token,omitempty"`
+	Connects  uint64       `json:"connects"`
+	SentBytes uint64       `json:"sent_bytes"`
+	Frames    uint64       `json:"sent_frames"`
 	// SentMessages are the readings in them, those sent again included.
 	SentMessages   uint64 `json:"sent_messages"`
 	ProvenMessages uint64 `json:"proven_messages"` // of these, proven to have arrived
