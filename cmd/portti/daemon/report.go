@@ -111,6 +111,7 @@ func (d *Daemon) supervise(ctx context.Context) {
 		d.tell()
 		d.state()
 		s := d.Status()
+		d.voice.look(time.Now(), &s)
 		if g := s.Glance(); g != glance {
 			glance = g
 			d.notify("status", d.opt.Notify.Status(g))
