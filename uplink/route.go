@@ -89,10 +89,10 @@ func (l *Link) epoch() string {
 }
 
 // elsewhere goes on to the next address after an end that may be this one's
-// fault. It returns false when there is none that was not tried since the last
+// fault, and not that of the clock, the token or a message. It returns false when there is none that was not tried since the last
 // pause: then the next attempt is made at the preferred one, after a pause.
 func (l *Link) elsewhere(f *finding) bool {
-	if len(l.routes) == 1 || f.tokenless || f.do == courseSpread || f.do == courseClock ||
+	if len(l.routes) == 1 || f.tokenless || f.do == courseSpread || f.do == courseClock || f.blame == blameSize || f.blame == blamePayload ||
 		(f.do == courseAuth || f.do == courseAuthPark) && !l.authTried {
 		return false
 	}

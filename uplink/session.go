@@ -130,7 +130,7 @@ func (s *session) run(ctx context.Context) ending {
 // the same frames again.
 func (s *session) lastProofs(ctx context.Context, own error) error {
 	var fatal sourceError
-	if ctx.Err() != nil || errors.As(own, &fatal) {
+	if ctx.Err() != nil || errors.As(own, &fatal) || errors.Is(own, errRollback) { // what follows is about numbers that hold no more
 		return own
 	}
 	if err := s.proofs(time.Now()); errors.As(err, &fatal) || errors.As(err, new(ended)) {
