@@ -32,8 +32,15 @@
 // makes a fence prove only that the front has the data; use "count" there.
 //
 // With "count" the server's application sends {"ack":n} after its n-th message
-// of the connection. With "none" written is taken for delivered once it is
-// AckDelay old: delivery is not proven, and readings can be lost.
+// of the connection. With "envelope" (subprotocol thingsee-batch.v1) a batch
+// names its gateway, the epoch of the numbering and the number of its first
+// record, and the application says up to which record it has stored: it can
+// tell every repeat by one number kept per gateway and epoch, and refuse a
+// single record, which is then set aside alone. What it claims beyond what was
+// sent proves nothing, and a number that was never given to a record means that
+// the numbering was set back: the queue is told, and begins a new epoch. With
+// "none" written is taken for delivered once it is AckDelay old: delivery is
+// not proven, and readings can be lost.
 //
 // A connection begins with one frame, then 60,000 unproven bytes, doubling per
 // proof up to Window, less on a line too slow to answer that within half of
@@ -47,7 +54,25 @@
 // jitter and climb on three ladders (network, server busy, refused); the
 // ladders start anew only after proof or 60 s up. A record that the server
 // refuses again and again, alone in flight, is set aside. The limit of a frame
-// learned from close code 1009 is kept as long as the Link lives, not longer.
+// learned from close code 1009 is kept in LimitsFile.
+//
+// # Servers
+//
+// With several addresses an end that may be the server's fault leads to the
+// next one at once, and to a pause only after the last. From another than the
+// first the link comes home after 10 minutes, in order and with nothing in
+// flight, and ever more rarely (6 h) while the first stays away. The limit of a
+// frame and the epoch belong to the address, and what was sent to one and not
+// proven is sent to the next.
+//
+// # Dialects
+//
+// A dialect says how the address is made, how the token is presented, what the
+// server's messages mean and what counts as life: one file for each. Only
+// "thingsee" is documented to take arrays; the others carry them where the
+// operator's server does. A token that goes as the first message may be looked
+// at after pings are answered already, so where proof is a pong nothing is sent
+// before the server's first word or AuthSettle.
 //
 // # Secrets
 //
@@ -62,7 +87,8 @@
 //
 // Server messages above MaxMessage, more than 50 of them or 50 foreign control
 // frames a second, a message that takes over 10 s, and more than 4 MiB a
-// second end the link. Server messages are counted and never acted upon.
+// second end the link. What neither acknowledges nor belongs to the dialect is
+// counted and handed to Downlink, and nothing here acts upon it.
 //
 // # Concurrency
 //
