@@ -4,6 +4,7 @@ package peers_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -33,15 +34,30 @@ type receiver struct {
 	argv []string // PORT and FILE are filled in
 	port int
 	file string
+	mute bool // does not say when it is ready
 	cmd  *exec.Cmd
 }
 
 func nodeReceiver(t *testing.T, args ...string) *receiver {
 	t.Helper()
+	dir := nodeFolder(t)
+	data, err := os.ReadFile(filepath.Join("testdata", "receiver.js"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "receiver.js"), data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newReceiver(t, append([]string{"node", filepath.Join(dir, "receiver.js"), "PORT", "FILE"}, args...))
+}
+
+// nodeFolder is a folder in which programs find Node's ws.
+func nodeFolder(t *testing.T) string {
+	t.Helper()
 	_, err := exec.LookPath("npm")
 	need(t, "npm", err)
 	dir := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", "receiver.js"} {
+	for _, name := range []string{"package.json", "package-lock.json"} {
 		data, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {
 			t.Fatal(err)
@@ -55,18 +71,24 @@ func nodeReceiver(t *testing.T, args ...string) *receiver {
 	if out, err := install.CombinedOutput(); err != nil {
 		need(t, "the ws package", fmt.Errorf("npm ci: %w\n%s", err, out))
 	}
-	return newReceiver(t, append([]string{"node", filepath.Join(dir, "receiver.js"), "PORT", "FILE"}, args...))
+	return dir
 }
 
 func pythonReceiver(t *testing.T) *receiver {
 	t.Helper()
-	const python = "/usr/bin/python3" // Debian's own, which sees Debian's packages
+	return newReceiver(t, []string{python(t), filepath.Join("testdata", "receiver.py"), "PORT", "FILE"})
+}
+
+// python is Debian's own, which sees Debian's packages.
+func python(t *testing.T) string {
+	t.Helper()
+	const python = "/usr/bin/python3"
 	out, err := exec.Command(python, "-c", "import websockets").CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("%w: %s", err, out)
 	}
 	need(t, "python3-websockets", err)
-	return newReceiver(t, []string{python, filepath.Join("testdata", "receiver.py"), "PORT", "FILE"})
+	return python
 }
 
 func newReceiver(t *testing.T, argv []string) *receiver {
@@ -100,6 +122,13 @@ func (r *receiver) start() {
 	}
 	r.cmd = exec.Command(argv[0], argv[1:]...)
 	r.cmd.Stderr = os.Stderr
+	if r.mute {
+		if err := r.cmd.Start(); err != nil {
+			r.t.Fatal(err)
+		}
+		until(r.t, argv[0]+" listens", func() bool { return listens(r.port) })
+		return
+	}
 	out, err := r.cmd.StdoutPipe()
 	if err == nil {
 		err = r.cmd.Start()
@@ -119,13 +148,31 @@ func (r *receiver) kill() {
 	_ = r.cmd.Wait()
 }
 
-// received counts how often each record was handled.
+// received counts how often each record was handled. A line holds its number,
+// or the message, or a batch of them; one that is cut off does not count.
 func (r *receiver) received() map[int]int {
 	data, _ := os.ReadFile(r.file)
 	got := map[int]int{}
 	for line := range strings.Lines(string(data)) {
-		if n, err := strconv.Atoi(strings.TrimSpace(line)); err == nil && strings.HasSuffix(line, "\n") {
+		if !strings.HasSuffix(line, "\n") {
+			break
+		}
+		if n, err := strconv.Atoi(strings.TrimSpace(line)); err == nil {
 			got[n]++
+			continue
+		}
+		var m struct {
+			N    int
+			Msgs []struct{ N int }
+		}
+		if json.Unmarshal([]byte(line), &m) != nil {
+			continue
+		}
+		if m.N > 0 {
+			got[m.N]++
+		}
+		for _, each := range m.Msgs {
+			got[each.N]++
 		}
 	}
 	return got
@@ -172,14 +219,16 @@ http {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	until(t, "nginx listens", func() bool {
-		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
+	until(t, "nginx listens", func() bool { return listens(port) })
 	return fmt.Sprintf("wss://127.0.0.1:%d/socket", port), certFile
+}
+
+func listens(port int) bool {
+	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
 }
 
 // until polls: what it waits for happens in another process.

@@ -127,3 +127,16 @@ func (q *queue) Changed() <-chan struct{} {
 	defer q.mu.Unlock()
 	return q.changed
 }
+
+// waiting counts what has not been proven.
+func (q *queue) waiting() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := 0
+	for _, at := range q.acked {
+		if at.IsZero() {
+			n++
+		}
+	}
+	return n
+}
