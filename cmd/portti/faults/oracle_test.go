@@ -110,6 +110,13 @@ func (o *oracle) count(tuid string) int {
 	return n
 }
 
+// newest is the highest number that came.
+func (o *oracle) newest(tuid string) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.last[tuid]
+}
+
 // missing lists which of from..through did not come.
 func (o *oracle) missing(tuid string, from, through int) []int {
 	o.mu.Lock()

@@ -23,12 +23,14 @@ type receiver struct {
 	addr string
 	out  string
 	in   []string // words before it, such as those that enter a namespace
+	args []string // words behind it
 	cmd  *exec.Cmd
 }
 
 func (r *receiver) start() {
 	r.t.Helper()
 	argv := append(append([]string{}, r.in...), os.Getenv(binaryVar), "receive", "--listen", r.addr, "--auth", "none", "--out", r.out)
+	argv = append(argv, r.args...)
 	r.cmd = exec.Command(argv[0], argv[1:]...)
 	said, err := r.cmd.StderrPipe()
 	if err == nil {

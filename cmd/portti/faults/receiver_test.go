@@ -1,0 +1,124 @@
+//go:build faults
+
+package faults
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"portti/cmd/portti/bench"
+	"portti/cmd/portti/daemon"
+)
+
+// The server process is killed at random moments while readings flow, a hundred
+// times in each mode. It proves only what it has written, so what the gateway
+// calls acknowledged is there; with envelope nothing is there twice.
+//
+// In mode none nothing is proven and readings may be missing, but the gateway
+// gets back every time, and nothing is made up.
+func TestReceiverKilledInEveryMode(t *testing.T) {
+	for _, ack := range []string{"fence", "count", "envelope", "none"} {
+		t.Run(ack, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, bench.Options{})
+			r := &receiver{t: t, addr: "127.0.0.1:0", out: filepath.Join(s.dir, "received"), args: []string{"--ack", ack}}
+			r.start()
+			s.url = "ws://" + r.addr + "/socket"
+			s.uplink = "ack = \"" + ack + "\"\nfence_hold = \"2s\""
+			g := s.start()
+			stop := s.line().flow(t, 2*time.Millisecond)
+			kills := number("PORTTI_SERVER_KILLS", 100)
+			for range kills {
+				time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond)
+				r.kill()
+				r.start()
+			}
+			stop()
+			s.line().feed(t, 1)
+			st := g.until("all are proven", func(st *daemon.Status) bool {
+				return drained(st) && st.Totals.Read == uint64(s.line().count())
+			})
+			g.stop()
+			r.kill()
+			s.oracle.takeFile(t, r.out)
+			t.Logf("%d kills: %d fed, %d arrived, %d came again", kills, s.line().count(), s.oracle.count(s.line().tuid), s.oracle.repeats)
+			if ack == "none" {
+				s.oracle.honest(t, s.lines...)
+				return
+			}
+			s.whole(st)
+			if ack == "envelope" && s.oracle.repeats > 0 {
+				t.Errorf("%d readings are in the file twice", s.oracle.repeats)
+			}
+		})
+	}
+}
+
+// A hundred kills of a server that pongs before its handler is done, with a
+// fence_hold above the handler's delay. The hold covers one crash at a time, so
+// each kill waits until the handler has passed what was fed before the last.
+func TestLaggingReceiverKilledOftenLosesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, bench.Options{})
+	const delay = 50 * time.Millisecond
+	server := newLaggard(t, s.oracle, false, delay)
+	s.url, s.uplink = server.url(), "fence_hold = \"2s\""
+	g := s.start()
+	stop := s.line().flow(t, 2*time.Millisecond)
+	tuid := s.line().tuid
+	for range number("PORTTI_SERVER_KILLS", 100) {
+		time.Sleep(time.Duration(rand.IntN(150)) * time.Millisecond)
+		fed := s.line().count()
+		server.kill()
+		server.revive()
+		g.until("the handler is past the crash", func(*daemon.Status) bool {
+			return s.oracle.newest(tuid) > fed
+		})
+	}
+	stop()
+	g.until("all are proven", drained)
+	g.until("the handler is done", s.arrived)
+	s.whole(g.status())
+	g.stop()
+	if len(server.dropped) == 0 {
+		t.Error("no kill met a full queue: this test tested nothing")
+	}
+	t.Logf("%d fed, %d were lost in the server's queue and came again", s.line().count(), len(server.dropped))
+}
+
+// A receiver that is started anew on the same file goes on where it was.
+func TestReceiverKeepsItsMarks(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, bench.Options{})
+	r := &receiver{t: t, addr: "127.0.0.1:0", out: filepath.Join(s.dir, "received"), args: []string{"--ack", "envelope"}}
+	r.start()
+	s.url, s.uplink = "ws://"+r.addr+"/socket", "ack = \"envelope\""
+	g := s.start()
+	s.line().feed(t, 50)
+	g.until("all are proven", func(st *daemon.Status) bool { return drained(st) && st.Totals.Read == 50 })
+	text, err := os.ReadFile(r.out + ".marks")
+	var last struct {
+		GW      string
+		Through int
+	}
+	if err == nil {
+		err = json.Unmarshal(text[len(text)-1-lastLine(text):], &last)
+	}
+	if err != nil || last.GW != s.id || last.Through < 50 {
+		t.Errorf("the marks say %+v, %v:\n%s", last, err, text)
+	}
+	g.stop()
+}
+
+// lastLine is the length of the last line without its end.
+func lastLine(text []byte) int {
+	n := 0
+	for n < len(text)-1 && text[len(text)-2-n] != '\n' {
+		n++
+	}
+	return n
+}
