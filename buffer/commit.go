@@ -295,6 +295,9 @@ func (q *Queue) overdueLocked() (at int64, ok bool) {
 	if b == nil {
 		return 0, false
 	}
+	if n < q.hurry {
+		return 0, true
+	}
 	return max(header(b.value(n)).Mono, q.since) + q.opt.CommitEvery.Milliseconds(), true
 }
 

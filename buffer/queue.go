@@ -95,6 +95,7 @@ type Queue struct {
 	quiet      []Loss // not logged yet, by reason
 	quietUntil int64  // Mono from which on the next loss is logged at once
 	flush      bool   // Close: commit everything now
+	hurry      uint64 // CommitNow: what is before this is overdue
 	again      bool   // a reader could not read and waits to try again
 
 	disk    disk      // owned by the committer, except where noted

@@ -25,6 +25,7 @@ type Link struct {
 	dialer dialer
 	board  board
 	wake   chan struct{}
+	renew  atomic.Bool // Reconnect was called
 
 	origin time.Time
 	due    atomic.Int64 // when the loop will have passed at the latest, ns after origin
@@ -200,6 +201,7 @@ func (l *Link) connect(ctx context.Context, src Source) (*session, *dialError) {
 		return nil, derr
 	}
 	l.board.enter(Online)
+	l.renew.Store(false)
 	var now Status
 	l.board.update(func(s *Status) { s.Connects++; now = *s })
 	l.board.event(slog.LevelInfo, "uplink.connected", "", "link is up", "remote", now.Server, "attempt", now.Attempts)
