@@ -91,7 +91,7 @@ func BenchmarkWriteFrame(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	for range b.N {
-		_, recs, _, err := l.pack(src, 1)
+		_, recs, _, err := l.pack(src, portion{from: 1})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -107,7 +107,7 @@ func TestAllocationsPerFrame(t *testing.T) {
 	s, l := discardSession(t)
 	src := newEndlessSource(1 << 30)
 	n := testing.AllocsPerRun(200, func() {
-		_, recs, _, err := l.pack(src, 1)
+		_, recs, _, err := l.pack(src, portion{from: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -142,6 +142,7 @@ func (s *session) resume(through uint64) error {
 		return err
 	}
 	first, _ := s.src.Bounds()
+	through = min(through, s.rows.split-1) // nothing younger was ever sent before this connection
 	if through < first {
 		return nil
 	}
@@ -150,9 +151,7 @@ func (s *session) resume(through uint64) error {
 	}
 	var t tally
 	_, err := s.flight.proveThrough(laneMain, through, func(uint64, uint64) error { return nil })
-	if s.next <= through {
-		s.next = through + 1
-	}
+	s.rows.at[laneMain] = max(s.rows.at[laneMain], through+1)
 	return s.proved(true, t, err)
 }
 

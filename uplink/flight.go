@@ -14,14 +14,16 @@ type flight struct {
 	head   int
 	first  uint64 // number of frames[head] on this connection, from 1
 	bytes  int
-	limit  int // unproven bytes allowed now; 0 = one frame
-	window int // the most limit grows to
+	lane   [lanes]int // of bytes, those of each lane
+	limit  int        // unproven bytes allowed now; 0 = one frame
+	window int        // the most limit grows to
 	narrow bool
 }
 
 type flown struct {
 	from, end uint64 // records from..end-1; from rises when a part is proven
 	bytes     int
+	ahead     int // bytes on the way when it was written, its own included
 	at        time.Time
 	lane      lane
 	done      bool // proven while one before it is not
@@ -39,14 +41,33 @@ func (f *flight) count() int      { return len(f.frames) - f.head }
 func (f *flight) written() uint64 { return f.first + uint64(f.count()) - 1 }
 
 // room reports whether a frame of at most n bytes may be written now. One
-// always may when nothing is unproven.
-func (f *flight) room(n int) bool {
-	return f.count() == 0 || !f.narrow && f.bytes+n <= f.limit
+// always may when nothing is unproven. The fresh lane has some room of its own
+// beside the window: the backlog fills that to the brim, and a new reading must
+// not wait for its proof.
+func (f *flight) room(n int, in lane) bool {
+	switch {
+	case f.count() == 0:
+		return true
+	case f.narrow:
+		return false
+	case f.bytes+n <= f.limit:
+		return true
+	}
+	return in == laneFresh && f.lane[laneFresh]+n <= max(slowStart, 2*n)
 }
 
 func (f *flight) push(fr flown) {
-	f.frames = append(f.frames, fr)
 	f.bytes += fr.bytes
+	f.lane[fr.lane] += fr.bytes
+	fr.ahead = f.bytes
+	f.frames = append(f.frames, fr)
+}
+
+// landed takes the bytes of a frame off.
+func (f *flight) landed(fr *flown) {
+	f.bytes -= fr.bytes
+	f.lane[fr.lane] -= fr.bytes
+	fr.bytes = 0
 }
 
 // prove takes the frames up to number n out and hands each gapless range of
@@ -70,8 +91,8 @@ func (f *flight) prove(n uint64, ack func(from, through uint64) error) (bool, er
 			return true, err
 		}
 	}
-	for _, fr := range done {
-		f.bytes -= fr.bytes
+	for i := range done {
+		f.landed(&done[i])
 	}
 	f.drop(k)
 	f.widen()
@@ -93,8 +114,7 @@ func (f *flight) proveThrough(in lane, through uint64, ack func(from, through ui
 		}
 		fr.from = last + 1
 		if fr.done = fr.from == fr.end; fr.done {
-			f.bytes -= fr.bytes
-			fr.bytes = 0
+			f.landed(fr)
 		}
 	}
 	k := 0
@@ -168,6 +188,21 @@ func (f *flight) suspect() (flown, bool) {
 		return flown{}, false
 	}
 	return f.frames[f.head], true
+}
+
+// span is the unproven records of a lane, those between them included; both
+// ends are 0 when there are none.
+func (f *flight) span(in lane) (first, end uint64) {
+	for _, fr := range f.frames[f.head:] {
+		if fr.lane != in || fr.done {
+			continue
+		}
+		if end == 0 {
+			first = fr.from
+		}
+		end = fr.end
+	}
+	return first, end
 }
 
 // largest is the size of the biggest unproven frame.

@@ -12,20 +12,30 @@ var comma = []byte{','}
 // unlimited is the byte limit of a frame that is repeated: it is cut by count.
 const unlimited = 1 << 30
 
-// pack reads the records of the next frame, at number from or after it. size
-// is the length of the frame. Repeats are cut where they were cut before.
-func (l *Link) pack(src Source, from uint64) (first uint64, recs [][]byte, size int, err error) {
-	maxBytes, maxRecs := l.limits(from)
-	first, recs, err = src.Read(from, maxBytes, maxRecs)
-	if err == nil && len(recs) > 0 && first != from {
+// portion says what may go into a frame.
+type portion struct {
+	from  uint64 // the first record, or the next one that is there
+	below uint64 // the last one comes before it; 0: any
+	bytes int    // limit for a frame that was not sent before; 0: that of the server
+}
+
+// pack reads the records of the next frame. size is the length of the frame.
+// Repeats are cut where they were cut before.
+func (l *Link) pack(src Source, c portion) (first uint64, recs [][]byte, size int, err error) {
+	maxBytes, maxRecs := l.limits(c.from, c.bytes)
+	first, recs, err = src.Read(c.from, maxBytes, maxRecs)
+	if err == nil && len(recs) > 0 && first != c.from {
 		// Numbers are missing: what is remembered about first counts.
-		if b, r := l.limits(first); b != maxBytes || r != maxRecs {
+		if b, r := l.limits(first, c.bytes); b != maxBytes || r != maxRecs {
 			maxBytes = b
 			first, recs, err = src.Read(first, b, r)
 		}
 	}
-	if err != nil || len(recs) == 0 {
+	if err != nil || len(recs) == 0 || c.below > 0 && first >= c.below {
 		return first, nil, 0, err
+	}
+	if c.below > 0 {
+		recs = recs[:min(uint64(len(recs)), c.below-first)]
 	}
 	// The queue counts records; brackets and commas are ours to count.
 	size = 2 + len(recs[0])
@@ -36,12 +46,15 @@ func (l *Link) pack(src Source, from uint64) (first uint64, recs [][]byte, size 
 	return first, recs[:n], size, nil
 }
 
-func (l *Link) limits(from uint64) (maxBytes, maxRecs int) {
+func (l *Link) limits(from uint64, bytes int) (maxBytes, maxRecs int) {
 	maxBytes, maxRecs = l.route.suspicion.limit(), l.o.MaxBatchMessages
+	if bytes > 0 {
+		maxBytes = min(maxBytes, bytes)
+	}
 	if l.route.suspicion.narrow(from) && l.route.suspicion.maxRecs > 0 {
 		maxRecs = min(maxRecs, l.route.suspicion.maxRecs)
 	}
-	if n, known := l.splits.at(from); n > 0 {
+	if n, known := l.cutAt(from); n > 0 {
 		maxRecs = int(min(uint64(maxRecs), n))
 		if known {
 			maxBytes = unlimited
@@ -50,17 +63,32 @@ func (l *Link) limits(from uint64) (maxBytes, maxRecs int) {
 	return maxBytes, maxRecs
 }
 
-// noteSent remembers and counts a frame that was written.
-func (l *Link) noteSent(first, end uint64, size int) {
-	again := min(end, max(l.highest, first)) - first
-	l.highest = max(l.highest, end)
-	l.splits.note(first, end)
+// cutAt asks both lanes how record from was cut: what went by the fresh lane
+// and was not proven comes again by the main one.
+func (l *Link) cutAt(from uint64) (records uint64, known bool) {
+	for i := range l.splits {
+		n, k := l.splits[i].at(from)
+		if n > 0 && (records == 0 || k && !known || k == known && n < records) {
+			records, known = n, k
+		}
+	}
+	return records, known
+}
+
+// noteSent remembers and counts a frame that was written; wire is what the
+// connection has written since the last one.
+func (l *Link) noteSent(fr flown, wire uint64, bounds func() (first, next uint64)) {
+	again := l.sent.note(fr.lane, fr.from, fr.end)
+	cuts := &l.splits[fr.lane]
+	cuts.note(fr.from, fr.end)
+	cuts.trim(bounds)
 	l.board.update(func(s *Status) {
 		s.SentFrames++
-		s.SentRecords += end - first
-		s.SentBytes += uint64(size)
+		s.SentRecords += fr.end - fr.from
+		s.SentBytes += uint64(fr.bytes)
+		s.WireBytes += wire
 		s.Resent += again
-		s.InFlight += size
+		s.InFlight += fr.bytes
 	})
 }
 

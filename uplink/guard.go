@@ -24,6 +24,7 @@ type guard struct {
 	net.Conn
 	up     atomic.Bool           // the upgrade is done
 	reason atomic.Pointer[error] // why we ended it ourselves
+	out    atomic.Uint64         // bytes written since somebody last asked
 
 	// owned by whoever reads: the dialler first, then the session's reader
 	handshake int
@@ -32,6 +33,12 @@ type guard struct {
 }
 
 func newGuard(conn net.Conn) *guard { return &guard{Conn: conn} }
+
+func (g *guard) Write(p []byte) (int, error) {
+	n, err := g.Conn.Write(p)
+	g.out.Add(uint64(n))
+	return n, err
+}
 
 func (g *guard) Read(p []byte) (int, error) {
 	n, err := g.Conn.Read(p)

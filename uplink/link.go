@@ -30,18 +30,21 @@ type Link struct {
 	origin time.Time
 	due    atomic.Int64 // when the loop will have passed at the latest, ns after origin
 
+	drainRate atomic.Int64 // bytes a second, 0: any
+
 	// owned by the goroutine of Run
 	route       *route // of the present or next connection
 	at          int    // its place among routes
 	tried       int    // addresses, since the last pause
 	homeWait    time.Duration
 	backoff     backoff
-	splits      splits
+	splits      [lanes]splits
+	sent        sentBefore
+	drain       drain
 	token       Secret // of the last dial
 	authTried   bool   // the immediate try after a refusal has been spent
 	lastWake    time.Time
 	writeBuffer int
-	highest     uint64 // one past the highest record ever sent
 	rtt         time.Duration
 }
 
@@ -58,6 +61,7 @@ func New(o Options) (*Link, error) {
 		writeBuffer: minWriteBuffer,
 	}
 	l.growBuffer(o.MaxBatchBytes)
+	l.drainRate.Store(int64(o.DrainRate))
 	l.beat(forever)
 	l.dialer = dialer{o: &l.o, hide: l.hide}
 	l.board = board{log: o.Log, repeats: map[string]*repeat{}}
@@ -67,7 +71,7 @@ func New(o Options) (*Link, error) {
 	l.recallLimits()
 	l.board.s = Status{
 		State: Stopped, Since: time.Now(), Dialect: l.route.dialect.name(), Ack: o.Ack, Server: l.route.name,
-		BatchBytes: l.route.suspicion.limit(), ServerKinds: map[string]uint64{},
+		BatchBytes: l.route.suspicion.limit(), ServerKinds: map[string]uint64{}, DrainRate: o.DrainRate,
 	}
 	return l, nil
 }
@@ -285,9 +289,15 @@ func (l *Link) closed(end ending, src Source) (done bool, err error) {
 	return end.eof, nil
 }
 
+func (l *Link) forgetCuts() {
+	for i := range l.splits {
+		l.splits[i].clear()
+	}
+}
+
 // recut lets go of how frames were cut: their limits have changed.
 func (l *Link) recut(event, message string) {
-	l.splits.clear()
+	l.forgetCuts()
 	limit, tight := l.route.suspicion.limit(), l.route.suspicion.tight > 0
 	l.board.update(func(s *Status) { s.BatchBytes, s.Shrunk = limit, tight })
 	l.board.event(slog.LevelWarn, event, "", message, "bytes", limit)

@@ -39,7 +39,7 @@ func (s *session) loop(ctx context.Context) error {
 			}
 			continue
 		}
-		if !s.flight.room(s.link.route.suspicion.limit()) || s.finish || s.eof || now.Before(s.quiet) {
+		if s.finish || s.eof || now.Before(s.quiet) || !s.may(s.rows.newest(), now) {
 			changed = nil
 		}
 		if ended, err := s.wait(ctx, now, changed); ended {
@@ -95,7 +95,7 @@ func (s *session) proofs(now time.Time) error {
 		if err := s.prove(s.engine.ponged(frames)); err != nil {
 			return err
 		}
-		s.flight.pace(s.ping.bytes, s.ping.last, s.ping.timeout/2)
+		s.flight.pace(s.ping.bytes, s.ping.last, s.ahead())
 	}
 	if err := s.told(&m); err != nil {
 		return err
@@ -130,7 +130,7 @@ type tally struct{ end, records uint64 }
 // that the server refused: they are not in the queue any more.
 func (s *session) acking(t *tally) func(from, to uint64) error {
 	return func(from, to uint64) error {
-		t.end = max(t.end, to+1)
+		t.end = max(t.end, s.rows.proven(from, to))
 		for from <= to {
 			last := to
 			for _, n := range s.refused {
@@ -194,42 +194,108 @@ func (s *session) settle() {
 
 // send writes one frame when there is one and the window allows it.
 func (s *session) send(now time.Time) (sent bool, err error) {
-	l := s.link
-	if s.finish || s.eof || !s.flight.room(l.route.suspicion.limit()) || now.Before(s.quiet) {
+	if s.finish || s.eof || now.Before(s.quiet) {
 		return false, nil
 	}
-	first, recs, size, err := l.pack(s.src, s.next)
+	s.rows.merge(s.flight.lane[laneFresh] == 0)
+	order, n := s.rows.turn(s.link.route.suspicion.limit())
+	dry := true
+	for _, in := range order[:n] {
+		if !s.may(in, now) {
+			dry = false
+			continue
+		}
+		if sent, err := s.sendFrom(in, now); sent || err != nil || s.finish || s.eof {
+			return sent, err
+		}
+	}
+	if b, ok := s.src.(surfacing); ok && dry && b.Behind(s.rows.behind()) {
+		s.finish = true
+	}
+	return false, nil
+}
+
+// may reports whether a lane has leave to send now.
+func (s *session) may(in lane, now time.Time) bool {
+	l := s.link
+	if in == laneMain && s.rows.old() && l.drain.ready(l.rate(), now).After(now) {
+		return false
+	}
+	if s.flight.count() > 0 && !s.rows.over && l.route.suspicion.narrow(s.rows.at[laneMain]) {
+		return false // what comes next in the backlog goes alone, so nothing may stay on its way
+	}
+	return s.flight.room(l.route.suspicion.limit(), in)
+}
+
+// sendFrom writes a frame of one lane if that has any records.
+func (s *session) sendFrom(in lane, now time.Time) (sent bool, err error) {
+	l := s.link
+	c, limit, old := portion{from: s.rows.at[in]}, l.route.suspicion.limit(), in == laneMain && s.rows.old()
+	if old {
+		c.bytes = drainFrame(l.rate(), limit)
+	}
+	if in == laneMain && s.rows.parted {
+		c.below = s.rows.split
+	}
+	first, recs, size, err := l.pack(s.src, c)
 	if errors.Is(err, io.EOF) {
-		s.eof = true
+		// The fresh lane's end is not that of the backlog.
+		s.eof = in == laneMain || s.rows.over
 		return false, nil
 	}
 	if err != nil {
 		return false, sourceError{err}
 	}
 	if len(recs) == 0 {
-		if b, ok := s.src.(surfacing); ok && b.Behind(s.next) {
-			s.finish = true
-		}
+		s.rows.over = s.rows.over || c.below > 0 && first >= c.below
 		return false, nil
 	}
-	s.head = s.engine.head(s.head[:0], laneMain, first)
-	if size += len(s.head) + len(s.engine.tail()) - 2; size > l.writeBuffer {
+	s.head = s.engine.head(s.head[:0], in, first)
+	if size += len(s.head) + len(s.engine.tail()) - 2; size+s.slack(size) > l.writeBuffer {
 		// gorilla would split it into several WebSocket frames, which naive
 		// receivers cannot put together: connect again with a larger buffer.
-		l.growBuffer(size)
+		l.growBuffer(size + s.slack(size))
 		s.finish = true
 		return false, nil
 	}
 	l.beat(l.o.WriteTimeout)
+	s.deflate(size)
 	if err := s.write(recs, now); err != nil {
 		return false, err
 	}
-	end := first + uint64(len(recs))
-	l.noteSent(first, end, size)
-	s.next = end
-	s.flight.push(flown{from: first, end: end, bytes: size, at: now})
-	s.flight.narrow = l.route.suspicion.narrow(end)
+	fr := flown{from: first, end: first + uint64(len(recs)), bytes: size, at: now, lane: in}
+	if old {
+		l.drain.spend(l.rate(), size)
+	}
+	s.flight.push(fr)
+	s.flight.narrow = l.route.suspicion.narrow(first)
+	s.rows.wrote(in, fr.end, size, l.o.BacklogShare, limit)
+	l.noteSent(fr, s.guard.out.Swap(0), s.src.Bounds)
+	s.tellBacklog()
 	return true, nil
+}
+
+// tellBacklog keeps the status right about whether what is sent is old.
+func (s *session) tellBacklog() {
+	old := s.rows.old()
+	if old == s.backlog {
+		return
+	}
+	s.backlog = old
+	s.link.board.update(func(st *Status) { st.Backlog = old })
+}
+
+// freshDelay is how long what is on the way may take while two lanes go, since
+// a new reading stands behind it.
+const freshDelay = time.Second
+
+// ahead is what the window is paced to: the time until the last byte of it is
+// answered.
+func (s *session) ahead() time.Duration {
+	if s.rows.parted {
+		return min(s.ping.timeout/2, freshDelay)
+	}
+	return s.ping.timeout / 2
 }
 
 // write sends recs as one text message in one WebSocket frame.

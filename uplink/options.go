@@ -55,6 +55,10 @@ type Options struct {
 	PongTimeout  time.Duration // at least; 4 smoothed round trips when that is more; default 10 s
 	WriteTimeout time.Duration // one frame; default 15 s
 
+	Order        string // OrderFIFO (default) or OrderFreshFirst
+	BacklogShare int    // OrderFreshFirst: of the bytes, while there are both, in percent; default 50
+	DrainRate    int    // bytes a second for what is older than the connection; 0: any
+
 	MaxBatchMessages int   // records a frame, default 200
 	MaxBatchBytes    int   // bytes a frame, default 30,000; one larger record still goes, alone
 	Window           int   // unproven bytes, default 256 KiB
@@ -111,6 +115,8 @@ func (o *Options) setDefaults() {
 	setDefault(&o.PingInterval, 20*time.Second)
 	setDefault(&o.PongTimeout, 10*time.Second)
 	setDefault(&o.WriteTimeout, 15*time.Second)
+	setDefault(&o.Order, OrderFIFO)
+	setDefault(&o.BacklogShare, 50)
 	setDefault(&o.MaxBatchMessages, 200)
 	setDefault(&o.MaxBatchBytes, 30_000)
 	setDefault(&o.Window, 256<<10)
@@ -158,6 +164,12 @@ func (o *Options) check() error {
 	}
 	if o.MaxBatchMessages < 1 || o.MaxBatchBytes < minBatchBytes {
 		errs = append(errs, fmt.Errorf("a batch must allow at least 1 message and %d bytes", minBatchBytes))
+	}
+	if o.Order != OrderFIFO && o.Order != OrderFreshFirst {
+		errs = append(errs, fmt.Errorf("order %q is not known; it can be %s or %s", o.Order, OrderFIFO, OrderFreshFirst))
+	}
+	if o.BacklogShare < 1 || o.BacklogShare > 99 || o.DrainRate < 0 {
+		errs = append(errs, errors.New("the backlog's share must be 1 to 99 percent, and the drain rate not negative"))
 	}
 	if err := checkProxy(o.Proxy); err != nil {
 		errs = append(errs, err)

@@ -111,7 +111,7 @@ func (l *Link) take(i int) {
 		return
 	}
 	l.at, l.route = i, l.routes[i]
-	l.splits.clear() // sizes differ
+	l.forgetCuts() // sizes differ
 	l.authTried = false
 	limit, tight := l.route.suspicion.limit(), l.route.suspicion.tight > 0
 	l.board.update(func(s *Status) { s.Server, s.BatchBytes, s.Shrunk = l.route.name, limit, tight })

@@ -37,7 +37,8 @@ type session struct {
 	ping   *pinger
 	flight flight
 
-	next     uint64 // record to read
+	rows     rows
+	backlog  bool   // as the status says
 	head     []byte // what stands before the records of a frame; reused
 	refused  []uint64
 	spoke    time.Time     // when the server's application last said anything
@@ -78,18 +79,19 @@ func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
 	epoch := l.epoch()
 	e, _ := newEngine(&o, epoch) // checked by New
 	window, slow := e.window(l.o.Window)
-	first, _ := src.Bounds()
+	first, next := src.Bounds()
 	s := &session{
 		link: l, conn: conn, guard: g, src: src, engine: e, talk: l.route.dialect.talk(), epoch: epoch,
 		inbox:    newInbox(),
 		ping:     newPinger(l.o.PingInterval, l.o.PongTimeout, l.rtt),
 		flight:   newFlight(window, slow),
-		next:     first,
+		rows:     newRows(o.Order, first, next),
 		started:  time.Now(),
 		readDone: make(chan struct{}),
 	}
 	s.spoke, s.patience = s.started, s.talk.patience()
 	s.inbox.mail.patience = s.patience
+	s.tellBacklog()
 	return s
 }
 
@@ -187,8 +189,10 @@ func (s *session) ending(own error, clean bool) ending {
 		e.home = !s.home.IsZero() && !time.Now().Before(s.home)
 	}
 	if suspect, ok := s.flight.suspect(); ok {
-		e.data = evidence{suspect: suspect, frames: s.flight.count(), largest: s.flight.largest(), through: s.next, proven: s.proven}
+		e.data = evidence{suspect: suspect, frames: s.flight.count(), largest: s.flight.largest(), proven: s.proven}
+		_, e.data.through = s.flight.span(laneMain)
+		e.data.fresh.first, e.data.fresh.end = s.flight.span(laneFresh)
 	}
-	s.link.board.update(func(st *Status) { st.InFlight = 0 })
+	s.link.board.update(func(st *Status) { st.InFlight, st.Backlog = 0, false })
 	return e
 }

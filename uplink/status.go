@@ -40,11 +40,15 @@ type Status struct {
 	Shrunk     bool // to where it is because nothing larger got through
 	InFlight   int  // bytes written and not proven
 
+	Backlog   bool // what is older than the connection is being sent
+	DrainRate int  // bytes a second that the backlog is held to; 0: any
+
 	Connects       uint64 // upgrades that succeeded
 	Failures       uint64 // dials that failed and links that broke; an orderly close by the server is neither
 	SentFrames     uint64
 	SentRecords    uint64
-	SentBytes      uint64 // payload of the frames
+	SentBytes      uint64 // payload of the frames, as it is before any compression
+	WireBytes      uint64 // given to the network, with framing, pings and TLS
 	Resent         uint64 // records among SentRecords that had been sent before
 	Proven         uint64 // records among SentRecords that were proven
 	Quarantined    uint64

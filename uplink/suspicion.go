@@ -1,6 +1,9 @@
 package uplink
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 const (
 	minBatchBytes = 256 // a batch is not halved below this; a single record always goes
@@ -21,9 +24,10 @@ const (
 // aside without any proof in between takes twice the tries each time: a server
 // that refuses everything for a day must not empty the queue into quarantine.
 type suspicion struct {
-	maxBytes int    // limit of a frame for this server
-	maxRecs  int    // limit while below until; 0: none
-	until    uint64 // records before this go one frame at a time
+	maxBytes int     // limit of a frame for this server
+	maxRecs  int     // limit while below until; 0: none
+	until    uint64  // records before this go one frame at a time
+	strays   []split // and so do these, which were on their way in a fresh lane
 
 	tight  int // limit of a frame while nothing larger gets through; 0: none
 	silent int // ends in a row with nothing proven and no word of the server
@@ -36,22 +40,42 @@ type suspicion struct {
 
 // evidence is what an end left in flight.
 type evidence struct {
-	suspect flown // the first unproven frame
-	frames  int   // unproven, suspect included; 0: there is no suspect
-	largest int   // bytes of the largest unproven frame
-	through uint64
-	proven  bool // the connection had brought some proof
+	suspect flown  // the first unproven frame
+	frames  int    // unproven, suspect included; 0: there is no suspect
+	largest int    // bytes of the largest unproven frame
+	through uint64 // one past the last unproven record of the main lane; 0: none
+	fresh   split  // the unproven ones of the fresh lane
+	proven  bool   // the connection had brought some proof
 }
 
 // narrow reports whether frames from n on must go one at a time.
-func (s *suspicion) narrow(n uint64) bool { return n < s.until }
+func (s *suspicion) narrow(n uint64) bool {
+	return n < s.until || slices.ContainsFunc(s.strays, func(in split) bool { return in.first <= n && n < in.end })
+}
 
-// proved takes note that everything before n has arrived.
+// maxStrays bounds what is remembered of fresh lanes; the last one grows then.
+const maxStrays = 16
+
+// stray suspects records of a fresh lane. The main lane of a later connection
+// carries them, after a backlog that is beyond suspicion.
+func (s *suspicion) stray(in split) {
+	switch last := len(s.strays) - 1; {
+	case in.end == 0 || slices.Contains(s.strays, in):
+	case last+1 == maxStrays:
+		s.strays[last].end = max(s.strays[last].end, in.end)
+	default:
+		s.strays = append(s.strays, in)
+	}
+}
+
+// proved takes note of a proof, and that everything of the main lane before n
+// has arrived.
 func (s *suspicion) proved(n uint64) {
 	s.condemned, s.silent = 0, 0
 	if s.proofs++; s.tight > 0 && s.proofs >= proofsToWiden {
 		s.widen()
 	}
+	s.strays = slices.DeleteFunc(s.strays, func(in split) bool { return in.end <= n })
 	if n >= s.until {
 		s.maxRecs, s.tries = 0, 0
 	}
@@ -97,6 +121,7 @@ func (s *suspicion) consider(b blame, e evidence) (recut, condemn bool) {
 		return false, false
 	}
 	s.until = max(s.until, e.through)
+	s.stray(e.fresh)
 	one := e.suspect.end-e.suspect.from == 1
 	if b == blameSize && !(one && e.frames == 1) {
 		if limit := min(s.maxBytes, e.largest); limit > minBatchBytes {
