@@ -43,9 +43,9 @@ storage: ## 20,000 power cuts and 10,000 damages of the buffer (three minutes)
 simulation: ## 2,000 simulated lives of a whole gateway, with every fault at random (three minutes)
 	GOGC=400 CGO_ENABLED=0 $(TEST) -timeout 20m -count=1 -run '^TestSimulation$$' ./cmd/portti/daemon -args -sim.runs 2000
 
-nightly: ## the same ten times over, every bit of a segment, 500 kills in each of three modes (hours; root)
+nightly: ## the same ten times over, every bit of a segment, 500 kills in each mode, every call of the disk (hours; root)
 	PORTTI_LONG=1 PORTTI_CUTS=200000 PORTTI_DAMAGES=100000 PORTTI_SEED=$$$$ $(TEST) -timeout 6h -count=1 ./buffer
-	PORTTI_KILLS=500 PORTTI_SEED=$$$$ $(TEST) -tags faults -timeout 6h -count=1 -run 'KillLoop|NthDiskCall' ./cmd/portti/faults
+	PORTTI_KILLS=500 PORTTI_NTH=all PORTTI_SEED=$$$$ $(TEST) -tags faults -timeout 6h -count=1 -run 'KillLoop|NthDiskCall' ./cmd/portti/faults
 
 fuzz: ## every fuzz target for FUZZTIME (20s), two at a time
 	GO="$(GO)" FUZZTIME=$(FUZZTIME) cross/fuzz
