@@ -1,0 +1,83 @@
+//go:build faults
+
+package faults
+
+import (
+	"testing"
+	"time"
+
+	"portti/cmd/portti/daemon"
+)
+
+// Row 50: the network comes back, in each of the ways the kernel tells it. The
+// next attempt would be minutes away, and the next ping half a minute; the link
+// is up again within seconds.
+func TestNetworkComesBack(t *testing.T) {
+	waiting := func(st *daemon.Status) bool { return st.Link.State == daemon.LinkWaiting }
+	for name, c := range map[string]struct {
+		uplink string
+		url    string
+		before func(c *cable)
+		cut    func(c *cable, g *gateway)
+		mend   func(c *cable)
+	}{
+		"cable": {
+			uplink: quick,
+			cut: func(c *cable, g *gateway) {
+				c.ip(c.gateway, "link", "set", "eth0", "down")
+				g.until("it is noticed", waiting)
+			},
+			mend: func(c *cable) { c.ip(c.gateway, "link", "set", "eth0", "up") },
+		},
+		"default route": {
+			uplink: quick,
+			url:    "ws://10.88.0.1:8080/socket",
+			before: func(c *cable) {
+				c.ip(c.remote, "addr", "add", "10.88.0.1/32", "dev", "lo")
+				c.ip(c.gateway, "route", "add", "default", "via", "10.77.0.2")
+			},
+			cut: func(c *cable, g *gateway) {
+				c.ip(c.gateway, "route", "del", "default")
+				g.until("it is noticed", waiting)
+			},
+			mend: func(c *cable) { c.ip(c.gateway, "route", "add", "default", "via", "10.77.0.2") },
+		},
+		"another address": {
+			uplink: "ping_interval = \"1m\"",
+			cut:    func(c *cable, _ *gateway) { c.ip(c.gateway, "addr", "del", "10.77.0.1/24", "dev", "eth0") },
+			mend:   func(c *cable) { c.ip(c.gateway, "addr", "add", "10.77.0.3/24", "dev", "eth0") },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, cable, r := newFarSite(t)
+			s.uplink = c.uplink + "\ninsecure = true"
+			s.env = append(plainEnv(), "PORTTI_UPLINK__BACKOFF__BASE=5m", "PORTTI_UPLINK__BACKOFF__CAP=5m")
+			if c.before != nil {
+				c.before(cable)
+			}
+			if c.url != "" {
+				r.kill()
+				r.addr = "0.0.0.0:8080"
+				r.start()
+				s.url = c.url
+			}
+			g := s.start()
+			s.line().feed(t, 50)
+			before := g.until("50 are acknowledged", func(st *daemon.Status) bool { return st.Totals.Acked >= 50 })
+			c.cut(cable, g)
+			s.line().feed(t, 50)
+			c.mend(cable)
+			mended := time.Now()
+			g.until("it is up again", func(st *daemon.Status) bool {
+				return st.Link.State == daemon.LinkOnline && st.Link.Connects > before.Link.Connects
+			})
+			if took := time.Since(mended); took > 6*time.Second+slack {
+				t.Errorf("up again after %v", took)
+			} else {
+				t.Logf("up again after %v", took.Round(time.Millisecond))
+			}
+			s.settle(g, r)
+		})
+	}
+}
