@@ -1,4 +1,53 @@
 package uplink
 
-func (s *session) slack(int) int { return 0 }
-func (s *session) deflate(int)   {}
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+)
+
+// minDeflate is the least frame that is compressed: below it the dictionary
+// that begins anew with each message finds nothing to save. The token and other
+// words of the dialect never are.
+const minDeflate = 512
+
+// deflating reports whether a frame of size bytes is compressed.
+func (s *session) deflating(size int) bool { return s.guard.deflate && size >= minDeflate }
+
+// slack is how much a frame of size bytes may grow by being compressed: what
+// does not compress is stored, with 5 bytes for each 64 KB and a few at its end.
+func (s *session) slack(size int) int {
+	if !s.deflating(size) {
+		return 0
+	}
+	return size>>10 + 64
+}
+
+// agreed reports whether the server's answer names nothing but the extension
+// that was offered, on the terms that were: no dictionary outlives a message.
+func agreed(header http.Header) bool {
+	answer := strings.ToLower(strings.Join(header.Values("Sec-WebSocket-Extensions"), ","))
+	name, terms, _ := strings.Cut(answer, ";")
+	if strings.TrimSpace(name) != "permessage-deflate" {
+		return false
+	}
+	seen := map[string]bool{}
+	for term := range strings.SplitSeq(terms, ";") {
+		key, _, _ := strings.Cut(strings.TrimSpace(term), "=")
+		seen[key] = true
+		switch key {
+		case "server_no_context_takeover", "client_no_context_takeover", "server_max_window_bits":
+		default:
+			return false
+		}
+	}
+	return seen["server_no_context_takeover"] && seen["client_no_context_takeover"]
+}
+
+// withoutDeflate stops offering compression to a server that objected to it,
+// for as long as the Link lives, and tries again without.
+func (l *Link) withoutDeflate(f *finding) {
+	l.route.plain = true
+	f.do, f.ladder = courseRetry, ladderNetwork
+	l.board.event(slog.LevelWarn, "uplink.uncompressed", "", "the server objects while compression is on: going on without", "remote", l.route.name)
+}

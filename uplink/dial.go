@@ -54,6 +54,8 @@ type dialer struct {
 	o    *Options
 	hide func(secret string)   // told of the proxy's login
 	open atomic.Pointer[guard] // the last connection that came to be
+
+	deflate bool // offer compression
 }
 
 // dial connects, greets and upgrades. Redirects are never followed: the token
@@ -77,15 +79,21 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 		TLSClientConfig: tlsConfig,
 		ReadBufferSize:  4096,
 		WriteBufferSize: writeBuffer,
+
+		EnableCompression: d.deflate,
 	}
 	if d.o.Ack == AckEnvelope {
 		ws.Subprotocols = []string{envelopeProtocol}
 	}
 	conn, resp, err := a.run(httptrace.WithClientTrace(inner, a.trace()), &ws, target.String(), header)
 	a.date(resp, err)
-	if err == nil && resp.Header.Get("Sec-WebSocket-Extensions") != "" {
-		// gorilla would switch compression on although it was not offered.
-		_ = conn.Close()
+	extended := resp != nil && resp.StatusCode == http.StatusSwitchingProtocols && resp.Header.Get("Sec-WebSocket-Extensions") != ""
+	if extended && !(d.deflate && agreed(resp.Header)) {
+		// gorilla would switch compression on although it was not offered, and
+		// look away from other extensions.
+		if err == nil {
+			_ = conn.Close()
+		}
 		err = errExtension
 	}
 	if err == nil && d.o.Ack == AckEnvelope && d.o.AckFallback == "" && conn.Subprotocol() != envelopeProtocol {
@@ -98,6 +106,7 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 		}
 		return nil, nil, a.failed(err, resp)
 	}
+	a.guard.deflate = extended
 	a.guard.up.Store(true)
 	d.open.Store(a.guard)
 	return conn, a.guard, nil

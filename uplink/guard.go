@@ -26,6 +26,8 @@ type guard struct {
 	reason atomic.Pointer[error] // why we ended it ourselves
 	out    atomic.Uint64         // bytes written since somebody last asked
 
+	deflate bool // compression was agreed upon; set by the dialler
+
 	// owned by whoever reads: the dialler first, then the session's reader
 	handshake int
 	second    time.Time

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gorilla/websocket"
 )
 
 const (
@@ -41,6 +43,7 @@ type Link struct {
 	splits      [lanes]splits
 	sent        sentBefore
 	drain       drain
+	schedule    Schedule
 	token       Secret // of the last dial
 	authTried   bool   // the immediate try after a refusal has been spent
 	lastWake    time.Time
@@ -62,6 +65,7 @@ func New(o Options) (*Link, error) {
 	}
 	l.growBuffer(o.MaxBatchBytes)
 	l.drainRate.Store(int64(o.DrainRate))
+	l.schedule, _ = ParseSchedule(o.Schedule, o.Zone) // was checked
 	l.beat(forever)
 	l.dialer = dialer{o: &l.o, hide: l.hide}
 	l.board = board{log: o.Log, repeats: map[string]*repeat{}}
@@ -125,6 +129,9 @@ func (l *Link) Run(ctx context.Context, src Source) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if done, err := l.outOfHours(ctx, src); done {
+			return err
+		}
 		if done, err := l.connection(ctx, src); done {
 			return err
 		}
@@ -167,7 +174,11 @@ func (l *Link) connection(ctx context.Context, src Source) (done bool, err error
 		if ctx.Err() != nil {
 			return true, ctx.Err()
 		}
-		return l.after(ctx, src, classifyDial(derr, &l.o), "cannot connect")
+		f := classifyDial(derr, &l.o)
+		if errors.Is(derr.err, errExtension) && l.dialer.deflate {
+			l.withoutDeflate(&f)
+		}
+		return l.after(ctx, src, f, "cannot connect")
 	}
 	end := s.run(ctx)
 	l.gather(s.inbox)
@@ -185,6 +196,9 @@ func (l *Link) connection(ctx context.Context, src Source) (done bool, err error
 			r.Revoke()
 		}
 	}
+	if (f.code == websocket.CloseProtocolError || f.code == websocket.CloseMandatoryExtension) && l.dialer.deflate {
+		l.withoutDeflate(&f)
+	}
 	if l.route.suspicion.stuck(end.own, end.data) {
 		l.recut("uplink.shrunk", "nothing gets through: trying smaller messages")
 	}
@@ -200,6 +214,7 @@ func (l *Link) connect(ctx context.Context, src Source) (*session, *dialError) {
 		return nil, &dialError{phase: phaseToken, err: fmt.Errorf("%w: %w", errToken, err)}
 	}
 	target, header := l.route.dialect.request(l.token)
+	l.dialer.deflate = l.o.Compression && !l.route.plain
 	conn, g, derr := l.dialer.dial(ctx, target, header, l.writeBuffer)
 	if derr != nil {
 		return nil, derr
@@ -207,7 +222,7 @@ func (l *Link) connect(ctx context.Context, src Source) (*session, *dialError) {
 	l.board.enter(Online)
 	l.renew.Store(false)
 	var now Status
-	l.board.update(func(s *Status) { s.Connects++; now = *s })
+	l.board.update(func(s *Status) { s.Connects++; s.Compressed = g.deflate; now = *s })
 	l.board.event(slog.LevelInfo, "uplink.connected", "", "link is up", "remote", now.Server, "attempt", now.Attempts)
 	s := newSession(l, conn, g, src)
 	s.home = l.homeTime(s.started)

@@ -16,6 +16,7 @@ func (s *session) loop(ctx context.Context) error {
 	for {
 		changed := s.src.Changed() // before Read, or a wake-up is missed
 		now := time.Now()
+		s.keepHours(now)
 		if err := s.proofs(now); err != nil {
 			return err
 		}
@@ -259,8 +260,10 @@ func (s *session) sendFrom(in lane, now time.Time) (sent bool, err error) {
 		return false, nil
 	}
 	l.beat(l.o.WriteTimeout)
-	s.deflate(size)
-	if err := s.write(recs, now); err != nil {
+	s.conn.EnableWriteCompression(s.deflating(size))
+	err = s.write(recs, now)
+	s.conn.EnableWriteCompression(false)
+	if err != nil {
 		return false, err
 	}
 	fr := flown{from: first, end: first + uint64(len(recs)), bytes: size, at: now, lane: in}

@@ -59,6 +59,10 @@ type Options struct {
 	BacklogShare int    // OrderFreshFirst: of the bytes, while there are both, in percent; default 50
 	DrainRate    int    // bytes a second for what is older than the connection; 0: any
 
+	Compression bool           // offer permessage-deflate
+	Schedule    []string       // hours in which the link may be up, see ParseSchedule; none: always
+	Zone        *time.Location // of Schedule; default: the machine's
+
 	MaxBatchMessages int   // records a frame, default 200
 	MaxBatchBytes    int   // bytes a frame, default 30,000; one larger record still goes, alone
 	Window           int   // unproven bytes, default 256 KiB
@@ -170,6 +174,9 @@ func (o *Options) check() error {
 	}
 	if o.BacklogShare < 1 || o.BacklogShare > 99 || o.DrainRate < 0 {
 		errs = append(errs, errors.New("the backlog's share must be 1 to 99 percent, and the drain rate not negative"))
+	}
+	if _, err := ParseSchedule(o.Schedule, o.Zone); err != nil {
+		errs = append(errs, err)
 	}
 	if err := checkProxy(o.Proxy); err != nil {
 		errs = append(errs, err)

@@ -88,7 +88,7 @@ func (l *Link) pause(ctx context.Context, src Source, state State, d time.Durati
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	for {
-		l.board.update(func(s *Status) { s.NextTry = until })
+		l.board.update(func(s *Status) { s.NextTry = latest(until, s.Opens) })
 		changed := src.Changed()
 		if l.finished(src) {
 			return true, nil
@@ -116,4 +116,11 @@ func (l *Link) nextWake() time.Time {
 		at = soonest
 	}
 	return at
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

@@ -3,6 +3,7 @@ package uplink
 import (
 	"bytes"
 	"errors"
+	"io"
 	"net"
 	"time"
 
@@ -27,6 +28,7 @@ type reader struct {
 	inbox  *inbox
 
 	buf      bytes.Buffer
+	limited  io.LimitedReader
 	messages perSecond
 	controls perSecond
 }
@@ -45,12 +47,18 @@ func (r *reader) run() error {
 		// second would otherwise go on for ever. Pongs do not prolong it.
 		_ = r.conn.SetReadDeadline(time.Now().Add(messageLimit))
 		r.buf.Reset()
-		if _, err := r.buf.ReadFrom(from); err != nil {
+		// gorilla's own limit counts what came over the network: a message that
+		// was compressed may be a thousand times that.
+		r.limited = io.LimitedReader{R: from, N: r.o.MaxMessage + 1}
+		if _, err := r.buf.ReadFrom(&r.limited); err != nil {
 			var nerr net.Error
 			if errors.As(err, &nerr) && nerr.Timeout() {
 				return errSlow
 			}
 			return midMessage{err}
+		}
+		if r.limited.N == 0 {
+			return websocket.ErrReadLimit
 		}
 		_ = r.conn.SetReadDeadline(time.Time{})
 		if err := r.message(r.buf.Bytes()); err != nil {

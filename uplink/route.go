@@ -24,6 +24,7 @@ type route struct {
 	endpoint  endpoint
 	dialect   dialect
 	suspicion suspicion
+	plain     bool   // it objected while compression was on
 	epoch     string // purpose of this address's numbering; "": the queue's own
 }
 

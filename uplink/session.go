@@ -48,6 +48,7 @@ type session struct {
 	quiet    time.Time // before it nothing is sent: the server may still be looking at the token
 	epoch    string
 	home     time.Time // when to try a better address; zero: this is the best
+	look     time.Time // when to look at the uplink hours; zero: there are none
 	started  time.Time
 	settled  bool // proof, or up long enough: the ladders start anew
 	finish   bool // stop sending, close when all is proven
@@ -91,6 +92,10 @@ func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
 	}
 	s.spoke, s.patience = s.started, s.talk.patience()
 	s.inbox.mail.patience = s.patience
+	if _, _, again := l.shut(); again > 0 {
+		s.look = s.started.Add(again)
+	}
+	conn.EnableWriteCompression(false)
 	s.tellBacklog()
 	return s
 }
@@ -193,6 +198,6 @@ func (s *session) ending(own error, clean bool) ending {
 		_, e.data.through = s.flight.span(laneMain)
 		e.data.fresh.first, e.data.fresh.end = s.flight.span(laneFresh)
 	}
-	s.link.board.update(func(st *Status) { st.InFlight, st.Backlog = 0, false })
+	s.link.board.update(func(st *Status) { st.InFlight, st.Backlog, st.Compressed = 0, false, false })
 	return e
 }

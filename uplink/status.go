@@ -34,14 +34,16 @@ type Status struct {
 	LastErrorAt time.Time
 	Problem     string    // code of the present problem, "" when there is none
 	NextTry     time.Time // when waiting or parked
+	Opens       time.Time // outside the uplink hours: when they begin next; else zero
 	Attempts    int       // dials since the last proof that the link works
 
 	BatchBytes int  // present limit of a frame; falls when the server calls frames too big
 	Shrunk     bool // to where it is because nothing larger got through
 	InFlight   int  // bytes written and not proven
 
-	Backlog   bool // what is older than the connection is being sent
-	DrainRate int  // bytes a second that the backlog is held to; 0: any
+	Backlog    bool // what is older than the connection is being sent
+	Compressed bool // the server agreed to compression
+	DrainRate  int  // bytes a second that the backlog is held to; 0: any
 
 	Connects       uint64 // upgrades that succeeded
 	Failures       uint64 // dials that failed and links that broke; an orderly close by the server is neither
