@@ -99,8 +99,8 @@ func newDialect(o *Options, ep endpoint) (dialect, error) {
 	return nil, fmt.Errorf("dialect %q is not known; it can be thingsee, haltless, zyeta or heimdall", o.Dialect)
 }
 
-// dialectAuth is how a dialect presents its token where nothing else is said.
-func dialectAuth(name string) string {
+// DialectAuth is how a dialect presents its token where nothing else is said.
+func DialectAuth(name string) string {
 	switch name {
 	case DialectHaltless:
 		return AuthFirstMessage

@@ -26,9 +26,9 @@ type Options struct {
 	Insecure bool     // allow ws:// to other machines
 	Dialect  string   // DialectThingsee (default), DialectHaltless, DialectZyeta or DialectHeimdall
 
-	Channels   []string      // subscribed to where the dialect has channels
+	Channels   []string      // DialectZyeta and DialectHeimdall: subscribed to
 	AuthSettle time.Duration // with AuthFirstMessage and no word of the application: nothing is sent earlier; default 10 s
-	Heartbeat  time.Duration // DialectHaltless: between the server's heartbeats until that is learnt, default 60 s
+	Heartbeat  time.Duration // DialectHaltless: between the server's heartbeats until that is learnt, default 60 s; negative: it has none
 
 	Auth      string      // AuthHeader, AuthQuery, AuthFirstMessage, AuthHash or AuthNone; default: what the dialect documents
 	QueryName string      // parameter of AuthQuery, default "token"
@@ -109,7 +109,7 @@ func setDefault[T comparable](p *T, value T) {
 
 func (o *Options) setDefaults() {
 	setDefault(&o.Dialect, DialectThingsee)
-	setDefault(&o.Auth, dialectAuth(o.Dialect))
+	setDefault(&o.Auth, DialectAuth(o.Dialect))
 	setDefault(&o.AuthSettle, 10*time.Second)
 	setDefault(&o.Heartbeat, 60*time.Second)
 	setDefault(&o.QueryName, "token")
@@ -157,11 +157,14 @@ func (o *Options) check() error {
 		value time.Duration
 	}{
 		{"phase_timeout", o.PhaseTimeout}, {"ping_interval", o.PingInterval}, {"pong_timeout", o.PongTimeout},
-		{"write_timeout", o.WriteTimeout}, {"backoff base", o.BackoffBase}, {"backoff cap", o.BackoffCap}, {"spread", o.Spread},
+		{"write_timeout", o.WriteTimeout}, {"auth_settle", o.AuthSettle}, {"backoff base", o.BackoffBase}, {"backoff cap", o.BackoffCap}, {"spread", o.Spread},
 	} {
 		if d.value < 0 {
 			errs = append(errs, fmt.Errorf("%s must not be negative", d.name))
 		}
+	}
+	if len(o.Channels) > 0 && o.Dialect != DialectZyeta && o.Dialect != DialectHeimdall {
+		errs = append(errs, fmt.Errorf("dialect %q has no channels", o.Dialect))
 	}
 	if o.BackoffCap < o.BackoffBase {
 		errs = append(errs, errors.New("the cap of the backoff must not be below its base"))

@@ -72,8 +72,11 @@ type Uplink struct {
 	Auth        string   `toml:"auth"`
 	QueryName   string   `toml:"query_name"` // of the token, with auth = "query"
 	TokenFile   string   `toml:"token_file"`
-	Credential  string   `toml:"credential"` // a systemd credential instead of TokenFile
-	HashAs      string   `toml:"hash_as"`    // what a fragment in the URL means
+	Credential  string   `toml:"credential"`  // a systemd credential instead of TokenFile
+	HashAs      string   `toml:"hash_as"`     // what a fragment in the URL means
+	Channels    []string `toml:"channels"`    // subscribed to where the dialect has channels
+	AuthSettle  Duration `toml:"auth_settle"` // with auth = "first-message": so long the server may look at the token
+	Heartbeat   Duration `toml:"heartbeat"`   // of a haltless server until it is learnt; 0 = it has none
 	Ack         string   `toml:"ack"`
 	AckFallback string   `toml:"ack_fallback"` // instead of "envelope" where the server does not know it
 
@@ -170,9 +173,12 @@ func Defaults() *Config {
 		Paths:         Paths{State: "/var/lib/portti", Run: "/run/portti"},
 		Uplink: Uplink{
 			Dialect:          "thingsee",
-			Auth:             "header",
+			Auth:             "header", // unless the dialect documents another way
 			QueryName:        "token",
 			HashAs:           "reject",
+			Channels:         []string{},
+			AuthSettle:       Duration(10 * time.Second),
+			Heartbeat:        Duration(time.Minute),
 			Ack:              "fence",
 			FenceHold:        Duration(30 * time.Second),
 			PingInterval:     Duration(20 * time.Second),

@@ -25,14 +25,13 @@ func enumerations(c *Config) []struct {
 	choices []choice
 } {
 	now := func(v string) choice { return choice{value: v} }
-	later := func(v string) choice { return choice{value: v, later: true} }
 	return []struct {
 		key     string
 		value   string
 		choices []choice
 	}{
-		{"uplink.dialect", c.Uplink.Dialect, []choice{now("thingsee"), later("haltless"), later("zyeta"), later("heimdall")}},
-		{"uplink.auth", c.Uplink.Auth, []choice{now("none"), now("header"), now("query"), now("hash"), later("first-message")}},
+		{"uplink.dialect", c.Uplink.Dialect, []choice{now("thingsee"), now("haltless"), now("zyeta"), now("heimdall")}},
+		{"uplink.auth", c.Uplink.Auth, []choice{now("none"), now("header"), now("query"), now("hash"), now("first-message")}},
 		{"uplink.ack", c.Uplink.Ack, []choice{now("fence"), now("count"), now("envelope"), now("none")}},
 		{"uplink.ack_fallback", c.Uplink.AckFallback, []choice{now(""), now("fence"), now("count")}},
 		{"buffer.when_full", c.Buffer.WhenFull, []choice{now("thin"), now("drop-oldest"), now("drop-newest")}},
@@ -54,6 +53,7 @@ func (l *loader) check(path string) {
 	l.checkURL(path)
 	l.checkFallback(path)
 	l.checkToken(path)
+	l.checkDialect(path)
 	l.checkProxy(path)
 	l.checkCommands(path)
 	l.checkRanges(path)
@@ -148,6 +148,7 @@ func (l *loader) checkRanges(path string) {
 		dur("uplink.ping_interval", u.PingInterval, time.Second, time.Hour),
 		dur("uplink.pong_timeout", u.PongTimeout, 100*time.Millisecond, 10*time.Minute),
 		dur("uplink.write_timeout", u.WriteTimeout, 100*time.Millisecond, 10*time.Minute),
+		dur("uplink.auth_settle", u.AuthSettle, time.Second, 5*time.Minute),
 		dur("uplink.backoff.base", u.Backoff.Base, 10*time.Millisecond, time.Hour),
 		dur("uplink.backoff.cap", u.Backoff.Cap, 10*time.Millisecond, day),
 		dur("buffer.max_age", b.MaxAge, time.Minute, 3650*day),

@@ -61,10 +61,14 @@ id = "auto"                       # tsmGw of every message; "auto" = made at fir
 
 [uplink]
 url  = "wss://ingest.example.net/socket"
-auth = "header"                   # header = Authorization: Bearer …; query = in the address; hash; none
+auth = "header"                   # header = Authorization: Bearer …; query = in the address; first-message;
+                                  # hash; none; without this line as the dialect documents
 token_file = "/etc/portti/credentials/uplink-token"    # one line, read again when it changes
 # query_name = "token"            # the token's name with auth = "query"
-# dialect = "thingsee"
+# dialect = "thingsee"            # thingsee | haltless | zyeta | heimdall: docs/dialects.md
+# channels = []                   # zyeta, heimdall: subscribed to
+# heartbeat = "1m"                # haltless: the server's, until it is learnt; "0s" = it has none
+# auth_settle = "10s"             # first-message: how long the server may look at the token
 # ack = "fence"                   # a pong proves that the server read all before it; count = the server
                                   # says what it handled; none = not proven, readings can get lost
 # fence_hold = "30s"              # proven readings stay this long, in case the server crashed

@@ -42,6 +42,7 @@ func Load(path string, o LoadOptions) (*Config, error) {
 		}}}
 	}
 	l.environment(o.Environ)
+	l.presentToken()
 	l.check(path)
 	if len(l.faults) > 0 {
 		sortFaults(l.faults, l.cfg.Files)

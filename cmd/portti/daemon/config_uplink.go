@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"portti/uplink"
 )
 
 func (l *loader) checkURL(path string) {
@@ -59,10 +61,14 @@ func (l *loader) checkAddress(path, key, raw string) {
 
 // urlFault says what is wrong with the server's address, the fragment aside.
 func urlFault(u *url.URL, up Uplink) (text, hint string) {
+	scheme := u.Scheme
+	if up.Dialect == uplink.DialectHeimdall { // the address of the API will do: it is ws for http, and /v1/ws
+		scheme = strings.Replace(scheme, "http", "ws", 1)
+	}
 	switch {
-	case u.Scheme == "http" || u.Scheme == "https":
+	case scheme == "http" || scheme == "https":
 		return fmt.Sprintf(`"url" begins with %s://, and the uplink is a WebSocket`, u.Scheme), fmt.Sprintf("write ws%s://", u.Scheme[len("http"):])
-	case u.Scheme != "ws" && u.Scheme != "wss":
+	case scheme != "ws" && scheme != "wss":
 		hint := ""
 		if near := Nearest(u.Scheme, []string{"wss", "ws"}); near != "" && u.Host != "" {
 			hint = fmt.Sprintf("did you mean %s://?", near)
@@ -74,8 +80,8 @@ func urlFault(u *url.URL, up Uplink) (text, hint string) {
 		return `"url" has a port that does not exist`, "ports are 1 to 65535"
 	case u.User != nil && up.Auth != "none":
 		return fmt.Sprintf(`"url" holds a user or password besides auth = %q: one login is enough`, up.Auth), `take it out of the address, or say auth = "none"`
-	case u.Scheme == "ws" && !loopback(u.Hostname()) && !up.Insecure:
-		return `"url" begins with ws://: readings and token would travel unencrypted`, "write wss://, or say insecure = true if that is meant"
+	case scheme == "ws" && !loopback(u.Hostname()) && !up.Insecure:
+		return fmt.Sprintf(`"url" begins with %s://: readings and token would travel unencrypted`, u.Scheme), fmt.Sprintf("write %ss://, or say insecure = true if that is meant", u.Scheme)
 	}
 	return "", ""
 }
@@ -113,7 +119,7 @@ func (l *loader) checkToken(path string) {
 	u := l.cfg.Uplink
 	l.checkTokenSource(path)
 	elsewhere := u.TokenSource == TokenFromOAuth || u.TokenSource == TokenFromJWT || u.TokenSource == TokenFromLogin
-	if needs := u.Auth == "header" || u.Auth == "query"; needs && u.TokenFile == "" && u.Credential == "" && !elsewhere &&
+	if needs := u.Auth == "header" || u.Auth == "query" || u.Auth == "first-message"; needs && u.TokenFile == "" && u.Credential == "" && !elsewhere &&
 		!l.broken && !l.bad["uplink.token_file"] && !l.bad["uplink.auth"] {
 		l.fault(path, "uplink.auth", fmt.Sprintf(`auth = %q needs a token, and neither "token_file" nor "credential" is set`, u.Auth),
 			`add token_file = "/etc/portti/credentials/uplink-token", or say auth = "none"`)
@@ -133,17 +139,15 @@ func (l *loader) checkToken(path string) {
 }
 
 func (l *loader) checkHashAs(path string, u Uplink) {
-	const key, forms = "uplink.hash_as", `it is "bearer", "query:NAME", "path" or "header:NAME"`
+	const key, forms = "uplink.hash_as", `it is "bearer", "query:NAME", "path", "first-message" or "header:NAME"`
 	how, name, _ := strings.Cut(u.HashAs, ":")
 	named := how == "query" || how == "header"
 	switch {
-	case u.HashAs == "first-message":
-		l.fault(path, key, `hash_as = "first-message" is not in this version`, forms)
 	case u.HashAs == "reject" || u.HashAs == "":
 		if u.Auth == "hash" {
 			l.fault(path, "uplink.auth", `auth = "hash" needs "hash_as": what the receiver expects, since no server ever sees a fragment`, forms)
 		}
-	case u.HashAs != "bearer" && u.HashAs != "path" && (!named || name == ""):
+	case u.HashAs != "bearer" && u.HashAs != "path" && u.HashAs != "first-message" && (!named || name == ""):
 		l.fault(path, key, fmt.Sprintf(`"hash_as" cannot be %s`, quoteShort(u.HashAs)), forms)
 	}
 }

@@ -59,6 +59,7 @@ func (d *Daemon) linkOptions() (uplink.Options, error) {
 	o := uplink.Options{
 		URL: u.URL, URLs: u.URLs, Insecure: u.Insecure, Dialect: u.Dialect,
 		Auth: u.Auth, QueryName: u.QueryName, HashAs: u.HashAs,
+		Channels: u.Channels, AuthSettle: time.Duration(u.AuthSettle), Heartbeat: linkHeartbeat(u),
 		Ack: u.Ack, AckDelay: time.Duration(d.cfg.Buffer.CommitEvery), AckFallback: u.AckFallback,
 		Gateway: d.id, Epoch: func() string { return fmt.Sprintf("%016x", d.queue.Epoch()) },
 		LimitsFile: filepath.Join(d.cfg.Paths.State, "uplink-limits.json"),
@@ -72,6 +73,9 @@ func (d *Daemon) linkOptions() (uplink.Options, error) {
 		ClockTrusted: func() bool { return d.clock.Now().Trusted },
 		Heard:        d.heard,
 		Dial:         d.opt.Dial.Dial, Rand: d.opt.Dial.Rand,
+	}
+	if d.downlink != nil {
+		o.Downlink = d.downlink.hear
 	}
 	var err error
 	d.token, err = d.cfg.tokenSource(d.id, o)
