@@ -1,7 +1,9 @@
 package main
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -56,6 +58,85 @@ func TestReceivePrintsMessagesAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestReceiveForwardsAndServesSubscribers(t *testing.T) {
+	dir := t.TempDir()
+	header, token := filepath.Join(dir, "header"), filepath.Join(dir, "readers")
+	os.WriteFile(header, []byte("Bearer f0rward\n"), 0o600)
+	os.WriteFile(token, []byte("re4ders\n"), 0o600)
+	bodies := make(chan string, 10)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		if r.Header.Get("Authorization") != "Bearer f0rward" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		bodies <- string(b)
+	}))
+	defer api.Close()
+	s := startVerb(t, "", "receive", "--listen", "127.0.0.1:0", "--ack", "count", "--out", filepath.Join(dir, "out"),
+		"--forward", api.URL+"/data?key=k3y", "--forward-header", "Authorization="+header,
+		"--fanout", "127.0.0.1:0", "--fanout-token-file", token)
+	url := receiverURL(t, s)
+	m := regexp.MustCompile(`subscribers  (\S+)`).FindStringSubmatch(s.err.String())
+	if m == nil {
+		t.Fatal(s.err.String())
+	}
+	reader, _, err := websocket.DefaultDialer.Dial(m[1]+"?token=re4ders", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	conn, _, err := websocket.DefaultDialer.Dial(url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const frame = `[{"tsmId":1110,"tsmEv":10,"tsmTs":1520416221,"tsmTuid":"X","batl":97}]`
+	conn.WriteMessage(websocket.TextMessage, []byte(frame))
+	for _, c := range []struct {
+		conn *websocket.Conn
+		want string
+	}{{conn, `{"ack":1}`}, {reader, frame}} {
+		c.conn.SetReadDeadline(time.Now().Add(time.Minute))
+		if _, b, err := c.conn.ReadMessage(); err != nil || string(b) != c.want {
+			t.Fatal(string(b), err)
+		}
+	}
+	if got := <-bodies; got != frame {
+		t.Fatal(got)
+	}
+	s.cancel()
+	s.ends(t, exitOK)
+	s.says(t, "1 taken by the API")
+	for _, secret := range []string{"f0rward", "re4ders", "k3y"} {
+		if strings.Contains(s.err.String(), secret) {
+			t.Error("a secret was printed: ", secret)
+		}
+	}
+}
+
+// Another token in the file is the good one from the next connection on.
+func TestReceiveReadsItsTokenAnew(t *testing.T) {
+	token := filepath.Join(t.TempDir(), "token")
+	os.WriteFile(token, []byte("one"), 0o600)
+	s := startVerb(t, "", "receive", "--listen", "127.0.0.1:0", "--dialect", "zyeta", "--token-file", token)
+	url := receiverURL(t, s)
+	for _, now := range []string{"one", "two"} {
+		os.WriteFile(token, []byte(now), 0o600)
+		for _, try := range []string{"one", "two"} {
+			conn, _, err := websocket.DefaultDialer.Dial(url+"?token="+try, nil)
+			if (err == nil) != (try == now) {
+				t.Errorf("with %s in the file %s gives %v", now, try, err)
+			}
+			if conn != nil {
+				conn.Close()
+			}
+		}
+	}
+	s.cancel()
+	s.ends(t, exitOK)
+}
+
 func TestReceiveWithTLSSaysWhatToTrust(t *testing.T) {
 	dir := t.TempDir()
 	s := startVerb(t, "", "receive", "--listen", "127.0.0.1:0", "--tls", "--tls-dir", dir)
@@ -78,6 +159,8 @@ func TestReceiveRefuses(t *testing.T) {
 		"choose thingsee":  {"--dialect", "mqtt"},
 		"without a token":  {"--auth", "query"},
 		"choose none":      {"--ack", "never"},
+		"NAME=FILE":        {"--out", "x", "--forward", "https://a.example", "--forward-header", "Authorization"},
+		"token of their":   {"--fanout", ":0"},
 		"token token-file": {"--token", "a", "--token-file", "b"},
 	} {
 		s := startVerb(t, "", append([]string{"receive"}, args...)...)

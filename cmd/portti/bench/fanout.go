@@ -23,7 +23,8 @@ type Fanout struct {
 
 const (
 	maxSubscribers = 100
-	fanoutBacklog  = 4 << 20 // bytes that a subscriber may be behind
+	fanoutBacklog  = 4 << 20   // bytes that a subscriber may be behind
+	fanoutSocket   = 256 << 10 // of them, about, in the system's hands
 	fanoutPing     = 20 * time.Second
 	fanoutSilence  = 60 * time.Second
 )
@@ -56,6 +57,8 @@ type fanout struct {
 	token  string
 	log    *slog.Logger
 
+	backlog int // fanoutBacklog but in tests
+
 	mu      sync.Mutex
 	open    map[*subscriber]struct{}
 	dropped int64
@@ -71,7 +74,7 @@ func newFanout(o Options, cert *Certificate) (*fanout, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen for subscribers: %w", err)
 	}
-	f := &fanout{listen: l, serve: cert.over(l), token: o.Fanout.Token, log: o.Log, open: map[*subscriber]struct{}{}}
+	f := &fanout{listen: l, serve: cert.over(l), token: o.Fanout.Token, log: o.Log, backlog: fanoutBacklog, open: map[*subscriber]struct{}{}}
 	f.server = &http.Server{
 		Handler:           http.HandlerFunc(f.welcome),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -156,8 +159,11 @@ func (f *fanout) welcome(w http.ResponseWriter, req *http.Request) {
 	if err != nil {
 		return
 	}
-	s := newSubscriber(conn)
+	if tcp, ok := plain(conn.NetConn()).(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(fanoutSocket) // at worst the system keeps more for it
+	}
 	f.mu.Lock()
+	s := newSubscriber(conn, f.backlog)
 	if f.ended {
 		f.mu.Unlock()
 		conn.Close()
@@ -175,8 +181,9 @@ func (f *fanout) welcome(w http.ResponseWriter, req *http.Request) {
 
 // subscriber is one reader of the fan-out.
 type subscriber struct {
-	conn *websocket.Conn
-	more chan struct{} // something waits, or it has to leave
+	conn  *websocket.Conn
+	more  chan struct{} // something waits, or it has to leave
+	limit int           // bytes that it may be behind
 
 	ctx context.Context // ends when it has to leave
 	end context.CancelFunc
@@ -188,8 +195,8 @@ type subscriber struct {
 	why    string
 }
 
-func newSubscriber(conn *websocket.Conn) *subscriber {
-	s := &subscriber{conn: conn, more: make(chan struct{}, 1)}
+func newSubscriber(conn *websocket.Conn, limit int) *subscriber {
+	s := &subscriber{conn: conn, more: make(chan struct{}, 1), limit: limit}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -198,7 +205,7 @@ func newSubscriber(conn *websocket.Conn) *subscriber {
 func (s *subscriber) offer(frame []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.behind > 0 && s.behind+len(frame) > fanoutBacklog {
+	if s.behind > 0 && s.behind+len(frame) > s.limit {
 		return false
 	}
 	s.queue, s.behind = append(s.queue, frame), s.behind+len(frame)

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -38,14 +39,17 @@ func TestFanoutIsForReadingOnly(t *testing.T) {
 
 func TestFanoutDropsWhoIsTooSlow(t *testing.T) {
 	r := running(t, Options{Ack: "count", Fanout: Fanout{Listen: "127.0.0.1:0"}})
+	r.fanout.mu.Lock()
+	r.fanout.backlog = 200_000
+	r.fanout.mu.Unlock()
 	slow := dial(t, r.FanoutURL(), nil)
+	slow.NetConn().(*net.TCPConn).SetReadBuffer(4096)
 	fast := dial(t, r.FanoutURL(), nil)
 	eventually(t, "two subscribers", func() bool { return r.Stats().Subscribers == 2 })
 	conn := dial(t, r.URL(), nil)
-	pad := strings.Repeat("x", 500_000)
-	n := 0
-	for ; r.Stats().Dropped == 0; n++ {
-		if n > 500 {
+	pad := strings.Repeat("x", 50_000)
+	for n := 0; r.Stats().Dropped == 0; n++ {
+		if n > 1000 {
 			t.Fatal("nobody was dropped")
 		}
 		send(t, conn, fmt.Sprintf(`[{"tsmTuid":"x","tsmId":1,"tsmEv":10,"tsmTs":%d,"pad":%q}]`, n, pad))

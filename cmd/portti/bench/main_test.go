@@ -10,7 +10,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patienceForTests is how long a test waits for something that must happen.
-const patienceForTests = 20 * time.Second
+const patienceForTests = 60 * time.Second
 
 // eventually waits for a condition without guessing how long it takes.
 func eventually(t *testing.T, what string, ok func() bool) {

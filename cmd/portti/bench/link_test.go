@@ -1,0 +1,121 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"portti/buffer"
+	"portti/uplink"
+)
+
+// queueOf is a buffer with count records that carry their number. odd ones
+// replace the record of their number.
+func queueOf(t *testing.T, count int, odd map[int]string) *buffer.Queue {
+	t.Helper()
+	began := time.Now()
+	q, err := buffer.Open(buffer.Options{Dir: t.TempDir(), CommitEvery: time.Second, Mono: func() int64 { return time.Since(began).Milliseconds() }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { q.Close() })
+	device, err := q.Device("panel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= count; n++ {
+		rec, found := odd[n]
+		if !found {
+			rec = fmt.Sprintf(`{"tsmId":12100,"tsmEv":10,"tsmTs":%d,"tsmTuid":"XXXX03PNL00000001","n":%d}`, 1700000000+n, n)
+		}
+		if err := q.Append(0, device, 1, []byte(rec)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return q
+}
+
+// drain runs a link until everything in the queue is proven.
+func drain(t *testing.T, o uplink.Options, q *buffer.Queue) *uplink.Link {
+	t.Helper()
+	o.Proxy, o.Gateway = "none", "XXXX00BENCH000001"
+	o.Epoch = func() string { return fmt.Sprintf("%016x", q.Epoch()) }
+	o.BackoffBase, o.BackoffCap, o.Spread = 10*time.Millisecond, 100*time.Millisecond, 10*time.Millisecond
+	link, err := uplink.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Seal()
+	ctx, cancel := context.WithTimeout(t.Context(), patienceForTests)
+	defer cancel()
+	if err := link.Run(ctx, q); err != nil {
+		t.Fatalf("%v; %+v", err, link.Status())
+	}
+	return link
+}
+
+// The gateway's own link delivers in every dialect, with every place for the
+// token, in every mode.
+func TestLinkDeliversInEveryDialect(t *testing.T) {
+	for _, c := range []struct{ dialect, auth, fragment, hashAs string }{
+		{"thingsee", "none", "", ""}, {"thingsee", "header", "", ""}, {"thingsee", "query", "", ""},
+		{"thingsee", "hash", "#t0ken-in-the-hash", "bearer"}, {"thingsee", "hash", "#t0ken-in-the-hash", "path"},
+		{"thingsee", "hash", "#t0ken-in-the-hash", "query:k"}, {"thingsee", "hash", "#t0ken-in-the-hash", "header:X-K"},
+		{"haltless", "first-message", "", ""}, {"zyeta", "query", "", ""}, {"heimdall", "header", "", ""},
+	} {
+		for _, mode := range []string{"fence", "count", "envelope"} {
+			t.Run(strings.Join([]string{c.dialect, c.auth, c.hashAs, mode}, " "), func(t *testing.T) {
+				const token = "t0ken-in-the-hash"
+				so := Options{Dialect: c.dialect, Auth: c.auth, Ack: mode, Heartbeat: 50 * time.Millisecond}
+				lo := uplink.Options{Dialect: c.dialect, Auth: c.auth, Ack: mode, HashAs: c.hashAs}
+				if c.auth != "none" {
+					so.Token = token
+					if c.fragment == "" {
+						lo.Token = uplink.StaticToken(uplink.NewSecret(token))
+					}
+				}
+				r := running(t, so)
+				lo.URL = r.URL() + c.fragment
+				q := queueOf(t, 300, nil)
+				drain(t, lo, q)
+				if s := r.Stats(); s.Distinct != 300 || s.Repeats != 0 || s.Bad != 0 || s.Connections != 1 || s.Refused != 0 {
+					t.Errorf("%+v", s)
+				}
+			})
+		}
+	}
+}
+
+// What the server refuses for ever the gateway sets aside, and only that, also
+// when the word about it was lost with its connection.
+func TestLinkSetsAsideWhatTheReceiverRefuses(t *testing.T) {
+	odd := map[int]string{1: `{"tsmTuid":7}`, 150: `{"n":150}`, 151: `{"n":151}`, 300: `{"tsmId":1}`}
+	for name, lossy := range map[string]bool{"heard": false, "lost at first": true} {
+		t.Run(name, func(t *testing.T) {
+			r := running(t, Options{Ack: "envelope"})
+			q := queueOf(t, 300, odd)
+			if lossy {
+				r.Mute(true)
+				go func() {
+					for r.Stats().Nacked == 0 {
+						time.Sleep(time.Millisecond)
+					}
+					r.Refuse(true)
+					r.Cut()
+					r.Mute(false)
+					r.Refuse(false)
+				}()
+			}
+			drain(t, uplink.Options{URL: r.URL(), Auth: "none", Ack: "envelope"}, q)
+			total, _ := q.Ledger()
+			if total.Quarantined != 4 || len(total.Lost) != 0 || total.Read != 300 {
+				t.Errorf("the ledger says %+v", total)
+			}
+			if s := r.Stats(); s.Distinct != 296 || lossy && s.Connections < 2 {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
