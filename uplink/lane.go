@@ -84,14 +84,15 @@ func (r *rows) turn(frame int) (order [lanes]lane, n int) {
 }
 
 // wrote takes note of a frame of size bytes that ends before record end. share
-// is the backlog's part of the bytes in percent, and frame bounds what can be
-// owed to it, so that it takes one frame at a time.
+// is the backlog's part of the bytes in percent. What is owed to it is never
+// more than belongs to one full frame, so that a backlog which could not be
+// sent for a while does not make up for it.
 func (r *rows) wrote(in lane, end uint64, size, share, frame int) {
 	r.at[in] = end
 	if in == laneMain {
 		r.owed = max(r.owed-size, 0)
 	} else {
-		r.owed = min(r.owed+size*share/(100-share), frame)
+		r.owed = min(r.owed+size*share/(100-share), max(frame*share/(100-share), frame))
 	}
 }
 

@@ -201,9 +201,11 @@ func (s *session) send(now time.Time) (sent bool, err error) {
 	s.rows.merge(s.flight.lane[laneFresh] == 0)
 	order, n := s.rows.turn(s.link.route.suspicion.limit())
 	dry := true
-	for _, in := range order[:n] {
+	for i, in := range order[:n] {
 		if !s.may(in, now) {
-			dry = false
+			if dry = false; i == 0 && in == laneMain && !s.drained(now) {
+				return false, nil // it is the backlog's turn once there is room
+			}
 			continue
 		}
 		if sent, err := s.sendFrom(in, now); sent || err != nil || s.finish || s.eof {
@@ -219,13 +221,18 @@ func (s *session) send(now time.Time) (sent bool, err error) {
 // may reports whether a lane has leave to send now.
 func (s *session) may(in lane, now time.Time) bool {
 	l := s.link
-	if in == laneMain && s.rows.old() && l.drain.ready(l.rate(), now).After(now) {
+	if in == laneMain && s.drained(now) {
 		return false
 	}
 	if s.flight.count() > 0 && !s.rows.over && l.route.suspicion.narrow(s.rows.at[laneMain]) {
 		return false // what comes next in the backlog goes alone, so nothing may stay on its way
 	}
 	return s.flight.room(l.route.suspicion.limit(), in)
+}
+
+// drained reports whether the backlog has used up what its rate allows.
+func (s *session) drained(now time.Time) bool {
+	return s.rows.old() && s.link.drain.ready(s.link.rate(), now).After(now)
 }
 
 // sendFrom writes a frame of one lane if that has any records.
