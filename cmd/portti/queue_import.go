@@ -92,7 +92,7 @@ func runQueueImport(cmd *cobra.Command, args []string) error {
 	}
 	log := slog.New(slog.DiscardHandler)
 	if g.verbose {
-		log = newLog(cmd.ErrOrStderr(), cfg.Log, true)
+		log = newLog(cmd.ErrOrStderr(), cfg.Log, slog.LevelDebug)
 	}
 	queue, closeQueue, err := daemon.OpenBuffer(cfg, builtAt(), log)
 	if errors.Is(err, daemon.ErrRunning) {

@@ -36,7 +36,8 @@ was accepted is lost either way. Log lines go to standard error.`,
 			case err != nil:
 				return exit(exitConfig, err)
 			}
-			log := newLog(cmd.ErrOrStderr(), cfg.Log, g.verbose)
+			level := logLevel(cfg.Log, g.verbose)
+			log := newLog(cmd.ErrOrStderr(), cfg.Log, level)
 			for _, w := range cfg.Warnings {
 				log.Warn(w.Text, "component", "config", "event", "config.warned", "at", fmt.Sprintf("%s:%d:%d", w.File, w.Line, w.Column))
 			}
@@ -46,7 +47,7 @@ was accepted is lost either way. Log lines go to standard error.`,
 			signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more, as when journald restarts
 			collectEarly(os.Getenv("GOGC"))
 			limitMemory(os.Getenv("GOMEMLIMIT"), os.DirFS("/"))
-			return daemon.Run(cmd.Context(), cfg, daemon.Options{Version: buildInfo().Version, Built: builtAt(), Log: log, Wake: hup, Load: load})
+			return daemon.Run(cmd.Context(), cfg, daemon.Options{Version: buildInfo().Version, Built: builtAt(), Log: log, Level: level, Wake: hup, Load: load})
 		},
 	}
 }
@@ -87,13 +88,18 @@ func unixSeconds(text string) (time.Time, error) {
 	return time.Unix(s, 0), nil
 }
 
+// logLevel is the level of the log, which may be changed later.
+func logLevel(c daemon.Log, verbose bool) *slog.LevelVar {
+	level := new(slog.LevelVar)
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil || verbose {
+		level.Set(slog.LevelDebug)
+	}
+	return level
+}
+
 // newLog makes the daemon's log: text for people and for the journal, which
 // reads the priority before each line, JSON for everything else.
-func newLog(w io.Writer, c daemon.Log, verbose bool) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil || verbose {
-		level = slog.LevelDebug
-	}
+func newLog(w io.Writer, c daemon.Log, level slog.Leveler) *slog.Logger {
 	format := c.Format
 	if format == "auto" {
 		switch {

@@ -74,6 +74,9 @@ func (d *Daemon) linkOptions() (uplink.Options, error) {
 		Heard:        d.heard,
 		Dial:         d.opt.Dial.Dial, Rand: d.opt.Dial.Rand,
 	}
+	if d.downlink != nil {
+		o.Downlink = d.downlink.hear
+	}
 	var err error
 	d.token, err = d.cfg.tokenSource(d.id, o)
 	o.Token = d.token

@@ -39,6 +39,7 @@ func (d *Daemon) status(stopped bool) Status {
 		Buffer:   d.bufferStatus(stats, total),
 		Totals:   TotalsStatus{Ledger: ledgerOf(total), Accepted: stats.Accepted, Resent: link.Resent},
 		Clock:    d.clockStatus(),
+		Downlink: d.downlinkStatus(),
 		Devices:  []DeviceStatus{},
 		Problems: d.problems.Active(),
 	}

@@ -36,7 +36,8 @@ type Options struct {
 	Version string
 	Built   time.Time // no wall clock before this is believed
 	Log     *slog.Logger
-	Clock   *clock.Clock // nil = the machine's
+	Level   *slog.LevelVar // of Log, for a server that may set it for a time; nil = it cannot be changed
+	Clock   *clock.Clock   // nil = the machine's
 	Device  device.Tuning
 	Dial    uplink.Options // Dial and Rand are taken over
 	FS      buffer.FS
@@ -67,6 +68,7 @@ type Daemon struct {
 	mouth     *mouth
 	statement *statement
 	voice     *voice
+	downlink  *downlink // nil = no command is accepted
 	reloads   chan chan Reloaded
 	running   map[string]string // the settings that hold, for reload
 	started   time.Time
@@ -138,6 +140,7 @@ func New(cfg *Config, opt Options) (d *Daemon, err error) {
 	}}
 	d.statement = newStatement(cfg.Paths.State, d.mouth.Say, opt.Log)
 	d.voice = newVoice(cfg, d.id, opt.Version, func() int64 { return d.clock.Now().Mono }, d.mouth.Say, opt.Log)
+	d.downlink = d.newDownlink()
 	options, err := d.linkOptions()
 	if err != nil {
 		return nil, err
@@ -188,6 +191,9 @@ func (d *Daemon) work(ctx context.Context) error {
 	read, sent := make(chan struct{}), make(chan error, 1)
 	reading, stopReading := context.WithCancel(ctx)
 	defer stopReading()
+	if d.downlink != nil {
+		sides.Go(func() { d.downlink.run(reading) })
+	}
 	go func() { d.devices.Run(reading); close(read) }()
 	go func() { sent <- d.link.Run(linkCtx, d.healer) }()
 

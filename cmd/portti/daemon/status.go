@@ -22,6 +22,8 @@ type Status struct {
 	Buffer  BufferStatus  `json:"buffer"`
 	Totals  TotalsStatus  `json:"totals"`
 	Clock   ClockStatus   `json:"clock"`
+	// Downlink is what the server asked of the gateway.
+	Downlink DownlinkStatus `json:"downlink"`
 	// Devices are those of the configuration that are enabled, in its order.
 	Devices []DeviceStatus `json:"devices"`
 	// Problems are the open ones, worst first; see Problems.Active.
