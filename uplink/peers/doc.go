@@ -1,5 +1,6 @@
 // Package peers holds no code, only tests of package uplink against servers
-// that nobody here wrote: Node's ws, Python's websockets, and nginx in front.
+// that nobody here wrote: Node's ws, Python's websockets, and nginx in front; and
+// against the programs of docs/receivers.md, as they stand on that page.
 //
 //	go test -tags peers ./uplink/peers
 //

@@ -157,9 +157,12 @@ func (f *forwarder) halve(ctx context.Context, list []element, at int) ([]refusa
 func (f *forwarder) post(ctx context.Context, list []element) (reason string, err error) {
 	body := arrayOf(list)
 	for try := 0; ; try++ {
-		var v verdict
-		if v, err = f.once(ctx, body); err == nil {
+		v, now := f.once(ctx, body)
+		if now == nil {
 			return v.reason, nil
+		}
+		if ctx.Err() == nil || err == nil {
+			err = now // a try that ran out of time says less than the one before
 		}
 		wait := time.Duration(rand.Int64N(int64(min(4*time.Second, 250*time.Millisecond<<min(try, 10)))))
 		if v.after > 0 {
