@@ -39,7 +39,9 @@ func tlsConfig(o *Options) (*tls.Config, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.Certificates = []tls.Certificate{cert}
+		// Shown whatever authorities the server names: one that is refused
+		// says more than none at all.
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil }
 	}
 	return c, nil
 }

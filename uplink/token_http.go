@@ -78,7 +78,6 @@ func (r *request) client() (*http.Client, error) {
 	return &http.Client{
 		Transport:     roundTripper(func(req *http.Request) (*http.Response, error) { return r.exchange(base, req) }),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Timeout:       fetchLimit,
 	}, nil
 }
 
@@ -88,7 +87,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 
 // exchange sends one HTTP request and takes the whole answer in.
 func (r *request) exchange(base *http.Transport, req *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithCancel(httptrace.WithClientTrace(req.Context(), r.trace()))
+	ctx, cancel := context.WithTimeout(httptrace.WithClientTrace(req.Context(), r.trace()), fetchLimit)
 	defer cancel()
 	req = req.Clone(ctx)
 	if r.o.UserAgent != "" {
