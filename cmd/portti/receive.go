@@ -58,7 +58,7 @@ that is too slow is dropped.`,
 	f.DurationVar(&o.Heartbeat, "heartbeat", 5*time.Second, "`INTERVAL` of the heartbeats of dialect haltless")
 	f.StringVar(&o.Forward.URL, "forward", "", "POST each array to `URL` before it is proven")
 	f.StringArrayVar(&o.Forward.Headers, "forward-header", nil, "`NAME=FILE`: a header of the POST, its value read from the file")
-	f.StringVar(&o.Aside, "aside", "", "`FILE` for what the API refuses for ever (default: --out with .aside)")
+	f.StringVar(&o.Aside, "aside", "", "`FILE` for what can never be handled (default: --out with .aside)")
 	f.StringVar(&o.Fanout.Listen, "fanout", "", "serve read-only subscribers on `ADDRESS`")
 	f.StringVar(&files.fanout, "fanout-token-file", "", "the token of subscribers; needed where other machines can connect")
 	cmd.MarkFlagsMutuallyExclusive("token", "token-file")

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// aside is the file of messages that the API refuses for ever. They are
-// acknowledged, since nothing that a gateway could do would help, and they are
-// kept, since nobody else has them then.
+// aside is the file of messages that the API refuses for ever, and of frames
+// that hold none. They are acknowledged, since nothing that a gateway could do
+// would help, and they are kept, since nobody else has them then.
 type aside struct {
 	path string
 	file *os.File // nil: not needed yet
@@ -66,7 +66,7 @@ func (r *Receiver) setAside(list []refusal) error {
 		return err
 	}
 	r.note(func(st *Stats) { st.SetAside += int64(len(list)) })
-	r.opts.Log.Warn("the API refused messages for ever; they are set aside", "component", "receive",
+	r.opts.Log.Warn("messages that can never be handled are set aside", "component", "receive",
 		"event", "messages.set-aside", "count", len(list), "reason", list[0].reason, "file", r.store.aside.path)
 	return nil
 }

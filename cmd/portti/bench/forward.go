@@ -36,7 +36,9 @@ func (f Forward) withDefaults() Forward {
 	return f
 }
 
-func (f Forward) check(aside string) error {
+// check is told whether there is a place for what the API refuses for ever: a
+// file, or the gateway's quarantine.
+func (f Forward) check(place bool) error {
 	if f.URL == "" {
 		if len(f.Headers) > 0 {
 			return errors.New("cannot set a header of a POST without a URL to forward to")
@@ -46,7 +48,7 @@ func (f Forward) check(aside string) error {
 	if err := webAddress(f.URL); err != nil {
 		return fmt.Errorf("cannot forward: %w", err)
 	}
-	if aside == "" {
+	if !place {
 		return errors.New("cannot forward without a file for what the API refuses for ever: name one for it, or one for the messages")
 	}
 	if u, err := url.Parse(f.URL); err == nil && u.Scheme == "http" && len(f.Headers) > 0 && !thisMachine(u.Hostname()) {

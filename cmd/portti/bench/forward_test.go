@@ -158,6 +158,23 @@ func TestForwardRefusedForEver(t *testing.T) {
 	})
 }
 
+func TestBadFramesAreSetAside(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "out")
+	r := running(t, Options{Ack: "count", OutFile: file})
+	conn := dial(t, r.URL(), nil)
+	for i, frame := range []string{`["x"]`, "\xff", "[" + msg(1) + "]"} {
+		send(t, conn, frame)
+		hears(t, conn, fmt.Sprintf(`{"ack":%d}`, i+1))
+	}
+	kept := content(t, file+".aside")
+	if !strings.Contains(kept, `"message":"[\"x\"]"`) || strings.Count(kept, "no array of messages") != 2 {
+		t.Errorf("kept %s", kept)
+	}
+	if s := r.Stats(); s.SetAside != 2 || s.Bad != 2 || s.Messages != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestForwardThatIsNotToBeHadProvesNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		status   int

@@ -123,7 +123,7 @@ func (o Options) Check() error {
 	if o.Heartbeat < 0 || o.AuthWait < 0 || o.MaxPending < 0 {
 		return errors.New("heartbeat, the wait for a token and the pending connections must not be negative")
 	}
-	return errors.Join(o.Forward.check(o.Aside), o.Fanout.check())
+	return errors.Join(o.Forward.check(o.Aside != "" || o.Ack == "envelope"), o.Fanout.check())
 }
 
 // webAddress refuses what is no http:// or https:// URL without quoting it: it

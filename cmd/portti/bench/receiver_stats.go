@@ -18,7 +18,7 @@ type Stats struct {
 	Commands    int64 // control messages of the dialect
 	Skipped     int64 // records of batches that were stored before: acknowledged, not written again
 	Nacked      int64 // records of batches that can never be taken, as answered
-	SetAside    int64 // messages in the file Options.Aside, because the API refused them for ever
+	SetAside    int64 // messages that the API refused for ever, and bad frames, in the file Options.Aside
 	Forwarded   int64 // messages that the API took
 	Subscribers int64 // at the fan-out, now
 	Dropped     int64 // subscribers that were too slow
@@ -40,7 +40,7 @@ func (s Stats) Summary() string {
 		{s.Skipped, "stored before"},
 		{s.Nacked, "records answered by nack"},
 		{s.Forwarded, "taken by the API"},
-		{s.SetAside, "refused by the API and set aside"},
+		{s.SetAside, "set aside"},
 		{s.Dropped, "subscribers too slow"},
 	} {
 		if n.count > 0 {

@@ -162,6 +162,9 @@ func (s *session) data(frame []byte) error {
 	if err != nil {
 		return err
 	}
+	if shape == bad && s.r.opts.Aside != "" {
+		refused = []refusal{{msg: mustJSON(string(frame)), reason: "no array of messages"}}
+	}
 	if err := s.r.setAside(refused); err != nil {
 		return s.broken(err)
 	}
