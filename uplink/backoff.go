@@ -29,14 +29,28 @@ type backoff struct {
 	base, cap, spread time.Duration
 	rand              func() float64 // in [0, 1)
 
-	attempt   [ladders]int
-	lastOrder time.Time // the last orderly close by the server
+	attempt     [ladders]int
+	lastOrder   time.Time // the last orderly close by the server
+	lastRefusal time.Time
 }
 
-// reset starts all ladders again. To be called only after proof, or after
+// reset starts the ladders again. To be called only after proof, or after
 // provenUptime: resetting when a link merely opens was measured to draw
-// 199,000 attempts a second from a fleet of 100,000.
-func (b *backoff) reset() { b.attempt = [ladders]int{} }
+// 199,000 attempts a second from a fleet of 100,000. The refused ladder stays
+// where it is: a server may take data before it looks at the credentials.
+func (b *backoff) reset() {
+	b.attempt[ladderNetwork], b.attempt[ladderBusy] = 0, 0
+}
+
+// refuse notes a refusal. The ladder begins anew when none came for twice its
+// longest wait.
+func (b *backoff) refuse() {
+	now := time.Now()
+	if now.Sub(b.lastRefusal) > 2*b.cap {
+		b.attempt[ladderRefused] = 0
+	}
+	b.lastRefusal = now
+}
 
 func (b *backoff) uniform(d time.Duration) time.Duration {
 	return time.Duration(b.rand() * float64(d))
@@ -55,6 +69,9 @@ func (b *backoff) ceiling(l ladder) time.Duration {
 
 // retry is the delay before the next attempt on ladder l.
 func (b *backoff) retry(l ladder, floor time.Duration) time.Duration {
+	if l == ladderRefused {
+		b.refuse()
+	}
 	c := b.ceiling(l)
 	if l == ladderBusy {
 		c = max(c, busyCeiling)

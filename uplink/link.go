@@ -44,8 +44,9 @@ type Link struct {
 	sent        sentBefore
 	drain       drain
 	schedule    Schedule
-	token       Secret // of the last dial
-	authTried   bool   // the immediate try after a refusal has been spent
+	token       Secret    // of the last dial
+	authTried   bool      // the immediate try after a refusal has been spent
+	authAt      time.Time // when it last was
 	lastWake    time.Time
 	writeBuffer int
 	rtt         time.Duration

@@ -63,8 +63,8 @@ func (l *Link) delay(f *finding) (time.Duration, State) {
 		}
 		f.problem = ProblemClosed // again within a minute: no order any more
 	case courseAuth, courseAuthPark:
-		if !l.authTried {
-			l.authTried = true
+		if l.atOnce() {
+			l.authTried, l.authAt = true, time.Now()
 			return backoffFloor, Waiting
 		}
 		if f.do == courseAuth {
@@ -78,6 +78,11 @@ func (l *Link) delay(f *finding) (time.Duration, State) {
 	}
 	return l.backoff.retry(f.ladder, f.floor), Waiting
 }
+
+// atOnce says whether a refusal may be answered by a try without delay: once
+// in a row, and not more often than once a minute, or a source that always has
+// another token, or servers that refuse one after the other, would get a storm.
+func (l *Link) atOnce() bool { return !l.authTried && time.Since(l.authAt) >= provenUptime }
 
 // pause waits for d, less when woken. It ends early, and for good, when ctx
 // ends or when src turns out to have nothing left.

@@ -94,7 +94,7 @@ func (l *Link) epoch() string {
 // pause: then the next attempt is made at the preferred one, after a pause.
 func (l *Link) elsewhere(f *finding) bool {
 	if len(l.routes) == 1 || f.tokenless || f.do == courseSpread || f.do == courseClock || f.blame == blameSize || f.blame == blamePayload ||
-		(f.do == courseAuth || f.do == courseAuthPark) && !l.authTried {
+		(f.do == courseAuth || f.do == courseAuthPark) && l.atOnce() {
 		return false
 	}
 	if l.tried++; l.tried >= len(l.routes) {
