@@ -37,8 +37,8 @@ lint: ## gofmt, vet (also for 32-bit ARM), golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null) | tee /dev/stderr)"
 	$(GO) vet ./... && GOARCH=arm $(GO) vet ./... && $(GO) vet -tags "peers faults figures" ./... && $(LINT) run
 
-storage: ## 20,000 power cuts and 10,000 damages of the buffer (three minutes)
-	PORTTI_CUTS=20000 PORTTI_DAMAGES=10000 CGO_ENABLED=0 $(TEST) -timeout 20m -count=1 -run '^(TestPowerCut|TestPowerCutWhileSalvaging|TestDamageOverFullSegments)$$' ./buffer
+storage: ## 20,000 power cuts and 10,000 damages of the buffer (four minutes)
+	PORTTI_CUTS=20000 PORTTI_DAMAGES=10000 CGO_ENABLED=0 $(TEST) -timeout 20m -count=1 -run '^(TestPowerCut|TestPowerCutWhileSalvaging|TestPowerCutDuring.*|TestNthOperationFailsWhile(Importing|Migrating)|TestDamageOverFullSegments)$$' ./buffer
 
 simulation: ## 2,000 simulated lives of a whole gateway, with every fault at random (three minutes)
 	GOGC=400 CGO_ENABLED=0 $(TEST) -timeout 20m -count=1 -run '^TestSimulation$$' ./cmd/portti/daemon -args -sim.runs 2000

@@ -133,7 +133,7 @@ func survive(t testing.TB, dir string, texts map[uint64]string, read int) outcom
 	mustClose(t, q)
 	q = mustOpen(t, o)
 	if c := checkLedger(t, q); c.Waiting != 0 || c.LostAll()+c.Quarantined != out.ledger.LostAll()+out.ledger.Quarantined {
-		t.Fatalf("after a restart %+v, before %+v", c, out.ledger)
+		t.Fatalf("after a restart %+v, before %+v: %+v", c, out.ledger, q.Stats())
 	}
 	mustClose(t, q)
 	return out

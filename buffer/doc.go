@@ -48,6 +48,15 @@
 // DropNewest Append says ErrFull instead); while the disk is merely slow Append
 // says ErrFull and the caller waits for Room or calls Lose.
 //
+// No file ends the process, as far as that can be known before. A file is looked
+// through, without bbolt, before bbolt opens it: one that is shorter than its meta
+// page says, or whose pages are no tree, is salvaged and never opened. One that
+// looks sound and is suspicious nevertheless (a meta page is not valid, it has a
+// list of free pages, two processes in a row ended within a minute of opening it)
+// is opened by another process first, given Options.Probe, and if that one dies or
+// does not end in 20 s it is salvaged too. What a salvage keeps and what it lost is
+// in the log, in Stats and in the ledger.
+//
 // A panic while a file is written is a failure like any other and does not end
 // the process: the outcome of a failed commit is never trusted, the file is left
 // at its last good one, and the same records go to a new file.
@@ -58,11 +67,14 @@
 // Where only the sidecar knows that something is missing, its device is not
 // known and the count is at least that.
 //
-// A state file that is missing, damaged or older than the segments beside it
-// begins a new epoch. What survives keeps its numbers: all new ones are above
-// them and above whatever is present, so none is used twice, and the order and
-// the files stay as they are. A whole directory that was set back looks sound
-// from within; only an acknowledgement beyond its numbers tells.
+// The identity of a record is its epoch and its number together. A state file
+// that is missing, damaged or older than the segments beside it begins a new
+// epoch, and Stats and the log say so (BUF-ROLLBACK): every survivor has a new
+// identity from then on, and none that was given before is given again. Within it
+// the survivors keep their numbers: all new ones are above them and above whatever
+// is present, and the order and the files stay as they are. A whole directory that
+// was set back looks sound from within; only an acknowledgement beyond its numbers
+// tells.
 //
 // A folder that another disk was mounted over, or whose disk was taken away, is
 // left alone until its own state file shows there again; so long the queue works
@@ -124,7 +136,8 @@
 //	roll.go       new segments, released ones
 //	ahead.go      zeros ahead of the pages in use
 //	segment.go    opening, reading, the index of who owns which number
-//	opening.go    a file at which processes die
+//	opening.go    a note of the files in use, for those at which processes die
+//	probe.go      suspicious files, opened by another process first
 //	read.go       Read and Entries
 //	hold.go       Ack, Rewind, Forget and the hold
 //	behind.go     records that surface behind the reader, late acknowledgements

@@ -76,6 +76,9 @@ func (q *Queue) recover() error {
 		return err
 	}
 	st, stErr := readSidecar(q.fs)
+	if errors.Is(stErr, syscall.EIO) { // once is not for ever, and much depends on it
+		st, stErr = readSidecar(q.fs)
+	}
 	if stErr != nil && !damaged(stErr) {
 		return stErr
 	}
@@ -101,7 +104,10 @@ func (q *Queue) recover() error {
 		q.warn("buffer.recovered", "the state file is older than the readings beside it; new epoch begun", "code", "BUF-ROLLBACK")
 	}
 	q.number(st, stErr == nil)
-	q.settle(st, stErr == nil)
+	if e := q.settle(st, stErr == nil); e != nil {
+		q.disk.blind = true
+		return e
+	}
 	if err == nil {
 		err = q.countAside()
 	}
@@ -357,8 +363,9 @@ func (q *Queue) inherit(notes []segNote) {
 	}
 }
 
-// settle counts what waits, segment by segment, and what is missing.
-func (q *Queue) settle(st state, known bool) {
+// settle counts what waits, segment by segment, and what is missing. An error is
+// for a segment that cannot be read now and may be sound.
+func (q *Queue) settle(st state, known bool) error {
 	for _, s := range q.segs {
 		if s.skipped {
 			continue
@@ -369,7 +376,9 @@ func (q *Queue) settle(st state, known bool) {
 		}
 		pieces := q.livingLocked(span{s.first, s.end - 1})
 		if x := q.unindexedLocked(pieces); x != nil {
-			if err := q.buildIndex(x); err != nil {
+			if err := q.buildIndex(x); err != nil && !damaged(err) {
+				return fmt.Errorf("%w: %w", errUnread, err)
+			} else if err != nil {
 				s.damage, s.skipped, s.uncounted = err, true, true
 				continue
 			}
@@ -381,6 +390,7 @@ func (q *Queue) settle(st state, known bool) {
 		q.missing(st)
 	}
 	q.ledger.balance(q.waiting)
+	return nil
 }
 
 // missing counts what the sidecar knows and what is not there: segments, the

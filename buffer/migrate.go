@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -77,9 +78,14 @@ func (q *Queue) migrate(names []string) ([]string, error) {
 		}
 	}
 	slot, version, err := readSlot(q.fs)
+	if errors.Is(err, syscall.EIO) {
+		slot, version, err = readSlot(q.fs)
+	}
 	switch {
 	case err == nil && version > formatVersion:
 		return nil, newerFormat(version)
+	case err != nil && !damaged(err): // it may be sound: to go on would be to forget it
+		return nil, err
 	case err != nil || version < formatVersion: // "state" is the last
 		if err := q.migrateAll(names, slot, version); err != nil {
 			return nil, err
@@ -94,8 +100,14 @@ func (q *Queue) migrateAll(names []string, slot []byte, version uint16) error {
 		if !isSegment(name) {
 			continue
 		}
-		if v, err := q.versionOf(name); errors.Is(err, ErrNewer) {
+		v, err := q.versionOf(name)
+		if errors.Is(err, syscall.EIO) { // once is not for ever, and an old file that is not known for one cannot be salvaged
+			v, err = q.versionOf(name)
+		}
+		if errors.Is(err, ErrNewer) {
 			return fmt.Errorf("%s: %w", name, err)
+		} else if err != nil && !damaged(err) {
+			return fmt.Errorf("cannot look at %s: %w", name, err)
 		} else if err == nil && v < formatVersion {
 			old[name] = v
 		}
@@ -145,8 +157,7 @@ func readSlot(f FS) (slot []byte, version uint16, err error) {
 	return slot, binary.LittleEndian.Uint16(slot[8:]), nil
 }
 
-// versionOf is the format of a segment; an error is for one that cannot be read,
-// which loading deals with.
+// versionOf is the format of a segment. With one that is damaged loading deals.
 func (q *Queue) versionOf(name string) (version uint16, err error) {
 	err = q.withSegment(name, func(tx *bolt.Tx) error {
 		m := tx.Bucket(factsBucket())

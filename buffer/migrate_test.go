@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -90,8 +89,13 @@ func makeOld(t *testing.T, dir string) {
 // oldQueue is a directory of version 0 with several segments, partly delivered.
 func oldQueue(t *testing.T) (dir string, texts map[uint64]string) {
 	t.Helper()
+	return oldQueueOf(t, 1200)
+}
+
+func oldQueueOf(t *testing.T, records int) (dir string, texts map[uint64]string) {
+	t.Helper()
 	dir = filepath.Join(fastDir(t), "old")
-	texts = filled(t, dir, 1200, func(o *Options) { o.tune.segment = 64 << 10 })
+	texts = filled(t, dir, records, func(o *Options) { o.tune.segment = 64 << 10 })
 	o := testOptions(dir)
 	o.tune = smallSizes()
 	q := mustOpen(t, o)
@@ -209,64 +213,5 @@ func TestMigrationTouchesNothingOfALaterFormat(t *testing.T) {
 	})
 	if snapshot(t, dir) != before {
 		t.Error("the directory was changed")
-	}
-}
-
-// TestPowerCutDuringMigration (rows 4, 22): at every operation of it, and with
-// any of what is not synced; nothing is lost.
-func TestPowerCutDuringMigration(t *testing.T) {
-	old, texts := oldQueue(t)
-	dir := filepath.Join(filepath.Dir(old), "run")
-	copyDir(t, old, dir)
-	f := newFake(dir)
-	names, err := OS(dir).List()
-	if err != nil {
-		t.Fatal(err)
-	}
-	start := newDisc() // what lies there before the first operation
-	for _, name := range names {
-		damageFile(t, filepath.Join(dir, name), func(b []byte) []byte {
-			i := f.inode(name)
-			f.inodes[i], start.files[i], start.names[name] = bytes.Clone(b), bytes.Clone(b), i
-			return b
-		})
-	}
-	f.log = nil
-	synctest.Test(t, func(t *testing.T) {
-		q := mustOpen(t, oldOptions(dir, f))
-		synctest.Wait()
-		mustClose(t, q)
-	})
-	image := filepath.Join(filepath.Dir(old), "image")
-	every := 3
-	if sampled() {
-		every = 12
-	}
-	images := 0
-	for at, o := range f.log {
-		start.step(o)
-		if at%every > 0 {
-			continue
-		}
-		for bits := range min(4, 1<<len(start.pending)) {
-			keep := make([]bool, len(start.pending))
-			for i := range keep {
-				keep[i] = bits>>(i%2)&1 == 1
-			}
-			if err := start.image(keep).write(image); err != nil {
-				t.Fatal(err)
-			}
-			images++
-			t.Run(fmt.Sprintf("cut-%d-%d", at, bits), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) { holdsAll(t, image, texts) })
-			})
-			if t.Failed() {
-				return
-			}
-		}
-	}
-	t.Logf("%d images of %d operations", images, len(f.log))
-	if images < 450/every {
-		t.Error("too few images: ", images)
 	}
 }

@@ -115,13 +115,30 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// install gives a new segment its name and makes that durable.
+// install gives a new segment its name and makes that durable. An empty segment,
+// as salvaging one without records leaves it, may have had that name: it is
+// replaced, and must not be unlinked by it any more.
 func (q *Queue) install(s *segment) error {
 	name := segmentName(s.first)
 	if err := q.fs.Rename(s.name, name); err != nil {
 		return err
 	}
 	s.name = name
+	q.mu.Lock()
+	var replaced *segment
+	if k := len(q.segs); k > 0 && q.segs[k-1].first == s.first {
+		replaced = q.segs[k-1]
+		q.segs = q.segs[: k-1 : k-1]
+	}
+	q.mu.Unlock()
+	if replaced != nil {
+		replaced.mu.Lock()
+		if replaced.gone = true; replaced.db != nil {
+			_ = replaced.db.Close() // nothing is in it
+			replaced.db = nil
+		}
+		replaced.mu.Unlock()
+	}
 	if err := q.fs.SyncDir(); err != nil {
 		return err
 	}
