@@ -81,7 +81,7 @@ func TestTwoOrderlyClosesWithinAMinuteAreNoOrder(t *testing.T) {
 	}
 }
 
-// The fleet of a site: 400 gateways lose one server. Full
+// Row 46: the fleet of a site, 400 gateways, lose one server. Full
 // jitter keeps the busiest second (95 attempts with this seed) far below all of them.
 func TestAFleetDoesNotComeBackTogether(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))

@@ -162,6 +162,7 @@ func TestServerAbsentForTenMinutes(t *testing.T) {
 	})
 }
 
+// Row 34: the cable is out and nobody says so.
 func TestHalfOpenLinkIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		frozen := make(chan struct{})
@@ -274,6 +275,7 @@ func TestServerThatNeverPongsIsNamedAndNotHammered(t *testing.T) {
 	})
 }
 
+// Row 36: the server never reads; what waits is bounded by the window.
 func TestDataNotReadEndsAtTheWriteDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// It answers the first ping, so that the window opens, and never reads
@@ -430,6 +432,7 @@ func TestOrderlyCloseSpreads(t *testing.T) {
 	})
 }
 
+// Row 41: Retry-After in both of its forms, up to an hour.
 func TestRetryAfterIsHonoured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		date := time.Now().UTC().Add(30 * time.Minute).Format("Mon, 02 Jan 2006 15:04:05 GMT")

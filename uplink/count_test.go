@@ -31,6 +31,8 @@ func counting(reply func(w *wire, k int)) func(int, *wire) {
 	}
 }
 
+// Rows 35 and 48: acknowledgements that are late, repeated, old, too many, or
+// never come although the pings are answered.
 func TestCountWithLatencyAndLies(t *testing.T) {
 	for name, c := range map[string]struct {
 		reply   func(w *wire, k int)

@@ -158,12 +158,17 @@ func (a *attempt) connect(ctx context.Context, network, addr string) (net.Conn, 
 	return a.open(ctx, network, addr)
 }
 
+// netDialer looks a name up at every dial and keeps nothing of it. Where it has
+// addresses of both kinds, IPv4 is tried as well after 300 ms.
+func (o *Options) netDialer() *net.Dialer {
+	return &net.Dialer{Control: userTimeout(o.PingInterval + o.PongTimeout)}
+}
+
 // open opens the TCP connection within the limit and arms the next one.
 func (a *attempt) open(ctx context.Context, network, addr string) (net.Conn, error) {
 	dial := a.o.Dial
 	if dial == nil {
-		d := net.Dialer{Control: userTimeout(a.o.PingInterval + a.o.PongTimeout)}
-		dial = d.DialContext
+		dial = a.o.netDialer().DialContext
 	}
 	limited, cancel := context.WithTimeout(ctx, a.o.PhaseTimeout)
 	defer cancel()

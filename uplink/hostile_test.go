@@ -16,7 +16,7 @@ import (
 	"portti/uplink/memnet"
 )
 
-// What a hostile or broken server can do on an open link. Every one must end
+// Threat U1 and row 37: what a hostile or broken server can do on an open link. Every one must end
 // with the right problem, without a record lost.
 func TestHostileServers(t *testing.T) {
 	mute := func(w *wire) { // reads and answers nothing
@@ -127,7 +127,7 @@ func TestHostileServers(t *testing.T) {
 	}
 }
 
-// What can answer the upgrade instead of a WebSocket server.
+// Threat U2, rows 33 and 43: what can answer the upgrade instead of a WebSocket server.
 func TestHostileHandshakes(t *testing.T) {
 	ok := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 	for name, c := range map[string]struct {
@@ -193,7 +193,7 @@ func upgradeWith(w *wire, extra string) {
 	time.Sleep(time.Second)
 }
 
-// Every close code from 0 to 5000 ends a session as its row says; none can
+// Row 38: every close code from 0 to 5000 ends a session as its row says; none can
 // stop the link.
 func TestEveryCloseCodeOnTheWire(t *testing.T) {
 	for code := 0; code <= 5000; code++ {
@@ -234,7 +234,7 @@ func TestEveryCloseCodeOnTheWire(t *testing.T) {
 	}
 }
 
-// The same over real sockets, where a reset and a full window are the kernel's.
+// Rows 33 and 36 over real sockets, where a reset and a full window are the kernel's.
 func TestRealSocketsResetAndZeroWindow(t *testing.T) {
 	t.Run("reset", func(t *testing.T) {
 		led := newLedger()
@@ -304,7 +304,7 @@ func TestRealSocketsResetAndZeroWindow(t *testing.T) {
 	})
 }
 
-// A redirect is not followed: the other host sees no connection at all, and
+// Row 40 and threat U3: a redirect is not followed; the other host sees no connection at all, and
 // so no byte of the token.
 func TestRedirectIsNotFollowed(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {

@@ -26,6 +26,7 @@ func picky(led *ledger, code int, bad func(text []byte) bool) func(int, *wire) {
 	}
 }
 
+// Row 49: the one record that a server refuses for ever is found and set aside.
 func TestPoisonIsFoundAndSetAside(t *testing.T) {
 	for _, code := range []int{1007, 1011} {
 		for _, hold := range []bool{false, true} {

@@ -17,6 +17,16 @@ import (
 	"github.com/gorilla/websocket"
 )
 
+// stateAfter is what the link shows after f came again and again: the one try
+// with a new token is spent.
+func stateAfter(f finding) State {
+	l := &Link{backoff: *newBackoff(func() float64 { return 0.5 }), authTried: true}
+	_, state := l.delay(&f)
+	return state
+}
+
+// Row 38: each row of the table of close codes, as action, ladder, what is
+// blamed and what is shown.
 func TestEveryCloseCodeHasItsRow(t *testing.T) {
 	for _, c := range []struct {
 		code    int
@@ -55,8 +65,12 @@ func TestEveryCloseCodeHasItsRow(t *testing.T) {
 		{2999, courseRetry, ladderNetwork, blameNone, ProblemClosed},
 	} {
 		f := classifyEnd(nil, &websocket.CloseError{Code: c.code})
-		if f.do != c.do || f.ladder != c.ladder || f.blame != c.blame || f.problem != c.problem {
+		if f.do != c.do || f.ladder != c.ladder || f.blame != c.blame || f.problem != c.problem || f.code != c.code {
 			t.Errorf("close %d: %+v", c.code, f)
+		}
+		parks := f.do == coursePark || f.do == courseAuth || f.do == courseAuthPark
+		if state := stateAfter(f); (state == Parked) != parks {
+			t.Errorf("close %d: the link is %s", c.code, state)
 		}
 	}
 	for code := range 1 << 16 {
@@ -64,11 +78,14 @@ func TestEveryCloseCodeHasItsRow(t *testing.T) {
 			t.Fatalf("close %d has no row", code)
 		}
 	}
-	if f := judge(onClose, 1012).floor; f != 5*time.Second {
-		t.Errorf("floor of 1012 is %v", f)
+	for code, floor := range map[int]time.Duration{1012: 5 * time.Second, 4002: 5 * time.Second, 1000: 0, 4001: 0} {
+		if f := judge(onClose, code).floor; f != floor {
+			t.Errorf("floor of %d is %v, want %v", code, f, floor)
+		}
 	}
 }
 
+// Row 41: each row of the table of answers to the upgrade.
 func TestHTTPAnswersHaveTheirRow(t *testing.T) {
 	for _, c := range []struct {
 		status  int
@@ -97,13 +114,17 @@ func TestHTTPAnswersHaveTheirRow(t *testing.T) {
 		{426, "", "", coursePark, ladderRefused, ProblemProtocol, 0},
 		{429, "", "90", courseRetry, ladderBusy, ProblemRateLimited, 90 * time.Second},
 		{500, "", "", courseRetry, ladderNetwork, ProblemServer, 0},
+		{502, "", "", courseRetry, ladderNetwork, ProblemServer, 0},
 		{503, "", "100000", courseRetry, ladderNetwork, ProblemServer, time.Hour},
+		{503, "text/html", "", courseRetry, ladderNetwork, ProblemServer, 0},
+		{504, "", "soon", courseRetry, ladderNetwork, ProblemServer, 0},
 		{999, "", "", courseRetry, ladderNetwork, ProblemProtocol, 0},
 	} {
 		o := Options{}
 		o.setDefaults()
 		f := classifyDial(&dialError{phase: phaseUpgrade, err: websocket.ErrBadHandshake, status: c.status, contentType: c.ctype, retryAfter: c.retry}, &o)
-		if f.do != c.do || f.ladder != c.ladder || f.problem != c.problem || f.retryAfter != c.after || f.sentence == "" {
+		parks := f.do == coursePark || f.do == courseAuth
+		if f.do != c.do || f.ladder != c.ladder || f.problem != c.problem || f.retryAfter != c.after || f.sentence == "" || (stateAfter(f) == Parked) != parks {
 			t.Errorf("status %d %s: %+v", c.status, c.ctype, f)
 		}
 	}
@@ -161,8 +182,12 @@ func TestFailuresBelowHTTPHaveTheirRow(t *testing.T) {
 		o := Options{Now: func() time.Time { return c.now }, ClockTrusted: func() bool { return !c.blind }}
 		o.setDefaults()
 		f := classifyDial(&dialError{phase: c.phase, err: c.err}, &o)
-		if f.do != c.do || f.problem != c.problem || f.sentence == "" {
-			t.Errorf("%s: %+v", c.name, f)
+		ladder, state := ladderNetwork, Waiting
+		if c.do == coursePark {
+			ladder, state = ladderRefused, Parked
+		}
+		if f.do != c.do || f.ladder != ladder || f.problem != c.problem || f.sentence == "" || stateAfter(f) != state {
+			t.Errorf("%s: %+v, state %s", c.name, f, stateAfter(f))
 		}
 	}
 }
@@ -197,6 +222,7 @@ func TestEndsOfASessionHaveTheirRow(t *testing.T) {
 		{"read deadline", nil, timeout, courseRetry, ladderNetwork, ProblemClosed, ""},
 		{"kernel gave up", nil, &net.OpError{Op: "read", Err: syscall.ETIMEDOUT}, courseRetry, ladderNetwork, ProblemClosed, ""},
 		{"1014", nil, errors.New("websocket: bad close code 1014"), courseRetry, ladderNetwork, ProblemServer, ""},
+		{"1015", nil, errors.New("websocket: bad close code 1015"), courseRetry, ladderNetwork, ProblemProtocol, "1015"},
 		{"5000", nil, errors.New("websocket: bad close code 5000"), courseRetry, ladderNetwork, ProblemProtocol, "5000"},
 		{"bad UTF-8", nil, errors.New("websocket: invalid utf8 payload in close frame"), courseRetry, ladderNetwork, ProblemProtocol, ""},
 		{"flood, and a write met our end of it", closed, errFlood, courseRetry, ladderBusy, ProblemProtocol, ""},
