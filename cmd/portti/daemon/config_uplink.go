@@ -118,7 +118,7 @@ func loopback(host string) bool {
 func (l *loader) checkToken(path string) {
 	u := l.cfg.Uplink
 	l.checkTokenSource(path)
-	elsewhere := u.TokenSource == TokenFromOAuth || u.TokenSource == TokenFromJWT || u.TokenSource == TokenFromLogin
+	elsewhere := u.TokenSource != "" && u.TokenSource != TokenFromFile
 	if needs := u.Auth == "header" || u.Auth == "query" || u.Auth == "first-message"; needs && u.TokenFile == "" && u.Credential == "" && !elsewhere &&
 		!l.broken && !l.bad["uplink.token_file"] && !l.bad["uplink.auth"] {
 		l.fault(path, "uplink.auth", fmt.Sprintf(`auth = %q needs a token, and neither "token_file" nor "credential" is set`, u.Auth),

@@ -25,7 +25,7 @@ func (c *Config) tokenSource(id string, o uplink.Options) (uplink.TokenSource, e
 		}
 	case u.TokenSource == TokenFromJWT:
 		source, err = uplink.NewSignedToken(uplink.Signing{Alg: u.JWT.Alg, Gateway: id, Audience: c.audience(),
-			KeyFile: c.Paths.KeyFile(), Home: c.Paths.State, Renew: u.JWT.Reconnect || u.Dialect == "zyeta"}, o)
+			KeyFile: c.Paths.KeyFile(), Home: c.Paths.State, Renew: u.JWT.Reconnect || u.Dialect == uplink.DialectZyeta}, o)
 	case u.TokenSource == TokenFromLogin:
 		source, err = uplink.NewLoginToken(uplink.Login{URL: u.Login.URL, Email: u.Login.Email, Password: uplink.NewFileToken(u.Login.PasswordFile)}, o)
 	case u.Credential != "":
