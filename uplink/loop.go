@@ -63,6 +63,7 @@ func (s *session) wait(ctx context.Context, now time.Time, changed <-chan struct
 	case <-changed:
 	case <-s.timer.C:
 	case <-s.link.wake:
+		s.ping.hurry(time.Now())
 		s.finish = s.finish || s.link.renewed() || s.link.tokenReplaced(ctx)
 	}
 	return false, nil

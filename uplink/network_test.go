@@ -151,6 +151,49 @@ func TestHintCutsTheWaitShort(t *testing.T) {
 	})
 }
 
+// Row 50: another way out has appeared while the link stands. Whether it still
+// does is found within the patience for a pong, not at the next ping; a storm
+// of hints makes a ping in 5 s.
+func TestHintMakesALinkProveItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var dead atomic.Bool
+		var pings atomic.Int64
+		w := start(t, Options{PingInterval: 5 * time.Minute, PongTimeout: 10 * time.Second}, func(_ int, w *wire) {
+			if w.accept() != nil {
+				return
+			}
+			for {
+				f, err := w.read()
+				if err != nil {
+					return
+				}
+				if pings.Add(1); !dead.Load() {
+					_ = w.send(fin|opPong, f.data)
+				}
+			}
+		})
+		w.run()
+		time.Sleep(time.Minute)
+		for range 1000 {
+			w.link.Wake()
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := pings.Load(); n > 4 {
+			t.Errorf("%d pings in 10 s", n)
+		}
+		time.Sleep(time.Minute)
+		w.state(Online)
+		dead.Store(true)
+		w.link.Wake()
+		time.Sleep(10 * time.Second)
+		w.state(Waiting)
+		if st := w.link.Status(); st.Problem != ProblemNoPong {
+			t.Errorf("status %+v", st)
+		}
+		w.end()
+	})
+}
+
 // The subscription ends with its context, whether or not this machine allows
 // one.
 func TestWatchNetworkEnds(t *testing.T) {

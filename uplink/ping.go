@@ -64,6 +64,14 @@ func (p *pinger) pong(seq uint64, at time.Time) (frames uint64, ok bool) {
 // faster than the smoothed round trip follows, so the last one counts too.
 func (p *pinger) patience() time.Duration { return max(p.timeout, 4*p.srtt, 4*p.last) }
 
+// hurry makes the next ping due now, since there is reason to doubt the link:
+// most often that the network has changed. It does so once in wakeInterval.
+func (p *pinger) hurry(now time.Time) {
+	if !p.out && now.Sub(p.sentAt) >= wakeInterval {
+		p.sentAt = now.Add(-p.interval)
+	}
+}
+
 // due is when something is to be done: the answer is overdue, or a quiet link
 // wants its keepalive.
 func (p *pinger) due() time.Time {
