@@ -28,13 +28,17 @@ func queueOf(t *testing.T, count int, odd map[int]string) *buffer.Queue {
 	for n := 1; n <= count; n++ {
 		rec, found := odd[n]
 		if !found {
-			rec = fmt.Sprintf(`{"tsmId":12100,"tsmEv":10,"tsmTs":%d,"tsmTuid":"XXXX03PNL00000001","n":%d}`, 1700000000+n, n)
+			rec = numbered(n)
 		}
 		if err := q.Append(0, device, 1, []byte(rec)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return q
+}
+
+func numbered(n int) string {
+	return fmt.Sprintf(`{"tsmId":12100,"tsmEv":10,"tsmTs":%d,"tsmTuid":"XXXX03PNL00000001","n":%d}`, 1700000000+n, n)
 }
 
 // drain runs a link until everything in the queue is proven.
@@ -47,7 +51,6 @@ func drain(t *testing.T, o uplink.Options, q *buffer.Queue) *uplink.Link {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q.Seal()
 	ctx, cancel := context.WithTimeout(t.Context(), patienceForTests)
 	defer cancel()
 	if err := link.Run(ctx, q); err != nil {
@@ -79,6 +82,7 @@ func TestLinkDeliversInEveryDialect(t *testing.T) {
 				r := running(t, so)
 				lo.URL = r.URL() + c.fragment
 				q := queueOf(t, 300, nil)
+				q.Seal()
 				drain(t, lo, q)
 				if s := r.Stats(); s.Distinct != 300 || s.Repeats != 0 || s.Bad != 0 || s.Connections != 1 || s.Refused != 0 {
 					t.Errorf("%+v", s)
@@ -108,6 +112,7 @@ func TestLinkSetsAsideWhatTheReceiverRefuses(t *testing.T) {
 					r.Refuse(false)
 				}()
 			}
+			q.Seal()
 			drain(t, uplink.Options{URL: r.URL(), Auth: "none", Ack: "envelope"}, q)
 			total, _ := q.Ledger()
 			if total.Quarantined != 4 || len(total.Lost) != 0 || total.Read != 300 {
@@ -116,6 +121,41 @@ func TestLinkSetsAsideWhatTheReceiverRefuses(t *testing.T) {
 			if s := r.Stats(); s.Distinct != 296 || lossy && s.Connections < 2 {
 				t.Errorf("%+v", s)
 			}
+		})
+	}
+}
+
+// New readings overtake a backlog under an epoch of their own, so that the
+// highest number of one hides nothing of the other, also over a broken
+// connection.
+func TestLinkOvertakesItsBacklog(t *testing.T) {
+	for name, cut := range map[string]bool{"undisturbed": false, "cut": true} {
+		t.Run(name, func(t *testing.T) {
+			r := running(t, Options{Ack: "envelope"})
+			const backlog, fresh = 3000, 200
+			q := queueOf(t, backlog, nil)
+			go func() {
+				defer q.Seal()
+				for n := 1; n <= fresh; n++ {
+					for r.Stats().Messages < int64(n) { // it begins, and goes on
+						time.Sleep(time.Millisecond)
+					}
+					if cut && n == fresh/2 {
+						r.Cut()
+					}
+					if err := q.Append(0, 1, 1, []byte(numbered(backlog+n))); err != nil {
+						t.Error(err)
+					}
+				}
+			}()
+			drain(t, uplink.Options{URL: r.URL(), Auth: "none", Ack: "envelope", Order: uplink.OrderFreshFirst, DrainRate: 200_000, MaxBatchMessages: 20}, q)
+			s := r.Stats()
+			if s.Distinct != backlog+fresh || s.Changed != 0 || !cut && s.Repeats != 0 {
+				t.Errorf("%+v", s)
+			}
+			r.store.mu.Lock()
+			t.Logf("%d numberings: with one nothing had to overtake anything", len(r.store.marks.rows))
+			r.store.mu.Unlock()
 		})
 	}
 }
