@@ -81,7 +81,11 @@ func (s *session) due(now time.Time) time.Time {
 	if s.patience > 0 && s.spoke.Add(s.patience).Before(next) {
 		next = s.spoke.Add(s.patience)
 	}
-	for _, at := range []time.Time{s.quiet, s.laterAt, s.home} {
+	times := [...]time.Time{s.quiet, s.laterAt, s.home, s.look, {}}
+	if s.rows.old() {
+		times[len(times)-1] = s.link.drain.ready(s.link.rate(), now)
+	}
+	for _, at := range times {
 		if at.After(now) && at.Before(next) {
 			next = at
 		}

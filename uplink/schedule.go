@@ -144,9 +144,15 @@ func (s *Schedule) Change(t time.Time) time.Time {
 	}
 	local := t.In(s.zone)
 	for day := -1; day <= 9; day++ {
+		// A time in the repeated hour is there twice, and time.Date gives either.
+		noon := time.Date(local.Year(), local.Month(), local.Day()+day, 12, 0, 0, 0, s.zone)
+		_, before := noon.AddDate(0, 0, -1).Zone()
+		_, after := noon.AddDate(0, 0, 1).Zone()
 		for _, w := range s.windows {
 			for _, minute := range [...]int{w.from, w.to} {
-				consider(time.Date(local.Year(), local.Month(), local.Day()+day, 0, minute, 0, 0, s.zone))
+				wall := time.Date(local.Year(), local.Month(), local.Day()+day, 0, minute, 0, 0, time.UTC)
+				consider(wall.Add(-time.Duration(before) * time.Second))
+				consider(wall.Add(-time.Duration(after) * time.Second))
 			}
 		}
 	}
