@@ -33,7 +33,7 @@ func start(t *testing.T, o Options, serve func(n int, w *wire)) *world {
 }
 
 func (w *world) with(o Options) {
-	if o.URL == "" {
+	if o.URL == "" && len(o.URLs) == 0 {
 		o.URL = "ws://localhost/socket"
 	}
 	o.Dial = w.net.dial

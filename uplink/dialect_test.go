@@ -302,3 +302,25 @@ func TestAServerThatComplainsWithoutEndGetsNoStorm(t *testing.T) {
 		})
 	}
 }
+
+// Two servers that refuse the token in turn are no reason to hurry, whatever
+// tokens there are.
+func TestTwoServersThatRefuseAreNotHammered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &company{script: func(_ int, w *wire) { w.close(4001, "") }}
+		tokens := &wallet{}
+		for i := range 10_000 {
+			tokens.tokens = append(tokens.tokens, fmt.Sprint("token-", i))
+		}
+		w := c.start(t, Options{
+			Dialect: DialectHaltless, Token: tokens, URLs: []string{"ws://localhost/a", "ws://localhost/b"}, Rand: func() float64 { return 0.5 },
+		})
+		w.run()
+		time.Sleep(time.Hour)
+		w.state(Parked)
+		if n := w.net.count(); n > 120 || n < 20 {
+			t.Errorf("%d dials in an hour", n)
+		}
+		w.end()
+	})
+}

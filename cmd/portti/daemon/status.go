@@ -61,10 +61,24 @@ type LinkStatus struct {
 	Token     *TokenStatus `json:"token,omitempty"`
 	Connects  uint64       `json:"connects"`
 	SentBytes uint64       `json:"sent_bytes"`
-	Frames    uint64       `json:"sent_frames"`
+	// WireBytes is what the network was given: with compression, framing and TLS.
+	WireBytes uint64 `json:"wire_bytes"`
+	Frames    uint64 `json:"sent_frames"`
+	// OpensS is how long until the uplink hours begin; 0 = they are not waited for.
+	OpensS float64 `json:"opens_s"`
+	Order  string  `json:"order"`
+	// Backlog says that readings older than the connection are being sent, and
+	// DrainRate to how many bytes a second they are held; 0 = to none.
+	Backlog    bool `json:"backlog"`
+	DrainRate  int  `json:"drain_rate"`
+	Compressed bool `json:"compressed"`
 	// SentMessages are the readings in them, those sent again included.
 	SentMessages   uint64 `json:"sent_messages"`
 	ProvenMessages uint64 `json:"proven_messages"` // of these, proven to have arrived
+	// ServerMessages are the server's own, acknowledgements not counted, and
+	// ServerKinds those of them that the dialect knows, by kind.
+	ServerMessages uint64            `json:"server_messages"`
+	ServerKinds    map[string]uint64 `json:"server_kinds"`
 }
 
 // The states of the buffer.
@@ -142,7 +156,7 @@ type DeviceStatus struct {
 
 // Degraded says whether something is wrong that a person should know of.
 func (s *Status) Degraded() bool {
-	if s.Link.State == LinkWaiting || s.Link.State == LinkParked || (s.Buffer.State != BufferOK && s.Buffer.State != "") {
+	if s.Link.State == LinkWaiting && s.Link.OpensS == 0 || s.Link.State == LinkParked || (s.Buffer.State != BufferOK && s.Buffer.State != "") {
 		return true
 	}
 	for _, p := range s.Problems {

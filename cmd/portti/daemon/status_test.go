@@ -19,7 +19,7 @@ func TestDocumentKeepsItsNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range strings.Fields(`schema version gateway.id
-		link.state link.since link.dialect link.rtt_ms link.last_error link.problem
+		link.state link.since link.dialect link.rtt_ms link.last_error link.problem link.server_messages link.server_kinds
 		buffer.waiting buffer.waiting_memory buffer.waiting_disk buffer.bytes buffer.oldest_age_s buffer.headroom_s buffer.capacity_bytes
 		totals.read totals.accepted totals.acked totals.resent totals.quarantined
 		totals.lost.full totals.lost.age totals.lost.rate totals.lost.memory totals.lost.io totals.lost.corrupt totals.lost.rollback totals.lost.shrink
