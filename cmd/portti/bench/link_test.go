@@ -75,7 +75,7 @@ func TestLinkDeliversInEveryDialect(t *testing.T) {
 			t.Run(strings.Join([]string{c.dialect, c.auth, c.hashAs, mode}, " "), func(t *testing.T) {
 				const token = "t0ken-in-the-hash"
 				so := Options{Dialect: c.dialect, Auth: c.auth, Ack: mode, Heartbeat: 50 * time.Millisecond}
-				lo := uplink.Options{Dialect: c.dialect, Auth: c.auth, Ack: mode, HashAs: c.hashAs}
+				lo := uplink.Options{Dialect: c.dialect, Auth: c.auth, Ack: mode, HashAs: c.hashAs, Compression: mode == "count"}
 				if c.auth != "none" {
 					so.Token = token
 					if c.fragment == "" {

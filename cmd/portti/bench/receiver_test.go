@@ -233,6 +233,27 @@ func TestReceiverRefusesBinaryAndTooLarge(t *testing.T) {
 	}
 }
 
+// Compressed messages are taken, up to the same size.
+func TestReceiverUnpacks(t *testing.T) {
+	var out bytes.Buffer
+	r := running(t, Options{Out: &out, Ack: "count", MaxFrame: 10_000})
+	d := websocket.Dialer{EnableCompression: true}
+	conn, resp, err := d.Dial(r.URL(), nil)
+	if err != nil || !strings.Contains(resp.Header.Get("Sec-Websocket-Extensions"), "permessage-deflate") {
+		t.Fatal(resp, err)
+	}
+	defer conn.Close()
+	send(t, conn, "["+msg(1)+strings.Repeat(" ", 9000)+"]")
+	hears(t, conn, `{"ack":1}`)
+	if out.String() != msg(1)+"\n" {
+		t.Fatalf("printed %q", out.String())
+	}
+	send(t, conn, "["+strings.Repeat(" ", 1_000_000)+"]") // about a thousand bytes on the way
+	if code, _ := closing(t, conn); code != websocket.CloseMessageTooBig {
+		t.Fatal(code)
+	}
+}
+
 // slowWriter holds each write until it is let go.
 type slowWriter struct {
 	entered chan struct{}

@@ -50,7 +50,7 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 	if !ok {
 		return
 	}
-	up := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
+	up := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }, EnableCompression: true}
 	if r.opts.Ack == "envelope" {
 		up.Subprotocols = []string{envelopeProtocol}
 	}
@@ -59,6 +59,7 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 		r.opts.Log.Info("not a websocket handshake", "component", "receive", "event", "handshake.failed", "err", err)
 		return
 	}
+	conn.EnableWriteCompression(false) // what it says is short
 	s := &session{
 		r: r, conn: conn, ack: r.opts.Ack, token: token, speech: newSpeech(r.opts.Dialect, time.Now),
 		seen: map[row]bool{}, gone: make(chan struct{}),
@@ -103,7 +104,7 @@ func (r *Receiver) knock(w http.ResponseWriter, req *http.Request) (token string
 }
 
 // run handles frames until the connection ends. gorilla answers a ping inside
-// ReadMessage, so a pong leaves only after the frames before it were handled.
+// NextReader, so a pong leaves only after the frames before it were handled.
 func (s *session) run(peer string) error {
 	s.conn.SetPingHandler(s.pong)
 	if s.ack == "envelope" && s.conn.Subprotocol() != envelopeProtocol {
@@ -120,7 +121,7 @@ func (s *session) run(peer string) error {
 	s.conn.SetReadLimit(s.r.opts.MaxFrame)
 	for {
 		s.r.faults.wait(s.ctx)
-		kind, frame, err := s.conn.ReadMessage()
+		kind, frame, err := s.read()
 		if err != nil {
 			return err
 		}
@@ -132,6 +133,20 @@ func (s *session) run(peer string) error {
 			return err
 		}
 	}
+}
+
+// read gives the next message. The library's own limit is for what travels; a
+// few bytes of that can be a great deal when unpacked.
+func (s *session) read() (kind int, message []byte, err error) {
+	kind, r, err := s.conn.NextReader()
+	if err != nil {
+		return 0, nil, err
+	}
+	message, err = io.ReadAll(io.LimitReader(r, s.r.opts.MaxFrame+1))
+	if err == nil && int64(len(message)) > s.r.opts.MaxFrame {
+		err = s.end(websocket.CloseMessageTooBig, "", websocket.ErrReadLimit)
+	}
+	return kind, message, err
 }
 
 // text takes one message: a command of the dialect or data.
