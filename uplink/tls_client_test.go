@@ -180,6 +180,12 @@ func TestTokenServerOverTLS(t *testing.T) {
 				Heard: func(now time.Time, _ time.Duration) { heard <- now }})
 			got, err := f.Token(t.Context())
 			var told *TokenError
+			if none, _ := NewOAuthToken(OAuth{Grant: GrantClient, TokenURL: srv.URL, ClientID: "gw"}, Options{
+				CAFile: dir + "/ca.pem", ClientCert: dir + "/gone.pem", ClientKey: dir + "/gone.key", Proxy: "none"}); none != nil {
+				if _, err := none.Token(t.Context()); !errors.As(err, &told) || told.Problem != ProblemTLSClient {
+					t.Errorf("no certificate: %v", err)
+				}
+			}
 			if c.problem != "" {
 				if !errors.As(err, &told) || told.Problem != c.problem {
 					t.Errorf("%v", err)

@@ -33,7 +33,7 @@ type request struct {
 	unkept *TokenError // the refresh token could not be written
 
 	phase   atomic.Int32 // set by goroutines of net/http
-	reached atomic.Bool  // a server has seen us
+	reached atomic.Bool  // a server, or a proxy, has seen us
 	status  int          // of the last answer; 0 = none
 	header  http.Header
 	html    bool
@@ -67,7 +67,11 @@ func (r *request) client() (*http.Client, error) {
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			limited, cancel := context.WithTimeout(ctx, r.o.PhaseTimeout)
 			defer cancel()
-			return dial(limited, network, addr)
+			conn, err := dial(limited, network, addr)
+			if err == nil {
+				r.reached.Store(true)
+			}
+			return conn, err
 		},
 		TLSHandshakeTimeout:    r.o.PhaseTimeout,
 		ResponseHeaderTimeout:  r.o.PhaseTimeout,
@@ -130,7 +134,7 @@ func (r *request) trace() *httptrace.ClientTrace {
 				r.enter(phaseUpgrade)
 			}
 		},
-		GotConn: func(httptrace.GotConnInfo) { r.enter(phaseUpgrade); r.reached.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { r.enter(phaseUpgrade) },
 	}
 }
 
@@ -201,6 +205,10 @@ func (r *request) failure(err error) *TokenError {
 	switch {
 	case f == failClock || f == failNotYet:
 		return tokenFault(ProblemClockUnset, false, "the token server's certificate cannot be judged because the clock of this gateway is not set")
+	case f == failClientCert || f == failClientRefused:
+		return tokenFault(ProblemTLSClient, true, "%s (at the token server): %s", v.sentence, r.scrub.clean(err.Error()))
+	case f == failProxyAuth || err.Error() == http.StatusText(http.StatusProxyAuthRequired):
+		return tokenFault(ProblemProxyAuth, true, "the proxy wants a user name and password")
 	case r.status != 0 || errors.Is(err, errTokenAnswer):
 		return tokenFault(ProblemTokenServer, false, "the token server's answer makes no sense: %s", r.scrub.clean(err.Error()))
 	}

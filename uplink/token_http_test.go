@@ -244,3 +244,50 @@ func TestTokenSecretsAreNeverShown(t *testing.T) {
 		}
 	}
 }
+
+// The way to the token server is the uplink's, its proxy included.
+func TestTokenServerThroughAProxy(t *testing.T) {
+	for _, target := range []string{"http://login.example/token", "https://login.example/token"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := startTokens(func(_ int, w http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("Proxy-Authorization") == "" {
+					t.Errorf("%s %v without a login", r.Method, r.URL)
+				}
+				w.WriteHeader(http.StatusProxyAuthRequired)
+			})
+			defer s.stop()
+			o := s.options()
+			o.Proxy = "http://user:canary@proxy.example:3128"
+			f, _ := NewOAuthToken(OAuth{Grant: GrantClient, TokenURL: target, ClientID: "gw"}, o)
+			_, err := f.Token(t.Context())
+			var told *TokenError
+			if !errors.As(err, &told) || told.Problem != ProblemProxyAuth || !told.Person || strings.Contains(fmt.Sprint(err), "canary") || s.count() != 1 {
+				t.Errorf("%s: %v after %d requests", target, err, s.count())
+			}
+		})
+	}
+}
+
+// A token server that was reached and cannot be trusted is not asked more often
+// than any other: a handshake costs it more than an answer.
+func TestTokenServerThatBreaksTheHandshake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var dials []time.Time
+		s := startTokens(func(int, http.ResponseWriter, *http.Request) { t.Error("a request in the clear") })
+		defer s.stop()
+		o := s.options()
+		o.Rand = func() float64 { return 0 }
+		o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			dials = append(dials, time.Now())
+			return s.ln.Dial(ctx, network, addr) // speaks HTTP, not TLS
+		}
+		f, _ := NewOAuthToken(OAuth{Grant: GrantClient, TokenURL: "https://login.example/token", ClientID: "gw"}, o)
+		for range 720 {
+			_, _ = f.Token(t.Context())
+			time.Sleep(5 * time.Second)
+		}
+		if n := busiestHour(dials); n > 121 || f.State().Problem != ProblemTokenServer {
+			t.Errorf("%d handshakes in an hour, %+v", n, f.State())
+		}
+	})
+}

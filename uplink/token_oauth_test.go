@@ -270,3 +270,28 @@ func TestRefreshTokenFromAFile(t *testing.T) {
 		}
 	})
 }
+
+// What is kept cannot be read: a person is told, and nothing spins.
+func TestLoginThatCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := begun(t, t.TempDir())
+		for name, spoil := range map[string]func() error{
+			"damaged": func() error { return os.WriteFile(c.Keep, []byte("{"), 0o600) },
+			"folder":  func() error { return os.Mkdir(c.Keep, 0o700) },
+			"gone":    func() error { return nil },
+		} {
+			if err := errors.Join(os.RemoveAll(c.Keep), spoil()); err != nil {
+				t.Fatal(err)
+			}
+			f, _ := NewOAuthToken(c, Options{})
+			for range 20 {
+				_, err := f.Token(t.Context())
+				var told *TokenError
+				if !errors.As(err, &told) || told.Problem != ProblemTokenLogin || !told.Person {
+					t.Fatalf("%s: %v", name, err)
+				}
+				time.Sleep(time.Second)
+			}
+		}
+	})
+}

@@ -83,7 +83,7 @@ func newFetched(i issuer, o Options) *FetchedToken {
 // Token gives the present token and waits for one, as long as ctx lets it,
 // only where there is none. Its errors are *TokenError.
 func (f *FetchedToken) Token(ctx context.Context) (Secret, error) {
-	for {
+	for waited := false; ; waited = true {
 		f.mu.Lock()
 		f.look()
 		if f.usable() {
@@ -94,7 +94,7 @@ func (f *FetchedToken) Token(ctx context.Context) (Secret, error) {
 			return token, nil
 		}
 		if f.running == nil {
-			if wait := time.Until(f.next); wait > 0 {
+			if wait := time.Until(f.next); wait > 0 || waited {
 				defer f.mu.Unlock()
 				return Secret{}, f.why(wait)
 			}
@@ -276,7 +276,7 @@ func (f *FetchedToken) failed(e *TokenError, reached bool, at time.Time) {
 	wait := e.Wait
 	e.Wait = 0
 	switch {
-	case e.Person && !reached: // a file here: looking again costs nothing
+	case e.Person && !reached: // something here: looking again costs nobody anything
 		f.next = at
 		f.holdOff(wait, credentialPoll)
 	case e.Person:

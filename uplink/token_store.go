@@ -139,15 +139,15 @@ func (k keeper) save(l login) error {
 // load reads what was kept. An absent file gives fs.ErrNotExist. Its errors
 // never quote the file.
 func (k keeper) load() (login, os.FileInfo, error) {
+	info, err := os.Stat(k.path)
+	if err != nil {
+		return login{}, nil, err
+	}
 	f, err := os.Open(k.path)
 	if err != nil {
-		return login{}, nil, err
+		return login{}, info, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return login{}, nil, err
-	}
 	text, err := io.ReadAll(io.LimitReader(f, maxTokenFile))
 	if err != nil {
 		return login{}, info, err

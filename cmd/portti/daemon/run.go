@@ -220,8 +220,8 @@ func (d *Daemon) work(ctx context.Context) error {
 	if sent != nil {
 		linkErr = d.drain(sent, stopLink)
 	}
-	d.closeToken()
 	err := errors.Join(linkErr, d.queue.Close())
+	d.closeToken() // last: readings come first
 	stopAside()
 	sides.Wait()
 	d.voice.ended()
