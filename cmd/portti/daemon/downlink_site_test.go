@@ -466,3 +466,46 @@ func TestVoiceThroughAGateway(t *testing.T) {
 		}
 	})
 }
+
+// How often the gateway reports is taken over by a reload, and only when it was
+// changed there: what the server has set holds otherwise.
+func TestReportIntervalIsReloaded(t *testing.T) {
+	spoken(t, everything(), "1h", func(s *spokenSite) {
+		s.start()
+		every := func(what string, want time.Duration) {
+			t.Helper()
+			if got := s.gateway.voice.every(); got != want {
+				t.Errorf("%s: reports come every %v, want %v", what, got, want)
+			}
+		}
+		path := filepath.Join(s.dir, "portti.toml")
+		reload := func(from, to string) Reloaded {
+			t.Helper()
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(strings.Replace(string(text), from, to, 1)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r, err := s.gateway.Reload(s.t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		s.server.say(t, command(1, "report-interval", `,"payload":"2m"`))
+		s.pass(2 * time.Second)
+		every("set by the server", 2*time.Minute)
+		reload("", "")
+		every("after a reload without a change", 2*time.Minute)
+		if r := reload(`report_interval = "1h"`, `report_interval = "30m"`); fmt.Sprint(r.Applied) != "[gateway.report_interval]" {
+			t.Errorf("%+v", r)
+		}
+		every("after a change", 30*time.Minute)
+		if r := reload(`"status", `, ""); fmt.Sprint(r.Restart) != "[device.lamp.type uplink.accept_commands]" && fmt.Sprint(r.Restart) != "[uplink.accept_commands]" {
+			t.Errorf("%+v", r)
+		}
+		s.halt()
+	})
+}

@@ -27,7 +27,7 @@ func evilStatus() Status {
 		Link:   LinkStatus{State: LinkOnline, RTTms: 12.5, Connects: 3, SentBytes: 12_345_678_901, SentMessages: 2_000_000, ProvenMessages: 1_900_000, NextTryS: 1.5},
 		Buffer: BufferStatus{Waiting: 12, WaitingMemory: 5, WaitingDisk: 7, Bytes: 4096, CapacityBytes: 64e6, OldestAgeS: 2.5, HeadroomS: 3600, Commits: 9},
 		Totals: TotalsStatus{Ledger: Ledger{Read: 100, Acked: 78, Waiting: 12, Quarantined: 1, Lost: Losses{"age": 7, "new": 2}}, Accepted: 90, Resent: 4},
-		Clock:  ClockStatus{Trusted: true, Steps: 2},
+		Clock:  ClockStatus{Trusted: true, Steps: 2}, Downlink: DownlinkStatus{Received: 10, Executed: 1, Refused: 2, Repeated: 3, Ignored: 4},
 		Devices: []DeviceStatus{
 			{Name: evilName, Type: "lines", State: DeviceOK, LastAgeS: 10.5, Read: 60},
 			{Name: "b", Type: "gps", State: DeviceMissing, LastAgeS: -1, Read: 30},
@@ -87,6 +87,9 @@ func TestMetricsAreTheStatus(t *testing.T) {
 	}
 	for account, n := range map[string]float64{"read": 100, "acked": 78, "lost": 9, "waiting": 12, "quarantined": 1} {
 		want[`portti_ledger_messages{account="`+account+`"}`] = n
+	}
+	for result, n := range map[string]float64{"executed": 1, "refused": 2, "repeated": 3, "ignored": 4} {
+		want[`portti_downlink_requests_total{result="`+result+`"}`] = n
 	}
 	for _, r := range LossReasons() {
 		want[`portti_buffer_lost_messages_total{reason="`+r+`"}`] = float64(s.Totals.Lost[r])

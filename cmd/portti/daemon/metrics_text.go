@@ -80,6 +80,7 @@ func b2i(b bool) int {
 func appendMetrics(b []byte, s *Status) []byte {
 	e := exposition{b: b}
 	e.uplink(s)
+	e.downlink(s)
 	e.buffer(s)
 	e.devices(s)
 	e.rest(s)
@@ -105,6 +106,15 @@ func (e *exposition) uplink(s *Status) {
 	e.one("portti_uplink_sent_bytes_total", counter, "Payload written to connections.", float64(l.SentBytes))
 	e.one("portti_uplink_acked_messages_total", counter, "Readings proven to have arrived; one that was sent again within fence_hold counts again.", float64(l.ProvenMessages))
 	e.one("portti_uplink_resent_messages_total", counter, "Readings sent again because a connection ended: duplicates the server may see.", float64(s.Totals.Resent))
+}
+
+func (e *exposition) downlink(s *Status) {
+	d := s.Downlink
+	e.family("portti_downlink_requests_total", counter, "Messages of the server that asked for something, by what became of them.")
+	e.sample(float64(d.Executed), "result", "executed")
+	e.sample(float64(d.Refused), "result", "refused")
+	e.sample(float64(d.Repeated), "result", "repeated")
+	e.sample(float64(d.Ignored), "result", "ignored")
 }
 
 func (e *exposition) buffer(s *Status) {
