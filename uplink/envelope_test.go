@@ -35,7 +35,9 @@ func (w *wire) acceptEnvelope() error {
 		envelopeProtocol + "\r\nSec-WebSocket-Accept: " + acceptKey(req) + "\r\n\r\n")
 }
 
-func (w *wire) text(format string, args ...any) { _ = w.send(fin|opText, fmt.Appendf(nil, format, args...)) }
+func (w *wire) text(format string, args ...any) {
+	_ = w.send(fin|opText, fmt.Appendf(nil, format, args...))
+}
 
 type testBatch struct {
 	Type, GW, Epoch string
