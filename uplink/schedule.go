@@ -134,7 +134,7 @@ func (s *Schedule) Open(t time.Time) bool {
 	return len(s.windows) == 0
 }
 
-// Change is when Open next gives the other answer; zero: not within nine days.
+// Change is when Open next gives the other answer; zero: not within 15 days.
 func (s *Schedule) Change(t time.Time) time.Time {
 	open, best := s.Open(t), time.Time{}
 	consider := func(at time.Time) {
@@ -143,7 +143,7 @@ func (s *Schedule) Change(t time.Time) time.Time {
 		}
 	}
 	local := t.In(s.zone)
-	for day := -1; day <= 9; day++ {
+	for day := -1; day <= 15; day++ {
 		// A time in the repeated hour is there twice, and time.Date gives either.
 		noon := time.Date(local.Year(), local.Month(), local.Day()+day, 12, 0, 0, 0, s.zone)
 		_, before := noon.AddDate(0, 0, -1).Zone()
@@ -157,7 +157,7 @@ func (s *Schedule) Change(t time.Time) time.Time {
 		}
 	}
 	// When the clock is put forward or back the answer may change too.
-	for at, limit := local, local.AddDate(0, 0, 9); ; {
+	for at, limit := local, local.AddDate(0, 0, 15); ; {
 		_, end := at.ZoneBounds()
 		if end.IsZero() || end.After(limit) {
 			return best

@@ -93,7 +93,9 @@ func (d *drawing) link() {
 	switch l.State {
 	case daemon.LinkOnline:
 	case daemon.LinkWaiting, daemon.LinkParked:
-		mark, word = d.mark(bad), "offline"
+		if mark, word = d.mark(bad), "offline"; l.OpensS > 0 {
+			mark, word = d.mark(unsure), "resting"
+		}
 	default:
 		mark = d.mark(unsure)
 	}
@@ -101,14 +103,20 @@ func (d *drawing) link() {
 	if l.State == daemon.LinkOnline && l.RTTms > 0 {
 		first = append(first, "rtt "+milliseconds(l.RTTms))
 	}
-	if l.State == daemon.LinkWaiting || l.State == daemon.LinkParked {
+	switch {
+	case l.OpensS > 0:
+		first = append(first, "uplink hours begin in "+span(l.OpensS))
+	case l.State == daemon.LinkWaiting || l.State == daemon.LinkParked:
 		first = append(first, "next try in "+span(l.NextTryS))
 	}
 	if l.Ack == "none" {
 		first = append(first, "delivery not proven")
 	}
 	d.status("LINK", mark, word, first...)
-	if l.State != daemon.LinkOnline && l.LastError != "" {
+	if l.Backlog && l.DrainRate > 0 {
+		d.wrap(below, "The backlog is held to "+bytesOf(int64(l.DrainRate))+" a second (drain_rate).")
+	}
+	if l.State != daemon.LinkOnline && l.OpensS == 0 && l.LastError != "" {
 		d.wrap(below, clean(l.LastError, 300))
 	}
 }

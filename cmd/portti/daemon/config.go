@@ -90,6 +90,13 @@ type Uplink struct {
 	BatchMaxMessages int  `toml:"batch_max_messages"`
 	BatchMaxBytes    Size `toml:"batch_max_bytes"`
 
+	Order        string   `toml:"order"`         // fifo | fresh-first
+	BacklogShare int      `toml:"backlog_share"` // with fresh-first: of the bytes, in percent
+	DrainRate    Rate     `toml:"drain_rate"`    // of what is older than the connection; 0 = any
+	Compression  bool     `toml:"compression"`
+	Schedule     []string `toml:"schedule"`      // hours in which the link may be up; empty = always
+	ScheduleZone string   `toml:"schedule_zone"` // empty = the machine's
+
 	// Insecure says that sending a token over ws:// is meant: it silences the
 	// warning. Certificates are verified whatever it says.
 	Insecure bool    `toml:"insecure"`
@@ -187,6 +194,9 @@ func Defaults() *Config {
 			MaxMessage:       64 << 10,
 			BatchMaxMessages: 200,
 			BatchMaxBytes:    30_000,
+			Order:            uplink.OrderFIFO,
+			BacklogShare:     50,
+			Schedule:         []string{},
 			Proxy:            "environment",
 			TokenSource:      TokenFromFile,
 			Pins:             []string{},

@@ -92,6 +92,9 @@ func wants(dst reflect.Value) string {
 	if _, ok := dst.Addr().Interface().(*Size); ok {
 		return `must be a size such as "200MB" or "64KiB"`
 	}
+	if _, ok := dst.Addr().Interface().(*Rate); ok {
+		return wantsRate
+	}
 	switch k := dst.Kind(); {
 	case k == reflect.String:
 		return "must be text"
@@ -153,6 +156,8 @@ func quantityForms(dst reflect.Value) ([]string, bool) {
 		return []string{"ms", "s", "m", "h", "d"}, true
 	case *Size:
 		return []string{"B", "kB", "MB", "GB", "KiB", "MiB"}, true
+	case *Rate:
+		return []string{"B/s", "kB/s", "MB/s"}, true
 	}
 	return nil, false
 }

@@ -34,6 +34,7 @@ func enumerations(c *Config) []struct {
 		{"uplink.auth", c.Uplink.Auth, []choice{now("none"), now("header"), now("query"), now("hash"), now("first-message")}},
 		{"uplink.ack", c.Uplink.Ack, []choice{now("fence"), now("count"), now("envelope"), now("none")}},
 		{"uplink.ack_fallback", c.Uplink.AckFallback, []choice{now(""), now("fence"), now("count")}},
+		{"uplink.order", c.Uplink.Order, []choice{now("fifo"), now("fresh-first")}},
 		{"buffer.when_full", c.Buffer.WhenFull, []choice{now("thin"), now("drop-oldest"), now("drop-newest")}},
 		{"log.level", c.Log.Level, []choice{now("debug"), now("info"), now("warn"), now("error")}},
 		{"log.format", c.Log.Format, []choice{now("auto"), now("text"), now("json"), now("journal")}},
@@ -55,6 +56,7 @@ func (l *loader) check(path string) {
 	l.checkToken(path)
 	l.checkDialect(path)
 	l.checkProxy(path)
+	l.checkTraffic(path)
 	l.checkCommands(path)
 	l.checkRanges(path)
 	for _, a := range []struct{ key, addr string }{{"metrics.listen", c.Metrics.Listen}, {"web.listen", c.Web.Listen}} {
@@ -156,6 +158,7 @@ func (l *loader) checkRanges(path string) {
 		dur("clock.hold_until_synced", l.cfg.Clock.HoldUntilSynced, 0, day),
 		{"uplink.max_message", int64(u.MaxMessage), 1 << 10, 16 << 20, size},
 		{"uplink.batch_max_bytes", int64(u.BatchMaxBytes), 1_000, 1_000_000, size},
+		{"uplink.backlog_share", int64(u.BacklogShare), 1, 90, number},
 		{"uplink.batch_max_messages", int64(u.BatchMaxMessages), 1, 10_000, number},
 		{"buffer.max_size", int64(b.MaxSize), 1_000_000, 1 << 40, size},
 		{"buffer.min_free_disk", int64(b.MinFreeDisk), 0, 1 << 40, size},

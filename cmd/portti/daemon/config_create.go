@@ -79,6 +79,12 @@ token_file = "/etc/portti/credentials/uplink-token"    # one line, read again wh
 # max_message = "64KiB"           # a larger message from the server ends the link
 # batch_max_messages = 200
 # batch_max_bytes = "30kB"
+# order = "fifo"                  # fresh-first = after an outage new readings go at once, the backlog beside them
+# backlog_share = 50              # fresh-first: the backlog's part of the bytes in percent
+# drain_rate = "0"                # limit for what is older than the connection, such as "20kB/s": docs/traffic.md
+# compression = false             # offer the server permessage-deflate
+# schedule = []                   # hours in which the link may be up: ["02:00-04:00", "mon-fri 12:00-12:30"]
+# schedule_zone = ""              # such as "Europe/Helsinki"; empty = the machine's
 # proxy = "environment"           # environment | none | http://host:port | https:// | socks5:// | socks5h://
 # accept_commands = []            # what the server may ask for: status, flush, reconnect, log-level, reload,
                                   # report-interval, device, reboot; empty = nothing

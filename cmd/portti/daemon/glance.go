@@ -19,6 +19,10 @@ func (s *Status) Glance() string {
 	case LinkStopped:
 		return fmt.Sprintf("Stopped; %d readings wait, %s.", s.Buffer.Waiting, lost)
 	}
+	if s.Link.OpensS > 0 {
+		return fmt.Sprintf("Outside the uplink hours, which begin in %s; %d readings wait, %s.",
+			people(time.Duration(s.Link.OpensS*float64(time.Second))), s.Buffer.Waiting, lost)
+	}
 	text := fmt.Sprintf("Not connected, %d readings wait, %s.", s.Buffer.Waiting, lost)
 	if s.Buffer.HeadroomS > 0 {
 		text = fmt.Sprintf("Not connected, %d readings wait, %s; room for about %s.", s.Buffer.Waiting, lost,

@@ -66,6 +66,7 @@ func (d *Daemon) linkOptions() (uplink.Options, error) {
 		CAFile:     u.CAFile, Proxy: u.Proxy, ClientCert: u.ClientCert, ClientKey: u.ClientKey, Pins: u.Pins,
 		PingInterval: time.Duration(u.PingInterval), PongTimeout: time.Duration(u.PongTimeout), WriteTimeout: time.Duration(u.WriteTimeout),
 		MaxBatchMessages: u.BatchMaxMessages, MaxBatchBytes: int(u.BatchMaxBytes), MaxMessage: int64(u.MaxMessage),
+		Order: u.Order, BacklogShare: u.BacklogShare, DrainRate: int(u.DrainRate), Compression: u.Compression, Schedule: u.Schedule,
 		BackoffBase: time.Duration(u.Backoff.Base), BackoffCap: time.Duration(u.Backoff.Cap),
 		UserAgent:    "portti/" + d.opt.Version,
 		Log:          d.opt.Log.With("component", "uplink"),
@@ -78,6 +79,9 @@ func (d *Daemon) linkOptions() (uplink.Options, error) {
 		o.Downlink = d.downlink.hear
 	}
 	var err error
+	if o.Zone, err = u.zone(); err != nil {
+		return o, err
+	}
 	d.token, err = d.cfg.tokenSource(d.id, o)
 	o.Token = d.token
 	return o, err

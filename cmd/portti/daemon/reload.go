@@ -22,7 +22,7 @@ type Reloaded struct {
 
 // live lists the settings that a running gateway takes over.
 func live() []string {
-	return []string{"gateway.report_interval", "buffer.max_size", "buffer.max_age", "buffer.when_full", "buffer.min_free_disk"}
+	return []string{"gateway.report_interval", "uplink.drain_rate", "buffer.max_size", "buffer.max_age", "buffer.when_full", "buffer.min_free_disk"}
 }
 
 // Reload reads the configuration again and takes over what can change while
@@ -65,6 +65,7 @@ func (d *Daemon) reload() Reloaded {
 	}
 	d.problems.Clear("CFG-INVALID", "")
 	now := next.settings()
+	d.link.SetDrainRate(int(next.Uplink.DrainRate))
 	if key := "gateway.report_interval"; now[key] != d.running[key] {
 		d.voice.setEvery(next.Gateway.ReportInterval.D())
 	}

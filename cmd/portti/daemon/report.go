@@ -61,6 +61,11 @@ func (d *Daemon) linkStatus(l uplink.Status, now time.Time) LinkStatus {
 		Connects: l.Connects, SentBytes: l.SentBytes, Frames: l.SentFrames, SentMessages: l.SentRecords, ProvenMessages: l.Proven,
 		ServerMessages: l.ServerMessages, ServerKinds: l.ServerKinds,
 	}
+	s.Order, s.Backlog, s.DrainRate = d.cfg.Uplink.Order, l.Backlog, l.DrainRate
+	s.Compressed, s.WireBytes = l.Compressed, l.WireBytes
+	if !l.Opens.IsZero() {
+		s.OpensS = max(1, Seconds(l.Opens.Sub(d.wallTime())))
+	}
 	s.Token = d.tokenStatus()
 	if !l.NextTry.IsZero() {
 		s.NextTryS = max(0, Seconds(l.NextTry.Sub(now)))
