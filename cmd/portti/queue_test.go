@@ -244,6 +244,7 @@ func TestRunningGatewayTellsOfItsQueue(t *testing.T) {
 	s.fill([]string{"a", "GATEWAYA", "0", "50"})
 	conf := `config_version = 1
 gateway.id = "GATEWAYA"
+gateway.report_interval = "0s"
 paths.state = "a"
 paths.run = "run"
 uplink.url = "ws://127.0.0.1:9/x"
