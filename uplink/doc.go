@@ -48,6 +48,15 @@
 // server while data is on the way, frames get smaller, down to 1,000 bytes:
 // a path that swallows large packets still lets those through.
 //
+// # Order, rate and hours
+//
+// With OrderFreshFirst a connection that begins with a backlog has two lanes:
+// what is older than the connection goes oldest first, what comes then goes at
+// once and waits for one frame of the backlog at most. Both share one flight, so
+// proof is as exact as with one lane; they merge when the backlog is through.
+// DrainRate holds the backlog back in either order, Schedule names the hours in
+// which the link may be up, and Compression offers permessage-deflate.
+//
 // # Ends
 //
 // What to do after each end stands in one table, verdicts. Delays have full
