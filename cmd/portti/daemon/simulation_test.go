@@ -132,6 +132,7 @@ run = "/nonexistent"
 url = "ws://127.0.0.1:1/"
 auth = "none"
 ack = %q
+order = %q
 fence_hold = %q
 [buffer]
 commit_every = %q
@@ -154,14 +155,16 @@ id = "B"
 func newSimSite(t *testing.T, seed uint64, dir, ack string) *simSite {
 	s := &simSite{t: t, rng: rand.New(rand.NewPCG(seed, 1)), dir: dir, seen: map[string]bool{}, net: memnet.Listen()}
 	acks, holds, commits := []string{"fence", "fence", "count"}, []string{"0s", "1s", "30s"}, []string{"1s", "0s", "5s"}
+	also := rand.New(rand.NewPCG(seed, 3)) // numbers of its own: the kept seeds stay the stories they are
 	if ack == "" {
 		ack = acks[s.rng.IntN(len(acks))]
-		if also := rand.New(rand.NewPCG(seed, 3)); also.IntN(3) == 0 { // by numbers of its own: the kept seeds stay the stories they are
+		if also.IntN(3) == 0 {
 			ack = "envelope"
 		}
 	}
+	order := []string{"fifo", "fresh-first"}[also.IntN(2)]
 	sizes, policies := []string{"200MB", "200MB", "1MiB"}, []string{"thin", "thin", "drop-oldest", "drop-newest"}
-	text := fmt.Sprintf(simConfig, filepath.Join(dir, "state"), ack, holds[s.rng.IntN(3)], commits[s.rng.IntN(3)],
+	text := fmt.Sprintf(simConfig, filepath.Join(dir, "state"), ack, order, holds[s.rng.IntN(3)], commits[s.rng.IntN(3)],
 		sizes[s.rng.IntN(3)], policies[s.rng.IntN(4)])
 	path := filepath.Join(dir, "portti.toml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
