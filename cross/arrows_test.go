@@ -24,7 +24,7 @@ func rooms() map[string][]string {
 		"device/":      {}, // byte formats: the standard library alone
 		"device/clock": {"golang.org/x/sys/"},
 		"buffer":       {"go.etcd.io/bbolt", "go.etcd.io/bbolt/", "golang.org/x/sys/"},
-		"uplink":       {"github.com/gorilla/websocket", "golang.org/x/sys/"},
+		"uplink":       {"github.com/gorilla/websocket", "golang.org/x/oauth2", "golang.org/x/oauth2/", "github.com/golang-jwt/jwt/v5", "golang.org/x/net/proxy", "golang.org/x/sys/"},
 		"systemd":      {"github.com/kardianos/service", "github.com/coreos/go-systemd/v22/", "golang.org/x/sys/"},
 		"cross":        {},
 	}
