@@ -151,6 +151,9 @@ func parseValue(n uint64, v []byte) (Entry, error) {
 	if len(v) < headerLen {
 		return Entry{}, errShort
 	}
+	if len(v) > blockSize { // none is: its length is damaged, and it may end anywhere in memory
+		return Entry{}, errDamaged
+	}
 	if binary.BigEndian.Uint32(v) != valueSum(n, v[4:]) {
 		return Entry{}, errDamaged
 	}

@@ -96,6 +96,7 @@ type checker struct {
 	high uint64
 	seen []bool
 	look int
+	deep int // of the branch pages above the leaves in this tree, 0 not known yet
 }
 
 // precheck says whether bbolt can be let loose on a file: the newest valid
@@ -125,7 +126,7 @@ func precheck(f FS, name string, look int) (meta, error) {
 		return m, fmt.Errorf("%s: %w", name, err)
 	}
 	c := checker{f: file, high: m.high, seen: make([]bool, m.high), look: look}
-	err = c.bucketTree(m.root, true, 0)
+	err = c.bucketTree(m.root, true, true, 0)
 	if err == nil && m.free != noFreelist {
 		err = c.freelist(m.free)
 	}
@@ -215,7 +216,8 @@ func (c *checker) page(id uint64) (page, error) {
 
 // bucketTree checks the pages from id down. Leaves of the root bucket are
 // followed into the buckets that they hold.
-func (c *checker) bucketTree(id uint64, root bool, depth int) error {
+// edge says that a page lies at the end of its tree.
+func (c *checker) bucketTree(id uint64, root, edge bool, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("too deep: %w", errDamaged)
 	}
@@ -230,38 +232,42 @@ func (c *checker) bucketTree(id uint64, root bool, depth int) error {
 		if p.count() == 0 {
 			return fmt.Errorf("page %d is empty: %w", id, errDamaged)
 		}
-		return c.branch(p, root, depth)
+		return c.branch(p, root, edge, depth)
 	}
 	return fmt.Errorf("page %d has flags %#x: %w", id, p.flags(), errDamaged)
 }
 
 // branch goes to the children. Whether they are leaves is known only by
 // reading them, and reading all leaves of a sealed segment would be reading all
-// of the file at every start; so unless more is wanted the first child tells for
-// its brothers, since all leaves of a tree are equally deep, and of them only
-// the place is checked, but for the last, which bbolt reads to find the last key.
-func (c *checker) branch(p page, root bool, depth int) error {
-	leaves := false
+// of the file at every start; so unless more is wanted the first leaf of the tree
+// tells for all others, since they are equally deep, and of them only the place
+// is checked, but for the last one, which bbolt reads to find the last key. Each
+// page read here costs a cold start a random read.
+func (c *checker) branch(p page, root, edge bool, depth int) error {
+	leaves := c.deep == depth && depth > 0 && c.look < contents && !root
 	for i := range p.count() {
 		id, ok := p.child(i)
 		if !ok || id < 2 || id >= c.high || c.seen[id] {
 			return fmt.Errorf("page %d: element %d: %w", p.id(), i, errDamaged)
 		}
-		if i == 0 && c.look < contents && !root {
+		last := edge && i == p.count()-1
+		if i == 0 && c.deep == 0 && c.look < contents && !root {
 			h, err := c.header(id)
 			if err != nil {
 				return err
 			}
-			leaves = h.flags() == pageLeaf
+			if leaves = h.flags() == pageLeaf; leaves {
+				c.deep = depth
+			}
 		}
 		if !leaves {
-			if err := c.bucketTree(id, root, depth+1); err != nil {
+			if err := c.bucketTree(id, root, last, depth+1); err != nil {
 				return err
 			}
 			continue
 		}
 		c.seen[id] = true
-		if c.look == branches && i < p.count()-1 {
+		if c.look == branches && !last {
 			continue
 		}
 		h, err := c.header(id)
@@ -298,7 +304,8 @@ func (c *checker) leaf(p page, root bool, depth int) error {
 			if string(k) == string(factsBucket()) { // small, and searched at once
 				c.look = max(look, headers)
 			}
-			err := c.bucketTree(id, false, depth+1)
+			c.deep = 0
+			err := c.bucketTree(id, false, true, depth+1)
 			if c.look = look; err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,7 +63,7 @@ func (q *Queue) Quarantine(n uint64, reason string) error {
 		q.mu.Unlock()
 		var v []byte
 		err := q.view(s, func(r, _ *bolt.Bucket) error {
-			v = append([]byte(nil), r.Get(key(n))...)
+			v = bytes.Clone(excerpt(r.Get(key(n))))
 			return nil
 		})
 		switch {
@@ -80,6 +81,15 @@ func (q *Queue) Quarantine(n uint64, reason string) error {
 		}
 		return q.setAside(s, n, v, reason)
 	}
+}
+
+// excerpt is a value, or the beginning of one whose length is damaged: none is
+// that long, and what lies behind may be other records, or any memory.
+func excerpt(v []byte) []byte {
+	if len(v) > blockSize {
+		return v[:pageSize]
+	}
+	return v
 }
 
 // setAside keeps a stored value in the quarantine file and takes the record

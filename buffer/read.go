@@ -269,7 +269,7 @@ func (q *Queue) copyRun(s *segment, w window) (first uint64, out []Entry, bad []
 			e, err := parseValue(n, v)
 			if err != nil {
 				if len(out) == 0 {
-					bad = append([]byte{}, v...)
+					bad = append([]byte{}, excerpt(v)...)
 				}
 				break
 			}

@@ -82,7 +82,7 @@ func (s *segment) openWritable(q *Queue) error {
 		}
 		s.db = nil
 	}
-	if err := s.open(q, false); err != nil {
+	if err := s.open(q, false, contents); err != nil {
 		return err
 	}
 	s.rw = true

@@ -64,8 +64,9 @@ func newSegment(first uint64) *segment {
 	return &segment{first: first, end: first, name: segmentName(first)}
 }
 
-// open opens the file if it is not open. s.mu is held.
-func (s *segment) open(q *Queue, readOnly bool) error {
+// open opens the file if it is not open, having looked at it as closely as said.
+// s.mu is held.
+func (s *segment) open(q *Queue, readOnly bool, look int) error {
 	if s.gone {
 		return errGone
 	}
@@ -74,10 +75,6 @@ func (s *segment) open(q *Queue, readOnly bool) error {
 	}
 	if err := q.moved(); err != nil {
 		return err
-	}
-	look := branches
-	if !readOnly {
-		look = contents
 	}
 	m, err := precheck(q.fs, s.name, look)
 	if err == nil {
@@ -96,7 +93,7 @@ func (s *segment) open(q *Queue, readOnly bool) error {
 	if err != nil {
 		return fmt.Errorf("cannot open %s: %w", s.name, err)
 	}
-	s.db, s.sound = db, s.sound || !readOnly
+	s.db, s.sound = db, s.sound || look > branches
 	return nil
 }
 
@@ -145,7 +142,11 @@ func (q *Queue) viewing(s *segment, all bool, f func(r, m *bolt.Bucket) error) e
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.open(q, true); err != nil {
+	look := branches
+	if all && !s.sound {
+		look = headers
+	}
+	if err := s.open(q, true, look); err != nil {
 		return err
 	}
 	if all {

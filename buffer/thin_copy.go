@@ -251,6 +251,7 @@ func (j *thinning) copy(q *Queue) error {
 			from = n
 			return false
 		}
+		v = excerpt(v)
 		seen += len(v)
 		if e := header(v); j.goes(e) {
 			j.lost.add(n, e, len(v)+thinLineLen)
