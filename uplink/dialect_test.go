@@ -324,3 +324,36 @@ func TestTwoServersThatRefuseAreNotHammered(t *testing.T) {
 		w.end()
 	})
 }
+
+// A server that repeats the token in what it says gets it shown to nobody: in
+// its complaints, in its reasons for the end, in its close frame.
+func TestNoSecretInWhatAServerSays(t *testing.T) {
+	const token = "canary-tok+en/1"
+	for dialect, messages := range map[string][]string{
+		DialectHaltless: {token, `{"type":"` + token + `"}`},
+		DialectZyeta:    {`{"type":"error","data":{"code":"invalid_request","message":"` + token + `"}}`, `{"code":"unauthorized","message":"` + token + `"}`},
+		DialectHeimdall: {`{"type":"Error","message":"` + token + `"}`, `{"type":"forceLogout","reason":"` + token + `"}`},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := &company{script: func(_ int, w *wire) {
+				time.Sleep(time.Second)
+				says(w, messages...)
+				time.Sleep(time.Second)
+				w.close(4001, token)
+			}}
+			w := c.start(t, Options{Dialect: dialect, Token: StaticToken(NewSecret(token))})
+			w.run()
+			for range 60 {
+				time.Sleep(time.Second)
+				synctest.Wait()
+				if st := fmt.Sprintf("%+v", w.link.Status()); strings.Contains(st, "canary") {
+					t.Fatalf("%s: %s", dialect, st)
+				}
+			}
+			if lines := strings.Join(w.logs.lines(), "\n"); strings.Contains(lines, "canary") || !strings.Contains(lines, "UP-") {
+				t.Errorf("%s: %s", dialect, lines)
+			}
+			w.end()
+		})
+	}
+}

@@ -50,7 +50,7 @@ func TestDeviceLogin(t *testing.T) {
 		"slow down":         {offer(), []map[string]any{pending, slow, slow, granted}, nil, "", []time.Duration{5, 5, 10, 15}},
 		"no interval":       {offer("interval", 0), []map[string]any{granted}, nil, "", []time.Duration{5}},
 		"interval -5":       {offer("interval", -5), []map[string]any{granted}, nil, "", []time.Duration{5}},
-		"interval of years": {offer("interval", 1<<40), []map[string]any{granted}, nil, "", []time.Duration{60}},
+		"interval of years": {offer("interval", int64(1)<<40), []map[string]any{granted}, nil, "", []time.Duration{60}},
 		"denied":            {offer(), []map[string]any{pending, {"error": "access_denied"}}, ErrLoginDenied, "", []time.Duration{5, 5}},
 		"expired":           {offer(), []map[string]any{{"error": "expired_token"}}, ErrLoginExpired, "", []time.Duration{5}},
 		"nobody comes":      {offer("expires_in", 18), []map[string]any{pending}, ErrLoginExpired, "", []time.Duration{5, 5, 5}},
