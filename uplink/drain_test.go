@@ -39,6 +39,7 @@ func TestDrainRate(t *testing.T) {
 					}
 					src.add(backlog)
 					w.runOn(src)
+					defer w.end()
 					for range 60 {
 						time.Sleep(time.Second)
 						mu.Lock()
@@ -58,13 +59,14 @@ func TestDrainRate(t *testing.T) {
 					if n := src.count(waiting); n > 0 {
 						t.Errorf("%d records wait", n)
 					}
+					mu.Lock()
+					defer mu.Unlock()
 					if took := last.Sub(began).Seconds(); took < float64(bytes)/rate*0.9 || took > float64(bytes)/rate*1.15+2 {
 						t.Errorf("%d bytes took %.0f s", bytes, took)
 					}
 					if order == OrderFreshFirst && worst > 100*time.Millisecond {
 						t.Errorf("a new reading waited %v", worst)
 					}
-					w.end()
 				})
 			})
 		}

@@ -61,6 +61,13 @@ func (r *receiver) processed(n uint64) bool {
 	return r.led.got[n] > 0
 }
 
+// got is how many records were processed.
+func (r *receiver) got() int {
+	r.led.mu.Lock()
+	defer r.led.mu.Unlock()
+	return len(r.led.got)
+}
+
 func (r *receiver) serve(_ int, w *wire) {
 	accept := w.accept
 	if r.ack == AckEnvelope {
@@ -164,15 +171,15 @@ func TestFreshFirstLosesNothing(t *testing.T) {
 
 func freshSimulation(t *testing.T, ack string, hold bool, seed uint64) {
 	w, r, src := freshWorld(t, Options{BackoffBase: time.Second, Spread: 2 * time.Second, MaxBatchMessages: 20}, ack, seed)
-	r.deadly = 40
+	r.deadly = 30
 	src.hold = hold
 	rnd := rand.New(rand.NewPCG(seed, 3))
-	src.add(3_000)
+	src.add(1_500)
 	src.skip(7)
-	src.add(1_000)
-	total := 4_000
+	src.add(500)
+	total := 2_000
 	w.runOn(src)
-	for range 600 {
+	for range 400 {
 		n := rnd.IntN(4)
 		src.add(n)
 		total += n
@@ -189,8 +196,8 @@ func freshSimulation(t *testing.T, ack string, hold bool, seed uint64) {
 		t.Fatal(err)
 	}
 	w.net.wg.Wait()
-	if len(r.led.got) != total {
-		t.Errorf("%d records processed, want %d", len(r.led.got), total)
+	if n := r.got(); n != total {
+		t.Errorf("%d records processed, want %d", n, total)
 	}
 	if src.lies > 0 {
 		t.Errorf("%d records were released and not processed", src.lies)
@@ -319,7 +326,10 @@ func TestLanesMerge(t *testing.T) {
 					t.Errorf("status %+v", st)
 				}
 				if ack == AckEnvelope {
-					if main := r.disk.through[testEpoch]; main != uint64(total) {
+					r.disk.mu.Lock()
+					main := r.disk.through[testEpoch]
+					r.disk.mu.Unlock()
+					if main != uint64(total) {
 						t.Errorf("the main lane is at %d of %d", main, total)
 					}
 				}
@@ -327,7 +337,7 @@ func TestLanesMerge(t *testing.T) {
 				if err := <-w.done; err != nil {
 					t.Fatal(err)
 				}
-				if n := len(r.led.got); n != total || w.net.count() != 1 {
+				if n := r.got(); n != total || w.net.count() != 1 {
 					t.Errorf("%d records by %d connections", n, w.net.count())
 				}
 				w.stop()
@@ -380,7 +390,7 @@ func TestHeldBacklogDoesNotStopTheFreshLane(t *testing.T) {
 			src.add(1)
 			time.Sleep(time.Second)
 		}
-		if n := len(r.led.got); n != 5 {
+		if n := r.got(); n != 5 {
 			t.Errorf("%d readings arrived, want 5", n)
 		}
 		src.mu.Lock()
@@ -391,7 +401,7 @@ func TestHeldBacklogDoesNotStopTheFreshLane(t *testing.T) {
 		if err := <-w.done; err != nil {
 			t.Fatal(err)
 		}
-		if n := len(r.led.got); n != 505 || src.lies > 0 {
+		if n := r.got(); n != 505 || src.lies > 0 {
 			t.Errorf("%d readings arrived", n)
 		}
 		w.stop()
@@ -438,6 +448,7 @@ func TestSurfacingWithTwoLanes(t *testing.T) {
 		if err := <-w.done; err != nil {
 			t.Fatal(err)
 		}
+		w.net.wg.Wait()
 		for n, times := range led.got {
 			if times != 1 {
 				t.Errorf("record %d came %d times", n, times)
