@@ -60,7 +60,8 @@ func newDownlink(accept []string, gateway string, h hands, devices commander, sa
 }
 
 // hear takes a message of the server, which is good during the call only. It
-// never waits: what finds no room is dropped and counted.
+// never waits: what finds no room is dropped and counted. A message that names no
+// target in plain letters is for nobody, and not looked into further.
 func (d *downlink) hear(message []byte) {
 	if len(message) > thingsee.MaxDownlink || !bytes.Contains(message, []byte(`"tsmDstTuid"`)) {
 		d.drop(1)

@@ -171,7 +171,7 @@ func TestVoiceIsMute(t *testing.T) {
 	}
 }
 
-// Row of the status: a run that did not end in order is told at the next start.
+// A run that did not end in order is told at the next start.
 func TestVoiceAfterAPowerCut(t *testing.T) {
 	p := newSpeech(t, time.Minute)
 	p.pass(time.Second)
