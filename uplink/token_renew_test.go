@@ -178,7 +178,7 @@ func TestNoStormOfRequests(t *testing.T) {
 						Now: func() time.Time { return c.now(time.Since(began)) }, ClockTrusted: func() bool { return c.trusted },
 						Rand: func() float64 { return 0 }, // no luck with the jitter
 					})
-					for range 3 * 360 { // hours of polling every 10 s
+					for range 2 * 360 { // hours of polling every 10 s
 						f.Changed()
 						if got, err := f.Token(t.Context()); err == nil && refusing {
 							f.Refused(got)
