@@ -296,7 +296,7 @@ func serverProblems() []Entry {
 			Sentence: "The server knows this gateway but does not let it in: {why}. " + readingsWait,
 			Actions:  []string{"Ask the server's operator to allow this gateway", "Check the path of url in [uplink]"}},
 		{Code: "UP-LOGGED-OUT", Severity: Error, Title: "Logged out by the server",
-			Sentence: "The server has ended this gateway's session for good: {why}. " + readingsWait,
+			Sentence: "Logged out: {why}. " + readingsWait,
 			Actions:  []string{"Ask the server's operator why, and for a new login or token", "Where the token comes from a login, do it again: sudo portti login"}},
 		{Code: "UP-NO-PONG", Severity: Error, Title: "Server does not answer pings", ShowAfter: 30 * time.Second,
 			Sentence: "The link looked open but the server stopped answering; it was ended. " + readingsWait,
