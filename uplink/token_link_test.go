@@ -135,10 +135,10 @@ func TestRotationSurvivesKill(t *testing.T) {
 	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) { fam.serve(w, r) })
 	mux.HandleFunc("/use", func(_ http.ResponseWriter, r *http.Request) {
 		pid, _ := strconv.Atoi(r.FormValue("pid"))
+		victims <- pid // first: the test looks here when the process has ended
 		if p, err := os.FindProcess(pid); err == nil {
 			_ = p.Kill()
 		}
-		victims <- pid
 	})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
