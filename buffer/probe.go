@@ -98,7 +98,9 @@ func (q *Queue) probe(name string) error {
 		return err
 	case <-q.stop:
 		cancel()
-		<-done
+		if err := <-done; err == nil {
+			return nil // it was just done
+		}
 		return errUnasked
 	}
 }

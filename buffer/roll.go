@@ -62,12 +62,6 @@ func (z sizes) growth(size, bytes int64) int64 {
 	return bytes + allocSize - size
 }
 
-func (s *segment) isOpenForWriting() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.db != nil && s.rw
-}
-
 // openWritable opens for writing. Readers share the handle: bbolt locks the
 // file for each open, also inside one process.
 func (s *segment) openWritable(q *Queue) error {
