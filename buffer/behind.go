@@ -17,7 +17,14 @@ func (q *Queue) Behind(next uint64) bool {
 }
 
 // surfacedLocked notes that records from n on can be read that could not before.
+// They will be sent behind ones with higher numbers. A receiver that keeps one
+// highest number takes such a record for known, and says so: they need an epoch
+// of their own. (Should the process die between passing a file over and finding
+// it readable, they do not get one.)
 func (q *Queue) surfacedLocked(n uint64) {
+	q.epoch = randomEpoch()
+	q.figures.epochs++
+	q.wake()
 	if q.behind == 0 || n < q.behind {
 		q.behind = n
 	}

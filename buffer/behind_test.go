@@ -32,7 +32,7 @@ func TestSurfacedAfterABlindStart(t *testing.T) {
 			t.Fatalf("%d records, behind %v", len(recs), q.Behind(next))
 		}
 		mustAck(t, q, first, next-1)
-		changed := q.Changed()
+		changed, epoch := q.Changed(), q.Epoch()
 		f.heal()
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
@@ -43,6 +43,9 @@ func TestSurfacedAfterABlindStart(t *testing.T) {
 		}
 		if !q.Behind(next) {
 			t.Fatalf("10 records surfaced unseen: %+v", q.Stats())
+		}
+		if q.Epoch() == epoch {
+			t.Error("the same epoch for lower numbers behind higher ones: a receiver of envelopes would pass over them")
 		}
 		if err := q.Forget(); err != nil { // the link ended in order
 			t.Fatal(err)
