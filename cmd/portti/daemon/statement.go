@@ -28,7 +28,9 @@ const statementEvery = 10 * time.Minute
 // for each device and reason, as soon as the link is up. What was stated is
 // kept in the state folder, so that every lost reading is stated once, also
 // over restarts; a power cut between the statement and that note states it
-// twice, never not at all.
+// twice, never not at all. A statement that overtook the backlog (order =
+// "fresh-first") may speak of a loss that a power cut then undoes: the readings
+// were shed in memory, are still on disk and arrive after all.
 //
 // It belongs to the goroutine that supervises.
 type statement struct {
