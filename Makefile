@@ -37,17 +37,18 @@ lint: ## gofmt, vet (also for 32-bit ARM), golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null) | tee /dev/stderr)"
 	$(GO) vet ./... && GOARCH=arm $(GO) vet ./... && $(GO) vet -tags "peers faults figures" ./... && $(LINT) run
 
-storage: ## 20,000 power cuts and 10,000 damages of the buffer (four minutes)
+storage: ## 20,000 power cuts and 10,000 damages of the buffer (two minutes)
 	PORTTI_CUTS=20000 PORTTI_DAMAGES=10000 CGO_ENABLED=0 $(TEST) -timeout 20m -count=1 -run '^(TestPowerCut|TestPowerCutWhileSalvaging|TestPowerCutDuring.*|TestNthOperationFailsWhile(Importing|Migrating)|TestDamageOverFullSegments)$$' ./buffer
 
-simulation: ## 2,000 simulated lives of a whole gateway, with every fault at random (three minutes)
+simulation: ## 2,000 simulated lives of a whole gateway, with every fault at random, and a fleet of 100,000 (three minutes)
+	CGO_ENABLED=0 $(TEST) -count=1 -run '^TestFleet' ./uplink
 	GOGC=400 CGO_ENABLED=0 $(TEST) -timeout 20m -count=1 -run '^TestSimulation$$' ./cmd/portti/daemon -args -sim.runs 2000
 
 nightly: ## the same ten times over, every bit of a segment, 500 kills in each mode, every call of the disk (hours; root)
 	PORTTI_LONG=1 PORTTI_CUTS=200000 PORTTI_DAMAGES=100000 PORTTI_SEED=$$$$ $(TEST) -timeout 6h -count=1 ./buffer
 	PORTTI_KILLS=500 PORTTI_NTH=all PORTTI_SEED=$$$$ $(TEST) -tags faults -timeout 6h -count=1 -run 'KillLoop|NthDiskCall' ./cmd/portti/faults
 
-fuzz: ## every fuzz target for FUZZTIME (20s), two at a time
+fuzz: ## every fuzz target for FUZZTIME (20s), three at a time
 	GO="$(GO)" FUZZTIME=$(FUZZTIME) cross/fuzz
 
 bench: build ## the table of figures in the README, about five minutes (FIGURES=long: twenty)

@@ -106,13 +106,16 @@ func fleetEnds() (lost, refused finding) {
 	return classifyEnd(nil, &websocket.CloseError{Code: 1006}), classifyDial(&dialError{phase: phaseConnect, err: err}, &o)
 }
 
+// fewer says whether the fleet is a fifth: make simulation runs it whole.
+func fewer() bool { return raceDetector || testing.Short() }
+
 // 100,000 gateways lose a server that is away for 60 s and then accepts 500
 // handshakes a second. Full jitter brings them back nearly as fast as that
 // server can take them.
 func TestFleetComesBack(t *testing.T) {
 	const outage = 60 * time.Second
 	gateways, capacity := 100_000, 500
-	if raceDetector {
+	if fewer() {
 		gateways, capacity = gateways/5, capacity/5
 	}
 	lost, refused := fleetEnds()
@@ -146,7 +149,7 @@ func TestFleetComesBack(t *testing.T) {
 func TestFleetAgainstAServerThatClosesAtOnce(t *testing.T) {
 	for code, gateways := range map[int]int{1011: 100_000, 1006: 5_000, 1000: 5_000} {
 		end := classifyEnd(nil, &websocket.CloseError{Code: code})
-		if raceDetector {
+		if fewer() {
 			gateways /= 5
 		}
 		f := newFleet(gateways, end)

@@ -58,7 +58,7 @@ func (f fault) String() string {
 }
 
 // nthBudget is how long the test goes on in CI, where it begins no life later.
-const nthBudget = 60 * time.Second
+const nthBudget = 40 * time.Second
 
 // nthMisses is how many N in a row must strike nothing before the whole loop
 // takes a fault for exhausted: which thread makes a call is chance.
@@ -72,7 +72,7 @@ const nthMisses = 3
 //
 // All faults are tried with N = 1, then those that struck with 2, and so on. With
 // PORTTI_NTH=all, as in make nightly, N rises until no fault strikes any more,
-// three times in a row; else until one does not strike, and for a minute at the
+// three times in a row; else until one does not strike, and for nthBudget at the
 // most, in another order each time. N = 1 is tried in any case. The whole loop
 // took 90 s four at a time on two x86-64 cores: 334 lives, N up to 17.
 //
