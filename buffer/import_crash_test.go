@@ -16,13 +16,13 @@ import (
 func replayed() (every, stride int) {
 	switch {
 	case sampled():
-		return 16, 29
+		return 16, 101
 	case number("PORTTI_CUTS", 0) > 100_000: // make nightly
 		return 1, 1
 	case number("PORTTI_CUTS", 0) > 0:
 		return 2, 8
 	}
-	return 4, 7
+	return 4, 29
 }
 
 // TestPowerCutDuringImport: the power goes at every operation of an import, the
