@@ -30,6 +30,11 @@ func rooms() map[string][]string {
 	}
 }
 
+// forTests lists the packages that exist for tests.
+func forTests() []string {
+	return []string{"portti/cross/testkit", "portti/uplink/memnet"}
+}
+
 // longest is the greatest number of lines of a function outside of tests.
 const longest = 80
 
@@ -77,6 +82,9 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 			}
 			if !allowed(f.dir, path) {
 				t.Errorf("%s: %s must not import %s", f.path, f.dir, path)
+			}
+			if slices.Contains(forTests(), path) {
+				t.Errorf("%s: only tests may import %s", f.path, path)
 			}
 			if spec.Name != nil && (spec.Name.Name == "_" && path != "embed" || spec.Name.Name == ".") {
 				t.Errorf("%s: blank or dot import of %s", f.path, path)

@@ -1,0 +1,75 @@
+// Package testkit is what the tests of every room share: waiting for a
+// condition, and comparing with a golden file. Only tests import it;
+// cross/arrows_test.go holds that.
+//
+// A test never sleeps in the hope that something has happened by then. What can
+// run in a testing/synctest bubble does; what the kernel or another process
+// decides is waited for with Eventually and Receive.
+package testkit
+
+import (
+	"flag"
+	"os"
+	"testing"
+	"time"
+)
+
+// Patience is how long a condition may take before a test says that it never
+// came true. It only bounds a test that fails: one that passes ends as soon as
+// its condition holds, so that no test passes or fails by the machine's speed.
+const Patience = time.Minute
+
+const pollInterval = 2 * time.Millisecond
+
+// Eventually polls ok until it is true. After Patience it fails the test, names
+// what was waited for, and adds what explain says. It is to be called by the
+// goroutine of the test.
+func Eventually(t testing.TB, what string, ok func() bool, explain ...func() string) {
+	t.Helper()
+	for end := time.Now().Add(Patience); !ok(); time.Sleep(pollInterval) {
+		if time.Now().Before(end) {
+			continue
+		}
+		for _, why := range explain {
+			t.Log(why())
+		}
+		t.Fatalf("not within %v: %s", Patience, what)
+	}
+}
+
+// Receive takes the next value of c, or the zero value once c is closed. After
+// Patience it fails the test. It is to be called by the goroutine of the test.
+func Receive[T any](t testing.TB, what string, c <-chan T) T {
+	t.Helper()
+	timeout := time.NewTimer(Patience)
+	defer timeout.Stop()
+	select {
+	case v := <-c:
+		return v
+	case <-timeout.C:
+		t.Fatalf("not within %v: %s", Patience, what)
+		panic("unreachable")
+	}
+}
+
+// update is a flag of every test program that imports this package, as the
+// tools that make golden files all have it.
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// Golden compares got with the file at path, or writes it under -update.
+func Golden(t testing.TB, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s does not agree (go test -update writes it anew); got\n%s", path, got)
+	}
+}
