@@ -3,7 +3,6 @@ package daemon
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -70,64 +69,43 @@ func NewProblems() *Problems {
 	return &Problems{open: map[string]*opened{}, shown: map[string]Problem{}}
 }
 
-// Raise opens the problem code about subject (a device's name; "" for the
-// gateway itself), or renews its sentence where it is open. args are names
-// and values for the sentence's places, in turn: "port", "/dev/ttyUSB0".
-// A code that the catalogue lacks is shown as it is, so that a mistake in the
-// program does not hide a fault of the gateway.
-func (p *Problems) Raise(code, subject string, args ...string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	key := code + "\x00" + subject
-	o := p.open[key]
-	if o == nil {
-		entry, ok := Lookup(code)
-		if !ok {
-			entry = Entry{Code: code, Severity: Warning, Title: code, Sentence: code, Actions: []string{"Look at the log: journalctl -u portti"}}
-		}
-		o = &opened{entry: entry, subject: subject, since: time.Now()}
-		p.open[key] = o
-	}
-	if o.sentence != "" && slices.Equal(o.args, args) {
-		return // as most are, once a second
-	}
-	o.args = args
-	args = append([]string{"subject", subject}, args...)
-	o.sentence, o.actions = o.entry.Say(args...), o.entry.Advise(args...)
+// Finding is something that is wrong at one moment: a code of the catalogue,
+// what it is about (a device's name; "" for the gateway itself), and names and
+// values for the sentence's places, in turn: "port", "/dev/ttyUSB0".
+type Finding struct {
+	Code, Subject string
+	Args          []string
 }
 
-// Clear closes a problem. Closing one that is not open does nothing.
-func (p *Problems) Clear(code, subject string) {
+// Sync takes everything that is wrong now. A problem that is found again keeps
+// the time it was opened at and gets the new sentence; one that is not found any
+// more is closed. A code that the catalogue lacks is shown as it is, so that a
+// mistake in the program does not hide a fault of the gateway.
+func (p *Problems) Sync(now []Finding) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.open, code+"\x00"+subject)
+	open := make(map[string]*opened, len(now))
+	for _, f := range now {
+		key := f.Code + "\x00" + f.Subject
+		o := p.open[key]
+		if o == nil {
+			o = &opened{entry: entryOf(f.Code), subject: f.Subject, since: time.Now()}
+		}
+		if o.sentence == "" || !slices.Equal(o.args, f.Args) { // most are the same, once a second
+			o.args = f.Args
+			args := append([]string{"subject", f.Subject}, f.Args...)
+			o.sentence, o.actions = o.entry.Say(args...), o.entry.Advise(args...)
+		}
+		open[key] = o
+	}
+	p.open = open
 }
 
-// Set raises or clears, for callers that look at a state every second.
-func (p *Problems) Set(active bool, code, subject string, args ...string) {
-	if active {
-		p.Raise(code, subject, args...)
-	} else {
-		p.Clear(code, subject)
+func entryOf(code string) Entry {
+	if entry, ok := Lookup(code); ok {
+		return entry
 	}
-}
-
-// Only clears every problem about subject whose code begins with one of
-// families ("UP-", "NET-", "TLS-") but code itself: what a state machine with
-// one problem at a time needs. code may be "".
-func (p *Problems) Only(code, subject string, families ...string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for key, o := range p.open {
-		if o.subject != subject || o.entry.Code == code {
-			continue
-		}
-		for _, f := range families {
-			if strings.HasPrefix(o.entry.Code, f) {
-				delete(p.open, key)
-			}
-		}
-	}
+	return Entry{Code: code, Severity: Warning, Title: code, Sentence: code, Actions: []string{"Look at the log: journalctl -u portti"}}
 }
 
 // Active lists what is to be shown, worst first, then by code and subject. It

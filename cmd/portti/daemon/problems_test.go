@@ -67,14 +67,12 @@ func shownCodes(p *Problems) string {
 func TestRootCauseHidesConsequences(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := NewProblems()
-		p.Raise("TLS-NOT-YET", "", "host", "h")
-		p.Raise("DEV-SILENT", "gps", "age", "5 min")
-		p.Raise("DEV-SILENT", "panel", "age", "5 min")
+		tls, gps, panel := Finding{"TLS-NOT-YET", "", []string{"host", "h"}}, Finding{"DEV-SILENT", "gps", []string{"age", "5 min"}}, Finding{"DEV-SILENT", "panel", []string{"age", "5 min"}}
+		p.Sync([]Finding{tls, gps, panel})
 		if got := shownCodes(p); got != "TLS-NOT-YET/ DEV-SILENT/gps DEV-SILENT/panel" {
 			t.Errorf("before: %s", got)
 		}
-		p.Raise("CLK-UNSET", "")
-		p.Raise("DEV-GONE", "gps", "port", "/dev/x")
+		p.Sync([]Finding{tls, gps, panel, {Code: "CLK-UNSET"}, {"DEV-GONE", "gps", []string{"port", "/dev/x"}}})
 		if got := shownCodes(p); got != "DEV-SILENT/panel" {
 			t.Errorf("causes in their quiet period already hide what follows: %s", got)
 		}
@@ -82,9 +80,7 @@ func TestRootCauseHidesConsequences(t *testing.T) {
 		if got := shownCodes(p); got != "DEV-GONE/gps CLK-UNSET/ DEV-SILENT/panel" {
 			t.Errorf("shown: %s", got)
 		}
-		p.Clear("CLK-UNSET", "")
-		p.Clear("DEV-GONE", "gps")
-		p.Clear("DEV-GONE", "gps")
+		p.Sync([]Finding{tls, gps, panel})
 		if got := shownCodes(p); got != "TLS-NOT-YET/ DEV-SILENT/gps DEV-SILENT/panel" {
 			t.Errorf("after: %s", got)
 		}
@@ -94,18 +90,19 @@ func TestRootCauseHidesConsequences(t *testing.T) {
 func TestFlappingStaysQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := NewProblems()
+		dns := func(host string) []Finding { return []Finding{{"NET-DNS", "", []string{"host", host}}} }
 		for range 20 {
-			p.Set(true, "NET-DNS", "", "host", "h")
+			p.Sync(dns("h"))
 			time.Sleep(6 * time.Second)
 			if raised, cleared := p.Changes(); len(raised)+len(cleared) > 0 {
 				t.Fatalf("%v %v", raised, cleared)
 			}
-			p.Set(false, "NET-DNS", "")
+			p.Sync(nil)
 			time.Sleep(time.Second)
 		}
-		p.Raise("NET-DNS", "", "host", "h")
+		p.Sync(dns("h"))
 		time.Sleep(5 * time.Second)
-		p.Raise("NET-DNS", "", "host", "other") // renewed, not begun again
+		p.Sync(dns("other")) // renewed, not begun again
 		time.Sleep(5 * time.Second)
 		raised, _ := p.Changes()
 		if len(raised) != 1 || !strings.Contains(raised[0].Sentence, "The name other ") || raised[0].SinceS != 10 {
@@ -114,34 +111,20 @@ func TestFlappingStaysQuiet(t *testing.T) {
 		if again, _ := p.Changes(); again != nil {
 			t.Errorf("told twice: %v", again)
 		}
-		p.Clear("NET-DNS", "")
+		p.Sync(nil)
 		if _, cleared := p.Changes(); len(cleared) != 1 || cleared[0].Code != "NET-DNS" {
 			t.Errorf("cleared: %v", cleared)
 		}
 	})
 }
 
-func TestOnlyOneOfAFamily(t *testing.T) {
-	p := NewProblems()
-	for _, code := range []string{"UP-AUTH-REJECTED", "UP-FORBIDDEN", "TLS-NAME", "CFG-UNPROVEN"} {
-		p.Raise(code, "")
-	}
-	p.Raise("UP-FORBIDDEN", "other")
-	p.Only("UP-FORBIDDEN", "", "UP-", "NET-", "TLS-")
-	if got := shownCodes(p); got != "UP-FORBIDDEN/ UP-FORBIDDEN/other CFG-UNPROVEN/" {
-		t.Errorf("%s", got)
-	}
-	p.Only("", "", "UP-")
-	if got := shownCodes(p); got != "UP-FORBIDDEN/other CFG-UNPROVEN/" {
-		t.Errorf("%s", got)
-	}
-}
-
 func TestForeignTextInAProblem(t *testing.T) {
 	p := NewProblems()
-	p.Raise("UP-FORBIDDEN", "", "why", "no\x1b[2J\x00{host}"+strings.Repeat("x", 500))
-	p.Raise("HW-PERMISSION", "gps", "port", "/dev/ttyUSB0")
-	p.Raise("NO-SUCH-CODE", "", "a")
+	p.Sync([]Finding{
+		{"UP-FORBIDDEN", "", []string{"why", "no\x1b[2J\x00{host}" + strings.Repeat("x", 500)}},
+		{"HW-PERMISSION", "gps", []string{"port", "/dev/ttyUSB0"}},
+		{"NO-SUCH-CODE", "", []string{"a"}},
+	})
 	for _, a := range p.Active() {
 		if strings.ContainsFunc(a.Sentence, isCommand) || len(a.Sentence) > 500 {
 			t.Errorf("%q", a.Sentence)

@@ -59,11 +59,11 @@ func (d *Daemon) reload() Reloaded {
 	}
 	if err != nil {
 		r.Error = err.Error()
-		d.problems.Raise("CFG-INVALID", "")
+		d.rejected.Store(true)
 		d.log.Error("the configuration has mistakes; the gateway goes on with the one it has", "event", "config.rejected", "code", "CFG-INVALID", "err", err)
 		return r
 	}
-	d.problems.Clear("CFG-INVALID", "")
+	d.rejected.Store(false)
 	now := next.settings()
 	d.link.SetDrainRate(int(next.Uplink.DrainRate))
 	if key := "gateway.report_interval"; now[key] != d.running[key] {

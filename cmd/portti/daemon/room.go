@@ -50,16 +50,3 @@ func (r *room) judge(headroom float64) int {
 	}
 	return level
 }
-
-// lookAtRoom logs a change and says whether the room is short.
-func (d *Daemon) lookAtRoom(headroom float64, online bool, free int64) (short bool) {
-	was := d.room.level
-	if d.room.note(headroom, online, time.Now()) {
-		log, event, text := d.log.Warn, "buffer.room-low", "the buffer has room for less than "+people(time.Duration(roomLevels()[max(d.room.level, 1)-1])*time.Second)
-		if d.room.level < was {
-			log, event, text = d.log.Info, "buffer.room-recovered", "the buffer has more room again"
-		}
-		log(text, "event", event, "code", "BUF-FILLING", "headroom_s", headroom, "bytes", free, "online", online)
-	}
-	return d.room.level >= roomShort
-}

@@ -73,6 +73,7 @@ type Daemon struct {
 	running   map[string]string // the settings that hold, for reload
 	started   time.Time
 	source    string                 // of the time, as last logged
+	rejected  atomic.Bool            // the configuration as it stands on disk has mistakes
 	final     atomic.Pointer[Status] // set when Run has ended
 }
 
@@ -225,7 +226,9 @@ func (d *Daemon) work(ctx context.Context) error {
 	stopAside()
 	sides.Wait()
 	d.voice.ended()
-	last := d.status(true)
+	end := d.snapshot()
+	end.link.State = uplink.Stopped
+	last := d.document(end)
 	d.final.Store(&last)
 	d.log.Info("portti has stopped", "event", "daemon.stopped", "waiting", last.Totals.Waiting, "acked", last.Totals.Acked, "err", err)
 	return err

@@ -9,11 +9,3 @@ type DownlinkStatus struct {
 	Repeated uint64 `json:"repeated"` // came again and was answered again
 	Ignored  uint64 `json:"ignored"`  // everything else
 }
-
-// downlinkStatus is all zero where the configuration accepts no command.
-func (d *Daemon) downlinkStatus() (s DownlinkStatus) {
-	if d.downlink != nil {
-		s = d.downlink.status()
-	}
-	return s
-}

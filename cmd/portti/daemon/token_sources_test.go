@@ -82,27 +82,20 @@ client_secret_file = "/etc/portti/credentials/secret"
 	}
 }
 
-// fakeToken is a source in a state of the test's choice.
-type fakeToken struct {
-	uplink.TokenSource
-	state uplink.TokenState
-}
-
-func (f *fakeToken) State() uplink.TokenState { return f.state }
-
 // Problems of the token are shown while the link still works, once, and go
 // with their cause.
 func TestTokenProblems(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
-		c := clock.Fake(clock.Now{Unix: start.UnixMilli(), Trusted: true}, time.Unix(0, 0))
-		token := &fakeToken{}
-		d := &Daemon{problems: NewProblems(), clock: c, token: token}
-		look := func(s uplink.TokenState, link string) string {
-			token.state = s
-			d.lookAtToken(uplink.Status{Problem: link})
+		p := NewProblems()
+		look := func(token uplink.TokenState, link string) string {
+			s := &snapshot{cfg: Defaults(), clock: clock.Now{Trusted: true}, fixed: true, wall: start, token: &token}
+			s.link.Problem = link
+			var f found
+			f.token(s)
+			p.Sync(f)
 			time.Sleep(time.Minute) // every quiet period
-			return shownCodes(d.problems)
+			return shownCodes(p)
 		}
 		day := 24 * time.Hour
 		for name, c := range map[string]struct {
@@ -124,8 +117,8 @@ func TestTokenProblems(t *testing.T) {
 				t.Errorf("%s: %q, want %q", name, got, c.want)
 			}
 		}
-		if look(uplink.TokenState{}, ""); len(d.problems.Active()) != 0 {
-			t.Errorf("left: %v", d.problems.Active())
+		if left := look(uplink.TokenState{}, ""); left != "" {
+			t.Errorf("left: %v", left)
 		}
 	})
 }
