@@ -33,7 +33,7 @@ type Command struct {
 // frame. bad counts elements that are no messages; the others are given.
 // Nothing of frame is kept.
 func ParseCommands(frame []byte) (all []Command, bad int, err error) {
-	frame = bytes.TrimSpace(frame)
+	frame = bytes.Trim(frame, whiteSpace)
 	if err := strictJSON(frame); err != nil {
 		return nil, 0, fmt.Errorf("cannot read the server's message: %w", err)
 	}
