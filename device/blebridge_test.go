@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"portti/cross/testkit"
 	"portti/device/clock"
 	"portti/device/thingsee"
 )
@@ -120,7 +121,7 @@ func TestBLEBridgeGolden(t *testing.T) {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			out, port := bleRun(t, bleConfig(), in, 1024)
 			got := out.text(port)
-			golden(t, strings.TrimSuffix(name, ".txt")+".golden", got)
+			testkit.Golden(t, strings.TrimSuffix(name, ".txt")+".golden", got)
 			for _, m := range out.messages {
 				r, err := thingsee.Parse([]byte(m))
 				if err != nil {

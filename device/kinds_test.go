@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"portti/cross/testkit"
 	"portti/device/clock"
 )
 
@@ -154,7 +155,7 @@ func TestKindsGolden(t *testing.T) {
 			return b.String()
 		}
 		got := text(1024)
-		golden(t, strings.TrimSuffix(name, filepath.Ext(name))+".records", got)
+		testkit.Golden(t, strings.TrimSuffix(name, filepath.Ext(name))+".records", got)
 		for _, piece := range []int{1, 7} {
 			eq(t, fmt.Sprintf("in pieces of %d", piece), text(piece), got)
 		}
