@@ -208,6 +208,9 @@ func FuzzReader(f *testing.F) {
 	f.Add(unhex("0201060041"))
 	f.Add(unhex("0309686905FF9904"))
 	f.Fuzz(func(t *testing.T, payload []byte) {
+		if len(payload) > 128 { // the tool shortens finds in quadratic time
+			return
+		}
 		var r Reader
 		var back []byte
 		for r.Reset(payload); r.Next(); {

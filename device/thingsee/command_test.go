@@ -169,12 +169,15 @@ func second[T any](_ T, err error) error { return err }
 func FuzzParseCommands(f *testing.F) {
 	for _, line := range downlink(f) {
 		f.Add(line)
-		f.Add(slicesJoin(line, line))
 	}
+	f.Add(slicesJoin([]byte(reboot), []byte(`{"tsmId":1,"tsmEv":2}`)))
 	for _, s := range []string{reboot, `[{"a":1,"a":2}]`, `{"\u0061":1e400}`, "[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]", "{\"x\":\"\xff\"}", `[1,null,{}]`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, frame []byte) {
+		if len(frame) > 256 { // the tool shortens finds in quadratic time
+			return
+		}
 		before := bytes.Clone(frame)
 		all, bad, err := ParseCommands(frame)
 		if !bytes.Equal(frame, before) {
