@@ -87,8 +87,8 @@ func checkPort(c Config) error {
 		return c.Match.check()
 	case strings.HasPrefix(c.Port, tcpScheme):
 		host, port, err := net.SplitHostPort(strings.TrimPrefix(c.Port, tcpScheme))
-		n, numErr := strconv.Atoi(port)
-		if err != nil || numErr != nil || host == "" || n < 1 || n > 65535 {
+		n, numErr := strconv.ParseUint(port, 10, 16) // Atoi takes a sign
+		if err != nil || numErr != nil || host == "" || n == 0 {
 			return keyError("port", "must be tcp://host:port with a port from 1 to 65535")
 		}
 	case !strings.HasPrefix(c.Port, "/"):

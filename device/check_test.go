@@ -58,6 +58,8 @@ func TestCheck(t *testing.T) {
 		{"tcp without a port", func(c *Config) { c.Port = "tcp://host" }, "port", "tcp://host:port"},
 		{"tcp without a host", func(c *Config) { c.Port = "tcp://:4001" }, "port", "tcp://host:port"},
 		{"tcp with a named port", func(c *Config) { c.Port = "tcp://host:http" }, "port", "tcp://host:port"},
+		{"tcp with a signed port", func(c *Config) { c.Port = "tcp://host:+4001" }, "port", "tcp://host:port"},
+		{"tcp with port 0", func(c *Config) { c.Port = "tcp://host:0" }, "port", "tcp://host:port"},
 		{"tcp with a great port", func(c *Config) { c.Port = "tcp://host:65536" }, "port", "tcp://host:port"},
 		{"tcp with modem lines", func(c *Config) { c.Port, c.DTR, c.RTS = "tcp://a:1", &yes, &yes }, "dtr rts", "device server"},
 		{"slow", func(c *Config) { c.Baud = 49 }, "baud", "50"},

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"portti/cross/testkit"
 	"portti/device/clock"
 	"portti/device/thingsee"
 )
@@ -133,7 +134,7 @@ func TestGPSGolden(t *testing.T) {
 			if strings.Contains(log, "code=") {
 				fmt.Fprintf(&b, "log with %s\n", codesOf(log))
 			}
-			golden(t, strings.TrimSuffix(name, ".nmea")+".golden", b.String())
+			testkit.Golden(t, strings.TrimSuffix(name, ".nmea")+".golden", b.String())
 		})
 	}
 }

@@ -11,8 +11,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"portti/cross/testkit"
 	"portti/device/clock"
 )
 
@@ -87,19 +89,24 @@ func underTest(t *testing.T, kind string, s Sink) *device {
 	return set.devices[0]
 }
 
-// play runs a fresh driver of the kind and gives the records and frames.
-func play(t *testing.T, kind string, port Port) ([]string, *device) {
+// play runs a fresh driver of the kind and gives the records and frames. No
+// time passes: drivers look at pauses between bytes, and in real time a loaded
+// machine makes some.
+func play(t *testing.T, kind string, port Port) (records []string, d *device) {
 	t.Helper()
-	sink := newSink()
-	d := underTest(t, kind, sink)
-	drv, err := d.kind.New(d.cfg, d.env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := drv.Run(port, d); err == nil {
-		t.Error("Run ended without an error")
-	}
-	return sink.all(), d
+	synctest.Test(t, func(t *testing.T) {
+		sink := newSink()
+		d = underTest(t, kind, sink)
+		drv, err := d.kind.New(d.cfg, d.env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := drv.Run(port, d); err == nil {
+			t.Error("Run ended without an error")
+		}
+		records = sink.all()
+	})
+	return records, d
 }
 
 func TestKindsTable(t *testing.T) {
@@ -154,7 +161,7 @@ func TestKindsGolden(t *testing.T) {
 			return b.String()
 		}
 		got := text(1024)
-		golden(t, strings.TrimSuffix(name, filepath.Ext(name))+".records", got)
+		testkit.Golden(t, strings.TrimSuffix(name, filepath.Ext(name))+".records", got)
 		for _, piece := range []int{1, 7} {
 			eq(t, fmt.Sprintf("in pieces of %d", piece), text(piece), got)
 		}

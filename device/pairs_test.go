@@ -1,8 +1,8 @@
 package device
 
 import (
-	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -85,7 +85,7 @@ func judgePairs(t *testing.T, line string) {
 			}
 		}
 	}
-	if want := slowPairs(line); fmt.Sprint(got) != fmt.Sprint(want) {
+	if want := slowPairs(line); !slices.Equal(got, want) {
 		t.Errorf("%q:\n got %+v\nwant %+v", line, got, want)
 	}
 	if want := slowText(line); p.text() != want {
@@ -116,7 +116,7 @@ func TestPairs(t *testing.T) {
 		"a=1;":               {{"a", "1", false, false}},
 		"a=+1 b=.5 c=5. d=5": {{"a", "+1", false, false}, {"b", ".5", false, false}, {"c", "5.", false, false}, {"d", "5", false, false}},
 	} {
-		if got := slowPairs(line); fmt.Sprint(got) != fmt.Sprint(want) {
+		if got := slowPairs(line); !slices.Equal(got, want) {
 			t.Errorf("the model takes %q for %+v, want %+v", line, got, want)
 		}
 		judgePairs(t, line)
@@ -153,5 +153,9 @@ func FuzzPairs(f *testing.F) {
 	for _, line := range []string{"temp=21.50 humd=40", `a="x y" b='z'c d`, "a= b=1,5", "label a==1;;", "\xff=1", "a=-1e5\tb=+.5"} {
 		f.Add(line)
 	}
-	f.Fuzz(func(t *testing.T, line string) { judgePairs(t, line) })
+	f.Fuzz(func(t *testing.T, line string) {
+		if len(line) <= 64 { // the tool shortens finds in quadratic time
+			judgePairs(t, line)
+		}
+	})
 }

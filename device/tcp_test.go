@@ -2,12 +2,17 @@ package device
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"portti/cross/testkit"
 )
 
 func listen(t *testing.T) (net.Listener, string) {
@@ -87,9 +92,27 @@ func TestTCPInterrupt(t *testing.T) {
 	}
 }
 
+// unused is an address at which nobody listens. It is ours until the test ends,
+// so that no other program can begin to.
+func unused(t *testing.T) string {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", name.(*unix.SockaddrInet4).Port)
+}
+
 func TestTCPNobodyThere(t *testing.T) {
-	l, address := listen(t)
-	_ = l.Close()
+	address := tcpScheme + unused(t)
 	e := openErr(t, address)
 	if e.State != Missing || e.Code != CodeGone || !strings.Contains(e.Error(), address) {
 		t.Errorf("%+v", e)
@@ -107,17 +130,17 @@ func TestTCPSet(t *testing.T) {
 	server := accept(t, l)
 	sink.setFull(true)
 	write(t, server, strings.Repeat("{\"temp\":1}\n", 100))
-	eventually(t, "it waits", func() bool {
+	testkit.Eventually(t, "it waits", func() bool {
 		sink.mu.Lock()
 		defer sink.mu.Unlock()
 		return sink.waits > 0
 	})
 	sink.setFull(false)
-	eventually(t, "all are there", func() bool { return len(sink.all()) == 100 })
+	testkit.Eventually(t, "all are there", func() bool { return len(sink.all()) == 100 })
 	_ = server.Close()
 	server = accept(t, l)
 	write(t, server, "{\"temp\":2}\n")
-	eventually(t, "the one after", func() bool { return len(sink.all()) == 101 })
+	testkit.Eventually(t, "the one after", func() bool { return len(sink.all()) == 101 })
 	if st := s.Status()[0]; st.Lost != 0 || st.Opened != 2 || st.Resolved != address {
 		t.Errorf("%+v", st)
 	}

@@ -183,10 +183,11 @@ func TestWatchGarbage(t *testing.T) {
 
 func TestWatchUnplugAndStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var opened, closed atomic.Int32
+		var tried, opened, closed atomic.Int32
 		var line atomic.Pointer[fakeLine]
 		var absent atomic.Bool
 		w := watchOne(t, linesConfig("panel", "/dev/fake"), func(context.Context, Config) (Opened, error) {
+			tried.Add(1)
 			if absent.Load() {
 				return Opened{}, &OpenError{Missing, CodeGone, errors.New("cannot open /dev/fake: no such device")}
 			}
@@ -208,7 +209,12 @@ func TestWatchUnplugAndStop(t *testing.T) {
 			t.Error("not closed at once")
 		}
 		w.is("gone", Missing, CodeGone)
+		before := tried.Load()
 		w.alive(time.Hour)
+		// What is not there costs one try a Pause, and nothing between them.
+		if n := tried.Load() - before; n < 3599 || n > 3601 {
+			t.Errorf("tried to open it %d times in an hour", n)
+		}
 		absent.Store(false)
 		time.Sleep(Pause)
 		w.is("back", Silent, "")

@@ -38,34 +38,28 @@ func TestReader(t *testing.T) {
 			var r Reader
 			var got []string
 			for r.Reset(unhex(c.payload)); r.Next(); {
-				got = append(got, fmt.Sprintf("%02x:%x", r.Type(), r.Data()))
+				got = append(got, fmt.Sprintf("%02x:%x", r.typ, r.data))
 			}
 			if strings.Join(got, " ") != c.want || r.Cut() != c.cut {
 				t.Errorf("got %q, cut %d; want %q, %d", got, r.Cut(), c.want, c.cut)
 			}
-			if r.Next() || r.Type() != 0 {
+			if r.Next() || r.typ != 0 {
 				t.Error("went on after the end")
 			}
 		})
 	}
 }
 
-func TestElements(t *testing.T) {
+func TestManufacturer(t *testing.T) {
 	var r Reader
-	r.Reset(unhex("0309 6869  05FF 9904 0503  0416 D2FC 44  0620 78563412 AA  1221 000102030405060708090A0B0C0D0E0F BB  02FF01 0216D2 0308 4142"))
+	r.Reset(unhex("0309 6869  05FF 9904 0503  0416 D2FC 44  02FF01  03FF 5900  0308 4142"))
 	var got []string
 	for r.Next() {
-		if name, ok := r.Name(); ok {
-			got = append(got, "name "+string(name))
-		}
 		if company, data, ok := r.Manufacturer(); ok {
 			got = append(got, fmt.Sprintf("maker %04x %x", company, data))
 		}
-		if uuid, data, ok := r.Service(); ok {
-			got = append(got, fmt.Sprintf("service %x %x", uuid, data))
-		}
 	}
-	want := []string{"name hi", "maker 0499 0503", "service d2fc 44", "service 78563412 aa", "service 000102030405060708090a0b0c0d0e0f bb", "name AB"}
+	want := []string{"maker 0499 0503", "maker 0059 "}
 	if strings.Join(got, "; ") != strings.Join(want, "; ") || r.Cut() != 0 {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
@@ -208,12 +202,13 @@ func FuzzReader(f *testing.F) {
 	f.Add(unhex("0201060041"))
 	f.Add(unhex("0309686905FF9904"))
 	f.Fuzz(func(t *testing.T, payload []byte) {
+		if len(payload) > 128 { // the tool shortens finds in quadratic time
+			return
+		}
 		var r Reader
 		var back []byte
 		for r.Reset(payload); r.Next(); {
-			back = append(append(back, byte(len(r.Data())+1), r.Type()), r.Data()...)
-			r.Name()
-			r.Service()
+			back = append(append(back, byte(len(r.data)+1), r.typ), r.data...)
 			if _, data, ok := r.Manufacturer(); ok {
 				DecodeDF5(data)
 			}

@@ -2,15 +2,8 @@ package adv
 
 import "encoding/binary"
 
-// The types of elements that the Reader's methods look for.
-const (
-	ShortName    = 0x08
-	CompleteName = 0x09
-	Service16    = 0x16
-	Service32    = 0x20
-	Service128   = 0x21
-	Maker        = 0xFF
-)
+// maker is the type of an element with a manufacturer's data.
+const maker = 0xFF
 
 // Ruuvi is the company number of Ruuvi Innovations.
 const Ruuvi = 0x0499
@@ -44,25 +37,13 @@ func (r *Reader) Next() bool {
 	return true
 }
 
-// Type is the number of the element's type.
-func (r *Reader) Type() byte { return r.typ }
-
-// Data is what follows the type.
-func (r *Reader) Data() []byte { return r.data }
-
 // Cut is how many bytes at the end were dropped, because an element claimed to
 // be longer than what was left.
 func (r *Reader) Cut() int { return r.cut }
 
-// Name is the device's name, if this element is a whole or a shortened one. It
-// is meant to be UTF-8 and may be anything.
-func (r *Reader) Name() ([]byte, bool) {
-	return r.data, r.typ == ShortName || r.typ == CompleteName
-}
-
 // Manufacturer is the company's number and its data, if this element is that.
 func (r *Reader) Manufacturer() (company uint16, data []byte, ok bool) {
-	if r.typ != Maker {
+	if r.typ != maker {
 		return 0, nil, false
 	}
 	return Company(r.data)
@@ -74,22 +55,4 @@ func Company(b []byte) (company uint16, data []byte, ok bool) {
 		return 0, nil, false
 	}
 	return binary.LittleEndian.Uint16(b), b[2:], true
-}
-
-// Service is the data of a service, if this element is that. uuid is 2, 4 or
-// 16 bytes as on the air, the lowest first.
-func (r *Reader) Service() (uuid, data []byte, ok bool) {
-	n := 0
-	switch r.typ {
-	case Service16:
-		n = 2
-	case Service32:
-		n = 4
-	case Service128:
-		n = 16
-	}
-	if n == 0 || len(r.data) < n {
-		return nil, nil, false
-	}
-	return r.data[:n], r.data[n:], true
 }

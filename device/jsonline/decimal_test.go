@@ -172,7 +172,11 @@ func FuzzDecimal(f *testing.F) {
 		f.Add([]byte(s), uint8(0))
 	}
 	f.Add([]byte(`{"a":-12.5}`), uint8(5))
-	f.Fuzz(func(t *testing.T, b []byte, from uint8) { judgeDecimal(t, b, min(int(from), len(b))) })
+	f.Fuzz(func(t *testing.T, b []byte, from uint8) {
+		if len(b) <= 64 { // the tool shortens finds in quadratic time
+			judgeDecimal(t, b, min(int(from), len(b)))
+		}
+	})
 }
 
 func BenchmarkDecimal(b *testing.B) {

@@ -111,6 +111,9 @@ func FuzzAgainstEncodingJSON(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
+		if len(line) > 128 { // the tool shortens finds in quadratic time
+			return
+		}
 		var s Scanner
 		members := map[string]any{}
 		for s.Reset(line); s.Next(); {

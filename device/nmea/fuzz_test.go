@@ -8,21 +8,27 @@ import (
 
 // FuzzStream feeds any bytes, at once and in pieces, and asks for what must
 // always hold: the same events either way, right checksums, values in range.
+//
+// Inputs are short, here and in the other targets: the tool shortens each that
+// reaches new code, in up to as many runs as the square of its length. With
+// 900 bytes it did nothing else.
 func FuzzStream(f *testing.F) {
-	f.Add(stream()[:900], uint8(7))
 	f.Add([]byte("$GPGG$GPVTG,,T,,M,0.016,N,0.030,K,A*27\r\n!AIVDM,1*00\\s:1*00\\$GPRMC,,V,,,,,,,,,,N*53"), uint8(1))
 	f.Add([]byte(sum("GPGSA,A,3,27,23,13,07,25,,,,,,,,,,,,,,,,,,,,07.9,06.0,05.2")+sum("GNGNS,000000,9000.0,N,18000.0,E,NA,99,0,0,0,,,V")), uint8(3))
 	f.Add([]byte(sum("GPGGA,235960.999,0000.0,S,00000.0,W,8,9999,999999999999999,-999999999999999,M,1,M,,")+sum("GPZDA,000000,31,12,2199,,")), uint8(200))
 	f.Add([]byte(sum("GPGST,000000,,,,,999999999999999,1,1")+sum("GPRMC,000000,A,0000.0,N,00000.0,E,999999999999999,-1,311299,,,A")), uint8(0))
 	f.Fuzz(func(t *testing.T, in []byte, piece uint8) {
-		sc := NewScanner(200)
-		events, good := scanAll(sc, in)
+		if len(in) > 256 {
+			return
+		}
+		const limit = 82 // the least, so that sentences beyond it come up
+		events, good := scanAll(NewScanner(limit), in)
 		var pieces [][]byte
 		for rest := in; len(rest) > 0; {
 			n := min(int(piece)+1, len(rest))
 			pieces, rest = append(pieces, rest[:n]), rest[n:]
 		}
-		if ev, g := scanAll(NewScanner(200), pieces...); !slices.Equal(ev, events) || !slices.Equal(g, good) {
+		if ev, g := scanAll(NewScanner(limit), pieces...); !slices.Equal(ev, events) || !slices.Equal(g, good) {
 			t.Fatalf("in pieces of %d: %v %q, at once: %v %q", int(piece)+1, ev, g, events, good)
 		}
 		for _, g := range good {

@@ -26,14 +26,14 @@ type Command struct {
 
 // ParseCommands reads a frame of a server: an array of messages, or one bare
 // message. Where Parse is tolerant this is strict, since what it reads is acted
-// upon: the frame has at most MaxDownlink bytes of valid UTF-8, is nested at
-// most 16 deep, has no key twice in any object, and no number that a float64
-// cannot hold; tsmId, tsmEv and transactionId are whole numbers in range, the
-// last two written without point or exponent. An error refuses the whole
-// frame. bad counts elements that are no messages; the others are given.
-// Nothing of frame is kept.
+// upon: the frame has at most MaxDownlink bytes of valid UTF-8, white space
+// around it not counted, is nested at most 16 deep, has no key twice in any
+// object, and no number that a float64 cannot hold; tsmId, tsmEv and
+// transactionId are whole numbers in range, the last two written without point
+// or exponent. An error refuses the whole frame. bad counts elements that are
+// no messages; the others are given. Nothing of frame is kept.
 func ParseCommands(frame []byte) (all []Command, bad int, err error) {
-	frame = bytes.TrimSpace(frame)
+	frame = bytes.Trim(frame, whiteSpace)
 	if err := strictJSON(frame); err != nil {
 		return nil, 0, fmt.Errorf("cannot read the server's message: %w", err)
 	}

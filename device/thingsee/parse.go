@@ -66,11 +66,15 @@ func Parse(rec []byte) (Received, error) {
 	return r, nil
 }
 
+// whiteSpace is all that JSON allows around a value: RFC 8259, section 2.
+// bytes.TrimSpace would take form feeds and the spaces of Unicode as well.
+const whiteSpace = " \t\r\n"
+
 // ParseAll reads an array of messages, or one bare message as some of
 // Haltian's streams send it. Elements that are no objects are left out and
 // named in the error by their place; the others are given all the same.
 func ParseAll(frame []byte) ([]Received, error) {
-	frame = bytes.TrimSpace(frame)
+	frame = bytes.Trim(frame, whiteSpace)
 	if len(frame) > 0 && frame[0] == '{' {
 		r, err := Parse(frame)
 		if err != nil {
@@ -146,10 +150,13 @@ func integer(v json.RawMessage) (int, bool) {
 	return int(f), true
 }
 
-// millis reads seconds with decimals, bare or in a string.
+// millis reads seconds with decimals, bare or in a string. There too it takes
+// only a number as JSON has it: strconv alone would take "0x1p5" and "1_0".
 func millis(v json.RawMessage) (int64, bool) {
 	if s, ok := text(v); ok {
-		v = json.RawMessage(s)
+		if v = json.RawMessage(s); !ValidNumber(v) {
+			return 0, false
+		}
 	}
 	f, err := strconv.ParseFloat(string(v), 64)
 	if err != nil || math.IsNaN(f) || math.Abs(f) > 1e12 {
