@@ -68,9 +68,7 @@ func (q *Queue) pass() {
 	if now >= q.quietUntil {
 		q.tellLossesLocked(now)
 	}
-	if q.dirty > q.sz.soft {
-		q.shortenLocked(q.sz.holdFloor, func() bool { return q.dirty > q.sz.soft })
-	}
+	q.pressedLocked()
 	q.mu.Unlock()
 	q.lateAcks()
 	if q.writableNow(now) {
@@ -312,11 +310,19 @@ func (q *Queue) commitDue(now int64) bool {
 	if now < q.disk.rest {
 		return false
 	}
-	if q.dirty > q.sz.soft {
+	if q.pressedLocked() {
 		return true
 	}
 	at, ok := q.overdueLocked()
 	return ok && at <= now
+}
+
+// pressedLocked says whether memory is over its soft limit even though the hold
+// gave way. Records arrive during a pass too, so a commit asks again.
+func (q *Queue) pressedLocked() bool {
+	over := func() bool { return q.dirty > q.sz.soft }
+	q.shortenLocked(q.sz.holdFloor, over)
+	return over()
 }
 
 func (q *Queue) ledgerDue(now int64) bool {

@@ -18,10 +18,9 @@ import (
 // cuts says how.
 type cuts struct {
 	seed   int64
-	every  int   // of so many images one is tried
-	noSync bool  // negative control: as if no sync had ever happened
-	report int   // so many findings are told
-	start  *disc // what lay there before the first operation, nil for nothing
+	every  int  // of so many images one is tried
+	noSync bool // negative control: as if no sync had ever happened
+	report int  // so many findings are told
 	// check opens the directory that a cut left; it is called from several
 	// goroutines. known is the last mark before the cut, later the first after
 	// it; nil where there is none.
@@ -70,10 +69,7 @@ func (k *cutter) replay(log []op) {
 		}
 		return marks[min(i, len(marks)-1)]
 	}
-	d := k.start
-	if d == nil {
-		d = newDisc()
-	}
+	d := newDisc()
 	d.noSync = k.noSync
 	known := -1
 	for at, o := range log {

@@ -164,6 +164,5 @@
 //	inspect_segment.go  one segment of that look
 //	export.go     everything that waits, from the files or from the queue
 //	import.go     records of other queues, each taken over once
-//	migrate.go    older formats
 //	fs.go         every touch of the disk, for the tests to fail and to forget
 package buffer

@@ -8,8 +8,8 @@ import (
 // TestEmptySegmentIsSalvaged: the newest file holds nothing but the ledger, as
 // after everything was delivered, and goes bad. What is written next gets the
 // number that this file began with, and so a file of the same name: the empty
-// one must not take it along when it goes. Found by failing every read of a
-// migration; it cost what the first commit held. Rows 12 and 16.
+// one must not take it along when it goes. It cost what the first
+// commit held. Rows 12 and 16.
 func TestEmptySegmentIsSalvaged(t *testing.T) {
 	dir := filepath.Join(fastDir(t), "q")
 	filled(t, dir, 400, nil)

@@ -238,7 +238,7 @@ func checkFormat(b []byte) error {
 	case binary.LittleEndian.Uint16(f) > formatVersion:
 		return newerFormat(binary.LittleEndian.Uint16(f))
 	case binary.LittleEndian.Uint16(f) < formatVersion: // there was none
-		return errDamaged
+		return fmt.Errorf("%w: it has format %d, the first ever written is %d", errDamaged, binary.LittleEndian.Uint16(f), formatVersion)
 	}
 	return nil
 }

@@ -1,8 +1,9 @@
 package buffer
 
 import (
-	"flag"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -12,10 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 )
-
-// A format that was given out is never made again: a change that needs that
-// needs a new version.
-var goldenWrite = flag.Bool("golden.write", false, "make the golden queue of the present format anew")
 
 func goldenDir() string {
 	return filepath.Join("testdata", "golden", fmt.Sprintf("v%d", formatVersion))
@@ -59,9 +56,9 @@ func describe(t testing.TB, dir string) string {
 }
 
 // makeGolden lives a small life with everything in it that the format can say.
-func makeGolden(t *testing.T, dir string, fs FS) {
+func makeGolden(t *testing.T, dir string, files FS) {
 	o := testOptions(dir)
-	o.tune, o.FS, o.BootID = smallSizes(), fs, [16]byte{1, 2, 3}
+	o.tune, o.FS, o.BootID = smallSizes(), files, [16]byte{1, 2, 3}
 	o.Mono = func() int64 { return 5_000 }
 	o.CommitEvery, o.FenceHold = time.Hour, 0
 	q := mustOpen(t, o)
@@ -160,17 +157,18 @@ func opensGolden(t *testing.T, dir, want string) {
 }
 
 // TestGoldenIsOfThisFormat: what this program writes is described by the same
-// words as the golden queue, so that a change of the format does not go unseen;
-// with -golden.write it becomes the golden queue.
+// words as the golden queue, so that a change of the format does not go unseen.
+// Where this format has no golden queue yet, what was made becomes it. One that
+// was given out is never made again: a change that needs that needs a new version.
 func TestGoldenIsOfThisFormat(t *testing.T) {
 	dir := filepath.Join(fastDir(t), "q")
 	makeGolden(t, dir, OS(dir))
-	if *goldenWrite {
+	if _, err := os.Stat(goldenDir()); errors.Is(err, fs.ErrNotExist) {
 		if err := os.WriteFile(filepath.Join(dir, "want.txt"), []byte(describe(t, dir)), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		copyDir(t, dir, goldenDir())
-		return
+		t.Fatalf("%s was missing and has been made: look at it and commit it", goldenDir())
 	}
 	_, got, _ := strings.Cut(describe(t, dir), "released") // the epoch is random
 	text, err := os.ReadFile(filepath.Join(goldenDir(), "want.txt"))

@@ -249,6 +249,58 @@ func TestHoldIsShortenedBeforeAnythingIsWritten(t *testing.T) {
 	})
 }
 
+// pressing is a disk whose Free is called by the committer in the middle of its
+// pass, after it had the hold give way and before it decides to commit.
+type pressing struct {
+	osFS
+	free func()
+}
+
+func (p *pressing) Free() (int64, error) {
+	if p.free != nil {
+		p.free()
+	}
+	return 1 << 40, nil
+}
+
+// TestHoldGivesWayInTheMiddleOfAPass: what comes while the committer works is no
+// reason to write either, as long as the hold can give way.
+func TestHoldGivesWayInTheMiddleOfAPass(t *testing.T) {
+	disk := &pressing{}
+	edit := func(o *Options) {
+		disk.osFS = osFS{o.Dir}
+		o.FS, o.FenceHold, o.MinFree, o.tune = disk, 30*time.Second, 1, smallSizes()
+		o.tune.numbers = 1 << 14
+	}
+	bubble(t, edit, func(t *testing.T, q *Queue, dev uint16) {
+		at := 0
+		proven := func(while func() bool) {
+			for while() {
+				appendN(t, q, dev, at, 1)
+				at++
+				mustAck(t, q, uint64(at), uint64(at))
+			}
+		}
+		bytes := func() int {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			return q.dirty
+		}
+		proven(func() bool { return bytes() < q.sz.soft-500 })
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		disk.free = func() { // from just below the limit to just above it
+			disk.free = nil
+			proven(func() bool { return bytes() <= q.sz.soft })
+		}
+		q.wake()
+		synctest.Wait()
+		if s := q.Stats(); disk.free != nil || s.Commits != 0 || s.HoldShortened == 0 || s.MemoryBytes > q.sz.soft {
+			t.Errorf("looked at the disk: %v, %+v", disk.free == nil, s)
+		}
+	})
+}
+
 func TestSealEndsTheStream(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, q *Queue, dev uint16) {
 		appendN(t, q, dev, 0, 3)

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// replayed is how densely the power is cut over, and operations of a disk are
-// failed in, lives that other tests have lived already.
+// replayed is how densely the power is cut, and operations of the disk are
+// failed, in a life that is much like those of other tests.
 func replayed() (every, stride int) {
 	switch {
 	case sampled():

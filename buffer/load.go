@@ -72,9 +72,6 @@ func (q *Queue) recover() error {
 	if err != nil {
 		return err
 	}
-	if names, err = q.migrate(names); err != nil {
-		return err
-	}
 	st, stErr := readSidecar(q.fs)
 	if errors.Is(stErr, syscall.EIO) { // once is not for ever, and much depends on it
 		st, stErr = readSidecar(q.fs)
@@ -117,9 +114,6 @@ func (q *Queue) recover() error {
 	}
 	if err == nil {
 		err = q.removeThrough()
-	}
-	if err == nil {
-		q.dropOld(names)
 	}
 	return err
 }

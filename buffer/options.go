@@ -53,8 +53,7 @@ type Options struct {
 	// are opened in this process, with what can be recovered recovered.
 	Probe func(ctx context.Context, path string) error
 
-	tune  sizes       // tests only
-	older []migration // default migrations()
+	tune sizes // tests only
 }
 
 // sizes are the limits that were measured; see doc.go.
@@ -95,9 +94,6 @@ func (o *Options) check() error {
 			return errors.New("cannot open buffer: no directory given")
 		}
 		o.FS = OS(o.Dir)
-	}
-	if o.older == nil {
-		o.older = migrations()
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -173,7 +173,7 @@ func decodeState(slot []byte) (state, error) {
 	}
 	if v := binary.LittleEndian.Uint16(slot[8:]); v > formatVersion {
 		return s, newerFormat(v)
-	} else if v < formatVersion { // migrate has been there
+	} else if v < formatVersion { // there was none
 		return s, errDamaged
 	}
 	d := decoder{b: body[slotHeader:]}

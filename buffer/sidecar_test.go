@@ -2,8 +2,10 @@ package buffer
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,16 +79,7 @@ func TestNewerFormatIsNotTouched(t *testing.T) {
 				return b
 			})
 		} else {
-			db, err := bolt.Open(segmentFiles(t, dir)[0], 0o600, &bolt.Options{Timeout: time.Second})
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = db.Update(func(tx *bolt.Tx) error {
-				return tx.Bucket(factsBucket()).Put([]byte("format"), encodeFormat(formatVersion+1))
-			})
-			if err := errors.Join(err, db.Close()); err != nil {
-				t.Fatal(err)
-			}
+			setFormat(t, segmentFiles(t, dir)[0], formatVersion+1)
 		}
 		before := snapshot(t, dir)
 		synctest.Test(t, func(t *testing.T) {
@@ -109,6 +102,40 @@ func TestNewerFormatIsNotTouched(t *testing.T) {
 		if after := snapshot(t, dir); after != before {
 			t.Errorf("%s: the directory was changed", what)
 		}
+	}
+}
+
+// TestUnknownFormatIsSetAside: a segment whose format no version ever wrote is
+// kept for a person, and the log says which format it has. What reads in it as
+// records of this format is salvaged, the rest counted.
+func TestUnknownFormatIsSetAside(t *testing.T) {
+	dir := filepath.Join(fastDir(t), "q")
+	filled(t, dir, 50, nil)
+	setFormat(t, segmentFiles(t, dir)[0], 0)
+	var log bytes.Buffer
+	o := testOptions(dir)
+	o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	q := mustOpen(t, o)
+	_, recs := drain(t, q)
+	c, s := checkLedger(t, q), q.Stats()
+	mustClose(t, q)
+	if len(s.Damaged) != 1 || c.Waiting != uint64(len(recs)) || c.Waiting+c.LostAll() != 50 || !strings.Contains(log.String(), "it has format 0") {
+		t.Errorf("%d records, %+v %+v\n%s", len(recs), c, s, log.String())
+	}
+}
+
+// setFormat has a segment say that it is of another format.
+func setFormat(t *testing.T, path string, version uint16) {
+	t.Helper()
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		return tx.Bucket(factsBucket()).Put([]byte("format"), encodeFormat(version))
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
 	}
 }
 
