@@ -28,22 +28,35 @@ type guard struct {
 
 	deflate bool // compression was agreed upon; set by the dialler
 
-	// owned by whoever reads: the dialler first, then the session's reader
+	// owned by the dialler first, then by the session's reader
 	handshake int
+	unsent    error // of the first Write that failed before the link was up
 	second    time.Time
 	inSecond  int
 }
 
 func newGuard(conn net.Conn) *guard { return &guard{Conn: conn} }
 
+// Write fails while the link is being made only at the Read that follows: a
+// proxy or a server that refused before it was asked has closed, and what it
+// said first, which names the cause, can still be read.
 func (g *guard) Write(p []byte) (int, error) {
 	n, err := g.Conn.Write(p)
 	g.out.Add(uint64(n))
+	if err != nil && !g.up.Load() {
+		if g.unsent == nil {
+			g.unsent = err
+		}
+		return len(p), nil
+	}
 	return n, err
 }
 
 func (g *guard) Read(p []byte) (int, error) {
 	n, err := g.Conn.Read(p)
+	if err != nil && g.unsent != nil {
+		err = g.unsent
+	}
 	if why := g.reason.Load(); why != nil {
 		return 0, *why
 	}

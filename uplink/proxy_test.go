@@ -228,6 +228,59 @@ func TestProxyFails(t *testing.T) {
 	}
 }
 
+// A proxy or a server that answers before it was asked, and closes, is named by
+// its answer, whether our question was written before the close or failed after
+// it.
+func TestAnswersBeforeTheQuestion(t *testing.T) {
+	const plain, secure = "ws://localhost/socket", "wss://ingest.example/socket"
+	alert := "\x15\x03\x03\x00\x02\x02\x28" // handshake failure
+	for name, c := range map[string]struct {
+		url, proxy, answer string
+		problem            string
+		says               string
+	}{
+		"SOCKS, no SOCKS":        {secure, "socks5://proxy.example", "HTTP/1.1 400 Bad Request\r\n\r\n", ProblemProxy, "version"},
+		"SOCKS, refuses a login": {secure, "socks5h://proxy.example", "\x05\xff", ProblemProxyAuth, "proxy"},
+		"proxy wants a login":    {secure, "http://proxy.example", "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", ProblemProxyAuth, "password"},
+		"proxy forbids":          {secure, "http://proxy.example", "HTTP/1.1 403 Forbidden\r\n\r\n", ProblemProxy, "403"},
+		"proxy is no proxy":      {secure, "http://proxy.example", "SSH-2.0-OpenSSH_9.2\r\n", ProblemProxy, "answer"},
+		"proxy without TLS":      {secure, "https://proxy.example", "HTTP/1.1 400 Bad Request\r\n\r\n", ProblemProxy, "secure"},
+		"proxy says nothing":     {secure, "http://proxy.example", "", ProblemProxy, "proxy"},
+		"server is busy":         {plain, "none", "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", ProblemServer, "503"},
+		"server forbids":         {plain, "none", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", ProblemForbidden, "403"},
+		"TLS alert":              {secure, "none", alert, ProblemTLSFailed, "handshake failure"},
+		"server says nothing":    {plain, "none", "", ProblemClosed, ""},
+	} {
+		for _, asked := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, asked %v", name, asked), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := proxied(t, Options{URL: c.url, Insecure: true, Proxy: c.proxy}, func(_ int, w *wire) {
+						if asked {
+							time.Sleep(time.Millisecond) // a bubble's clock moves when all wait: the question is out
+						}
+						_ = w.say(c.answer)
+					})
+					dial := w.link.o.Dial
+					w.link.o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+						conn, err := dial(ctx, network, addr)
+						if !asked {
+							time.Sleep(time.Millisecond) // the answer is here, and the end
+						}
+						return conn, err
+					}
+					w.run()
+					time.Sleep(time.Second)
+					synctest.Wait()
+					if st := w.link.Status(); st.Failures != 1 || st.Problem != c.problem || !strings.Contains(st.LastError, c.says) {
+						t.Errorf("status %+v", st)
+					}
+					w.end()
+				})
+			})
+		}
+	}
+}
+
 // Row 42: nobody at the proxy's address is not nobody at the server's.
 func TestProxyUnreachable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

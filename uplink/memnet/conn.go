@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -15,18 +16,21 @@ import (
 // Conn is one end of an in-memory TCP connection with a send buffer, so
 // that a small write never blocks (net.Pipe would block each ping) and a peer
 // that does not read blocks a large one. All waiting is on channels and
-// timers: it runs inside a synctest bubble.
+// timers: it runs inside a synctest bubble. As with any net.Conn, all methods
+// may be called at the same time; the fields are set before the first call.
 type Conn struct {
 	in, out *half
 	rd, wr  deadline
 	once    sync.Once
+	lost    atomic.Bool
 	Local   netip.Addr // what LocalAddr says
 	Discard bool       // Write takes everything and keeps nothing
 	MTU     int        // a Write beyond it, and all after it, is swallowed; 0: none
 	Rate    int        // bytes a second that Read gives; 0: any
 }
 
-// half is one direction.
+// half is one direction. Its methods are whole steps under the lock: what one
+// saw is still so when it changes something.
 type half struct {
 	mu     sync.Mutex
 	buf    []byte
@@ -34,6 +38,65 @@ type half struct {
 	eof    bool
 	reset  bool
 	change chan struct{}
+}
+
+// take moves bytes into p. Where there are none yet it gives 0 and a channel
+// that is closed at the next change.
+func (h *half) take(p []byte) (n int, change <-chan struct{}, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.reset:
+		return 0, nil, os.NewSyscallError("read", syscall.ECONNRESET)
+	case len(h.buf) > 0:
+		n = copy(p, h.buf)
+		if h.buf = h.buf[n:]; len(h.buf) == 0 {
+			h.buf = nil
+		}
+		h.changed()
+		return n, nil, nil
+	case h.eof:
+		return 0, nil, io.EOF
+	}
+	return 0, h.change, nil
+}
+
+// put moves as much of p into the buffer as fits. Where nothing fits it gives
+// 0 and a channel that is closed at the next change.
+func (h *half) put(p []byte) (n int, change <-chan struct{}, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.eof || h.reset {
+		return 0, nil, os.NewSyscallError("write", syscall.EPIPE)
+	}
+	if n = min(h.room-len(h.buf), len(p)); n == 0 {
+		return 0, h.change, nil
+	}
+	h.buf = append(h.buf, p[:n]...)
+	h.changed()
+	return n, nil, nil
+}
+
+// end lets nothing more in; what is there can still be taken.
+func (h *half) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.eof = true
+	h.changed()
+}
+
+// cut ends it and drops what is there.
+func (h *half) cut() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.reset, h.buf = true, nil
+	h.changed()
+}
+
+// changed wakes who waits. The lock is held.
+func (h *half) changed() {
+	close(h.change)
+	h.change = make(chan struct{})
 }
 
 type deadline struct {
@@ -56,14 +119,6 @@ func Pair(room int) (client, server *Conn) {
 	return mk(down, up), mk(up, down)
 }
 
-func (h *half) touch(f func()) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	f()
-	close(h.change)
-	h.change = make(chan struct{})
-}
-
 func (d *deadline) set(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -79,7 +134,7 @@ func (d *deadline) get() (time.Time, chan struct{}) {
 }
 
 // wait blocks until the half or the deadline changes, or the deadline passes.
-func wait(change chan struct{}, d *deadline) error {
+func wait(change <-chan struct{}, d *deadline) error {
 	t, moved := d.get()
 	var due <-chan time.Time
 	if !t.IsZero() {
@@ -100,24 +155,24 @@ func wait(change chan struct{}, d *deadline) error {
 }
 
 func (c *Conn) Read(p []byte) (int, error) {
+	if c.Rate > 0 {
+		p = p[:min(len(p), max(c.Rate/10, 1))]
+	}
 	for {
-		c.in.mu.Lock()
-		n, eof, reset, change := copy(p, c.in.buf), c.in.eof, c.in.reset, c.in.change
-		c.in.mu.Unlock()
-		switch {
-		case reset:
-			return 0, &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
-		case n > 0:
+		n, change, err := c.in.take(p)
+		if n > 0 {
 			if c.Rate > 0 {
-				n = min(n, max(c.Rate/10, 1))
 				time.Sleep(time.Duration(n) * time.Second / time.Duration(c.Rate))
 			}
-			c.in.touch(func() { c.in.buf = append([]byte(nil), c.in.buf[n:]...) })
 			return n, nil
-		case eof:
-			return 0, io.EOF
 		}
-		if err := wait(change, &c.rd); err != nil {
+		if err == nil {
+			err = wait(change, &c.rd)
+		}
+		switch {
+		case err == io.EOF:
+			return 0, io.EOF
+		case err != nil:
 			return 0, &net.OpError{Op: "read", Net: "tcp", Err: err}
 		}
 	}
@@ -125,25 +180,18 @@ func (c *Conn) Read(p []byte) (int, error) {
 
 func (c *Conn) Write(p []byte) (n int, err error) {
 	if c.MTU > 0 && len(p) > c.MTU {
-		c.Discard = true
+		c.lost.Store(true)
 	}
-	if c.Discard {
+	if c.Discard || c.lost.Load() {
 		return len(p), nil
 	}
 	for n < len(p) {
-		c.out.mu.Lock()
-		free, eof, reset, change := c.out.room-len(c.out.buf), c.out.eof, c.out.reset, c.out.change
-		c.out.mu.Unlock()
-		switch {
-		case eof || reset:
-			return n, &net.OpError{Op: "write", Net: "tcp", Err: os.NewSyscallError("write", syscall.EPIPE)}
-		case free > 0:
-			k := min(free, len(p)-n)
-			c.out.touch(func() { c.out.buf = append(c.out.buf, p[n:n+k]...) })
-			n += k
-			continue
+		k, change, err := c.out.put(p[n:])
+		n += k
+		if err == nil && k == 0 {
+			err = wait(change, &c.wr)
 		}
-		if err := wait(change, &c.wr); err != nil {
+		if err != nil {
 			return n, &net.OpError{Op: "write", Net: "tcp", Err: err}
 		}
 	}
@@ -153,16 +201,16 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 // Close ends both directions, as a socket does; what was written still arrives.
 func (c *Conn) Close() error {
 	c.once.Do(func() {
-		c.out.touch(func() { c.out.eof = true })
-		c.in.touch(func() { c.in.eof = true })
+		c.out.end()
+		c.in.end()
 	})
 	return nil
 }
 
 // Reset ends both directions as a reset does: what was written may be lost.
 func (c *Conn) Reset() {
-	c.out.touch(func() { c.out.reset, c.out.buf = true, nil })
-	c.in.touch(func() { c.in.reset, c.in.buf = true, nil })
+	c.out.cut()
+	c.in.cut()
 }
 
 func (c *Conn) LocalAddr() net.Addr                { return &net.TCPAddr{IP: c.Local.AsSlice()} }
