@@ -8,8 +8,8 @@ import (
 	"portti/device/thingsee"
 )
 
-// BridgeConfig holds the keys of type "ble-bridge".
-type BridgeConfig struct {
+// BridgeOptions holds the keys of type "ble-bridge".
+type BridgeOptions struct {
 	Prefix     *string           `toml:"prefix"`     // nil = accept with or without "00"
 	Terminator string            `toml:"terminator"` // "" = CR or LF
 	Tags       map[string]string `toml:"tags"`       // address -> tsmTuid
@@ -26,7 +26,22 @@ const (
 )
 
 func bleBridgeKind() Kind {
-	return Kind{Name: "ble-bridge", Baud: bleBaud, Silence: bleSilence, New: newBLEBridge}
+	return Kind{
+		Name: "ble-bridge", Baud: bleBaud, Silence: bleSilence, Writes: true, // the answer to a heartbeat
+		Options:     func() any { return new(BridgeOptions) },
+		NamesThings: func(Config) bool { return true }, // by their addresses
+		Recognise:   recogniseBridge,
+		New:         newBLEBridge,
+		Sample: `[[device]]
+name = "bridge{n}"
+type = "ble-bridge"               # a Bluetooth receiver that writes lines
+port = "/dev/ttyACM{port}"
+baud = 115200
+id = "XXXX03BLE000{serial}"
+# tags = { "AA:BB:CC:DD:EE:FF" = "XXXX03TAG00000001" }   # address of a tag = its tsmTuid
+# only_tags = false               # true = only the tags named above
+`,
+	}
 }
 
 // bleBridge reads a Bluetooth receiver on a serial line. Two dialects are
@@ -87,14 +102,15 @@ type bleBridge struct {
 }
 
 func newBLEBridge(c Config, env Env) (Driver, error) {
-	if err := checkBLE(c); err != nil {
+	o := optionsOf[BridgeOptions](c)
+	if err := checkBLE(o); err != nil {
 		return nil, err
 	}
 	b := &bleBridge{
-		prefix: c.Prefix, only: c.OnlyTags, tags: make(map[bleAddress]string, len(c.Tags)),
-		family: c.ID, gateway: env.Gateway, framer: newBLEFramer(c.Terminator, c.MaxLine),
+		prefix: o.Prefix, only: o.OnlyTags, tags: make(map[bleAddress]string, len(o.Tags)),
+		family: c.ID, gateway: env.Gateway, framer: newBLEFramer(o.Terminator, c.MaxLine),
 	}
-	for address, tuid := range c.Tags {
+	for address, tuid := range o.Tags {
 		a, _ := parseBLEAddress([]byte(address))
 		b.tags[a] = tuid
 	}

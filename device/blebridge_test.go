@@ -74,9 +74,8 @@ func (o *bleOut) text(p *blePort) string {
 }
 
 func bleConfig() Config {
-	c := Config{Name: "ble", Type: "ble-bridge", ID: "XXXX03BLE00000001"}
-	c.Tags = map[string]string{"C4:64:E3:00:00:01": "XXXX03TAG00000001"}
-	return c
+	return Config{Name: "ble", Type: "ble-bridge", ID: "XXXX03BLE00000001",
+		Options: &BridgeOptions{Tags: map[string]string{"C4:64:E3:00:00:01": "XXXX03TAG00000001"}}}
 }
 
 func bleDriver(t testing.TB, c Config) *bleBridge {
@@ -252,7 +251,7 @@ func TestBLEBridgeFraming(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conf := bleConfig()
-			conf.Prefix, conf.Terminator = c.prefix, c.terminator
+			own[BridgeOptions](&conf).Prefix, own[BridgeOptions](&conf).Terminator = c.prefix, c.terminator
 			out, port := bleRun(t, conf, []byte(c.in), 3)
 			if out.frames[OK] != c.ok || port.wrote.String() != c.wrote {
 				t.Errorf("ok %d, want %d; wrote %q, want %q", out.frames[OK], c.ok, port.wrote.String(), c.wrote)
@@ -265,7 +264,7 @@ func TestBLEBridgeLineLimit(t *testing.T) {
 	for terminator, end := range map[string]string{"": "\n", "##": "##"} {
 		for over, want := range []Result{OK, TooLong, TooLong} {
 			c := bleConfig()
-			c.MaxLine, c.Terminator = 64, terminator
+			c.MaxLine, own[BridgeOptions](&c).Terminator = 64, terminator
 			line := `{"mac":"A4C138000001","tempc":20}`
 			line += strings.Repeat(" ", c.MaxLine+over-len(line))
 			out, _ := bleRun(t, c, []byte(line+end), 99)
@@ -286,7 +285,7 @@ func TestBLEBridgeAnswerFails(t *testing.T) {
 
 func TestBLEBridgeOnlyTags(t *testing.T) {
 	c := bleConfig()
-	c.OnlyTags = true
+	own[BridgeOptions](&c).OnlyTags = true
 	out, _ := bleRun(t, c, []byte(`{"mac":"A4C138000001","tempc":20}`+"\n"+`{"mac":"c464e3000001","tempc":20}`+"\n"), 99)
 	if len(out.messages) != 1 || !strings.Contains(out.messages[0], "XXXX03TAG00000001") || out.frames[Unknown] != 1 {
 		t.Errorf("%q, %v", out.messages, out.frames)
@@ -307,9 +306,9 @@ func TestBLEBridgeIdentity(t *testing.T) {
 func TestBLEBridgeOptions(t *testing.T) {
 	prefix := "a{"
 	c := bleConfig()
-	c.ID, c.Terminator, c.Prefix = "a b", "123456789", &prefix
-	c.Tags = map[string]string{"A4:C1": "V", "A4:C1:38:00:00:01": "X", "A4:C1:38:00:00:03": "X", "a4c138000001": "Y", "A4:C1:38:00:00:02": "a b", "A4:C1:38:00:00-zz": "Z"}
-	_, err := newBLEBridge(c, Env{})
+	c.ID, own[BridgeOptions](&c).Terminator, own[BridgeOptions](&c).Prefix = "a b", "123456789", &prefix
+	own[BridgeOptions](&c).Tags = map[string]string{"A4:C1": "V", "A4:C1:38:00:00:01": "X", "A4:C1:38:00:00:03": "X", "a4c138000001": "Y", "A4:C1:38:00:00:02": "a b", "A4:C1:38:00:00-zz": "Z"}
+	err := bleBridgeKind().check(c)
 	var keys []string
 	for line := range strings.Lines(err.Error()) {
 		keys = append(keys, strings.Fields(line)[0])
@@ -319,12 +318,12 @@ func TestBLEBridgeOptions(t *testing.T) {
 		t.Errorf("got %v\nwant %v", err, want)
 	}
 	c = bleConfig()
-	c.Tags, c.OnlyTags = nil, true
+	own[BridgeOptions](&c).Tags, own[BridgeOptions](&c).OnlyTags = nil, true
 	var key *KeyError
 	if _, err := newBLEBridge(c, Env{}); !errors.As(err, &key) || key.Key != "only_tags" {
 		t.Errorf("only_tags without tags: %v", err)
 	}
-	c.OnlyTags, c.ID, prefix = false, "", ""
+	own[BridgeOptions](&c).OnlyTags, c.ID, prefix = false, "", ""
 	if _, err := newBLEBridge(c, Env{}); err != nil {
 		t.Error(err)
 	}

@@ -41,7 +41,7 @@ func TestBLEBridgeDocumentedMessages(t *testing.T) {
 		}
 	}
 	// The same senders, named: how loud they are is all there is to say.
-	c.Tags = map[string]string{"45:e1:74:12:6e:00": "T1", "60:87:57:4C:9B:C2": "T2", "54:94:5E:9F:64:C4": "T3", "28:CD:C1:09:05:98": "T4"}
+	own[BridgeOptions](&c).Tags = map[string]string{"45:e1:74:12:6e:00": "T1", "60:87:57:4C:9B:C2": "T2", "54:94:5E:9F:64:C4": "T3", "28:CD:C1:09:05:98": "T4"}
 	out, _ := bleRun(t, c, in, 99)
 	if len(out.messages) != 4 || out.ids[1202] != 4 || out.frames[OK] != 4 || out.frames[Unknown] != 1 {
 		t.Errorf("named: %q, %v", out.messages, out.frames)

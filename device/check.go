@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"portti/device/thingsee"
 )
 
 // Limits of what the configuration may say.
@@ -32,25 +34,37 @@ func keyError(key, rule string) error { return &KeyError{Key: key, Rule: rule} }
 
 // Check says what is wrong with one device, without touching its port: all
 // problems at once, each a *KeyError where one key is to blame, joined.
-func Check(c Config) error { return check(c, kindNamed) }
-
-func check(c Config, kind func(string) (Kind, bool)) error {
+func (t Table) Check(c Config) error {
 	errs := []error{checkName(c.Name)}
-	k, known := kind(c.Type)
+	k, known := t.Named(c.Type)
 	if !known {
-		errs = append(errs, checkType(c.Type))
+		errs = append(errs, t.checkType(c.Type))
 	}
 	errs = append(errs, checkPort(c), checkNumbers(c))
 	if known {
-		errs = append(errs, foreignKeys(c), tryNew(k, c))
+		errs = append(errs, k.check(c))
 	}
 	return errors.Join(errs...)
 }
 
-func tryNew(k Kind, c Config) error {
+// check lets the kind speak of the keys that concern it.
+func (k Kind) check(c Config) error {
+	var errs []error
+	if c.ID == "" && (k.NamesThings == nil || !k.NamesThings(c)) {
+		errs = append(errs, keyError("id", "must be set: it is the tsmTuid under which the server knows this thing"))
+	}
+	if c.ID != "" && !thingsee.ValidTuid([]byte(c.ID)) {
+		errs = append(errs, keyError("id", tuidRule))
+	}
+	if c.Options != nil && (k.Options == nil || reflect.TypeOf(k.Options()) != reflect.TypeOf(c.Options)) {
+		return errors.Join(append(errs, fmt.Errorf("options of another type than %q: %T", k.Name, c.Options))...)
+	}
 	_, err := k.New(c, Env{})
-	return err
+	return errors.Join(append(errs, err)...)
 }
+
+// tuidRule is what a tsmTuid must be.
+const tuidRule = "must be 1 to 64 printable characters without blanks, quotes and backslashes"
 
 func checkName(name string) error {
 	if name == "" {
@@ -66,12 +80,12 @@ func nameRune(r rune) bool {
 	return r == '.' || r == '_' || r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 }
 
-func checkType(name string) error {
-	choices := "must be one of " + strings.Join(Kinds(), ", ")
+func (t Table) checkType(name string) error {
+	choices := "must be one of " + strings.Join(t.Names(), ", ")
 	switch {
 	case name == "":
 		return keyError("type", choices)
-	case slices.Contains(planned(), name):
+	case slices.Contains(Planned(), name):
 		return keyError("type", fmt.Sprintf("%q is not in this version: it %s", name, choices))
 	}
 	return keyError("type", fmt.Sprintf("%q is not known: it %s", name, choices))
@@ -122,31 +136,4 @@ func checkNumbers(c Config) error {
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)
-}
-
-// foreignKeys refuses keys that belong to drivers of another type. Each
-// driver's keys are one struct embedded in Config.
-func foreignKeys(c Config) error {
-	owners := keyOwners()
-	var errs []error
-	v := reflect.ValueOf(c)
-	for i := range v.NumField() {
-		field := v.Type().Field(i)
-		owner := owners[field.Name]
-		if !field.Anonymous || owner == c.Type {
-			continue
-		}
-		for j := range v.Field(i).NumField() {
-			if !v.Field(i).Field(j).IsZero() {
-				key, _, _ := strings.Cut(field.Type.Field(j).Tag.Get("toml"), ",")
-				errs = append(errs, keyError(key, fmt.Sprintf("belongs to type %q, not to %q", owner, c.Type)))
-			}
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// keyOwners names the type whose keys each embedded struct holds.
-func keyOwners() map[string]string {
-	return map[string]string{"GPSConfig": "gps", "LinesConfig": "lines", "BridgeConfig": "ble-bridge"}
 }

@@ -3,7 +3,6 @@ package device
 import (
 	"errors"
 	"math"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -73,24 +72,23 @@ func TestCheck(t *testing.T) {
 		{"expect", func(c *Config) { c.ExpectEvery = "500ms" }, "", ""},
 		{"expect a number", func(c *Config) { c.ExpectEvery = "5" }, "expect_every", "2s"},
 		{"expect nothing", func(c *Config) { c.ExpectEvery = "0s" }, "expect_every", "above 0"},
-		{"gps keys", func(c *Config) { c.Detail, c.SpeedFloor = "off", 1 }, "detail speed_floor", `belongs to type "gps", not to "lines"`},
-		{"bridge keys", func(c *Config) { c.Tags = map[string]string{"a": "b"}; c.OnlyTags = true }, "only_tags tags", `belongs to type "ble-bridge"`},
-		{"lines keys elsewhere", func(c *Config) { c.Type, c.Message, c.Extra = "gps", 12100, "drop" }, "extra message", `belongs to type "lines", not to "gps"`},
-		{"no identity", func(c *Config) { c.ID = "" }, "id", "or id_field"},
-		{"identity in the line", func(c *Config) { c.ID, c.IDField = "", "id" }, "", ""},
+		{"no identity", func(c *Config) { c.ID = "" }, "id", "tsmTuid"},
+		{"identity in the line", func(c *Config) { c.ID, c.Options = "", &LinesOptions{IDField: "id"} }, "", ""},
 		{"odd identity", func(c *Config) { c.ID = "a b" }, "id", "without blanks"},
-		{"one key for both", func(c *Config) { c.IDField, c.TimeField = "x", "x" }, "time_field", "id_field"},
-		{"message", func(c *Config) { c.Message = 999 }, "message", "1000"},
-		{"downlink message", func(c *Config) { c.Message = 1206 }, "message", "only a server sends"},
-		{"extra", func(c *Config) { c.Extra = "all" }, "extra", `"separate", "keep" or "drop"`},
-		{"map", func(c *Config) { c.Map = map[string]string{"a": "tsmId", "b": `"`, "c": "temp", "d": ""} }, "map.a map.b map.d", "cannot be the name"},
-		{"scale", func(c *Config) { c.Scale = map[string]float64{"a": 0, "b": math.Inf(1), "c": -1} }, "scale.a scale.b", "other than 0"},
-		{"offset", func(c *Config) { c.Offset = map[string]float64{"a": 0, "b": math.NaN()} }, "offset.b", "finite"},
+		{"one key for both", func(c *Config) { c.Options = &LinesOptions{IDField: "x", TimeField: "x"} }, "time_field", "id_field"},
+		{"message", func(c *Config) { own[LinesOptions](c).Message = 999 }, "message", "1000"},
+		{"downlink message", func(c *Config) { own[LinesOptions](c).Message = 1206 }, "message", "only a server sends"},
+		{"extra", func(c *Config) { own[LinesOptions](c).Extra = "all" }, "extra", `"separate", "keep" or "drop"`},
+		{"map", func(c *Config) {
+			own[LinesOptions](c).Map = map[string]string{"a": "tsmId", "b": `"`, "c": "temp", "d": ""}
+		}, "map.a map.b map.d", "cannot be the name"},
+		{"scale", func(c *Config) { own[LinesOptions](c).Scale = map[string]float64{"a": 0, "b": math.Inf(1), "c": -1} }, "scale.a scale.b", "other than 0"},
+		{"offset", func(c *Config) { own[LinesOptions](c).Offset = map[string]float64{"a": 0, "b": math.NaN()} }, "offset.b", "finite"},
 		{"everything", func(c *Config) { *c = Config{Baud: 1, MaxLine: 1} }, "baud max_line name port type", ""},
 	} {
 		c := good
 		row.change(&c)
-		err := Check(c)
+		err := Kinds().Check(c)
 		if got := strings.Join(keysOf(err), " "); got != row.keys {
 			t.Errorf("%s: blames %q, want %q: %v", row.name, got, row.keys, err)
 		}
@@ -100,14 +98,18 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestKeyOwners: a driver's struct of keys that nobody owns would be refused
-// under every type.
-func TestKeyOwners(t *testing.T) {
-	c := reflect.TypeFor[Config]()
-	for i := range c.NumField() {
-		if f := c.Field(i); f.Anonymous && !slices.Contains(Kinds(), keyOwners()[f.Name]) {
-			t.Errorf("%s belongs to no type", f.Name)
-		}
+// own is a device's own keys, to be changed.
+func own[T any](c *Config) *T {
+	if c.Options == nil {
+		c.Options = new(T)
+	}
+	return c.Options.(*T)
+}
+
+func TestOptionsOfAnotherKind(t *testing.T) {
+	c := Config{Name: "panel", Type: "lines", Port: "/dev/ttyUSB0", ID: tuid, Options: &GPSOptions{}}
+	if err := Kinds().Check(c); err == nil || !strings.Contains(err.Error(), "*device.GPSOptions") {
+		t.Errorf("%v", err)
 	}
 }
 

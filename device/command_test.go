@@ -62,13 +62,8 @@ func (w *written) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func lampKind(l *lamp) func(string) (Kind, bool) {
-	return func(name string) (Kind, bool) {
-		if name != "lamp" {
-			return kindNamed(name)
-		}
-		return Kind{Name: "lamp", New: func(Config, Env) (Driver, error) { return l, nil }}, true
-	}
+func lampKinds(l *lamp) Table {
+	return Table{{Name: "lamp", New: func(Config, Env) (Driver, error) { return l, nil }}, linesKind()}
 }
 
 func TestCommandsReachADriver(t *testing.T) {
@@ -85,7 +80,7 @@ func TestCommandsReachADriver(t *testing.T) {
 			}
 			return Opened{Line: newFakeLine(), Path: c.Port}, nil
 		}
-		set := newSet(t, env, newSink(), Tuning{Open: open, Kind: lampKind(l)},
+		set := newSet(t, env, newSink(), Tuning{Open: open, Kinds: lampKinds(l)},
 			Config{Name: "lamp", Type: "lamp", Port: "/dev/lamp", ID: "LAMP"},
 			Config{Name: "gone", Type: "lamp", Port: "/dev/gone", ID: "GONE"},
 			Config{Name: "panel", Type: "lines", Port: "/dev/panel", ID: "PANEL"})

@@ -61,20 +61,6 @@ const (
 	Results // their number
 )
 
-// Kind is one line of the table of drivers.
-type Kind struct {
-	Name string // the configuration's type
-	// Baud is the line's speed where the configuration names none.
-	Baud int
-	// Silence is how long nothing may be decoded before the device counts as
-	// silent, where the configuration names no expect_every.
-	Silence time.Duration
-	// New checks the options that concern this driver and makes one. It is
-	// called at every opening, and once when the configuration is checked. An
-	// error names the key and the rule.
-	New func(c Config, env Env) (Driver, error)
-}
-
 // Env is what the daemon lends to every driver.
 type Env struct {
 	Gateway string // tsmGw, never empty in the daemon
@@ -82,8 +68,7 @@ type Env struct {
 	Log     *slog.Logger
 }
 
-// Config is one [[device]] of the configuration. The keys that belong to one
-// driver stand in that driver's file and are embedded here.
+// Config is one [[device]] of the configuration.
 type Config struct {
 	Name        string  `toml:"name"`
 	Type        string  `toml:"type"`
@@ -97,9 +82,9 @@ type Config struct {
 	RateLimit   float64 `toml:"rate_limit"`   // readings per second, 0 = none
 	MaxLine     int     `toml:"max_line"`     // bytes, 0 = the kind's own
 	ExpectEvery string  `toml:"expect_every"` // duration text; silent after three times this
-	GPSConfig
-	LinesConfig
-	BridgeConfig
+	// Options holds the keys that only this type has: a pointer such as the
+	// Options of its Kind gives. nil = none of them is set.
+	Options any `toml:"-"`
 }
 
 // Match finds a USB serial adapter by what it says of itself.

@@ -42,7 +42,7 @@ func BenchmarkFlow(b *testing.B) {
 				b.Fatal(err)
 			}
 			sink := &countSink{want: int64(b.N), done: make(chan struct{})}
-			cfg := Config{Name: "flow", Type: "lines", Port: "tcp://" + l.Addr().String(), ID: tuid, LinesConfig: LinesConfig{TimeField: "ts"}}
+			cfg := Config{Name: "flow", Type: "lines", Port: "tcp://" + l.Addr().String(), ID: tuid, Options: &LinesOptions{TimeField: "ts"}}
 			set, err := New([]Config{cfg}, func(string) (uint16, error) { return 1, nil }, sink, Env{Gateway: "GW", Clock: c}, Tuning{})
 			if err != nil {
 				b.Fatal(err)

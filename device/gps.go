@@ -11,8 +11,8 @@ import (
 	"portti/device/thingsee"
 )
 
-// GPSConfig holds the keys of type "gps".
-type GPSConfig struct {
+// GPSOptions holds the keys of type "gps".
+type GPSOptions struct {
 	Detail       string  `toml:"detail"`         // separate (default) | append | off: where altitude, speed, heading, quality go
 	LacrFromHDOP float64 `toml:"lacr_from_hdop"` // metres per unit of HDOP, 0 = lacr only where the receiver states an error
 	SpeedFloor   float64 `toml:"speed_floor"`    // m/s under which no heading is sent, 0 = 0.5
@@ -49,16 +49,27 @@ const (
 func gpsKind() Kind {
 	return Kind{
 		Name: "gps", Baud: 9600, Silence: 10 * time.Second,
+		Options:   func() any { return new(GPSOptions) },
+		Problems:  gpsProblems(),
+		Recognise: nmea.Recognise,
 		New: func(c Config, env Env) (Driver, error) {
-			if err := c.GPSConfig.check(); err != nil {
+			if err := optionsOf[GPSOptions](c).check(); err != nil {
 				return nil, err
 			}
 			return newGPS(c, env), nil
 		},
+		Sample: `[[device]]
+name = "gps{n}"
+type = "gps"                      # an NMEA 0183 receiver
+port = "/dev/serial/by-id/usb-u-blox_7-if0{port}"      # ls -l /dev/serial/by-id/
+baud = 9600
+id = "XXXX03GPS000{serial}"         # tsmTuid: the name the server knows this thing by
+# expect_every = "1s"             # silent for three times this = a problem
+`,
 	}
 }
 
-func (c GPSConfig) check() error {
+func (c GPSOptions) check() error {
 	var errs []error
 	switch c.Detail {
 	case "", "separate", "append", "off":
@@ -90,7 +101,7 @@ func (c GPSConfig) check() error {
 // epoch without a fix emits nothing. Formats: package nmea; fields and units:
 // gps_message.go.
 type gps struct {
-	cfg   GPSConfig
+	cfg   GPSOptions
 	env   Env
 	out   Out
 	scan  *nmea.Scanner
@@ -105,12 +116,12 @@ type gps struct {
 }
 
 func newGPS(c Config, env Env) *gps {
-	g := &gps{cfg: c.GPSConfig, env: env, first: true, quiet: gpsQuiet}
+	g := &gps{cfg: optionsOf[GPSOptions](c), env: env, first: true, quiet: gpsQuiet}
 	if g.cfg.SpeedFloor == 0 {
 		g.cfg.SpeedFloor = defaultSpeedFloor
 	}
 	g.scan = nmea.NewScanner(c.MaxLine)
-	g.scan.Lenient = c.Checksum == "optional"
+	g.scan.Lenient = g.cfg.Checksum == "optional"
 	var opts nmea.Options
 	if env.Clock != nil { // nil while the configuration is only checked
 		opts.Floor = env.Clock.Floor() - gpsFloorGrace

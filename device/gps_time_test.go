@@ -16,7 +16,7 @@ import (
 func playSeconds(t *testing.T, n int, say func(second int) string) (*clock.Clock, *gpsOut) {
 	t.Helper()
 	c := clock.NewMachine(1, 0).Clock(gpsFloor)
-	d := newGPS(Config{GPSConfig: GPSConfig{Detail: "off"}}, Env{Clock: c})
+	d := newGPS(Config{Options: &GPSOptions{Detail: "off"}}, Env{Clock: c})
 	out := &gpsOut{}
 	d.out = out
 	for i := range n {
@@ -130,7 +130,7 @@ func TestGPSTimeIsThatOfTheFirstSentence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
 		c := clock.NewMachine(1, 0).Clock(gpsFloor)
-		d := newGPS(Config{GPSConfig: GPSConfig{Detail: "off"}}, Env{Clock: c})
+		d := newGPS(Config{Options: &GPSOptions{Detail: "off"}}, Env{Clock: c})
 		d.out = &gpsOut{}
 		for i := range 12 {
 			time.Sleep(time.Until(begun.Add(time.Duration(i)*time.Second + 80*time.Millisecond)))

@@ -48,13 +48,13 @@ type key struct {
 
 // keys is the table of keys.
 type keys struct {
-	c     Config
+	c     linesSettings
 	ids   [slotCount]int // tsmIds of the slots
 	known map[string]*key
 	fresh bool // a key was made since the last keep
 }
 
-func newKeys(c Config) *keys {
+func newKeys(c linesSettings) *keys {
 	k := &keys{c: c, ids: slotIDs(), known: map[string]*key{}}
 	if c.Message != 0 {
 		k.ids[0] = c.Message
@@ -220,7 +220,7 @@ func (n *names) get(b []byte) (string, bool) {
 }
 
 // newReader checks the keys of type "lines".
-func newReader(c Config) (*reader, error) {
+func newReader(c linesSettings) (*reader, error) {
 	if err := checkLines(c); err != nil {
 		return nil, err
 	}

@@ -110,33 +110,33 @@ func play(t *testing.T, kind string, port Port) (records []string, d *device) {
 }
 
 func TestKindsTable(t *testing.T) {
-	names := Kinds()
+	names := Kinds().Names()
 	if !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
 		t.Errorf("not sorted and unique: %v", names)
 	}
 	for _, name := range names {
-		k, ok := kindNamed(name)
+		k, ok := Kinds().Named(name)
 		if !ok || k.Name != name {
 			t.Errorf("%s is not found", name)
 		}
 		if k.New == nil || k.Baud == 0 || k.Silence == 0 {
 			t.Errorf("%s lacks New, Baud or Silence", name)
 		}
-		if slices.Contains(planned(), name) {
+		if slices.Contains(Planned(), name) {
 			t.Errorf("%s is planned and there", name)
 		}
-		if err := Check(testConfig(name)); err != nil {
+		if err := Kinds().Check(testConfig(name)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, ok := kindNamed("none"); ok {
+	if _, ok := Kinds().Named("none"); ok {
 		t.Error("a kind that is not there was found")
 	}
 }
 
 // eachKind runs a test for every recording of every kind.
 func eachKind(t *testing.T, test func(t *testing.T, kind, name string, in []byte)) {
-	for _, kind := range Kinds() {
+	for _, kind := range Kinds().Names() {
 		for name, in := range recordings(t, kind) {
 			t.Run(kind+"/"+filepath.Base(name), func(t *testing.T) { test(t, kind, name, in) })
 		}

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// LinesConfig holds the keys of type "lines".
-type LinesConfig struct {
+// LinesOptions holds the keys of type "lines".
+type LinesOptions struct {
 	Message   int                `toml:"message"` // tsmId, 0 = chosen by the keys of each line
 	Map       map[string]string  `toml:"map"`
 	Scale     map[string]float64 `toml:"scale"`
@@ -32,15 +32,37 @@ const (
 func linesKind() Kind {
 	return Kind{
 		Name: "lines", Baud: 115200, Silence: time.Minute,
+		Options:     func() any { return new(LinesOptions) },
+		NamesThings: func(c Config) bool { return optionsOf[LinesOptions](c).IDField != "" },
+		Recognise:   recogniseLines,
 		New: func(c Config, _ Env) (Driver, error) {
-			r, err := newReader(c)
+			r, err := newReader(linesSettingsOf(c))
 			if err != nil {
 				return nil, err
 			}
 			return &lines{reader: r, max: c.MaxLine}, nil
 		},
+		Sample: `[[device]]
+name = "panel{n}"
+type = "lines"                    # one reading a line: JSON or key=value
+port = "/dev/ttyUSB{port}"               # or tcp://host:port for a serial device server
+baud = 115200
+id = "XXXX03PNL000{serial}"
+# message = 12100                 # tsmId of every line; without it chosen by the keys
+# map = { t = "temp", rh = "humd" }      # renames keys
+# extra = "separate"              # fields the message does not define: separate | keep | drop
+# rate_limit = 0                  # readings per second, 0 = none
+`,
 	}
 }
+
+// linesSettings is a device of type "lines" with its own keys.
+type linesSettings struct {
+	Config
+	LinesOptions
+}
+
+func linesSettingsOf(c Config) linesSettings { return linesSettings{c, optionsOf[LinesOptions](c)} }
 
 // lines reads one reading a line, as an object of JSON or as key=value pairs:
 //

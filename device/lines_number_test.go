@@ -89,7 +89,7 @@ func TestLinesNumbers(t *testing.T) {
 // TestSurely: what is let through at the first look is what the catalogue
 // would let through, and the usual value is.
 func TestSurely(t *testing.T) {
-	ks := newKeys(Config{})
+	ks := newKeys(linesSettings{})
 	r := rand.New(rand.NewPCG(51, 52))
 	for id := range 100_000 {
 		d, ok := thingsee.Lookup(id)
@@ -123,7 +123,7 @@ func TestSurely(t *testing.T) {
 			t.Errorf("%s %s is not seen to be usual: %+v", name, text, k.sure)
 		}
 	}
-	scaled := newKeys(Config{LinesConfig: LinesConfig{Scale: map[string]float64{"x": 2}}}).find([]byte("x"))
+	scaled := newKeys(linesSettings{LinesOptions: LinesOptions{Scale: map[string]float64{"x": 2}}}).find([]byte("x"))
 	if f := fieldOf(decimal{5, 0}); scaled.surely(&f.decimal) {
 		t.Error("a value that has to be converted is let through")
 	}
@@ -164,7 +164,7 @@ func TestLinesNoiseIsNotKept(t *testing.T) {
 // TestLinesManyIdentities: each line goes to its own thing, also beyond what is
 // remembered.
 func TestLinesManyIdentities(t *testing.T) {
-	l := newLines(t, Config{LinesConfig: LinesConfig{IDField: "id"}})
+	l := newLines(t, Config{Options: &LinesOptions{IDField: "id"}})
 	for range 2 {
 		for i := range maxIDs + 200 {
 			out := &collect{}

@@ -44,14 +44,14 @@ func randomLine(r *rand.Rand, keys []string) string {
 // fresh one: nothing of a line may show in the next.
 func TestLinesReuse(t *testing.T) {
 	all := []string{"temp", "humd", "t", "airp", "batl", "chrg", "carbonDioxide", "status", "hall", "x", "y", "name", "id", "ts", "tsmId", "temp"}
-	for _, c := range []LinesConfig{
+	for _, c := range []LinesOptions{
 		{},
 		{Extra: "keep", Map: map[string]string{"t": "temp"}},
 		{IDField: "id", TimeField: "ts", Scale: map[string]float64{"x": 0.1}},
 		{Message: 12100, TimeField: "ts", Extra: "drop", Offset: map[string]float64{"temp": -273.15}},
 	} {
 		r := rand.New(rand.NewPCG(81, 82))
-		used := newLines(t, Config{ID: tuid, LinesConfig: c})
+		used := newLines(t, Config{ID: tuid, Options: &c})
 		keys, made := []string{"temp", "humd"}, 0
 		for range 2_500 {
 			if r.IntN(3) == 0 {
@@ -64,7 +64,7 @@ func TestLinesReuse(t *testing.T) {
 			got, want := &collect{}, &collect{}
 			used.out = got
 			used.read([]byte(line))
-			fresh := newLines(t, Config{ID: tuid, LinesConfig: c})
+			fresh := newLines(t, Config{ID: tuid, Options: &c})
 			fresh.out = want
 			fresh.read([]byte(line))
 			if got.String() != want.String() || got.frames != want.frames || fmt.Sprint(got.times) != fmt.Sprint(want.times) {

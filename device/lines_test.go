@@ -45,10 +45,10 @@ func (s *script) Write(p []byte) (int, error)       { return len(p), nil }
 func (s *script) SetReadDeadline(t time.Time) error { s.deadline = t; return nil }
 
 // readLines runs the driver over text as if it came after a pause.
-func readLines(t testing.TB, c LinesConfig, text string) *collect {
+func readLines(t testing.TB, c LinesOptions, text string) *collect {
 	t.Helper()
 	out := &collect{}
-	l := newLines(t, Config{ID: tuid, LinesConfig: c})
+	l := newLines(t, Config{ID: tuid, Options: &c})
 	runLines(l, out, text)
 	return out
 }
@@ -77,12 +77,12 @@ func payload(c *collect) string {
 }
 
 func TestLinesMessages(t *testing.T) {
-	separate := LinesConfig{}
-	keep := LinesConfig{Extra: "keep"}
-	drop := LinesConfig{Extra: "drop"}
+	separate := LinesOptions{}
+	keep := LinesOptions{Extra: "keep"}
+	drop := LinesOptions{Extra: "drop"}
 	for _, row := range []struct {
 		name string
-		c    LinesConfig
+		c    LinesOptions
 		line string
 		want string
 		bad  int
@@ -109,17 +109,17 @@ func TestLinesMessages(t *testing.T) {
 		{"extra kept beside several", keep, `x=1 temp=4 batl=5`, `{12100,"temp":4} {1110,"batl":5} {90200,"x":1}`, 0},
 		{"extra alone kept", keep, `x=1 name=bob`, `{90200,"x":1,"name":"bob"}`, 0},
 		{"extra dropped", drop, `x=1 temp=4`, `{12100,"temp":4}`, 0},
-		{"message", LinesConfig{Message: 17200}, `dist=5 status=0 temp=4`, `{17200,"dist":5,"status":0} {90200,"temp":4}`, 0},
-		{"message and keep", LinesConfig{Message: 17200, Extra: "keep"}, `temp=4 dist=5`, `{17200,"dist":5,"temp":4}`, 0},
-		{"unknown message", LinesConfig{Message: 91000}, `temp=4 x=5`, `{91000,"temp":4,"x":5}`, 0},
-		{"generic message", LinesConfig{Message: 90200}, `temp=4 x=5`, `{90200,"temp":4,"x":5}`, 0},
-		{"text by definition", LinesConfig{Message: 1100}, `{"swVersion":"1.2","modelCode":7}`, `{1100,"swVersion":"1.2","modelCode":"7"}`, 0},
-		{"map", LinesConfig{Map: map[string]string{"t": "temp", "rh": "humd"}}, `t=1 rh=2`, `{12100,"temp":1,"humd":2}`, 0},
-		{"scale", LinesConfig{Scale: map[string]float64{"temp": 0.1}}, `temp=213`, `{12100,"temp":21.3}`, 0},
-		{"scale under both names", LinesConfig{Map: map[string]string{"t": "temp"}, Scale: map[string]float64{"temp": 10, "t": 0.1}}, `t=213`, `{12100,"temp":21.3}`, 0},
-		{"hPa", LinesConfig{Scale: map[string]float64{"airp": 100}}, `airp=1013.25`, `{12100,"airp":101325}`, 0},
-		{"offset", LinesConfig{Offset: map[string]float64{"temp": -273.15}}, `temp=300`, `{12100,"temp":26.85}`, 0},
-		{"fahrenheit", LinesConfig{Scale: map[string]float64{"temp": 0.5}, Offset: map[string]float64{"temp": -16}}, `temp=70.5`, `{12100,"temp":19.25}`, 0},
+		{"message", LinesOptions{Message: 17200}, `dist=5 status=0 temp=4`, `{17200,"dist":5,"status":0} {90200,"temp":4}`, 0},
+		{"message and keep", LinesOptions{Message: 17200, Extra: "keep"}, `temp=4 dist=5`, `{17200,"dist":5,"temp":4}`, 0},
+		{"unknown message", LinesOptions{Message: 91000}, `temp=4 x=5`, `{91000,"temp":4,"x":5}`, 0},
+		{"generic message", LinesOptions{Message: 90200}, `temp=4 x=5`, `{90200,"temp":4,"x":5}`, 0},
+		{"text by definition", LinesOptions{Message: 1100}, `{"swVersion":"1.2","modelCode":7}`, `{1100,"swVersion":"1.2","modelCode":"7"}`, 0},
+		{"map", LinesOptions{Map: map[string]string{"t": "temp", "rh": "humd"}}, `t=1 rh=2`, `{12100,"temp":1,"humd":2}`, 0},
+		{"scale", LinesOptions{Scale: map[string]float64{"temp": 0.1}}, `temp=213`, `{12100,"temp":21.3}`, 0},
+		{"scale under both names", LinesOptions{Map: map[string]string{"t": "temp"}, Scale: map[string]float64{"temp": 10, "t": 0.1}}, `t=213`, `{12100,"temp":21.3}`, 0},
+		{"hPa", LinesOptions{Scale: map[string]float64{"airp": 100}}, `airp=1013.25`, `{12100,"airp":101325}`, 0},
+		{"offset", LinesOptions{Offset: map[string]float64{"temp": -273.15}}, `temp=300`, `{12100,"temp":26.85}`, 0},
+		{"fahrenheit", LinesOptions{Scale: map[string]float64{"temp": 0.5}, Offset: map[string]float64{"temp": -16}}, `temp=70.5`, `{12100,"temp":19.25}`, 0},
 		{"nested", separate, `{"a":{"b":1},"temp":4,"c":[1,2]}`, `{12100,"temp":4}`, 0},
 		{"escaped key", separate, `{"te\u006dp":4}`, `{12100,"temp":4}`, 0},
 		{"unit", separate, `temp=21.5C humd=4`, `{12100,"humd":4}`, 1},
@@ -129,7 +129,7 @@ func TestLinesMessages(t *testing.T) {
 		{"nan", separate, `{"temp":"nan","humd":4}`, `{12100,"humd":4}`, 1},
 		{"nan in pairs", separate, `temp=nan humd=4`, `{12100,"humd":4}`, 1},
 		{"range", separate, `humd=101 temp=4`, `{12100,"temp":4}`, 1},
-		{"range after scale", LinesConfig{Scale: map[string]float64{"humd": 100}}, `humd=0.5 temp=4`, `{12100,"humd":50,"temp":4}`, 0},
+		{"range after scale", LinesOptions{Scale: map[string]float64{"humd": 100}}, `humd=0.5 temp=4`, `{12100,"humd":50,"temp":4}`, 0},
 		{"below absolute zero", separate, `temp=-300 humd=4`, `{12100,"humd":4}`, 1},
 		{"whole", separate, `hall=1.0`, `{12101,"hall":1}`, 0},
 		{"not whole", separate, `hall=0.5 temp=4`, `{12100,"temp":4}`, 1},
@@ -139,8 +139,8 @@ func TestLinesMessages(t *testing.T) {
 		{"huge", separate, `{"temp":1e999,"humd":4}`, `{12100,"humd":4}`, 1},
 		{"many digits", separate, `x=1234567890123456789012.50`, `{90200,"x":1234567890123456789012.50}`, 0},
 		{"exponent", separate, `{"x":1.50e3}`, `{90200,"x":1.50e3}`, 0},
-		{"exponent scaled", LinesConfig{Scale: map[string]float64{"x": 0.1}}, `{"x":1.50e3}`, `{90200,"x":150}`, 0},
-		{"overflow scaled", LinesConfig{Scale: map[string]float64{"x": 1000}}, `x=123456789012345678`, `{90200,"x":1.2345678901234568e+20}`, 0},
+		{"exponent scaled", LinesOptions{Scale: map[string]float64{"x": 0.1}}, `{"x":1.50e3}`, `{90200,"x":150}`, 0},
+		{"overflow scaled", LinesOptions{Scale: map[string]float64{"x": 1000}}, `x=123456789012345678`, `{90200,"x":1.2345678901234568e+20}`, 0},
 		{"broken object", separate, `{"temp":1,"humd":`, ``, 1},
 		{"two objects", separate, `{"temp":1}{"humd":2}`, ``, 1},
 		{"no pairs", separate, `booting ...`, ``, 1},
@@ -163,7 +163,7 @@ func TestLinesMessages(t *testing.T) {
 }
 
 func TestLinesFrames(t *testing.T) {
-	got := readLines(t, LinesConfig{}, "temp=1\n\r\n  \n#c\n{\"a\":{}}\nnoise\ntemp=2\rtemp=3\nhumd=200\n")
+	got := readLines(t, LinesOptions{}, "temp=1\n\r\n  \n#c\n{\"a\":{}}\nnoise\ntemp=2\rtemp=3\nhumd=200\n")
 	// The refused field makes one bad frame, its line an unknown one.
 	if want := [Results]int{OK: 3, Unknown: 3, Malformed: 1, Range: 1}; got.frames != want {
 		t.Errorf("frames %v, want %v", got.frames, want)
@@ -173,7 +173,7 @@ func TestLinesFrames(t *testing.T) {
 // TestLinesKeysOfTheLineBefore: the short cut must not take one key for
 // another that looks like it before its escapes are resolved.
 func TestLinesKeysOfTheLineBefore(t *testing.T) {
-	got := readLines(t, LinesConfig{}, `{"a\\u0062":1}
+	got := readLines(t, LinesOptions{}, `{"a\\u0062":1}
 {"a\u0062":2}
 {"ab":3}
 {"ab":4}
@@ -191,7 +191,7 @@ func TestLinesIdentity(t *testing.T) {
 		runLines(newLines(t, c), out, text)
 		return out
 	}
-	both := Config{ID: "DEV", LinesConfig: LinesConfig{IDField: "id"}}
+	both := Config{ID: "DEV", Options: &LinesOptions{IDField: "id"}}
 	got := run(both, "id=A1 temp=1\n{\"temp\":2,\"id\":\"B2\"}\n{\"id\":77,\"temp\":3}\ntemp=4\nid=\"a b\" temp=5\n")
 	eq(t, "identities", got.String(), `{"tsmId":12100,"tsmEv":10,"tsmTuid":"A1","temp":1}
 {"tsmId":12100,"tsmEv":10,"tsmTuid":"B2","temp":2}
@@ -200,14 +200,14 @@ func TestLinesIdentity(t *testing.T) {
 	if got.frames[Malformed] != 1 {
 		t.Errorf("a line of nobody: %v", got.frames)
 	}
-	only := Config{LinesConfig: LinesConfig{IDField: "id"}}
+	only := Config{Options: &LinesOptions{IDField: "id"}}
 	if got := run(only, "temp=4\n{\"\":1,\"id\":\"X\"}\n"); got.frames[Malformed] != 2 || len(got.messages) != 0 {
 		t.Errorf("no identity at all: %v %v", got.frames, got.messages)
 	}
 }
 
 func TestLinesTime(t *testing.T) {
-	c := LinesConfig{TimeField: "ts"}
+	c := LinesOptions{TimeField: "ts"}
 	got := readLines(t, c, `ts=1700000000.1239 temp=1
 {"ts":"2023-11-14T22:13:20.5Z","temp":2}
 {"ts":"2023-11-15 00:13:20+02:00","temp":3}
@@ -232,7 +232,7 @@ func TestLinesTooLong(t *testing.T) { synctest.Test(t, linesTooLong) }
 func linesTooLong(t *testing.T) {
 	for _, size := range []int{linesMax + 1, 1 << 20} {
 		long := "x=1 " + strings.Repeat("temp=1 ", size/7) + strings.Repeat("z", 8)
-		got := readLines(t, LinesConfig{}, "temp=1\n"+long+"\ntemp=2\n")
+		got := readLines(t, LinesOptions{}, "temp=1\n"+long+"\ntemp=2\n")
 		if got.frames[TooLong] != 1 || payload(got) != `{12100,"temp":1} {12100,"temp":2}` {
 			t.Errorf("%d bytes: %v %s", size, got.frames, payload(got))
 		}
@@ -285,7 +285,7 @@ func TestLinesHalfLines(t *testing.T) {
 
 func TestLinesDoesNotAllocate(t *testing.T) {
 	for name, line := range benchLines() {
-		l := newLines(t, Config{ID: tuid, LinesConfig: LinesConfig{
+		l := newLines(t, Config{ID: tuid, Options: &LinesOptions{
 			IDField: "id", TimeField: "ts", Map: map[string]string{"t": "temp"}, Scale: map[string]float64{"rh": 0.1}, Offset: map[string]float64{"temp": 0.5},
 		}})
 		out := &nothing{}
@@ -312,7 +312,7 @@ func benchLines() map[string]string {
 func BenchmarkLines(b *testing.B) {
 	for name, line := range benchLines() {
 		b.Run(name, func(b *testing.B) {
-			l := newLines(b, Config{ID: tuid, LinesConfig: LinesConfig{IDField: "id", TimeField: "ts", Map: map[string]string{"t": "temp"}}})
+			l := newLines(b, Config{ID: tuid, Options: &LinesOptions{IDField: "id", TimeField: "ts", Map: map[string]string{"t": "temp"}}})
 			l.out = &nothing{}
 			data := []byte(line)
 			b.ReportAllocs()
@@ -334,7 +334,7 @@ func FuzzLines(f *testing.F) {
 		if len(text) > 128 { // the tool shortens finds in quadratic time
 			return
 		}
-		c := LinesConfig{Map: map[string]string{"t": "temp"}, Scale: map[string]float64{"t": 0.1}, Offset: map[string]float64{"humd": 1e-9}}
+		c := LinesOptions{Map: map[string]string{"t": "temp"}, Scale: map[string]float64{"t": 0.1}, Offset: map[string]float64{"humd": 1e-9}}
 		c.Extra = []string{"separate", "keep", "drop"}[int(option)%3]
 		if option&8 != 0 {
 			c.Message = 12100

@@ -11,15 +11,9 @@ import (
 )
 
 // checkLines checks the keys of type "lines", all problems at once.
-func checkLines(c Config) error {
+func checkLines(c linesSettings) error {
 	var errs []error
 	bad := func(key, rule string, args ...any) { errs = append(errs, keyError(key, fmt.Sprintf(rule, args...))) }
-	if c.ID == "" && c.IDField == "" {
-		bad("id", "must be set, or id_field")
-	}
-	if c.ID != "" && !thingsee.ValidTuid([]byte(c.ID)) {
-		bad("id", "must be 1 to 64 printable characters without blanks, quotes and backslashes")
-	}
 	if c.IDField != "" && c.IDField == c.TimeField {
 		bad("time_field", "cannot be the same key as id_field")
 	}

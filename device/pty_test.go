@@ -44,7 +44,7 @@ func write(t *testing.T, w io.Writer, text string) {
 
 func openPort(t *testing.T, path string) Line {
 	t.Helper()
-	o, err := Open(t.Context(), Config{Type: "lines", Port: path})
+	o, err := Open(t.Context(), Config{Type: "lines", Port: path, Baud: 115200})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func openPort(t *testing.T, path string) Line {
 
 func openErr(t *testing.T, path string) *OpenError {
 	t.Helper()
-	o, err := Open(t.Context(), Config{Type: "lines", Port: path})
+	o, err := Open(t.Context(), Config{Type: "lines", Port: path, Baud: 115200})
 	if err == nil {
 		_ = o.Line.Close()
 		t.Fatalf("%s was opened", path)
@@ -367,7 +367,7 @@ func TestOpenFollowsLinksAtEveryOpening(t *testing.T) {
 		if err := os.Symlink(path, link); err != nil {
 			t.Fatal(err)
 		}
-		o, err := Open(t.Context(), Config{Type: "lines", Port: link})
+		o, err := Open(t.Context(), Config{Type: "lines", Port: link, Baud: 115200})
 		if err != nil || o.Path != path || o.Flow {
 			t.Fatalf("%+v %v", o, err)
 		}

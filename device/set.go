@@ -14,7 +14,7 @@ import (
 type Tuning struct {
 	Pause time.Duration // between the end of a port and the next opening
 	Open  OpenFunc
-	Kind  func(name string) (Kind, bool) // the table of drivers
+	Kinds Table // nil = Kinds()
 }
 
 // Set is all devices of a gateway.
@@ -35,8 +35,8 @@ func New(cfgs []Config, number func(name string) (uint16, error), sink Sink, env
 	if t.Open == nil {
 		t.Open = Open
 	}
-	if t.Kind == nil {
-		t.Kind = kindNamed
+	if t.Kinds == nil {
+		t.Kinds = Kinds()
 	}
 	shared := &stamper{clock: env.Clock, gateway: env.Gateway, sink: sink}
 	s := &Set{shared: shared}
@@ -46,7 +46,7 @@ func New(cfgs []Config, number func(name string) (uint16, error), sink Sink, env
 		if c.Enabled != nil && !*c.Enabled {
 			continue
 		}
-		err := check(c, t.Kind)
+		err := t.Kinds.Check(c)
 		if err == nil && names[c.Name] {
 			err = errors.New("another device has this name")
 		}
@@ -65,7 +65,10 @@ func New(cfgs []Config, number func(name string) (uint16, error), sink Sink, env
 }
 
 func newDevice(c Config, number uint16, env Env, shared *stamper, t Tuning) *device {
-	k, _ := t.Kind(c.Type)
+	k, _ := t.Kinds.Named(c.Type)
+	if c.Baud == 0 {
+		c.Baud = k.Baud
+	}
 	log := env.Log.With("component", "device", "device", c.Name)
 	env.Log = log
 	d := &device{

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,10 +40,12 @@ func healthy() *daemon.Status {
 }
 
 func problem(code, subject string, since float64, args ...string) daemon.Problem {
-	e, ok := daemon.Lookup(code)
-	if !ok {
+	all := daemon.Catalogue()
+	i := slices.IndexFunc(all, func(e daemon.Entry) bool { return e.Code == code })
+	if i < 0 {
 		panic(code)
 	}
+	e := all[i]
 	args = append([]string{"subject", subject}, args...)
 	return daemon.Problem{Code: code, Subject: subject, Severity: e.Severity, Title: e.Title, Sentence: e.Say(args...), Action: e.Advise(args...)[0], SinceS: since}
 }

@@ -195,7 +195,7 @@ func (l *loader) checkDevices(path string) {
 		if why := notPrintable(d.Name, 64); why != "" {
 			l.fault(path, key+".name", `"name" `+why, "")
 		}
-		if needsID(d) && !l.broken && !l.bad[key+".id"] {
+		if l.needsID(d) && !l.broken && !l.bad[key+".id"] {
 			l.fault(path, key+".id", fmt.Sprintf("device %s has no id", quoteShort(d.Name)), `add id = "…": it becomes tsmTuid, the name the server knows this thing by`)
 		}
 		if first, taken := ports[d.Port]; taken && d.Port != "" {
@@ -210,8 +210,9 @@ func (l *loader) checkDevices(path string) {
 	}
 }
 
-// needsID says whether a device without an id could name no thing: a line may
-// name it in a field of its own, and a bridge speaks for tags.
-func needsID(d device.Config) bool {
-	return d.ID == "" && d.IDField == "" && d.Type != "ble-bridge"
+// needsID says whether a device without an id could name no thing. One of an
+// unknown type has another fault.
+func (l *loader) needsID(d device.Config) bool {
+	k, known := l.kinds.Named(d.Type)
+	return d.ID == "" && known && (k.NamesThings == nil || !k.NamesThings(d))
 }

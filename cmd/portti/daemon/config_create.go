@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"portti/device"
 )
 
 // Sample writes a commented configuration with one [[device]] for each of
@@ -14,10 +16,10 @@ func Sample(w io.Writer, kinds []string) error {
 	var b strings.Builder
 	b.WriteString(sampleHead)
 	for i, kind := range kinds {
-		text, ok := sampleDevices()[kind]
+		k, ok := device.Kinds().Named(kind)
 		if !ok {
-			hint := "it is " + oneOf(SampleKinds())
-			if near := Nearest(kind, SampleKinds()); near != "" {
+			hint := "it is " + oneOf(device.Kinds().Names())
+			if near := Nearest(kind, device.Kinds().Names()); near != "" {
 				hint = fmt.Sprintf("did you mean %q?", near)
 			}
 			return fmt.Errorf("there is no sample for a device of type %s; %s", quoteShort(kind), hint)
@@ -26,14 +28,11 @@ func Sample(w io.Writer, kinds []string) error {
 		if n > 0 {
 			suffix = fmt.Sprintf("-%d", n+1)
 		}
-		b.WriteString("\n" + strings.NewReplacer("{n}", suffix, "{port}", fmt.Sprint(i), "{serial}", fmt.Sprintf("%05d", i+1)).Replace(text))
+		b.WriteString("\n" + strings.NewReplacer("{n}", suffix, "{port}", fmt.Sprint(i), "{serial}", fmt.Sprintf("%05d", i+1)).Replace(k.Sample))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
-
-// SampleKinds lists what Sample knows.
-func SampleKinds() []string { return sortedKeys(sampleDevices()) }
 
 func samplesOf(all []string, one string) int {
 	n := 0
@@ -108,36 +107,3 @@ token_file = "/etc/portti/credentials/uplink-token"    # one line, read again wh
 # level = "info"                  # debug | info | warn | error
 # format = "auto"                 # auto | text | json | journal
 `
-
-func sampleDevices() map[string]string {
-	return map[string]string{
-		"gps": `[[device]]
-name = "gps{n}"
-type = "gps"                      # an NMEA 0183 receiver
-port = "/dev/serial/by-id/usb-u-blox_7-if0{port}"      # ls -l /dev/serial/by-id/
-baud = 9600
-id = "XXXX03GPS000{serial}"         # tsmTuid: the name the server knows this thing by
-# expect_every = "1s"             # silent for three times this = a problem
-`,
-		"lines": `[[device]]
-name = "panel{n}"
-type = "lines"                    # one reading a line: JSON or key=value
-port = "/dev/ttyUSB{port}"               # or tcp://host:port for a serial device server
-baud = 115200
-id = "XXXX03PNL000{serial}"
-# message = 12100                 # tsmId of every line; without it chosen by the keys
-# map = { t = "temp", rh = "humd" }      # renames keys
-# extra = "separate"              # fields the message does not define: separate | keep | drop
-# rate_limit = 0                  # readings per second, 0 = none
-`,
-		"ble-bridge": `[[device]]
-name = "bridge{n}"
-type = "ble-bridge"               # a Bluetooth receiver that writes lines
-port = "/dev/ttyACM{port}"
-baud = 115200
-id = "XXXX03BLE000{serial}"
-# tags = { "AA:BB:CC:DD:EE:FF" = "XXXX03TAG00000001" }   # address of a tag = its tsmTuid
-# only_tags = false               # true = only the tags named above
-`,
-	}
-}

@@ -20,11 +20,15 @@ func keyOf(err error) string {
 }
 
 // deviceTypes is what "type" may be.
-func deviceTypes() []choice {
-	return []choice{
-		{value: "gps"}, {value: "lines"}, {value: "ble-bridge"},
-		{"ble", true}, {"wirepas", true}, {"modbus", true}, {"gpsd", true}, {"ais", true},
+func (l *loader) deviceTypes() []choice {
+	var all []choice
+	for _, name := range l.kinds.Names() {
+		all = append(all, choice{value: name})
 	}
+	for _, name := range device.Planned() {
+		all = append(all, choice{name, true})
+	}
+	return all
 }
 
 // checkDevice holds one device against the rules all kinds share, then lets
@@ -32,11 +36,11 @@ func deviceTypes() []choice {
 // there, otherwise at the device.
 func (l *loader) checkDevice(path, key string, d device.Config) {
 	if d.Type == "" && !l.broken && !l.bad[key+".type"] {
-		l.fault(path, key+".type", fmt.Sprintf("device %s has no type", quoteShort(d.Name)), `add type = "gps", "lines" or "ble-bridge"`)
+		l.fault(path, key+".type", fmt.Sprintf("device %s has no type", quoteShort(d.Name)), "add type = "+oneOf(l.kinds.Names()))
 		return
 	}
 	if !l.bad[key+".type"] && d.Type != "" {
-		if l.checkChoice(path, key+".type", d.Type, deviceTypes()); l.bad[key+".type"] {
+		if l.checkChoice(path, key+".type", d.Type, l.deviceTypes()); l.bad[key+".type"] {
 			return
 		}
 	}
@@ -56,7 +60,7 @@ func (l *loader) checkDevice(path, key string, d device.Config) {
 			return
 		}
 	}
-	for _, err := range split(device.Check(d)) {
+	for _, err := range split(l.kinds.Check(d)) {
 		at, text := key, err.Error()
 		if name := keyOf(err); name != "" {
 			at = key + "." + name

@@ -66,9 +66,9 @@ func child(dst reflect.Value, name string) (reflect.Value, bool) {
 	if dst.Kind() != reflect.Struct {
 		return dst, false
 	}
-	for _, f := range fieldsOf(dst.Type()) {
+	for _, f := range fieldsOf(dst) {
 		if f.name == name {
-			return dst.FieldByIndex(f.index), true
+			return f.value, true
 		}
 	}
 	return dst, false
@@ -110,8 +110,8 @@ func (l *loader) unknownVariable(src *source, name string) {
 // variables lists the name of every setting the environment may change.
 func variables(t reflect.Type, prefix string) []string {
 	var all []string
-	for _, f := range fieldsOf(t) {
-		inner, name := t.FieldByIndex(f.index).Type, prefix+strings.ToUpper(f.name)
+	for _, f := range keysOf(t) {
+		inner, name := f.value.Type(), prefix+strings.ToUpper(f.name)
 		switch inner.Kind() {
 		case reflect.Struct:
 			all = append(all, variables(inner, name+"__")...)

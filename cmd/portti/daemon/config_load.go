@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"portti/device"
 	"sort"
 	"strings"
 )
@@ -18,6 +19,8 @@ type LoadOptions struct {
 	// Vendor is the layer below the main file. Empty means VendorPath where
 	// the main file is DefaultPath, otherwise none.
 	Vendor string
+	// Kinds are the types of devices there are; nil = device.Kinds().
+	Kinds device.Table
 }
 
 // maxFile bounds one configuration file, so that a wrong path (a device, a
@@ -69,6 +72,7 @@ func SocketOf(path string, o LoadOptions) (string, error) {
 // loader gathers the layers and what is wrong with them.
 type loader struct {
 	cfg      *Config
+	kinds    device.Table
 	sources  []*source
 	set      map[string]setting // where each key was last set
 	bad      map[string]bool    // keys that already have a fault
@@ -85,6 +89,9 @@ type setting struct {
 
 // layers reads the files. It says whether the main file is missing.
 func (l *loader) layers(path string, o LoadOptions) (missing bool) {
+	if l.kinds = o.Kinds; l.kinds == nil {
+		l.kinds = device.Kinds()
+	}
 	vendor := o.Vendor
 	if vendor == "" && path == DefaultPath {
 		vendor = VendorPath

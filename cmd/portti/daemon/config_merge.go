@@ -61,5 +61,27 @@ func (l *loader) device(src *source, tree map[string]any, inFile string, here ma
 		}
 		l.set[key] = setting{src, src.place(inFile)}
 	}
+	if kind, ok := tree["type"].(string); ok {
+		l.setType(src, &l.cfg.Devices[n], kind, key)
+	}
 	l.table(src, reflect.ValueOf(&l.cfg.Devices[n]).Elem(), tree, inFile, key)
+}
+
+// setType gives a device the keys of its type. An earlier file may have set keys
+// of another type, which are mistakes then.
+func (l *loader) setType(src *source, d *device.Config, kind, key string) {
+	if kind == d.Type {
+		return
+	}
+	if d.Options != nil {
+		for _, f := range fieldsOf(reflect.ValueOf(d.Options).Elem()) {
+			if !f.value.IsZero() {
+				l.fault(src.name, join(key, f.name), belongs(f.name, d.Type, kind), "")
+			}
+		}
+	}
+	d.Type, d.Options = kind, nil
+	if k, ok := l.kinds.Named(kind); ok && k.Options != nil {
+		d.Options = k.Options()
+	}
 }

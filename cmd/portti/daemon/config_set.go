@@ -5,32 +5,41 @@ import (
 	"reflect"
 	"sort"
 	"strings"
+
+	"portti/device"
 )
 
-// field is one key a table may have.
+// field is one key a table may have, and the place of its value.
 type field struct {
 	name  string
-	index []int
+	value reflect.Value
 }
 
 // fieldsOf lists the keys of a struct in the order they are declared. The keys
-// of embedded structs belong to the table itself.
-func fieldsOf(t reflect.Type) []field {
+// of embedded structs belong to the table itself, and so do the options of a
+// device.
+func fieldsOf(v reflect.Value) []field {
 	var all []field
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
 		switch {
 		case f.Anonymous && name == "":
-			for _, inner := range fieldsOf(f.Type) {
-				all = append(all, field{inner.name, append([]int{i}, inner.index...)})
-			}
+			all = append(all, fieldsOf(v.Field(i))...)
 		case name != "" && name != "-":
-			all = append(all, field{name, []int{i}})
+			all = append(all, field{name, v.Field(i)})
+		}
+	}
+	if v.Type() == reflect.TypeFor[device.Config]() {
+		if options := v.Interface().(device.Config).Options; options != nil {
+			all = append(all, fieldsOf(reflect.ValueOf(options).Elem())...)
 		}
 	}
 	return all
 }
+
+// keysOf lists the keys that a struct of one type can have.
+func keysOf(t reflect.Type) []field { return fieldsOf(reflect.New(t).Elem()) }
 
 func namesOf(fields []field) []string {
 	names := make([]string, len(fields))
@@ -52,13 +61,13 @@ func (l *loader) apply(src *source, tree map[string]any) {
 // table sets the keys of one table. inFile is its path in the index of the
 // file, key the path it has in the whole configuration.
 func (l *loader) table(src *source, dst reflect.Value, tree map[string]any, inFile, key string) {
-	fields := fieldsOf(dst.Type())
+	fields := fieldsOf(dst)
 	for _, name := range sortedKeys(tree) {
 		known := false
 		for _, f := range fields {
 			if f.name == name {
 				known = true
-				l.value(src, dst.FieldByIndex(f.index), tree[name], join(inFile, name), join(key, name))
+				l.value(src, f.value, tree[name], join(inFile, name), join(key, name))
 			}
 		}
 		if !known {

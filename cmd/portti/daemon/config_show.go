@@ -71,8 +71,8 @@ type printer struct {
 // value.
 func (p *printer) table(v reflect.Value, key, header string, all bool) {
 	var tables []field
-	for _, f := range fieldsOf(v.Type()) {
-		inner := v.FieldByIndex(f.index)
+	for _, f := range fieldsOf(v) {
+		inner := f.value
 		if inner.Kind() == reflect.Pointer {
 			if inner.IsNil() {
 				continue
@@ -90,7 +90,7 @@ func (p *printer) table(v reflect.Value, key, header string, all bool) {
 		}
 	}
 	for _, f := range tables {
-		inner := reflect.Indirect(v.FieldByIndex(f.index))
+		inner := reflect.Indirect(f.value)
 		path := join(header, f.name)
 		p.b.WriteString("\n[" + path + "]" + unused(path) + "\n")
 		if inner.Kind() == reflect.Struct {
@@ -236,8 +236,8 @@ func (c *Config) Origins() map[string]string {
 
 func treeOf(v reflect.Value, key string, all bool) map[string]any {
 	tree := map[string]any{}
-	for _, f := range fieldsOf(v.Type()) {
-		inner := v.FieldByIndex(f.index)
+	for _, f := range fieldsOf(v) {
+		inner := f.value
 		if inner.Type() == reflect.TypeFor[[]device.Config]() || (!all || inner.Kind() == reflect.Pointer) && inner.IsZero() {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"portti/device"
 	"reflect"
 	"strings"
 	"testing"
@@ -101,12 +102,12 @@ func same(a, b *Config) bool {
 }
 
 func TestLayersWinInOrder(t *testing.T) {
-	device := func(more string) string { return "[[device]]\nname = \"p\"\n" + more }
+	table := func(more string) string { return "[[device]]\nname = \"p\"\n" + more }
 	cfg, err := load(t, map[string]string{
 		"vendor.toml":          "[log]\nlevel = \"debug\"\nformat = \"json\"\n[buffer]\nmax_size = \"50MB\"\n",
-		"portti.toml":          good + "[buffer]\nmax_age = \"2d\"\n[log]\nlevel = \"warn\"\n" + device("type = \"lines\"\nport = \"/dev/a\"\nid = \"T1\"\nbaud = 9600\nmap = {t = \"temp\"}\n"),
-		"conf.d/20-last.toml":  device("baud = 4800\n[device.map]\nh = \"humd\"\n"),
-		"conf.d/10-first.toml": device("baud = 1200\nport = \"/dev/b\"\n") + "[[device]]\nname = \"q\"\nenabled = false\n",
+		"portti.toml":          good + "[buffer]\nmax_age = \"2d\"\n[log]\nlevel = \"warn\"\n" + table("type = \"lines\"\nport = \"/dev/a\"\nid = \"T1\"\nbaud = 9600\nmap = {t = \"temp\"}\n"),
+		"conf.d/20-last.toml":  table("baud = 4800\n[device.map]\nh = \"humd\"\n"),
+		"conf.d/10-first.toml": table("baud = 1200\nport = \"/dev/b\"\n") + "[[device]]\nname = \"q\"\nenabled = false\n",
 		"conf.d/.hidden.toml":  "nonsense",
 		"conf.d/notes.txt":     "nonsense",
 	}, "PORTTI_LOG__FORMAT=text", "PORTTI_UPLINK__BATCH_MAX_MESSAGES=7", "PORTTI_UPLINK__INSECURE=true", "PORTTI_BUFFER__COMMIT_EVERY=5s", "OTHER=1")
@@ -120,7 +121,7 @@ func TestLayersWinInOrder(t *testing.T) {
 		t.Errorf("environment: %+v", cfg.Uplink)
 	}
 	p := cfg.Devices[0]
-	if len(cfg.Devices) != 2 || p.Baud != 4800 || p.Port != "/dev/b" || p.ID != "T1" || !reflect.DeepEqual(p.Map, map[string]string{"t": "temp", "h": "humd"}) {
+	if len(cfg.Devices) != 2 || p.Baud != 4800 || p.Port != "/dev/b" || p.ID != "T1" || !reflect.DeepEqual(p.Options.(*device.LinesOptions).Map, map[string]string{"t": "temp", "h": "humd"}) {
 		t.Errorf("devices: %+v", cfg.Devices)
 	}
 	if on := cfg.ActiveDevices(); len(on) != 1 || on[0].Name != "p" {

@@ -23,6 +23,9 @@ func laterKey(key string) bool {
 // unknown reports a key that no table has, with the best guess at what was
 // meant.
 func (l *loader) unknown(src *source, name, inFile, table string, siblings []string) {
+	if l.foreign(src, name, inFile, table) {
+		return
+	}
 	key := join(table, name)
 	where := src.place(join(inFile, name)).key
 	text := fmt.Sprintf("unknown setting %s", quoteShort(name))
@@ -42,7 +45,7 @@ func (l *loader) unknown(src *source, name, inFile, table string, siblings []str
 	case secretWord(name):
 		l.add(src.fault(where, key, text, "a secret stands in a file of its own: see token_file in [uplink]"))
 	default:
-		l.add(src.fault(where, key, text, elsewhere(name, table)))
+		l.add(src.fault(where, key, text, l.elsewhere(name, table)))
 	}
 }
 
@@ -55,16 +58,19 @@ func shownTable(path string) string {
 }
 
 // elsewhere says where a setting belongs that exists in another table.
-func elsewhere(name, table string) string {
-	for _, f := range fieldsOf(reflect.TypeFor[Config]()) {
-		t := reflect.TypeFor[Config]().FieldByIndex(f.index).Type
+func (l *loader) elsewhere(name, table string) string {
+	if l.owner(name) != "" && table != "device" {
+		return "it belongs below a [[device]]"
+	}
+	for _, f := range keysOf(reflect.TypeFor[Config]()) {
+		t := f.value.Type()
 		if f.name == "device" {
 			t = reflect.TypeFor[device.Config]()
 		}
 		if t.Kind() != reflect.Struct || f.name == table {
 			continue
 		}
-		for _, inner := range fieldsOf(t) {
+		for _, inner := range keysOf(t) {
 			switch {
 			case inner.name != name:
 			case f.name == "device":
@@ -75,4 +81,43 @@ func elsewhere(name, table string) string {
 		}
 	}
 	return ""
+}
+
+// owner is the type of device whose own key this is, "" for none.
+func (l *loader) owner(key string) string {
+	for _, k := range l.kinds {
+		if k.Options == nil {
+			continue
+		}
+		for _, f := range fieldsOf(reflect.ValueOf(k.Options()).Elem()) {
+			if f.name == key {
+				return k.Name
+			}
+		}
+	}
+	return ""
+}
+
+// foreign reports a key of a device that belongs to a device of another type. It
+// is silent where the type itself is wrong, which is reported already.
+func (l *loader) foreign(src *source, name, inFile, table string) bool {
+	owner := l.owner(name)
+	i := slices.IndexFunc(l.cfg.Devices, func(d device.Config) bool { return join("device", d.Name) == table })
+	if owner == "" || i < 0 {
+		return false
+	}
+	kind := l.cfg.Devices[i].Type
+	if _, known := l.kinds.Named(kind); !known {
+		return true
+	}
+	at := src.place(join(inFile, name))
+	if at.value == (span{}) {
+		at.value = at.key
+	}
+	l.add(src.fault(at.value, join(table, name), belongs(name, owner, kind), ""))
+	return true
+}
+
+func belongs(key, owner, kind string) string {
+	return fmt.Sprintf("%q belongs to type %q, not to %q", key, owner, kind)
 }

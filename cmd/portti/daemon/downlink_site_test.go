@@ -207,7 +207,7 @@ auth = "none"
 accept_commands = [%s]
 [[device]]
 name = "lamp"
-type = "lines"
+type = "lamp"
 port = "/sim/lamp"
 id = "LAMP"
 expect_every = "24h"
@@ -215,15 +215,15 @@ expect_every = "24h"
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
+	kinds := device.Table{{Name: "lamp", New: func(device.Config, device.Env) (device.Driver, error) { return &s.lamp, nil }}}
 	load := func() (*Config, error) {
 		s.loads++
-		return Load(path, LoadOptions{})
+		return Load(path, LoadOptions{Kinds: kinds})
 	}
 	cfg, err := load()
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	cfg.Devices[0].Type = "lamp"
 	s.line = newSimLine()
 	s.gateway, err = New(cfg, Options{
 		Version: "spoken", Built: buildDay, Clock: s.clock, Load: load, Level: &s.level,
@@ -232,9 +232,7 @@ expect_every = "24h"
 			Open: func(_ context.Context, c device.Config) (device.Opened, error) {
 				return device.Opened{Line: s.line, Path: c.Port}, nil
 			},
-			Kind: func(name string) (device.Kind, bool) {
-				return device.Kind{Name: "lamp", New: func(device.Config, device.Env) (device.Driver, error) { return &s.lamp, nil }}, name == "lamp"
-			},
+			Kinds: kinds,
 		},
 		Dial: uplink.Options{Dial: s.server.net.Dial, Rand: func() float64 { return 0.5 }},
 	})

@@ -86,3 +86,18 @@ func (d *Daemon) linkOptions() (uplink.Options, error) {
 	o.Token = d.token
 	return o, err
 }
+
+// kindProblems is what the drivers add to the catalogue; nil stands for the
+// kinds of this version.
+func kindProblems(kinds device.Table) []Entry {
+	if kinds == nil {
+		kinds = device.Kinds()
+	}
+	var all []Entry
+	for _, k := range kinds {
+		for _, p := range k.Problems {
+			all = append(all, Entry{Code: p.Code, Severity: Warning, Title: p.Title, Sentence: p.Sentence, Actions: p.Actions, ImpactsData: p.ImpactsData})
+		}
+	}
+	return all
+}

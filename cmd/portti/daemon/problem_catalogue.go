@@ -52,24 +52,14 @@ func fill(pattern string, args []string) string {
 	}
 }
 
-// Lookup finds one entry of the catalogue.
-func Lookup(code string) (Entry, bool) {
-	for _, e := range Catalogue() {
-		if e.Code == code {
-			return e, true
-		}
-	}
-	return Entry{}, false
-}
-
-// Catalogue lists every problem this version can raise, sorted by code. The
-// families: BUF buffer, CFG configuration, CLK clock, DEV device, GPS receivers,
-// HW hardware and permissions, NET path to the server, SYS host, TLS certificates, UP
-// server.
+// Catalogue lists the problems of the gateway itself, sorted by code; those that
+// only one kind of device can have stand with its driver. The families: BUF
+// buffer, CFG configuration, CLK clock, DEV device, HW hardware and permissions,
+// NET path to the server, SYS host, TLS certificates, UP server.
 func Catalogue() []Entry {
 	var all []Entry
 	for _, family := range [][]Entry{
-		bufferProblems(), configProblems(), clockProblems(), deviceProblems(), receiverProblems(), hardwareProblems(),
+		bufferProblems(), configProblems(), clockProblems(), deviceProblems(), hardwareProblems(),
 		networkProblems(), hostProblems(), certificateProblems(), serverProblems(),
 	} {
 		all = append(all, family...)
@@ -181,23 +171,6 @@ func deviceProblems() []Entry {
 		{Code: "DEV-WRONG-BAUD", Severity: Error, Title: "Probably the wrong speed", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: gone,
 			Sentence: "{subject}: what arrives on {port} looks like another speed than {baud} baud.",
 			Actions:  []string{"Try the next usual speed in baud of this [[device]]: 4800, 9600, 38400, 57600, 115200"}},
-	}
-}
-
-func receiverProblems() []Entry {
-	return []Entry{
-		{Code: "GPS-JUMP", Severity: Warning, Title: "Position jumped",
-			Sentence: "{subject}: the position jumped further than anything travels; it was sent with a mark.",
-			Actions:  []string{"Check the antenna's view of the sky and its cable", "If it repeats in one place, something may disturb the satellites' signals there"}},
-		{Code: "GPS-NO-FIX", Severity: Warning, Title: "No satellites", ImpactsData: true,
-			Sentence: "{subject}: the receiver has lost its fix; no position is sent until it has one.",
-			Actions:  []string{"Check the antenna's view of the sky and its cable"}},
-		{Code: "GPS-ROLLOVER", Severity: Warning, Title: "Receiver's date is wrong",
-			Sentence: "{subject}: the receiver's date is 1024 weeks behind, or a multiple of that. It is corrected here.",
-			Actions:  []string{"Update the receiver's firmware, or replace the receiver"}},
-		{Code: "GPS-TIME", Severity: Warning, Title: "Receiver and clock disagree",
-			Sentence: "{subject}: the receiver's time is more than a minute off the clock's, which is trusted. Positions are dated by the clock.",
-			Actions:  []string{"Check whether the device is a receiver and not a recording being played", "Check the clock: timedatectl"}},
 	}
 }
 

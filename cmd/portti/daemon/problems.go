@@ -49,6 +49,8 @@ type Problem struct {
 //
 // Make one with NewProblems.
 type Problems struct {
+	catalogue map[string]Entry
+
 	mu    sync.Mutex
 	open  map[string]*opened
 	shown map[string]Problem // what Changes last told
@@ -64,9 +66,14 @@ type opened struct {
 	since    time.Time
 }
 
-// NewProblems gives an empty list.
-func NewProblems() *Problems {
-	return &Problems{open: map[string]*opened{}, shown: map[string]Problem{}}
+// NewProblems gives an empty list. It knows the Catalogue and more, the problems
+// that the drivers have of their own.
+func NewProblems(more ...Entry) *Problems {
+	p := &Problems{catalogue: map[string]Entry{}, open: map[string]*opened{}, shown: map[string]Problem{}}
+	for _, e := range append(Catalogue(), more...) {
+		p.catalogue[e.Code] = e
+	}
+	return p
 }
 
 // Finding is something that is wrong at one moment: a code of the catalogue,
@@ -89,7 +96,7 @@ func (p *Problems) Sync(now []Finding) {
 		key := f.Code + "\x00" + f.Subject
 		o := p.open[key]
 		if o == nil {
-			o = &opened{entry: entryOf(f.Code), subject: f.Subject, since: time.Now()}
+			o = &opened{entry: p.entry(f.Code), subject: f.Subject, since: time.Now()}
 		}
 		if o.sentence == "" || !slices.Equal(o.args, f.Args) { // most are the same, once a second
 			o.args = f.Args
@@ -101,8 +108,8 @@ func (p *Problems) Sync(now []Finding) {
 	p.open = open
 }
 
-func entryOf(code string) Entry {
-	if entry, ok := Lookup(code); ok {
+func (p *Problems) entry(code string) Entry {
+	if entry, ok := p.catalogue[code]; ok {
 		return entry
 	}
 	return Entry{Code: code, Severity: Warning, Title: code, Sentence: code, Actions: []string{"Look at the log: journalctl -u portti"}}

@@ -101,8 +101,8 @@ func (c *Config) settings() map[string]string {
 }
 
 func collect(all map[string]string, path string, v reflect.Value) {
-	for _, f := range fieldsOf(v.Type()) {
-		key, inner := join(path, f.name), v.FieldByIndex(f.index)
+	for _, f := range fieldsOf(v) {
+		key, inner := join(path, f.name), f.value
 		if inner.Kind() == reflect.Pointer {
 			if inner.IsNil() {
 				continue

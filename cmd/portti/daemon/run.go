@@ -99,7 +99,7 @@ func New(cfg *Config, opt Options) (d *Daemon, err error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	d = &Daemon{cfg: cfg, opt: opt, log: opt.Log.With("component", "daemon"), problems: NewProblems(), started: time.Now(), source: clock.SourceNone,
+	d = &Daemon{cfg: cfg, opt: opt, log: opt.Log.With("component", "daemon"), problems: NewProblems(kindProblems(opt.Device.Kinds)...), started: time.Now(), source: clock.SourceNone,
 		reloads: make(chan chan Reloaded), running: cfg.settings()}
 	if err := os.MkdirAll(cfg.Paths.State, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the state folder: %w", err)

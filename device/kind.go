@@ -1,0 +1,84 @@
+package device
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Kind is everything that the rest of portti knows of a driver: the
+// configuration, its sample, the status and the tools are made from it. A Kind
+// is a value; its functions may be called from any goroutine.
+type Kind struct {
+	Name string // the configuration's type
+	// Baud is the line's speed where the configuration names none.
+	Baud int
+	// Silence is how long nothing may be decoded before the device counts as
+	// silent, where the configuration names no expect_every.
+	Silence time.Duration
+	// Sample is a [[device]] of the configuration that loads as it is, every
+	// key explained. {n} stands for what makes its name differ from the first
+	// one of its kind, {port} for a number and {serial} for five digits.
+	Sample string
+	// Options makes the struct of the keys that only this kind has, a pointer;
+	// its fields carry toml tags. nil = there are none.
+	Options func() any
+	// NamesThings says whether what it reads names itself under this
+	// configuration, so that id may be left out. nil = never.
+	NamesThings func(c Config) bool
+	// Problems are what the driver may find wrong with what it reads, by the
+	// codes that it gives to Out.Flag.
+	Problems []Problem
+	// Binary says that the wire does not carry text for people.
+	Binary bool
+	// Polls says that the driver asks its device, Writes that it writes to it at
+	// all. One that does neither only listens.
+	Polls, Writes bool
+	// Recognise looks at bytes as they came at the right speed, from anywhere in
+	// the stream. share is how much of them, from 0 to 1, has this kind's form,
+	// and name what it is in the field's word ("NMEA 0183"). It keeps nothing.
+	Recognise func(b []byte) (name string, share float64)
+	// New checks the options that concern this driver and makes one. It is
+	// called at every opening, and once when the configuration is checked. An
+	// error names the key and the rule.
+	New func(c Config, env Env) (Driver, error)
+}
+
+// Problem is one entry for the catalogue of problems, as status.Entry has it.
+type Problem struct {
+	Code        string // GPS-JUMP and the like
+	Title       string // a few words
+	Sentence    string // for people; {subject} is the device's name
+	Actions     []string
+	ImpactsData bool // readings are being lost or may be
+}
+
+// Table is a list of kinds, sorted by name.
+type Table []Kind
+
+// Named finds a kind.
+func (t Table) Named(name string) (Kind, bool) {
+	i, ok := slices.BinarySearchFunc(t, name, func(k Kind, n string) int { return strings.Compare(k.Name, n) })
+	if !ok {
+		return Kind{}, false
+	}
+	return t[i], true
+}
+
+// Names gives the names in order.
+func (t Table) Names() []string {
+	names := make([]string, len(t))
+	for i, k := range t {
+		names[i] = k.Name
+	}
+	return names
+}
+
+// optionsOf is what the configuration says about a kind's own keys.
+func optionsOf[T any](c Config) T {
+	if o, ok := c.Options.(*T); ok && o != nil {
+		return *o
+	}
+	var none T
+	return none
+}
