@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"portti/cross/testkit"
 )
 
 const agreement = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
@@ -276,7 +278,7 @@ func TestCompressionBomb(t *testing.T) {
 	go func() { done <- l.Run(t.Context(), src) }()
 	// The bomb goes ahead of any pong, so this is the next connection. Looking
 	// must not allocate itself.
-	until(t, "it is online again", func() bool { return src.count(released) == 3 })
+	testkit.Eventually(t, "it is online again", func() bool { return src.count(released) == 3 })
 	runtime.ReadMemStats(&after)
 	if grown := after.TotalAlloc - before.TotalAlloc; grown > 2<<20 {
 		t.Errorf("%d bytes were allocated for the bomb", grown)

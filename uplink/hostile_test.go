@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"portti/cross/testkit"
 	"portti/uplink/memnet"
 )
 
@@ -256,7 +257,7 @@ func TestRealSocketsResetAndZeroWindow(t *testing.T) {
 		src := newFakeSource(t)
 		src.add(2000)
 		src.seal()
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 		defer cancel()
 		if err := l.Run(ctx, src); err != nil {
 			t.Fatal(err)
@@ -293,7 +294,7 @@ func TestRealSocketsResetAndZeroWindow(t *testing.T) {
 		src := newFakeSource(t)
 		src.add(100_000)
 		src.seal()
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 		defer cancel()
 		if err := l.Run(ctx, src); err != nil {
 			t.Fatal(err)
@@ -323,7 +324,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- l.Run(ctx, newFakeSource(t)) }()
-		until(t, "three attempts are made", func() bool { return l.Status().Attempts >= 3 })
+		testkit.Eventually(t, "three attempts are made", func() bool { return l.Status().Attempts >= 3 })
 		cancel()
 		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Error(err)
@@ -354,7 +355,7 @@ func TestFloodDoesNotGrowMemory(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- l.Run(ctx, newFakeSource(t)) }()
-	until(t, "the flood was cut off", func() bool { return l.Status().Failures >= 1 })
+	testkit.Eventually(t, "the flood was cut off", func() bool { return l.Status().Failures >= 1 })
 	cancel()
 	<-done
 	runtime.GC()

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
 // wire is a WebSocket server at the level of bytes: it can say anything a
@@ -168,19 +167,6 @@ func listen(tb testing.TB, serve func(n int, w *wire)) (addr string) {
 	}()
 	tb.Cleanup(func() { ln.Close(); <-done })
 	return ln.Addr().String()
-}
-
-// until polls cond in real time; what it waits for is in other processes or
-// in the kernel.
-func until(tb testing.TB, what string, cond func() bool) {
-	tb.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !cond() {
-		if time.Now().After(deadline) {
-			tb.Fatalf("timed out waiting until %s", what)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
 }
 
 // numbers takes the n of every message of a frame.
