@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"portti/cross/testkit"
 )
 
 // listen stands where systemd does: a datagram socket named by NOTIFY_SOCKET.
@@ -27,7 +29,7 @@ func listen(t *testing.T, name string) *net.UnixConn {
 func received(t *testing.T, conn *net.UnixConn) string {
 	t.Helper()
 	buf := make([]byte, 4096)
-	if err := conn.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(testkit.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	n, err := conn.Read(buf)

@@ -60,9 +60,8 @@ func classifyDial(e *dialError, o *Options) finding {
 
 func classifyHTTP(e *dialError, now time.Time) finding {
 	f := finding{verdict: judge(onHTTP, e.status), detail: strconv.Itoa(e.status) + " " + http.StatusText(e.status)}
-	html := strings.HasPrefix(strings.ToLower(strings.TrimSpace(e.contentType)), "text/html")
 	switch {
-	case e.status/100 == 2 && html:
+	case e.status/100 == 2 && isHTML(e.contentType):
 		f.verdict = judge(onFailure, int(failCaptive))
 	case e.status/100 == 3 && e.location != "":
 		f.detail += " to " + e.location
@@ -72,6 +71,20 @@ func classifyHTTP(e *dialError, now time.Time) finding {
 		f.retryAfter, f.hasRetry = retryAfter(e.retryAfter, answerTime(e.date, now))
 	}
 	return f
+}
+
+// What the standards call white space, which is less than strings.TrimSpace
+// takes for it.
+const (
+	headerSpace = " \t"     // RFC 9110, OWS
+	jsonSpace   = " \t\r\n" // RFC 8259
+)
+
+// isHTML reads a Content-Type: what answers with a page for people is no server
+// of ours.
+func isHTML(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.Trim(media, headerSpace), "text/html")
 }
 
 func classifyFailure(e *dialError, o *Options) failure {

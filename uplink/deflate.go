@@ -25,15 +25,16 @@ func (s *session) slack(size int) int {
 
 // agreed reports whether the server's answer names nothing but the extension
 // that was offered, on the terms that were: no dictionary outlives a message.
+// It is as exact as gorilla, which would not switch on what is spelt otherwise.
 func agreed(header http.Header) bool {
-	answer := strings.ToLower(strings.Join(header.Values("Sec-WebSocket-Extensions"), ","))
+	answer := strings.Join(header.Values("Sec-WebSocket-Extensions"), ",")
 	name, terms, _ := strings.Cut(answer, ";")
-	if strings.TrimSpace(name) != "permessage-deflate" {
+	if strings.Trim(name, headerSpace) != "permessage-deflate" {
 		return false
 	}
 	seen := map[string]bool{}
 	for term := range strings.SplitSeq(terms, ";") {
-		key, _, _ := strings.Cut(strings.TrimSpace(term), "=")
+		key, _, _ := strings.Cut(strings.Trim(term, headerSpace), "=")
 		seen[key] = true
 		switch key {
 		case "server_no_context_takeover", "client_no_context_takeover", "server_max_window_bits":

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"portti/cross/testkit"
 )
 
 const agreement = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
@@ -276,7 +278,7 @@ func TestCompressionBomb(t *testing.T) {
 	go func() { done <- l.Run(t.Context(), src) }()
 	// The bomb goes ahead of any pong, so this is the next connection. Looking
 	// must not allocate itself.
-	until(t, "it is online again", func() bool { return src.count(released) == 3 })
+	testkit.Eventually(t, "it is online again", func() bool { return src.count(released) == 3 })
 	runtime.ReadMemStats(&after)
 	if grown := after.TotalAlloc - before.TotalAlloc; grown > 2<<20 {
 		t.Errorf("%d bytes were allocated for the bomb", grown)
@@ -295,16 +297,19 @@ func TestCompressionBomb(t *testing.T) {
 func TestAgreed(t *testing.T) {
 	for answer, want := range map[string]bool{
 		agreement: true,
-		"Permessage-Deflate;client_no_context_takeover;  server_no_context_takeover": true,
-		agreement + "; server_max_window_bits=12":                                    true,
-		agreement + "; client_max_window_bits=12":                                    false,
-		agreement + "; mystery":                                                      false,
-		agreement + ", " + agreement:                                                 false,
-		"permessage-deflate":                                                         false,
-		"permessage-deflate; client_no_context_takeover":                             false,
-		"x-webkit-deflate-frame":                                                     false,
-		"":                                                                           false,
-		";;;":                                                                        false,
+		"permessage-deflate;client_no_context_takeover; \tserver_no_context_takeover": true,
+		"Permessage-Deflate; client_no_context_takeover; server_no_context_takeover":  false, // gorilla would not switch it on
+		"\f" + agreement: false,
+		agreement + ";\u00a0server_max_window_bits=12":   false,
+		agreement + "; server_max_window_bits=12":        true,
+		agreement + "; client_max_window_bits=12":        false,
+		agreement + "; mystery":                          false,
+		agreement + ", " + agreement:                     false,
+		"permessage-deflate":                             false,
+		"permessage-deflate; client_no_context_takeover": false,
+		"x-webkit-deflate-frame":                         false,
+		"":                                               false,
+		";;;":                                            false,
 	} {
 		if got := agreed(http.Header{"Sec-Websocket-Extensions": {answer}}); got != want {
 			t.Errorf("%q: %v", answer, got)

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"portti/cross/testkit"
 )
 
 const (
@@ -148,14 +150,14 @@ func TestNamesThatCannotBeResolved(t *testing.T) {
 			t.Parallel()
 			s := newNameServer(t, code)
 			l := s.named(t, port)
-			until(t, "two attempts have failed", func() bool { return l.Status().Failures >= 2 })
+			testkit.Eventually(t, "two attempts have failed", func() bool { return l.Status().Failures >= 2 })
 			if st := l.Status(); st.Problem != ProblemDNS {
 				t.Errorf("status %+v", st)
 			}
 			before := s.asked()
-			until(t, "the name was asked for again", func() bool { return s.asked() > before })
+			testkit.Eventually(t, "the name was asked for again", func() bool { return s.asked() > before })
 			s.set(dnsOK, "127.0.0.1")
-			until(t, "the link is up", func() bool { return l.Status().State == Online })
+			testkit.Eventually(t, "the link is up", func() bool { return l.Status().State == Online })
 		})
 	}
 }
@@ -167,12 +169,12 @@ func TestBrokenIPv6(t *testing.T) {
 	s := newNameServer(t, dnsOK)
 	s.set(dnsOK, "100::1") // the discard prefix of RFC 6666
 	l := s.named(t, port)
-	until(t, "an attempt has failed", func() bool { return l.Status().Failures >= 1 })
+	testkit.Eventually(t, "an attempt has failed", func() bool { return l.Status().Failures >= 1 })
 	if p := l.Status().Problem; p != ProblemNoRoute && p != ProblemTimeout && p != ProblemRefused {
 		t.Errorf("status %+v", l.Status())
 	}
 	s.set(dnsOK, "100::1", "127.0.0.1")
-	until(t, "the link is up over IPv4", func() bool { return l.Status().State == Online })
+	testkit.Eventually(t, "the link is up over IPv4", func() bool { return l.Status().State == Online })
 }
 
 // Row 32: the server moves to another address under the same name.
@@ -210,10 +212,10 @@ func TestServerMovesUnderItsName(t *testing.T) {
 	s.set(dnsOK, "127.0.0.1")
 	l := s.named(t, port)
 	defer stopSecond()
-	until(t, "the link is up", func() bool { return l.Status().State == Online })
+	testkit.Eventually(t, "the link is up", func() bool { return l.Status().State == Online })
 	s.set(dnsOK, "127.0.0.2")
 	stopFirst()
-	until(t, "the link is up at the other address", func() bool { st := l.Status(); return st.State == Online && st.Connects >= 2 })
+	testkit.Eventually(t, "the link is up at the other address", func() bool { st := l.Status(); return st.State == Online && st.Connects >= 2 })
 }
 
 // twoAddresses listens on one port of two addresses of this machine.

@@ -73,7 +73,8 @@ func unescaped(s string) string {
 
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+	// Not EqualFold, to which U+017F is an s as well.
+	return strings.ToLower(host) == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // name is the URL as people may see it: scheme and host.

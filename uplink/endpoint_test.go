@@ -20,6 +20,7 @@ func TestURLsAreRefusedWithAReason(t *testing.T) {
 		{Options{URL: "ws://[::1]:80/s", Token: token}, ""},
 		{Options{URL: "ws://LOCALHOST/s", Token: token}, ""},
 		{Options{URL: "ws://10.0.0.1/s", Token: token}, "in the clear"},
+		{Options{URL: "ws://localho\u017ft/s", Token: token}, "in the clear"},
 		{Options{URL: "ws://localhost.evil.example/s", Token: token}, "in the clear"},
 		{Options{URL: "ws://10.0.0.1/s", Token: token, Insecure: true}, ""},
 		{Options{URL: "", Token: token}, "must begin with wss://"},

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"portti/cross/testkit"
 	"portti/uplink/memnet"
 )
 
@@ -200,6 +201,9 @@ func TestEveryCloseCodeOnTheWire(t *testing.T) {
 		if code > 1020 && code < 2990 || code > 3010 && code < 3990 || code > 4010 && code < 4490 || code > 4510 && code < 4990 {
 			continue
 		}
+		if fewer() && code > 10 && code < 990 && code%50 != 0 { // none of these may stand in a close frame
+			continue
+		}
 		synctest.Test(t, func(t *testing.T) {
 			var closed atomic.Bool
 			w := start(t, Options{Rand: func() float64 { return 0.5 }}, func(n int, w *wire) {
@@ -256,7 +260,7 @@ func TestRealSocketsResetAndZeroWindow(t *testing.T) {
 		src := newFakeSource(t)
 		src.add(2000)
 		src.seal()
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 		defer cancel()
 		if err := l.Run(ctx, src); err != nil {
 			t.Fatal(err)
@@ -293,7 +297,7 @@ func TestRealSocketsResetAndZeroWindow(t *testing.T) {
 		src := newFakeSource(t)
 		src.add(100_000)
 		src.seal()
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 		defer cancel()
 		if err := l.Run(ctx, src); err != nil {
 			t.Fatal(err)
@@ -308,32 +312,35 @@ func TestRealSocketsResetAndZeroWindow(t *testing.T) {
 // so no byte of the token.
 func TestRedirectIsNotFollowed(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		var sniffed atomic.Int64
-		other := listen(t, func(_ int, w *wire) {
-			buf := make([]byte, 1<<10)
-			n, _ := w.conn.Read(buf)
-			sniffed.Add(int64(n) + 1)
-		})
-		addr := listen(t, func(_ int, w *wire) {
-			if _, err := w.request(); err == nil {
-				_ = w.say(fmt.Sprintf("HTTP/1.1 %d Moved\r\nLocation: ws://%s/socket\r\nContent-Length: 0\r\n\r\n", status, other))
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			t.Parallel()
+			var sniffed atomic.Int64
+			other := listen(t, func(_ int, w *wire) {
+				buf := make([]byte, 1<<10)
+				n, _ := w.conn.Read(buf)
+				sniffed.Add(int64(n) + 1)
+			})
+			addr := listen(t, func(_ int, w *wire) {
+				if _, err := w.request(); err == nil {
+					_ = w.say(fmt.Sprintf("HTTP/1.1 %d Moved\r\nLocation: ws://%s/socket\r\nContent-Length: 0\r\n\r\n", status, other))
+				}
+			})
+			l := newLink(t, Options{URL: "ws://" + addr, Token: StaticToken(NewSecret("canary-token")), BackoffBase: 10 * time.Millisecond})
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error)
+			go func() { done <- l.Run(ctx, newFakeSource(t)) }()
+			testkit.Eventually(t, "three attempts are made", func() bool { return l.Status().Attempts >= 3 })
+			cancel()
+			if err := <-done; !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+			if st := l.Status(); st.Problem != ProblemRedirect || !strings.Contains(st.LastError, other) {
+				t.Errorf("status %+v", st)
+			}
+			if n := sniffed.Load(); n != 0 {
+				t.Error("the other host was spoken to")
 			}
 		})
-		l := newLink(t, Options{URL: "ws://" + addr, Token: StaticToken(NewSecret("canary-token")), BackoffBase: 10 * time.Millisecond})
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- l.Run(ctx, newFakeSource(t)) }()
-		until(t, "three attempts are made", func() bool { return l.Status().Attempts >= 3 })
-		cancel()
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
-		if st := l.Status(); st.Problem != ProblemRedirect || !strings.Contains(st.LastError, other) {
-			t.Errorf("status %+v", st)
-		}
-		if n := sniffed.Load(); n != 0 {
-			t.Errorf("status %d: the other host was spoken to", status)
-		}
 	}
 }
 
@@ -354,7 +361,7 @@ func TestFloodDoesNotGrowMemory(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- l.Run(ctx, newFakeSource(t)) }()
-	until(t, "the flood was cut off", func() bool { return l.Status().Failures >= 1 })
+	testkit.Eventually(t, "the flood was cut off", func() bool { return l.Status().Failures >= 1 })
 	cancel()
 	<-done
 	runtime.GC()

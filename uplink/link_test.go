@@ -8,9 +8,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/gorilla/websocket"
+
+	"portti/cross/testkit"
 )
 
 // collector is a receiver of the documented shape, on gorilla's server side.
@@ -102,7 +103,7 @@ func TestDeliversAndEndsWithTheStream(t *testing.T) {
 			src.add(1000)
 			src.skip(5)
 			src.add(1000)
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 			defer cancel()
 			src.seal()
 			if err := l.Run(ctx, src); err != nil {

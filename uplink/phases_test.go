@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"portti/cross/testkit"
 	"portti/uplink/memnet"
 )
 
@@ -79,7 +80,7 @@ func TestHalfClosedByTheServer(t *testing.T) {
 	src.hold = true
 	src.add(100)
 	src.seal()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	if err := l.Run(ctx, src); err != nil {
 		t.Fatalf("%v; %+v", err, l.Status())

@@ -2,6 +2,6 @@
 
 package uplink
 
-// raceDetector: the race detector makes long simulations five times as long, so they
-// are shorter there. The runs on emulated ARM have them whole.
+// raceDetector: it makes long simulations five times as long, so that fewer
+// says that they are shorter under it.
 const raceDetector = true

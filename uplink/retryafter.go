@@ -10,7 +10,7 @@ import (
 // HTTP date, which is compared with now. The result lies in 0..maxRetryAfter;
 // ok is false when the value is neither.
 func retryAfter(value string, now time.Time) (d time.Duration, ok bool) {
-	value = strings.TrimSpace(value)
+	value = strings.Trim(value, headerSpace)
 	if value == "" {
 		return 0, false
 	}

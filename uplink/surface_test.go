@@ -1,9 +1,10 @@
 package uplink
 
 import (
-	"context"
+	"fmt"
 	"testing"
-	"time"
+
+	"portti/cross/testkit"
 )
 
 // surfacer is a source in which older records turn up late.
@@ -44,23 +45,12 @@ func TestRecordsSurfaceBehindTheReader(t *testing.T) {
 	src.hold = true
 	src.skip(50)
 	src.add(100)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- l.Run(ctx, src) }()
-	for src.count(held) < 100 {
-		time.Sleep(time.Millisecond)
-		if ctx.Err() != nil {
-			t.Fatal("the first 100 were not delivered")
-		}
-	}
+	go func() { ended <- l.Run(t.Context(), src) }()
+	testkit.Eventually(t, "the first 100 are delivered", func() bool { return src.count(held) == 100 })
 	src.surface(50)
-	for c.distinct() < 150 {
-		time.Sleep(time.Millisecond)
-		if ctx.Err() != nil {
-			t.Fatalf("%d of 150 records arrived: %+v", c.distinct(), l.Status())
-		}
-	}
+	testkit.Eventually(t, "all 150 records arrive", func() bool { return c.distinct() == 150 },
+		func() string { return fmt.Sprintf("%d arrived: %+v", c.distinct(), l.Status()) })
 	src.seal()
 	if err := <-ended; err != nil {
 		t.Fatal(err)

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"portti/cross/testkit"
 )
 
 // client writes a certificate for a gateway, and its key.
@@ -95,15 +97,15 @@ func TestClientCertificatesAndPins(t *testing.T) {
 				done := make(chan error, 1)
 				go func() { done <- l.Run(ctx, newFakeSource(t)) }()
 				if c.problem == "" {
-					until(t, "the link is up", func() bool { return l.Status().State == Online })
+					testkit.Eventually(t, "the link is up", func() bool { return l.Status().State == Online })
 					if token := <-got; token != "Bearer tls-token" {
 						t.Errorf("token %q", token)
 					}
 				} else if c.cert == "" && version == tls.VersionTLS12 {
 					// The alert of this version does not say what is missing.
-					until(t, "the dial has failed", func() bool { return l.Status().Problem == ProblemTLSFailed })
+					testkit.Eventually(t, "the dial has failed", func() bool { return l.Status().Problem == ProblemTLSFailed })
 				} else {
-					until(t, "the dial has failed", func() bool { return l.Status().State == Parked })
+					testkit.Eventually(t, "the dial has failed", func() bool { return l.Status().State == Parked })
 					if st := l.Status(); st.Problem != c.problem || !strings.Contains(st.LastError, c.says) {
 						t.Errorf("status %+v", st)
 					}
@@ -136,9 +138,9 @@ func TestClientCertificateIsReadAgain(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- l.Run(ctx, newFakeSource(t)) }()
-	until(t, "the missing file is named", func() bool { return strings.Contains(l.Status().LastError, "c.pem") })
+	testkit.Eventually(t, "the missing file is named", func() bool { return strings.Contains(l.Status().LastError, "c.pem") })
 	a.client(t, dir+"/c.pem", dir+"/c.key", now.Add(-time.Hour), now.Add(time.Hour))
-	until(t, "the link is up", func() bool { return l.Status().State == Online })
+	testkit.Eventually(t, "the link is up", func() bool { return l.Status().State == Online })
 	cancel()
 	<-done
 }

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"portti/cross/testkit"
 )
 
 // authority signs certificates for tests.
@@ -128,7 +130,7 @@ func TestTLS(t *testing.T) {
 			src := newFakeSource(t)
 			src.add(2)
 			src.seal()
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 			defer cancel()
 			done := make(chan error, 1)
 			go func() { done <- l.Run(ctx, src) }()
@@ -138,8 +140,8 @@ func TestTLS(t *testing.T) {
 				}
 				return
 			}
-			until(t, "the dial has failed", func() bool { return l.Status().Failures > 0 })
-			until(t, "the state is "+string(c.state), func() bool { return l.Status().State == c.state || l.Status().Failures > 1 })
+			testkit.Eventually(t, "the dial has failed", func() bool { return l.Status().Failures > 0 })
+			testkit.Eventually(t, "the state is "+string(c.state), func() bool { return l.Status().State == c.state || l.Status().Failures > 1 })
 			if st := l.Status(); st.Problem != c.problem {
 				t.Errorf("status %+v", st)
 			}
@@ -167,11 +169,11 @@ func TestCAFileIsReadAgain(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- l.Run(ctx, newFakeSource(t)) }()
-	until(t, "the missing file is named", func() bool { return strings.Contains(l.Status().LastError, "ca.pem") })
+	testkit.Eventually(t, "the missing file is named", func() bool { return strings.Contains(l.Status().LastError, "ca.pem") })
 	if err := os.WriteFile(caFile, a.pem, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the link is up", func() bool { return l.Status().State == Online })
+	testkit.Eventually(t, "the link is up", func() bool { return l.Status().State == Online })
 	cancel()
 	<-done
 }

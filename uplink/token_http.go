@@ -115,8 +115,8 @@ func (r *request) exchange(base *http.Transport, req *http.Request) (*http.Respo
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(text))
 	r.status, r.header = resp.StatusCode, resp.Header
-	r.html = strings.HasPrefix(strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Type"))), "text/html")
-	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+	r.html = isHTML(resp.Header.Get("Content-Type"))
+	if bytes.HasPrefix(bytes.TrimLeft(text, jsonSpace), []byte("{")) {
 		// Some servers call JSON plain text, which the library takes for a form.
 		resp.Header.Set("Content-Type", "application/json")
 	}

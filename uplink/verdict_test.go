@@ -97,6 +97,9 @@ func TestHTTPAnswersHaveTheirRow(t *testing.T) {
 		after   time.Duration
 	}{
 		{200, "text/html; charset=utf-8", "", courseRetry, ladderNetwork, ProblemPortal, 0},
+		{200, "Text/HTML", "", courseRetry, ladderNetwork, ProblemPortal, 0},
+		{200, "text/html\f", "", courseRetry, ladderNetwork, ProblemProtocol, 0},
+		{200, "text/html5", "", courseRetry, ladderNetwork, ProblemProtocol, 0},
 		{200, "application/json", "", courseRetry, ladderNetwork, ProblemProtocol, 0},
 		{101, "", "", courseRetry, ladderNetwork, ProblemProtocol, 0},
 		{302, "text/html", "", courseRetry, ladderNetwork, ProblemRedirect, 0},

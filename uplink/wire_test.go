@@ -2,17 +2,15 @@ package uplink
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"testing"
-	"time"
 )
 
 // wire is a WebSocket server at the level of bytes: it can say anything a
@@ -170,25 +168,16 @@ func listen(tb testing.TB, serve func(n int, w *wire)) (addr string) {
 	return ln.Addr().String()
 }
 
-// until polls cond in real time; what it waits for is in other processes or
-// in the kernel.
-func until(tb testing.TB, what string, cond func() bool) {
-	tb.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !cond() {
-		if time.Now().After(deadline) {
-			tb.Fatalf("timed out waiting until %s", what)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
-}
-
 // numbers takes the n of every message of a frame.
 func numbers(text []byte) []uint64 {
+	const key = `"n":`
 	var out []uint64
-	for _, part := range strings.Split(string(text), `"n":`)[1:] {
-		var n uint64
-		_, _ = fmt.Sscanf(part, "%d", &n)
+	for at := bytes.Index(text, []byte(key)); at >= 0; at = bytes.Index(text, []byte(key)) {
+		text = text[at+len(key):]
+		n := uint64(0)
+		for i := 0; i < len(text) && text[i] >= '0' && text[i] <= '9'; i++ {
+			n = 10*n + uint64(text[i]-'0')
+		}
 		out = append(out, n)
 	}
 	return out

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"portti/cross/testkit"
 	"portti/uplink"
 )
 
@@ -93,13 +94,13 @@ func TestDocumentedReceivers(t *testing.T) {
 			q := newQueue(hold)
 			r := run(t, o, q)
 			q.add(2_001)
-			until(t, "the one that is new has arrived", func() bool { return rc.received()[2_001] == 1 })
+			testkit.Eventually(t, "the one that is new has arrived", func() bool { return rc.received()[2_001] == 1 })
 			for n, times := range rc.received() {
 				if times != 1 {
 					t.Fatalf("record %d is there %d times: repeats are not dropped", n, times)
 				}
 			}
-			until(t, "all is proven", func() bool { return q.waiting() == 0 })
+			testkit.Eventually(t, "all is proven", func() bool { return q.waiting() == 0 })
 			records, kills := 2_001, 2
 			if hold > 0 {
 				kills = 1 // the hold covers one crash at a time
@@ -114,7 +115,7 @@ func TestDocumentedReceivers(t *testing.T) {
 				q.add(200) // into the buffer
 				records += 200
 				rc.start()
-				until(t, "all is proven", func() bool { return q.waiting() == 0 })
+				testkit.Eventually(t, "all is proven", func() bool { return q.waiting() == 0 })
 			}
 			repeats := r.finish(rc, records)
 			if o.Ack == uplink.AckEnvelope && repeats > 0 {

@@ -4,10 +4,12 @@ package peers_test
 
 import (
 	"context"
+	"fmt"
 	"syscall"
 	"testing"
 	"time"
 
+	"portti/cross/testkit"
 	"portti/uplink"
 )
 
@@ -49,18 +51,19 @@ func (r *running) finish(rc *receiver, records int) (repeats int) {
 		r.t.Fatalf("Run: %v; %+v", err, r.link.Status())
 	}
 	// What a receiver handles after its own delay may still be on the way.
-	deadline := time.Now().Add(20 * time.Second)
-	got := rc.received()
-	for len(got) < records && time.Now().Before(deadline) {
-		time.Sleep(20 * time.Millisecond)
+	var got map[int]int
+	testkit.Eventually(r.t, "every record has arrived", func() bool {
 		got = rc.received()
-	}
-	for n := 1; n <= records; n++ {
-		if got[n] == 0 {
-			r.t.Errorf("record %d never arrived (%d of %d did)", n, len(got), records)
-			break
+		return len(got) >= records
+	}, func() string {
+		n := 1
+		for got[n] > 0 {
+			n++
 		}
-		repeats += got[n] - 1
+		return fmt.Sprintf("%d of %d arrived, record %d did not", len(got), records, n)
+	})
+	for _, times := range got {
+		repeats += times - 1
 	}
 	st := r.link.Status()
 	r.t.Logf("%d records, %d repeats, %d connections, round trip %v", records, repeats, st.Connects, st.RTT)
@@ -123,7 +126,7 @@ func TestKilledReceivers(t *testing.T) {
 				feed(100) // into the buffer
 				rc.start()
 				feed(200)
-				until(t, "what was proven is older than the hold", func() bool {
+				testkit.Eventually(t, "what was proven is older than the hold", func() bool {
 					first, _ := q.Bounds()
 					return first > uint64(records)
 				})
@@ -147,12 +150,12 @@ func TestNginxWithAFrozenUpstream(t *testing.T) {
 	q := newQueue(30 * time.Second)
 	r := run(t, o, q)
 	q.add(5_000)
-	until(t, "the first records are proven", func() bool { return r.link.Status().Proven == 5_000 })
+	testkit.Eventually(t, "the first records are proven", func() bool { return r.link.Status().Proven == 5_000 })
 	if err := rc.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	q.add(5_000)
-	until(t, "the silence is noticed", func() bool { return r.link.Status().Failures > 0 })
+	testkit.Eventually(t, "the silence is noticed", func() bool { return r.link.Status().Failures > 0 })
 	if st := r.link.Status(); st.Proven != 5_000 || st.Problem == "" && st.LastError == "" {
 		t.Errorf("a frozen server proved something: %+v", st)
 	}
@@ -172,10 +175,10 @@ func TestNginxWithAKilledUpstream(t *testing.T) {
 	q := newQueue(30 * time.Second)
 	r := run(t, o, q)
 	q.add(5_000)
-	until(t, "the first records are proven", func() bool { return r.link.Status().Proven == 5_000 })
+	testkit.Eventually(t, "the first records are proven", func() bool { return r.link.Status().Proven == 5_000 })
 	rc.kill()
 	q.add(5_000)
-	until(t, "nginx says that its server is gone", func() bool { return r.link.Status().Problem == uplink.ProblemServer })
+	testkit.Eventually(t, "nginx says that its server is gone", func() bool { return r.link.Status().Problem == uplink.ProblemServer })
 	rc.start()
 	r.finish(rc, 10_000)
 }

@@ -13,7 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
+
+	"portti/cross/testkit"
 )
 
 // need skips the test when a tool is missing, and fails it in CI.
@@ -126,7 +127,7 @@ func (r *receiver) start() {
 		if err := r.cmd.Start(); err != nil {
 			r.t.Fatal(err)
 		}
-		until(r.t, argv[0]+" listens", func() bool { return listens(r.port) })
+		testkit.Eventually(r.t, argv[0]+" listens", func() bool { return listens(r.port) })
 		return
 	}
 	out, err := r.cmd.StdoutPipe()
@@ -219,7 +220,7 @@ http {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	until(t, "nginx listens", func() bool { return listens(port) })
+	testkit.Eventually(t, "nginx listens", func() bool { return listens(port) })
 	return fmt.Sprintf("wss://127.0.0.1:%d/socket", port), certFile
 }
 
@@ -229,16 +230,4 @@ func listens(port int) bool {
 		c.Close()
 	}
 	return err == nil
-}
-
-// until polls: what it waits for happens in another process.
-func until(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for !cond() {
-		if time.Now().After(deadline) {
-			t.Fatalf("timed out waiting until %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
 }
