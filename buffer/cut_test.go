@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"fmt"
+	"maps"
 	"math/rand"
 	"os"
 	"path/filepath"
@@ -69,8 +70,7 @@ func (k *cutter) replay(log []op) {
 		}
 		return marks[min(i, len(marks)-1)]
 	}
-	d := newDisc()
-	d.noSync = k.noSync
+	d := &disc{medium: medium{map[string]int{}, map[int][]byte{}, map[int]bool{}}, noSync: k.noSync}
 	known := -1
 	for at, o := range log {
 		if o.kind == "mark" {
@@ -153,16 +153,54 @@ func subsets(rnd *rand.Rand, n int) [][]bool {
 	return append(out, set(func(i int) bool { return i == one }), set(func(i int) bool { return i != one }))
 }
 
+// medium is files by inode, and their names. Copies of a medium share what the
+// files hold until one of them changes it.
+type medium struct {
+	names map[string]int
+	files map[int][]byte
+	own   map[int]bool // files whose bytes no copy shares
+}
+
+// copy is another medium with the same on it.
+func (m *medium) copy() medium {
+	clear(m.own)
+	return medium{maps.Clone(m.names), maps.Clone(m.files), map[int]bool{}}
+}
+
+// apply does what an operation does.
+func (m *medium) apply(o op) {
+	switch o.kind {
+	case "write":
+		m.files[o.inode] = writeAt(m.owned(o.inode), o.data, o.off)
+	case "trunc":
+		b := m.owned(o.inode)
+		m.files[o.inode] = append(b, make([]byte, max(0, int(o.off)-len(b)))...)[:o.off]
+	case "create":
+		m.names[o.name] = o.inode
+	case "rename":
+		if m.names[o.name] == o.inode {
+			delete(m.names, o.name)
+		}
+		m.names[o.to] = o.inode
+	case "remove":
+		delete(m.names, o.name)
+	}
+}
+
+func (m *medium) owned(inode int) []byte {
+	if !m.own[inode] {
+		m.files[inode], m.own[inode] = slices.Clone(m.files[inode]), true
+	}
+	return m.files[inode]
+}
+
 // disc is the state of a medium while a log is replayed: what is durable, and
 // what the power cut may still take in any combination.
 type disc struct {
-	names   map[string]int
-	files   map[int][]byte
+	medium
 	pending []op
 	noSync  bool
 }
-
-func newDisc() *disc { return &disc{names: map[string]int{}, files: map[int][]byte{}} }
 
 func isDirOp(o op) bool { return o.kind == "create" || o.kind == "rename" || o.kind == "remove" }
 
@@ -171,7 +209,7 @@ func (d *disc) step(o op) {
 	switch o.kind {
 	case "mark":
 	case "ruin":
-		d.files[o.inode] = o.data
+		d.files[o.inode], d.own[o.inode] = o.data, false
 	case "sync", "syncdir":
 		if d.noSync {
 			return
@@ -179,7 +217,7 @@ func (d *disc) step(o op) {
 		var keep []op
 		for _, p := range d.pending {
 			if o.kind == "syncdir" && isDirOp(p) || o.kind == "sync" && !isDirOp(p) && p.inode == o.inode {
-				applyOp(d.files, d.names, p)
+				d.apply(p)
 			} else {
 				keep = append(keep, p)
 			}
@@ -195,46 +233,18 @@ func (d *disc) step(o op) {
 	}
 }
 
-// applyOp never changes the content it finds: images share it.
-func applyOp(files map[int][]byte, names map[string]int, o op) {
-	switch o.kind {
-	case "write":
-		files[o.inode] = writeAt(slices.Clone(files[o.inode]), o.data, o.off)
-	case "trunc":
-		b := slices.Clone(files[o.inode])
-		files[o.inode] = append(b, make([]byte, max(0, int(o.off)-len(b)))...)[:o.off]
-	case "create":
-		names[o.name] = o.inode
-	case "rename":
-		if names[o.name] == o.inode {
-			delete(names, o.name)
-		}
-		names[o.to] = o.inode
-	case "remove":
-		delete(names, o.name)
-	}
-}
-
 // image is what one power cut leaves.
 type image struct {
+	medium
 	at           int
 	known, later any
-	names        map[string]int
-	files        map[int][]byte
 	pending      []op
 	keep         []bool
 	tear         int64 // seed, 0: every page is whole
 }
 
 func (d *disc) image(keep []bool) *image {
-	im := &image{names: map[string]int{}, files: map[int][]byte{}, keep: keep, pending: d.pending[:len(d.pending):len(d.pending)]}
-	for i, b := range d.files {
-		im.files[i] = b
-	}
-	for n, i := range d.names {
-		im.names[n] = i
-	}
-	return im
+	return &image{medium: d.copy(), keep: keep, pending: d.pending[:len(d.pending):len(d.pending)]}
 }
 
 // write puts the files of an image into a fresh directory.
@@ -245,13 +255,13 @@ func (im *image) write(dir string) error {
 			continue
 		}
 		if im.tear == 0 || o.kind != "write" || rnd.Intn(3) > 0 {
-			applyOp(im.files, im.names, o)
+			im.apply(o)
 			continue
 		}
 		size := []int{512, 64}[rnd.Intn(2)] // a sector, or less than any
 		for s := 0; s < len(o.data); s += size {
 			if rnd.Intn(2) == 0 {
-				applyOp(im.files, im.names, op{kind: "write", inode: o.inode, off: o.off + int64(s), data: o.data[s:min(s+size, len(o.data))]})
+				im.apply(op{kind: "write", inode: o.inode, off: o.off + int64(s), data: o.data[s:min(s+size, len(o.data))]})
 			}
 		}
 	}

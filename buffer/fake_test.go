@@ -287,6 +287,12 @@ func (d *fakeDB) Close() error {
 
 // diff records what the last commit wrote, in bbolt's order.
 func (d *fakeDB) diff() {
+	d.fs.mu.Lock()
+	record := d.fs.record
+	d.fs.mu.Unlock()
+	if !record {
+		return
+	}
 	info, err := d.open.Stat()
 	if err != nil {
 		panic(err)

@@ -16,7 +16,7 @@ import (
 func replayed() (every, stride int) {
 	switch {
 	case sampled():
-		return 16, 101
+		return 32, 101
 	case number("PORTTI_CUTS", 0) > 100_000: // make nightly
 		return 1, 1
 	case number("PORTTI_CUTS", 0) > 0:

@@ -15,13 +15,13 @@ func TestTwoLanes(t *testing.T) {
 	for name, hold := range map[string]time.Duration{"hold 0": 0, "hold 30s": 30 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				const backlog, live = 20_000, 6_000
+				const backlog, live = 6_000, 3_000
 				o := testOptions(t.TempDir())
 				o.FenceHold, o.MaxSize = hold, 200_000_000
 				q := mustOpen(t, o)
 				dev, _ := q.Device("d")
-				for i := 1; i <= backlog; i += 2_000 {
-					appendN(t, q, dev, i, 2_000)
+				for i := 1; i <= backlog; i += 600 {
+					appendN(t, q, dev, i, 600)
 					time.Sleep(2 * time.Second)
 				}
 				before := q.Stats()

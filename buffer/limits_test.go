@@ -35,17 +35,17 @@ func TestFullDropsTheOldest(t *testing.T) {
 	for _, policy := range []WhenFull{DropOldest} {
 		small := func(o *Options) { o.MaxSize, o.WhenFull = 2<<20, policy }
 		bubble(t, small, func(t *testing.T, q *Queue, dev uint16) {
-			offline(t, q, dev, 6000)
+			offline(t, q, dev, 4000)
 			s := q.Stats()
 			if s.Bytes > 2<<20 {
 				t.Errorf("%d bytes on disk, 2 MB allowed", s.Bytes)
 			}
 			c := checkLedger(t, q)
 			numbers, _ := drain(t, q)
-			if c.Lost["full"] == 0 || c.Waiting != uint64(len(numbers)) || c.Waiting+c.Lost["full"] != 6000 {
+			if c.Lost["full"] == 0 || c.Waiting != uint64(len(numbers)) || c.Waiting+c.Lost["full"] != 4000 {
 				t.Errorf("%+v, %d there", c, len(numbers))
 			}
-			if numbers[0] != c.Lost["full"]+1 || numbers[len(numbers)-1] != 6000 {
+			if numbers[0] != c.Lost["full"]+1 || numbers[len(numbers)-1] != 4000 {
 				t.Error("not the oldest were dropped: ", numbers[0], numbers[len(numbers)-1])
 			}
 			var counted uint64
@@ -62,7 +62,7 @@ func TestFullDropsTheOldest(t *testing.T) {
 				t.Errorf("only %d of about 1000 that fit are there", c.Waiting)
 			}
 			// A late acknowledgement does not bring the lost ones back.
-			mustAck(t, q, 1, 6000)
+			mustAck(t, q, 1, 4000)
 			if after := checkLedger(t, q); after.Lost["full"] != c.Lost["full"] || after.Acked != c.Waiting {
 				t.Errorf("%+v", after)
 			}
@@ -77,7 +77,7 @@ func TestFullDropsTheNewest(t *testing.T) {
 		o.tune.soft, o.tune.hard = 256<<10, 512<<10
 	}
 	bubble(t, small, func(t *testing.T, q *Queue, dev uint16) {
-		offline(t, q, dev, 6000)
+		offline(t, q, dev, 4000)
 		c, s := checkLedger(t, q), q.Stats()
 		numbers, _ := drain(t, q)
 		if !s.Full || c.Lost["full"] == 0 || c.Waiting != uint64(len(numbers)) || numbers[0] != 1 || s.Bytes > 2<<20 {
@@ -308,7 +308,7 @@ func TestALossThatGoesOnIsLoggedOnceAMinute(t *testing.T) {
 	var lost uint64
 	bubble(t, small, func(t *testing.T, q *Queue, dev uint16) {
 		for i := range 400 {
-			appendN(t, q, dev, i*100, 100)
+			appendN(t, q, dev, i*50, 50)
 			time.Sleep(time.Second)
 		}
 		lost = checkLedger(t, q).LostAll()

@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"bytes"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -16,12 +17,26 @@ type freeFS struct {
 
 func (f *freeFS) Free() (int64, error) { return f.free.Load(), nil }
 
-// fill appends n records at 100 a second and gives the queue time.
+// roomy is tight with larger files, for the records of fill.
+func roomy(o *Options) {
+	tight(o)
+	o.tune.segment, o.tune.commit, o.tune.reuse = 256<<10, 32<<10, 64<<10
+}
+
+// fill appends n records of half a page each, ten a second, and gives the queue
+// time: what is about bytes needs no more records than that.
 func fill(t *testing.T, q *Queue, dev uint16, from, n int) {
 	t.Helper()
+	rec := bytes.Repeat([]byte("x"), 1900)
 	for i := from; i < from+n; i++ {
-		appendMixed(t, q, dev, i)
-		if i%500 == 499 {
+		class := byte(0)
+		if isEvent(i) {
+			class = 1
+		}
+		if err := q.Append(class, dev, uint32(i%3), rec); err != nil {
+			t.Fatal(i, err)
+		}
+		if i%50 == 49 {
 			time.Sleep(5 * time.Second)
 			synctest.Wait()
 		}
@@ -37,20 +52,20 @@ func TestLittleDiskFree(t *testing.T) {
 		dir := filepath.Join(fastDir(t), "q")
 		synctest.Test(t, func(t *testing.T) {
 			o := testOptions(dir)
-			tight(&o)
+			roomy(&o)
 			f := &freeFS{osFS: osFS{dir}}
 			f.free.Store(1 << 30)
 			o.FS, o.MaxSize, o.MinFree, o.WhenFull = f, 64<<20, 100<<20, policy
 			q := mustOpen(t, o)
 			dev, _ := q.Device("a")
-			fill(t, q, dev, 0, 60_000)
+			fill(t, q, dev, 0, 5_000)
 			s := q.Stats()
-			if s.DiskLow || s.Bytes < 12<<20 || s.Limit != 64<<20 || checkLedger(t, q).LostAll() != 0 {
+			if s.DiskLow || s.Bytes < 9<<20 || s.Limit != 64<<20 || checkLedger(t, q).LostAll() != 0 {
 				t.Fatalf("%+v", s)
 			}
 			f.free.Store(99 << 20)
 			was := s.Bytes
-			fill(t, q, dev, 60_000, 20_000)
+			fill(t, q, dev, 5_000, 1_500)
 			s = q.Stats()
 			if !s.DiskLow || s.Bytes > was+1<<20 || s.DiskFree != 99<<20 || s.MinFree != 100<<20 || checkLedger(t, q).Lost["full"] == 0 {
 				t.Errorf("%s: %d bytes before, then %+v", policy, was, s)
@@ -60,7 +75,7 @@ func TestLittleDiskFree(t *testing.T) {
 			}
 			f.free.Store(101 << 20)
 			lost := checkLedger(t, q).Lost["full"]
-			fill(t, q, dev, 80_000, 40_000)
+			fill(t, q, dev, 6_500, 2_000)
 			if s := q.Stats(); s.DiskLow || s.Bytes < was+1<<20 || checkLedger(t, q).Lost["full"] != lost {
 				t.Errorf("%s: did not recover: %d bytes before, then %+v", policy, was, s)
 			}
@@ -74,17 +89,17 @@ func TestFloorOfALowDisk(t *testing.T) {
 	dir := filepath.Join(fastDir(t), "q")
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(dir)
-		tight(&o)
+		roomy(&o)
 		f := &freeFS{osFS: osFS{dir}}
 		f.free.Store(20 << 20)
 		o.FS, o.MaxSize, o.MinFree = f, 64<<20, 100<<20
 		q := mustOpen(t, o)
 		dev, _ := q.Device("a")
-		fill(t, q, dev, 0, 30_000)
-		if s, c := q.Stats(), checkLedger(t, q); !s.DiskLow || c.LostAll() != 0 || c.Waiting != 30_000 {
+		fill(t, q, dev, 0, 2_000)
+		if s, c := q.Stats(), checkLedger(t, q); !s.DiskLow || c.LostAll() != 0 || c.Waiting != 2_000 {
 			t.Errorf("%+v %+v", s, c)
 		}
-		fill(t, q, dev, 30_000, 60_000)
+		fill(t, q, dev, 2_000, 4_000)
 		if s, c := q.Stats(), checkLedger(t, q); c.Lost["full"] == 0 || s.Bytes > 9<<20 || s.Bytes < 6<<20 {
 			t.Errorf("%+v %+v", s, c)
 		}
@@ -99,11 +114,11 @@ func TestLimitsChangeWhileOpen(t *testing.T) {
 		dir := filepath.Join(fastDir(t), "q")
 		synctest.Test(t, func(t *testing.T) {
 			o := testOptions(dir)
-			tight(&o)
+			roomy(&o)
 			o.MaxSize, o.WhenFull = 32<<20, policy
 			q := mustOpen(t, o)
 			dev, _ := q.Device("a")
-			const n = 40_000
+			const n = 2_000
 			fill(t, q, dev, 0, n)
 			l := Limits{MaxSize: 3 << 19, WhenFull: policy}
 			if err := q.SetLimits(l); err != nil {
@@ -165,7 +180,7 @@ func TestShrinkBelowOneSegment(t *testing.T) {
 		o.MaxSize, o.WhenFull = 200<<20, Thin
 		q := mustOpen(t, o)
 		dev, _ := q.Device("a")
-		const n = 45_000
+		const n = 3_500
 		fill(t, q, dev, 0, n)
 		was := q.Stats()
 		if err := q.SetLimits(Limits{MaxSize: 2 << 20, WhenFull: Thin}); err != nil {
@@ -174,7 +189,7 @@ func TestShrinkBelowOneSegment(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
 		s, c := q.Stats(), checkLedger(t, q)
-		if was.Segments != 1 || s.Bytes > 2<<20 || c.Waiting < 1000 || c.Waiting+c.Lost["shrink"] != n || c.LostAll() != c.Lost["shrink"] {
+		if was.Segments != 1 || s.Bytes > 2<<20 || c.Waiting < 100 || c.Waiting+c.Lost["shrink"] != n || c.LostAll() != c.Lost["shrink"] {
 			t.Errorf("%+v\n%+v\n%+v", was, s, c)
 		}
 		mustClose(t, q)
@@ -185,7 +200,7 @@ func TestShrinkBelowOneSegment(t *testing.T) {
 // larger, or that thinning made a little larger, is salvaged all the same.
 func TestDamageInALargerSegment(t *testing.T) {
 	dir := filepath.Join(fastDir(t), "q")
-	const n = 60_000
+	const n = 3_500
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(dir)
 		o.MaxSize = 200 << 20

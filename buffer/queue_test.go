@@ -2,9 +2,10 @@ package buffer
 
 import (
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,7 +38,9 @@ func mustClose(t testing.TB, q *Queue) {
 }
 
 // text is the record with a number of the test's own.
-func text(i int) string { return fmt.Sprintf(`{"i":%d,"pad":"%0*d"}`, i, i%90, 0) }
+func text(i int) string {
+	return `{"i":` + strconv.Itoa(i) + `,"pad":"` + strings.Repeat("0", max(1, i%90)) + `"}`
+}
 
 func appendN(t testing.TB, q *Queue, dev uint16, from, n int) {
 	t.Helper()

@@ -3,6 +3,7 @@ package buffer
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -15,8 +16,8 @@ import (
 // tight is a queue that is full after some thousand records.
 func tight(o *Options) {
 	o.tune = smallSizes()
-	o.tune.segment, o.tune.commit, o.tune.numbers = 128<<10, 64<<10, 1<<14
-	o.MaxSize, o.WhenFull = 1280<<10, Thin
+	o.tune.segment, o.tune.commit, o.tune.numbers = 64<<10, 32<<10, 1<<14
+	o.MaxSize, o.WhenFull = 640<<10, Thin
 }
 
 // isEvent says which records of these tests are events.
@@ -40,7 +41,7 @@ func TestPowerCutWhileThinning(t *testing.T) {
 	dir := fastDir(t)
 	f := newFake(filepath.Join(dir, "run"))
 	s := &script{fs: f, texts: map[uint64]string{}, acked: map[uint64]bool{}, waiting: map[uint64]string{}}
-	const before, during = 15000, 4000
+	const before, during = 7500, 2000
 	synctest.Test(t, func(t *testing.T) {
 		s.opt = testOptions(f.dir)
 		s.opt.FS = f
@@ -50,14 +51,14 @@ func TestPowerCutWhileThinning(t *testing.T) {
 		f.record = false
 		for i := range before + during {
 			if i == before {
-				begin(f)
+				begin(t, f)
 				s.note(q)
 			}
 			_, n := q.Bounds()
 			s.texts[n] = text(i)
 			s.waiting[n] = text(i)
 			appendMixed(t, q, dev, i)
-			if i%500 == 499 {
+			if i%250 == 249 {
 				time.Sleep(1100 * time.Millisecond)
 				synctest.Wait()
 				s.note(q)
@@ -70,7 +71,7 @@ func TestPowerCutWhileThinning(t *testing.T) {
 	})
 	c := cuts{seed: 3, every: 8, report: 5, check: s.checkThinned}
 	if sampled() {
-		c.every = 40
+		c.every = 80
 	}
 	images, bad := cutLog(t, f, c)
 	t.Logf("%d images of %d operations, %d bad", images, len(f.log), bad)
@@ -80,13 +81,19 @@ func TestPowerCutWhileThinning(t *testing.T) {
 }
 
 // begin starts the recording with what is on disk now.
-func begin(f *fakeFS) {
+func begin(t *testing.T, f *fakeFS) {
+	t.Helper()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.record = true
 	for name, i := range f.names {
+		b, err := os.ReadFile(f.path(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.inodes[i] = bytes.Clone(b) // which later writes change in place
 		f.log = append(f.log, op{kind: "create", inode: i, name: name},
-			op{kind: "write", inode: i, data: bytes.Clone(f.inodes[i])}, op{kind: "sync", inode: i})
+			op{kind: "write", inode: i, data: b}, op{kind: "sync", inode: i})
 	}
 	f.log = append(f.log, op{kind: "syncdir"})
 }
@@ -134,7 +141,7 @@ func (s *script) checkThinned(dir string, before, _ any) error {
 func TestNthOperationFailsWhileThinning(t *testing.T) {
 	dir := fastDir(t)
 	good := filepath.Join(dir, "good")
-	const before, during = 7000, 1500
+	const before, during = 3500, 750
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(good)
 		tight(&o)
@@ -142,7 +149,7 @@ func TestNthOperationFailsWhileThinning(t *testing.T) {
 		dev, _ := q.Device("a")
 		for i := range before {
 			appendMixed(t, q, dev, i)
-			if i%500 == 499 {
+			if i%250 == 249 {
 				time.Sleep(1100 * time.Millisecond)
 				synctest.Wait()
 			}
@@ -151,16 +158,18 @@ func TestNthOperationFailsWhileThinning(t *testing.T) {
 	})
 	stride := 5 // of primes, so that all kinds of operations are met
 	if sampled() {
-		stride = 37
+		stride = 61
 	}
 	type kind struct {
 		always, after bool
 		err           syscall.Errno
 	}
 	runs, thinned := 0, uint64(0)
+	first := 0
 	for _, k := range []kind{{false, false, syscall.EIO}, {false, true, syscall.EIO}, {true, false, syscall.EIO},
 		{true, true, syscall.EIO}, {false, false, syscall.ENOSPC}, {true, false, syscall.EROFS}} {
-		for n := 1; ; n += stride {
+		first += 11 // another one in each way
+		for n := 1 + first%stride; ; n += stride {
 			hit := false
 			run := filepath.Join(dir, "run")
 			copyDir(t, good, run)
@@ -178,7 +187,7 @@ func TestNthOperationFailsWhileThinning(t *testing.T) {
 				f.mu.Unlock()
 				for i := before; i < before+during; i++ {
 					appendMixed(t, q, dev, i)
-					if i%500 == 499 {
+					if i%250 == 249 {
 						time.Sleep(1500 * time.Millisecond)
 						synctest.Wait()
 						checkLedger(t, q)
@@ -270,9 +279,9 @@ func TestKilledBeforeTheMergedAreRemoved(t *testing.T) {
 			}
 			mustClose(t, p)
 		}
-		for i := range 14_000 {
+		for i := range 7000 {
 			appendMixed(t, q, dev, i)
-			if i%500 == 499 {
+			if i%250 == 249 {
 				mu.Lock()
 				was = segmentFiles(t, o.Dir)
 				mu.Unlock()

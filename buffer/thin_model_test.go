@@ -55,7 +55,7 @@ func (m *thinModel) step(events int) {
 			m.last = m.q.segs[k-1].first
 		}
 		m.q.mu.Unlock()
-		for range 200 + m.rnd.Intn(300) {
+		for range 100 + m.rnd.Intn(150) {
 			m.append(m.rnd.Intn(100) < events)
 		}
 		time.Sleep(1100 * time.Millisecond)

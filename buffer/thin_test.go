@@ -1,8 +1,9 @@
 package buffer
 
 import (
-	"fmt"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,8 +16,10 @@ func thinSizes() sizes {
 	return s
 }
 
-// pad is a record of about 200 bytes.
-func pad(i int) []byte { return fmt.Appendf(nil, `{"i":%d,"pad":"%0*d"}`, i, 170+i%20, 0) }
+// pad is a record of about 400 bytes.
+func pad(i int) []byte {
+	return []byte(`{"i":` + strconv.Itoa(i) + `,"pad":"` + strings.Repeat("0", 380+i%20) + `"}`)
+}
 
 // steady appends n readings of streams in turn, with an event after every 50.
 func steady(t *testing.T, q *Queue, dev uint16, from, n, streams int) (events int) {
@@ -50,7 +53,7 @@ func TestThinKeepsTheWholeSpan(t *testing.T) {
 		o.MaxSize, o.tune = 4<<20, thinSizes()
 		q := mustOpen(t, o)
 		dev, _ := q.Device("dev")
-		const once = 14_000 // readings that fill it
+		const once = 7500 // readings that fill it
 		events, done := 0, 0
 		fillings := []int{2, 5, 10}
 		if sampled() {
