@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -35,14 +36,19 @@ Everything lies in a temporary folder and is removed at the end. Ctrl-C ends it.
 			}
 			ctx, stop := untilNobodyWatches(cmd.Context())
 			defer stop()
-			return bench.Demo(ctx, bench.DemoOptions{
-				Once: once, Out: cmd.OutOrStdout(), Program: os.Args[0], Log: log,
-				NewGateway: func(config string) (bench.Gateway, error) { return newDemoGateway(config, log) },
-			})
+			return bench.Demo(ctx, demoOptions(cmd.OutOrStdout(), log, once))
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "tell the story once, in under 30 s; exit 0 only if the books balance")
 	return cmd
+}
+
+// demoOptions are those of a demo with a real gateway.
+func demoOptions(out io.Writer, log *slog.Logger, once bool) bench.DemoOptions {
+	return bench.DemoOptions{
+		Once: once, Out: out, Program: os.Args[0], Log: log,
+		NewGateway: func(config string) (bench.Gateway, error) { return newDemoGateway(config, log) },
+	}
 }
 
 // untilNobodyWatches ends a verb that has something to clean up when its output

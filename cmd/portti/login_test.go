@@ -12,12 +12,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/creack/pty"
 
 	"portti/cmd/portti/bench"
 	"portti/cmd/portti/daemon"
+	"portti/cross/testkit"
 )
 
 // loginSite is a folder with a configuration whose [uplink] and tables below
@@ -119,11 +119,7 @@ func TestLoginHidesWhatIsTyped(t *testing.T) {
 	go func() { done <- run(t.Context(), []string{"login", "-c", file}, terminal, out, &errs) }()
 	<-out.asked
 	// The echo is off before the prompt is out? It need not be: wait for it.
-	for end := time.Now().Add(20 * time.Second); echoes(t, terminal); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the terminal still shows what is typed")
-		}
-	}
+	testkit.Eventually(t, "what is typed is not shown", func() bool { return !echoes(t, terminal) })
 	if _, err := master.WriteString("canary-typed\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -171,8 +167,10 @@ func TestLoginShowsTheKey(t *testing.T) {
 	}
 }
 
-// phone is an OAuth server whose user confirms when told to.
+// phone is an OAuth server with a user who confirms a code when it is out, if
+// willing.
 type phone struct {
+	willing   atomic.Bool
 	confirmed atomic.Bool
 	answer    atomic.Value // error code in place of a token
 	asked     atomic.Int64
@@ -183,6 +181,7 @@ func newPhone(t *testing.T) *phone {
 	p := &phone{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/device", func(w http.ResponseWriter, r *http.Request) {
+		p.confirmed.Store(p.willing.Load())
 		fmt.Fprintf(w, `{"device_code":"canary-device","user_code":"WDJB-MJHT","verification_uri":"https://login.example/device","verification_uri_complete":"https://login.example/device?user_code=WDJB-MJHT","expires_in":600,"interval":1}`)
 	})
 	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
@@ -237,16 +236,12 @@ func TestLoginWithAPhone(t *testing.T) {
 	go func() { ended <- g.Run(running) }()
 	until := func(what string, ok func(daemon.Status) bool) {
 		t.Helper()
-		for end := time.Now().Add(30 * time.Second); !ok(g.Status()); time.Sleep(5 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("never: %s\n%+v", what, g.Status().Link)
-			}
-		}
+		testkit.Eventually(t, what, func() bool { return ok(g.Status()) }, func() string { return fmt.Sprintf("%+v", g.Status().Link) })
 	}
 	until("parked for want of a login", func(s daemon.Status) bool {
 		return s.Link.State == daemon.LinkParked && s.Link.Problem == "UP-TOKEN-LOGIN"
 	})
-	time.AfterFunc(100*time.Millisecond, func() { p.confirmed.Store(true) })
+	p.willing.Store(true)
 	code, out, errs := login(t, "", "-c", file)
 	if code != 0 || !strings.Contains(out, "https://login.example/device\n") || !strings.Contains(out, "WDJB-MJHT") || !strings.Contains(out, "was told and connects now") || strings.Contains(out+errs, "canary") {
 		t.Fatalf("%d\n%s%s", code, out, errs)
@@ -296,9 +291,7 @@ func TestLoginWithAPhoneBreaksOff(t *testing.T) {
 	var out, errs bytes.Buffer
 	done := make(chan int, 1)
 	go func() { done <- run(ctx, []string{"login", "-c", file}, strings.NewReader(""), &out, &errs) }()
-	for end := time.Now().Add(20 * time.Second); p.asked.Load() == 0 && time.Now().Before(end); {
-		time.Sleep(5 * time.Millisecond)
-	}
+	testkit.Eventually(t, "it asks whether the user has confirmed", func() bool { return p.asked.Load() > 0 })
 	cancel()
 	if code := <-done; code != exitInterrupted || !strings.Contains(errs.String(), "nothing was changed") {
 		t.Errorf("interrupted: %d %s", code, errs.String())

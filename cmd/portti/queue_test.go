@@ -20,6 +20,7 @@ import (
 
 	"portti/buffer"
 	"portti/cmd/portti/daemon"
+	"portti/cross/testkit"
 	"portti/device"
 )
 
@@ -261,16 +262,14 @@ device = [{name = "p", type = "lines", port = "tcp://127.0.0.1:9", id = "XXXX03P
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- daemon.Run(ctx, cfg, daemon.Options{Built: builtAt()}) }()
-	for {
-		if s.do("portti 0 status -c a.toml") {
-			break
-		}
+	testkit.Eventually(t, "the gateway answers", func() bool {
 		select {
 		case err := <-done:
 			t.Fatal("ended: ", err)
-		case <-time.After(10 * time.Millisecond):
+		default:
 		}
-	}
+		return s.do("portti 0 status -c a.toml")
+	})
 	if !s.do("portti 0 queue stats -c a.toml") || !s.do(`stdout ^Waiting +50 readings.* 0 in memory, 50 on disk`) || !s.do("! stdout does not run") {
 		t.Error(s.stdout, s.stderr)
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"portti/cross/testkit"
 )
 
 // receiverURL is what the verb tells the gateway to dial.
@@ -40,10 +42,11 @@ func TestReceivePrintsMessagesAndNothingElse(t *testing.T) {
 	defer conn.Close()
 	const msg = `{"tsmId":1110,"tsmEv":10,"tsmTs":1520416221,"tsmTuid":"X","batl":97}`
 	conn.WriteMessage(websocket.TextMessage, []byte("["+msg+"]"))
-	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	conn.SetReadDeadline(time.Now().Add(testkit.Patience))
 	if _, b, err := conn.ReadMessage(); err != nil || string(b) != `{"ack":1}` {
 		t.Fatal(string(b), err)
 	}
+	conn.Close() // a client that stays is waited for
 	s.cancel()
 	s.ends(t, exitOK)
 	if s.out.String() != msg+"\n" {
@@ -97,7 +100,7 @@ func TestReceiveForwardsAndServesSubscribers(t *testing.T) {
 		conn *websocket.Conn
 		want string
 	}{{conn, `{"ack":1}`}, {reader, frame}} {
-		c.conn.SetReadDeadline(time.Now().Add(time.Minute))
+		c.conn.SetReadDeadline(time.Now().Add(testkit.Patience))
 		if _, b, err := c.conn.ReadMessage(); err != nil || string(b) != c.want {
 			t.Fatal(string(b), err)
 		}
@@ -105,6 +108,8 @@ func TestReceiveForwardsAndServesSubscribers(t *testing.T) {
 	if got := <-bodies; got != frame {
 		t.Fatal(got)
 	}
+	conn.Close()
+	reader.Close()
 	s.cancel()
 	s.ends(t, exitOK)
 	s.says(t, "1 taken by the API")

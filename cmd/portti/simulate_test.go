@@ -8,9 +8,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"go.bug.st/serial"
+
+	"portti/cross/testkit"
 )
 
 // talkBuffer is an output that may be read while a verb writes to it.
@@ -50,22 +51,13 @@ func startVerb(t *testing.T, stdin string, args ...string) *runningVerb {
 // says waits until the verb has said text on its standard error.
 func (s *runningVerb) says(t *testing.T, text string) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !strings.Contains(s.err.String(), text); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never said %q but:\n%s", text, s.err.String())
-		}
-	}
+	testkit.Eventually(t, "it says "+text, func() bool { return strings.Contains(s.err.String(), text) }, s.err.String)
 }
 
 func (s *runningVerb) ends(t *testing.T, code int) {
 	t.Helper()
-	select {
-	case got := <-s.code:
-		if got != code {
-			t.Fatalf("exit code %d, want %d\n%s", got, code, s.err.String())
-		}
-	case <-time.After(60 * time.Second):
-		t.Fatal("did not end\n", s.err.String())
+	if got := testkit.Receive(t, "it ends", s.code); got != code {
+		t.Fatalf("exit code %d, want %d\n%s", got, code, s.err.String())
 	}
 }
 
@@ -81,7 +73,7 @@ func TestSimulatePlaysAFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer port.Close()
-	port.SetReadTimeout(20 * time.Second)
+	port.SetReadTimeout(testkit.Patience)
 	var got []byte
 	buf := make([]byte, 4096)
 	for len(got) < len(want) {
@@ -111,7 +103,7 @@ func TestSimulateIsADeviceUntilStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer port.Close()
-	port.SetReadTimeout(20 * time.Second)
+	port.SetReadTimeout(testkit.Patience)
 	buf := make([]byte, 64)
 	if n, err := port.Read(buf); err != nil || !strings.HasPrefix(string(buf[:n]), "temp=") {
 		t.Fatalf("%q %v", buf[:n], err)

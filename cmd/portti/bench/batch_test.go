@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/gorilla/websocket"
+
+	"portti/cross/testkit"
 )
 
 const epoch = "9f2c41d07ab3e655"
@@ -115,7 +117,7 @@ func TestBatchRefusesAgain(t *testing.T) {
 	conn := dial(t, r.URL(), nil, envelopeProtocol)
 	send(t, conn, packet(1, msg(1), `7`, msg(3)))
 	conn.Close() // hears nothing of it
-	eventually(t, "it is handled", func() bool { return r.Stats().Frames == 1 })
+	testkit.Eventually(t, "it is handled", func() bool { return r.Stats().Frames == 1 })
 	conn = dial(t, r.URL(), nil, envelopeProtocol)
 	send(t, conn, packet(1, msg(1), `7`, msg(3)))
 	for _, want := range []string{resume(1), ack(1), nack(2, "it is no object"), ack(3)} {

@@ -40,7 +40,13 @@ type DemoOptions struct {
 	// Flow and Gap are how long the story shows readings arriving, and how
 	// long the link is cut; defaults 7 s and 6 s.
 	Flow, Gap time.Duration
-	Log       *slog.Logger // of the embedded receiver; default: discards
+	// Pace is how many times as fast as real time the devices live and the story
+	// is told; default 1.
+	Pace float64
+	// Patience is how long the gateway may take over each thing that the story
+	// waits for; default 5 s to connect, 8 s to drain and 15 s to stop.
+	Patience time.Duration
+	Log      *slog.Logger // of the embedded receiver; default: discards
 }
 
 // Demo shows a gateway at work: three simulated devices on pseudo-terminals, a
@@ -60,12 +66,16 @@ func Demo(ctx context.Context, o DemoOptions) error {
 	if o.Program == "" {
 		o.Program = "portti"
 	}
+	if o.Pace == 0 {
+		o.Pace = 1
+	}
 	dir, err := os.MkdirTemp(o.Temp, "portti-demo-")
 	if err != nil {
 		return fmt.Errorf("cannot make a folder for the demo: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	d := &demo{o: o, dir: dir, teller: newTeller(o.Out)}
+	s := newStage(o.Pace)
+	d := &demo{o: o, dir: dir, stage: s, teller: newTeller(o.Out, s.now)}
 	defer d.close()
 	if err := d.set(); err != nil {
 		return err
@@ -73,10 +83,11 @@ func Demo(ctx context.Context, o DemoOptions) error {
 	return d.run(ctx)
 }
 
-// demo is the stage.
+// demo is a story with its stage.
 type demo struct {
 	o       DemoOptions
 	dir     string
+	stage   stage
 	config  string
 	teller  *teller
 	recv    *Receiver
@@ -163,7 +174,7 @@ func (d *demo) run(ctx context.Context) error {
 	played := make(chan error, len(d.props))
 	for _, p := range d.props {
 		go func() {
-			_, err := Live(deviceCtx, p.pty, p.device)
+			_, err := liveOn(deviceCtx, d.stage, p.pty, p.device)
 			played <- err
 		}()
 	}
@@ -197,6 +208,14 @@ func (d *demo) run(ctx context.Context) error {
 // gatewayGrace is how long the gateway may take to stop.
 const gatewayGrace = 15 * time.Second
 
+// limit is how long the gateway may take, which usually is usual.
+func (d *demo) limit(usual time.Duration) time.Duration {
+	if d.o.Patience > 0 {
+		return d.o.Patience
+	}
+	return usual
+}
+
 func (d *demo) await() error {
 	select {
 	case err := <-d.ended:
@@ -204,8 +223,8 @@ func (d *demo) await() error {
 			return fmt.Errorf("the gateway ended with: %w", err)
 		}
 		return nil
-	case <-time.After(gatewayGrace):
-		return fmt.Errorf("the gateway has not stopped within %v", gatewayGrace)
+	case <-time.After(d.limit(gatewayGrace)):
+		return fmt.Errorf("the gateway has not stopped within %v", d.limit(gatewayGrace))
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // The limits of the story. With Flow 7 s and Gap 6 s it takes about 20 s.
 const (
-	connectLimit = 5 * time.Second  // until the first message arrives
+	connectLimit = 5 * time.Second  // until the first message arrives, or a cut is noticed
 	drainLimit   = 8 * time.Second  // until the buffer is empty again
 	aftermath    = 2 * time.Second  // of quiet flow before the end
 	between      = 45 * time.Second // from one cut to the next when the demo goes on
@@ -87,9 +87,8 @@ func (d *demo) again(ctx context.Context) error {
 
 // flow lets readings arrive, with a line of state now and then.
 func (d *demo) flow(ctx context.Context, length time.Duration) error {
-	end := time.Now().Add(length)
-	for time.Now().Before(end) {
-		if err := d.wait(ctx, min(d.teller.stateEvery(), time.Until(end))); err != nil {
+	for end := d.stage.now().Add(length); d.stage.now().Before(end); {
+		if err := d.wait(ctx, min(d.teller.stateEvery(), end.Sub(d.stage.now()))); err != nil {
 			return err
 		}
 		d.teller.state()
@@ -101,9 +100,12 @@ func (d *demo) flow(ctx context.Context, length time.Duration) error {
 func (d *demo) cut(ctx context.Context, length time.Duration) error {
 	d.recv.Refuse(true)
 	d.recv.Cut()
-	end := time.Now().Add(length)
-	for time.Now().Before(end) {
-		if err := d.wait(ctx, min(time.Second, time.Until(end))); err != nil {
+	err := d.until(ctx, connectLimit, "the gateway did not notice", func() bool { return d.gateway.Status().Link != "online" })
+	if err != nil {
+		return err
+	}
+	for end := d.stage.now().Add(length); d.stage.now().Before(end); {
+		if err := d.wait(ctx, min(time.Second, end.Sub(d.stage.now()))); err != nil {
 			return err
 		}
 		d.teller.state()
@@ -134,8 +136,9 @@ func (d *demo) restore(ctx context.Context) error {
 	return nil
 }
 
-// until waits for ok, at most limit.
-func (d *demo) until(ctx context.Context, limit time.Duration, failed string, ok func() bool) error {
+// until waits for ok, at most the limit.
+func (d *demo) until(ctx context.Context, usual time.Duration, failed string, ok func() bool) error {
+	limit := d.limit(usual)
 	for end := time.Now().Add(limit); !ok(); {
 		if time.Now().After(end) {
 			return fmt.Errorf("%s within %v; %s", failed, limit, d.gateway.Status())
@@ -147,9 +150,9 @@ func (d *demo) until(ctx context.Context, limit time.Duration, failed string, ok
 	return nil
 }
 
-// wait pauses; the gateway's end and Ctrl-C cut the pause short.
+// wait lets pause go by on the stage; the gateway's end and Ctrl-C cut it short.
 func (d *demo) wait(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
+	timer := time.NewTimer(d.stage.lasts(pause))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -18,6 +18,7 @@ const width = 80
 // Its methods may be called from any goroutine.
 type teller struct {
 	status func() GatewayStatus
+	now    func() time.Time
 
 	mu     sync.Mutex
 	out    io.Writer
@@ -29,8 +30,8 @@ type teller struct {
 	whole  bool                 // one message was shown as it is
 }
 
-func newTeller(out io.Writer) *teller {
-	return &teller{out: out, every: 2500 * time.Millisecond, states: 2 * time.Second, shown: make(map[string]time.Time)}
+func newTeller(out io.Writer, now func() time.Time) *teller {
+	return &teller{out: out, now: now, every: 2500 * time.Millisecond, states: 2 * time.Second, shown: make(map[string]time.Time)}
 }
 
 // calm shows less, for a demo that runs beside other work.
@@ -85,7 +86,7 @@ func (t *teller) message(msg []byte, repeat bool) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := time.Now()
+	now := t.now()
 	if t.quiet || now.Sub(t.last) < 150*time.Millisecond {
 		return
 	}

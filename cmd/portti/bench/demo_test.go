@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/gorilla/websocket"
 	"go.bug.st/serial"
+
+	"portti/cross/testkit"
 )
 
 // fakeGateway is the simplest thing that keeps the promise: every line read
@@ -172,11 +175,8 @@ func demoOutput(t *testing.T, ctx context.Context, o DemoOptions) (string, error
 	t.Helper()
 	o.Temp = t.TempDir()
 	var out safeBuffer
-	o.Out = &out
-	if o.Flow == 0 {
-		o.Flow = 3 * time.Second
-	}
-	o.Gap = 1500 * time.Millisecond
+	o.Out = io.MultiWriter(&out, orDefault(o.Out, io.Discard))
+	o.Pace, o.Patience = 10, testkit.Patience
 	err := Demo(ctx, o)
 	if left, _ := os.ReadDir(o.Temp); len(left) != 0 {
 		t.Errorf("the demo left %v behind", left)
@@ -215,7 +215,7 @@ func TestDemoTellsItsStory(t *testing.T) {
 	}
 	for _, want := range []string{
 		"1. The gateway", "The first message as it came", `"tsmTuid":"XXXX00FAKE`, "2. The link is cut", "link waiting",
-		"3. The link is restored", "drained in", "none is lost", "link online", "tunnel", "The books balance",
+		"3. The link is restored", "drained in", "none is lost", "link online", "sees the sky", "The books balance",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the story lacks %q", want)
@@ -223,6 +223,15 @@ func TestDemoTellsItsStory(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(text)
+	}
+}
+
+func TestDemoTellsOfTheTunnel(t *testing.T) {
+	var said []string
+	g := newGPS(t, GPSOptions{Seed: 1, Warmup: 2 * time.Second, TunnelAt: 5 * time.Second, Tunnel: 2 * time.Second})
+	script(&watchedGPS{GPS: g, say: func(text string) { said = append(said, text) }}, noon(), 10*time.Second)
+	if len(said) != 3 || !strings.Contains(said[0], "fix") || !strings.Contains(said[1], "tunnel") || said[2] != said[0] {
+		t.Errorf("%q", said)
 	}
 }
 
@@ -235,7 +244,7 @@ func TestDemoFindsAGatewayThatCheats(t *testing.T) {
 	} {
 		t.Run(spoil, func(t *testing.T) {
 			t.Parallel()
-			text, err := demoOutput(t, t.Context(), DemoOptions{Once: true, NewGateway: newFake(spoil), Flow: 1500 * time.Millisecond})
+			text, err := demoOutput(t, t.Context(), DemoOptions{Once: true, NewGateway: newFake(spoil)})
 			if err == nil || !strings.Contains(err.Error(), says) {
 				t.Errorf("%v\n%s", err, text)
 			}
@@ -249,15 +258,24 @@ func TestDemoFindsAGatewayThatCheats(t *testing.T) {
 func TestDemoStopsWhenTold(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	defer time.AfterFunc(2*time.Second, cancel).Stop()
-	begin := time.Now()
-	text, err := demoOutput(t, ctx, DemoOptions{NewGateway: newFake("")})
-	if err != nil || !strings.Contains(text, "Stopped;") {
+	defer cancel()
+	text, err := demoOutput(t, ctx, DemoOptions{NewGateway: newFake(""), Out: whenTold{"link waiting", cancel}})
+	if err != nil || !strings.Contains(text, "Stopped;") || strings.Contains(text, "The link is restored") {
 		t.Fatal(err, text)
 	}
-	if took := time.Since(begin); took > patienceForTests {
-		t.Fatal("took ", took)
+}
+
+// whenTold does something when a text comes.
+type whenTold struct {
+	text string
+	do   func()
+}
+
+func (w whenTold) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte(w.text)) {
+		w.do()
 	}
+	return len(b), nil
 }
 
 func TestBalance(t *testing.T) {

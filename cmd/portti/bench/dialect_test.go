@@ -64,27 +64,30 @@ func TestHaltlessTakesTheTokenFirst(t *testing.T) {
 
 // bubble runs a receiver in fake time.
 func bubble(t *testing.T, o Options, story func(t *testing.T, dial func(query string) *websocket.Conn, r *Receiver)) {
-	synctest.Test(t, func(t *testing.T) {
-		net := memnet.Listen()
-		o.Listener = net
-		r, err := NewReceiver(o)
+	synctest.Test(t, func(t *testing.T) { inBubble(t, o, story) })
+}
+
+// inBubble is bubble for options that hold a channel: that must be made inside.
+func inBubble(t *testing.T, o Options, story func(t *testing.T, dial func(query string) *websocket.Conn, r *Receiver)) {
+	net := memnet.Listen()
+	o.Listener = net
+	r, err := NewReceiver(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- r.Run(t.Context()) }()
+	d := websocket.Dialer{NetDialContext: net.Dial}
+	story(t, func(query string) *websocket.Conn {
+		conn, _, err := d.Dial("ws://receiver.example/socket"+query, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		done := make(chan error, 1)
-		go func() { done <- r.Run(t.Context()) }()
-		d := websocket.Dialer{NetDialContext: net.Dial}
-		story(t, func(query string) *websocket.Conn {
-			conn, _, err := d.Dial("ws://receiver.example/socket"+query, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { conn.Close() })
-			return conn
-		}, r)
-		r.fail(context.Canceled)
-		<-done
-	})
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}, r)
+	r.fail(context.Canceled)
+	<-done
 }
 
 func TestHaltlessWaitsTenSecondsForTheToken(t *testing.T) {

@@ -8,12 +8,14 @@ import (
 	"testing"
 
 	"github.com/gorilla/websocket"
+
+	"portti/cross/testkit"
 )
 
 func TestFanoutServesWhatWasTaken(t *testing.T) {
 	r := running(t, Options{Ack: "envelope", Fanout: Fanout{Listen: "127.0.0.1:0"}})
 	first, second := dial(t, r.FanoutURL(), nil), dial(t, r.FanoutURL(), nil)
-	eventually(t, "two subscribers", func() bool { return r.Stats().Subscribers == 2 })
+	testkit.Eventually(t, "two subscribers", func() bool { return r.Stats().Subscribers == 2 })
 	conn := dial(t, r.URL(), nil, envelopeProtocol)
 	send(t, conn, packet(1, msg(1), "7", msg(3)))
 	send(t, conn, packet(1, msg(1), "7", msg(3), msg(4)))
@@ -22,7 +24,7 @@ func TestFanoutServesWhatWasTaken(t *testing.T) {
 		hears(t, s, "["+msg(4)+"]")
 	}
 	first.Close()
-	eventually(t, "one subscriber", func() bool { return r.Stats().Subscribers == 1 })
+	testkit.Eventually(t, "one subscriber", func() bool { return r.Stats().Subscribers == 1 })
 }
 
 func TestFanoutIsForReadingOnly(t *testing.T) {
@@ -45,7 +47,7 @@ func TestFanoutDropsWhoIsTooSlow(t *testing.T) {
 	slow := dial(t, r.FanoutURL(), nil)
 	slow.NetConn().(*net.TCPConn).SetReadBuffer(4096)
 	fast := dial(t, r.FanoutURL(), nil)
-	eventually(t, "two subscribers", func() bool { return r.Stats().Subscribers == 2 })
+	testkit.Eventually(t, "two subscribers", func() bool { return r.Stats().Subscribers == 2 })
 	conn := dial(t, r.URL(), nil)
 	pad := strings.Repeat("x", 50_000)
 	for n := 0; r.Stats().Dropped == 0; n++ {
@@ -58,7 +60,7 @@ func TestFanoutDropsWhoIsTooSlow(t *testing.T) {
 			t.Fatal("the other one: ", err)
 		}
 	}
-	eventually(t, "one subscriber", func() bool { return r.Stats().Subscribers == 1 })
+	testkit.Eventually(t, "one subscriber", func() bool { return r.Stats().Subscribers == 1 })
 	for {
 		if _, _, err := slow.ReadMessage(); err != nil {
 			return
@@ -94,12 +96,12 @@ func TestFanoutEndsWithTheReceiver(t *testing.T) {
 	}
 	plain := running(t, Options{Fanout: Fanout{Listen: "127.0.0.1:0"}})
 	conn := dial(t, plain.FanoutURL(), nil)
-	eventually(t, "subscribed", func() bool { return plain.Stats().Subscribers == 1 })
+	testkit.Eventually(t, "subscribed", func() bool { return plain.Stats().Subscribers == 1 })
 	plain.fail(nil)
 	if code, _ := closing(t, conn); code != websocket.CloseGoingAway {
 		t.Error(code)
 	}
-	eventually(t, "it is gone", func() bool { return plain.Stats().Subscribers == 0 })
+	testkit.Eventually(t, "it is gone", func() bool { return plain.Stats().Subscribers == 0 })
 	if closed, err := NewReceiver(Options{Listen: "127.0.0.1:0", Fanout: Fanout{Listen: "127.0.0.1:0"}}); err != nil || closed.Close() != nil {
 		t.Fatal(err)
 	}

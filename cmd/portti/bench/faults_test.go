@@ -1,20 +1,22 @@
 package bench
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"portti/cross/testkit"
 )
 
 func TestCutResetsAndWaits(t *testing.T) {
 	r := running(t, Options{})
 	conn := dial(t, r.URL(), nil)
 	send(t, conn, "["+msg(1)+"]")
-	eventually(t, "the frame is handled", func() bool { return r.Stats().Frames == 1 })
+	testkit.Eventually(t, "the frame is handled", func() bool { return r.Stats().Frames == 1 })
 	r.Cut()
 	if s := r.Stats(); s.Open != 0 {
 		t.Fatalf("%+v", s)
@@ -31,7 +33,7 @@ func TestCutFreesAStalledConnection(t *testing.T) {
 	r := running(t, Options{})
 	r.Stall(true)
 	dial(t, r.URL(), nil)
-	eventually(t, "connected", func() bool { return r.Stats().Open == 1 })
+	testkit.Eventually(t, "connected", func() bool { return r.Stats().Open == 1 })
 	r.Cut()
 	r.Stall(false)
 }
@@ -60,7 +62,7 @@ func TestMuteHandlesButProvesNothing(t *testing.T) {
 	send(t, conn, "["+msg(1)+"]")
 	conn.WriteControl(websocket.PingMessage, []byte("1"), time.Now().Add(time.Second))
 	send(t, conn, "["+msg(2)+"]")
-	eventually(t, "both frames handled", func() bool { return r.Stats().Frames == 2 })
+	testkit.Eventually(t, "both frames handled", func() bool { return r.Stats().Frames == 2 })
 	r.Mute(false)
 	send(t, conn, "["+msg(3)+"]")
 	if _, b, err := conn.ReadMessage(); err != nil || string(b) != `{"ack":3}` {
@@ -69,39 +71,34 @@ func TestMuteHandlesButProvesNothing(t *testing.T) {
 }
 
 func TestStallStopsReading(t *testing.T) {
-	r := running(t, Options{})
-	conn := dial(t, r.URL(), nil)
-	r.Stall(true)
-	r.Stall(true)
-	for i := range 5 {
-		send(t, conn, "["+msg(i)+"]")
-	}
-	time.Sleep(50 * time.Millisecond) // can only miss a fault, never invent one
-	// One frame may pass: its ReadMessage had begun before.
-	if n := r.Stats().Frames; n > 1 {
-		t.Fatalf("%d frames passed a stalled receiver", n)
-	}
-	r.Stall(false)
-	eventually(t, "all frames", func() bool { return r.Stats().Frames == 5 })
+	bubble(t, Options{}, func(t *testing.T, dial func(string) *websocket.Conn, r *Receiver) {
+		conn := dial("")
+		synctest.Wait()
+		r.Stall(true)
+		r.Stall(true)
+		for i := range 5 {
+			send(t, conn, "["+msg(i)+"]")
+		}
+		synctest.Wait()
+		// One frame passes: its reading had begun before.
+		if n := r.Stats().Frames; n != 1 {
+			t.Fatalf("%d frames passed a stalled receiver", n)
+		}
+		r.Stall(false)
+		synctest.Wait()
+		if n := r.Stats().Frames; n != 5 {
+			t.Fatalf("%d frames of 5 came afterwards", n)
+		}
+	})
 }
 
 func TestRunEndsWithClientsThatDoNotAnswer(t *testing.T) {
-	r, err := NewReceiver(Options{Listen: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx) }()
-	dial(t, r.URL(), nil) // never reads, so never answers the close frame
-	eventually(t, "connected", func() bool { return r.Stats().Open == 1 })
-	cancel()
-	select {
-	case err := <-done:
-		if err != nil {
-			t.Fatal(err)
+	// In a bubble a Run that never ends is a deadlock, which fails the test.
+	bubble(t, Options{}, func(t *testing.T, dial func(string) *websocket.Conn, r *Receiver) {
+		dial("") // never reads, so never answers the close frame
+		synctest.Wait()
+		if n := r.Stats().Open; n != 1 {
+			t.Fatalf("%d connections", n)
 		}
-	case <-time.After(patienceForTests):
-		t.Fatal("a deaf client keeps the receiver running")
-	}
+	})
 }

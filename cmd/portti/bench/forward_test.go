@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"portti/cross/testkit"
 )
 
 // api is a REST API that answers as told.
@@ -88,13 +90,14 @@ func TestForwardBeforeTheAcknowledgement(t *testing.T) {
 }
 
 func TestForwardTriesAgain(t *testing.T) {
+	t.Parallel()
 	left := []int{503, 500, 408, 200}
 	a := newAPI(t, func(string) (int, map[string]string) {
 		status := left[0]
 		left = left[1:]
 		return status, nil
 	})
-	r, _ := forwarding(t, a, Options{Ack: "count", Forward: Forward{Patience: patienceForTests}})
+	r, _ := forwarding(t, a, Options{Ack: "count", Forward: Forward{Patience: testkit.Patience}})
 	conn := dial(t, r.URL(), nil)
 	send(t, conn, "["+msg(1)+"]")
 	hears(t, conn, `{"ack":1}`)
@@ -182,12 +185,12 @@ func TestForwardThatIsNotToBeHadProvesNothing(t *testing.T) {
 		patience time.Duration
 		wait     int // at most so many seconds in the Retry-After of handshakes then; 0: they pass
 	}{
-		"down":            {503, "", time.Second, 0},
-		"wants a pause":   {429, "120", patienceForTests, 121},
-		"wrong token":     {401, "", patienceForTests, 31},
-		"wrong path":      {404, "", patienceForTests, 31},
-		"redirects":       {302, "", patienceForTests, 31},
-		"a pause by date": {503, time.Now().Add(4 * time.Minute).UTC().Format(http.TimeFormat), patienceForTests, 241},
+		"down":            {503, "", 10 * time.Millisecond, 0},
+		"wants a pause":   {429, "120", testkit.Patience, 121},
+		"wrong token":     {401, "", testkit.Patience, 31},
+		"wrong path":      {404, "", testkit.Patience, 31},
+		"redirects":       {302, "", testkit.Patience, 31},
+		"a pause by date": {503, time.Now().Add(4 * time.Minute).UTC().Format(http.TimeFormat), testkit.Patience, 241},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAPI(t, func(string) (int, map[string]string) {

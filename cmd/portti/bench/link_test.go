@@ -1,13 +1,13 @@
 package bench
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"portti/buffer"
+	"portti/cross/testkit"
 	"portti/uplink"
 )
 
@@ -41,8 +41,9 @@ func numbered(n int) string {
 	return fmt.Sprintf(`{"tsmId":12100,"tsmEv":10,"tsmTs":%d,"tsmTuid":"XXXX03PNL00000001","n":%d}`, 1700000000+n, n)
 }
 
-// drain runs a link until everything in the queue is proven.
-func drain(t *testing.T, o uplink.Options, q *buffer.Queue) *uplink.Link {
+// drain runs a link until everything in the queue is proven, and says how that
+// ended.
+func drain(t *testing.T, o uplink.Options, q *buffer.Queue) <-chan error {
 	t.Helper()
 	o.Proxy, o.Gateway = "none", "XXXX00BENCH000001"
 	o.Epoch = func() string { return fmt.Sprintf("%016x", q.Epoch()) }
@@ -51,12 +52,23 @@ func drain(t *testing.T, o uplink.Options, q *buffer.Queue) *uplink.Link {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patienceForTests)
-	defer cancel()
-	if err := link.Run(ctx, q); err != nil {
-		t.Fatalf("%v; %+v", err, link.Status())
+	done := make(chan error, 1)
+	go func() {
+		err := link.Run(t.Context(), q)
+		if err != nil {
+			err = fmt.Errorf("%w; %+v", err, link.Status())
+		}
+		done <- err
+	}()
+	return done
+}
+
+// drained waits for the end of drain.
+func drained(t *testing.T, done <-chan error) {
+	t.Helper()
+	if err := testkit.Receive(t, "everything is proven", done); err != nil {
+		t.Fatal(err)
 	}
-	return link
 }
 
 // The gateway's own link delivers in every dialect in every mode, and with every
@@ -86,7 +98,7 @@ func TestLinkDeliversInEveryDialect(t *testing.T) {
 				lo.URL = r.URL() + c.fragment
 				q := queueOf(t, 300, nil)
 				q.Seal()
-				drain(t, lo, q)
+				drained(t, drain(t, lo, q))
 				if s := r.Stats(); s.Distinct != 300 || s.Repeats != 0 || s.Bad != 0 || s.Connections != 1 || s.Refused != 0 {
 					t.Errorf("%+v", s)
 				}
@@ -103,20 +115,17 @@ func TestLinkSetsAsideWhatTheReceiverRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := running(t, Options{Ack: "envelope"})
 			q := queueOf(t, 300, odd)
-			if lossy {
-				r.Mute(true)
-				go func() {
-					for r.Stats().Nacked == 0 {
-						time.Sleep(time.Millisecond)
-					}
-					r.Refuse(true)
-					r.Cut()
-					r.Mute(false)
-					r.Refuse(false)
-				}()
-			}
 			q.Seal()
-			drain(t, uplink.Options{URL: r.URL(), Auth: "none", Ack: "envelope"}, q)
+			r.Mute(lossy)
+			done := drain(t, uplink.Options{URL: r.URL(), Auth: "none", Ack: "envelope"}, q)
+			if lossy {
+				testkit.Eventually(t, "something is refused", func() bool { return r.Stats().Nacked > 0 })
+				r.Refuse(true)
+				r.Cut()
+				r.Mute(false)
+				r.Refuse(false)
+			}
+			drained(t, done)
 			total, _ := q.Ledger()
 			if total.Quarantined != 4 || len(total.Lost) != 0 || total.Read != 300 {
 				t.Errorf("the ledger says %+v", total)
@@ -137,21 +146,18 @@ func TestLinkOvertakesItsBacklog(t *testing.T) {
 			r := running(t, Options{Ack: "envelope"})
 			const backlog, fresh = 3000, 200
 			q := queueOf(t, backlog, nil)
-			go func() {
-				defer q.Seal()
-				for n := 1; n <= fresh; n++ {
-					for r.Stats().Messages < int64(n) { // it begins, and goes on
-						time.Sleep(time.Millisecond)
-					}
-					if cut && n == fresh/2 {
-						r.Cut()
-					}
-					if err := q.Append(0, 1, 1, []byte(numbered(backlog+n))); err != nil {
-						t.Error(err)
-					}
+			done := drain(t, uplink.Options{URL: r.URL(), Auth: "none", Ack: "envelope", Order: uplink.OrderFreshFirst, DrainRate: 200_000, MaxBatchMessages: 20}, q)
+			for n := 1; n <= fresh; n++ {
+				testkit.Eventually(t, "messages arrive", func() bool { return r.Stats().Messages >= int64(n) })
+				if cut && n == fresh/2 {
+					r.Cut()
 				}
-			}()
-			drain(t, uplink.Options{URL: r.URL(), Auth: "none", Ack: "envelope", Order: uplink.OrderFreshFirst, DrainRate: 200_000, MaxBatchMessages: 20}, q)
+				if err := q.Append(0, 1, 1, []byte(numbered(backlog+n))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			q.Seal()
+			drained(t, done)
 			s := r.Stats()
 			if s.Distinct != backlog+fresh || s.Changed != 0 || !cut && s.Repeats != 0 {
 				t.Errorf("%+v", s)

@@ -24,7 +24,12 @@ type LiveStats struct {
 // after a few seconds, so that a reader that comes back gets fresh data, as
 // from a real line. p stays open.
 func Live(ctx context.Context, p *Pty, d Device) (LiveStats, error) {
-	l := live{pty: p, device: d, heard: make(chan []byte, 16)}
+	return liveOn(ctx, stage{pace: 1}, p, d)
+}
+
+// liveOn is Live with a device that lives by the clock of a stage.
+func liveOn(ctx context.Context, s stage, p *Pty, d Device) (LiveStats, error) {
+	l := live{stage: s, pty: p, device: d, heard: make(chan []byte, 16)}
 	select {
 	case <-p.Opened():
 	case <-ctx.Done():
@@ -41,6 +46,7 @@ func Live(ctx context.Context, p *Pty, d Device) (LiveStats, error) {
 }
 
 type live struct {
+	stage  stage
 	pty    *Pty
 	device Device
 	heard  chan []byte
@@ -60,21 +66,21 @@ func (l *live) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case b := <-l.heard:
-			l.device.Hear(b, time.Now())
+			l.device.Hear(b, l.stage.now())
 		case <-timer.C:
 			next, err := l.turn(ctx, time.Now())
 			if err != nil {
 				return err
 			}
-			timer.Reset(time.Until(next))
+			timer.Reset(l.stage.lasts(next.Sub(l.stage.now())))
 		}
 	}
 }
 
-// turn lets the device speak once.
+// turn lets the device speak once, and says when it wants to again.
 func (l *live) turn(ctx context.Context, now time.Time) (time.Time, error) {
 	var next time.Time
-	l.buf, next = l.device.Append(l.buf[:0], now)
+	l.buf, next = l.device.Append(l.buf[:0], l.stage.now())
 	if err := l.tidy(now); err != nil {
 		return next, err
 	}
@@ -88,7 +94,7 @@ func (l *live) turn(ctx context.Context, now time.Time) (time.Time, error) {
 	l.stats.Bytes += int64(n)
 	l.behind++
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		err = l.drop() // a full line that nobody empties
+		err = l.drop(time.Now()) // a full line that nobody empties
 	}
 	return next, err
 }
@@ -106,12 +112,12 @@ func (l *live) tidy(now time.Time) error {
 	if now.Sub(l.alive) < patience {
 		return nil
 	}
-	return l.drop()
+	return l.drop(now)
 }
 
-func (l *live) drop() error {
+func (l *live) drop(now time.Time) error {
 	l.stats.Missed += l.behind
-	l.alive, l.behind = time.Now(), 0
+	l.alive, l.behind = now, 0
 	return l.pty.Discard()
 }
 

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.bug.st/serial"
+
+	"portti/cross/testkit"
 )
 
 func parse(t *testing.T, data []byte, baud int) *Recording {
@@ -118,9 +120,8 @@ func playTo(t *testing.T, r *Recording, o PlayOptions, n int) ([]byte, PlayStats
 	if end.err != nil {
 		t.Fatal(end.err)
 	}
-	port.SetReadTimeout(20 * time.Millisecond)
-	if n, _ := port.Read(make([]byte, 1)); n != 0 {
-		t.Fatal("more came than was played")
+	if more, err := p.Unread(); more || err != nil {
+		t.Fatal("more came than was played, or: ", err)
 	}
 	return got, end.stats
 }
@@ -237,13 +238,8 @@ func TestPlayTakesWhatTheReaderWrites(t *testing.T) {
 		}
 		wrote <- err
 	}()
-	select {
-	case err := <-wrote:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(patienceForTests):
-		t.Error("the reader's write blocks")
+	if err := testkit.Receive(t, "the reader's write does not block", wrote); err != nil {
+		t.Error(err)
 	}
 	cancel()
 	<-done
@@ -288,23 +284,47 @@ func TestLiveDeviceTalksAndListens(t *testing.T) {
 	}
 }
 
+// What lies unread for as long as patience is thrown away, and the next reader
+// gets fresh data. The turns come at made-up times.
 func TestLiveDeviceThrowsAwayWhatNobodyReads(t *testing.T) {
-	t.Parallel()
 	p := openPair(t, filepath.Join(t.TempDir(), "tty"))
-	stop := runLive(t, p, newPanel(t, PanelOptions{Seed: 1, Every: 10 * time.Millisecond}))
+	l := live{stage: stage{pace: 1}, pty: p, device: newPanel(t, PanelOptions{Seed: 1})}
+	turn := func(now time.Time) {
+		t.Helper()
+		if _, err := l.turn(t.Context(), now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := time.Now()
 	port := openReader(t, p.Name())
-	readLine(t, port)
+	turn(now)
+	readAll(t, port, int(l.stats.Bytes))
 	port.Close()
-	time.Sleep(patience + 500*time.Millisecond) // the rule is about real seconds
+	// The kernel's news of the reading may come late, and counts as one.
+	testkit.Eventually(t, "what nobody reads is thrown away", func() bool {
+		now = now.Add(time.Second)
+		turn(now)
+		return l.stats.Missed > 0
+	})
+	if l.stats.Missed != int64(patience/time.Second) {
+		t.Errorf("%d turns were thrown away", l.stats.Missed)
+	}
 	port = openReader(t, p.Name())
-	for range 20 {
-		readLine(t, port)
+	if got := readAll(t, port, len(l.buf)); !bytes.Equal(got, l.buf) {
+		t.Errorf("the next reader got %q, the last turn was %q", got, l.buf)
 	}
-	for end := time.Now().Add(patienceForTests); p.Opens() < 2 && time.Now().Before(end); {
-		time.Sleep(time.Millisecond) // the kernel's news of it may still be under way
+	testkit.Eventually(t, "two openings", func() bool { return p.Opens() == 2 })
+}
+
+// A turn that does not fit on the line before patience ends is thrown away.
+func TestLiveDeviceIsNotHeldUpByAFullLine(t *testing.T) {
+	p := openPair(t, "")
+	l := live{stage: stage{pace: 1}, pty: p, device: newPanel(t, PanelOptions{Seed: 1})}
+	if _, err := l.turn(t.Context(), time.Now().Add(-patience)); err != nil {
+		t.Fatal(err)
 	}
-	if s := stop(); s.Missed == 0 || s.Readers != 2 {
-		t.Fatalf("%+v", s)
+	if unread, err := p.Unread(); l.stats.Missed != 1 || unread || err != nil {
+		t.Fatalf("%+v, unread %v, %v", l.stats, unread, err)
 	}
 }
 
@@ -312,6 +332,7 @@ func TestLiveDeviceThrowsAwayWhatNobodyReads(t *testing.T) {
 // reader would miss the end. A reader that reads big pieces at once is the one
 // that showed it.
 func TestPlayReturnsWhenTheLastByteIsRead(t *testing.T) {
+	t.Parallel()
 	want := awkwardBytes(120_000)
 	for range 50 {
 		p := openPair(t, "")

@@ -8,10 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"go.bug.st/serial"
 	"golang.org/x/sys/unix"
+
+	"portti/cross/testkit"
 )
 
 func openPair(t *testing.T, link string) *Pty {
@@ -37,7 +38,7 @@ func openReader(t *testing.T, name string) serial.Port {
 // readAll reads n bytes, however slowly, and fails if they do not come.
 func readAll(t *testing.T, port serial.Port, n int) []byte {
 	t.Helper()
-	port.SetReadTimeout(patienceForTests)
+	port.SetReadTimeout(testkit.Patience)
 	got := make([]byte, 0, n)
 	buf := make([]byte, 4096)
 	for len(got) < n {
@@ -121,7 +122,7 @@ func TestPtySurvivesReadersThatComeAndGo(t *testing.T) {
 		}
 		port.Close()
 	}
-	eventually(t, "three openings", func() bool { return p.Opens() == 3 })
+	testkit.Eventually(t, "three openings", func() bool { return p.Opens() == 3 })
 }
 
 // A killed reader leaves its exclusive mark on the line.
@@ -135,7 +136,7 @@ func TestPtyTakesTheMarkOfAKilledReaderAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	unix.Close(fd) // without taking the mark away, as the kernel does after kill -9
-	eventually(t, "the mark is gone", func() bool {
+	testkit.Eventually(t, "the mark is gone", func() bool {
 		marked := 1
 		control(p.slave, func(fd int) error {
 			marked, err = unix.IoctlGetInt(fd, unix.TIOCGEXCL)
@@ -153,15 +154,10 @@ func TestPtyWriteEndsWithItsContext(t *testing.T) {
 		_, err := p.Write(ctx, make([]byte, 1<<20)) // nobody reads
 		wrote <- err
 	}()
-	eventually(t, "bytes on the line", func() bool { u, _ := p.Unread(); return u })
+	testkit.Eventually(t, "bytes on the line", func() bool { u, _ := p.Unread(); return u })
 	cancel()
-	select {
-	case err := <-wrote:
-		if !errors.Is(err, context.Canceled) {
-			t.Fatal(err)
-		}
-	case <-time.After(patienceForTests):
-		t.Fatal("a full line holds Write for ever")
+	if err := testkit.Receive(t, "a full line lets Write go", wrote); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
 	}
 	if err := p.Discard(); err != nil {
 		t.Fatal(err)
@@ -179,7 +175,7 @@ func TestPtyCloseIsAHangUpAndTakesTheLinkAway(t *testing.T) {
 	}
 	port := openReader(t, link)
 	p.Close()
-	port.SetReadTimeout(patienceForTests)
+	port.SetReadTimeout(testkit.Patience)
 	if n, err := port.Read(make([]byte, 8)); err == nil {
 		t.Fatalf("a reader of a closed pair got n=%d and no error", n)
 	}
@@ -222,7 +218,7 @@ func TestPtyLeavesNoDescriptors(t *testing.T) {
 		}
 		p.Close()
 	}
-	eventually(t, "descriptors closed", func() bool { return descriptors(t) <= before })
+	testkit.Eventually(t, "descriptors closed", func() bool { return descriptors(t) <= before })
 }
 
 func descriptors(t *testing.T) int {

@@ -14,9 +14,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"portti/cross/testkit"
 )
 
 // running starts a receiver and stops it with the test.
@@ -43,13 +46,13 @@ func running(t *testing.T, o Options) *Receiver {
 
 func dial(t *testing.T, url string, header http.Header, protocols ...string) *websocket.Conn {
 	t.Helper()
-	d := websocket.Dialer{Subprotocols: protocols, HandshakeTimeout: patienceForTests}
+	d := websocket.Dialer{Subprotocols: protocols, HandshakeTimeout: testkit.Patience}
 	conn, _, err := d.Dial(url, header)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetReadDeadline(time.Now().Add(patienceForTests))
+	conn.SetReadDeadline(time.Now().Add(testkit.Patience))
 	return conn
 }
 
@@ -271,22 +274,26 @@ func (w *slowWriter) Write(b []byte) (int, error) {
 }
 
 func TestReceiverPongsOnlyAfterWriting(t *testing.T) {
-	w := &slowWriter{entered: make(chan struct{}, 1), let: make(chan struct{})}
-	r := running(t, Options{Out: w})
-	conn := dial(t, r.URL(), nil)
-	ponged := make(chan struct{})
-	conn.SetPongHandler(func(string) error { close(ponged); return errPong })
-	send(t, conn, "["+msg(1)+"]")
-	conn.WriteControl(websocket.PingMessage, []byte("1"), time.Now().Add(time.Second))
-	<-w.entered
-	go conn.ReadMessage()
-	select {
-	case <-ponged:
-		t.Fatal("the pong left before the message was written")
-	case <-time.After(50 * time.Millisecond): // can only miss a fault, never invent one
-	}
-	close(w.let)
-	<-ponged
+	synctest.Test(t, func(t *testing.T) {
+		w := &slowWriter{entered: make(chan struct{}, 1), let: make(chan struct{})}
+		inBubble(t, Options{Out: w}, func(t *testing.T, dial func(string) *websocket.Conn, _ *Receiver) {
+			conn := dial("")
+			ponged := make(chan struct{})
+			conn.SetPongHandler(func(string) error { close(ponged); return errPong })
+			send(t, conn, "["+msg(1)+"]")
+			conn.WriteControl(websocket.PingMessage, []byte("1"), time.Now().Add(time.Second))
+			<-w.entered
+			go conn.ReadMessage()
+			synctest.Wait()
+			select {
+			case <-ponged:
+				t.Error("the pong left before the message was written")
+			default:
+			}
+			close(w.let)
+			<-ponged
+		})
+	})
 }
 
 func TestReceiverThatCannotWriteProvesNothing(t *testing.T) {
@@ -335,7 +342,7 @@ func TestReceiverLinesOfTwoClientsDoNotMix(t *testing.T) {
 		})
 	}
 	all.Wait()
-	eventually(t, "all connections gone", func() bool { return r.Stats().Open == 0 })
+	testkit.Eventually(t, "all connections gone", func() bool { return r.Stats().Open == 0 })
 	if s := r.Stats(); s.Distinct != 200 || s.Connections != 4 {
 		t.Fatalf("%+v", s)
 	}

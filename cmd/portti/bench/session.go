@@ -196,8 +196,11 @@ func (s *session) data(frame []byte) error {
 // broken ends a connection whose frame could not be written, and with it the
 // receiver: what is not written is not proven, so the client keeps it.
 func (s *session) broken(err error) error {
+	// First the word to this client: the receiver's end says goodbye to all in
+	// its own way.
+	s.bye(websocket.CloseInternalServerErr, "cannot store")
 	s.r.fail(err)
-	return s.end(websocket.CloseInternalServerErr, "cannot store", err)
+	return s.linger(err)
 }
 
 // prove sends an acknowledgement.
@@ -237,11 +240,15 @@ func (s *session) bye(code int, why string) {
 	s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, why), time.Now().Add(writeWait))
 }
 
-// end closes with a code, and stays long enough for it to arrive: a
-// connection closed with bytes unread is reset, and a reset overtakes the
-// close frame. It gives err.
+// end closes with a code. It gives err.
 func (s *session) end(code int, why string, err error) error {
 	s.bye(code, why)
+	return s.linger(err)
+}
+
+// linger stays long enough for a close frame to arrive: a connection closed with
+// bytes unread is reset, and a reset overtakes the close frame. It gives err.
+func (s *session) linger(err error) error {
 	conn := s.conn.NetConn()
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()

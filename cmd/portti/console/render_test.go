@@ -1,8 +1,6 @@
 package console
 
 import (
-	"flag"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -13,9 +11,8 @@ import (
 	"unicode/utf8"
 
 	"portti/cmd/portti/daemon"
+	"portti/cross/testkit"
 )
-
-var update = flag.Bool("update", false, "write what is drawn as what is wanted")
 
 // healthy is a gateway with four devices on a good day.
 func healthy() *daemon.Status {
@@ -146,19 +143,7 @@ func TestPictures(t *testing.T) {
 				"-- ascii --\n" + draw(t, s, Options{ASCII: true}) +
 				"-- plain --\n" + draw(t, s, Options{Plain: true, Colour: true}) +
 				"-- short --\n" + Short(s) + "\n"
-			path := filepath.Join("testdata", name+".txt")
-			if *update {
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("got:\n%s\nwant:\n%s", got, want)
-			}
+			testkit.Golden(t, filepath.Join("testdata", name+".txt"), got)
 		})
 	}
 }

@@ -14,7 +14,7 @@ type archive struct {
 	files   map[string]string
 }
 
-func readArchive(t *testing.T, path string) *archive {
+func readArchive(t testing.TB, path string) *archive {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -44,13 +44,10 @@ func (a *archive) set(name, text string) {
 	a.files[name] = text
 }
 
-func (a *archive) write(t *testing.T, path string) {
-	t.Helper()
+func (a *archive) text() string {
 	text := a.comment
 	for _, name := range a.names {
 		text += "-- " + name + " --\n" + a.files[name]
 	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	return text
 }

@@ -3,7 +3,6 @@ package daemon
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"maps"
 	"os"
 	"path/filepath"
@@ -12,9 +11,9 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-var update = flag.Bool("update", false, "write what is found as what is wanted")
+	"portti/cross/testkit"
+)
 
 // load writes files into a folder and loads portti.toml from it; a file
 // vendor.toml is the layer below. Paths in errors are relative to the folder.
@@ -65,13 +64,8 @@ func TestBadConfigurations(t *testing.T) {
 					got += "warning: " + w.String() + "\n"
 				}
 			}
-			if *update {
-				a.set("want", got)
-				a.write(t, home)
-			}
-			if want, ok := a.files["want"]; !ok || got != want {
-				t.Errorf("got:\n%s", got)
-			}
+			a.set("want", got)
+			testkit.Golden(t, home, a.text())
 		})
 	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"portti/cmd/portti/bench"
 	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
+	"portti/cross/testkit"
 )
 
 // logged is a log that is read while it is written.
@@ -37,13 +39,14 @@ func (l *logged) addr() string {
 // A collector that knows nothing but the metrics can hold the gateway to its
 // promise: read = acked + lost + waiting + quarantined, at every moment.
 func TestMetricsOfAGatewayAddUp(t *testing.T) {
-	s := newSite(t, bench.Options{})
+	t.Parallel()
+	s := rig.New(t, bench.Options{})
 	log := &logged{}
-	s.uplink = `fence_hold = "1h"`
-	s.log, s.metrics = log, "127.0.0.1:0"
-	s.start()
-	s.until("metrics are served", func(daemon.Status) bool { return log.addr() != "" })
-	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	s.Uplink = `fence_hold = "1h"`
+	s.More = "[metrics]\nlisten = \"127.0.0.1:0\""
+	g := s.Run(daemon.Options{Log: debugLog(log)})
+	g.Until("metrics are served", func(*daemon.Status) bool { return log.addr() != "" })
+	client := &http.Client{Timeout: testkit.Patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	look := func() map[string]float64 {
 		t.Helper()
 		r, err := client.Get("http://" + log.addr() + "/metrics")
@@ -70,13 +73,12 @@ func TestMetricsOfAGatewayAddUp(t *testing.T) {
 		}
 		return m
 	}
-	s.feed(300)
-	s.until("300 are acknowledged", func(st daemon.Status) bool { look(); return st.Totals.Acked == 300 })
-	s.server.Refuse(true)
-	s.server.Cut()
-	s.feed(200)
+	s.Line().Feed(300)
+	g.Until("300 are acknowledged", func(st *daemon.Status) bool { look(); return st.Totals.Acked == 300 })
+	s.Down()
+	s.Line().Feed(200)
 	// What was proven a moment ago waits again: fence_hold.
-	s.until("all wait", func(st daemon.Status) bool { look(); return st.Totals.Read == 500 && st.Buffer.Waiting == 500 })
+	g.Until("all wait", func(st *daemon.Status) bool { look(); return st.Totals.Read == 500 && st.Buffer.Waiting == 500 })
 	got := look()
 	for key, want := range map[string]float64{
 		"portti_buffer_appended_messages_total":         500,
@@ -100,7 +102,7 @@ func TestMetricsOfAGatewayAddUp(t *testing.T) {
 			t.Errorf("%s is %v", key, got[key])
 		}
 	}
-	s.halt()
+	g.Halt()
 	if _, err := client.Get("http://" + log.addr() + "/metrics"); err == nil {
 		t.Error("metrics are served after the stop")
 	}

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"portti/cross/testkit"
 )
 
 const evilName = "a\"b\\c\nd} 1\n# TYPE x\xff ,é"
@@ -186,15 +188,6 @@ func (l *told) String() string {
 	return l.b.String()
 }
 
-func comesTrue(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never came true: %s", what)
-		}
-	}
-}
-
 // running starts the metrics on addr and stops them with the test; no
 // goroutine may be left then.
 func running(t *testing.T, addr string, retry time.Duration) (log *told, stop func()) {
@@ -234,7 +227,7 @@ func scrape(t *testing.T, addr string) []byte {
 func TestMetricsServeAndStop(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	log, stop := running(t, "127.0.0.1:0", time.Hour)
-	comesTrue(t, "they are served", func() bool { return addrIn(log.String()) != "" })
+	testkit.Eventually(t, "they are served", func() bool { return addrIn(log.String()) != "" })
 	for range 2 * metricsConnections {
 		parsed(t, scrape(t, addrIn(log.String())))
 	}
@@ -269,7 +262,7 @@ func TestMetricsPortTaken(t *testing.T) {
 		}
 	}()
 	log, stop := running(t, other.Addr().String(), 2*time.Millisecond)
-	comesTrue(t, "the log says so", func() bool { return strings.Contains(log.String(), "metrics.failed") })
+	testkit.Eventually(t, "the log says so", func() bool { return strings.Contains(log.String(), "metrics.failed") })
 	c, err := net.Dial("tcp", other.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -280,7 +273,7 @@ func TestMetricsPortTaken(t *testing.T) {
 		t.Errorf("%d lines: %s", n, log)
 	}
 	other.Close()
-	comesTrue(t, "they are served", func() bool { return addrIn(log.String()) != "" })
+	testkit.Eventually(t, "they are served", func() bool { return addrIn(log.String()) != "" })
 	parsed(t, scrape(t, addrIn(log.String())))
 	stop()
 	if n := strings.Count(log.String(), "\n"); n != 2 {
@@ -296,7 +289,7 @@ func TestMetricsOffOrNowhere(t *testing.T) {
 		t.Errorf("off, and says: %s", log)
 	}
 	log, stop = running(t, "192.0.2.1:0", time.Millisecond) // not an address of ours
-	comesTrue(t, "the log says so", func() bool { return strings.Contains(log.String(), "metrics.failed") })
+	testkit.Eventually(t, "the log says so", func() bool { return strings.Contains(log.String(), "metrics.failed") })
 	stop()
 	if n := strings.Count(log.String(), "\n"); n != 1 {
 		t.Errorf("%d lines: %s", n, log)
@@ -307,7 +300,7 @@ func TestMetricsOffOrNowhere(t *testing.T) {
 func TestMetricsFewConnections(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	log, stop := running(t, "127.0.0.1:0", time.Hour)
-	comesTrue(t, "they are served", func() bool { return addrIn(log.String()) != "" })
+	testkit.Eventually(t, "they are served", func() bool { return addrIn(log.String()) != "" })
 	var idle []net.Conn
 	for range metricsConnections + 3 {
 		c, err := net.Dial("tcp", addrIn(log.String()))

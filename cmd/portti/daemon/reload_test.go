@@ -3,7 +3,6 @@ package daemon_test
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,19 +10,26 @@ import (
 
 	"portti/cmd/portti/bench"
 	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
+	"portti/cross/testkit"
 )
+
+// reloads are the options of a gateway that reads its configuration again.
+func reloads(s *rig.Site) daemon.Options {
+	return daemon.Options{Load: func() (*daemon.Config, error) { return daemon.Load(s.ConfigFile(), daemon.LoadOptions{}) }}
+}
 
 // A reload takes over the limits of the buffer, names what needs a restart, and
 // changes nothing where there is a mistake.
 func TestReload(t *testing.T) {
-	s := newSite(t, bench.Options{})
-	s.server.Refuse(true)
-	s.buffer = `max_size = "64MB"`
-	s.load = true
-	s.start()
-	s.feed(100)
-	s.until("they wait", read(100))
-	file := filepath.Join(s.dir, "portti.toml")
+	t.Parallel()
+	s := rig.New(t, bench.Options{})
+	s.Server.Refuse(true)
+	s.Buffer = `max_size = "64MB"`
+	g := s.Run(reloads(s))
+	s.Line().Feed(100)
+	g.Until("they wait", rig.Read(100))
+	file := s.ConfigFile()
 	reload := func(edits ...string) daemon.Reloaded {
 		t.Helper()
 		text, err := os.ReadFile(file)
@@ -33,15 +39,15 @@ func TestReload(t *testing.T) {
 		if err := os.WriteFile(file, []byte(strings.NewReplacer(edits...).Replace(string(text))), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 		defer cancel()
-		r, err := s.gateway.Reload(ctx)
+		r, err := g.Daemon.Reload(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return r
 	}
-	capacity := func() int64 { return s.gateway.Status().Buffer.CapacityBytes }
+	capacity := func() int64 { return g.Daemon.Status().Buffer.CapacityBytes }
 
 	if r := reload(); len(r.Applied)+len(r.Restart) != 0 || r.Error != "" {
 		t.Errorf("nothing was edited: %+v", r)
@@ -60,29 +66,28 @@ func TestReload(t *testing.T) {
 	if got := capacity(); got != 32_000_000 {
 		t.Errorf("a configuration with a mistake was taken over: %d", got)
 	}
-	invalid := func(st daemon.Status) bool {
+	invalid := func(st *daemon.Status) bool {
 		return slices.ContainsFunc(st.Problems, func(p daemon.Problem) bool { return p.Code == "CFG-INVALID" })
 	}
-	s.until("the mistake is a problem", invalid)
+	g.Until("the mistake is a problem", invalid)
 	if r = reload("\ngatway = 1", ""); r.Error != "" || !slices.Equal(r.Applied, []string{"buffer.max_size"}) {
 		t.Errorf("mended: %+v", r)
 	}
-	s.until("no more", func(st daemon.Status) bool { return !invalid(st) && st.Buffer.CapacityBytes == 16_000_000 })
-	s.server.Refuse(false)
-	s.until("the readings arrive", s.arrived(100))
-	s.until("proven", func(st daemon.Status) bool { return st.Totals.Waiting == 0 })
-	s.settled(s.halt())
+	g.Until("no more", func(st *daemon.Status) bool { return !invalid(st) && st.Buffer.CapacityBytes == 16_000_000 })
+	s.Server.Refuse(false)
+	g.Until("the readings are delivered", s.Delivered)
+	s.Settled(g.Halt())
 }
 
 // A daemon that does not listen to reloads any more lets nobody wait for ever.
 func TestReloadAfterTheEnd(t *testing.T) {
-	s := newSite(t, bench.Options{})
-	s.load = true
-	s.start()
-	s.halt()
+	t.Parallel()
+	s := rig.New(t, bench.Options{})
+	g := s.Run(reloads(s))
+	g.Halt()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if _, err := s.gateway.Reload(ctx); err == nil {
+	if _, err := g.Daemon.Reload(ctx); err == nil {
 		t.Error("a daemon that has ended was reloaded")
 	}
 }

@@ -472,7 +472,7 @@ func TestSimulation(t *testing.T) {
 // With ack = "none" readings do vanish uncounted, as the README says. A
 // simulation that does not notice would notice nothing.
 func TestSimulationNoticesLoss(t *testing.T) {
-	for seed := uint64(4); seed < 50; seed++ {
+	for seed := uint64(8); seed < 50; seed++ { // the 8th shows it
 		if err := simulate(t, seed, "none"); err != nil {
 			t.Logf("seed %d: %v", seed, err)
 			return

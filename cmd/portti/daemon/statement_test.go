@@ -10,6 +10,7 @@ import (
 
 	"portti/cmd/portti/bench"
 	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
 )
 
 // lines keeps what a receiver prints, one message a line.
@@ -54,41 +55,42 @@ func (l *lines) stated(t *testing.T) map[string]int {
 // What is lost while the server is away is told to it when it is back, once,
 // also when the gateway was stopped in between.
 func TestLossIsStatedToTheServer(t *testing.T) {
+	t.Parallel()
 	out := &lines{}
-	s := newSite(t, bench.Options{Out: out})
-	s.device = "rate_limit = 1"
-	s.server.Refuse(true)
-	s.start()
-	s.feed(200)
-	st := s.until("200 are read and most are lost", func(st daemon.Status) bool {
+	s := rig.New(t, bench.Options{Out: out})
+	s.Device = "rate_limit = 1"
+	s.Server.Refuse(true)
+	g := s.Run(daemon.Options{})
+	s.Line().Feed(200)
+	st := g.Until("200 are read and most are lost", func(st *daemon.Status) bool {
 		return st.Totals.Read == 200 && st.Totals.Lost["rate"] > 100
 	})
 	lost := int(st.Totals.Lost["rate"])
 	if len(out.stated(t)) != 0 {
 		t.Error("stated without a link")
 	}
-	s.halt()
-	s.server.Refuse(false)
-	s.start()
-	s.until("the loss is stated", func(daemon.Status) bool { return out.stated(t)["rate"] == lost })
-	s.until("and the statement is proven", func(st daemon.Status) bool { return st.Totals.Waiting == 0 })
-	s.halt()
+	g.Halt()
+	s.Server.Refuse(false)
+	g = s.Run(daemon.Options{})
+	g.Until("the loss is stated", func(*daemon.Status) bool { return out.stated(t)["rate"] == lost })
+	g.Until("and the statement is proven", func(st *daemon.Status) bool { return st.Totals.Waiting == 0 })
+	g.Halt()
 
-	s.start()
-	s.feed(1)
-	s.until("a reading arrives after the next start", func(st daemon.Status) bool {
+	g = s.Run(daemon.Options{})
+	s.Line().Feed(1)
+	g.Until("a reading arrives after the next start", func(st *daemon.Status) bool {
 		return st.Totals.Waiting == 0 && st.Link.State == daemon.LinkOnline && st.UptimeS > 2
 	})
-	s.halt()
+	g.Halt()
 	if got := out.stated(t); len(got) != 1 || got["rate"] != lost {
 		t.Errorf("stated %v, lost %d for their rate", got, lost)
 	}
 
 	// Without the note it is told again rather than not at all.
-	if err := os.Remove(filepath.Join(s.dir, "state", "stated.json")); err != nil {
+	if err := os.Remove(filepath.Join(s.Dir, "state", "stated.json")); err != nil {
 		t.Fatal(err)
 	}
-	s.start()
-	s.until("it is stated again", func(daemon.Status) bool { return out.stated(t)["rate"] == 2*lost })
-	s.halt()
+	g = s.Run(daemon.Options{})
+	g.Until("it is stated again", func(*daemon.Status) bool { return out.stated(t)["rate"] == 2*lost })
+	g.Halt()
 }

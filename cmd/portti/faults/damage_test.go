@@ -9,14 +9,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"portti/cmd/portti/bench"
 	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
 )
 
 func (s *site) segments() []string {
-	names, _ := filepath.Glob(filepath.Join(s.state, "buffer", "*.seg"))
+	names, _ := filepath.Glob(filepath.Join(s.State, "buffer", "*.seg"))
 	return names
 }
 
@@ -24,13 +24,13 @@ func (s *site) segments() []string {
 // arrive stands in the ledger as lost or set aside, or the gateway says that
 // it does not know how much.
 func (s *site) accounted(st *daemon.Status) {
-	s.t.Helper()
-	s.oracle.honest(s.t, s.lines...)
-	missing := len(s.oracle.missing(s.line().tuid, 1, s.line().count()))
+	s.Helper()
+	s.Oracle.Honest(s.TB, s.Lines...)
+	missing := len(s.Oracle.Missing(s.Line().Tuid, 1, s.Line().Count()))
 	gone := int(st.Totals.Lost.Sum() + st.Totals.Quarantined)
-	s.t.Logf("%d fed, %d missing, the ledger has %d lost %v and %d set aside", s.line().count(), missing, st.Totals.Lost.Sum(), st.Totals.Lost, st.Totals.Quarantined)
+	s.Logf("%d fed, %d missing, the ledger has %d lost %v and %d set aside", s.Line().Count(), missing, st.Totals.Lost.Sum(), st.Totals.Lost, st.Totals.Quarantined)
 	if missing > gone {
-		s.t.Errorf("%d are missing, the ledger knows of %d", missing, gone)
+		s.Errorf("%d are missing, the ledger knows of %d", missing, gone)
 	}
 }
 
@@ -41,46 +41,40 @@ func (s *site) accounted(st *daemon.Status) {
 func TestFileCutUnderTheGateway(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, bench.Options{})
-	s.buffer = "commit_every = \"100ms\""
-	s.down()
-	g := s.start()
-	s.line().feed(t, 5000)
-	g.until("5000 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 5000 })
-	g.stop()
-	g = s.start() // nothing of them is in memory now
+	s.Buffer = "commit_every = \"100ms\""
+	s.Down()
+	g := s.Start()
+	s.Line().Feed(5000)
+	g.Until("5000 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 5000 })
+	g.Stop()
+	g = s.Start() // nothing of them is in memory now
 	for _, name := range s.segments() {
 		if err := os.Truncate(name, 8192); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s.up() // now it reads what is gone
+	s.Up() // now it reads what is gone
 	lives := 1
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		if g.gone() { // systemd would
-			t.Logf("life %d ended with: %v", lives, g.err)
-			if lives++; lives > 4 {
-				t.Fatal("it dies at every start")
-			}
-			s.line().clear(t)
-			g = s.spawn()
+	for g.UntilGone("nothing waits any more", func(st *daemon.Status) bool {
+		return rig.Drained(st) && st.Link.State == daemon.LinkOnline
+	}) == nil {
+		t.Logf("life %d ended with: %v", lives, g.Err)
+		if lives++; lives > 4 {
+			t.Fatal("it dies at every start")
 		}
-		if st, err := g.ask(); err == nil && drained(st) && st.Link.State == daemon.LinkOnline {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatal("never came true: nothing waits any more")
-		}
+		s.Line().Clear()
+		g = s.Spawn() // systemd would
 	}
-	g.until("the line is read", reading)
-	from := s.line().count() + 1
-	s.line().feed(t, 100)
-	g.until("new readings arrive", func(*daemon.Status) bool {
-		return len(s.oracle.missing(s.line().tuid, from, from+99)) == 0
+	g.Until("the line is read", s.Reading)
+	from := s.Line().Count() + 1
+	s.Line().Feed(100)
+	g.Until("new readings arrive", func(*daemon.Status) bool {
+		return len(s.Oracle.Missing(s.Line().Tuid, from, from+99)) == 0
 	})
-	g.until("the damage shows", func(st *daemon.Status) bool { return hasProblem(st, "BUF-CORRUPT", "BUF-LOST") })
-	st := g.until("all are acknowledged", drained)
+	g.Until("the damage shows", func(st *daemon.Status) bool { return rig.HasProblem(st, "BUF-CORRUPT", "BUF-LOST") })
+	st := g.Until("all are acknowledged", rig.Drained)
 	s.accounted(st)
-	g.stop()
+	g.Stop()
 	t.Logf("%d lives", lives)
 }
 
@@ -98,7 +92,7 @@ func TestFilesDamagedWhileDown(t *testing.T) {
 			})
 		},
 		"state file gone": func(t *testing.T, s *site) {
-			each(t, []string{filepath.Join(s.state, "buffer", "state")}, os.Remove)
+			each(t, []string{filepath.Join(s.State, "buffer", "state")}, os.Remove)
 		},
 		"a folder instead": func(t *testing.T, s *site) {
 			each(t, s.segments(), func(n string) error {
@@ -120,26 +114,26 @@ func TestFilesDamagedWhileDown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, bench.Options{})
-			s.buffer = "commit_every = \"100ms\""
-			s.down()
-			g := s.start()
-			s.line().feed(t, 2000)
-			g.until("2000 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 2000 })
-			g.stop()
+			s.Buffer = "commit_every = \"100ms\""
+			s.Down()
+			g := s.Start()
+			s.Line().Feed(2000)
+			g.Until("2000 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 2000 })
+			g.Stop()
 			hurt(t, s)
-			s.up()
-			g = s.start()
-			from := s.line().count() + 1
-			s.line().feed(t, 100)
-			g.until("new readings arrive", func(*daemon.Status) bool {
-				return len(s.oracle.missing(s.line().tuid, from, from+99)) == 0
+			s.Up()
+			g = s.Start()
+			from := s.Line().Count() + 1
+			s.Line().Feed(100)
+			g.Until("new readings arrive", func(*daemon.Status) bool {
+				return len(s.Oracle.Missing(s.Line().Tuid, from, from+99)) == 0
 			})
-			st := g.until("nothing waits", drained)
-			if !strings.Contains(g.said(), "BUF-") {
+			st := g.Until("nothing waits", rig.Drained)
+			if !strings.Contains(g.Said(), "BUF-") {
 				t.Error("the log does not name the damage")
 			}
 			s.accounted(st)
-			g.stop()
+			g.Stop()
 		})
 	}
 }

@@ -9,10 +9,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"portti/cmd/portti/bench"
 	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
+	"portti/cross/testkit"
 )
 
 // disk is a small ext4 of its own, in a file behind a loop device.
@@ -28,7 +29,7 @@ func newDisk(t *testing.T, megabytes int, mkfs ...string) *disk {
 	needTool(t, "mkfs.ext4")
 	needTool(t, "mount")
 	needTool(t, "findmnt")
-	d := &disk{t: t, dir: filepath.Join(folder(t), "disk")}
+	d := &disk{t: t, dir: filepath.Join(rig.Folder(t), "disk")}
 	d.image = d.dir + ".img"
 	f, err := os.Create(d.image)
 	if err == nil {
@@ -44,13 +45,9 @@ func newDisk(t *testing.T, megabytes int, mkfs ...string) *disk {
 	}
 	command(t, "mount", "-o", "loop,errors=remount-ro", d.image, d.dir) // the loop device goes with the mount
 	t.Cleanup(func() {
-		for range 100 { // a killed process may hold it for a moment
-			if err := syscall.Unmount(d.dir, 0); err == nil {
-				return
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-		_ = syscall.Unmount(d.dir, syscall.MNT_DETACH)
+		defer func() { _ = syscall.Unmount(d.dir, syscall.MNT_DETACH) }()
+		// A killed process may hold it for a moment.
+		testkit.Eventually(t, "the disk can be unmounted", func() bool { return syscall.Unmount(d.dir, 0) == nil })
 	})
 	return d
 }
@@ -90,25 +87,23 @@ func (d *disk) error() {
 	}
 }
 
-func (s *site) stateOn(d *disk) { s.state = filepath.Join(d.dir, "state") }
+func (s *site) stateOn(d *disk) { s.State = filepath.Join(d.dir, "state") }
 
 // rest is the common end of the stories below: the server is back, live data
 // went on, everything arrives, and the log did not storm.
-func (s *site) rest(g *gateway, lines int) {
-	s.t.Helper()
-	s.up()
-	g.until("all arrive", s.arrived)
-	st := g.until("all are acknowledged", drained)
-	s.whole(st)
-	if n := strings.Count(g.said(), "\n"); n > lines {
-		s.t.Errorf("the log has %d lines", n)
-	}
+func (s *site) rest(g *rig.Process, lines int) {
+	s.Helper()
+	s.Up()
+	g.Until("all arrive", s.Arrived)
+	st := g.Until("all are acknowledged", rig.Drained)
+	s.Whole(st)
+	quiet(g, lines)
 }
 
 func degraded(st *daemon.Status) bool { return st.Buffer.State == daemon.BufferDegraded }
 
 func healthy(st *daemon.Status) bool {
-	return st.Buffer.State == daemon.BufferOK && st.Buffer.WaitingMemory == 0 && !hasProblem(st, "BUF-IO", "BUF-READONLY")
+	return st.Buffer.State == daemon.BufferOK && st.Buffer.WaitingMemory == 0 && !rig.HasProblem(st, "BUF-IO", "BUF-READONLY")
 }
 
 // The disk fills up under a running gateway that needs it. What was on
@@ -119,24 +114,24 @@ func TestDiskFull(t *testing.T) {
 	d := newDisk(t, 16)
 	s := newSite(t, bench.Options{})
 	s.stateOn(d)
-	s.buffer = "commit_every = \"100ms\""
-	s.down()
-	g := s.start()
-	s.line().feed(t, 200)
-	g.until("200 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 200 })
+	s.Buffer = "commit_every = \"100ms\""
+	s.Down()
+	g := s.Start()
+	s.Line().Feed(200)
+	g.Until("200 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 200 })
 	d.fill()
-	s.line().feed(t, 20_000) // more than the room inside the file
-	g.until("all are read", read(20_200))
-	g.until("it shows that the disk fails", func(st *daemon.Status) bool { return degraded(st) && hasProblem(st, "BUF-IO") })
-	s.up()
-	g.until("it sends all the same", s.arrived)
-	s.down()
-	s.line().feed(t, 100)
-	g.until("100 more are read", read(20_300))
+	s.Line().Feed(20_000) // more than the room inside the file
+	g.Until("all are read", rig.Read(20_200))
+	g.Until("it shows that the disk fails", func(st *daemon.Status) bool { return degraded(st) && rig.HasProblem(st, "BUF-IO") })
+	s.Up()
+	g.Until("it sends all the same", s.Arrived)
+	s.Down()
+	s.Line().Feed(100)
+	g.Until("100 more are read", rig.Read(20_300))
 	d.empty()
-	g.until("it is well again", healthy)
+	g.Until("it is well again", healthy)
 	s.rest(g, 60)
-	g.stop()
+	g.Stop()
 }
 
 // Rows 7 and 8: no room, no inode, or a read-only disk when the gateway
@@ -158,22 +153,24 @@ func TestDiskUselessAtTheStart(t *testing.T) {
 			d := newDisk(t, 16, c.mkfs...)
 			s := newSite(t, bench.Options{})
 			s.stateOn(d)
-			s.buffer = "commit_every = \"100ms\""
-			if err := os.Mkdir(s.state, 0o700); err != nil { // the unit makes it
+			s.Buffer = "commit_every = \"100ms\""
+			if err := os.Mkdir(s.State, 0o700); err != nil { // the unit makes it
 				t.Fatal(err)
 			}
 			c.break_(d)
-			g := s.start()
-			s.line().feed(t, 500)
-			g.until("all arrive", s.arrived)
-			s.down()
-			s.line().feed(t, 500)
-			g.until("it shows "+c.code, func(st *daemon.Status) bool { return degraded(st) && hasProblem(st, c.code) && st.Totals.Read == 1000 })
+			g := s.Start()
+			s.Line().Feed(500)
+			g.Until("all arrive", s.Arrived)
+			s.Down()
+			s.Line().Feed(500)
+			g.Until("it shows "+c.code, func(st *daemon.Status) bool {
+				return degraded(st) && rig.HasProblem(st, c.code) && st.Totals.Read == 1000
+			})
 			c.mend(d)
 			// It tries again after 1, 2, 4 ... 60 s.
-			g.until("it takes the disk into use", healthy)
+			g.Until("it takes the disk into use", healthy)
 			s.rest(g, 60)
-			g.stop()
+			g.Stop()
 		})
 	}
 }
@@ -205,21 +202,19 @@ func TestDiskTurnsReadOnly(t *testing.T) {
 	d := newDisk(t, 16)
 	s := newSite(t, bench.Options{})
 	s.stateOn(d)
-	s.buffer = "commit_every = \"100ms\""
-	s.uplink = "fence_hold = \"1s\""
-	s.down()
-	g := s.start()
-	s.line().feed(t, 1000)
-	g.until("1000 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 1000 })
+	s.Buffer = "commit_every = \"100ms\""
+	s.Uplink = "fence_hold = \"1s\""
+	s.Down()
+	g := s.Start()
+	s.Line().Feed(1000)
+	g.Until("1000 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 1000 })
 	d.error()
-	s.line().feed(t, 500)
-	g.until("it shows that the disk fails", func(st *daemon.Status) bool {
-		return degraded(st) && hasProblem(st, "BUF-READONLY", "BUF-IO") && st.Totals.Read == 1500
+	s.Line().Feed(500)
+	g.Until("it shows that the disk fails", func(st *daemon.Status) bool {
+		return degraded(st) && rig.HasProblem(st, "BUF-READONLY", "BUF-IO") && st.Totals.Read == 1500
 	})
 	s.rest(g, 60)
-	s.line().feed(t, 300)
+	s.Line().Feed(300)
 	s.rest(g, 60)
-	if took := g.stopAnyhow(); took >= stopLimit {
-		t.Errorf("stopping took %v", took)
-	}
+	g.StopAnyhow()
 }

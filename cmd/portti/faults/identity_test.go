@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"portti/cmd/portti/bench"
 )
@@ -41,9 +40,8 @@ func TestKilledWhileTheIdentityIsWritten(t *testing.T) {
 		t.Run(fmt.Sprintf("%02d %s %s", i+1, strings.ReplaceAll(c.calls, ",", "-"), filepath.Base("state"+c.file)), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, bench.Options{})
-			s.id = "auto"
-			s.inject(c.calls + ":signal=KILL")
-			s.wrap = append(s.wrap, "-P", s.state+c.file)
+			s.ID = "auto"
+			s.inject(c.calls+":signal=KILL", "-P", s.State+c.file)
 			s.killedAtStart()
 			s.keepsIdentity(c.kept)
 		})
@@ -52,41 +50,38 @@ func TestKilledWhileTheIdentityIsWritten(t *testing.T) {
 
 // keepsIdentity starts twice after a kill.
 func (s *site) keepsIdentity(kept bool) {
-	s.t.Helper()
-	path := filepath.Join(s.state, "gateway-id")
-	id := identity(s.t, path)
+	s.Helper()
+	path := filepath.Join(s.State, "gateway-id")
+	id := identity(s.TB, path)
 	if (id != "") != kept {
-		s.t.Errorf("after the kill the identity on disk is %q", id)
+		s.Errorf("after the kill the identity on disk is %q", id)
 	}
-	s.wrap = nil
+	s.wrap()
 	for range 2 {
-		g := s.start()
-		now, told := identity(s.t, path), g.status().Gateway.ID
+		g := s.Start()
+		now, told := identity(s.TB, path), g.Status().Gateway.ID
 		if now == "" || id != "" && now != id || told != now {
-			s.t.Fatalf("the identity was %q, then %q, and %q in the status", id, now, told)
+			s.Fatalf("the identity was %q, then %q, and %q in the status", id, now, told)
 		}
 		id = now
 		if _, err := os.Lstat(path + ".new"); !errors.Is(err, fs.ErrNotExist) {
-			s.t.Errorf("something is left under the other name: %v", err)
+			s.Errorf("something is left under the other name: %v", err)
 		}
-		g.kill()
+		g.Kill()
 	}
 }
 
 // killedAtStart is a start that the tracer must end.
 func (s *site) killedAtStart() {
-	s.t.Helper()
-	g := s.spawn()
-	for end := time.Now().Add(patience); !g.gone(); time.Sleep(5 * time.Millisecond) {
-		if st, err := g.ask(); err == nil && reading(st) || time.Now().After(end) {
-			s.t.Fatal("it was not killed: the test tested nothing")
-		}
+	s.Helper()
+	if s.Spawn().UntilGone("it is killed", s.Reading) != nil {
+		s.Fatal("it was not killed: the test tested nothing")
 	}
 }
 
 // identity is the one that is kept, empty where there is none. Half of one
 // fails the test.
-func identity(t *testing.T, path string) string {
+func identity(t testing.TB, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

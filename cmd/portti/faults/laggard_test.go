@@ -14,25 +14,29 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
 )
 
 // laggard is a server as many are built: its endpoint answers pings at once,
 // while a handler behind it works through a queue, a while later. Killed, it
 // loses what was in the queue.
 type laggard struct {
-	oracle *oracle
+	oracle *rig.Oracle
 	count  bool // sends {"ack":n} after the handler, as mode count wants
 	lag    time.Duration
 	http   *httptest.Server
 
 	mu      sync.Mutex
 	dead    bool
+	waiting int                               // frames in the queue
 	conns   map[*websocket.Conn]chan struct{} // closed when it is killed
-	dropped map[mark]bool                     // were in the queue when it was killed
+	dropped map[rig.Mark]bool                 // were in the queue when it was killed
 }
 
-func newLaggard(t *testing.T, o *oracle, count bool, lag time.Duration) *laggard {
-	l := &laggard{oracle: o, count: count, lag: lag, conns: map[*websocket.Conn]chan struct{}{}, dropped: map[mark]bool{}}
+func newLaggard(t *testing.T, o *rig.Oracle, count bool, lag time.Duration) *laggard {
+	l := &laggard{oracle: o, count: count, lag: lag, conns: map[*websocket.Conn]chan struct{}{}, dropped: map[rig.Mark]bool{}}
 	l.http = httptest.NewServer(http.HandlerFunc(l.serve))
 	t.Cleanup(func() { l.kill(); l.http.Close() })
 	return l
@@ -69,6 +73,9 @@ func (l *laggard) serve(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			break
 		}
+		l.mu.Lock()
+		l.waiting++
+		l.mu.Unlock()
 		queue <- queued{frame, time.Now().Add(l.lag)}
 	}
 	close(queue)
@@ -87,6 +94,7 @@ func (l *laggard) handle(conn *websocket.Conn, queue <-chan queued, killed <-cha
 			msgs = []json.RawMessage{q.frame} // the oracle will say what is wrong
 		}
 		l.mu.Lock()
+		l.waiting--
 		select {
 		case <-killed:
 			for _, m := range msgs {
@@ -97,7 +105,7 @@ func (l *laggard) handle(conn *websocket.Conn, queue <-chan queued, killed <-cha
 		default:
 		}
 		for _, m := range msgs {
-			l.oracle.take(m, false)
+			l.oracle.Take(m, false)
 		}
 		l.mu.Unlock()
 		if n++; l.count {
@@ -112,7 +120,7 @@ func (l *laggard) drop(m []byte) {
 		N    int    `json:"n"`
 	}
 	if json.Unmarshal(m, &r) == nil {
-		l.dropped[mark{r.Tuid, r.N}] = true
+		l.dropped[rig.Mark{Tuid: r.Tuid, N: r.N}] = true
 	}
 }
 
@@ -137,8 +145,15 @@ func (l *laggard) revive() {
 	l.dead = false
 }
 
+// idle says whether the handler has worked through its queue.
+func (l *laggard) idle(*daemon.Status) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.waiting == 0
+}
+
 func (l *laggard) lostInQueue(tuid string, n int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.dropped[mark{tuid, n}]
+	return l.dropped[rig.Mark{Tuid: tuid, N: n}]
 }

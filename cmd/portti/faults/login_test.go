@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"portti/cmd/portti/rig"
 )
 
 // Row 5: portti login is killed at each of its calls of the disk in turn, with
@@ -41,7 +43,7 @@ func TestLoginIsKilled(t *testing.T) {
 
 // killLogin lets one login die and another one follow.
 func killLogin(t *testing.T, what string) (hit, old bool) {
-	dir := folder(t)
+	dir := rig.Folder(t)
 	config, token := filepath.Join(dir, "portti.toml"), filepath.Join(dir, "state/credentials/uplink-token")
 	text := fmt.Sprintf("[paths]\nstate = %q\nrun = %q\n[uplink]\nurl = \"wss://ingest.example.net/in\"\ntoken_file = %q\n",
 		filepath.Join(dir, "state"), filepath.Join(dir, "run"), token)
@@ -51,7 +53,7 @@ func killLogin(t *testing.T, what string) (hit, old bool) {
 	run := func(secret string, wrap ...string) ([]byte, error) {
 		argv := append(wrap, os.Getenv(binaryVar), "login", "-c", config, "--token-file", "-")
 		cmd := exec.Command(argv[0], argv[1:]...)
-		cmd.Env, cmd.Stdin = plainEnv(), strings.NewReader(secret)
+		cmd.Env, cmd.Stdin = rig.PlainEnv(), strings.NewReader(secret)
 		return cmd.CombinedOutput()
 	}
 	if out, err := run("the-old-token"); err != nil {

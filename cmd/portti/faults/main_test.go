@@ -9,12 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 )
-
-// patience is how long a condition may take on a busy machine before a test
-// says that it never came true.
-const patience = 60 * time.Second
 
 // binaryVar names the environment variable with the program under test. Set
 // from outside it tries an installed one; else the program is built.
@@ -82,16 +77,4 @@ func command(t *testing.T, argv ...string) string {
 		t.Fatalf("%v: %v\n%s", argv, err, out)
 	}
 	return string(out)
-}
-
-// folder is a temporary folder with a short name: a control socket's path has
-// 107 bytes.
-func folder(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "pf-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
 }

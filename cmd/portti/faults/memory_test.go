@@ -15,6 +15,8 @@ import (
 
 	"portti/cmd/portti/bench"
 	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
+	"portti/cross/testkit"
 )
 
 // Row 71: too little memory. A backlog is made fast while the server is away,
@@ -40,41 +42,41 @@ func TestLittleMemory(t *testing.T) {
 func littleMemory(t *testing.T, megabytes, readings int, shared bool) {
 	s := newSite(t, bench.Options{})
 	c := newCgroup(t, megabytes)
-	s.wrap = c.wrap()
+	s.wrap(c.wrap()...)
 	const every = 200 * time.Millisecond
-	s.buffer = "commit_every = \"" + every.String() + "\""
-	s.uplink = "fence_hold = \"0s\""
-	s.down()
-	k := killer{site: s, every: every, dense: true}
-	limit := time.Now().Add(patience)
-	var squeeze func()
+	s.Buffer = "commit_every = \"" + every.String() + "\""
+	s.Uplink = "fence_hold = \"0s\""
+	s.Down()
+	k := killer{site: s, dense: true}
+	var squeeze func(*rig.Process)
 	if shared {
-		squeeze = func() { c.squeeze(s.now, megabytes-2); squeeze = nil }
+		squeeze = func(g *rig.Process) { c.squeeze(g, megabytes-2); squeeze = nil }
 	}
 	lives := 0
-	for done := false; !done; lives++ {
-		if time.Now().After(limit) {
-			t.Fatalf("not at its end after %d lives", lives)
+	var last *rig.Process
+	for last == nil {
+		if lives++; lives > 100 {
+			t.Fatal("not at its end after 100 lives")
 		}
-		done = k.lifeWithin(readings, limit, squeeze)
+		last = k.lifeWithin(readings, squeeze)
 	}
 	if shared && lives == 1 {
 		t.Error("it was not killed: the test tested nothing")
 	}
-	st := s.now.status()
-	k.judge(st)
-	s.now.stop()
+	k.judge(last.Status())
+	last.Stop()
 	t.Logf("%d lives, the highest use %.1f MB: %d fed, %d accepted at the time of a kill or the end, %d missing (never accepted)",
-		lives, c.highest(), s.line().count(), k.accepted, k.lost)
+		lives, c.highest(), s.Line().Count(), k.accepted, k.lost)
 }
 
-// lifeWithin is one life: what is left to feed, then the server returns. It says
-// whether the life outlasted that.
-func (k *killer) lifeWithin(readings int, limit time.Time, squeeze func()) (done bool) {
-	k.t.Helper()
-	g := k.spawn()
-	before, ok := k.look(g, limit, reading)
-	l := life{first: k.line().count() + 1}
+// lifeWithin is one life: what is left to feed, then the server returns. It gives
+// the gateway if that outlasted it.
+func (k *killer) lifeWithin(readings int, squeeze func(*rig.Process)) *rig.Process {
+	k.Helper()
+	g := k.Spawn()
+	before := g.UntilGone("every line is read", k.Reading)
+	ok := before != nil
+	l := life{first: k.Line().Count() + 1}
 	l.accepted, l.last = l.first-1, l.first-1
 	note := func(st *daemon.Status) bool {
 		if ok && st != nil {
@@ -82,64 +84,51 @@ func (k *killer) lifeWithin(readings int, limit time.Time, squeeze func()) (done
 		}
 		return true
 	}
-	for ok && k.line().count() < readings {
-		if ok = k.feedAlive(g, min(1000, readings-k.line().count()), limit); ok {
-			_, ok = k.look(g, limit, func(st *daemon.Status) bool { return note(st) && st.Buffer.WaitingMemory < 10_000 })
+	for ok && k.Line().Count() < readings {
+		if ok = k.feedAlive(g, min(1000, readings-k.Line().Count())); ok {
+			ok = g.UntilGone("there is room", func(st *daemon.Status) bool { return note(st) && st.Buffer.WaitingMemory < 10_000 }) != nil
 		}
-		if ok && squeeze != nil && k.line().count() >= readings/2 {
-			squeeze()
+		if ok && squeeze != nil && k.Line().Count() >= readings/2 {
+			squeeze(g)
 			ok = false
 		}
 	}
 	if ok {
-		_, ok = k.look(g, limit, func(st *daemon.Status) bool {
-			return note(st) && st.Totals.Read-before.Totals.Read == uint64(k.line().count()-l.first+1)
-		})
+		ok = g.UntilGone("all are read", func(st *daemon.Status) bool {
+			return note(st) && st.Totals.Read-before.Totals.Read == uint64(k.Line().Count()-l.first+1)
+		}) != nil
 	}
 	if ok {
-		k.up()
-		_, done = k.look(g, limit, func(st *daemon.Status) bool { return note(st) && drained(st) })
+		k.Up()
+		ok = g.UntilGone("nothing waits", func(st *daemon.Status) bool { return note(st) && rig.Drained(st) }) != nil
 	}
-	l.killed, l.last = time.Now(), k.line().count()
-	if !done {
-		if g.await(patience); g.err == nil || !strings.Contains(g.err.Error(), "killed") {
-			k.t.Fatalf("the gateway ended with: %v", g.err)
-		}
-		k.line().clear(k.t)
-	}
+	l.killed, l.last = time.Now(), k.Line().Count()
 	k.lives = append(k.lives, l)
-	return done
-}
-
-// look waits for a condition; not ok when the gateway was killed before.
-func (k *killer) look(g *gateway, limit time.Time, cond func(*daemon.Status) bool) (st *daemon.Status, ok bool) {
-	k.t.Helper()
-	for ; !g.gone(); time.Sleep(10 * time.Millisecond) {
-		if st, err := g.ask(); err == nil && cond(st) {
-			return st, true
+	if !ok {
+		if g.Await(); g.Err == nil || !strings.Contains(g.Err.Error(), "killed") {
+			k.Fatalf("the gateway ended with: %v", g.Err)
 		}
-		if time.Now().After(limit) {
-			k.t.Fatal("never came true")
-		}
+		k.Line().Clear()
+		return nil
 	}
-	return nil, false
+	return g
 }
 
 // feedAlive feeds a gateway that may be killed meanwhile.
-func (k *killer) feedAlive(g *gateway, n int, limit time.Time) (ok bool) {
-	k.t.Helper()
-	ctx, cancel := context.WithDeadline(context.Background(), limit)
+func (k *killer) feedAlive(g *rig.Process, n int) (ok bool) {
+	k.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	go func() {
 		select {
-		case <-g.ended:
+		case <-g.Ended:
 			cancel()
 		case <-ctx.Done():
 		}
 	}()
-	err := k.line().put(ctx, n)
-	if err != nil && !g.gone() {
-		k.t.Fatal(err)
+	err := k.Line().Put(ctx, n)
+	if err != nil && !g.Gone() {
+		k.Fatal(err)
 	}
 	return err == nil
 }
@@ -202,9 +191,9 @@ func (c *cgroup) wrap() []string {
 
 // squeeze lets another process take so much of the group's memory, and the kernel
 // kill the gateway first, until that has ended.
-func (c *cgroup) squeeze(g *gateway, megabytes int) {
+func (c *cgroup) squeeze(g *rig.Process, megabytes int) {
 	c.t.Helper()
-	if err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", g.pid()), []byte("1000"), 0); err != nil {
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", g.Pid()), []byte("1000"), 0); err != nil {
 		c.t.Fatal(err)
 	}
 	argv := append(c.wrap(), "dd", "if=/dev/zero", "of=/dev/null", fmt.Sprintf("bs=%dM", megabytes))
@@ -216,7 +205,7 @@ func (c *cgroup) squeeze(g *gateway, megabytes int) {
 		_ = hog.Process.Kill()
 		_ = hog.Wait()
 	}()
-	g.await(patience / 4)
+	g.Await()
 }
 
 // highest is the most that was in use, in MB, what the disk caches included.
@@ -229,11 +218,8 @@ func (c *cgroup) highest() float64 {
 
 // remove comes after the gateway was ended; the kernel may take a moment.
 func (c *cgroup) remove() {
-	var err error
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if err = os.Remove(c.dir); err == nil || errors.Is(err, os.ErrNotExist) {
-			return
-		}
-	}
-	c.t.Errorf("cannot remove the control group: %v", err)
+	testkit.Eventually(c.t, "the control group can be removed", func() bool {
+		err := os.Remove(c.dir)
+		return err == nil || errors.Is(err, os.ErrNotExist)
+	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"portti/cmd/portti/bench"
 	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
 )
 
 // fault is one way in which a call of the disk fails.
@@ -143,61 +144,54 @@ func TestNthDiskCallFails(t *testing.T) {
 
 func nthLife(t *testing.T, what string) (hit bool) {
 	s := newSite(t, bench.Options{})
-	s.buffer = "commit_every = \"30ms\""
-	s.uplink = "fence_hold = \"0s\""
-	s.oracle.retimed = true // where the state file is what cannot be written
-	s.down()
-	var g *gateway
+	s.Buffer = "commit_every = \"30ms\""
+	s.Uplink = "fence_hold = \"0s\""
+	s.Oracle.Retimed = true // where the state file is what cannot be written
+	s.Down()
+	var g *rig.Process
 	heal := func() int {
-		b, _ := os.ReadFile(filepath.Join(s.dir, "strace"))
+		b, _ := os.ReadFile(filepath.Join(s.Dir, "strace"))
 		return strings.Count(string(b), "(INJECTED)")
 	}
 	if strings.HasPrefix(what, "openat") { // also reads the configuration: only while it runs
-		g = s.start()
-		heal = g.disturb(what)
+		g = s.Start()
+		heal = disturb(g, what)
 	} else {
 		s.inject(what)
 		g = s.startOrEnd()
 	}
 	for range 3 {
-		s.line().feed(t, 40)
+		s.Line().Feed(40)
 		time.Sleep(40 * time.Millisecond)
 	}
-	g.until("120 are read", read(120))
-	s.up()
-	g.until("all arrive", s.arrived)
-	st := g.until("all are acknowledged", drained)
-	s.whole(st)
+	g.Until("120 are read", rig.Read(120))
+	s.Up()
+	g.Until("all arrive", s.Arrived)
+	st := g.Until("all are acknowledged", rig.Drained)
+	s.Whole(st)
 	struck := heal()
-	g.stopAnyhow()
-	s.wrap = nil
-	s.line().clear(t)
-	g = s.start()
-	s.line().feed(t, 10)
-	g.until("the next start works", func(st *daemon.Status) bool { return s.arrived(st) && drained(st) })
-	s.oracle.honest(t, s.lines...)
-	g.stop()
+	g.StopAnyhow()
+	s.wrap()
+	s.Line().Clear()
+	g = s.Start()
+	s.Line().Feed(10)
+	g.Until("the next start works", func(st *daemon.Status) bool { return s.Arrived(st) && rig.Drained(st) })
+	s.Oracle.Honest(t, s.Lines...)
+	g.Stop()
 	return struck > 0
 }
 
 // startOrEnd starts under a tracer. A start that cannot even keep its identity
 // may end, in order and with a word; the next one is not disturbed then.
-func (s *site) startOrEnd() *gateway {
-	s.t.Helper()
-	g := s.spawn()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if st, err := g.ask(); err == nil && reading(st) {
-			return g
-		}
-		if !g.gone() {
-			continue
-		}
-		if text := g.said(); strings.Contains(text, "panic:") || strings.Contains(text, "SIG") || text == "" {
-			s.t.Fatalf("the start ended: %v\n%s", g.err, tail(text, 2000))
-		}
-		s.wrap = nil
-		return s.start()
+func (s *site) startOrEnd() *rig.Process {
+	s.Helper()
+	g := s.Spawn()
+	if g.UntilGone("every line is read", s.Reading) != nil {
+		return g
 	}
-	s.t.Fatal("it never starts")
-	return nil
+	if text := g.Said(); strings.Contains(text, "panic:") || strings.Contains(text, "SIG") || text == "" {
+		s.Fatalf("the start ended: %v\n%s", g.Err, rig.Tail(text, 2000))
+	}
+	s.wrap()
+	return s.Start()
 }

@@ -13,6 +13,7 @@ import (
 
 	"portti/cmd/portti/bench"
 	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
 )
 
 // Row 17: the buffer's folder, or a file in it, belongs to someone else. Readings
@@ -34,16 +35,16 @@ func TestBufferOfSomeoneElse(t *testing.T) {
 func bufferOfSomeoneElse(t *testing.T, glob string) {
 	const nobody = 65534
 	s := newSite(t, bench.Options{})
-	s.buffer = "commit_every = \"100ms\""
-	dir := filepath.Join(s.state, "buffer")
-	g := s.start()
-	s.line().feed(t, 10)
-	g.until("10 arrive", s.arrived)
-	s.down()
-	s.line().feed(t, 50)
-	g.until("60 are read and on disk", func(st *daemon.Status) bool { return st.Totals.Read == 60 && st.Buffer.WaitingMemory == 0 })
-	g.stop()
-	s.line().clear(t)
+	s.Buffer = "commit_every = \"100ms\""
+	dir := filepath.Join(s.State, "buffer")
+	g := s.Start()
+	s.Line().Feed(10)
+	g.Until("10 arrive", s.Arrived)
+	s.Down()
+	s.Line().Feed(50)
+	g.Until("60 are read and on disk", func(st *daemon.Status) bool { return st.Totals.Read == 60 && st.Buffer.WaitingMemory == 0 })
+	g.Stop()
+	s.Line().Clear()
 	theirs, err := filepath.Glob(filepath.Join(dir, glob))
 	if err != nil || len(theirs) == 0 {
 		t.Fatalf("nothing to give away: %v", err)
@@ -58,26 +59,26 @@ func bufferOfSomeoneElse(t *testing.T, glob string) {
 	own(nobody)
 	before := contents(t, dir)
 	// The kernel asks root who owns a file, once it has lost the right to pass.
-	s.wrap = []string{"setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner,-chown"}
-	s.up()
-	g = s.start()
-	s.line().feed(t, 40)
-	g.until("40 come from memory, and it shows why", func(st *daemon.Status) bool {
-		return s.oracle.count(s.line().tuid) >= 50 && degraded(st) && hasProblem(st, "BUF-READONLY") &&
+	s.wrap([]string{"setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner,-chown"}...)
+	s.Up()
+	g = s.Start()
+	s.Line().Feed(40)
+	g.Until("40 come from memory, and it shows why", func(st *daemon.Status) bool {
+		return s.Oracle.Count(s.Line().Tuid) >= 50 && degraded(st) && rig.HasProblem(st, "BUF-READONLY") &&
 			strings.Contains(st.Buffer.LastError, "permission denied")
 	})
-	if m := s.oracle.missing(s.line().tuid, 61, 100); len(m) > 0 {
+	if m := s.Oracle.Missing(s.Line().Tuid, 61, 100); len(m) > 0 {
 		t.Errorf("%d of those in memory have not come", len(m))
 	}
 	if !maps.Equal(before, contents(t, dir)) {
 		t.Error("the folder of someone else was changed")
 	}
 	own(0)
-	g.until("it takes the buffer into use", func(st *daemon.Status) bool { return healthy(st) && !hasProblem(st, "BUF-READONLY") })
-	s.line().feed(t, 10)
-	g.until("all arrive", s.arrived)
-	s.whole(g.until("all are acknowledged", drained))
-	g.stop()
+	g.Until("it takes the buffer into use", func(st *daemon.Status) bool { return healthy(st) && !rig.HasProblem(st, "BUF-READONLY") })
+	s.Line().Feed(10)
+	g.Until("all arrive", s.Arrived)
+	s.Whole(g.Until("all are acknowledged", rig.Drained))
+	g.Stop()
 }
 
 // contents is what is in a folder: who owns it, and the bytes.

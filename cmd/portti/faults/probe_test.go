@@ -18,6 +18,8 @@ import (
 	"portti/buffer"
 	"portti/cmd/portti/bench"
 	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
+	"portti/cross/testkit"
 )
 
 // The layout of a bbolt file, as far as it is needed to ruin one by design: a
@@ -122,7 +124,7 @@ func TestProbeDies(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			dir := folder(t)
+			dir := rig.Folder(t)
 			q, err := buffer.Open(buffer.Options{Dir: dir, Mono: func() int64 { return 1000 }, CommitEvery: time.Second})
 			if err != nil {
 				t.Fatal(err)
@@ -138,7 +140,7 @@ func TestProbeDies(t *testing.T) {
 			segs, _ := filepath.Glob(filepath.Join(dir, "*.seg"))
 			change(t, segs[0], c.edits...)
 			began := time.Now()
-			limit := patience
+			limit := testkit.Patience
 			if c.code < 0 {
 				limit = 3 * time.Second
 			}
@@ -148,7 +150,7 @@ func TestProbeDies(t *testing.T) {
 			cmd.Env = []string{"GOTRACEBACK=none"}
 			out, err := cmd.CombinedOutput()
 			used := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss // KB
-			said := tail(string(out), 300)
+			said := rig.Tail(string(out), 300)
 			code := cmd.ProcessState.ExitCode()
 			t.Logf("exit code %d after %v, %d KB: %s", code, time.Since(began).Round(time.Millisecond), used, said)
 			// What goes round for ever may also meet its limit of memory before.
@@ -182,28 +184,28 @@ func TestSuspiciousFileKillsOnlyTheProbe(t *testing.T) {
 
 func suspiciousFile(t *testing.T, edit func([]byte)) {
 	s := newSite(t, bench.Options{})
-	s.buffer = "commit_every = \"100ms\""
-	s.down()
-	g := s.start()
-	s.line().feed(t, 3000)
-	g.until("3000 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 3000 })
-	g.stop()
+	s.Buffer = "commit_every = \"100ms\""
+	s.Down()
+	g := s.Start()
+	s.Line().Feed(3000)
+	g.Until("3000 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 3000 })
+	g.Stop()
 	change(t, s.segments()[0], edit, suspect)
-	s.up()
-	g = s.start()
-	if said := g.said(); !strings.Contains(said, "buffer.probed") || !strings.Contains(said, "unsafe") {
-		t.Errorf("the log does not tell of a probe that died: %s", tail(said, 2000))
+	s.Up()
+	g = s.Start()
+	if said := g.Said(); !strings.Contains(said, "buffer.probed") || !strings.Contains(said, "unsafe") {
+		t.Errorf("the log does not tell of a probe that died: %s", rig.Tail(said, 2000))
 	}
-	s.line().feed(t, 100)
-	st := g.until("nothing waits", func(st *daemon.Status) bool { return drained(st) && st.Totals.Read >= 3100 })
+	s.Line().Feed(100)
+	st := g.Until("nothing waits", func(st *daemon.Status) bool { return rig.Drained(st) && st.Totals.Read >= 3100 })
 	s.accounted(st)
 	if lost := st.Totals.Lost.Sum(); lost > 60 {
 		t.Errorf("%d are lost, and one page holds some 40", lost)
 	}
-	if !hasProblem(st, "BUF-CORRUPT", "BUF-LOST") {
+	if !rig.HasProblem(st, "BUF-CORRUPT", "BUF-LOST") {
 		t.Error("the damage is not shown")
 	}
-	g.stop()
+	g.Stop()
 }
 
 // Killed twice within a minute of its start the gateway has its files probed
@@ -212,30 +214,30 @@ func suspiciousFile(t *testing.T, edit func([]byte)) {
 func TestKilledTwiceIsProbed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, bench.Options{})
-	s.buffer = "commit_every = \"100ms\""
-	s.down()
-	g := s.start()
-	s.line().feed(t, 1000)
-	g.until("1000 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 1000 })
-	g.stop()
+	s.Buffer = "commit_every = \"100ms\""
+	s.Down()
+	g := s.Start()
+	s.Line().Feed(1000)
+	g.Until("1000 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 1000 })
+	g.Stop()
 	for range 2 {
-		s.line().clear(t)
-		g = s.start()
-		g.kill()
+		s.Line().Clear()
+		g = s.Start()
+		g.Kill()
 	}
-	s.line().clear(t)
-	g = s.start()
-	if said := g.said(); !strings.Contains(said, "buffer.probed") || !strings.Contains(said, "sound") || strings.Contains(said, "unsafe") {
-		t.Errorf("the log does not tell of a probe that lived: %s", tail(said, 2000))
+	s.Line().Clear()
+	g = s.Start()
+	if said := g.Said(); !strings.Contains(said, "buffer.probed") || !strings.Contains(said, "sound") || strings.Contains(said, "unsafe") {
+		t.Errorf("the log does not tell of a probe that lived: %s", rig.Tail(said, 2000))
 	}
-	s.up()
-	st := g.until("all arrive", func(st *daemon.Status) bool { return drained(st) && s.arrived(st) })
-	s.whole(st)
-	if hasProblem(st, "BUF-CORRUPT") {
+	s.Up()
+	st := g.Until("all arrive", func(st *daemon.Status) bool { return rig.Drained(st) && s.Arrived(st) })
+	s.Whole(st)
+	if rig.HasProblem(st, "BUF-CORRUPT") {
 		t.Error("a sound file was set aside")
 	}
-	g.stop()
-	if _, err := os.Stat(filepath.Join(s.state, "buffer", "opening")); !os.IsNotExist(err) {
+	g.Stop()
+	if _, err := os.Stat(filepath.Join(s.State, "buffer", "opening")); !os.IsNotExist(err) {
 		t.Error("the note stays: ", err)
 	}
 }

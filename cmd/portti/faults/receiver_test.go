@@ -12,6 +12,7 @@ import (
 
 	"portti/cmd/portti/bench"
 	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
 )
 
 // The server process is killed at random moments while readings flow, a hundred
@@ -25,12 +26,12 @@ func TestReceiverKilledInEveryMode(t *testing.T) {
 		t.Run(ack, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, bench.Options{})
-			r := &receiver{t: t, addr: "127.0.0.1:0", out: filepath.Join(s.dir, "received"), args: []string{"--ack", ack}}
+			r := &receiver{t: t, addr: "127.0.0.1:0", out: filepath.Join(s.Dir, "received"), args: []string{"--ack", ack}}
 			r.start()
-			s.url = "ws://" + r.addr + "/socket"
-			s.uplink = "ack = \"" + ack + "\"\nfence_hold = \"2s\""
-			g := s.start()
-			stop := s.line().flow(t, 2*time.Millisecond)
+			s.URL = "ws://" + r.addr + "/socket"
+			s.Uplink = "ack = \"" + ack + "\"\nfence_hold = \"2s\""
+			g := s.Start()
+			stop := s.Line().Flow(2 * time.Millisecond)
 			kills := number("PORTTI_SERVER_KILLS", 100)
 			for range kills {
 				time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond)
@@ -38,21 +39,21 @@ func TestReceiverKilledInEveryMode(t *testing.T) {
 				r.start()
 			}
 			stop()
-			s.line().feed(t, 1)
-			st := g.until("all are proven", func(st *daemon.Status) bool {
-				return drained(st) && st.Totals.Read == uint64(s.line().count())
+			s.Line().Feed(1)
+			st := g.Until("all are proven", func(st *daemon.Status) bool {
+				return rig.Drained(st) && st.Totals.Read == uint64(s.Line().Count())
 			})
-			g.stop()
+			g.Stop()
 			r.kill()
-			s.oracle.takeFile(t, r.out)
-			t.Logf("%d kills: %d fed, %d arrived, %d came again", kills, s.line().count(), s.oracle.count(s.line().tuid), s.oracle.repeats)
+			s.Oracle.TakeFile(t, r.out)
+			t.Logf("%d kills: %d fed, %d arrived, %d came again", kills, s.Line().Count(), s.Oracle.Count(s.Line().Tuid), s.Oracle.Repeats())
 			if ack == "none" {
-				s.oracle.honest(t, s.lines...)
+				s.Oracle.Honest(t, s.Lines...)
 				return
 			}
-			s.whole(st)
-			if ack == "envelope" && s.oracle.repeats > 0 {
-				t.Errorf("%d readings are in the file twice", s.oracle.repeats)
+			s.Whole(st)
+			if ack == "envelope" && s.Oracle.Repeats() > 0 {
+				t.Errorf("%d readings are in the file twice", s.Oracle.Repeats())
 			}
 		})
 	}
@@ -65,41 +66,41 @@ func TestLaggingReceiverKilledOftenLosesNothing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, bench.Options{})
 	const delay = 50 * time.Millisecond
-	server := newLaggard(t, s.oracle, false, delay)
-	s.url, s.uplink = server.url(), "fence_hold = \"2s\""
-	g := s.start()
-	stop := s.line().flow(t, 2*time.Millisecond)
-	tuid := s.line().tuid
+	server := newLaggard(t, s.Oracle, false, delay)
+	s.URL, s.Uplink = server.url(), "fence_hold = \"2s\""
+	g := s.Start()
+	stop := s.Line().Flow(2 * time.Millisecond)
+	tuid := s.Line().Tuid
 	for range number("PORTTI_SERVER_KILLS", 100) {
 		time.Sleep(time.Duration(rand.IntN(150)) * time.Millisecond)
-		fed := s.line().count()
+		fed := s.Line().Count()
 		server.kill()
 		server.revive()
-		g.until("the handler is past the crash", func(*daemon.Status) bool {
-			return s.oracle.newest(tuid) > fed
+		g.Until("the handler is past the crash", func(*daemon.Status) bool {
+			return s.Oracle.Newest(tuid) > fed
 		})
 	}
 	stop()
-	g.until("all are proven", drained)
-	g.until("the handler is done", s.arrived)
-	s.whole(g.status())
-	g.stop()
+	g.Until("all are proven", rig.Drained)
+	g.Until("the handler is done", s.Arrived)
+	s.Whole(g.Status())
+	g.Stop()
 	if len(server.dropped) == 0 {
 		t.Error("no kill met a full queue: this test tested nothing")
 	}
-	t.Logf("%d fed, %d were lost in the server's queue and came again", s.line().count(), len(server.dropped))
+	t.Logf("%d fed, %d were lost in the server's queue and came again", s.Line().Count(), len(server.dropped))
 }
 
 // A receiver that is started anew on the same file goes on where it was.
 func TestReceiverKeepsItsMarks(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, bench.Options{})
-	r := &receiver{t: t, addr: "127.0.0.1:0", out: filepath.Join(s.dir, "received"), args: []string{"--ack", "envelope"}}
+	r := &receiver{t: t, addr: "127.0.0.1:0", out: filepath.Join(s.Dir, "received"), args: []string{"--ack", "envelope"}}
 	r.start()
-	s.url, s.uplink = "ws://"+r.addr+"/socket", "ack = \"envelope\""
-	g := s.start()
-	s.line().feed(t, 50)
-	g.until("all are proven", func(st *daemon.Status) bool { return drained(st) && st.Totals.Read == 50 })
+	s.URL, s.Uplink = "ws://"+r.addr+"/socket", "ack = \"envelope\""
+	g := s.Start()
+	s.Line().Feed(50)
+	g.Until("all are proven", func(st *daemon.Status) bool { return rig.Drained(st) && st.Totals.Read == 50 })
 	text, err := os.ReadFile(r.out + ".marks")
 	var last struct {
 		GW      string
@@ -108,10 +109,10 @@ func TestReceiverKeepsItsMarks(t *testing.T) {
 	if err == nil {
 		err = json.Unmarshal(text[len(text)-1-lastLine(text):], &last)
 	}
-	if err != nil || last.GW != s.id || last.Through < 50 {
+	if err != nil || last.GW != s.ID || last.Through < 50 {
 		t.Errorf("the marks say %+v, %v:\n%s", last, err, text)
 	}
-	g.stop()
+	g.Stop()
 }
 
 // lastLine is the length of the last line without its end.

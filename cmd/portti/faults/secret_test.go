@@ -16,6 +16,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"portti/cmd/portti/rig"
+	"portti/cross/testkit"
 )
 
 // Every slot of the configuration that can hold a secret, a server that gives
@@ -64,7 +67,7 @@ token_file = "DIR/canary"`,
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
 			t.Parallel()
-			dir := folder(t)
+			dir := rig.Folder(t)
 			addr, asked := parrot(t)
 			if err := os.WriteFile(filepath.Join(dir, "canary"), []byte("canary-in-a-file\n"), 0o600); err != nil {
 				t.Fatal(err)
@@ -77,7 +80,7 @@ token_file = "DIR/canary"`,
 				t.Fatal(err)
 			}
 			cmd := exec.Command(os.Getenv(binaryVar), "run", "-c", config)
-			cmd.Env = append(plainEnv(), "GOTRACEBACK=system") // the most a crash tells without a core
+			cmd.Env = append(rig.PlainEnv(), "GOTRACEBACK=system") // the most a crash tells without a core
 			var log strings.Builder
 			cmd.Stdout, cmd.Stderr = &log, &log
 			if err := cmd.Start(); err != nil {
@@ -88,20 +91,12 @@ token_file = "DIR/canary"`,
 			t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
 
 			shown := map[string]string{}
-			deadline := time.Now().Add(patience)
-			for asked.Load() < 3 && time.Now().Before(deadline) {
+			askedOnce := name == "client secret" || name == "refresh token" || name == "password" // a token server is, in 30 s
+			testkit.Eventually(t, "the server was asked, and all of it is shown", func() bool {
 				shown["status"] = say(config, "status", "--json")
 				shown["metrics"] = fetch("http://" + metrics + "/metrics")
-				time.Sleep(20 * time.Millisecond) // between two looks at a program that has a life of its own
-				if name == "client secret" || name == "refresh token" || name == "password" {
-					if asked.Load() > 0 && strings.Contains(shown["status"], "UP-TOKEN") {
-						break // a token server is asked once in 30 s
-					}
-				}
-			}
-			if asked.Load() == 0 {
-				t.Error("the server was never asked: this showed nothing")
-			}
+				return asked.Load() >= 3 || askedOnce && asked.Load() > 0 && strings.Contains(shown["status"], "UP-TOKEN")
+			})
 			shown["status on the screen"] = say(config, "status")
 			shown["configuration"] = say(config, "config", "show")
 			shown["check"] = say(config, "config", "check")
@@ -167,7 +162,7 @@ func freeAddress(t *testing.T) string {
 // say runs the program and gives all that it says, whatever it thinks of it.
 func say(config string, args ...string) string {
 	cmd := exec.Command(os.Getenv(binaryVar), append(args, "-c", config)...)
-	cmd.Env = plainEnv()
+	cmd.Env = rig.PlainEnv()
 	out, _ := cmd.CombinedOutput()
 	return string(out)
 }

@@ -15,6 +15,7 @@ import (
 
 	"portti/cmd/portti/bench"
 	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
 )
 
 // receiver is `portti receive` as a process of its own.
@@ -62,26 +63,26 @@ func (r *receiver) kill() {
 func TestServerKilled(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, bench.Options{})
-	r := &receiver{t: t, addr: "127.0.0.1:0", out: filepath.Join(s.dir, "received")}
+	r := &receiver{t: t, addr: "127.0.0.1:0", out: filepath.Join(s.Dir, "received")}
 	r.start()
-	s.url = "ws://" + r.addr + "/socket"
-	g := s.start()
-	stop := s.line().flow(t, 2*time.Millisecond)
+	s.URL = "ws://" + r.addr + "/socket"
+	g := s.Start()
+	stop := s.Line().Flow(2 * time.Millisecond)
 	for range 15 {
 		time.Sleep(time.Duration(100+rand.IntN(300)) * time.Millisecond)
 		r.kill()
 		r.start()
 	}
 	stop()
-	s.line().feed(t, 1)
-	st := g.until("all are delivered", func(st *daemon.Status) bool {
-		return drained(st) && st.Totals.Read == uint64(s.line().count())
+	s.Line().Feed(1)
+	st := g.Until("all are delivered", func(st *daemon.Status) bool {
+		return rig.Drained(st) && st.Totals.Read == uint64(s.Line().Count())
 	})
-	g.stop()
+	g.Stop()
 	r.kill()
-	s.oracle.takeFile(t, r.out)
-	s.whole(st)
-	t.Logf("%d fed, %d came again over 16 lives of the server", s.line().count(), s.oracle.repeats)
+	s.Oracle.TakeFile(t, r.out)
+	s.Whole(st)
+	t.Logf("%d fed, %d came again over 16 lives of the server", s.Line().Count(), s.Oracle.Repeats())
 }
 
 // A pong proves that the endpoint has a reading, not that the handler behind
@@ -90,23 +91,24 @@ func TestServerKilled(t *testing.T) {
 func TestLaggingServerKilled(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, bench.Options{})
-	server := newLaggard(t, s.oracle, false, 200*time.Millisecond)
-	s.url, s.uplink = server.url(), "fence_hold = \"1s\""
-	g := s.start()
-	stop := s.line().flow(t, 2*time.Millisecond)
+	server := newLaggard(t, s.Oracle, false, 200*time.Millisecond)
+	s.URL, s.Uplink = server.url(), "fence_hold = \"1s\""
+	g := s.Start()
+	stop := s.Line().Flow(2 * time.Millisecond)
 	for range 8 {
-		// One death is covered by the hold, two in a row are not: let the
-		// handler catch up in between.
-		time.Sleep(time.Duration(1200+rand.IntN(300)) * time.Millisecond)
+		time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond)
+		fed := s.Line().Count()
 		server.kill()
 		server.revive()
+		// One death is covered by the hold, two in a row are not.
+		g.Until("the handler is past the crash", func(*daemon.Status) bool { return s.Oracle.Newest(s.Line().Tuid) > fed })
 	}
 	stop()
-	g.until("all are delivered", drained)
-	g.until("the handler is done", s.arrived)
-	s.whole(g.status())
-	g.stop()
-	t.Logf("%d fed, %d were lost in the server's queue and came again", s.line().count(), len(server.dropped))
+	g.Until("all are delivered", rig.Drained)
+	g.Until("the handler is done", s.Arrived)
+	s.Whole(g.Status())
+	g.Stop()
+	t.Logf("%d fed, %d were lost in the server's queue and came again", s.Line().Count(), len(server.dropped))
 }
 
 // Server and gateway die together. In the default mode that may cost what was
@@ -125,60 +127,58 @@ func TestServerAndGatewayKilled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, bench.Options{})
-			server := newLaggard(t, s.oracle, c.count, 200*time.Millisecond)
-			s.url, s.uplink, s.buffer = server.url(), c.uplink, c.buffer
-			k := killer{site: s, every: time.Second}
+			server := newLaggard(t, s.Oracle, c.count, 200*time.Millisecond)
+			s.URL, s.Uplink, s.Buffer = server.url(), c.uplink, c.buffer
+			k := killer{site: s}
 			for range 4 {
 				k.bothDie(server)
 			}
-			g := s.start()
-			g.until("all are delivered", drained)
-			g.until("the handler is done", func(*daemon.Status) bool {
-				return time.Since(k.lives[len(k.lives)-1].killed) > time.Second
-			})
+			g := s.Start()
+			g.Until("all are delivered", rig.Drained)
+			g.Until("the handler is done", server.idle)
 			k.judgeHole(server, c.hole)
-			g.stop()
+			g.Stop()
 		})
 	}
 }
 
 // bothDie is one life with both ends killed in the middle of it.
 func (k *killer) bothDie(server *laggard) {
-	k.t.Helper()
-	g := k.start()
-	before := g.until("the link is up", func(st *daemon.Status) bool { return st.Link.State == daemon.LinkOnline && st.Totals.Waiting == 0 })
-	l := life{first: k.line().count() + 1}
-	stop := k.line().flow(k.t, 2*time.Millisecond)
+	k.Helper()
+	g := k.Start()
+	before := g.Until("the link is up", func(st *daemon.Status) bool { return st.Link.State == daemon.LinkOnline && st.Totals.Waiting == 0 })
+	l := life{first: k.Line().Count() + 1}
+	stop := k.Line().Flow(2 * time.Millisecond)
 	time.Sleep(time.Duration(600+rand.IntN(300)) * time.Millisecond)
-	now := g.status()
+	now := g.Status()
 	server.kill()
-	g.kill()
+	g.Kill()
 	l.killed = time.Now()
 	stop()
-	k.line().clear(k.t)
+	k.Line().Clear()
 	server.revive()
-	l.last = k.line().count()
+	l.last = k.Line().Count()
 	l.accepted = l.first - 1 + int(now.Totals.Accepted-before.Totals.Accepted)
 	k.lives = append(k.lives, l)
 }
 
 func (k *killer) judgeHole(server *laggard, hole bool) {
-	k.t.Helper()
-	tuid, fell, accepted := k.line().tuid, 0, 0
+	k.Helper()
+	tuid, fell, accepted := k.Line().Tuid, 0, 0
 	for i, l := range k.lives {
 		accepted += l.accepted - l.first + 1
-		for _, n := range k.oracle.missing(tuid, l.first, l.accepted) {
+		for _, n := range k.Oracle.Missing(tuid, l.first, l.accepted) {
 			fell++
 			if !hole {
-				k.t.Errorf("life %d: accepted reading %d is missing", i, n)
+				k.Errorf("life %d: accepted reading %d is missing", i, n)
 			} else if !server.lostInQueue(tuid, n) {
-				k.t.Errorf("life %d: accepted reading %d is missing, and it was not in the server's queue", i, n)
+				k.Errorf("life %d: accepted reading %d is missing, and it was not in the server's queue", i, n)
 			}
 		}
 	}
-	k.oracle.honest(k.t, k.lines...)
+	k.Oracle.Honest(k.TB, k.Lines...)
 	if accepted == 0 {
-		k.t.Error("nothing was ever accepted: the test tested nothing")
+		k.Error("nothing was ever accepted: the test tested nothing")
 	}
-	k.t.Logf("%d fed, %d accepted; %d of those fell into the hole", k.line().count(), accepted, fell)
+	k.Logf("%d fed, %d accepted; %d of those fell into the hole", k.Line().Count(), accepted, fell)
 }

@@ -13,13 +13,12 @@ import (
 
 	"portti/cmd/portti/bench"
 	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
+	"portti/cross/testkit"
 )
 
-// stopLimit is how long a stop may take with a dead server.
-const stopLimit = 5 * time.Second
-
 // silent takes connections and says nothing, not even in the handshake.
-func silent(t *testing.T) string {
+func silent(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -39,7 +38,7 @@ func silent(t *testing.T) string {
 }
 
 // blackhole answers no SYN: its queue of connections is full.
-func blackhole(t *testing.T) string {
+func blackhole(t testing.TB) string {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -69,42 +68,41 @@ func blackhole(t *testing.T) string {
 }
 
 // Rows 33, 36 and 67: SIGTERM with a server that is dead in one of many ways.
-// The gateway ends in time and with 0, and everything it had read is delivered
-// after the next start.
+// The gateway ends with 0, and everything it had read is delivered after the next
+// start. How long a stop may take is held by TestStopWithADeadServer of the daemon, in
+// fake time.
 func TestStopWithDeadServer(t *testing.T) {
 	for name, dead := range map[string]func(*site){
-		"refuses":           func(s *site) { s.down() },
-		"silent":            func(s *site) { s.url = silent(s.t) },
-		"blackhole":         func(s *site) { s.url = blackhole(s.t) },
-		"answers 503":       func(s *site) { s.server.Answer(503) },
-		"never pongs":       func(s *site) { s.server.Mute(true) },
-		"reads nothing":     func(s *site) { s.server.Stall(true) },
-		"dies in mid-drain": func(s *site) { s.server.Mute(true); s.server.Stall(true) },
+		"refuses":           func(s *site) { s.Down() },
+		"silent":            func(s *site) { s.URL = silent(s.TB) },
+		"blackhole":         func(s *site) { s.URL = blackhole(s.TB) },
+		"answers 503":       func(s *site) { s.Server.Answer(503) },
+		"never pongs":       func(s *site) { s.Server.Mute(true) },
+		"reads nothing":     func(s *site) { s.Server.Stall(true) },
+		"dies in mid-drain": func(s *site) { s.Server.Mute(true); s.Server.Stall(true) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, bench.Options{})
-			good := s.url
+			good := s.URL
 			if name == "reads nothing" {
-				s.buffer = "commit_every = \"10s\"" // nothing is on disk yet when the stop comes
+				s.Buffer = "commit_every = \"10s\"" // nothing is on disk yet when the stop comes
 			}
 			dead(s)
-			g := s.start()
-			s.line().feed(t, 20_000)
-			g.until("all are read", read(20_000))
-			if took := g.stop(); took >= stopLimit {
-				t.Errorf("stopping took %v", took)
-			}
-			s.url = good
-			s.server.Answer(0)
-			s.server.Mute(false)
-			s.server.Stall(false)
-			s.server.Cut()
-			s.up()
-			g = s.start()
-			st := g.until("all are delivered", func(st *daemon.Status) bool { return drained(st) && st.Totals.Acked == 20_000 })
-			s.whole(st)
-			g.stop()
+			g := s.Start()
+			s.Line().Feed(20_000)
+			g.Until("all are read", rig.Read(20_000))
+			t.Logf("stopping took %v", g.Stop().Round(time.Millisecond))
+			s.URL = good
+			s.Server.Answer(0)
+			s.Server.Mute(false)
+			s.Server.Stall(false)
+			s.Server.Cut()
+			s.Up()
+			g = s.Start()
+			st := g.Until("all are delivered", func(st *daemon.Status) bool { return rig.Drained(st) && st.Totals.Acked == 20_000 })
+			s.Whole(st)
+			g.Stop()
 		})
 	}
 }
@@ -116,41 +114,32 @@ func TestSecondSignalLeavesAtOnce(t *testing.T) {
 	t.Parallel()
 	needTool(t, "strace")
 	s := newSite(t, bench.Options{})
-	s.buffer = "commit_every = \"3s\""
-	s.down()
-	g := s.start()
-	s.line().feed(t, 200)
-	g.until("200 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 200 })
-	heal := g.disturb("fdatasync,fsync:delay_enter=60000000")
-	s.line().feed(t, 50)
-	g.until("250 are read", read(250))
-	g.signal(syscall.SIGTERM)
-	select {
-	case <-g.ended:
-		t.Fatal("the stop did not wait for the disk: the test tests nothing")
-	case <-time.After(4 * time.Second):
-	}
-	began := time.Now()
-	pid := g.pid()
-	g.signal(syscall.SIGTERM)
+	s.Buffer = "commit_every = \"3s\""
+	s.Down()
+	g := s.Start()
+	s.Line().Feed(200)
+	g.Until("200 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 200 })
+	heal := disturb(g, "fdatasync,fsync:delay_enter=60000000")
+	s.Line().Feed(50)
+	g.Until("250 are read", rig.Read(250))
+	g.Signal(syscall.SIGTERM)
+	g.Until("it stops", func(st *daemon.Status) bool { return st.Link.State == daemon.LinkStopped })
+	pid := g.Pid()
+	g.Signal(syscall.SIGTERM)
 	// The tracer keeps the thread it delays, and with it the dead process.
-	for dead := false; !dead; dead = ended(pid) {
-		if time.Since(began) > 5*time.Second {
-			t.Fatal("the process is still there after the second signal")
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Logf("left %v after the second signal", time.Since(began).Round(time.Millisecond))
+	testkit.Eventually(t, "the second signal ends it", func() bool { return ended(pid) })
 	heal()
-	g.await(patience)
-	s.up()
-	g = s.start()
-	g.until("all are delivered", drained)
-	if m := s.oracle.missing(s.line().tuid, 1, 200); len(m) > 0 {
+	if g.Await(); g.Err == nil {
+		t.Fatal("it ended in order, without waiting for the disk: the test tests nothing")
+	}
+	s.Up()
+	g = s.Start()
+	g.Until("all are delivered", rig.Drained)
+	if m := s.Oracle.Missing(s.Line().Tuid, 1, 200); len(m) > 0 {
 		t.Errorf("%d of the readings that were on disk are missing", len(m))
 	}
-	s.oracle.honest(t, s.lines...)
-	g.stop()
+	s.Oracle.Honest(t, s.Lines...)
+	g.Stop()
 }
 
 // ended says whether the process runs no more, though its parent may not know.

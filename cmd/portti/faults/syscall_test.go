@@ -14,6 +14,7 @@ import (
 
 	"portti/cmd/portti/bench"
 	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
 )
 
 // tracer is strace, answering some system calls of a gateway itself. Only the
@@ -25,18 +26,20 @@ func tracer(log, what string) []string {
 	return []string{"strace", "-f", "-qq", "-o", log, "-e", "trace=" + calls, "-e", "inject=" + what}
 }
 
-// inject makes the next gateway begin under strace.
-func (s *site) inject(what string) { s.wrap = tracer(filepath.Join(s.dir, "strace"), what) }
+// inject makes the next gateway begin under strace. Further words go to that.
+func (s *site) inject(what string, more ...string) {
+	s.wrap(append(tracer(filepath.Join(s.Dir, "strace"), what), more...)...)
+}
 
 // disturb lets strace loose on a gateway that runs, until heal is called,
 // which gives how often it struck.
-func (g *gateway) disturb(what string) (heal func() int) {
-	g.t.Helper()
-	log := filepath.Join(folder(g.t), "strace")
-	argv := append(tracer(log, what), "-p", strconv.Itoa(g.pid()))
+func disturb(g *rig.Process, what string) (heal func() int) {
+	g.Helper()
+	log := filepath.Join(rig.Folder(g), "strace")
+	argv := append(tracer(log, what), "-p", strconv.Itoa(g.Pid()))
 	cmd := exec.Command(argv[0], argv[1:]...)
 	if err := cmd.Start(); err != nil {
-		g.t.Fatal(err)
+		g.Fatal(err)
 	}
 	var once sync.Once
 	end := func() {
@@ -47,8 +50,8 @@ func (g *gateway) disturb(what string) (heal func() int) {
 			_ = cmd.Wait()
 		})
 	}
-	g.t.Cleanup(end)
-	g.until("it is traced", func(*daemon.Status) bool { return traced(g.pid()) })
+	g.Cleanup(end)
+	g.Until("it is traced", func(*daemon.Status) bool { return traced(g.Pid()) })
 	return func() int {
 		end()
 		b, _ := os.ReadFile(log)
@@ -87,77 +90,75 @@ func TestDiskCallsFail(t *testing.T) {
 
 func diskFailsFromTheStart(t *testing.T, what, code string) {
 	s := newSite(t, bench.Options{})
-	s.buffer = "commit_every = \"100ms\""
+	s.Buffer = "commit_every = \"100ms\""
 	s.inject(what)
-	g := s.start()
-	s.line().feed(t, 200)
-	g.until("the first 200 arrive", s.arrived)
-	s.down()
-	s.line().feed(t, 500)
-	g.until("700 are read", read(700))
+	g := s.Start()
+	s.Line().Feed(200)
+	g.Until("the first 200 arrive", s.Arrived)
+	s.Down()
+	s.Line().Feed(500)
+	g.Until("700 are read", rig.Read(700))
 	if code != "" {
-		g.until("it shows "+code, func(st *daemon.Status) bool {
-			return hasProblem(st, code) && st.Buffer.State == daemon.BufferDegraded && st.Buffer.LastError != ""
+		g.Until("it shows "+code, func(st *daemon.Status) bool {
+			return rig.HasProblem(st, code) && st.Buffer.State == daemon.BufferDegraded && st.Buffer.LastError != ""
 		})
 	}
-	s.up()
-	g.until("all arrive", s.arrived)
-	st := g.until("all are acknowledged", drained)
-	if hasProblem(st, "BUF-ROLLBACK") {
+	s.Up()
+	g.Until("all arrive", s.Arrived)
+	st := g.Until("all are acknowledged", rig.Drained)
+	if rig.HasProblem(st, "BUF-ROLLBACK") {
 		t.Error("a disk that fails is called one that was set back")
 	}
-	s.whole(st)
-	if took := g.stopAnyhow(); took >= stopLimit {
-		t.Errorf("stopping took %v", took)
-	}
-	if lines := strings.Count(g.said(), "\n"); lines > 40 {
-		t.Errorf("the log has %d lines", lines)
-	}
+	s.Whole(st)
+	g.StopAnyhow()
+	quiet(g, 40)
 	// The next start, on a good disk, works.
-	s.wrap = nil
-	s.line().clear(t)
-	g = s.start()
-	s.line().feed(t, 10)
-	g.until("it works", s.arrived)
-	s.oracle.honest(t, s.lines...)
-	g.stop()
+	s.wrap()
+	s.Line().Clear()
+	g = s.Start()
+	s.Line().Feed(10)
+	g.Until("it works", s.Arrived)
+	s.Oracle.Honest(t, s.Lines...)
+	g.Stop()
 }
 
 func diskFailsForAWhile(t *testing.T, what, code string) {
 	s := newSite(t, bench.Options{})
-	s.buffer = "commit_every = \"100ms\""
-	s.down()
-	g := s.start()
-	s.line().feed(t, 200)
-	g.until("200 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 200 })
-	heal := g.disturb(what)
-	s.line().feed(t, 300)
-	g.until("500 are read", read(500))
+	s.Buffer = "commit_every = \"100ms\""
+	s.Down()
+	g := s.Start()
+	s.Line().Feed(200)
+	g.Until("200 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 200 })
+	heal := disturb(g, what)
+	s.Line().Feed(300)
+	g.Until("500 are read", rig.Read(500))
 	struck := false
 	if code != "" && !strings.HasPrefix(what, "ftruncate") && !strings.HasPrefix(what, "rename") {
 		struck = true
-		g.until("it shows "+code, func(st *daemon.Status) bool { return hasProblem(st, code) && st.Buffer.State == daemon.BufferDegraded })
+		g.Until("it shows "+code, func(st *daemon.Status) bool {
+			return rig.HasProblem(st, code) && st.Buffer.State == daemon.BufferDegraded
+		})
 	}
-	s.up()
-	g.until("all arrive meanwhile", s.arrived)
-	s.down()
-	s.line().feed(t, 100)
-	g.until("600 are read", read(600))
+	s.Up()
+	g.Until("all arrive meanwhile", s.Arrived)
+	s.Down()
+	s.Line().Feed(100)
+	g.Until("600 are read", rig.Read(600))
 	if n := heal(); struck && n == 0 {
 		t.Error("nothing was injected: the test tested nothing")
 	}
-	g.until("it is well again, and what waits is on disk", func(st *daemon.Status) bool {
-		return st.Buffer.State == daemon.BufferOK && st.Buffer.WaitingMemory == 0 && !hasProblem(st, "BUF-IO", "BUF-READONLY")
+	g.Until("it is well again, and what waits is on disk", func(st *daemon.Status) bool {
+		return st.Buffer.State == daemon.BufferOK && st.Buffer.WaitingMemory == 0 && !rig.HasProblem(st, "BUF-IO", "BUF-READONLY")
 	})
-	s.line().feed(t, 50)
-	g.until("and so is what comes", func(st *daemon.Status) bool { return st.Totals.Read == 650 && st.Buffer.WaitingMemory == 0 })
-	g.kill() // what the status called accepted is on disk
-	s.line().clear(t)
-	s.up()
-	g = s.start()
-	st := g.until("all are delivered", func(st *daemon.Status) bool { return drained(st) && s.arrived(st) })
-	s.whole(st)
-	g.stop()
+	s.Line().Feed(50)
+	g.Until("and so is what comes", func(st *daemon.Status) bool { return st.Totals.Read == 650 && st.Buffer.WaitingMemory == 0 })
+	g.Kill() // what the status called accepted is on disk
+	s.Line().Clear()
+	s.Up()
+	g = s.Start()
+	st := g.Until("all are delivered", func(st *daemon.Status) bool { return rig.Drained(st) && s.Arrived(st) })
+	s.Whole(st)
+	g.Stop()
 }
 
 // The process is killed inside a call of
@@ -179,57 +180,53 @@ func TestKilledInsideACall(t *testing.T) {
 func killedInside(t *testing.T, what string) {
 	s := newSite(t, bench.Options{})
 	const every = 50 * time.Millisecond
-	s.buffer = "commit_every = \"" + every.String() + "\""
-	k := killer{site: s, every: every}
+	s.Buffer = "commit_every = \"" + every.String() + "\""
+	k := killer{site: s}
 	for range 3 {
 		s.inject(what)
-		s.down()
+		s.Down()
 		k.untilKilled()
 	}
-	s.wrap = nil
-	s.up()
-	g := s.start()
-	before := g.status()
-	l := life{first: s.line().count() + 1}
-	s.line().feed(t, 100)
-	st := g.until("all are delivered", func(st *daemon.Status) bool { return drained(st) && st.Totals.Read == before.Totals.Read+100 })
-	l.last, l.killed = s.line().count(), time.Now()
+	s.wrap()
+	s.Up()
+	g := s.Start()
+	before := g.Status()
+	l := life{first: s.Line().Count() + 1}
+	s.Line().Feed(100)
+	st := g.Until("all are delivered", func(st *daemon.Status) bool { return rig.Drained(st) && st.Totals.Read == before.Totals.Read+100 })
+	l.last, l.killed = s.Line().Count(), time.Now()
 	l.accepted = l.last
 	k.lives = append(k.lives, l)
 	k.judge(st)
-	g.stop()
-	t.Logf("%d fed, %d accepted, %d missing", s.line().count(), k.accepted, k.lost)
+	g.Stop()
+	t.Logf("%d fed, %d accepted, %d missing", s.Line().Count(), k.accepted, k.lost)
 }
 
-// untilKilled is one life that ends in a call of the disk, with the link down
-// for the first half second. One that outlives the test's interest is killed.
+// untilKilled is one life that ends in a call of the disk, with the link down for
+// its first 150 readings. One that outlives 700 is killed.
 func (k *killer) untilKilled() {
-	k.t.Helper()
-	g := k.spawn()
-	l := life{first: k.line().count() + 1}
-	var before, now *daemon.Status
+	k.Helper()
+	g := k.Spawn()
+	l := life{first: k.Line().Count() + 1}
+	l.accepted = l.first - 1
 	stop := func() {}
-	for began := time.Now(); !g.gone() && time.Since(began) < 2*time.Second; time.Sleep(2 * time.Millisecond) {
-		st, err := g.ask()
-		switch {
-		case err != nil:
-		case before != nil:
-			now = st
-		case reading(st):
-			before, now = st, st
-			stop = k.line().flow(k.t, 2*time.Millisecond)
+	if before := g.UntilGone("every line is read", k.Reading); before != nil {
+		stop = k.Line().Flow(2 * time.Millisecond)
+		read := func(n uint64) func(*daemon.Status) bool {
+			return func(st *daemon.Status) bool {
+				l.accepted = l.first - 1 + int(st.Totals.Accepted-before.Totals.Accepted)
+				return st.Totals.Read >= before.Totals.Read+n
+			}
 		}
-		if time.Since(began) > 500*time.Millisecond {
-			k.up()
+		if g.UntilGone("150 are read without a link", read(150)) != nil {
+			k.Up()
+			g.UntilGone("700 are read, or it is killed", read(700))
 		}
 	}
-	g.kill()
+	g.Kill()
 	l.killed = time.Now()
 	stop()
-	k.line().clear(k.t)
-	l.last, l.accepted = k.line().count(), l.first-1
-	if now != nil {
-		l.accepted += int(now.Totals.Accepted - before.Totals.Accepted)
-	}
+	k.Line().Clear()
+	l.last = k.Line().Count()
 	k.lives = append(k.lives, l)
 }

@@ -10,6 +10,7 @@ import (
 
 	"portti/cmd/portti/bench"
 	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
 )
 
 // Row 24: the disk with the state folder is taken away under the gateway, an
@@ -21,39 +22,39 @@ func TestDiskVanishesAndReturns(t *testing.T) {
 	d := newDisk(t, 16)
 	s := newSite(t, bench.Options{})
 	s.stateOn(d)
-	s.buffer = "commit_every = \"100ms\""
-	g := s.start()
-	s.line().feed(t, 50)
-	g.until("50 arrive", s.arrived) // and the time of this boot is on disk
-	s.down()
-	s.line().feed(t, 950)
-	g.until("they are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk >= 950 })
+	s.Buffer = "commit_every = \"100ms\""
+	g := s.Start()
+	s.Line().Feed(50)
+	g.Until("50 arrive", s.Arrived) // and the time of this boot is on disk
+	s.Down()
+	s.Line().Feed(950)
+	g.Until("they are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk >= 950 })
 	device := strings.TrimSpace(command(t, "findmnt", "-n", "-o", "SOURCE", d.dir))
 	if err := syscall.Unmount(d.dir, syscall.MNT_DETACH); err != nil {
 		t.Fatal(err)
 	}
-	s.line().feed(t, 500)
-	g.until("it shows that the folder is gone", func(st *daemon.Status) bool {
-		return degraded(st) && hasProblem(st, "BUF-IO") && st.Totals.Read == 1500
+	s.Line().Feed(500)
+	g.Until("it shows that the folder is gone", func(st *daemon.Status) bool {
+		return degraded(st) && rig.HasProblem(st, "BUF-IO") && st.Totals.Read == 1500
 	})
-	if err := os.MkdirAll(s.state+"/buffer", 0o700); err != nil {
+	if err := os.MkdirAll(s.State+"/buffer", 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s.line().feed(t, 100)
-	g.until("it shows that another is in its place", func(st *daemon.Status) bool {
-		return degraded(st) && hasProblem(st, "BUF-MOVED") && st.Totals.Read == 1600
+	s.Line().Feed(100)
+	g.Until("it shows that another is in its place", func(st *daemon.Status) bool {
+		return degraded(st) && rig.HasProblem(st, "BUF-MOVED") && st.Totals.Read == 1600
 	})
-	if names, err := os.ReadDir(s.state + "/buffer"); err != nil || len(names) > 0 {
+	if names, err := os.ReadDir(s.State + "/buffer"); err != nil || len(names) > 0 {
 		t.Errorf("in the folder that is not its own: %v %v", names, err)
 	}
-	if err := os.RemoveAll(s.state); err != nil {
+	if err := os.RemoveAll(s.State); err != nil {
 		t.Fatal(err)
 	}
 	command(t, "mount", device, d.dir)
-	g.until("it takes its disk back", func(st *daemon.Status) bool { return healthy(st) && !hasProblem(st, "BUF-MOVED") })
-	s.line().feed(t, 100)
+	g.Until("it takes its disk back", func(st *daemon.Status) bool { return healthy(st) && !rig.HasProblem(st, "BUF-MOVED") })
+	s.Line().Feed(100)
 	s.rest(g, 60)
-	g.stop()
+	g.Stop()
 }
 
 // Row 8 again, in mid-run: the inodes run out when a new file of the buffer is
@@ -63,18 +64,18 @@ func TestInodesRunOut(t *testing.T) {
 	d := newDisk(t, 32, "-N", "64")
 	s := newSite(t, bench.Options{})
 	s.stateOn(d)
-	s.buffer = "commit_every = \"100ms\"\nmax_size = \"8MB\""
-	s.down()
-	g := s.start()
-	s.line().feed(t, 100)
-	g.until("100 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 100 })
+	s.Buffer = "commit_every = \"100ms\"\nmax_size = \"8MB\""
+	s.Down()
+	g := s.Start()
+	s.Line().Feed(100)
+	g.Until("100 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 100 })
 	d.inodes()
-	s.line().feed(t, 12_000) // more than one file takes
-	g.until("it shows that the disk fails", func(st *daemon.Status) bool {
-		return degraded(st) && hasProblem(st, "BUF-IO") && st.Totals.Read == 12_100
+	s.Line().Feed(12_000) // more than one file takes
+	g.Until("it shows that the disk fails", func(st *daemon.Status) bool {
+		return degraded(st) && rig.HasProblem(st, "BUF-IO") && st.Totals.Read == 12_100
 	})
 	d.freeInodes()
-	g.until("it is well again", healthy)
+	g.Until("it is well again", healthy)
 	s.rest(g, 60)
-	g.stop()
+	g.Stop()
 }

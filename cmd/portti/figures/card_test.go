@@ -95,17 +95,20 @@ func (w *wear) watch(t *testing.T, p plan) {
 		t.Fatal(err)
 	}
 	defer port.Close()
-	g := start(t, p, dir, site{state: c.dir, url: up.url, uplink: w.uplink, buffer: w.buffer, devices: line("panel", port.Name(), "")})
-	g.ready()
+	s := site(t, p, up.url, line("panel", port.Name(), ""))
+	s.State, s.Uplink = c.dir, w.uplink
+	s.Buffer += "\n" + w.buffer
+	g := start(s)
+	g.ready(s)
 	ctx, cancel := context.WithCancel(t.Context())
 	fed := make(chan struct{})
 	go func() { defer close(fed); w.feed(ctx, port) }()
 	// What is written when the first readings come is written once, not daily.
-	g.until("settled", func(s *daemon.Status) bool {
+	g.Until("settled", func(s *daemon.Status) bool {
 		return s.Totals.Read >= 3 && s.UptimeS > 10 && (w.online || s.Buffer.Commits > 1)
 	})
 	w.wait(c, p, func() (int64, int64) {
-		s := g.until("status", func(*daemon.Status) bool { return true })
+		s := g.Status()
 		return int64(s.Buffer.Commits), int64(s.Totals.Read)
 	})
 	cancel()

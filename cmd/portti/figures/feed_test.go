@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"portti/cross/testkit"
 )
 
 // reading is one line of a sensor board; dated ones carry their own time, which
@@ -52,14 +54,9 @@ func (f *feeder) port() string { return "tcp://" + f.listener.Addr().String() }
 
 // conn is the gateway's connection.
 func (f *feeder) conn(t *testing.T) net.Conn {
-	select {
-	case c := <-f.conns:
-		t.Cleanup(func() { c.Close() })
-		return c
-	case <-time.After(patience):
-		t.Fatal("the gateway never opened its port")
-		return nil
-	}
+	c := testkit.Receive(t, "the gateway opens its port", f.conns)
+	t.Cleanup(func() { c.Close() })
+	return c
 }
 
 // pour writes n readings. The first line ends what a reader takes for the end

@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
 )
 
 func percentiles(ms []float64) string {
@@ -59,17 +59,20 @@ func throughputs(t *testing.T, p plan) []row {
 }
 
 func flat(t *testing.T, p plan, state string, dated bool) (f flow) {
-	dir := t.TempDir()
 	up := serve(t)
 	in := listen(t)
 	more := ""
 	if dated {
 		more = `time_field = "ts"`
 	}
-	g := start(t, p, dir, site{state: state, url: up.url, devices: line("fast", in.port(), more)})
+	s := site(t, p, up.url, line("fast", in.port(), more))
+	if state != "" {
+		s.State = state
+	}
+	g := start(s)
 	g.watch()
 	c := in.conn(t)
-	g.until("online", func(s *daemon.Status) bool { return s.Link.State == daemon.LinkOnline })
+	g.Until("online", online)
 	done := up.expect(p.records)
 	used := g.cpu()
 	at := time.Now()
@@ -88,13 +91,9 @@ func flat(t *testing.T, p plan, state string, dated bool) (f flow) {
 // balance holds the gateway's own books against what was fed.
 func balance(t *testing.T, g *gateway, n int) {
 	t.Helper()
-	s := g.until("everything read", func(s *daemon.Status) bool { return s.Totals.Read >= uint64(n) })
-	lost := uint64(0)
-	for _, k := range s.Totals.Lost {
-		lost += k
-	}
-	if s.Totals.Read != uint64(n) || lost != 0 {
-		t.Errorf("fed %d: read %d, lost %d", n, s.Totals.Read, lost)
+	s := g.Until("everything is read", rig.Read(n))
+	if s.Totals.Read != uint64(n) || s.Totals.Lost.Sum() != 0 {
+		t.Errorf("fed %d: %+v", n, s.Totals)
 	}
 }
 
@@ -104,12 +103,11 @@ func backlogs(t *testing.T, p plan) []row {
 	var fill, fillAll, rest, first, drained, anon, all []float64
 	repeated := 0
 	for range p.runs {
-		dir := t.TempDir()
 		up := serve(t)
 		up.refuse.Store(true)
 		in := listen(t)
-		s := site{url: up.url, devices: line("fast", in.port(), "")}
-		g := start(t, p, dir, s)
+		s := site(t, p, up.url, line("fast", in.port(), ""))
+		g := start(s)
 		g.watch()
 		c := in.conn(t)
 		fatal(t, pour(c, p.records, false))
@@ -120,11 +118,11 @@ func backlogs(t *testing.T, p plan) []row {
 		now, _ := g.memory()
 		rest = append(rest, float64(now)/1e6)
 		g.stop()
-		forget(t, dir)
+		forget(t, s.Dir)
 
 		up.refuse.Store(false)
 		done := up.expect(p.records)
-		g = start(t, p, dir, s)
+		g = start(s)
 		g.watch()
 		wait(t, up, done)
 		end := time.Now()
@@ -135,8 +133,8 @@ func backlogs(t *testing.T, p plan) []row {
 		}
 		a, b = g.most()
 		anon, all = append(anon, float64(a)/1e6), append(all, float64(b)/1e6)
-		first = append(first, began.Sub(g.started).Seconds()*1e3)
-		drained = append(drained, end.Sub(g.started).Seconds())
+		first = append(first, began.Sub(g.Started).Seconds()*1e3)
+		drained = append(drained, end.Sub(g.Started).Seconds())
 		g.stop()
 	}
 	how := fmt.Sprintf("%d runs of %d records, none missing, %d repeats", p.runs, p.records, repeated)

@@ -39,18 +39,19 @@ func idle(t *testing.T, p plan) []row {
 		go func() { _, _ = bench.Live(ctx, port, d.device) }()
 		devices += fmt.Sprintf("[[device]]\nname = %q\ntype = %q\nport = %q\nid = \"XXXX03%s\"\n", d.name, d.kind, port.Name(), d.name)
 	}
-	g := start(t, p, dir, site{url: up.url, devices: devices})
-	g.ready()
-	g.until("20 s old", func(s *daemon.Status) bool { return s.UptimeS > 20 })
+	s := site(t, p, up.url, devices)
+	g := start(s)
+	g.ready(s)
+	g.Until("20 s old", func(s *daemon.Status) bool { return s.UptimeS > 20 })
 	roll := g.read("smaps_rollup")
-	s := g.until("status", func(*daemon.Status) bool { return true })
-	if s.Totals.Read == 0 {
-		t.Errorf("nothing was read: %+v", s.Devices)
+	st := g.Status()
+	if st.Totals.Read == 0 {
+		t.Errorf("nothing was read: %+v", st.Devices)
 	}
 	return []row{{
 		"resident memory, 4 devices, link up", "16 MB",
 		fmt.Sprintf("%s (%s anonymous)", mb(kilobytes(roll, "Rss")), mb(kilobytes(roll, "Anonymous"))),
-		fmt.Sprintf("smaps_rollup after 20 s, %d readings", s.Totals.Read),
+		fmt.Sprintf("smaps_rollup after 20 s, %d readings", st.Totals.Read),
 	}}
 }
 
@@ -94,9 +95,11 @@ func latency(t *testing.T, p plan, hz int, long time.Duration, buffer string) st
 	port, err := bench.OpenPty(filepath.Join(dir, "port"), 0)
 	fatal(t, err)
 	defer port.Close()
-	g := start(t, p, dir, site{url: up.url, buffer: buffer, devices: line("panel", port.Name(), "")})
-	g.ready()
-	g.until("online", func(s *daemon.Status) bool { return s.Link.State == daemon.LinkOnline })
+	s := site(t, p, up.url, line("panel", port.Name(), ""))
+	s.Buffer += "\n" + buffer
+	g := start(s)
+	g.ready(s)
+	g.Until("online", online)
 	tick := time.NewTicker(time.Second / time.Duration(hz))
 	defer tick.Stop()
 	var b []byte
@@ -115,6 +118,9 @@ func latency(t *testing.T, p plan, hz int, long time.Duration, buffer string) st
 	defer up.mu.Unlock()
 	return percentiles(took[1:]) // the first comes while the line is still in doubt
 }
+
+// patience is how long a million readings may take before a row is given up.
+const patience = 3 * time.Minute
 
 // wait is for every reading that is expected.
 func wait(t *testing.T, up *server, done <-chan struct{}) {

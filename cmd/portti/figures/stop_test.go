@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/rig"
 )
 
 // stops is the time from SIGTERM to the end of the process, with readings on
@@ -31,19 +31,18 @@ func stops(t *testing.T, p plan) []row {
 
 func stop(t *testing.T, p plan, dead func(*server)) time.Duration {
 	const n = 10_000
-	dir := t.TempDir()
 	broken, well := serve(t), serve(t)
 	dead(broken)
 	in := listen(t)
-	s := site{url: broken.url, devices: line("fast", in.port(), "")}
-	g := start(t, p, dir, s)
+	s := site(t, p, broken.url, line("fast", in.port(), ""))
+	g := start(s)
 	c := in.conn(t)
 	fatal(t, pour(c, n, false))
-	g.until("all read", func(s *daemon.Status) bool { return s.Totals.Read == n })
+	g.Until("all are read", rig.Read(n))
 	took := g.stop()
-	s.url = well.url
+	s.URL = well.url
 	done := well.expect(n)
-	g = start(t, p, dir, s)
+	g = start(s)
 	wait(t, well, done)
 	g.stop()
 	return took
