@@ -79,6 +79,9 @@ func FuzzHeimdallURL(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
+		if len(raw) > 100 { // nothing new is found behind it, slowly
+			return
+		}
 		got := heimdallURL(raw)
 		if again := heimdallURL(got); again != got {
 			t.Errorf("%q became %q, and then %q", raw, got, again)

@@ -47,18 +47,18 @@ func FuzzTokenAnswer(f *testing.F) {
 	}
 	f.Add(200, "application/x-www-form-urlencoded", []byte("access_token=a&expires_in=9223372036854775807"))
 	f.Add(302, "text/html", []byte("%zz"))
+	var o Options
+	o.setDefaults()
+	c := OAuth{TokenURL: "http://localhost/", DeviceURL: "http://localhost/", ClientID: "gw"}
 	f.Fuzz(func(t *testing.T, status int, kind string, body []byte) {
-		if status < 100 || status > 999 {
+		if status < 100 || status > 999 || len(kind)+len(body) > 500 { // behind it nothing new is found, slowly
 			return
 		}
-		var o Options
-		o.setDefaults()
 		r := newRequest(&o)
 		client := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
 			r.status, r.header = status, http.Header{"Content-Type": {kind}}
 			return &http.Response{StatusCode: status, Header: r.header, Body: io.NopCloser(bytes.NewReader(body))}, nil
 		}), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-		c := OAuth{TokenURL: "http://localhost/", DeviceURL: "http://localhost/", ClientID: "gw"}
 		at := time.Now()
 		token, err := c.config("").TokenSource(within(t.Context(), client), &oauth2.Token{RefreshToken: "r"}).Token()
 		if err == nil {
