@@ -198,7 +198,7 @@ func BenchmarkCommit(b *testing.B) {
 
 // TestAppendDoesNotAllocate holds the promise of the healthy path.
 func TestAppendDoesNotAllocate(t *testing.T) {
-	o := testOptions(t.TempDir())
+	o := testOptions(fastDir(t))
 	o.CommitEvery = time.Hour
 	q := mustOpen(t, o)
 	defer q.Close()

@@ -11,12 +11,22 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"portti/cross/testkit"
 )
 
 // filled makes a directory with one or more committed segments and returns the
 // records by number.
-func filled(t testing.TB, dir string, n int, edit func(*Options)) map[uint64]string {
+func filled(t *testing.T, dir string, n int, edit func(*Options)) (texts map[uint64]string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { texts = fillDir(t, dir, n, edit) })
+	return texts
+}
+
+// fillDir is filled for one who is in a bubble.
+func fillDir(t *testing.T, dir string, n int, edit func(*Options)) map[uint64]string {
 	t.Helper()
 	o := testOptions(dir)
 	o.tune = smallSizes()
@@ -41,32 +51,29 @@ func filled(t testing.TB, dir string, n int, edit func(*Options)) map[uint64]str
 		}
 		texts[num] = text(i)
 		if i%each == each-1 {
-			flushNow(t, q)
+			q.CommitNow()
+			synctest.Wait()
 		}
 	}
 	mustClose(t, q)
 	return texts
 }
 
-// flushNow commits what is in memory and waits for it.
+// flushNow commits what is in memory, acknowledged or not, and waits for it.
 func flushNow(t testing.TB, q *Queue) {
 	t.Helper()
 	q.mu.Lock()
 	q.flush = true
 	q.mu.Unlock()
-	for {
+	testkit.Eventually(t, "what is in memory is committed", func() bool {
 		q.wake()
 		q.mu.Lock()
-		done := q.committed == q.next-1 || q.disk.err != nil
-		if done {
-			q.flush = false
-		}
-		q.mu.Unlock()
-		if done {
-			return
-		}
-		time.Sleep(100 * time.Microsecond)
-	}
+		defer q.mu.Unlock()
+		return q.committed == q.next-1 || q.disk.err != nil
+	})
+	q.mu.Lock()
+	q.flush = false
+	q.mu.Unlock()
 }
 
 func segmentFiles(t testing.TB, dir string) []string {

@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,11 +13,11 @@ import (
 // countFS counts what is done to the disk.
 type countFS struct {
 	osFS
-	opens, views, updates, syncs int
+	opens, views, updates, syncs atomic.Int64
 }
 
 func (c *countFS) OpenDB(name string, ro bool, size, limit int) (DB, error) {
-	c.opens++
+	c.opens.Add(1)
 	db, err := c.osFS.OpenDB(name, ro, size, limit)
 	return &countDB{db, c}, err
 }
@@ -31,15 +32,15 @@ type countDB struct {
 	c *countFS
 }
 
-func (d *countDB) View(f func(*bolt.Tx) error) error   { d.c.views++; return d.DB.View(f) }
-func (d *countDB) Update(f func(*bolt.Tx) error) error { d.c.updates++; return d.DB.Update(f) }
+func (d *countDB) View(f func(*bolt.Tx) error) error   { d.c.views.Add(1); return d.DB.View(f) }
+func (d *countDB) Update(f func(*bolt.Tx) error) error { d.c.updates.Add(1); return d.DB.Update(f) }
 
 type countFile struct {
 	File
 	c *countFS
 }
 
-func (f *countFile) Sync() error { f.c.syncs++; return f.File.Sync() }
+func (f *countFile) Sync() error { f.c.syncs.Add(1); return f.File.Sync() }
 
 // TestEffortGrowsWithTheRecords: what a backlog costs to drain, by the number of
 // operations: small acknowledgements, a hold and a fresh lane far ahead do not
@@ -67,7 +68,9 @@ func TestEffortGrowsWithTheRecords(t *testing.T) {
 			}
 			synctest.Wait()
 			segments := q.Stats().Segments
-			*c = countFS{osFS: c.osFS}
+			for _, n := range []*atomic.Int64{&c.opens, &c.views, &c.updates, &c.syncs} {
+				n.Store(0)
+			}
 			at, reads := uint64(1), 0
 			if mode == "fresh lane" {
 				at = uint64(n)/2 + 1
@@ -107,9 +110,10 @@ func TestEffortGrowsWithTheRecords(t *testing.T) {
 			if s := q.Stats(); s.Waiting != 0 || s.Segments > 1 || s.Bytes > 200<<10 {
 				t.Errorf("%s: %d wait, %d segments, %d bytes left", mode, s.Waiting, s.Segments, s.Bytes)
 			}
-			if c.opens > 4*segments+10 || c.views > reads+4*segments+20 || c.updates > 10 || c.syncs > 2*segments+n/1000+10 {
+			opens, views, updates, syncs := int(c.opens.Load()), int(c.views.Load()), int(c.updates.Load()), int(c.syncs.Load())
+			if opens > 4*segments+10 || views > reads+4*segments+20 || updates > 10 || syncs > 2*segments+n/1000+10 {
 				t.Errorf("%s: %d segments in %d reads took %d opens, %d views, %d commits, %d syncs", mode,
-					segments, reads, c.opens, c.views, c.updates, c.syncs)
+					segments, reads, opens, views, updates, syncs)
 			}
 			for _, name := range segmentFiles(t, q.opt.Dir) {
 				if strings.Contains(name, damagedInfix) {

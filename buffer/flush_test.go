@@ -8,7 +8,7 @@ import (
 
 // CommitNow writes what waits, and only that; what comes later has its time.
 func TestCommitNow(t *testing.T) {
-	dir := t.TempDir()
+	dir := fastDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(dir)
 		o.CommitEvery, o.FenceHold = time.Hour, time.Minute

@@ -11,7 +11,7 @@ import (
 // bubble runs a queue in fake time.
 func bubble(t *testing.T, edit func(*Options), run func(t *testing.T, q *Queue, dev uint16)) {
 	t.Helper()
-	dir := t.TempDir()
+	dir := fastDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(dir)
 		if edit != nil {
@@ -106,7 +106,7 @@ func TestForgetEndsTheHold(t *testing.T) {
 }
 
 func TestCloseWithoutForgetKeepsTheHeld(t *testing.T) {
-	dir := t.TempDir()
+	dir := fastDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(dir)
 		o.FenceHold = 30 * time.Second
@@ -142,7 +142,7 @@ func TestAckWithGaps(t *testing.T) {
 // TestFreshLaneSurvivesAStop: what was released beyond the mark is not sent
 // again after a clean stop.
 func TestFreshLaneSurvivesAStop(t *testing.T) {
-	dir := t.TempDir()
+	dir := fastDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		q := mustOpen(t, testOptions(dir))
 		dev, _ := q.Device("dev")

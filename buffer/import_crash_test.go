@@ -3,6 +3,7 @@ package buffer
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"syscall"
@@ -225,7 +226,9 @@ func TestNthOperationFailsWhileImporting(t *testing.T) {
 	c := carried{src: Source{"B", 77}, numbers: evens(1000, 1598)}
 	eachNth(t, func(t *testing.T, dir string, fail func(*fakeFS)) bool {
 		f := newFake(dir)
-		copyDir(t, t.TempDir(), dir)
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
 		o := testOptions(dir)
 		o.FS, o.tune = f, smallSizes()
 		fail(f)

@@ -50,7 +50,7 @@ func evens(from, to uint64) (out []uint64) {
 // file with what another one lacked: each record is here once, and the device's
 // account says so.
 func TestImportTakesEachRecordOnce(t *testing.T) {
-	dir := t.TempDir()
+	dir := fastDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(dir)
 		q := mustOpen(t, o)

@@ -16,7 +16,7 @@ func TestTwoLanes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const backlog, live = 6_000, 3_000
-				o := testOptions(t.TempDir())
+				o := testOptions(fastDir(t))
 				o.FenceHold, o.MaxSize = hold, 200_000_000
 				q := mustOpen(t, o)
 				dev, _ := q.Device("d")

@@ -135,7 +135,7 @@ func TestAgeLimit(t *testing.T) {
 // boots are known to have lasted, and is exact where both offsets are known.
 func TestAgeAcrossBoots(t *testing.T) {
 	for _, exact := range []bool{false, true} {
-		dir := t.TempDir()
+		dir := fastDir(t)
 		synctest.Test(t, func(t *testing.T) {
 			o := testOptions(dir)
 			o.MaxAge = 24 * time.Hour
@@ -179,7 +179,7 @@ func TestAgeAcrossBoots(t *testing.T) {
 }
 
 func TestMemoryLimit(t *testing.T) {
-	dir := t.TempDir()
+	dir := fastDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(dir)
 		f := newFake(dir)
@@ -245,7 +245,7 @@ func (s *slowFS) OpenDB(name string, ro bool, size, limit int) (DB, error) {
 // TestRingWhileTheDiskIsAway: with the disk gone the newest readings stay in
 // memory and the oldest are counted as lost.
 func TestRingWhileTheDiskIsAway(t *testing.T) {
-	dir := t.TempDir()
+	dir := fastDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(dir)
 		f := newFake(dir)

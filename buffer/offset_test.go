@@ -14,7 +14,7 @@ import (
 // the same times for the same records.
 func TestOffsetSetOnABadDiskIsSavedLater(t *testing.T) {
 	var disk *fakeFS
-	dir, copied := "", t.TempDir()
+	dir, copied := "", fastDir(t)
 	bubble(t, func(o *Options) {
 		dir = o.Dir
 		disk = newFake(dir)
@@ -45,7 +45,7 @@ func TestOffsetSetOnABadDiskIsSavedLater(t *testing.T) {
 // Records of a boot that the sidecar no longer knows can still be dated, and
 // stay dated the same.
 func TestOffsetOfABootThatTheSidecarLost(t *testing.T) {
-	dir, want := t.TempDir(), Offset{Unix: 1_000_000_000_000, Err: 7}
+	dir, want := fastDir(t), Offset{Unix: 1_000_000_000_000, Err: 7}
 	q := mustOpen(t, testOptions(dir))
 	was := q.Boot()
 	dev, err := q.Device("dev")

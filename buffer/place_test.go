@@ -54,7 +54,7 @@ func TestDiskTakenAway(t *testing.T) {
 
 			for _, other := range []func() error{
 				func() error { return os.Mkdir(dir, 0o700) },
-				func() error { filled(t, dir, 50, nil); return nil },
+				func() error { fillDir(t, dir, 50, nil); return nil },
 			} {
 				if err := other(); err != nil {
 					t.Fatal(err)

@@ -93,7 +93,7 @@ func checkLedger(t testing.TB, q *Queue) Counts {
 // TestAcceptedOnce: records that are acknowledged and released while a commit
 // writes them are accepted once.
 func TestAcceptedOnce(t *testing.T) {
-	dir := t.TempDir()
+	dir := fastDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(dir)
 		slow := &slowFS{fakeFS: newFake(dir), gate: make(chan struct{})}
@@ -121,7 +121,7 @@ func TestAcceptedOnce(t *testing.T) {
 // TestAcceptedAcrossRestarts: what the last commit made accepted is in the sum
 // that the commit carries, whether or not a part was acknowledged before.
 func TestAcceptedAcrossRestarts(t *testing.T) {
-	dir := t.TempDir()
+	dir := fastDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		for life, acked := range []uint64{0, 3, 10} {
 			q := mustOpen(t, testOptions(dir))
@@ -149,7 +149,7 @@ func TestAcceptedAcrossRestarts(t *testing.T) {
 
 func TestAppendReadAck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := mustOpen(t, testOptions(t.TempDir()))
+		q := mustOpen(t, testOptions(fastDir(t)))
 		dev, err := q.Device("gps")
 		if err != nil || dev != 1 {
 			t.Fatal(dev, err)
@@ -175,7 +175,7 @@ func TestAppendReadAck(t *testing.T) {
 }
 
 func TestRestartKeepsWhatWaits(t *testing.T) {
-	dir := t.TempDir()
+	dir := fastDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		q := mustOpen(t, testOptions(dir))
 		dev, _ := q.Device("gps")

@@ -10,13 +10,15 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"portti/cross/testkit"
 )
 
 // TestLedgerUnderRaces: four devices write as fast as they can while a link
 // reads, acknowledges, breaks and refuses, and a face looks on. Every reading is
 // in the account of its device, once, and nothing runs on after Close.
 func TestLedgerUnderRaces(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	before := goleak.IgnoreCurrent()
 	o := testOptions(fastDir(t))
 	o.CommitEvery, o.FenceHold = 5*time.Millisecond, 20*time.Millisecond
 	o.tune = smallSizes()
@@ -78,6 +80,7 @@ func TestLedgerUnderRaces(t *testing.T) {
 		}
 	}
 	mustClose(t, q)
+	testkit.Eventually(t, "nothing runs on after Close", func() bool { return goleak.Find(before) == nil })
 }
 
 // raceLink delivers until the stream ends, with every kind of trouble.

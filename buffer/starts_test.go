@@ -11,7 +11,7 @@ import (
 // What is known of earlier boots comes back with the next one: how long they
 // lasted, and where they stood in wall time by a trusted clock or as decided.
 func TestStartsAreKept(t *testing.T) {
-	dir := t.TempDir()
+	dir := fastDir(t)
 	const day = 1_795_000_000_000
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
