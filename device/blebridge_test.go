@@ -378,7 +378,7 @@ func FuzzBLEBridge(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		if len(in) > 256 { // the tool shortens finds in quadratic time
+		if len(in) > 256 { // minimising an input takes quadratic time
 			return
 		}
 		out, _ := bleRun(t, bleConfig(), in, 64)

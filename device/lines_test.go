@@ -331,7 +331,7 @@ func FuzzLines(f *testing.F) {
 	f.Add("temp=1,5 humd=4\r\n{\"temp\":\"x\"}\n", byte(1))
 	f.Add("t=1e400 a='b\" c==d =\n", byte(7))
 	f.Fuzz(func(t *testing.T, text string, option byte) {
-		if len(text) > 128 { // the tool shortens finds in quadratic time
+		if len(text) > 128 { // minimising an input takes quadratic time
 			return
 		}
 		c := LinesOptions{Map: map[string]string{"t": "temp"}, Scale: map[string]float64{"t": 0.1}, Offset: map[string]float64{"humd": 1e-9}}

@@ -109,7 +109,7 @@ func FuzzParseTime(f *testing.F) {
 	f.Add("2023-11-14T22:13:20.5+02:00")
 	f.Add("1700000000.5")
 	f.Fuzz(func(t *testing.T, in string) {
-		if len(in) > 64 { // the tool shortens finds in quadratic time
+		if len(in) > 64 { // minimising an input takes quadratic time
 			return
 		}
 		if ms, ok := parseTime(make([]byte, 0, 128), &field{raw: []byte(in)}); ok && ms <= 0 {

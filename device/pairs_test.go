@@ -154,7 +154,7 @@ func FuzzPairs(f *testing.F) {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		if len(line) <= 64 { // the tool shortens finds in quadratic time
+		if len(line) <= 64 { // minimising an input takes quadratic time
 			judgePairs(t, line)
 		}
 	})

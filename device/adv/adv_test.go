@@ -202,7 +202,7 @@ func FuzzReader(f *testing.F) {
 	f.Add(unhex("0201060041"))
 	f.Add(unhex("0309686905FF9904"))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		if len(payload) > 128 { // the tool shortens finds in quadratic time
+		if len(payload) > 128 { // minimising an input takes quadratic time
 			return
 		}
 		var r Reader

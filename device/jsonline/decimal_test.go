@@ -173,7 +173,7 @@ func FuzzDecimal(f *testing.F) {
 	}
 	f.Add([]byte(`{"a":-12.5}`), uint8(5))
 	f.Fuzz(func(t *testing.T, b []byte, from uint8) {
-		if len(b) <= 64 { // the tool shortens finds in quadratic time
+		if len(b) <= 64 { // minimising an input takes quadratic time
 			judgeDecimal(t, b, min(int(from), len(b)))
 		}
 	})

@@ -111,7 +111,7 @@ func FuzzAgainstEncodingJSON(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
-		if len(line) > 128 { // the tool shortens finds in quadratic time
+		if len(line) > 128 { // minimising an input takes quadratic time
 			return
 		}
 		var s Scanner

@@ -175,7 +175,7 @@ func FuzzParseCommands(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, frame []byte) {
-		if len(frame) > 256 { // the tool shortens finds in quadratic time
+		if len(frame) > 256 { // minimising an input takes quadratic time
 			return
 		}
 		before := bytes.Clone(frame)

@@ -194,7 +194,7 @@ func FuzzMessage(f *testing.F) {
 	f.Add("\x00\"\\", "tsmTs\xff", []byte("\xed\xa0\x80"), int64(-1), -1, math.NaN())
 	f.Add("ä", "temp\",\"x", []byte(`1,"tsmTs":@5`), int64(math.MinInt64), 18, math.Inf(1))
 	f.Fuzz(func(t *testing.T, tuid, name string, v []byte, n int64, decimals int, x float64) {
-		if len(tuid)+len(name)+len(v) > 128 { // the tool shortens finds in quadratic time
+		if len(tuid)+len(name)+len(v) > 128 { // minimising an input takes quadratic time
 			return
 		}
 		var m Message

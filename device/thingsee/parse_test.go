@@ -152,7 +152,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`[{"tsmId":1202,"tuid":null,"rssi":"x"},5]`))
 	f.Add([]byte(`{"tsmTs":"0x1p5","tsmId":1e400,"tsErr":null}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) > 128 { // the tool shortens finds in quadratic time
+		if len(b) > 128 { // minimising an input takes quadratic time
 			return
 		}
 		var members map[string]json.RawMessage

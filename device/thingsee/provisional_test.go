@@ -67,7 +67,7 @@ func FuzzHeal(f *testing.F) {
 	f.Add(m.AppendProvisional(nil, 61123), int64(1520416160000), int64(3))
 	f.Add([]byte(`{"tsmId":1,"tsmEv":10,"tsmTs":@-9}`), int64(0), int64(0))
 	f.Fuzz(func(t *testing.T, rec []byte, offset, errSeconds int64) {
-		if len(rec) > 256 { // the tool shortens finds in quadratic time
+		if len(rec) > 256 { // minimising an input takes quadratic time
 			return
 		}
 		got, err := Heal([]byte("x"), rec, offset, errSeconds)
