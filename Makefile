@@ -45,7 +45,7 @@ storage: ## what the race detector slows too much, CUTS power cuts and DAMAGES d
 
 simulation: ## 2,000 simulated lives of a whole gateway, with every fault at random, and a fleet of 100,000 (three minutes)
 	CGO_ENABLED=0 $(TEST) -count=1 -run '^TestFleet' ./uplink
-	GOGC=400 CGO_ENABLED=0 $(TEST) -timeout 20m -count=1 -run '^TestSimulation$$' ./cmd/portti/daemon -args -sim.runs 2000
+	GOGC=400 CGO_ENABLED=0 $(TEST) -timeout 20m -count=1 -run '^TestSimulation$$' ./cmd/portti/gateway -args -sim.runs 2000
 
 armv6: ## the rooms on an emulated ARMv6 (qemu-user-static)
 	GOARCH=arm GOARM=6 $(EMULATED) qemu-arm-static $(or $(ROOMS),./buffer/... ./device/... ./uplink/...)

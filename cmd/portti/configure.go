@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/config"
 )
 
 func configCmd() *cobra.Command {
@@ -21,12 +21,12 @@ func configCmd() *cobra.Command {
 }
 
 // load reads the configuration a verb was told to use: its argument, else -c.
-func load(cmd *cobra.Command, args []string) (*daemon.Config, string, error) {
+func load(cmd *cobra.Command, args []string) (*config.Config, string, error) {
 	path := globalsOf(cmd).config
 	if len(args) > 0 {
 		path = args[0]
 	}
-	cfg, err := daemon.Load(path, daemon.LoadOptions{Environ: os.Environ()})
+	cfg, err := config.Load(path, config.LoadOptions{Environ: os.Environ()})
 	return cfg, path, err
 }
 
@@ -72,14 +72,14 @@ type faultJSON struct {
 	Hint     string `json:"hint,omitempty"`
 }
 
-func checkJSON(cmd *cobra.Command, cfg *daemon.Config, err error) error {
+func checkJSON(cmd *cobra.Command, cfg *config.Config, err error) error {
 	list := []faultJSON{}
-	add := func(faults []daemon.Fault, severity string) {
+	add := func(faults []config.Fault, severity string) {
 		for _, f := range faults {
 			list = append(list, faultJSON{f.File, f.Line, f.Column, f.Key, severity, f.Text, f.Hint})
 		}
 	}
-	var bad *daemon.ConfigError
+	var bad *config.Error
 	switch {
 	case errors.As(err, &bad):
 		add(bad.Faults, "error")
@@ -131,7 +131,7 @@ func configCreateCmd() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			kinds, _ := cmd.Flags().GetStringArray("device")
-			if err := daemon.Sample(cmd.OutOrStdout(), kinds); err != nil {
+			if err := config.Sample(cmd.OutOrStdout(), kinds); err != nil {
 				return usage(err)
 			}
 			return nil

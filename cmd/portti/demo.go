@@ -11,8 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/config"
+	"portti/cmd/portti/gateway"
+	"portti/cmd/portti/testbed"
 	"portti/device/clock"
 )
 
@@ -36,7 +37,7 @@ Everything lies in a temporary folder and is removed at the end. Ctrl-C ends it.
 			}
 			ctx, stop := untilNobodyWatches(cmd.Context())
 			defer stop()
-			return bench.Demo(ctx, demoOptions(cmd.OutOrStdout(), log, once))
+			return testbed.Demo(ctx, demoOptions(cmd.OutOrStdout(), log, once))
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "tell the story once, in under 30 s; exit 0 only if the books balance")
@@ -44,10 +45,10 @@ Everything lies in a temporary folder and is removed at the end. Ctrl-C ends it.
 }
 
 // demoOptions are those of a demo with a real gateway.
-func demoOptions(out io.Writer, log *slog.Logger, once bool) bench.DemoOptions {
-	return bench.DemoOptions{
+func demoOptions(out io.Writer, log *slog.Logger, once bool) testbed.DemoOptions {
+	return testbed.DemoOptions{
 		Once: once, Out: out, Program: os.Args[0], Log: log,
-		NewGateway: func(config string) (bench.Gateway, error) { return newDemoGateway(config, log) },
+		NewGateway: func(file string) (testbed.Gateway, error) { return newDemoGateway(file, log) },
 	}
 }
 
@@ -59,11 +60,11 @@ func untilNobodyWatches(ctx context.Context) (context.Context, context.CancelFun
 }
 
 // demoGateway shows a daemon to the demo.
-type demoGateway struct{ *daemon.Daemon }
+type demoGateway struct{ *gateway.Gateway }
 
-func newDemoGateway(config string, log *slog.Logger) (bench.Gateway, error) {
+func newDemoGateway(file string, log *slog.Logger) (testbed.Gateway, error) {
 	// No environment: the demo is the same wherever it runs.
-	cfg, err := daemon.Load(config, daemon.LoadOptions{})
+	cfg, err := config.Load(file, config.LoadOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +73,7 @@ func newDemoGateway(config string, log *slog.Logger) (bench.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := daemon.New(cfg, daemon.Options{Version: buildInfo().Version, Built: builtAt(), Log: log, Clock: now})
+	d, err := gateway.New(cfg, gateway.Options{Version: buildInfo().Version, Built: builtAt(), Log: log, Clock: now})
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up: %w", err)
 	}
@@ -94,10 +95,10 @@ func believedClock() (*clock.Clock, error) {
 }
 
 // Status picks what the demo tells.
-func (g demoGateway) Status() bench.GatewayStatus {
-	s := g.Daemon.Status()
+func (g demoGateway) Status() testbed.GatewayStatus {
+	s := g.Gateway.Status()
 	t := s.Totals
-	return bench.GatewayStatus{
+	return testbed.GatewayStatus{
 		Link: s.Link.State, Read: t.Read, Acked: t.Acked, Waiting: t.Waiting,
 		Lost: t.Lost.Sum(), Quarantined: t.Quarantined, Resent: t.Resent,
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"portti/cmd/portti/bench"
+	"portti/cmd/portti/testbed"
 	"portti/cross/testkit"
 )
 
@@ -17,7 +17,7 @@ func TestDemoOnce(t *testing.T) {
 	var out strings.Builder
 	o := demoOptions(&out, slog.New(slog.DiscardHandler), true)
 	o.Pace, o.Patience = 5, testkit.Patience
-	if err := bench.Demo(t.Context(), o); err != nil {
+	if err := testbed.Demo(t.Context(), o); err != nil {
 		t.Fatal(err, out.String())
 	}
 	for _, want := range []string{

@@ -11,7 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/config"
+	"portti/cmd/portti/gateway"
 	"portti/uplink"
 )
 
@@ -36,7 +37,7 @@ Exit codes: 0 done, 1 not done, 6 there is no configuration, 130 interrupted.`,
 func runLogin(cmd *cobra.Command, _ []string) error {
 	cfg, _, err := load(cmd, nil)
 	switch {
-	case errors.Is(err, daemon.ErrNotConfigured):
+	case errors.Is(err, config.ErrNotConfigured):
 		return exit(exitNotConfigured, err)
 	case err != nil:
 		return exit(exitFailed, err)
@@ -46,9 +47,9 @@ func runLogin(cmd *cobra.Command, _ []string) error {
 		return fmt.Errorf("auth = %q in [uplink] needs no login: no token is kept on this gateway", u.Auth)
 	}
 	switch {
-	case u.TokenSource == daemon.TokenFromJWT:
+	case u.TokenSource == config.TokenFromJWT:
 		return showKey(cmd, cfg)
-	case u.TokenSource == daemon.TokenFromOAuth && u.OAuth.Grant == uplink.GrantDevice:
+	case u.TokenSource == config.TokenFromOAuth && u.OAuth.Grant == uplink.GrantDevice:
 		err = deviceLogin(cmd, cfg)
 	default:
 		err = pasteLogin(cmd, cfg)
@@ -60,14 +61,14 @@ func runLogin(cmd *cobra.Command, _ []string) error {
 }
 
 // deviceLogin lets somebody confirm this gateway with a phone.
-func deviceLogin(cmd *cobra.Command, cfg *daemon.Config) error {
-	client, err := cfg.OAuthClient()
+func deviceLogin(cmd *cobra.Command, cfg *config.Config) error {
+	client, err := gateway.OAuthClient(cfg)
 	if err != nil {
 		return fmt.Errorf("%w. The login needs the client secret too: run it with CREDENTIALS_DIRECTORY set, or use client_secret_file", err)
 	}
 	out := cmd.OutOrStdout()
 	fmt.Fprintln(out, "Asking for a code …")
-	err = uplink.DeviceLogin(cmd.Context(), client, cfg.Trust(), func(p uplink.DevicePrompt) {
+	err = uplink.DeviceLogin(cmd.Context(), client, gateway.Trust(cfg), func(p uplink.DevicePrompt) {
 		fmt.Fprintf(out, "\nOpen this address on any phone or computer:\n\n    %s\n\nand type this code there:\n\n    %s\n\n", p.URL, p.Code)
 		if p.Complete != "" && p.Complete != p.URL {
 			fmt.Fprintf(out, "Or open this address, which has the code in it:\n\n    %s\n\n", p.Complete)
@@ -122,7 +123,7 @@ func withNextStep(ctx context.Context, err error) error {
 }
 
 // pasteLogin takes a token, secret or password and writes it to its file.
-func pasteLogin(cmd *cobra.Command, cfg *daemon.Config) error {
+func pasteLogin(cmd *cobra.Command, cfg *config.Config) error {
 	what, path, key := pasted(cfg)
 	if path == "" {
 		return fmt.Errorf("the %s comes from a systemd credential, which only the service can read.\n"+
@@ -148,14 +149,14 @@ func pasteLogin(cmd *cobra.Command, cfg *daemon.Config) error {
 }
 
 // pasted says what the configuration wants from a person, and where it goes.
-func pasted(cfg *daemon.Config) (what, path, key string) {
+func pasted(cfg *config.Config) (what, path, key string) {
 	u := cfg.Uplink
 	switch {
-	case u.TokenSource == daemon.TokenFromLogin:
+	case u.TokenSource == config.TokenFromLogin:
 		return "password of " + u.Login.Email, u.Login.PasswordFile, "password_file"
-	case u.TokenSource == daemon.TokenFromOAuth && u.OAuth.Grant == uplink.GrantRefresh:
+	case u.TokenSource == config.TokenFromOAuth && u.OAuth.Grant == uplink.GrantRefresh:
 		return "refresh token", u.OAuth.RefreshFile, "refresh_token_file"
-	case u.TokenSource == daemon.TokenFromOAuth:
+	case u.TokenSource == config.TokenFromOAuth:
 		return "client secret", u.OAuth.SecretFile, "client_secret_file"
 	}
 	return "access token", u.TokenFile, "token_file"
@@ -176,7 +177,7 @@ func sayExpiry(out io.Writer, token string, now time.Time) {
 }
 
 // showKey prints what the server has to know of the key that signs tokens.
-func showKey(cmd *cobra.Command, cfg *daemon.Config) error {
+func showKey(cmd *cobra.Command, cfg *config.Config) error {
 	key, err := uplink.LoadDeviceKey(cfg.Paths.KeyFile(), cfg.Paths.State, cfg.Uplink.JWT.Alg)
 	if err != nil {
 		return fmt.Errorf("%w.\nRun it with sudo", err)
@@ -192,13 +193,13 @@ func showKey(cmd *cobra.Command, cfg *daemon.Config) error {
 }
 
 // tellDaemon has the running gateway look at its credentials now.
-func tellDaemon(cmd *cobra.Command, cfg *daemon.Config) error {
+func tellDaemon(cmd *cobra.Command, cfg *config.Config) error {
 	g, out := globalsOf(cmd), cmd.OutOrStdout()
 	socket := g.socket
 	if socket == "" {
 		socket = cfg.Paths.Socket()
 	}
-	var r daemon.Reloaded
+	var r gateway.Reloaded
 	err := ask(cmd.Context(), socket, g.timeout, http.MethodPost, "/api/v1/reload", &r)
 	var code *exitError
 	switch {

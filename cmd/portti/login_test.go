@@ -15,8 +15,10 @@ import (
 
 	"github.com/creack/pty"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/config"
+	"portti/cmd/portti/gateway"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 	"portti/cross/testkit"
 )
 
@@ -212,7 +214,7 @@ func (p *phone) uplink(server string) string {
 // runs the verb, confirms on the phone, and the gateway is online.
 func TestLoginWithAPhone(t *testing.T) {
 	t.Parallel()
-	server, err := bench.NewReceiver(bench.Options{Listen: "127.0.0.1:0", Auth: "header", Token: "canary-access"})
+	server, err := testbed.NewReceiver(testbed.Options{Listen: "127.0.0.1:0", Auth: "header", Token: "canary-access"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,31 +224,31 @@ func TestLoginWithAPhone(t *testing.T) {
 	defer func() { cancel(); <-served }()
 	p := newPhone(t)
 	dir, file := loginSite(t, p.uplink(server.URL()))
-	loadAgain := func() (*daemon.Config, error) { return daemon.Load(file, daemon.LoadOptions{}) }
+	loadAgain := func() (*config.Config, error) { return config.Load(file, config.LoadOptions{}) }
 	cfg, err := loadAgain()
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := daemon.New(cfg, daemon.Options{Version: "test", Load: loadAgain})
+	g, err := gateway.New(cfg, gateway.Options{Version: "test", Load: loadAgain})
 	if err != nil {
 		t.Fatal(err)
 	}
 	running, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- g.Run(running) }()
-	until := func(what string, ok func(daemon.Status) bool) {
+	until := func(what string, ok func(status.Document) bool) {
 		t.Helper()
 		testkit.Eventually(t, what, func() bool { return ok(g.Status()) }, func() string { return fmt.Sprintf("%+v", g.Status().Link) })
 	}
-	until("parked for want of a login", func(s daemon.Status) bool {
-		return s.Link.State == daemon.LinkParked && s.Link.Problem == "UP-TOKEN-LOGIN"
+	until("parked for want of a login", func(s status.Document) bool {
+		return s.Link.State == status.LinkParked && s.Link.Problem == "UP-TOKEN-LOGIN"
 	})
 	p.willing.Store(true)
 	code, out, errs := login(t, "", "-c", file)
 	if code != 0 || !strings.Contains(out, "https://login.example/device\n") || !strings.Contains(out, "WDJB-MJHT") || !strings.Contains(out, "was told and connects now") || strings.Contains(out+errs, "canary") {
 		t.Fatalf("%d\n%s%s", code, out, errs)
 	}
-	until("online", func(s daemon.Status) bool { return s.Link.State == daemon.LinkOnline })
+	until("online", func(s status.Document) bool { return s.Link.State == status.LinkOnline })
 	if s := g.Status(); s.Link.Token == nil || s.Link.Token.Source != "device-code" || s.Link.Token.Fingerprint == "" {
 		t.Errorf("%+v", s.Link.Token)
 	}

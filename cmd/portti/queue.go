@@ -14,8 +14,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"portti/buffer"
+	"portti/cmd/portti/config"
 	"portti/cmd/portti/console"
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/gateway"
+	"portti/cmd/portti/status"
 	"portti/device/clock"
 )
 
@@ -56,12 +58,12 @@ Exit codes: 0 shown, 1 there is no buffer or it cannot be read, 4 no answer or n
 
 // queueStats asks the daemon, else the files. A daemon that is there and cannot
 // be asked is no reason to take the files for the whole truth.
-func queueStats(cmd *cobra.Command) (*daemon.QueueStatus, error) {
+func queueStats(cmd *cobra.Command) (*status.Queue, error) {
 	g := globalsOf(cmd)
 	resp, err := askQueue(cmd.Context(), g, "/api/v1/queue")
 	if err == nil {
 		defer resp.Body.Close()
-		var s daemon.QueueStatus
+		var s status.Queue
 		if err := json.NewDecoder(io.LimitReader(resp.Body, maxStatus)).Decode(&s); err != nil {
 			return nil, exit(exitUnknown, fmt.Errorf("the answer cannot be read: %w", err))
 		}
@@ -70,7 +72,7 @@ func queueStats(cmd *cobra.Command) (*daemon.QueueStatus, error) {
 	if !notRunning(err) || g.socket != "" {
 		return nil, err
 	}
-	cfg, err := daemon.Lenient(g.config, daemon.LoadOptions{Environ: os.Environ()})
+	cfg, err := config.Lenient(g.config, config.LoadOptions{Environ: os.Environ()})
 	if err != nil {
 		return nil, exit(exitUsage, err)
 	}
@@ -82,7 +84,7 @@ func queueStats(cmd *cobra.Command) (*daemon.QueueStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := daemon.QueueOf(look, cfg, ticks.Now(), ticks.BootID())
+	s := gateway.QueueOf(look, cfg, ticks.Now(), ticks.BootID())
 	return &s, nil
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"portti/buffer"
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/config"
 )
 
 func queueCheckCmd() *cobra.Command {
@@ -28,7 +28,7 @@ Exit codes: 0 nothing wrong (what the next start mends without loss is only told
 			if len(args) > 0 {
 				dir = args[0]
 			} else {
-				cfg, err := daemon.Lenient(globalsOf(cmd).config, daemon.LoadOptions{Environ: os.Environ()})
+				cfg, err := config.Lenient(globalsOf(cmd).config, config.LoadOptions{Environ: os.Environ()})
 				if err != nil {
 					return exit(exitUsage, err)
 				}

@@ -14,7 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"portti/cmd/portti/carry"
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/config"
+	"portti/cmd/portti/gateway"
 	"portti/device/clock"
 )
 
@@ -108,7 +109,7 @@ func exportSource(cmd *cobra.Command) (io.ReadCloser, error) {
 			return nil, err
 		}
 	}
-	cfg, err := daemon.Lenient(g.config, daemon.LoadOptions{Environ: os.Environ()})
+	cfg, err := config.Lenient(g.config, config.LoadOptions{Environ: os.Environ()})
 	if err != nil {
 		return nil, exit(exitUsage, err)
 	}
@@ -116,7 +117,7 @@ func exportSource(cmd *cobra.Command) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := daemon.IdentityOf(cfg)
+	id, err := gateway.IdentityOf(cfg)
 	if err != nil {
 		return nil, exit(exitFailed, fmt.Errorf("%w. Give it: PORTTI_GATEWAY__ID=…", err))
 	}

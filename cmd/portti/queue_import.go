@@ -13,7 +13,8 @@ import (
 
 	"portti/buffer"
 	"portti/cmd/portti/carry"
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/config"
+	"portti/cmd/portti/gateway"
 	"portti/device"
 	"portti/device/clock"
 )
@@ -61,9 +62,9 @@ type tally struct {
 
 func runQueueImport(cmd *cobra.Command, args []string) error {
 	g := globalsOf(cmd)
-	cfg, err := daemon.Load(g.config, daemon.LoadOptions{Environ: os.Environ()})
+	cfg, err := config.Load(g.config, config.LoadOptions{Environ: os.Environ()})
 	switch {
-	case errors.Is(err, daemon.ErrNotConfigured):
+	case errors.Is(err, config.ErrNotConfigured):
 		return exit(exitNotConfigured, err)
 	case err != nil:
 		return exit(exitConfig, err)
@@ -94,15 +95,15 @@ func runQueueImport(cmd *cobra.Command, args []string) error {
 	if g.verbose {
 		log = newLog(cmd.ErrOrStderr(), cfg.Log, slog.LevelDebug)
 	}
-	queue, closeQueue, err := daemon.OpenBuffer(cfg, builtAt(), log)
-	if errors.Is(err, daemon.ErrRunning) {
+	queue, closeQueue, err := gateway.OpenBuffer(cfg, builtAt(), log)
+	if errors.Is(err, gateway.ErrRunning) {
 		return fmt.Errorf("%w.\nStop the gateway, import, start it again:  sudo systemctl stop portti; sudo portti queue import ...; sudo systemctl start portti", err)
 	}
 	if err != nil {
 		return err
 	}
 	i.queue = queue
-	i.own, _ = daemon.IdentityOf(cfg) // "" is nobody's
+	i.own, _ = gateway.IdentityOf(cfg) // "" is nobody's
 	err = i.all(files)
 	if err := errors.Join(err, closeQueue()); err != nil && i.ctx.Err() == nil {
 		return fmt.Errorf("the import is not done; repeat it, nothing is taken over twice: %w", err)

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"portti/buffer"
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/gateway"
 )
 
 // queueProbeCmd is for the daemon only, see daemon.Probe.
@@ -17,10 +17,10 @@ func queueProbeCmd() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := fmt.Fprintln(cmd.OutOrStdout(), daemon.ProbeBegins); err != nil {
+			if _, err := fmt.Fprintln(cmd.OutOrStdout(), gateway.ProbeBegins); err != nil {
 				return err
 			}
-			daemon.ConfineProbe()
+			gateway.ConfineProbe()
 			return buffer.Visit(args[0])
 		},
 	}

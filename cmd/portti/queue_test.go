@@ -19,7 +19,8 @@ import (
 	"time"
 
 	"portti/buffer"
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/config"
+	"portti/cmd/portti/gateway"
 	"portti/cross/testkit"
 	"portti/device"
 )
@@ -210,11 +211,11 @@ device = [{name = "p", type = "lines", port = "tcp://127.0.0.1:9", id = "XXXX03P
 	if !s.do("portti 0 queue export -c a.toml --out a.jsonl") {
 		t.Fatal(s.stderr)
 	}
-	cfg, err := daemon.Load("b.toml", daemon.LoadOptions{})
+	cfg, err := config.Load("b.toml", config.LoadOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	q, closeIt, err := daemon.OpenBuffer(cfg, builtAt(), nil)
+	q, closeIt, err := gateway.OpenBuffer(cfg, builtAt(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,13 +256,13 @@ device = [{name = "p", type = "lines", port = "tcp://127.0.0.1:9", id = "XXXX03P
 	if err := os.WriteFile("a.toml", []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := daemon.Load("a.toml", daemon.LoadOptions{})
+	cfg, err := config.Load("a.toml", config.LoadOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- daemon.Run(ctx, cfg, daemon.Options{Built: builtAt()}) }()
+	go func() { done <- gateway.Run(ctx, cfg, gateway.Options{Built: builtAt()}) }()
 	testkit.Eventually(t, "the gateway answers", func() bool {
 		select {
 		case err := <-done:

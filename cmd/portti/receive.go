@@ -11,12 +11,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"portti/cmd/portti/bench"
+	"portti/cmd/portti/testbed"
 )
 
 // receiveCmd is a server for the bench and for the technician's laptop.
 func receiveCmd() *cobra.Command {
-	var o bench.Options
+	var o testbed.Options
 	var files receiveFiles
 	cmd := &cobra.Command{
 		Use:   "receive",
@@ -68,7 +68,7 @@ that is too slow is dropped.`,
 // receiveFiles names the files with secrets.
 type receiveFiles struct{ token, fanout string }
 
-func receive(cmd *cobra.Command, o bench.Options, files receiveFiles) error {
+func receive(cmd *cobra.Command, o testbed.Options, files receiveFiles) error {
 	g := globalsOf(cmd)
 	talk := cmd.ErrOrStderr()
 	if files.token != "" {
@@ -94,7 +94,7 @@ func receive(cmd *cobra.Command, o bench.Options, files receiveFiles) error {
 	if err := o.Check(); err != nil {
 		return usage(err)
 	}
-	r, err := bench.NewReceiver(o)
+	r, err := testbed.NewReceiver(o)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func readToken(path string) (string, error) {
 }
 
 // introduce says what a gateway needs to know.
-func introduce(w io.Writer, r *bench.Receiver) {
+func introduce(w io.Writer, r *testbed.Receiver) {
 	fmt.Fprintf(w, "receiving on %s   (url = %q)\n", r.Addr(), r.URL())
 	if u := r.FanoutURL(); u != "" {
 		fmt.Fprintf(w, "subscribers  %s\n", u)

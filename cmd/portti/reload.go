@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/gateway"
 )
 
 func reloadCmd() *cobra.Command {
@@ -27,7 +27,7 @@ or no permission.`,
 			if err != nil {
 				return err
 			}
-			var r daemon.Reloaded
+			var r gateway.Reloaded
 			if err := ask(cmd.Context(), socket, g.timeout, http.MethodPost, "/api/v1/reload", &r); err != nil {
 				return err
 			}
@@ -42,7 +42,7 @@ or no permission.`,
 	}
 }
 
-func sayReloaded(cmd *cobra.Command, r daemon.Reloaded) error {
+func sayReloaded(cmd *cobra.Command, r gateway.Reloaded) error {
 	out := cmd.OutOrStdout()
 	if len(r.Applied)+len(r.Restart) == 0 {
 		_, err := fmt.Fprintln(out, "Nothing was changed in the configuration.")

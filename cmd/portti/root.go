@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/config"
 )
 
 // The groups of the help page.
@@ -87,7 +87,7 @@ func rootCmd() *cobra.Command {
 	}
 
 	f := root.PersistentFlags()
-	f.StringP("config", "c", daemon.DefaultPath, "configuration `FILE`")
+	f.StringP("config", "c", config.DefaultPath, "configuration `FILE`")
 	f.String("socket", "", "control socket `PATH` of the running daemon (default: from [paths] run)")
 	f.Bool("json", false, "machine-readable output")
 	f.Bool("plain", false, "no colour, ASCII only, fields separated by tabs")
@@ -138,7 +138,7 @@ func group(cmd *cobra.Command) *cobra.Command {
 			}
 		}
 		text := fmt.Sprintf("unknown verb %q", args[0])
-		if near := daemon.Nearest(args[0], names); near != "" {
+		if near := config.Nearest(args[0], names); near != "" {
 			return usage(fmt.Errorf("%s; did you mean %q?", text, cmd.CommandPath()+" "+near))
 		}
 		return usage(fmt.Errorf("%s; `%s --help` lists them", text, cmd.CommandPath()))
@@ -172,7 +172,7 @@ func report(ctx context.Context, stderr io.Writer, err error) int {
 	} else if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return exitInterrupted
 	}
-	var bad *daemon.ConfigError
+	var bad *config.Error
 	switch text := err.Error(); {
 	case errors.As(err, &bad):
 		fmt.Fprintln(stderr, text) // its lines begin with their own file and place

@@ -13,7 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/config"
+	"portti/cmd/portti/gateway"
 )
 
 func runCmd() *cobra.Command {
@@ -26,12 +27,12 @@ was accepted is lost either way. Log lines go to standard error.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			g := globalsOf(cmd)
-			load := func() (*daemon.Config, error) {
-				return daemon.Load(g.config, daemon.LoadOptions{Environ: os.Environ()})
+			load := func() (*config.Config, error) {
+				return config.Load(g.config, config.LoadOptions{Environ: os.Environ()})
 			}
 			cfg, err := load()
 			switch {
-			case errors.Is(err, daemon.ErrNotConfigured):
+			case errors.Is(err, config.ErrNotConfigured):
 				return exit(exitNotConfigured, err)
 			case err != nil:
 				return exit(exitConfig, err)
@@ -47,7 +48,7 @@ was accepted is lost either way. Log lines go to standard error.`,
 			signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more, as when journald restarts
 			collectEarly(os.Getenv("GOGC"))
 			limitMemory(os.Getenv("GOMEMLIMIT"), os.DirFS("/"))
-			return daemon.Run(cmd.Context(), cfg, daemon.Options{Version: buildInfo().Version, Built: builtAt(), Log: log, Level: level, Wake: hup, Load: load})
+			return gateway.Run(cmd.Context(), cfg, gateway.Options{Version: buildInfo().Version, Built: builtAt(), Log: log, Level: level, Wake: hup, Load: load})
 		},
 	}
 }
@@ -89,7 +90,7 @@ func unixSeconds(text string) (time.Time, error) {
 }
 
 // logLevel is the level of the log, which may be changed later.
-func logLevel(c daemon.Log, verbose bool) *slog.LevelVar {
+func logLevel(c config.Log, verbose bool) *slog.LevelVar {
 	level := new(slog.LevelVar)
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil || verbose {
 		level.Set(slog.LevelDebug)
@@ -99,7 +100,7 @@ func logLevel(c daemon.Log, verbose bool) *slog.LevelVar {
 
 // newLog makes the daemon's log: text for people and for the journal, which
 // reads the priority before each line, JSON for everything else.
-func newLog(w io.Writer, c daemon.Log, level slog.Leveler) *slog.Logger {
+func newLog(w io.Writer, c config.Log, level slog.Leveler) *slog.Logger {
 	format := c.Format
 	if format == "auto" {
 		switch {
@@ -114,7 +115,7 @@ func newLog(w io.Writer, c daemon.Log, level slog.Leveler) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
 	switch format {
 	case "journal":
-		return slog.New(daemon.NewJournalHandler(w, level))
+		return slog.New(gateway.NewJournalHandler(w, level))
 	case "text":
 		return slog.New(slog.NewTextHandler(w, o))
 	}
@@ -127,7 +128,7 @@ func isJournal(w io.Writer) bool {
 	if !ok {
 		return false
 	}
-	return daemon.IsJournalStream(f, os.Getenv("JOURNAL_STREAM"))
+	return gateway.IsJournalStream(f, os.Getenv("JOURNAL_STREAM"))
 }
 
 func isTerminal(w io.Writer) bool {

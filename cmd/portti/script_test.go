@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/status"
 )
 
 // script runs one file of testdata/script: a list of commands, then the files
@@ -133,8 +133,8 @@ func (s *script) daemon(file string) {
 // decodes and prints.
 func TestStatusSurvivesTheSocket(t *testing.T) {
 	t.Chdir(t.TempDir())
-	want := daemon.Status{Schema: daemon.StatusSchema, Version: "1.2.3", Devices: []daemon.DeviceStatus{{Name: "gps", LastAgeS: -1}},
-		Totals: daemon.TotalsStatus{Ledger: daemon.Ledger{Read: 5, Lost: daemon.Losses{"age": 5}}}, Problems: []daemon.Problem{}}
+	want := status.Document{Schema: status.Schema, Version: "1.2.3", Devices: []status.Device{{Name: "gps", LastAgeS: -1}},
+		Totals: status.Totals{Ledger: status.Ledger{Read: 5, Lost: status.Losses{"age": 5}}}, Problems: []status.Problem{}}
 	text, err := json.Marshal(want)
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +147,7 @@ func TestStatusSurvivesTheSocket(t *testing.T) {
 	if !s.do("portti 0 status --json --socket run/portti.sock") {
 		t.Fatal(s.stderr)
 	}
-	var got daemon.Status
+	var got status.Document
 	if err := json.Unmarshal([]byte(s.stdout), &got); err != nil || got.Totals.Lost["age"] != 5 || got.Devices[0].Name != "gps" || got.CheckLedger() != nil {
 		t.Errorf("%v %+v", err, got)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/config"
 	"portti/systemd"
 )
 
@@ -42,7 +42,7 @@ func serviceVerb(name, short string, do func(*systemd.Service, io.Writer) error)
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var sample bytes.Buffer
-			if err := daemon.Sample(&sample, []string{"gps", "lines"}); err != nil {
+			if err := config.Sample(&sample, []string{"gps", "lines"}); err != nil {
 				return err
 			}
 			s := systemd.NewService(globalsOf(cmd).config, sample.Bytes(), checkConfigured)
@@ -54,7 +54,7 @@ func serviceVerb(name, short string, do func(*systemd.Service, io.Writer) error)
 // checkConfigured says why the service should not be started with path. The
 // sample is valid, but the server it names does not exist.
 func checkConfigured(path string) error {
-	cfg, err := daemon.Load(path, daemon.LoadOptions{})
+	cfg, err := config.Load(path, config.LoadOptions{})
 	if err != nil {
 		return err
 	}

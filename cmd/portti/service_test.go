@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/config"
 	"portti/systemd"
 )
 
@@ -24,7 +24,7 @@ func configFile(t *testing.T, text string) string {
 
 func TestServiceIsNotStartedWithTheSample(t *testing.T) {
 	var sample bytes.Buffer
-	if err := daemon.Sample(&sample, []string{"gps", "lines"}); err != nil {
+	if err := config.Sample(&sample, []string{"gps", "lines"}); err != nil {
 		t.Fatal(err)
 	}
 	err := checkConfigured(configFile(t, sample.String()))
@@ -38,11 +38,11 @@ func TestServiceIsNotStartedWithTheSample(t *testing.T) {
 }
 
 func TestServiceIsNotStartedWithWhatRunRefuses(t *testing.T) {
-	var bad *daemon.ConfigError
+	var bad *config.Error
 	if err := checkConfigured(configFile(t, "nonsense = 1\n")); !errors.As(err, &bad) {
 		t.Errorf("error is %v", err)
 	}
-	if err := checkConfigured(filepath.Join(t.TempDir(), "absent.toml")); !errors.Is(err, daemon.ErrNotConfigured) {
+	if err := checkConfigured(filepath.Join(t.TempDir(), "absent.toml")); !errors.Is(err, config.ErrNotConfigured) {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"portti/cmd/portti/bench"
+	"portti/cmd/portti/testbed"
 )
 
 // simulated holds the flags of simulate.
@@ -78,8 +78,8 @@ func simulate(cmd *cobra.Command, s simulated) error {
 	if globalsOf(cmd).quiet {
 		talk = io.Discard
 	}
-	var recording *bench.Recording
-	var device bench.Device
+	var recording *testbed.Recording
+	var device testbed.Device
 	if s.device != "" {
 		device, err = s.makeDevice()
 	} else {
@@ -88,7 +88,7 @@ func simulate(cmd *cobra.Command, s simulated) error {
 	if err != nil {
 		return err
 	}
-	p, err := bench.OpenPty(s.link, fs.FileMode(mode))
+	p, err := testbed.OpenPty(s.link, fs.FileMode(mode))
 	if err != nil {
 		return err
 	}
@@ -99,21 +99,21 @@ func simulate(cmd *cobra.Command, s simulated) error {
 	if device != nil {
 		return live(ctx, talk, p, device)
 	}
-	return playBack(ctx, talk, p, recording, bench.PlayOptions{Speed: s.speed, Loop: s.loop})
+	return playBack(ctx, talk, p, recording, testbed.PlayOptions{Speed: s.speed, Loop: s.loop})
 }
 
-func (s simulated) makeDevice() (d bench.Device, err error) {
+func (s simulated) makeDevice() (d testbed.Device, err error) {
 	switch s.device {
 	case "gps":
 		warmup := s.warmup
 		if warmup == 0 {
 			warmup = -1 // bench takes 0 for its default
 		}
-		d, err = bench.NewGPS(bench.GPSOptions{Seed: s.seed, Hz: s.hz, Warmup: warmup})
+		d, err = testbed.NewGPS(testbed.GPSOptions{Seed: s.seed, Hz: s.hz, Warmup: warmup})
 	case "panel":
-		d, err = bench.NewPanel(bench.PanelOptions{Seed: s.seed, Format: s.format, Every: s.every})
+		d, err = testbed.NewPanel(testbed.PanelOptions{Seed: s.seed, Format: s.format, Every: s.every})
 	case "ble-bridge":
-		d, err = bench.NewBridge(bench.BridgeOptions{Seed: s.seed, Format: s.format, Heartbeat: s.heartbeat})
+		d, err = testbed.NewBridge(testbed.BridgeOptions{Seed: s.seed, Format: s.format, Heartbeat: s.heartbeat})
 	default:
 		err = fmt.Errorf("cannot be a %q: choose gps, panel or ble-bridge", s.device)
 	}
@@ -123,7 +123,7 @@ func (s simulated) makeDevice() (d bench.Device, err error) {
 	return d, nil
 }
 
-func (s simulated) load(stdin io.Reader) (*bench.Recording, error) {
+func (s simulated) load(stdin io.Reader) (*testbed.Recording, error) {
 	var data []byte
 	var err error
 	if s.play == "-" {
@@ -134,18 +134,18 @@ func (s simulated) load(stdin io.Reader) (*bench.Recording, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the recording: %w", err)
 	}
-	return bench.ParseRecording(data, s.baud)
+	return testbed.ParseRecording(data, s.baud)
 }
 
-func live(ctx context.Context, talk io.Writer, p *bench.Pty, d bench.Device) error {
-	stats, err := bench.Live(ctx, p, d)
+func live(ctx context.Context, talk io.Writer, p *testbed.Pty, d testbed.Device) error {
+	stats, err := testbed.Live(ctx, p, d)
 	fmt.Fprintf(talk, "sent %d bytes in %d turns to %d readers; %d turns thrown away unread\n",
 		stats.Bytes, stats.Turns, stats.Readers, stats.Missed)
 	return err
 }
 
-func playBack(ctx context.Context, talk io.Writer, p *bench.Pty, r *bench.Recording, o bench.PlayOptions) error {
-	stats, err := bench.Play(ctx, p, r, o)
+func playBack(ctx context.Context, talk io.Writer, p *testbed.Pty, r *testbed.Recording, o testbed.PlayOptions) error {
+	stats, err := testbed.Play(ctx, p, r, o)
 	what := fmt.Sprintf("%d bytes, %d lines in %v", stats.Bytes, stats.Lines, stats.Took.Round(time.Millisecond))
 	switch {
 	case err == nil:

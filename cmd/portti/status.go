@@ -16,8 +16,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"portti/cmd/portti/config"
 	"portti/cmd/portti/console"
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/status"
 )
 
 func statusCmd() *cobra.Command {
@@ -75,7 +76,7 @@ func socketOf(g globals) (string, error) {
 	if g.socket != "" {
 		return g.socket, nil
 	}
-	path, err := daemon.SocketOf(g.config, daemon.LoadOptions{Environ: os.Environ()})
+	path, err := config.SocketOf(g.config, config.LoadOptions{Environ: os.Environ()})
 	if err != nil {
 		return "", exit(exitUsage, err)
 	}
@@ -87,8 +88,8 @@ func socketOf(g globals) (string, error) {
 const maxStatus = 4 << 20
 
 // askStatus fetches the status document.
-func askStatus(ctx context.Context, socket string, timeout time.Duration) (*daemon.Status, error) {
-	var s daemon.Status
+func askStatus(ctx context.Context, socket string, timeout time.Duration) (*status.Document, error) {
+	var s status.Document
 	if err := ask(ctx, socket, timeout, http.MethodGet, "/api/v1/status", &s); err != nil {
 		return nil, err
 	}
@@ -147,7 +148,7 @@ func unreachable(ctx context.Context, socket string, timeout time.Duration, err 
 	return exit(exitUnknown, fmt.Errorf("cannot ask portti on %s: %w", socket, err))
 }
 
-func showStatus(cmd *cobra.Command, s *daemon.Status) error {
+func showStatus(cmd *cobra.Command, s *status.Document) error {
 	g, out := globalsOf(cmd), cmd.OutOrStdout()
 	short, _ := cmd.Flags().GetBool("short")
 	watch, _ := cmd.Flags().GetBool("watch")

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/config"
 )
 
 func TestTerminalAbilities(t *testing.T) {
@@ -63,7 +63,7 @@ func TestUnreachable(t *testing.T) {
 func TestReport(t *testing.T) {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	wrong := &daemon.ConfigError{Faults: []daemon.Fault{{File: "f", Line: 1, Column: 2, Text: "bad"}}}
+	wrong := &config.Error{Faults: []config.Fault{{File: "f", Line: 1, Column: 2, Text: "bad"}}}
 	for name, c := range map[string]struct {
 		ctx  context.Context
 		err  error

@@ -5,12 +5,12 @@ import (
 	"io"
 	"strings"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/status"
 )
 
 // Queue draws the buffer in detail.
-func Queue(w io.Writer, s *daemon.QueueStatus, o Options) error {
-	d := drawing{s: &daemon.Status{}, o: o}
+func Queue(w io.Writer, s *status.Queue, o Options) error {
+	d := drawing{s: &status.Document{}, o: o}
 	if o.Plain {
 		d.o.ASCII, d.o.Colour = true, false
 		d.queuePlain(s)
@@ -21,7 +21,7 @@ func Queue(w io.Writer, s *daemon.QueueStatus, o Options) error {
 	return err
 }
 
-func (d *drawing) queue(s *daemon.QueueStatus) {
+func (d *drawing) queue(s *status.Queue) {
 	b, t := s.Buffer, s.Totals
 	row := func(title string, parts ...string) { d.line(pad(title, 12), strings.Join(parts, "   ")) }
 	if !s.Running {
@@ -71,7 +71,7 @@ func hours(seconds float64) string {
 	return span(seconds)
 }
 
-func (d *drawing) queueDevices(s *daemon.QueueStatus) {
+func (d *drawing) queueDevices(s *status.Queue) {
 	if len(s.Devices) == 0 {
 		return
 	}
@@ -89,7 +89,7 @@ func (d *drawing) queueDevices(s *daemon.QueueStatus) {
 	}
 }
 
-func (d *drawing) queuePlain(s *daemon.QueueStatus) {
+func (d *drawing) queuePlain(s *status.Queue) {
 	row := func(fields ...any) {
 		for i, f := range fields {
 			if i > 0 {
@@ -103,7 +103,7 @@ func (d *drawing) queuePlain(s *daemon.QueueStatus) {
 	row("queue", "running", s.Running, "waiting", b.Waiting, "oldest_s", number(b.OldestAgeS), "bytes", b.Bytes, "capacity", b.CapacityBytes,
 		"headroom_s", number(b.HeadroomS), "segments", len(s.Segment))
 	row("totals", "read", t.Read, "delivered", t.Acked, "waiting", t.Waiting, "set_aside", t.Quarantined, "lost", t.Lost.Sum())
-	for _, r := range daemon.LossReasons() {
+	for _, r := range status.LossReasons() {
 		if n := t.Lost[r]; n > 0 {
 			row("lost", r, n)
 		}

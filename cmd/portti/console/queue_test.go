@@ -4,19 +4,19 @@ import (
 	"strings"
 	"testing"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/status"
 )
 
-func queueSample() *daemon.QueueStatus {
-	lost := daemon.Losses{"full": 40, "age": 2}
-	return &daemon.QueueStatus{
+func queueSample() *status.Queue {
+	lost := status.Losses{"full": 40, "age": 2}
+	return &status.Queue{
 		Running: true, Gateway: "G",
-		Buffer:  daemon.BufferStatus{Waiting: 6480, WaitingMemory: 12, WaitingDisk: 6468, Bytes: 3_800_000, CapacityBytes: 200_000_000, OldestAgeS: 362, HeadroomS: 18_720},
-		Totals:  daemon.Ledger{Read: 1_210_853, Acked: 1_204_331, Waiting: 6480, Lost: lost},
-		Devices: []daemon.QueueDevice{{Name: "", Ledger: daemon.Ledger{Read: 1, Lost: daemon.Losses{"corrupt": 1}}}, {Name: "gps\x1b[2J", Ledger: daemon.Ledger{Read: 9, Waiting: 9}}},
-		Segment: []daemon.QueueSegment{{File: "0000000000000001.seg", First: 1, Last: 9, Records: 9, Waiting: 9, Bytes: 100}},
+		Buffer:  status.Buffer{Waiting: 6480, WaitingMemory: 12, WaitingDisk: 6468, Bytes: 3_800_000, CapacityBytes: 200_000_000, OldestAgeS: 362, HeadroomS: 18_720},
+		Totals:  status.Ledger{Read: 1_210_853, Acked: 1_204_331, Waiting: 6480, Lost: lost},
+		Devices: []status.QueueDevice{{Name: "", Ledger: status.Ledger{Read: 1, Lost: status.Losses{"corrupt": 1}}}, {Name: "gps\x1b[2J", Ledger: status.Ledger{Read: 9, Waiting: 9}}},
+		Segment: []status.QueueSegment{{File: "0000000000000001.seg", First: 1, Last: 9, Records: 9, Waiting: 9, Bytes: 100}},
 		Damaged: []string{"0000000000000001.seg.damaged-1"},
-		Imports: []daemon.QueueImport{{Gateway: "OTHER"}},
+		Imports: []status.QueueImport{{Gateway: "OTHER"}},
 		Faults:  []string{"state: slot 1 of 2 is damaged"},
 	}
 }

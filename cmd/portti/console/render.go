@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/status"
 )
 
 // Options say what the terminal can show.
@@ -27,7 +27,7 @@ const width = 80
 const below = "                   "
 
 // Render draws s as one screen.
-func Render(w io.Writer, s *daemon.Status, o Options) error {
+func Render(w io.Writer, s *status.Document, o Options) error {
 	d := drawing{s: s, o: o}
 	if o.Plain {
 		d.o.ASCII, d.o.Colour = true, false
@@ -40,10 +40,10 @@ func Render(w io.Writer, s *daemon.Status, o Options) error {
 }
 
 // Short says it in one line, for a prompt or a login message.
-func Short(s *daemon.Status) string {
+func Short(s *status.Document) string {
 	fine := 0
 	for _, d := range s.Devices {
-		if d.State == daemon.DeviceOK {
+		if d.State == status.DeviceOK {
 			fine++
 		}
 	}
@@ -56,7 +56,7 @@ func Short(s *daemon.Status) string {
 }
 
 type drawing struct {
-	s *daemon.Status
+	s *status.Document
 	o Options
 	b strings.Builder
 }
@@ -91,8 +91,8 @@ func (d *drawing) link() {
 	l := d.s.Link
 	mark, word := d.mark(good), clean(l.State, 10)
 	switch l.State {
-	case daemon.LinkOnline:
-	case daemon.LinkWaiting, daemon.LinkParked:
+	case status.LinkOnline:
+	case status.LinkWaiting, status.LinkParked:
 		if mark, word = d.mark(bad), "offline"; l.OpensS > 0 {
 			mark, word = d.mark(unsure), "resting"
 		}
@@ -100,13 +100,13 @@ func (d *drawing) link() {
 		mark = d.mark(unsure)
 	}
 	first := []string{d.cut(clean(l.URLHost, 80), 58), d.since(l.Since, l.SinceS)}
-	if l.State == daemon.LinkOnline && l.RTTms > 0 {
+	if l.State == status.LinkOnline && l.RTTms > 0 {
 		first = append(first, "rtt "+milliseconds(l.RTTms))
 	}
 	switch {
 	case l.OpensS > 0:
 		first = append(first, "uplink hours begin in "+span(l.OpensS))
-	case l.State == daemon.LinkWaiting || l.State == daemon.LinkParked:
+	case l.State == status.LinkWaiting || l.State == status.LinkParked:
 		first = append(first, "next try in "+span(l.NextTryS))
 	}
 	if l.Ack == "none" {
@@ -116,7 +116,7 @@ func (d *drawing) link() {
 	if l.Backlog && l.DrainRate > 0 {
 		d.wrap(below, "The backlog is held to "+bytesOf(int64(l.DrainRate))+" a second (drain_rate).")
 	}
-	if l.State != daemon.LinkOnline && l.OpensS == 0 && l.LastError != "" {
+	if l.State != status.LinkOnline && l.OpensS == 0 && l.LastError != "" {
 		d.wrap(below, clean(l.LastError, 300))
 	}
 }
@@ -125,7 +125,7 @@ func (d *drawing) buffer() {
 	b := d.s.Buffer
 	mark := d.mark(good)
 	switch b.State {
-	case daemon.BufferFull, daemon.BufferDegraded:
+	case status.BufferFull, status.BufferDegraded:
 		mark = d.mark(bad)
 	}
 	parts := []string{grouped(b.Waiting, d.space()) + " waiting"}
@@ -133,12 +133,12 @@ func (d *drawing) buffer() {
 		parts[0] += ", oldest " + span(b.OldestAgeS)
 	}
 	parts = append(parts, percent(b.Bytes, b.CapacityBytes)+" of "+bytesOf(b.CapacityBytes))
-	if b.HeadroomS > 0 && d.s.Link.State != daemon.LinkOnline {
+	if b.HeadroomS > 0 && d.s.Link.State != status.LinkOnline {
 		parts = append(parts, "room for about "+span(b.HeadroomS))
 	}
 	state := b.State
 	if state == "" {
-		state = daemon.BufferOK
+		state = status.BufferOK
 	}
 	d.status("BUFFER", mark, clean(state, 10), parts...)
 	if b.LastError != "" {
@@ -170,8 +170,8 @@ func (d *drawing) data() {
 
 // reasons lists why readings were lost, in the order of the enumeration; what
 // a newer daemon may count beside comes last.
-func (d *drawing) reasons(l daemon.Losses) string {
-	order := daemon.LossReasons()
+func (d *drawing) reasons(l status.Losses) string {
+	order := status.LossReasons()
 	for _, r := range slices.Sorted(maps.Keys(l)) {
 		if !slices.Contains(order, r) {
 			order = append(order, r)
@@ -199,9 +199,9 @@ func (d *drawing) problems() {
 	for _, p := range list {
 		mark := d.mark(warn)
 		switch p.Severity {
-		case daemon.Error:
+		case status.Error:
 			mark = d.mark(bad)
-		case daemon.Info:
+		case status.Info:
 			mark = d.mark(unsure)
 		}
 		code := clean(p.Code, 20)

@@ -10,120 +10,120 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/status"
 	"portti/cross/testkit"
 )
 
 // healthy is a gateway with four devices on a good day.
-func healthy() *daemon.Status {
+func healthy() *status.Document {
 	at := time.Date(2026, 11, 22, 14, 2, 11, 0, time.UTC)
-	return &daemon.Status{
+	return &status.Document{
 		Schema: 1, Version: "1.4.0", Time: at.Add(2*time.Hour + 11*time.Minute), UptimeS: 525_600,
-		Gateway: daemon.GatewayStatus{ID: "XXXX00EFS80560445", Name: "gw-kuopio-07"},
-		Link: daemon.LinkStatus{State: daemon.LinkOnline, Since: at, SinceS: 7860, Dialect: "thingsee",
+		Gateway: status.Gateway{ID: "XXXX00EFS80560445", Name: "gw-kuopio-07"},
+		Link: status.Link{State: status.LinkOnline, Since: at, SinceS: 7860, Dialect: "thingsee",
 			URLHost: "wss://ingest.example.net", RTTms: 84.2, Ack: "fence"},
-		Buffer: daemon.BufferStatus{State: daemon.BufferOK, Waiting: 12, WaitingMemory: 12, Bytes: 98_304, OldestAgeS: 3,
+		Buffer: status.Buffer{State: status.BufferOK, Waiting: 12, WaitingMemory: 12, Bytes: 98_304, OldestAgeS: 3,
 			HeadroomS: 432_000, CapacityBytes: 200_000_000},
-		Totals: daemon.TotalsStatus{Ledger: daemon.Ledger{Read: 1_204_343, Acked: 1_204_331, Waiting: 12}, Accepted: 1_204_343},
-		Clock:  daemon.ClockStatus{Trusted: true, Source: "kernel"},
-		Devices: []daemon.DeviceStatus{
-			{Name: "gps", Type: "gps", Port: "/dev/serial/by-id/usb-u-blox_7-if00", Resolved: "/dev/ttyACM0", State: daemon.DeviceOK, LastAgeS: 0.4, RateHz: 5, Detail: "3D fix, 11 satellites"},
-			{Name: "hall-panel", Type: "lines", Port: "/dev/serial/by-id/usb-FTDI_A50285BI", Resolved: "/dev/ttyUSB1", State: daemon.DeviceOK, LastAgeS: 2, RateHz: 0.5},
-			{Name: "ble-bridge", Type: "ble-bridge", Port: "tcp://192.0.2.7:2000", State: daemon.DeviceOK, LastAgeS: 1, RateHz: 12.9, Detail: "41 tags heard"},
-			{Name: "pump", Type: "lines", Port: "/dev/ttyAMA0", Resolved: "/dev/ttyAMA0", State: daemon.DeviceOK, LastAgeS: 30, RateHz: 0.03},
+		Totals: status.Totals{Ledger: status.Ledger{Read: 1_204_343, Acked: 1_204_331, Waiting: 12}, Accepted: 1_204_343},
+		Clock:  status.Clock{Trusted: true, Source: "kernel"},
+		Devices: []status.Device{
+			{Name: "gps", Type: "gps", Port: "/dev/serial/by-id/usb-u-blox_7-if00", Resolved: "/dev/ttyACM0", State: status.DeviceOK, LastAgeS: 0.4, RateHz: 5, Detail: "3D fix, 11 satellites"},
+			{Name: "hall-panel", Type: "lines", Port: "/dev/serial/by-id/usb-FTDI_A50285BI", Resolved: "/dev/ttyUSB1", State: status.DeviceOK, LastAgeS: 2, RateHz: 0.5},
+			{Name: "ble-bridge", Type: "ble-bridge", Port: "tcp://192.0.2.7:2000", State: status.DeviceOK, LastAgeS: 1, RateHz: 12.9, Detail: "41 tags heard"},
+			{Name: "pump", Type: "lines", Port: "/dev/ttyAMA0", Resolved: "/dev/ttyAMA0", State: status.DeviceOK, LastAgeS: 30, RateHz: 0.03},
 		},
-		Problems: []daemon.Problem{},
+		Problems: []status.Problem{},
 	}
 }
 
-func problem(code, subject string, since float64, args ...string) daemon.Problem {
-	all := daemon.Catalogue()
-	i := slices.IndexFunc(all, func(e daemon.Entry) bool { return e.Code == code })
+func problem(code, subject string, since float64, args ...string) status.Problem {
+	all := status.Catalogue()
+	i := slices.IndexFunc(all, func(e status.Entry) bool { return e.Code == code })
 	if i < 0 {
 		panic(code)
 	}
 	e := all[i]
 	args = append([]string{"subject", subject}, args...)
-	return daemon.Problem{Code: code, Subject: subject, Severity: e.Severity, Title: e.Title, Sentence: e.Say(args...), Action: e.Advise(args...)[0], SinceS: since}
+	return status.Problem{Code: code, Subject: subject, Severity: e.Severity, Title: e.Title, Sentence: e.Say(args...), Action: e.Advise(args...)[0], SinceS: since}
 }
 
 // situations are the documents the pictures are kept of.
-func situations() map[string]func(*daemon.Status) {
-	return map[string]func(*daemon.Status){
-		"healthy": func(*daemon.Status) {},
-		"just-started": func(s *daemon.Status) {
+func situations() map[string]func(*status.Document) {
+	return map[string]func(*status.Document){
+		"healthy": func(*status.Document) {},
+		"just-started": func(s *status.Document) {
 			s.UptimeS, s.Gateway.Name = 0.8, ""
-			s.Link = daemon.LinkStatus{State: daemon.LinkConnecting, SinceS: 0.8, URLHost: "wss://ingest.example.net", Ack: "fence"}
-			s.Buffer = daemon.BufferStatus{CapacityBytes: 200_000_000}
-			s.Totals, s.Clock = daemon.TotalsStatus{}, daemon.ClockStatus{}
+			s.Link = status.Link{State: status.LinkConnecting, SinceS: 0.8, URLHost: "wss://ingest.example.net", Ack: "fence"}
+			s.Buffer = status.Buffer{CapacityBytes: 200_000_000}
+			s.Totals, s.Clock = status.Totals{}, status.Clock{}
 			for i := range s.Devices {
-				s.Devices[i].State, s.Devices[i].LastAgeS, s.Devices[i].RateHz, s.Devices[i].Detail = daemon.DeviceSilent, -1, 0, ""
+				s.Devices[i].State, s.Devices[i].LastAgeS, s.Devices[i].RateHz, s.Devices[i].Detail = status.DeviceSilent, -1, 0, ""
 			}
 		},
-		"silent-device": func(s *daemon.Status) {
-			s.Devices[3].State, s.Devices[3].LastAgeS, s.Devices[3].RateHz = daemon.DeviceSilent, 250, 0
-			s.Problems = []daemon.Problem{problem("DEV-SILENT", "pump", 220, "age", "4 min")}
+		"silent-device": func(s *status.Document) {
+			s.Devices[3].State, s.Devices[3].LastAgeS, s.Devices[3].RateHz = status.DeviceSilent, 250, 0
+			s.Problems = []status.Problem{problem("DEV-SILENT", "pump", 220, "age", "4 min")}
 		},
-		"token-refused": func(s *daemon.Status) {
-			s.Link.State, s.Link.SinceS, s.Link.NextTryS, s.Link.Problem = daemon.LinkWaiting, 360, 41, "UP-AUTH-REJECTED"
+		"token-refused": func(s *status.Document) {
+			s.Link.State, s.Link.SinceS, s.Link.NextTryS, s.Link.Problem = status.LinkWaiting, 360, 41, "UP-AUTH-REJECTED"
 			s.Link.LastError = "the server says the access token is wrong or expired (close code 4001)"
 			s.Buffer.Waiting, s.Buffer.OldestAgeS, s.Buffer.Bytes, s.Buffer.HeadroomS = 6480, 360, 3_800_000, 18_500
 			s.Totals.Waiting = 6480
-			s.Problems = []daemon.Problem{problem("UP-AUTH-REJECTED", "", 360)}
+			s.Problems = []status.Problem{problem("UP-AUTH-REJECTED", "", 360)}
 		},
-		"buffer-full": func(s *daemon.Status) {
-			s.Link.State, s.Link.SinceS, s.Link.NextTryS, s.Link.LastError = daemon.LinkParked, 2_700_000, 290, "the server's certificate has expired"
+		"buffer-full": func(s *status.Document) {
+			s.Link.State, s.Link.SinceS, s.Link.NextTryS, s.Link.LastError = status.LinkParked, 2_700_000, 290, "the server's certificate has expired"
 			s.Link.Since = s.Link.Since.Add(-31 * 24 * time.Hour)
-			s.Buffer = daemon.BufferStatus{State: daemon.BufferFull, Waiting: 4_123_456, Bytes: 199_900_000, OldestAgeS: 2_592_000, HeadroomS: 0, CapacityBytes: 200_000_000}
-			s.Totals = daemon.TotalsStatus{Ledger: daemon.Ledger{Acked: 12_000_000, Lost: daemon.Losses{"full": 77_012, "age": 5, "rate": 0, "odd": 1}, Quarantined: 2}}
-			s.Problems = []daemon.Problem{problem("BUF-FULL", "", 86_400, "what", "the oldest readings are given up to make room"), problem("TLS-EXPIRED", "", 2_700_000)}
+			s.Buffer = status.Buffer{State: status.BufferFull, Waiting: 4_123_456, Bytes: 199_900_000, OldestAgeS: 2_592_000, HeadroomS: 0, CapacityBytes: 200_000_000}
+			s.Totals = status.Totals{Ledger: status.Ledger{Acked: 12_000_000, Lost: status.Losses{"full": 77_012, "age": 5, "rate": 0, "odd": 1}, Quarantined: 2}}
+			s.Problems = []status.Problem{problem("BUF-FULL", "", 86_400, "what", "the oldest readings are given up to make room"), problem("TLS-EXPIRED", "", 2_700_000)}
 		},
-		"disk-broken": func(s *daemon.Status) {
-			s.Buffer.State, s.Buffer.LastError = daemon.BufferDegraded, "cannot write segment: input/output error"
-			s.Problems = []daemon.Problem{problem("BUF-IO", "", 65, "why", "input/output error")}
+		"disk-broken": func(s *status.Document) {
+			s.Buffer.State, s.Buffer.LastError = status.BufferDegraded, "cannot write segment: input/output error"
+			s.Problems = []status.Problem{problem("BUF-IO", "", 65, "why", "input/output error")}
 		},
-		"clock-unset": func(s *daemon.Status) {
-			s.Clock = daemon.ClockStatus{Source: "none"}
+		"clock-unset": func(s *status.Document) {
+			s.Clock = status.Clock{Source: "none"}
 			s.Link.Since = time.Unix(90, 0)
-			s.Problems = []daemon.Problem{problem("CLK-UNSET", "", 95)}
+			s.Problems = []status.Problem{problem("CLK-UNSET", "", 95)}
 		},
-		"not-proven": func(s *daemon.Status) {
+		"not-proven": func(s *status.Document) {
 			s.Link.Ack = "none"
-			s.Problems = []daemon.Problem{problem("CFG-UNPROVEN", "", 10)}
+			s.Problems = []status.Problem{problem("CFG-UNPROVEN", "", 10)}
 		},
-		"devices-ill": func(s *daemon.Status) {
-			s.Devices[0].State, s.Devices[0].LastError = daemon.DeviceMissing, "cannot open /dev/serial/by-id/usb-u-blox_7-if00: no such file or directory"
-			s.Devices[1].State, s.Devices[1].LastError = daemon.DeviceBusy, "cannot open /dev/ttyUSB1: in use by ModemManager (pid 511)"
-			s.Devices[2].State, s.Devices[2].Bad = daemon.DeviceGarbage, 900
+		"devices-ill": func(s *status.Document) {
+			s.Devices[0].State, s.Devices[0].LastError = status.DeviceMissing, "cannot open /dev/serial/by-id/usb-u-blox_7-if00: no such file or directory"
+			s.Devices[1].State, s.Devices[1].LastError = status.DeviceBusy, "cannot open /dev/ttyUSB1: in use by ModemManager (pid 511)"
+			s.Devices[2].State, s.Devices[2].Bad = status.DeviceGarbage, 900
 			s.Devices[3].State = "asleep"
-			s.Problems = []daemon.Problem{
+			s.Problems = []status.Problem{
 				problem("DEV-BUSY", "hall-panel", 30, "port", "/dev/ttyUSB1"),
 				problem("DEV-GONE", "gps", 61, "port", "/dev/serial/by-id/usb-u-blox_7-if00"),
 			}
 		},
-		"stopped": func(s *daemon.Status) {
-			s.Link.State, s.Link.RTTms = daemon.LinkStopped, 0
+		"stopped": func(s *status.Document) {
+			s.Link.State, s.Link.RTTms = status.LinkStopped, 0
 		},
-		"no-devices": func(s *daemon.Status) { s.Devices = nil },
-		"hostile": func(s *daemon.Status) {
+		"no-devices": func(s *status.Document) { s.Devices = nil },
+		"hostile": func(s *status.Document) {
 			evil := "\x1b[2J\x1b]0;pwned\a\r\n\u202eevil\xff" + strings.Repeat("w", 300)
 			s.Version, s.Gateway.Name, s.Link.URLHost, s.Link.LastError = evil, evil, evil, evil
 			s.Link.State, s.Clock.Source = evil, evil
-			s.Devices[0] = daemon.DeviceStatus{Name: evil, Type: evil, Port: evil, Resolved: evil, State: evil, Detail: evil, LastError: evil}
+			s.Devices[0] = status.Device{Name: evil, Type: evil, Port: evil, Resolved: evil, State: evil, Detail: evil, LastError: evil}
 			s.Devices[1].Detail = evil
 			s.Devices = s.Devices[:2]
-			s.Problems = []daemon.Problem{{Code: evil, Sentence: evil, Action: evil, Severity: "odd"}}
+			s.Problems = []status.Problem{{Code: evil, Sentence: evil, Action: evil, Severity: "odd"}}
 		},
-		"huge-numbers": func(s *daemon.Status) {
+		"huge-numbers": func(s *status.Document) {
 			s.UptimeS, s.Link.RTTms, s.Link.SinceS = 4e9, 123456.7, 3e8
 			s.Buffer.Waiting, s.Buffer.OldestAgeS, s.Buffer.HeadroomS, s.Buffer.Bytes, s.Buffer.CapacityBytes = 1<<63, 1e12, 1e9, 1<<40, 1<<41
-			s.Totals.Acked, s.Totals.Lost = 1<<63, daemon.Losses{"full": 1 << 62, "age": 1 << 61, "rate": 1 << 60, "memory": 1 << 59, "io": 1 << 58}
+			s.Totals.Acked, s.Totals.Lost = 1<<63, status.Losses{"full": 1 << 62, "age": 1 << 61, "rate": 1 << 60, "memory": 1 << 59, "io": 1 << 58}
 			s.Devices[0].RateHz, s.Devices[1].LastAgeS = 123456.78, 9e8
 		},
 	}
 }
 
-func draw(t *testing.T, s *daemon.Status, o Options) string {
+func draw(t *testing.T, s *status.Document, o Options) string {
 	t.Helper()
 	var b strings.Builder
 	if err := Render(&b, s, o); err != nil {

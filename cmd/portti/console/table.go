@@ -5,7 +5,7 @@ import (
 	"path"
 	"strings"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/status"
 )
 
 // The columns of the table of devices; STATE takes what is left of the line.
@@ -39,7 +39,7 @@ func (d *drawing) devices() {
 			padLeft(last, lastColumn),
 			padLeft(number(dev.RateHz)+"/s", rateColumn)+"  ",
 			d.mark(kind)+" "+d.cut(word, stateColumn))
-		if dev.State != daemon.DeviceOK && dev.LastError != "" {
+		if dev.State != status.DeviceOK && dev.LastError != "" {
 			d.wrap("  ", clean(dev.LastError, 200))
 		}
 	}
@@ -47,16 +47,16 @@ func (d *drawing) devices() {
 
 // deviceState is the mark and the words of the last column: what the driver
 // says of itself while all is well, else the state.
-func (d *drawing) deviceState(dev daemon.DeviceStatus) (sign, string) {
+func (d *drawing) deviceState(dev status.Device) (sign, string) {
 	switch dev.State {
-	case daemon.DeviceOK:
+	case status.DeviceOK:
 		if dev.Detail != "" {
 			return good, clean(dev.Detail, 64)
 		}
 		return good, "ok"
-	case daemon.DeviceSilent, daemon.DeviceGarbage:
+	case status.DeviceSilent, status.DeviceGarbage:
 		return warn, dev.State
-	case daemon.DeviceMissing, daemon.DeviceBusy:
+	case status.DeviceMissing, status.DeviceBusy:
 		return bad, dev.State
 	}
 	return unsure, clean(dev.State, 20)
@@ -64,9 +64,9 @@ func (d *drawing) deviceState(dev daemon.DeviceStatus) (sign, string) {
 
 // shortPort names a port in few letters: what it is today if it is there, else
 // the last part of what it is called in the configuration.
-func shortPort(dev daemon.DeviceStatus) string {
+func shortPort(dev status.Device) string {
 	name := dev.Port
-	if dev.Resolved != "" && dev.State != daemon.DeviceMissing {
+	if dev.Resolved != "" && dev.State != status.DeviceMissing {
 		name = dev.Resolved
 	}
 	if rest, ok := strings.CutPrefix(name, "tcp://"); ok {

@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/status"
 )
 
 // sign is how a thing is doing, as a mark.
@@ -122,7 +122,7 @@ func (d *drawing) text(s string) string {
 }
 
 // clean makes foreign text harmless and cuts it.
-func clean(s string, limit int) string { return daemon.Clean(s, limit) }
+func clean(s string, limit int) string { return status.Clean(s, limit) }
 
 func (d *drawing) cut(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 )
 
 func (s *site) segments() []string {
@@ -23,7 +23,7 @@ func (s *site) segments() []string {
 // accounted is the end of a story in which files were damaged: what did not
 // arrive stands in the ledger as lost or set aside, or the gateway says that
 // it does not know how much.
-func (s *site) accounted(st *daemon.Status) {
+func (s *site) accounted(st *status.Document) {
 	s.Helper()
 	s.Oracle.Honest(s.TB, s.Lines...)
 	missing := len(s.Oracle.Missing(s.Line().Tuid, 1, s.Line().Count()))
@@ -40,12 +40,12 @@ func (s *site) accounted(st *daemon.Status) {
 // file is set aside or its loss counted, and new readings flow. Row 12.
 func TestFileCutUnderTheGateway(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	s.Buffer = "commit_every = \"100ms\""
 	s.Down()
 	g := s.Start()
 	s.Line().Feed(5000)
-	g.Until("5000 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 5000 })
+	g.Until("5000 are on disk", func(st *status.Document) bool { return st.Buffer.WaitingDisk == 5000 })
 	g.Stop()
 	g = s.Start() // nothing of them is in memory now
 	for _, name := range s.segments() {
@@ -55,8 +55,8 @@ func TestFileCutUnderTheGateway(t *testing.T) {
 	}
 	s.Up() // now it reads what is gone
 	lives := 1
-	for g.UntilGone("nothing waits any more", func(st *daemon.Status) bool {
-		return rig.Drained(st) && st.Link.State == daemon.LinkOnline
+	for g.UntilGone("nothing waits any more", func(st *status.Document) bool {
+		return rig.Drained(st) && st.Link.State == status.LinkOnline
 	}) == nil {
 		t.Logf("life %d ended with: %v", lives, g.Err)
 		if lives++; lives > 4 {
@@ -68,10 +68,10 @@ func TestFileCutUnderTheGateway(t *testing.T) {
 	g.Until("the line is read", s.Reading)
 	from := s.Line().Count() + 1
 	s.Line().Feed(100)
-	g.Until("new readings arrive", func(*daemon.Status) bool {
+	g.Until("new readings arrive", func(*status.Document) bool {
 		return len(s.Oracle.Missing(s.Line().Tuid, from, from+99)) == 0
 	})
-	g.Until("the damage shows", func(st *daemon.Status) bool { return rig.HasProblem(st, "BUF-CORRUPT", "BUF-LOST") })
+	g.Until("the damage shows", func(st *status.Document) bool { return rig.HasProblem(st, "BUF-CORRUPT", "BUF-LOST") })
 	st := g.Until("all are acknowledged", rig.Drained)
 	s.accounted(st)
 	g.Stop()
@@ -113,19 +113,19 @@ func TestFilesDamagedWhileDown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, bench.Options{})
+			s := newSite(t, testbed.Options{})
 			s.Buffer = "commit_every = \"100ms\""
 			s.Down()
 			g := s.Start()
 			s.Line().Feed(2000)
-			g.Until("2000 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 2000 })
+			g.Until("2000 are on disk", func(st *status.Document) bool { return st.Buffer.WaitingDisk == 2000 })
 			g.Stop()
 			hurt(t, s)
 			s.Up()
 			g = s.Start()
 			from := s.Line().Count() + 1
 			s.Line().Feed(100)
-			g.Until("new readings arrive", func(*daemon.Status) bool {
+			g.Until("new readings arrive", func(*status.Document) bool {
 				return len(s.Oracle.Missing(s.Line().Tuid, from, from+99)) == 0
 			})
 			st := g.Until("nothing waits", rig.Drained)

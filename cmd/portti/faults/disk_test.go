@@ -10,9 +10,9 @@ import (
 	"syscall"
 	"testing"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 	"portti/cross/testkit"
 )
 
@@ -100,10 +100,10 @@ func (s *site) rest(g *rig.Process, lines int) {
 	quiet(g, lines)
 }
 
-func degraded(st *daemon.Status) bool { return st.Buffer.State == daemon.BufferDegraded }
+func degraded(st *status.Document) bool { return st.Buffer.State == status.BufferDegraded }
 
-func healthy(st *daemon.Status) bool {
-	return st.Buffer.State == daemon.BufferOK && st.Buffer.WaitingMemory == 0 && !rig.HasProblem(st, "BUF-IO", "BUF-READONLY")
+func healthy(st *status.Document) bool {
+	return st.Buffer.State == status.BufferOK && st.Buffer.WaitingMemory == 0 && !rig.HasProblem(st, "BUF-IO", "BUF-READONLY")
 }
 
 // The disk fills up under a running gateway that needs it. What was on
@@ -112,17 +112,17 @@ func healthy(st *daemon.Status) bool {
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t, 16)
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	s.stateOn(d)
 	s.Buffer = "commit_every = \"100ms\""
 	s.Down()
 	g := s.Start()
 	s.Line().Feed(200)
-	g.Until("200 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 200 })
+	g.Until("200 are on disk", func(st *status.Document) bool { return st.Buffer.WaitingDisk == 200 })
 	d.fill()
 	s.Line().Feed(20_000) // more than the room inside the file
 	g.Until("all are read", rig.Read(20_200))
-	g.Until("it shows that the disk fails", func(st *daemon.Status) bool { return degraded(st) && rig.HasProblem(st, "BUF-IO") })
+	g.Until("it shows that the disk fails", func(st *status.Document) bool { return degraded(st) && rig.HasProblem(st, "BUF-IO") })
 	s.Up()
 	g.Until("it sends all the same", s.Arrived)
 	s.Down()
@@ -151,7 +151,7 @@ func TestDiskUselessAtTheStart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newDisk(t, 16, c.mkfs...)
-			s := newSite(t, bench.Options{})
+			s := newSite(t, testbed.Options{})
 			s.stateOn(d)
 			s.Buffer = "commit_every = \"100ms\""
 			if err := os.Mkdir(s.State, 0o700); err != nil { // the unit makes it
@@ -163,7 +163,7 @@ func TestDiskUselessAtTheStart(t *testing.T) {
 			g.Until("all arrive", s.Arrived)
 			s.Down()
 			s.Line().Feed(500)
-			g.Until("it shows "+c.code, func(st *daemon.Status) bool {
+			g.Until("it shows "+c.code, func(st *status.Document) bool {
 				return degraded(st) && rig.HasProblem(st, c.code) && st.Totals.Read == 1000
 			})
 			c.mend(d)
@@ -200,17 +200,17 @@ func (d *disk) freeInodes() {
 func TestDiskTurnsReadOnly(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t, 16)
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	s.stateOn(d)
 	s.Buffer = "commit_every = \"100ms\""
 	s.Uplink = "fence_hold = \"1s\""
 	s.Down()
 	g := s.Start()
 	s.Line().Feed(1000)
-	g.Until("1000 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 1000 })
+	g.Until("1000 are on disk", func(st *status.Document) bool { return st.Buffer.WaitingDisk == 1000 })
 	d.error()
 	s.Line().Feed(500)
-	g.Until("it shows that the disk fails", func(st *daemon.Status) bool {
+	g.Until("it shows that the disk fails", func(st *status.Document) bool {
 		return degraded(st) && rig.HasProblem(st, "BUF-READONLY", "BUF-IO") && st.Totals.Read == 1500
 	})
 	s.rest(g, 60)

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 	"portti/cross/testkit"
 )
 
@@ -24,7 +24,7 @@ import (
 // works on. Row 18.
 func TestSecondDaemon(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	first := s.Start()
 	second := s.Spawn()
 	second.Await()
@@ -43,7 +43,7 @@ func TestSecondDaemon(t *testing.T) {
 // credentials, and must never end the process. Row 69.
 func TestHangupStorm(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	g := s.Start()
 	for range 200 {
 		g.Signal(syscall.SIGHUP)
@@ -63,7 +63,7 @@ func TestNobodyListens(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, bench.Options{})
+			s := newSite(t, testbed.Options{})
 			s.wrap(wrap...)
 			g := s.Start()
 			s.Line().Feed(100)
@@ -90,7 +90,7 @@ func TestNobodyListens(t *testing.T) {
 func TestNoMoreDescriptors(t *testing.T) {
 	t.Parallel()
 	needTool(t, "prlimit")
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	g := s.Start()
 	s.Line().Feed(100)
 	g.Until("100 arrive", s.Arrived)
@@ -122,7 +122,7 @@ func TestEnvironments(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, bench.Options{})
+			s := newSite(t, testbed.Options{})
 			s.Env = append([]string{"NOTHING=1"}, env...)
 			g := s.Start()
 			s.Line().Feed(50)
@@ -141,11 +141,11 @@ func TestEnvironments(t *testing.T) {
 // meantime; one reconnect, no burst, nothing lost.
 func TestPaused(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	s.Uplink = "ping_interval = \"1s\"\npong_timeout = \"1s\""
 	g := s.Start()
 	s.Line().Feed(100)
-	before := g.Until("100 are acknowledged", func(st *daemon.Status) bool { return st.Totals.Acked == 100 })
+	before := g.Until("100 are acknowledged", func(st *status.Document) bool { return st.Totals.Acked == 100 })
 	g.Signal(syscall.SIGSTOP)
 	s.Server.Cut()
 	time.Sleep(6 * time.Second) // the pause, well beyond both limits

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"portti/cmd/portti/bench"
+	"portti/cmd/portti/testbed"
 )
 
 // Row 5: the process is killed at each call in turn that a first start makes on
@@ -39,7 +39,7 @@ func TestKilledWhileTheIdentityIsWritten(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%02d %s %s", i+1, strings.ReplaceAll(c.calls, ",", "-"), filepath.Base("state"+c.file)), func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, bench.Options{})
+			s := newSite(t, testbed.Options{})
 			s.ID = "auto"
 			s.inject(c.calls+":signal=KILL", "-P", s.State+c.file)
 			s.killedAtStart()

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 )
 
 func number(name string, otherwise int) int {
@@ -44,7 +44,7 @@ func killLoop(t *testing.T, every time.Duration, kills int) {
 	seed := uint64(number("PORTTI_SEED", int(time.Now().UnixNano()&0xffffff)))
 	t.Logf("PORTTI_SEED=%d", seed)
 	r := rand.New(rand.NewPCG(seed, uint64(every)))
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	s.Buffer = "commit_every = \"" + every.String() + "\""
 	s.Uplink = "fence_hold = \"1s\""
 	k := killer{site: s, rand: r}
@@ -122,7 +122,7 @@ func (k *killer) round() {
 }
 
 // judge holds every life against what arrived in the end.
-func (k *killer) judge(st *daemon.Status) {
+func (k *killer) judge(st *status.Document) {
 	k.Helper()
 	tuid := k.Line().Tuid
 	for i, l := range k.lives {

@@ -15,8 +15,8 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
 )
 
 // laggard is a server as many are built: its endpoint answers pings at once,
@@ -146,7 +146,7 @@ func (l *laggard) revive() {
 }
 
 // idle says whether the handler has worked through its queue.
-func (l *laggard) idle(*daemon.Status) bool {
+func (l *laggard) idle(*status.Document) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.waiting == 0

@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 	"portti/cross/testkit"
 )
 
@@ -40,7 +40,7 @@ func TestLittleMemory(t *testing.T) {
 // nearly all of it in mid-backlog, and the kernel has nobody to kill but the
 // gateway.
 func littleMemory(t *testing.T, megabytes, readings int, shared bool) {
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	c := newCgroup(t, megabytes)
 	s.wrap(c.wrap()...)
 	const every = 200 * time.Millisecond
@@ -78,7 +78,7 @@ func (k *killer) lifeWithin(readings int, squeeze func(*rig.Process)) *rig.Proce
 	ok := before != nil
 	l := life{first: k.Line().Count() + 1}
 	l.accepted, l.last = l.first-1, l.first-1
-	note := func(st *daemon.Status) bool {
+	note := func(st *status.Document) bool {
 		if ok && st != nil {
 			l.accepted = max(l.accepted, l.first-1+int(st.Totals.Accepted-before.Totals.Accepted))
 		}
@@ -86,7 +86,7 @@ func (k *killer) lifeWithin(readings int, squeeze func(*rig.Process)) *rig.Proce
 	}
 	for ok && k.Line().Count() < readings {
 		if ok = k.feedAlive(g, min(1000, readings-k.Line().Count())); ok {
-			ok = g.UntilGone("there is room", func(st *daemon.Status) bool { return note(st) && st.Buffer.WaitingMemory < 10_000 }) != nil
+			ok = g.UntilGone("there is room", func(st *status.Document) bool { return note(st) && st.Buffer.WaitingMemory < 10_000 }) != nil
 		}
 		if ok && squeeze != nil && k.Line().Count() >= readings/2 {
 			squeeze(g)
@@ -94,13 +94,13 @@ func (k *killer) lifeWithin(readings int, squeeze func(*rig.Process)) *rig.Proce
 		}
 	}
 	if ok {
-		ok = g.UntilGone("all are read", func(st *daemon.Status) bool {
+		ok = g.UntilGone("all are read", func(st *status.Document) bool {
 			return note(st) && st.Totals.Read-before.Totals.Read == uint64(k.Line().Count()-l.first+1)
 		}) != nil
 	}
 	if ok {
 		k.Up()
-		ok = g.UntilGone("nothing waits", func(st *daemon.Status) bool { return note(st) && rig.Drained(st) }) != nil
+		ok = g.UntilGone("nothing waits", func(st *status.Document) bool { return note(st) && rig.Drained(st) }) != nil
 	}
 	l.killed, l.last = time.Now(), k.Line().Count()
 	k.lives = append(k.lives, l)

@@ -6,15 +6,15 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
 )
 
 // Row 50: the network comes back, in each of the ways the kernel tells it. The
 // next attempt would be five minutes away, longer than this test waits for
 // anything; the link is up again before.
 func TestNetworkComesBack(t *testing.T) {
-	waiting := func(st *daemon.Status) bool { return st.Link.State == daemon.LinkWaiting }
+	waiting := func(st *status.Document) bool { return st.Link.State == status.LinkWaiting }
 	for name, c := range map[string]struct {
 		uplink string
 		url    string
@@ -65,13 +65,13 @@ func TestNetworkComesBack(t *testing.T) {
 			}
 			g := s.Start()
 			s.Line().Feed(50)
-			before := g.Until("50 are acknowledged", func(st *daemon.Status) bool { return st.Totals.Acked >= 50 })
+			before := g.Until("50 are acknowledged", func(st *status.Document) bool { return st.Totals.Acked >= 50 })
 			c.cut(cable, g)
 			s.Line().Feed(50)
 			c.mend(cable)
 			mended := time.Now()
-			g.Until("it is up again", func(st *daemon.Status) bool {
-				return st.Link.State == daemon.LinkOnline && st.Link.Connects > before.Link.Connects
+			g.Until("it is up again", func(st *status.Document) bool {
+				return st.Link.State == status.LinkOnline && st.Link.Connects > before.Link.Connects
 			})
 			t.Logf("up again after %v", time.Since(mended).Round(time.Millisecond))
 			s.settle(g, r)

@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 	"portti/cross/testkit"
 )
 
@@ -100,7 +100,7 @@ func (x *toxic) enable(on bool) {
 // toxiproxy.
 func newToxicSite(t *testing.T, uplink string) (*site, *toxic, *receiver) {
 	t.Helper()
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	r := &receiver{t: t, addr: "127.0.0.1:0", out: filepath.Join(s.Dir, "received")}
 	r.start()
 	x := newToxic(t, r.addr)
@@ -113,8 +113,8 @@ func newToxicSite(t *testing.T, uplink string) (*site, *toxic, *receiver) {
 func (s *site) settle(g *rig.Process, r *receiver) {
 	s.Helper()
 	s.Line().Feed(1)
-	st := g.Until("it is online and all are delivered", func(st *daemon.Status) bool {
-		return st.Link.State == daemon.LinkOnline && rig.Drained(st) && len(st.Devices) > 0 && st.Devices[0].Read == uint64(s.Line().Count())
+	st := g.Until("it is online and all are delivered", func(st *status.Document) bool {
+		return st.Link.State == status.LinkOnline && rig.Drained(st) && len(st.Devices) > 0 && st.Devices[0].Read == uint64(s.Line().Count())
 	})
 	g.Stop()
 	r.kill()
@@ -137,10 +137,10 @@ func TestToxicHalfOpen(t *testing.T) {
 			s, x, r := newToxicSite(t, quick)
 			g := s.Start()
 			s.Line().Feed(100)
-			g.Until("100 are acknowledged", func(st *daemon.Status) bool { return st.Totals.Acked >= 100 })
+			g.Until("100 are acknowledged", func(st *status.Document) bool { return st.Totals.Acked >= 100 })
 			cure := x.poison("timeout", map[string]any{"timeout": 0}, streams...)
 			s.Line().Feed(200)
-			st := g.Until("it is noticed", func(st *daemon.Status) bool { return st.Link.State != daemon.LinkOnline })
+			st := g.Until("it is noticed", func(st *status.Document) bool { return st.Link.State != status.LinkOnline })
 			if !strings.HasPrefix(st.Link.Problem, "UP-") {
 				t.Errorf("link %+v", st.Link)
 			}
@@ -193,7 +193,7 @@ func TestToxicWay(t *testing.T) {
 			s, x, r := newToxicSite(t, c.uplink)
 			g := s.Start()
 			stop := s.Line().Flow(4 * time.Millisecond)
-			g.Until("some are acknowledged", func(st *daemon.Status) bool { return st.Totals.Acked > 50 })
+			g.Until("some are acknowledged", func(st *status.Document) bool { return st.Totals.Acked > 50 })
 			cure := c.spoil(x)
 			time.Sleep(2 * time.Second)
 			cure()

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 )
 
 // cable joins two network namespaces of the test: the gateway's, 10.77.0.1,
@@ -54,7 +54,7 @@ func inside(ns string) []string { return []string{"ip", "netns", "exec", ns} }
 // newFarSite is a gateway in one namespace with a server process in another.
 func newFarSite(t *testing.T) (*site, *cable, *receiver) {
 	c := newCable(t)
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	r := &receiver{t: t, addr: "10.77.0.2:8080", out: filepath.Join(s.Dir, "received"), in: inside(c.remote)}
 	r.start()
 	s.URL = "ws://10.77.0.2:8080/socket"
@@ -95,10 +95,10 @@ func TestHalfOpen(t *testing.T) {
 			s, cable, r := newFarSite(t)
 			g := s.Start()
 			s.Line().Feed(100)
-			g.Until("100 are acknowledged", func(st *daemon.Status) bool { return st.Totals.Acked == 100 })
+			g.Until("100 are acknowledged", func(st *status.Document) bool { return st.Totals.Acked == 100 })
 			c.cut(cable)
 			s.Line().Feed(200)
-			st := g.Until("it is noticed", func(st *daemon.Status) bool { return st.Link.State != daemon.LinkOnline })
+			st := g.Until("it is noticed", func(st *status.Document) bool { return st.Link.State != status.LinkOnline })
 			// What was acknowledged within the hold waits again.
 			if st.Totals.Acked > 100 || st.Link.Problem == "" || st.Link.LastError == "" {
 				t.Errorf("link %+v, totals %+v", st.Link, st.Totals)
@@ -107,7 +107,7 @@ func TestHalfOpen(t *testing.T) {
 			g.Until("500 are read", rig.Read(500))
 			c.mend(cable)
 			problem := st.Link.Problem
-			st = g.Until("all are acknowledged", func(st *daemon.Status) bool { return st.Totals.Acked == 500 })
+			st = g.Until("all are acknowledged", func(st *status.Document) bool { return st.Totals.Acked == 500 })
 			g.Stop()
 			r.kill()
 			s.Oracle.TakeFile(t, r.out)
@@ -137,14 +137,14 @@ func TestStopOnDeadPath(t *testing.T) {
 	s, c, r := newFarSite(t)
 	g := s.Start()
 	s.Line().Feed(100)
-	g.Until("100 are acknowledged", func(st *daemon.Status) bool { return st.Totals.Acked == 100 })
+	g.Until("100 are acknowledged", func(st *status.Document) bool { return st.Totals.Acked == 100 })
 	c.ip(c.remote, "link", "set", "eth0", "down")
 	s.Line().Feed(300)
 	g.Until("400 are read", rig.Read(400))
 	g.Stop()
 	c.ip(c.remote, "link", "set", "eth0", "up")
 	g = s.Start()
-	st := g.Until("all are delivered", func(st *daemon.Status) bool { return rig.Drained(st) && st.Totals.Acked == 400 })
+	st := g.Until("all are delivered", func(st *status.Document) bool { return rig.Drained(st) && st.Totals.Acked == 400 })
 	g.Stop()
 	r.kill()
 	s.Oracle.TakeFile(t, r.out)

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 )
 
 // fault is one way in which a call of the disk fails.
@@ -143,7 +143,7 @@ func TestNthDiskCallFails(t *testing.T) {
 }
 
 func nthLife(t *testing.T, what string) (hit bool) {
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	s.Buffer = "commit_every = \"30ms\""
 	s.Uplink = "fence_hold = \"0s\""
 	s.Oracle.Retimed = true // where the state file is what cannot be written
@@ -175,7 +175,7 @@ func nthLife(t *testing.T, what string) (hit bool) {
 	s.Line().Clear()
 	g = s.Start()
 	s.Line().Feed(10)
-	g.Until("the next start works", func(st *daemon.Status) bool { return s.Arrived(st) && rig.Drained(st) })
+	g.Until("the next start works", func(st *status.Document) bool { return s.Arrived(st) && rig.Drained(st) })
 	s.Oracle.Honest(t, s.Lines...)
 	g.Stop()
 	return struck > 0

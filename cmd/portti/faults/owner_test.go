@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 )
 
 // Row 17: the buffer's folder, or a file in it, belongs to someone else. Readings
@@ -34,7 +34,7 @@ func TestBufferOfSomeoneElse(t *testing.T) {
 
 func bufferOfSomeoneElse(t *testing.T, glob string) {
 	const nobody = 65534
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	s.Buffer = "commit_every = \"100ms\""
 	dir := filepath.Join(s.State, "buffer")
 	g := s.Start()
@@ -42,7 +42,7 @@ func bufferOfSomeoneElse(t *testing.T, glob string) {
 	g.Until("10 arrive", s.Arrived)
 	s.Down()
 	s.Line().Feed(50)
-	g.Until("60 are read and on disk", func(st *daemon.Status) bool { return st.Totals.Read == 60 && st.Buffer.WaitingMemory == 0 })
+	g.Until("60 are read and on disk", func(st *status.Document) bool { return st.Totals.Read == 60 && st.Buffer.WaitingMemory == 0 })
 	g.Stop()
 	s.Line().Clear()
 	theirs, err := filepath.Glob(filepath.Join(dir, glob))
@@ -63,7 +63,7 @@ func bufferOfSomeoneElse(t *testing.T, glob string) {
 	s.Up()
 	g = s.Start()
 	s.Line().Feed(40)
-	g.Until("40 come from memory, and it shows why", func(st *daemon.Status) bool {
+	g.Until("40 come from memory, and it shows why", func(st *status.Document) bool {
 		return s.Oracle.Count(s.Line().Tuid) >= 50 && degraded(st) && rig.HasProblem(st, "BUF-READONLY") &&
 			strings.Contains(st.Buffer.LastError, "permission denied")
 	})
@@ -74,7 +74,7 @@ func bufferOfSomeoneElse(t *testing.T, glob string) {
 		t.Error("the folder of someone else was changed")
 	}
 	own(0)
-	g.Until("it takes the buffer into use", func(st *daemon.Status) bool { return healthy(st) && !rig.HasProblem(st, "BUF-READONLY") })
+	g.Until("it takes the buffer into use", func(st *status.Document) bool { return healthy(st) && !rig.HasProblem(st, "BUF-READONLY") })
 	s.Line().Feed(10)
 	g.Until("all arrive", s.Arrived)
 	s.Whole(g.Until("all are acknowledged", rig.Drained))

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 	"portti/cross/testkit"
 )
 
@@ -58,13 +58,13 @@ func TestPausedProcess(t *testing.T) {
 	t.Parallel()
 	const watchdog = 2 * time.Second
 	m := newManager(t)
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	s.Uplink = "ping_interval = \"1s\"\npong_timeout = \"500ms\"\nfence_hold = \"1s\""
 	s.Env = append(rig.PlainEnv(), "NOTIFY_SOCKET="+m.name, fmt.Sprintf("WATCHDOG_USEC=%d", watchdog.Microseconds()))
 	g := s.Start()
 	s.Line().Feed(100)
-	g.Until("100 are delivered and forgotten", func(st *daemon.Status) bool {
-		return st.Totals.Acked == 100 && st.Buffer.Held == 0 && st.Link.State == daemon.LinkOnline
+	g.Until("100 are delivered and forgotten", func(st *status.Document) bool {
+		return st.Totals.Acked == 100 && st.Buffer.Held == 0 && st.Link.State == status.LinkOnline
 	})
 	before := g.Status()
 	if !m.fed(testkit.Patience) {
@@ -79,12 +79,12 @@ func TestPausedProcess(t *testing.T) {
 	}
 	g.Signal(syscall.SIGCONT)
 
-	g.Until("all are delivered", func(st *daemon.Status) bool { return s.Arrived(st) && st.Totals.Acked == 140 })
+	g.Until("all are delivered", func(st *status.Document) bool { return s.Arrived(st) && st.Totals.Acked == 140 })
 	if !m.fed(testkit.Patience) {
 		t.Error("the watchdog is not fed after the pause")
 	}
 	s.Line().Feed(10)
-	st := g.Until("the link works on", func(st *daemon.Status) bool { return s.Arrived(st) && st.Totals.Acked == 150 })
+	st := g.Until("the link works on", func(st *status.Document) bool { return s.Arrived(st) && st.Totals.Acked == 150 })
 	if st.Link.Connects != before.Link.Connects+1 || st.Totals.Resent > 40 || rig.HasProblem(st, "SYS-WATCHDOG") || st.Clock.Steps != 0 {
 		t.Errorf("%+v %+v %+v", st.Link, st.Totals, st.Clock)
 	}

@@ -12,19 +12,19 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 	"portti/cross/testkit"
 )
 
-func device(st *daemon.Status, name string) daemon.DeviceStatus {
+func device(st *status.Document, name string) status.Device {
 	for _, d := range st.Devices {
 		if d.Name == name {
 			return d
 		}
 	}
-	return daemon.DeviceStatus{}
+	return status.Device{}
 }
 
 // The adapter is pulled again and again, also in mid-reading, and
@@ -32,14 +32,14 @@ func device(st *daemon.Status, name string) daemon.DeviceStatus {
 // has a few lines for each time.
 func TestUnplugged(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, bench.Options{}, "panel", "other")
+	s := newSite(t, testbed.Options{}, "panel", "other")
 	plugs := number("PORTTI_PLUGS", 20)
 	g := s.Start()
 	panel, other := s.Lines[0], s.Lines[1]
 	stop := other.Flow(5 * time.Millisecond)
 	for i := range plugs {
 		panel.Feed(5)
-		g.Until("five more are read", func(st *daemon.Status) bool { return device(st, "panel").Read == uint64(5*(i+1)) })
+		g.Until("five more are read", func(st *status.Document) bool { return device(st, "panel").Read == uint64(5*(i+1)) })
 		if i%2 == 0 { // a reading cut in the middle is none
 			ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 			if _, err := panel.Pty.Write(ctx, []byte(`{"n":99`)); err != nil {
@@ -48,14 +48,14 @@ func TestUnplugged(t *testing.T) {
 			cancel()
 		}
 		panel.Unplug()
-		g.Until("it is missed", func(st *daemon.Status) bool { return device(st, "panel").State == daemon.DeviceMissing })
+		g.Until("it is missed", func(st *status.Document) bool { return device(st, "panel").State == status.DeviceMissing })
 		panel.Plug()
-		g.Until("it is read again", func(st *daemon.Status) bool {
-			return device(st, "panel").Resolved == panel.Pty.Path() && device(st, "panel").State != daemon.DeviceMissing
+		g.Until("it is read again", func(st *status.Document) bool {
+			return device(st, "panel").Resolved == panel.Pty.Path() && device(st, "panel").State != status.DeviceMissing
 		})
 	}
 	panel.Unplug()
-	g.Until("it shows DEV-GONE", func(st *daemon.Status) bool { return rig.HasProblem(st, "DEV-GONE") })
+	g.Until("it shows DEV-GONE", func(st *status.Document) bool { return rig.HasProblem(st, "DEV-GONE") })
 	stop()
 	quiet(g, 20+6*plugs)
 	g.Until("all arrive", s.Arrived)
@@ -67,7 +67,7 @@ func TestUnplugged(t *testing.T) {
 // through, none of either is lost silently, and the gateway stays answerable.
 func TestFlood(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, bench.Options{}, "flood", "calm")
+	s := newSite(t, testbed.Options{}, "flood", "calm")
 	s.Device = "rate_limit = 200"
 	s.Buffer = "max_size = \"20MB\""
 	g := s.Start()
@@ -86,11 +86,11 @@ func TestFlood(t *testing.T) {
 		calm.Feed(1)
 		time.Sleep(30 * time.Millisecond)
 	}
-	g.Until("the calm line's readings arrive", func(*daemon.Status) bool { return s.Oracle.Count(calm.Tuid) == 100 })
-	g.Until("the flood is more than it may be", func(st *daemon.Status) bool { return device(st, "flood").Ledger.Lost["rate"] > 1000 })
+	g.Until("the calm line's readings arrive", func(*status.Document) bool { return s.Oracle.Count(calm.Tuid) == 100 })
+	g.Until("the flood is more than it may be", func(st *status.Document) bool { return device(st, "flood").Ledger.Lost["rate"] > 1000 })
 	cancel()
 	<-done
-	st := g.Until("all is delivered", func(st *daemon.Status) bool {
+	st := g.Until("all is delivered", func(st *status.Document) bool {
 		return rig.Drained(st) && device(st, "flood").Read+2000 > uint64(lines.Load())
 	})
 	d := device(st, "flood")
@@ -116,7 +116,7 @@ func TestGarbage(t *testing.T) {
 		state = state*1664525 + 1013904223
 		noise[i] = byte(state >> 24)
 	}
-	s := newSite(t, bench.Options{}, "panel", "other")
+	s := newSite(t, testbed.Options{}, "panel", "other")
 	g := s.Start()
 	before := residentKB(g)
 	stop := s.Lines[1].Flow(5 * time.Millisecond)
@@ -133,7 +133,7 @@ func TestGarbage(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		cancel()
-		g.Until(name+" is counted", func(st *daemon.Status) bool { return device(st, "panel").Bad > bad })
+		g.Until(name+" is counted", func(st *status.Document) bool { return device(st, "panel").Bad > bad })
 		s.Lines[0].Feed(3)
 		g.Until("three good ones after "+name+" arrive", s.arrivedOn(s.Lines[0]))
 	}
@@ -147,8 +147,8 @@ func TestGarbage(t *testing.T) {
 	g.Stop()
 }
 
-func (s *site) arrivedOn(l *rig.Line) func(*daemon.Status) bool {
-	return func(*daemon.Status) bool { return s.Oracle.Count(l.Tuid) == l.Count() }
+func (s *site) arrivedOn(l *rig.Line) func(*status.Document) bool {
+	return func(*status.Document) bool { return s.Oracle.Count(l.Tuid) == l.Count() }
 }
 
 func residentKB(g *rig.Process) int {
@@ -161,16 +161,16 @@ func residentKB(g *rig.Process) int {
 // when the first one is gone.
 func TestTwoGatewaysOnOnePort(t *testing.T) {
 	t.Parallel()
-	first := newSite(t, bench.Options{})
+	first := newSite(t, testbed.Options{})
 	a := first.Start()
 	second := rig.Bare(t)
 	second.Oracle, second.URL, second.Lines, second.Program = first.Oracle, first.URL, first.Lines, first.Program
 	b := second.Spawn()
-	b.Until("it names the holder", func(st *daemon.Status) bool {
+	b.Until("it names the holder", func(st *status.Document) bool {
 		d := device(st, "panel")
-		return d.State == daemon.DeviceBusy && strings.Contains(d.LastError, fmt.Sprintf("process %d", a.Pid()))
+		return d.State == status.DeviceBusy && strings.Contains(d.LastError, fmt.Sprintf("process %d", a.Pid()))
 	})
-	b.Until("it shows DEV-BUSY", func(st *daemon.Status) bool { return rig.HasProblem(st, "DEV-BUSY") })
+	b.Until("it shows DEV-BUSY", func(st *status.Document) bool { return rig.HasProblem(st, "DEV-BUSY") })
 	first.Line().Feed(100)
 	a.Until("the first is not disturbed", first.Arrived)
 	a.Stop()

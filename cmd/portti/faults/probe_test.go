@@ -16,9 +16,10 @@ import (
 	"time"
 
 	"portti/buffer"
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/gateway"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 	"portti/cross/testkit"
 )
 
@@ -146,7 +147,7 @@ func TestProbeDies(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
-			cmd := exec.CommandContext(ctx, os.Getenv(binaryVar), append(daemon.ProbeVerb(), segs[0])...)
+			cmd := exec.CommandContext(ctx, os.Getenv(binaryVar), append(gateway.ProbeVerb(), segs[0])...)
 			cmd.Env = []string{"GOTRACEBACK=none"}
 			out, err := cmd.CombinedOutput()
 			used := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss // KB
@@ -163,7 +164,7 @@ func TestProbeDies(t *testing.T) {
 			if err := syscall.Getrusage(syscall.RUSAGE_SELF, &mine); err != nil {
 				t.Fatal(err)
 			}
-			if !strings.HasPrefix(string(out), daemon.ProbeBegins+"\n") || used > max(200<<10, mine.Maxrss) {
+			if !strings.HasPrefix(string(out), gateway.ProbeBegins+"\n") || used > max(200<<10, mine.Maxrss) {
 				t.Errorf("%d KB were used, and it said %q", used, said)
 			}
 		})
@@ -183,12 +184,12 @@ func TestSuspiciousFileKillsOnlyTheProbe(t *testing.T) {
 }
 
 func suspiciousFile(t *testing.T, edit func([]byte)) {
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	s.Buffer = "commit_every = \"100ms\""
 	s.Down()
 	g := s.Start()
 	s.Line().Feed(3000)
-	g.Until("3000 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 3000 })
+	g.Until("3000 are on disk", func(st *status.Document) bool { return st.Buffer.WaitingDisk == 3000 })
 	g.Stop()
 	change(t, s.segments()[0], edit, suspect)
 	s.Up()
@@ -197,7 +198,7 @@ func suspiciousFile(t *testing.T, edit func([]byte)) {
 		t.Errorf("the log does not tell of a probe that died: %s", rig.Tail(said, 2000))
 	}
 	s.Line().Feed(100)
-	st := g.Until("nothing waits", func(st *daemon.Status) bool { return rig.Drained(st) && st.Totals.Read >= 3100 })
+	st := g.Until("nothing waits", func(st *status.Document) bool { return rig.Drained(st) && st.Totals.Read >= 3100 })
 	s.accounted(st)
 	if lost := st.Totals.Lost.Sum(); lost > 60 {
 		t.Errorf("%d are lost, and one page holds some 40", lost)
@@ -213,12 +214,12 @@ func suspiciousFile(t *testing.T, edit func([]byte)) {
 // set aside. Row 12.
 func TestKilledTwiceIsProbed(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	s.Buffer = "commit_every = \"100ms\""
 	s.Down()
 	g := s.Start()
 	s.Line().Feed(1000)
-	g.Until("1000 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 1000 })
+	g.Until("1000 are on disk", func(st *status.Document) bool { return st.Buffer.WaitingDisk == 1000 })
 	g.Stop()
 	for range 2 {
 		s.Line().Clear()
@@ -231,7 +232,7 @@ func TestKilledTwiceIsProbed(t *testing.T) {
 		t.Errorf("the log does not tell of a probe that lived: %s", rig.Tail(said, 2000))
 	}
 	s.Up()
-	st := g.Until("all arrive", func(st *daemon.Status) bool { return rig.Drained(st) && s.Arrived(st) })
+	st := g.Until("all arrive", func(st *status.Document) bool { return rig.Drained(st) && s.Arrived(st) })
 	s.Whole(st)
 	if rig.HasProblem(st, "BUF-CORRUPT") {
 		t.Error("a sound file was set aside")

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 )
 
 // The server process is killed at random moments while readings flow, a hundred
@@ -25,7 +25,7 @@ func TestReceiverKilledInEveryMode(t *testing.T) {
 	for _, ack := range []string{"fence", "count", "envelope", "none"} {
 		t.Run(ack, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, bench.Options{})
+			s := newSite(t, testbed.Options{})
 			r := &receiver{t: t, addr: "127.0.0.1:0", out: filepath.Join(s.Dir, "received"), args: []string{"--ack", ack}}
 			r.start()
 			s.URL = "ws://" + r.addr + "/socket"
@@ -40,7 +40,7 @@ func TestReceiverKilledInEveryMode(t *testing.T) {
 			}
 			stop()
 			s.Line().Feed(1)
-			st := g.Until("all are proven", func(st *daemon.Status) bool {
+			st := g.Until("all are proven", func(st *status.Document) bool {
 				return rig.Drained(st) && st.Totals.Read == uint64(s.Line().Count())
 			})
 			g.Stop()
@@ -64,7 +64,7 @@ func TestReceiverKilledInEveryMode(t *testing.T) {
 // each kill waits until the handler has passed what was fed before the last.
 func TestLaggingReceiverKilledOftenLosesNothing(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	const delay = 50 * time.Millisecond
 	server := newLaggard(t, s.Oracle, false, delay)
 	s.URL, s.Uplink = server.url(), "fence_hold = \"2s\""
@@ -76,7 +76,7 @@ func TestLaggingReceiverKilledOftenLosesNothing(t *testing.T) {
 		fed := s.Line().Count()
 		server.kill()
 		server.revive()
-		g.Until("the handler is past the crash", func(*daemon.Status) bool {
+		g.Until("the handler is past the crash", func(*status.Document) bool {
 			return s.Oracle.Newest(tuid) > fed
 		})
 	}
@@ -94,13 +94,13 @@ func TestLaggingReceiverKilledOftenLosesNothing(t *testing.T) {
 // A receiver that is started anew on the same file goes on where it was.
 func TestReceiverKeepsItsMarks(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	r := &receiver{t: t, addr: "127.0.0.1:0", out: filepath.Join(s.Dir, "received"), args: []string{"--ack", "envelope"}}
 	r.start()
 	s.URL, s.Uplink = "ws://"+r.addr+"/socket", "ack = \"envelope\""
 	g := s.Start()
 	s.Line().Feed(50)
-	g.Until("all are proven", func(st *daemon.Status) bool { return rig.Drained(st) && st.Totals.Read == 50 })
+	g.Until("all are proven", func(st *status.Document) bool { return rig.Drained(st) && st.Totals.Read == 50 })
 	text, err := os.ReadFile(r.out + ".marks")
 	var last struct {
 		GW      string

@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 )
 
 // receiver is `portti receive` as a process of its own.
@@ -62,7 +62,7 @@ func (r *receiver) kill() {
 // what it has written, so nothing may be missing at all.
 func TestServerKilled(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	r := &receiver{t: t, addr: "127.0.0.1:0", out: filepath.Join(s.Dir, "received")}
 	r.start()
 	s.URL = "ws://" + r.addr + "/socket"
@@ -75,7 +75,7 @@ func TestServerKilled(t *testing.T) {
 	}
 	stop()
 	s.Line().Feed(1)
-	st := g.Until("all are delivered", func(st *daemon.Status) bool {
+	st := g.Until("all are delivered", func(st *status.Document) bool {
 		return rig.Drained(st) && st.Totals.Read == uint64(s.Line().Count())
 	})
 	g.Stop()
@@ -90,7 +90,7 @@ func TestServerKilled(t *testing.T) {
 // because of fence_hold.
 func TestLaggingServerKilled(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	server := newLaggard(t, s.Oracle, false, 200*time.Millisecond)
 	s.URL, s.Uplink = server.url(), "fence_hold = \"1s\""
 	g := s.Start()
@@ -101,7 +101,7 @@ func TestLaggingServerKilled(t *testing.T) {
 		server.kill()
 		server.revive()
 		// One death is covered by the hold, two in a row are not.
-		g.Until("the handler is past the crash", func(*daemon.Status) bool { return s.Oracle.Newest(s.Line().Tuid) > fed })
+		g.Until("the handler is past the crash", func(*status.Document) bool { return s.Oracle.Newest(s.Line().Tuid) > fed })
 	}
 	stop()
 	g.Until("all are delivered", rig.Drained)
@@ -126,7 +126,7 @@ func TestServerAndGatewayKilled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, bench.Options{})
+			s := newSite(t, testbed.Options{})
 			server := newLaggard(t, s.Oracle, c.count, 200*time.Millisecond)
 			s.URL, s.Uplink, s.Buffer = server.url(), c.uplink, c.buffer
 			k := killer{site: s}
@@ -146,7 +146,7 @@ func TestServerAndGatewayKilled(t *testing.T) {
 func (k *killer) bothDie(server *laggard) {
 	k.Helper()
 	g := k.Start()
-	before := g.Until("the link is up", func(st *daemon.Status) bool { return st.Link.State == daemon.LinkOnline && st.Totals.Waiting == 0 })
+	before := g.Until("the link is up", func(st *status.Document) bool { return st.Link.State == status.LinkOnline && st.Totals.Waiting == 0 })
 	l := life{first: k.Line().Count() + 1}
 	stop := k.Line().Flow(2 * time.Millisecond)
 	time.Sleep(time.Duration(600+rand.IntN(300)) * time.Millisecond)

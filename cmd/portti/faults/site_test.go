@@ -7,14 +7,14 @@ import (
 	"strings"
 	"testing"
 
-	"portti/cmd/portti/bench"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/testbed"
 )
 
 // site is a place whose gateway is the built program.
 type site struct{ *rig.Site }
 
-func newSite(t *testing.T, o bench.Options, names ...string) *site {
+func newSite(t *testing.T, o testbed.Options, names ...string) *site {
 	t.Helper()
 	s := &site{rig.New(t, o, names...)}
 	s.wrap()

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 	"portti/cross/testkit"
 )
 
@@ -83,7 +83,7 @@ func TestStopWithDeadServer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, bench.Options{})
+			s := newSite(t, testbed.Options{})
 			good := s.URL
 			if name == "reads nothing" {
 				s.Buffer = "commit_every = \"10s\"" // nothing is on disk yet when the stop comes
@@ -100,7 +100,7 @@ func TestStopWithDeadServer(t *testing.T) {
 			s.Server.Cut()
 			s.Up()
 			g = s.Start()
-			st := g.Until("all are delivered", func(st *daemon.Status) bool { return rig.Drained(st) && st.Totals.Acked == 20_000 })
+			st := g.Until("all are delivered", func(st *status.Document) bool { return rig.Drained(st) && st.Totals.Acked == 20_000 })
 			s.Whole(st)
 			g.Stop()
 		})
@@ -113,17 +113,17 @@ func TestStopWithDeadServer(t *testing.T) {
 func TestSecondSignalLeavesAtOnce(t *testing.T) {
 	t.Parallel()
 	needTool(t, "strace")
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	s.Buffer = "commit_every = \"3s\""
 	s.Down()
 	g := s.Start()
 	s.Line().Feed(200)
-	g.Until("200 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 200 })
+	g.Until("200 are on disk", func(st *status.Document) bool { return st.Buffer.WaitingDisk == 200 })
 	heal := disturb(g, "fdatasync,fsync:delay_enter=60000000")
 	s.Line().Feed(50)
 	g.Until("250 are read", rig.Read(250))
 	g.Signal(syscall.SIGTERM)
-	g.Until("it stops", func(st *daemon.Status) bool { return st.Link.State == daemon.LinkStopped })
+	g.Until("it stops", func(st *status.Document) bool { return st.Link.State == status.LinkStopped })
 	pid := g.Pid()
 	g.Signal(syscall.SIGTERM)
 	// The tracer keeps the thread it delays, and with it the dead process.

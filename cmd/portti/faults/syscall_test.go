@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 )
 
 // tracer is strace, answering some system calls of a gateway itself. Only the
@@ -51,7 +51,7 @@ func disturb(g *rig.Process, what string) (heal func() int) {
 		})
 	}
 	g.Cleanup(end)
-	g.Until("it is traced", func(*daemon.Status) bool { return traced(g.Pid()) })
+	g.Until("it is traced", func(*status.Document) bool { return traced(g.Pid()) })
 	return func() int {
 		end()
 		b, _ := os.ReadFile(log)
@@ -89,7 +89,7 @@ func TestDiskCallsFail(t *testing.T) {
 }
 
 func diskFailsFromTheStart(t *testing.T, what, code string) {
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	s.Buffer = "commit_every = \"100ms\""
 	s.inject(what)
 	g := s.Start()
@@ -99,8 +99,8 @@ func diskFailsFromTheStart(t *testing.T, what, code string) {
 	s.Line().Feed(500)
 	g.Until("700 are read", rig.Read(700))
 	if code != "" {
-		g.Until("it shows "+code, func(st *daemon.Status) bool {
-			return rig.HasProblem(st, code) && st.Buffer.State == daemon.BufferDegraded && st.Buffer.LastError != ""
+		g.Until("it shows "+code, func(st *status.Document) bool {
+			return rig.HasProblem(st, code) && st.Buffer.State == status.BufferDegraded && st.Buffer.LastError != ""
 		})
 	}
 	s.Up()
@@ -123,20 +123,20 @@ func diskFailsFromTheStart(t *testing.T, what, code string) {
 }
 
 func diskFailsForAWhile(t *testing.T, what, code string) {
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	s.Buffer = "commit_every = \"100ms\""
 	s.Down()
 	g := s.Start()
 	s.Line().Feed(200)
-	g.Until("200 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 200 })
+	g.Until("200 are on disk", func(st *status.Document) bool { return st.Buffer.WaitingDisk == 200 })
 	heal := disturb(g, what)
 	s.Line().Feed(300)
 	g.Until("500 are read", rig.Read(500))
 	struck := false
 	if code != "" && !strings.HasPrefix(what, "ftruncate") && !strings.HasPrefix(what, "rename") {
 		struck = true
-		g.Until("it shows "+code, func(st *daemon.Status) bool {
-			return rig.HasProblem(st, code) && st.Buffer.State == daemon.BufferDegraded
+		g.Until("it shows "+code, func(st *status.Document) bool {
+			return rig.HasProblem(st, code) && st.Buffer.State == status.BufferDegraded
 		})
 	}
 	s.Up()
@@ -147,16 +147,16 @@ func diskFailsForAWhile(t *testing.T, what, code string) {
 	if n := heal(); struck && n == 0 {
 		t.Error("nothing was injected: the test tested nothing")
 	}
-	g.Until("it is well again, and what waits is on disk", func(st *daemon.Status) bool {
-		return st.Buffer.State == daemon.BufferOK && st.Buffer.WaitingMemory == 0 && !rig.HasProblem(st, "BUF-IO", "BUF-READONLY")
+	g.Until("it is well again, and what waits is on disk", func(st *status.Document) bool {
+		return st.Buffer.State == status.BufferOK && st.Buffer.WaitingMemory == 0 && !rig.HasProblem(st, "BUF-IO", "BUF-READONLY")
 	})
 	s.Line().Feed(50)
-	g.Until("and so is what comes", func(st *daemon.Status) bool { return st.Totals.Read == 650 && st.Buffer.WaitingMemory == 0 })
+	g.Until("and so is what comes", func(st *status.Document) bool { return st.Totals.Read == 650 && st.Buffer.WaitingMemory == 0 })
 	g.Kill() // what the status called accepted is on disk
 	s.Line().Clear()
 	s.Up()
 	g = s.Start()
-	st := g.Until("all are delivered", func(st *daemon.Status) bool { return rig.Drained(st) && s.Arrived(st) })
+	st := g.Until("all are delivered", func(st *status.Document) bool { return rig.Drained(st) && s.Arrived(st) })
 	s.Whole(st)
 	g.Stop()
 }
@@ -178,7 +178,7 @@ func TestKilledInsideACall(t *testing.T) {
 }
 
 func killedInside(t *testing.T, what string) {
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	const every = 50 * time.Millisecond
 	s.Buffer = "commit_every = \"" + every.String() + "\""
 	k := killer{site: s}
@@ -193,7 +193,7 @@ func killedInside(t *testing.T, what string) {
 	before := g.Status()
 	l := life{first: s.Line().Count() + 1}
 	s.Line().Feed(100)
-	st := g.Until("all are delivered", func(st *daemon.Status) bool { return rig.Drained(st) && st.Totals.Read == before.Totals.Read+100 })
+	st := g.Until("all are delivered", func(st *status.Document) bool { return rig.Drained(st) && st.Totals.Read == before.Totals.Read+100 })
 	l.last, l.killed = s.Line().Count(), time.Now()
 	l.accepted = l.last
 	k.lives = append(k.lives, l)
@@ -212,8 +212,8 @@ func (k *killer) untilKilled() {
 	stop := func() {}
 	if before := g.UntilGone("every line is read", k.Reading); before != nil {
 		stop = k.Line().Flow(2 * time.Millisecond)
-		read := func(n uint64) func(*daemon.Status) bool {
-			return func(st *daemon.Status) bool {
+		read := func(n uint64) func(*status.Document) bool {
+			return func(st *status.Document) bool {
 				l.accepted = l.first - 1 + int(st.Totals.Accepted-before.Totals.Accepted)
 				return st.Totals.Read >= before.Totals.Read+n
 			}

@@ -8,9 +8,9 @@ import (
 	"syscall"
 	"testing"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 )
 
 // Row 24: the disk with the state folder is taken away under the gateway, an
@@ -20,7 +20,7 @@ import (
 func TestDiskVanishesAndReturns(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t, 16)
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	s.stateOn(d)
 	s.Buffer = "commit_every = \"100ms\""
 	g := s.Start()
@@ -28,20 +28,20 @@ func TestDiskVanishesAndReturns(t *testing.T) {
 	g.Until("50 arrive", s.Arrived) // and the time of this boot is on disk
 	s.Down()
 	s.Line().Feed(950)
-	g.Until("they are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk >= 950 })
+	g.Until("they are on disk", func(st *status.Document) bool { return st.Buffer.WaitingDisk >= 950 })
 	device := strings.TrimSpace(command(t, "findmnt", "-n", "-o", "SOURCE", d.dir))
 	if err := syscall.Unmount(d.dir, syscall.MNT_DETACH); err != nil {
 		t.Fatal(err)
 	}
 	s.Line().Feed(500)
-	g.Until("it shows that the folder is gone", func(st *daemon.Status) bool {
+	g.Until("it shows that the folder is gone", func(st *status.Document) bool {
 		return degraded(st) && rig.HasProblem(st, "BUF-IO") && st.Totals.Read == 1500
 	})
 	if err := os.MkdirAll(s.State+"/buffer", 0o700); err != nil {
 		t.Fatal(err)
 	}
 	s.Line().Feed(100)
-	g.Until("it shows that another is in its place", func(st *daemon.Status) bool {
+	g.Until("it shows that another is in its place", func(st *status.Document) bool {
 		return degraded(st) && rig.HasProblem(st, "BUF-MOVED") && st.Totals.Read == 1600
 	})
 	if names, err := os.ReadDir(s.State + "/buffer"); err != nil || len(names) > 0 {
@@ -51,7 +51,7 @@ func TestDiskVanishesAndReturns(t *testing.T) {
 		t.Fatal(err)
 	}
 	command(t, "mount", device, d.dir)
-	g.Until("it takes its disk back", func(st *daemon.Status) bool { return healthy(st) && !rig.HasProblem(st, "BUF-MOVED") })
+	g.Until("it takes its disk back", func(st *status.Document) bool { return healthy(st) && !rig.HasProblem(st, "BUF-MOVED") })
 	s.Line().Feed(100)
 	s.rest(g, 60)
 	g.Stop()
@@ -62,16 +62,16 @@ func TestDiskVanishesAndReturns(t *testing.T) {
 func TestInodesRunOut(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t, 32, "-N", "64")
-	s := newSite(t, bench.Options{})
+	s := newSite(t, testbed.Options{})
 	s.stateOn(d)
 	s.Buffer = "commit_every = \"100ms\"\nmax_size = \"8MB\""
 	s.Down()
 	g := s.Start()
 	s.Line().Feed(100)
-	g.Until("100 are on disk", func(st *daemon.Status) bool { return st.Buffer.WaitingDisk == 100 })
+	g.Until("100 are on disk", func(st *status.Document) bool { return st.Buffer.WaitingDisk == 100 })
 	d.inodes()
 	s.Line().Feed(12_000) // more than one file takes
-	g.Until("it shows that the disk fails", func(st *daemon.Status) bool {
+	g.Until("it shows that the disk fails", func(st *status.Document) bool {
 		return degraded(st) && rig.HasProblem(st, "BUF-IO") && st.Totals.Read == 12_100
 	})
 	d.freeInodes()

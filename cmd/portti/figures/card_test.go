@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 )
 
 // card is a file system on a loop device of its own.
@@ -90,7 +90,7 @@ func (w *wear) watch(t *testing.T, p plan) {
 	dir := t.TempDir()
 	up := serve(t)
 	up.refuse.Store(!w.online)
-	port, err := bench.OpenPty(filepath.Join(dir, "port"), 0)
+	port, err := testbed.OpenPty(filepath.Join(dir, "port"), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func (w *wear) watch(t *testing.T, p plan) {
 	fed := make(chan struct{})
 	go func() { defer close(fed); w.feed(ctx, port) }()
 	// What is written when the first readings come is written once, not daily.
-	g.Until("settled", func(s *daemon.Status) bool {
+	g.Until("settled", func(s *status.Document) bool {
 		return s.Totals.Read >= 3 && s.UptimeS > 10 && (w.online || s.Buffer.Commits > 1)
 	})
 	w.wait(c, p, func() (int64, int64) {
@@ -125,7 +125,7 @@ func (w *wear) wait(c card, p plan, count func() (commits, read int64)) {
 	w.bytes, w.flushes, w.commits, w.read = w.bytes-bytes, w.flushes-flushes, w.commits-commits, w.read-read
 }
 
-func (w *wear) feed(ctx context.Context, port *bench.Pty) {
+func (w *wear) feed(ctx context.Context, port *testbed.Pty) {
 	tick := time.NewTicker(w.every)
 	defer tick.Stop()
 	var b []byte

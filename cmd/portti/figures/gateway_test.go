@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/daemon"
 	"portti/cmd/portti/rig"
+	"portti/cmd/portti/status"
 )
 
 // site is a place for the program that is measured.
@@ -75,7 +75,7 @@ func (g *gateway) stop() time.Duration {
 // ready waits until every device is open.
 func (g *gateway) ready(s *rig.Site) { g.Helper(); g.Until("every port is open", s.Reading) }
 
-func online(st *daemon.Status) bool { return st.Link.State == daemon.LinkOnline }
+func online(st *status.Document) bool { return st.Link.State == status.LinkOnline }
 
 // read is a file of the gateway's in /proc, empty once it has ended.
 func (g *gateway) read(name string) string {

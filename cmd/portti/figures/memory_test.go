@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 )
 
 // idle is four serial devices as they come: a GPS receiver, two boards and a
@@ -18,31 +18,31 @@ import (
 func idle(t *testing.T, p plan) []row {
 	dir := t.TempDir()
 	up := serve(t)
-	gps, err := bench.NewGPS(bench.GPSOptions{Seed: 1, Warmup: -1})
+	gps, err := testbed.NewGPS(testbed.GPSOptions{Seed: 1, Warmup: -1})
 	fatal(t, err)
-	bridge, err := bench.NewBridge(bench.BridgeOptions{Seed: 1})
+	bridge, err := testbed.NewBridge(testbed.BridgeOptions{Seed: 1})
 	fatal(t, err)
-	panel, err := bench.NewPanel(bench.PanelOptions{Seed: 1})
+	panel, err := testbed.NewPanel(testbed.PanelOptions{Seed: 1})
 	fatal(t, err)
-	other, err := bench.NewPanel(bench.PanelOptions{Seed: 2, Format: "kv"})
+	other, err := testbed.NewPanel(testbed.PanelOptions{Seed: 2, Format: "kv"})
 	fatal(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	devices := ""
 	for _, d := range []struct {
 		name, kind string
-		device     bench.Device
+		device     testbed.Device
 	}{{"gps", "gps", gps}, {"bridge", "ble-bridge", bridge}, {"panel", "lines", panel}, {"other", "lines", other}} {
-		port, err := bench.OpenPty(filepath.Join(dir, d.name), 0)
+		port, err := testbed.OpenPty(filepath.Join(dir, d.name), 0)
 		fatal(t, err)
 		defer port.Close()
-		go func() { _, _ = bench.Live(ctx, port, d.device) }()
+		go func() { _, _ = testbed.Live(ctx, port, d.device) }()
 		devices += fmt.Sprintf("[[device]]\nname = %q\ntype = %q\nport = %q\nid = \"XXXX03%s\"\n", d.name, d.kind, port.Name(), d.name)
 	}
 	s := site(t, p, up.url, devices)
 	g := start(s)
 	g.ready(s)
-	g.Until("20 s old", func(s *daemon.Status) bool { return s.UptimeS > 20 })
+	g.Until("20 s old", func(s *status.Document) bool { return s.UptimeS > 20 })
 	roll := g.read("smaps_rollup")
 	st := g.Status()
 	if st.Totals.Read == 0 {
@@ -92,7 +92,7 @@ func latency(t *testing.T, p plan, hz int, long time.Duration, buffer string) st
 		}
 	}
 	done := up.expect(n)
-	port, err := bench.OpenPty(filepath.Join(dir, "port"), 0)
+	port, err := testbed.OpenPty(filepath.Join(dir, "port"), 0)
 	fatal(t, err)
 	defer port.Close()
 	s := site(t, p, up.url, line("panel", port.Name(), ""))

@@ -6,20 +6,21 @@ import (
 	"log/slog"
 	"testing"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/gateway"
+	"portti/cmd/portti/status"
 	"portti/cross/testkit"
 )
 
 // Gateway is one life of a gateway, wherever it runs.
 type Gateway struct {
 	testing.TB
-	ask   func() (*daemon.Status, error)
+	ask   func() (*status.Document, error)
 	Ended chan struct{} // closed when it has ended
 	Err   error         // how; after Ended
 }
 
 // Ask gets the status document and holds it against the ledger rule.
-func (g *Gateway) Ask() (*daemon.Status, error) {
+func (g *Gateway) Ask() (*status.Document, error) {
 	g.Helper()
 	st, err := g.ask()
 	if err != nil {
@@ -32,7 +33,7 @@ func (g *Gateway) Ask() (*daemon.Status, error) {
 }
 
 // Status is Ask of a gateway that must answer.
-func (g *Gateway) Status() *daemon.Status {
+func (g *Gateway) Status() *status.Document {
 	g.Helper()
 	st, err := g.Ask()
 	if err != nil {
@@ -62,7 +63,7 @@ func (g *Gateway) Gone() bool {
 }
 
 // Until waits for a condition on the status of a gateway that lives on.
-func (g *Gateway) Until(what string, ok func(*daemon.Status) bool) *daemon.Status {
+func (g *Gateway) Until(what string, ok func(*status.Document) bool) *status.Document {
 	g.Helper()
 	st := g.UntilGone(what, ok)
 	if st == nil {
@@ -72,7 +73,7 @@ func (g *Gateway) Until(what string, ok func(*daemon.Status) bool) *daemon.Statu
 }
 
 // UntilGone is Until for a gateway that may end before, and then gives nil.
-func (g *Gateway) UntilGone(what string, ok func(*daemon.Status) bool) (st *daemon.Status) {
+func (g *Gateway) UntilGone(what string, ok func(*status.Document) bool) (st *status.Document) {
 	g.Helper()
 	testkit.Eventually(g.TB, what, func() bool {
 		gone := g.Gone() // asked first: the last word of one that ended may be the one
@@ -95,22 +96,22 @@ func (g *Gateway) Await() {
 // Inside is a gateway in this process.
 type Inside struct {
 	*Gateway
-	Daemon *daemon.Daemon
+	Daemon *gateway.Gateway
 	stop   context.CancelFunc
 }
 
 // Run starts a gateway in this process and waits until it reads every line. It
 // logs to o.Log, if anywhere.
-func (s *Site) Run(o daemon.Options) *Inside {
+func (s *Site) Run(o gateway.Options) *Inside {
 	s.Helper()
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d, err := daemon.New(s.Load(), o)
+	d, err := gateway.New(s.Load(), o)
 	if err != nil {
 		s.Fatal(err)
 	}
-	g := &Inside{Daemon: d, Gateway: &Gateway{TB: s.TB, Ended: make(chan struct{}), ask: func() (*daemon.Status, error) {
+	g := &Inside{Daemon: d, Gateway: &Gateway{TB: s.TB, Ended: make(chan struct{}), ask: func() (*status.Document, error) {
 		st := d.Status()
 		return &st, nil
 	}}}
@@ -123,7 +124,7 @@ func (s *Site) Run(o daemon.Options) *Inside {
 }
 
 // Halt stops it in order and gives its last word.
-func (g *Inside) Halt() *daemon.Status {
+func (g *Inside) Halt() *status.Document {
 	g.Helper()
 	g.stop()
 	if g.Await(); g.Err != nil {

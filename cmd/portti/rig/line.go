@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/bench"
+	"portti/cmd/portti/testbed"
 	"portti/cross/testkit"
 )
 
@@ -18,7 +18,7 @@ import (
 type Line struct {
 	t                testing.TB
 	Name, Tuid, Link string
-	Pty              *bench.Pty
+	Pty              *testbed.Pty
 
 	mu sync.Mutex
 	at []time.Time // when number i+1 was put on the line
@@ -36,7 +36,7 @@ func NewLine(t testing.TB, dir, name string) *Line {
 // Plug makes a pseudo-terminal for the line, Unplug takes it away.
 func (l *Line) Plug() {
 	l.t.Helper()
-	pty, err := bench.OpenPty(l.Link, 0)
+	pty, err := testbed.OpenPty(l.Link, 0)
 	if err != nil {
 		l.t.Fatal(err)
 	}

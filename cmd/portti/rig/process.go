@@ -14,7 +14,8 @@ import (
 	"syscall"
 	"time"
 
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/config"
+	"portti/cmd/portti/status"
 )
 
 // Process is a gateway that runs as the built program.
@@ -40,10 +41,10 @@ func (s *Site) Spawn() *Process {
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(s.Dir, "run", daemon.SocketName))
+			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(s.Dir, "run", config.SocketName))
 		},
 	}}
-	g := &Process{Gateway: &Gateway{TB: s.TB, Ended: make(chan struct{}), ask: func() (*daemon.Status, error) { return ask(client) }}}
+	g := &Process{Gateway: &Gateway{TB: s.TB, Ended: make(chan struct{}), ask: func() (*status.Document, error) { return ask(client) }}}
 	argv := append(append([]string{}, s.Program...), "run", "-c", s.Configure())
 	log, err := os.CreateTemp(s.Dir, "log-")
 	if err != nil {
@@ -70,13 +71,13 @@ func (s *Site) Spawn() *Process {
 	return g
 }
 
-func ask(client *http.Client) (*daemon.Status, error) {
+func ask(client *http.Client) (*status.Document, error) {
 	r, err := client.Get("http://portti/api/v1/status")
 	if err != nil {
 		return nil, err
 	}
 	defer r.Body.Close()
-	var st daemon.Status
+	var st status.Document
 	return &st, json.NewDecoder(r.Body).Decode(&st)
 }
 

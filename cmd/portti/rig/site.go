@@ -26,8 +26,9 @@ import (
 	"strings"
 	"testing"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/config"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 )
 
 // Site is one place. Its exported fields may be changed before a gateway starts.
@@ -42,15 +43,15 @@ type Site struct {
 	Device string // further keys of each [[device]]
 	More   string // further tables
 	Lines  []*Line
-	Oracle *Oracle         // what came to the server
-	Server *bench.Receiver // in this process: it never dies, but can look so
+	Oracle *Oracle           // what came to the server
+	Server *testbed.Receiver // in this process: it never dies, but can look so
 
 	Program []string // how the built program is called, words in front of its path included
 	Env     []string // its environment
 }
 
 // New makes a site with a line for each name, or one called panel, and a server.
-func New(t testing.TB, o bench.Options, names ...string) *Site {
+func New(t testing.TB, o testbed.Options, names ...string) *Site {
 	t.Helper()
 	if len(names) == 0 {
 		names = []string{"panel"}
@@ -93,10 +94,10 @@ func PlainEnv() []string {
 }
 
 // Serve starts a server and makes it the gateway's.
-func (s *Site) Serve(o bench.Options) {
+func (s *Site) Serve(o testbed.Options) {
 	s.Helper()
 	o.Listen, o.OnMessage = "127.0.0.1:0", s.Oracle.Take
-	server, err := bench.NewReceiver(o)
+	server, err := testbed.NewReceiver(o)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -142,9 +143,9 @@ func (s *Site) Configure() string {
 }
 
 // Load writes the configuration and loads it.
-func (s *Site) Load() *daemon.Config {
+func (s *Site) Load() *config.Config {
 	s.Helper()
-	cfg, err := daemon.Load(s.Configure(), daemon.LoadOptions{})
+	cfg, err := config.Load(s.Configure(), config.LoadOptions{})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -161,13 +162,13 @@ func (s *Site) Fed() (n int) {
 
 // Reading is a condition: every device is read, and a line's by the pseudo-terminal
 // that it has now. A gateway may keep the path of one that is gone.
-func (s *Site) Reading(st *daemon.Status) bool {
+func (s *Site) Reading(st *status.Document) bool {
 	paths := map[string]string{}
 	for _, l := range s.Lines {
 		paths[l.Name] = l.Pty.Path()
 	}
 	for _, d := range st.Devices {
-		if d.Resolved == "" || d.State == daemon.DeviceMissing || d.State == daemon.DeviceBusy {
+		if d.Resolved == "" || d.State == status.DeviceMissing || d.State == status.DeviceBusy {
 			return false
 		}
 		if path := paths[d.Name]; path != "" && d.Resolved != path {
@@ -178,7 +179,7 @@ func (s *Site) Reading(st *daemon.Status) bool {
 }
 
 // Arrived is a condition: the server has everything that was fed.
-func (s *Site) Arrived(*daemon.Status) bool {
+func (s *Site) Arrived(*status.Document) bool {
 	for _, l := range s.Lines {
 		if s.Oracle.Count(l.Tuid) != l.Count() {
 			return false
@@ -189,18 +190,18 @@ func (s *Site) Arrived(*daemon.Status) bool {
 
 // Delivered is a condition: the server has everything that was fed, and the gateway
 // knows it.
-func (s *Site) Delivered(st *daemon.Status) bool { return s.Arrived(st) && Drained(st) }
+func (s *Site) Delivered(st *status.Document) bool { return s.Arrived(st) && Drained(st) }
 
 // Drained is a condition: nothing waits.
-func Drained(st *daemon.Status) bool { return st.Totals.Waiting == 0 }
+func Drained(st *status.Document) bool { return st.Totals.Waiting == 0 }
 
 // Read is a condition: n readings were read.
-func Read(n int) func(*daemon.Status) bool {
-	return func(st *daemon.Status) bool { return st.Totals.Read >= uint64(n) }
+func Read(n int) func(*status.Document) bool {
+	return func(st *status.Document) bool { return st.Totals.Read >= uint64(n) }
 }
 
 // HasProblem says whether one of the problems is shown.
-func HasProblem(st *daemon.Status, codes ...string) bool {
+func HasProblem(st *status.Document, codes ...string) bool {
 	for _, p := range st.Problems {
 		for _, c := range codes {
 			if p.Code == c {
@@ -214,7 +215,7 @@ func HasProblem(st *daemon.Status, codes ...string) bool {
 // Whole is the end of a story in which nothing may have been lost: every reading
 // that was fed has arrived, nothing else has, and none came again with other bytes.
 // The ledger, if there is one, knows of no loss.
-func (s *Site) Whole(st *daemon.Status) {
+func (s *Site) Whole(st *status.Document) {
 	s.Helper()
 	for _, l := range s.Lines {
 		if m := s.Oracle.Missing(l.Tuid, 1, l.Count()); len(m) > 0 {
@@ -229,7 +230,7 @@ func (s *Site) Whole(st *daemon.Status) {
 
 // Settled is Whole for a gateway that was never killed: its ledger has exactly
 // what was fed, and all of it as acknowledged.
-func (s *Site) Settled(st *daemon.Status) {
+func (s *Site) Settled(st *status.Document) {
 	s.Helper()
 	s.Whole(st)
 	if n := uint64(s.Fed()); st.Totals.Read != n || st.Totals.Acked != n {

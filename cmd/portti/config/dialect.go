@@ -1,0 +1,81 @@
+package config
+
+import (
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"portti/uplink"
+)
+
+const (
+	maxChannels     = 30  // subscribed to
+	maxChannelBytes = 200 // of one name
+)
+
+// presentToken decides how the token is presented where nobody says it: as the
+// dialect documents.
+func (l *loader) presentToken() {
+	if _, said := l.set["uplink.auth"]; !said {
+		l.cfg.Uplink.Auth = uplink.DialectAuth(l.cfg.Uplink.Dialect)
+	}
+}
+
+// checkDialect finds settings that the dialect has no use for.
+func (l *loader) checkDialect(path string) {
+	u, usual := l.cfg.Uplink, Defaults().Uplink
+	if l.bad["uplink.dialect"] {
+		return
+	}
+	first := u.Auth == uplink.AuthFirstMessage || u.Auth == uplink.AuthHash && u.HashAs == uplink.AuthFirstMessage
+	if !first && !l.bad["uplink.auth"] {
+		l.checkUseless(path, "uplink.auth_settle", u.AuthSettle == usual.AuthSettle, fmt.Sprintf("auth = %q", u.Auth), "it is for a token that travels as the first message; remove the line")
+	}
+	if u.Dialect != uplink.DialectHaltless {
+		l.checkUseless(path, "uplink.heartbeat", u.Heartbeat == usual.Heartbeat, fmt.Sprintf("dialect = %q", u.Dialect), "only haltless servers have a heartbeat; remove the line")
+	}
+	if every := u.Heartbeat.D(); every != 0 && (every < time.Second || every > time.Hour) && !l.bad["uplink.heartbeat"] {
+		l.fault(path, "uplink.heartbeat", fmt.Sprintf(`"heartbeat" must be from 1s to 1h, found %s`, u.Heartbeat), `write "0s" where the server has none`)
+	}
+	l.checkChannels(path, u)
+}
+
+// checkUseless is about a setting that somebody changed and that does nothing
+// beside with. The default may stand there: config show writes it.
+func (l *loader) checkUseless(path, key string, usual bool, with, hint string) {
+	if !usual && !l.bad[key] {
+		l.fault(path, key, fmt.Sprintf("%q has no meaning with %s", lastOf(key), with), hint)
+	}
+}
+
+func (l *loader) checkChannels(path string, u Uplink) {
+	const key = "uplink.channels"
+	if len(u.Channels) == 0 || l.bad[key] {
+		return
+	}
+	if u.Dialect != uplink.DialectZyeta && u.Dialect != uplink.DialectHeimdall {
+		l.fault(path, key, fmt.Sprintf(`"channels" has no meaning with dialect = %q`, u.Dialect), "only zyeta and heimdall servers have channels; remove the line")
+		return
+	}
+	if len(u.Channels) > maxChannels {
+		l.fault(path, key, fmt.Sprintf(`"channels" names %d, and %d are allowed`, len(u.Channels), maxChannels), "")
+	}
+	seen := map[string]bool{}
+	for _, c := range u.Channels {
+		switch {
+		case c == "" || len(c) > maxChannelBytes || !utf8.ValidString(c) || notPrintable(c, maxChannelBytes) != "":
+			l.fault(path, key, fmt.Sprintf(`"channels" cannot hold %s: a name has 1 to %d characters that can be printed`, quoteShort(c), maxChannelBytes), "")
+		case seen[c]:
+			l.fault(path, key, fmt.Sprintf(`"channels" names %s twice`, quoteShort(c)), "")
+		}
+		seen[c] = true
+	}
+}
+
+// linkHeartbeat is the interval in the link's own terms.
+func LinkHeartbeat(u Uplink) time.Duration {
+	if u.Heartbeat == 0 {
+		return -1
+	}
+	return u.Heartbeat.D()
+}

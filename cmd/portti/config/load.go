@@ -1,0 +1,226 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"portti/device"
+)
+
+// LoadOptions say what else than the main file makes the configuration.
+type LoadOptions struct {
+	// Environ is the environment as os.Environ gives it; nil = none is read.
+	Environ []string
+	// Vendor is the layer below the main file. Empty means VendorPath where
+	// the main file is DefaultPath, otherwise none.
+	Vendor string
+	// Kinds are the types of devices there are; nil = device.Kinds().
+	Kinds device.Table
+}
+
+// maxFile bounds one configuration file, so that a wrong path (a device, a
+// log) is noticed instead of read.
+const maxFile = 1 << 20
+
+// Load reads all layers: what is built in, the image builder's file, the main
+// file, the *.toml in the folder conf.d beside it in the order of their names,
+// the environment. A later layer wins key by key; devices are joined by name.
+//
+// The error is a *ConfigError with everything that is wrong; errors.Is with
+// ErrNotConfigured tells a configuration that is not there. Nothing is opened
+// that the configuration names: no port, no token, no server, so the answer is
+// the same on a build machine.
+func Load(path string, o LoadOptions) (*Config, error) {
+	l := loader{cfg: Defaults()}
+	missing := l.layers(path, o)
+	if missing && len(l.cfg.Files) == 0 {
+		return nil, &Error{missing: true, Faults: []Fault{{
+			File: path, Text: "there is no configuration here",
+			Hint: "make one:  portti config create > " + path,
+		}}}
+	}
+	l.environment(o.Environ)
+	l.presentToken()
+	l.check(path)
+	if len(l.faults) > 0 {
+		sortFaults(l.faults, l.cfg.Files)
+		return nil, &Error{Faults: l.faults}
+	}
+	l.cfg.origins = l.origins()
+	sortFaults(l.warnings, l.cfg.Files)
+	l.cfg.Warnings = l.warnings
+	return l.cfg, nil
+}
+
+// SocketOf says where the daemon that runs with the configuration at path
+// listens. It reads what it can: a mistake elsewhere in the file must not keep
+// `portti status` from answering.
+func SocketOf(path string, o LoadOptions) (string, error) {
+	l := loader{cfg: Defaults()}
+	if missing := l.layers(path, o); missing && path != DefaultPath {
+		return "", fmt.Errorf("cannot read %s: %w", path, fs.ErrNotExist)
+	}
+	l.environment(o.Environ)
+	return l.cfg.Paths.Socket(), nil
+}
+
+// loader gathers the layers and what is wrong with them.
+type loader struct {
+	cfg      *Config
+	kinds    device.Table
+	sources  []*source
+	set      map[string]setting // where each key was last set
+	bad      map[string]bool    // keys that already have a fault
+	broken   bool               // some file could not be read to its end
+	faults   []Fault
+	warnings []Fault
+}
+
+// setting is the place a key got its value.
+type setting struct {
+	src *source
+	at  place
+}
+
+// layers reads the files. It says whether the main file is missing.
+func (l *loader) layers(path string, o LoadOptions) (missing bool) {
+	if l.kinds = o.Kinds; l.kinds == nil {
+		l.kinds = device.Kinds()
+	}
+	vendor := o.Vendor
+	if vendor == "" && path == DefaultPath {
+		vendor = VendorPath
+	}
+	if vendor != "" {
+		l.file(vendor, true)
+	}
+	missing = !l.file(path, true)
+	for _, name := range confD(path) {
+		l.file(name, false)
+	}
+	return missing
+}
+
+// confD lists the files beside the main one, hidden ones and editors' left
+// overs excluded by the pattern.
+func confD(path string) []string {
+	dir := filepath.Join(filepath.Dir(path), "conf.d")
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, e := range entries {
+		if n := e.Name(); strings.HasSuffix(n, ".toml") && !strings.HasPrefix(n, ".") {
+			names = append(names, filepath.Join(dir, n))
+		}
+	}
+	sort.Strings(names)
+	return names
+}
+
+// file reads one layer. It gives false where the file may be missing and is.
+func (l *loader) file(name string, mayMiss bool) bool {
+	doc, err := readFile(name)
+	if mayMiss && errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	l.cfg.Files = append(l.cfg.Files, name)
+	if err != nil {
+		l.broken = true
+		l.add(Fault{File: name, Text: "cannot be read: " + reason(err)})
+		return true
+	}
+	l.document(name, doc)
+	return true
+}
+
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	doc, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(doc) > maxFile {
+		return nil, fmt.Errorf("it is larger than %d bytes", maxFile)
+	}
+	return doc, err
+}
+
+// reason is an error without the path that is named before it anyway.
+func reason(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+func (l *loader) add(f Fault) {
+	if f.Key != "" {
+		if l.bad == nil {
+			l.bad = map[string]bool{}
+		}
+		l.bad[f.Key] = true
+	}
+	l.faults = append(l.faults, f)
+}
+
+// at finds where key was set, or the table around it; the file as a whole
+// otherwise.
+func (l *loader) at(key, fallback string) (*source, place) {
+	if s, ok := l.set[key]; ok {
+		return s.src, s.at
+	}
+	table := key
+	for strings.Contains(table, ".") {
+		table = table[:strings.LastIndexByte(table, '.')]
+		if s, ok := l.set[table]; ok {
+			return s.src, place{key: s.at.key}
+		}
+	}
+	for _, s := range l.sources {
+		if s.name == fallback {
+			return s, place{}
+		}
+	}
+	return &source{name: fallback}, place{}
+}
+
+// fault notes that the value of key breaks a rule.
+func (l *loader) fault(path, key, text, hint string) {
+	l.add(l.faultAt(path, key, text, hint))
+}
+
+func (l *loader) faultAt(path, key, text, hint string) Fault {
+	src, at := l.at(key, path)
+	where := at.value
+	if where == (span{}) {
+		where = at.key
+	}
+	f := src.fault(where, key, text, hint)
+	if f.Line == 0 && src.doc != nil {
+		f.Line, f.Column = 1, 1 // about the file as a whole: every message has a place to go to
+	}
+	return f
+}
+
+// origins keeps where each key was set, for `config show --origin`.
+func (l *loader) origins() map[string]Origin {
+	all := map[string]Origin{}
+	for key, s := range l.set {
+		o := Origin{File: s.src.name}
+		if s.at.key != (span{}) {
+			o.Line, _ = s.src.line(s.at.key.from)
+		}
+		all[key] = o
+	}
+	return all
+}

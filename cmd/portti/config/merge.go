@@ -1,0 +1,87 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+
+	"portti/device"
+)
+
+// devices joins the [[device]] tables of one file with those of earlier files.
+func (l *loader) devices(src *source, v any) {
+	list, ok := v.([]any)
+	if !ok {
+		l.add(src.fault(src.place("device").key, "device", `"device" must be a list of tables`, "write [[device]] with two brackets"))
+		return
+	}
+	here := map[string]bool{}
+	for i, v := range list {
+		inFile := "device[" + strconv.Itoa(i) + "]"
+		tree, ok := v.(map[string]any)
+		if !ok {
+			l.add(src.fault(src.place("device").key, "device", `"device" must be a list of tables, found `+kindOf(v), "write [[device]] with two brackets"))
+			return
+		}
+		l.device(src, tree, inFile, here)
+	}
+}
+
+// device sets one [[device]]. here holds the names this file already used: a
+// name twice in one file is a mistake, in two files it is meant.
+func (l *loader) device(src *source, tree map[string]any, inFile string, here map[string]bool) {
+	name, isText := tree["name"].(string)
+	at := src.place(join(inFile, "name"))
+	key := join("device", name)
+	switch _, has := tree["name"]; {
+	case !has && src.broken: // the name may stand on the line that could not be read
+		return
+	case !has:
+		l.add(src.fault(src.place(inFile).key, "", "this device has no name", `add name = "…": it is shown to people and joins the files`))
+		return
+	case !isText || name == "":
+		l.add(src.fault(at.value, "", `"name" of a device must be text and not empty`, typeHint(reflect.ValueOf(&name).Elem(), tree["name"])))
+		return
+	case here[name]:
+		l.add(src.fault(at.value, key+".name", fmt.Sprintf("there are two devices %s in this file", quoteShort(name)), "give one of them another name"))
+		return
+	}
+	here[name] = true
+	n := -1
+	for i := range l.cfg.Devices {
+		if l.cfg.Devices[i].Name == name {
+			n = i
+		}
+	}
+	if n < 0 {
+		n = len(l.cfg.Devices)
+		l.cfg.Devices = append(l.cfg.Devices, device.Config{Name: name})
+		if l.set == nil {
+			l.set = map[string]setting{}
+		}
+		l.set[key] = setting{src, src.place(inFile)}
+	}
+	if kind, ok := tree["type"].(string); ok {
+		l.setType(src, &l.cfg.Devices[n], kind, key)
+	}
+	l.table(src, reflect.ValueOf(&l.cfg.Devices[n]).Elem(), tree, inFile, key)
+}
+
+// setType gives a device the keys of its type. An earlier file may have set keys
+// of another type, which are mistakes then.
+func (l *loader) setType(src *source, d *device.Config, kind, key string) {
+	if kind == d.Type {
+		return
+	}
+	if d.Options != nil {
+		for _, f := range fieldsOf(reflect.ValueOf(d.Options).Elem()) {
+			if !f.value.IsZero() {
+				l.fault(src.name, join(key, f.name), belongs(f.name, d.Type, kind), "")
+			}
+		}
+	}
+	d.Type, d.Options = kind, nil
+	if k, ok := l.kinds.Named(kind); ok && k.Options != nil {
+		d.Options = k.Options()
+	}
+}

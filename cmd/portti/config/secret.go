@@ -1,0 +1,102 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// secretWord finds names that promise a secret behind them.
+func secretWord(key string) bool {
+	key = strings.ToLower(key)
+	switch key {
+	case "credential", "client_key", "query_name", "token_source", "token_url":
+		return false // a path, a name or an address
+	}
+	if strings.HasSuffix(key, "_file") || strings.HasSuffix(key, "_credential") {
+		return false
+	}
+	for _, w := range []string{"token", "secret", "passw", "credential", "api_key", "apikey"} {
+		if strings.Contains(key, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// assignment splits a line of TOML at its equals sign. It looks for every key
+// on the line, so that inline tables are covered.
+var assignment = regexp.MustCompile(`["']?([A-Za-z0-9_.-]+)["']?\s*=\s*("[^"]*"?|'[^']*'?|[^,}\s#]+)`)
+
+// address finds what looks like a URL.
+var address = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"']+`)
+
+// blot replaces every secret in a line of configuration with asterisks, one
+// for each character, so that columns stay where they are.
+func blot(line string) string {
+	line = assignment.ReplaceAllStringFunc(line, func(m string) string {
+		parts := assignment.FindStringSubmatchIndex(m)
+		key := m[parts[2]:parts[3]]
+		if !secretWord(key[strings.LastIndexByte(key, '.')+1:]) {
+			return m
+		}
+		return m[:parts[4]] + stars(m[parts[4]:parts[5]])
+	})
+	return address.ReplaceAllStringFunc(line, blotURL)
+}
+
+func stars(s string) string { return strings.Repeat("*", utf8.RuneCountInString(s)) }
+
+// blotURL keeps scheme, host and path of an address and the names in its
+// query.
+func blotURL(raw string) string {
+	return cutURL(raw, func(secret string) string { return stars(secret) })
+}
+
+// RedactURL gives an address as it may be shown: user and password, the values
+// in the query and the fragment are replaced by how long they are.
+func RedactURL(raw string) string {
+	return cutURL(raw, func(secret string) string {
+		return fmt.Sprintf("«set, %d characters»", utf8.RuneCountInString(secret))
+	})
+}
+
+// cutURL hands every secret part of an address to hide. It works on the text,
+// so that an address that cannot be parsed is covered as well.
+func cutURL(raw string, hide func(string) string) string {
+	rest, fragment, hasFragment := strings.Cut(raw, "#")
+	rest, query, hasQuery := strings.Cut(rest, "?")
+	scheme, rest, hasScheme := strings.Cut(rest, "://")
+	if !hasScheme {
+		scheme, rest = "", scheme
+	}
+	host, path, hasPath := strings.Cut(rest, "/")
+	if at := strings.LastIndexByte(host, '@'); at >= 0 {
+		host = hide(host[:at]) + host[at:]
+	}
+	var b strings.Builder
+	if hasScheme {
+		b.WriteString(scheme + "://")
+	}
+	b.WriteString(host)
+	if hasPath {
+		b.WriteString("/" + path)
+	}
+	if hasQuery {
+		b.WriteByte('?')
+		for i, pair := range strings.Split(query, "&") {
+			if i > 0 {
+				b.WriteByte('&')
+			}
+			name, value, has := strings.Cut(pair, "=")
+			if b.WriteString(name); has {
+				b.WriteString("=" + hide(value))
+			}
+		}
+	}
+	if hasFragment {
+		b.WriteString("#" + hide(fragment))
+	}
+	return b.String()
+}

@@ -1,0 +1,23 @@
+// Package gateway puts the rooms together: the devices' readings go into the
+// buffer, the link takes them out, and this package dates, watches and tells.
+//
+//	err := gateway.Run(ctx, cfg, gateway.Options{Version: "1.2.0", Log: log})
+//
+// run.go reads from top to bottom. Beside the way of the data run:
+//
+//	heal.go       gives readings their time once the clock is trusted
+//	supervise.go  looks at every part once a second: problems, log, systemd
+//	voice.go      the gateway's own messages, statement.go: what was lost
+//	downlink.go   what the server may ask for
+//	control.go    the socket that the verbs ask, metrics.go: Prometheus
+//
+// # Promises
+//
+// A stop takes less than five seconds, whatever the server and the disk do, and
+// loses nothing that was accepted. The status document and the list of problems
+// are functions of one snapshot of all parts (snapshot.go, report.go,
+// findings.go). A part that does not move for 45 seconds is named, and systemd's
+// watchdog is no longer fed.
+//
+// Status, Queue and Reload may be called from any goroutine; Run once.
+package gateway

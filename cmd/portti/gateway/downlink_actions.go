@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"portti/cmd/portti/config"
+	"portti/device/thingsee"
+)
+
+// Bounds of what a server may ask for.
+const (
+	minAskedReport = time.Minute // between two reports; maxReport is the other end
+	levelFor       = 10 * time.Minute
+	minLevelFor    = 10 * time.Second
+	maxLevelFor    = 24 * time.Hour
+)
+
+// hands is what the downlink can do with the gateway. Its methods may be called
+// from any goroutine but the one of work.
+type hands interface {
+	// tell makes one of the gateway's messages of itself; false = it has none
+	// with this id.
+	tell(m *thingsee.Message, id, event int) bool
+	summary() string // of how the gateway is, in a sentence
+	flush()
+	reconnect()
+	reload(ctx context.Context) (Reloaded, error)
+	// setLevel sets the log level, which falls back by itself.
+	setLevel(level slog.Level, d time.Duration) error
+	restoreLevel()
+	report() (every, slot time.Duration)
+	setReport(every time.Duration)
+	// reboot returns when the machine is about to start again, or why it will
+	// not. transaction tells one request from another.
+	reboot(ctx context.Context, transaction int) error
+}
+
+// action is one command of a 1402. do gives the payload of its answer.
+type action struct {
+	argument bool
+	do       func(ctx context.Context, c *thingsee.Command, argument string) (string, error)
+}
+
+// actions is the table of commands; device is none of them, being the name for
+// messages of another address.
+func (d *downlink) actions() map[string]action {
+	return map[string]action{
+		config.CmdStatus:         {false, d.doStatus},
+		config.CmdFlush:          {false, d.doFlush},
+		config.CmdReconnect:      {false, d.doReconnect},
+		config.CmdLogLevel:       {true, d.doLogLevel},
+		config.CmdReload:         {false, d.doReload},
+		config.CmdReportInterval: {true, d.doReportInterval},
+		config.CmdReboot:         {false, d.doReboot},
+	}
+}
+
+// doStatus sends health at once, before the answer.
+func (d *downlink) doStatus(_ context.Context, c *thingsee.Command, _ string) (string, error) {
+	m := new(thingsee.Message)
+	if !d.hands.tell(m, thingsee.GatewayHealth, evInformed) {
+		return "", errors.New("nothing is known")
+	}
+	track(m, c)
+	d.say(m)
+	return d.hands.summary(), nil
+}
+
+func (d *downlink) doFlush(context.Context, *thingsee.Command, string) (string, error) {
+	d.hands.flush()
+	return "", nil
+}
+
+func (d *downlink) doReconnect(context.Context, *thingsee.Command, string) (string, error) {
+	d.hands.reconnect()
+	return "", nil
+}
+
+func (d *downlink) doReload(ctx context.Context, _ *thingsee.Command, _ string) (string, error) {
+	r, err := d.hands.reload(ctx)
+	if err != nil {
+		return "", err
+	}
+	if r.Error != "" { // its text may tell of the machine more than the server need know
+		return "", errors.New("the configuration has mistakes; the gateway goes on with the one it has")
+	}
+	return fmt.Sprintf("%d settings hold now, %d after a restart", len(r.Applied), len(r.Restart)), nil
+}
+
+// doLogLevel takes "debug" or "debug 30m".
+func (d *downlink) doLogLevel(_ context.Context, _ *thingsee.Command, argument string) (string, error) {
+	words := strings.Fields(argument)
+	if len(words) < 1 || len(words) > 2 {
+		return "", errors.New(`payload: want a level and a time, such as "debug 10m"`)
+	}
+	level, ok := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}[words[0]]
+	if !ok {
+		return "", errors.New("payload: the level is debug, info, warn or error")
+	}
+	last := levelFor
+	if len(words) == 2 {
+		var err error
+		if last, err = askedTime(words[1], minLevelFor, maxLevelFor); err != nil {
+			return "", err
+		}
+	}
+	if err := d.hands.setLevel(level, last); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s for %s", words[0], config.Duration(last)), nil
+}
+
+// doReportInterval takes "5m"; without an argument it tells what holds.
+func (d *downlink) doReportInterval(_ context.Context, _ *thingsee.Command, argument string) (string, error) {
+	if argument != "" {
+		every, err := askedTime(argument, minAskedReport, config.MaxReport)
+		if err != nil {
+			return "", err
+		}
+		d.hands.setReport(every)
+	}
+	every, _ := d.hands.report()
+	return config.Duration(every).String(), nil
+}
+
+func (d *downlink) doReboot(ctx context.Context, c *thingsee.Command, _ string) (string, error) {
+	if err := d.hands.reboot(ctx, c.Transaction); err != nil {
+		return "", err
+	}
+	return "the machine starts again in a few seconds", nil
+}
+
+// askedTime reads a duration of the server; its text is not repeated.
+func askedTime(text string, low, high time.Duration) (time.Duration, error) {
+	var v config.Duration
+	if err := v.UnmarshalText([]byte(text)); err != nil || v.D() < low || v.D() > high {
+		return 0, fmt.Errorf("payload: want a time from %s to %s, such as \"10m\"", config.Duration(low), config.Duration(high))
+	}
+	return v.D(), nil
+}

@@ -1,0 +1,187 @@
+package gateway
+
+import (
+	"fmt"
+	"net/url"
+	"time"
+
+	"portti/buffer"
+	"portti/cmd/portti/config"
+	"portti/cmd/portti/status"
+	"portti/device"
+	"portti/uplink"
+)
+
+// found collects findings.
+type found []status.Finding
+
+func (f *found) add(code, subject string, args ...string) {
+	*f = append(*f, status.Finding{Code: code, Subject: subject, Args: args})
+}
+
+func (f *found) addIf(wrong bool, code, subject string, args ...string) {
+	if wrong {
+		f.add(code, subject, args...)
+	}
+}
+
+// findings is everything that is wrong in a snapshot.
+func findings(s *snapshot) []status.Finding {
+	var f found
+	f.addIf(s.rejected, "CFG-INVALID", "")
+	f.clock(s)
+	f.link(s)
+	f.token(s)
+	f.buffer(s)
+	for _, dev := range s.devices {
+		f.device(s, dev)
+	}
+	f.addIf(s.stuck != "", "SYS-WATCHDOG", "", "part", s.stuck, "age", status.InWords(stuckLimit()))
+	return f
+}
+
+func (f *found) device(s *snapshot, dev device.Status) {
+	if dev.Code != "" {
+		f.add(dev.Code, dev.Name, "port", portOf(dev), "age", status.InWords(dev.LastAge), "why", dev.LastErr, "baud", baudOf(s.cfg, dev.Name))
+	}
+	for _, code := range dev.Flags { // what the driver finds wrong with what it reads
+		f.add(code, dev.Name)
+	}
+}
+
+// stepShown is how long a step of the wall clock is shown.
+const stepShown = 10 * 60 * 1000 // ms
+
+func (f *found) clock(s *snapshot) {
+	now := s.clock
+	f.addIf(!now.Trusted && (!s.fixed || s.link.Problem == "CLK-UNSET"), "CLK-UNSET", "")
+	f.addIf(!now.Trusted && s.fixed && s.offset.Err > 0, "CLK-GUESSED", "", "hold", status.InWords(time.Duration(s.cfg.Clock.HoldUntilSynced)))
+	by, way := time.Duration(s.step.By)*time.Millisecond, "forward"
+	if by < 0 {
+		by, way = -by, "back"
+	}
+	f.addIf(s.step.Count > 0 && now.Mono-s.step.Mono < stepShown, "CLK-STEP", "", "by", status.InWords(by), "way", way)
+}
+
+func (f *found) link(s *snapshot) {
+	l := s.link
+	if l.Problem != "" && l.Problem != "CLK-UNSET" {
+		host := l.Server
+		if u, err := url.Parse(l.Server); err == nil && u.Hostname() != "" {
+			host = u.Hostname()
+		}
+		f.add(l.Problem, "", "host", host, "why", l.LastError)
+	}
+	f.addIf(l.Quarantined > 0, "UP-QUARANTINE", "", "count", fmt.Sprint(l.Quarantined))
+	f.addIf(s.cfg.Uplink.Ack == uplink.AckNone, "CFG-UNPROVEN", "")
+}
+
+// tokenSubject sets problems of the token apart from those of the link, which
+// has one at a time.
+const tokenSubject = "token"
+
+// token finds what is wrong with the token while the link still works with the
+// one it has.
+func (f *found) token(s *snapshot) {
+	if s.token == nil {
+		return
+	}
+	code := s.token.Problem
+	if code == s.link.Problem {
+		code = ""
+	}
+	if code == "" && expiring(s) {
+		code = "UP-TOKEN-EXPIRING"
+	}
+	f.addIf(code != "", code, tokenSubject, "why", s.token.LastError, "at", s.token.Expires.Local().Format("2 January 2006, 15:04"))
+}
+
+// Warnings about a token that nobody here can renew come in the last fifth of
+// its life and at most a week ahead.
+const expiringLimit = 7 * 24 * time.Hour
+
+func expiring(s *snapshot) bool {
+	t := s.token
+	if t.Source != "file" || t.Expires.IsZero() || !s.clock.Trusted {
+		return false
+	}
+	warn := time.Hour
+	if !t.Made.IsZero() {
+		warn = min(t.Expires.Sub(t.Made)/5, expiringLimit)
+	}
+	return s.wall.After(t.Expires.Add(-warn))
+}
+
+func (f *found) buffer(s *snapshot) {
+	q := s.stats
+	if q.Code != "" {
+		f.add(q.Code, "", "why", q.Err, "path", s.cfg.Paths.State, "what", q.Err)
+	}
+	if n := len(q.Damaged); n > 0 && q.Code != "BUF-CORRUPT" {
+		f.add("BUF-CORRUPT", "", "what", q.Damaged[n-1])
+	}
+	f.addIf(q.Rollbacks > 0, "BUF-ROLLBACK", "")
+	f.addIf(q.Slow > 0, "BUF-SLOW", "", "seconds", fmt.Sprint(q.Slow/1000))
+	full := q.Full
+	if last := s.lastLoss; last != nil {
+		f.add("BUF-LOST", "", "count", fmt.Sprint(last.Count), "reason", lossInWords(last.Reason, q.WhenFull), "from", last.from, "to", last.to)
+		full = full || last.Reason == "full" && q.Bytes > q.Limit/2
+	}
+	f.addIf(full, "BUF-FULL", "", "what", fullInWords(q))
+	f.addIf(q.DiskLow, "BUF-DISK-LOW", "", "free", config.Size(q.DiskFree/1e6*1e6).String(), "least", config.Size(q.MinFree).String(), "path", s.cfg.Paths.State)
+	percent := q.Bytes * 100 / max(1, q.Limit)
+	f.addIf(percent >= 80 || s.roomLow, "BUF-FILLING", "", "percent", fmt.Sprint(percent),
+		"room", status.InWords(time.Duration(s.headroom*float64(time.Second))))
+}
+
+func baudOf(cfg *config.Config, name string) string {
+	for _, c := range cfg.Devices {
+		if c.Name == name && c.Baud != 0 {
+			return fmt.Sprint(c.Baud)
+		}
+	}
+	return "the configured"
+}
+
+func portOf(dev device.Status) string {
+	if dev.Resolved != "" && dev.State != device.Missing {
+		return dev.Resolved
+	}
+	return dev.Port
+}
+
+// fullInWords is what a full buffer does with readings.
+func fullInWords(q buffer.Stats) string {
+	switch {
+	case q.WhenFull == buffer.DropNewest:
+		return "new readings are not taken until there is room"
+	case q.WhenFull == buffer.Thin && q.Level > 0:
+		return fmt.Sprintf("the oldest timed readings are thinned, of some one in %d is left; events are kept longest", int64(1)<<min(q.Level, 40))
+	}
+	return "the oldest readings are given up to make room"
+}
+
+func lossInWords(reason string, policy buffer.WhenFull) string {
+	switch reason {
+	case "full":
+		if policy == buffer.Thin {
+			return "the buffer was full and the oldest were thinned"
+		}
+		return "the buffer was full"
+	case "age":
+		return "they were older than max_age"
+	case "rate":
+		return "they came faster than rate_limit"
+	case "memory":
+		return "the disk was too slow and memory was full"
+	case "io":
+		return "the disk failed"
+	case "corrupt":
+		return "the file they were in was damaged"
+	case "rollback":
+		return "the buffer was set back to an older state"
+	case "shrink":
+		return "max_size was lowered"
+	}
+	return reason
+}

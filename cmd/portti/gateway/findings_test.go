@@ -1,0 +1,100 @@
+package gateway
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"portti/buffer"
+	"portti/cmd/portti/config"
+	"portti/cmd/portti/status"
+	"portti/device"
+	"portti/device/clock"
+	"portti/uplink"
+)
+
+// healthy is a gateway with nothing to complain of.
+func healthy() *snapshot {
+	return &snapshot{
+		cfg:    config.Defaults(),
+		at:     time.Unix(1_796_000_000, 0),
+		wall:   time.Unix(1_796_000_000, 0),
+		clock:  clock.Now{Trusted: true, Mono: 1 << 40},
+		source: clock.SourceKernel, fixed: true,
+		stats: buffer.Stats{Limit: 1000, Bytes: 10},
+		link:  uplink.Status{State: uplink.Online, Server: "wss://ingest.example.net"},
+	}
+}
+
+func TestFindings(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*snapshot)
+		want   string // code/subject of each
+	}{
+		"nothing":                    {func(*snapshot) {}, ""},
+		"a mistake on disk":          {func(s *snapshot) { s.rejected = true }, "CFG-INVALID/"},
+		"no proof asked for":         {func(s *snapshot) { s.cfg.Uplink.Ack = uplink.AckNone }, "CFG-UNPROVEN/"},
+		"link and quarantine":        {func(s *snapshot) { s.link.Problem, s.link.Quarantined = "NET-DNS", 2 }, "NET-DNS/ UP-QUARANTINE/"},
+		"a clock never set":          {func(s *snapshot) { s.clock.Trusted, s.fixed = false, false }, "CLK-UNSET/"},
+		"a clock kept from before":   {func(s *snapshot) { s.clock.Trusted = false }, ""},
+		"a clock guessed":            {func(s *snapshot) { s.clock.Trusted, s.offset.Err = false, 5 }, "CLK-GUESSED/"},
+		"TLS wants the time":         {func(s *snapshot) { s.clock.Trusted, s.link.Problem = false, "CLK-UNSET" }, "CLK-UNSET/"},
+		"a step just now":            {func(s *snapshot) { s.step = clock.Step{Count: 1, By: -5000, Mono: s.clock.Mono} }, "CLK-STEP/"},
+		"a step long ago":            {func(s *snapshot) { s.step = clock.Step{Count: 1, By: 5000, Mono: s.clock.Mono - stepShown} }, ""},
+		"token of another kind":      {func(s *snapshot) { s.token = &uplink.TokenState{Problem: "UP-TOKEN-SERVER"} }, "UP-TOKEN-SERVER/token"},
+		"a port that is gone":        {func(s *snapshot) { s.devices = []device.Status{{Name: "gps", Code: "DEV-GONE"}} }, "DEV-GONE/gps"},
+		"what a driver flags":        {func(s *snapshot) { s.devices = []device.Status{{Name: "gps", Flags: []string{"GPS-JUMP"}}} }, "GPS-JUMP/gps"},
+		"a part that does not move":  {func(s *snapshot) { s.stuck = "buffer" }, "SYS-WATCHDOG/"},
+		"a disk that fails":          {func(s *snapshot) { s.stats.Code, s.stats.Rollbacks, s.stats.Slow = "BUF-IO", 1, 9000 }, "BUF-IO/ BUF-ROLLBACK/ BUF-SLOW/"},
+		"a file set aside":           {func(s *snapshot) { s.stats.Damaged = []string{"q-1.damaged"} }, "BUF-CORRUPT/"},
+		"a file set aside, code too": {func(s *snapshot) { s.stats.Damaged, s.stats.Code = []string{"q-1.damaged"}, "BUF-CORRUPT" }, "BUF-CORRUPT/"},
+		"four fifths full":           {func(s *snapshot) { s.stats.Bytes = 800 }, "BUF-FILLING/"},
+		"full soon":                  {func(s *snapshot) { s.roomLow = true }, "BUF-FILLING/"},
+		"readings shed":              {func(s *snapshot) { s.lastLoss, s.stats.Bytes = &loss{Loss: buffer.Loss{Reason: "full"}}, 600 }, "BUF-LOST/ BUF-FULL/"},
+		"readings too old":           {func(s *snapshot) { s.lastLoss = &loss{Loss: buffer.Loss{Reason: "age"}} }, "BUF-LOST/"},
+		"little disk":                {func(s *snapshot) { s.stats.DiskLow = true }, "BUF-DISK-LOW/"},
+	} {
+		s := healthy()
+		c.change(s)
+		var got []string
+		for _, f := range findings(s) {
+			got = append(got, f.Code+"/"+f.Subject)
+			if len(f.Args)%2 != 0 {
+				t.Errorf("%s: %s: a name without a value in %q", name, f.Code, f.Args)
+			}
+		}
+		slices.Sort(got)
+		want := strings.Fields(c.want)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}
+
+// A problem that goes on is one problem, whatever else comes and goes beside
+// the link's own.
+func TestProblemKeepsItsBeginning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, s := status.NewProblems(), healthy()
+		s.link.Quarantined = 1
+		for i := range 60 {
+			s.link.Problem = []string{"", "NET-DNS", "UP-CLOSED"}[i%3]
+			s.link.Quarantined++
+			p.Sync(findings(s))
+			time.Sleep(time.Second)
+		}
+		for _, a := range p.Active() {
+			if a.Code == "UP-QUARANTINE" {
+				if a.SinceS != 60 || !strings.Contains(a.Sentence, fmt.Sprint(s.link.Quarantined)) {
+					t.Errorf("%+v", a)
+				}
+				return
+			}
+		}
+		t.Error("not shown")
+	})
+}

@@ -1,0 +1,190 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"portti/cmd/portti/status"
+)
+
+// metrics serves the status document as GET /metrics in the Prometheus text
+// format. It is written here because the usual library is a quarter of this
+// program's size. Nothing that happens to it touches the gateway: an address
+// that cannot be had is logged once and tried again.
+type metrics struct {
+	addr    string
+	status  func() status.Document
+	version string
+	commit  string // of the program, "" = not known
+	log     *slog.Logger
+	retry   time.Duration
+	since   atomic.Int64 // when the gateway started, Unix seconds, as last told
+}
+
+// Limits of the metrics, whose peer is one collector or two. A connection
+// serves one request, so that an idle one keeps nobody out.
+const (
+	metricsRetry       = time.Minute
+	metricsReadTimeout = 5 * time.Second
+	metricsConnections = 4
+)
+
+func (d *Gateway) metrics() *metrics {
+	return &metrics{addr: d.cfg.Metrics.Listen, status: d.Status, version: d.opt.Version, commit: revision(), retry: metricsRetry,
+		log: d.opt.Log.With("component", "metrics")}
+}
+
+// run listens and serves until ctx ends. An empty address means never.
+func (m *metrics) run(ctx context.Context) {
+	for failed := false; m.addr != "" && ctx.Err() == nil; {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", m.addr)
+		if err == nil {
+			failed = false
+			m.log.Info("metrics are served", "event", "metrics.started", "addr", l.Addr().String())
+			err = m.serve(ctx, l)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if !failed {
+			failed = true
+			m.log.Warn("metrics are not served now; the gateway works without them and tries again every minute; set listen in [metrics] to another address, or to \"\" for off",
+				"event", "metrics.failed", "addr", m.addr, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(m.retry):
+		}
+	}
+}
+
+// serve answers on l until ctx ends or l fails; it never returns nil. A request under way gets a
+// second.
+func (m *metrics) serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler:           m,
+		ReadTimeout:       metricsReadTimeout,
+		ReadHeaderTimeout: metricsReadTimeout,
+		WriteTimeout:      controlWriteTimeout,
+		MaxHeaderBytes:    controlMaxHeader,
+		ErrorLog:          slog.NewLogLogger(m.log.Handler(), slog.LevelDebug),
+	}
+	server.SetKeepAlivesEnabled(false)
+	failed := make(chan error, 1)
+	go func() {
+		failed <- server.Serve(&fewListener{Listener: l, places: make(chan struct{}, metricsConnections), closed: make(chan struct{})})
+	}()
+	select {
+	case err := <-failed:
+		return errors.Join(fmt.Errorf("cannot take connections: %w", err), server.Close())
+	case <-ctx.Done():
+	}
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if server.Shutdown(patience) != nil {
+		server.Close()
+	}
+	return <-failed // that it was closed
+}
+
+// ServeHTTP answers GET /metrics and nothing else.
+func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet || r.URL.Path != "/metrics" {
+		http.NotFound(w, r)
+		return
+	}
+	s := m.status()
+	text := m.page(&s)
+	h := w.Header()
+	h.Set("Content-Type", metricsType)
+	h.Set("Content-Length", strconv.Itoa(len(text)))
+	h.Set("Cache-Control", "no-store")
+	if _, err := w.Write(text); err != nil {
+		m.log.Debug("metrics not delivered", "event", "metrics.cut", "err", err)
+	}
+}
+
+// page is everything: the status document and what is told of the process.
+func (m *metrics) page(s *status.Document) []byte {
+	e := exposition{b: make([]byte, 0, 8<<10)}
+	e.family("portti_build_info", gauge, "Always 1; the labels say which program this is.")
+	e.sample(1, "version", m.version, "revision", m.commit, "goversion", runtime.Version(), "goarch", runtime.GOARCH)
+	e.one("portti_start_time_seconds", gauge, "When the gateway started.", float64(m.started(s)))
+	e.one("go_goroutines", gauge, "Goroutines that exist.", float64(runtime.NumGoroutine()))
+	return appendMetrics(e.b, s)
+}
+
+// started is when the gateway started by the present wall clock, which may
+// have been set since. It moves only when that was a step, so that it does not
+// look like a restart.
+func (m *metrics) started(s *status.Document) int64 {
+	now := int64(float64(s.Time.UnixMilli())/1000 - s.UptimeS)
+	was := m.since.Load()
+	if was == 0 || now < was-2 || now > was+2 {
+		m.since.Store(now)
+		return now
+	}
+	return was
+}
+
+func revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
+}
+
+// fewListener accepts while fewer connections are open than it has places.
+// The others wait with the kernel, whose queue has an end.
+type fewListener struct {
+	net.Listener
+	places chan struct{}
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *fewListener) Accept() (net.Conn, error) {
+	select {
+	case l.places <- struct{}{}:
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.places
+		return nil, err
+	}
+	return &placed{Conn: c, leave: sync.OnceFunc(func() { <-l.places })}, nil
+}
+
+func (l *fewListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+// placed gives its place back when it is closed.
+type placed struct {
+	net.Conn
+	leave func()
+}
+
+func (c *placed) Close() error {
+	defer c.leave()
+	return c.Conn.Close()
+}

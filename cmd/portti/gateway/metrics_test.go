@@ -1,0 +1,368 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"portti/cmd/portti/status"
+	"portti/cross/testkit"
+)
+
+const evilName = "a\"b\\c\nd} 1\n# TYPE x\xff ,é"
+
+func evilStatus() status.Document {
+	return status.Document{
+		Version: "1.2", Time: time.UnixMilli(1_700_000_100_500), UptimeS: 100.25,
+		Link:   status.Link{State: status.LinkOnline, RTTms: 12.5, Connects: 3, SentBytes: 12_345_678_901, SentMessages: 2_000_000, ProvenMessages: 1_900_000, NextTryS: 1.5},
+		Buffer: status.Buffer{Waiting: 12, WaitingMemory: 5, WaitingDisk: 7, Bytes: 4096, CapacityBytes: 64e6, OldestAgeS: 2.5, HeadroomS: 3600, Commits: 9},
+		Totals: status.Totals{Ledger: status.Ledger{Read: 100, Acked: 78, Waiting: 12, Quarantined: 1, Lost: status.Losses{"age": 7, "new": 2}}, Accepted: 90, Resent: 4},
+		Clock:  status.Clock{Trusted: true, Steps: 2}, Downlink: status.Downlink{Received: 10, Executed: 1, Refused: 2, Repeated: 3, Ignored: 4},
+		Devices: []status.Device{
+			{Name: evilName, Type: "lines", State: status.DeviceOK, LastAgeS: 10.5, Read: 60},
+			{Name: "b", Type: "gps", State: status.DeviceMissing, LastAgeS: -1, Read: 30},
+		},
+		Problems: []status.Problem{{Code: "DEV-GONE", Severity: status.Error, Subject: "a"}, {Code: "DEV-GONE", Severity: status.Error, Subject: "b"}, {Code: "CFG-INVALID", Severity: status.Warning}},
+	}
+}
+
+func parsed(t *testing.T, text []byte) map[string]float64 {
+	t.Helper()
+	got, err := ParseMetrics(string(text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return got
+}
+
+// Every figure is that of the status document, and no name spoils the page.
+func TestMetricsAreTheStatus(t *testing.T) {
+	s := evilStatus()
+	m := metrics{version: "v\\1"}
+	got := parsed(t, m.page(&s))
+	evil := strconv.Quote(strings.ToValidUTF8(evilName, "\uFFFD"))
+	want := map[string]float64{
+		"portti_start_time_seconds":                                         1_700_000_000,
+		`portti_uplink_state{state="connecting"}`:                           0,
+		`portti_uplink_state{state="online"}`:                               1,
+		`portti_uplink_state{state="waiting"}`:                              0,
+		`portti_uplink_state{state="parked"}`:                               0,
+		`portti_uplink_state{state="stopped"}`:                              0,
+		`portti_uplink_connects_total{result="ok"}`:                         3,
+		"portti_uplink_backoff_seconds":                                     1.5,
+		"portti_uplink_smoothed_rtt_seconds":                                0.0125,
+		"portti_uplink_sent_messages_total":                                 2_000_000,
+		"portti_uplink_sent_bytes_total":                                    12_345_678_901,
+		"portti_uplink_acked_messages_total":                                1_900_000,
+		"portti_uplink_resent_messages_total":                               4,
+		"portti_buffer_messages":                                            12,
+		"portti_buffer_file_bytes":                                          4096,
+		"portti_buffer_capacity_bytes":                                      64e6,
+		"portti_buffer_oldest_age_seconds":                                  2.5,
+		"portti_buffer_headroom_seconds":                                    3600,
+		"portti_buffer_appended_messages_total":                             100,
+		`portti_buffer_lost_messages_total{reason="new"}`:                   2,
+		"portti_buffer_quarantined_messages":                                1,
+		`portti_buffer_commits_total{result="ok"}`:                          9,
+		"portti_device_up{device=" + evil + `,type="lines"}`:                1,
+		`portti_device_up{device="b",type="gps"}`:                           0,
+		"portti_device_readings_total{device=" + evil + "}":                 60,
+		`portti_device_readings_total{device="b"}`:                          30,
+		"portti_device_last_reading_timestamp_seconds{device=" + evil + "}": 1_700_000_090,
+		"portti_clock_synchronized":                                         1,
+		"portti_clock_steps_total":                                          2,
+		`portti_problem_active{code="DEV-GONE",severity="error"}`:           1,
+		`portti_problem_active{code="CFG-INVALID",severity="warning"}`:      1,
+		"portti_config_last_reload_success":                                 0,
+	}
+	for account, n := range map[string]float64{"read": 100, "acked": 78, "lost": 9, "waiting": 12, "quarantined": 1} {
+		want[`portti_ledger_messages{account="`+account+`"}`] = n
+	}
+	for result, n := range map[string]float64{"executed": 1, "refused": 2, "repeated": 3, "ignored": 4} {
+		want[`portti_downlink_requests_total{result="`+result+`"}`] = n
+	}
+	for _, r := range status.LossReasons() {
+		want[`portti_buffer_lost_messages_total{reason="`+r+`"}`] = float64(s.Totals.Lost[r])
+	}
+	for key, value := range want {
+		if g, ok := got[key]; !ok || g != value {
+			t.Errorf("%s is %v, %v; want %v", key, g, ok, value)
+		}
+	}
+	for key := range got {
+		name, _, _ := strings.Cut(key, "{")
+		if _, ok := want[key]; !ok && name != "go_goroutines" && name != "portti_build_info" {
+			t.Errorf("%s was not expected", key)
+		}
+	}
+}
+
+// What is not known is absent, not zero: an alert on little room must not ring.
+func TestMetricsLeaveOutWhatIsNotKnown(t *testing.T) {
+	var m metrics
+	text := string(m.page(&status.Document{Devices: []status.Device{{Name: "a", LastAgeS: 3}}}))
+	got := parsed(t, []byte(text))
+	for _, name := range []string{"portti_buffer_headroom_seconds", "portti_uplink_smoothed_rtt_seconds", "portti_device_last_reading_timestamp_seconds", "portti_problem_active{"} {
+		for key := range got {
+			if strings.HasPrefix(key, name) {
+				t.Errorf("%s is there", key)
+			}
+		}
+	}
+	for _, r := range status.LossReasons() {
+		if _, ok := got[`portti_buffer_lost_messages_total{reason="`+r+`"}`]; !ok {
+			t.Errorf("no sample for readings lost by %s", r)
+		}
+	}
+}
+
+// The start moves with a step of the wall clock, and not with its rounding.
+func TestMetricsStartTime(t *testing.T) {
+	var m metrics
+	for i, c := range []struct{ ms, want int64 }{{1000_999, 1000}, {1001_001, 1000}, {999_400, 1000}, {5_000_000, 5000}, {5_000_999, 5000}} {
+		if got := m.started(&status.Document{Time: time.UnixMilli(c.ms + 7000), UptimeS: 7}); got != c.want {
+			t.Errorf("step %d: %d, want %d", i, got, c.want)
+		}
+	}
+}
+
+func TestStrictParserRefuses(t *testing.T) {
+	const head = "# HELP a words\n# TYPE a gauge\n"
+	if _, err := ParseMetrics(head + "a 1\na{b=\"c\"} 2\n"); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"", head + "a 1", head + "a 1\na 2\n", head + "b 1\n", "a 1\n", "# TYPE a gauge\na 1\n", "# HELP a words\na 1\n", head + head,
+		"# HELP a w\n# TYPE a counter\na 1\n", "# HELP a_total w\n# TYPE a_total gauge\na_total 1\n", "# HELP a_total w\n# TYPE a_total counter\na_total -1\n",
+		head + "a{b=\"c} 1\n", head + "a{b=\"\\t\"} 1\n", head + "a{b=\"c\",b=\"d\"} 1\n", head + "a x\n", head + "\na 1\n", "# HELP 1a w\n# TYPE 1a gauge\n"} {
+		if got, err := ParseMetrics(text); err == nil {
+			t.Errorf("%q was read as %v", text, got)
+		}
+	}
+}
+
+func TestMetricsAnswerOnlyOnePath(t *testing.T) {
+	m := &metrics{status: evilStatus, log: slog.New(slog.DiscardHandler)}
+	for _, c := range []struct {
+		method, path string
+		code         int
+	}{{"GET", "/metrics", 200}, {"GET", "/metrics?x=1", 200}, {"GET", "/", 404}, {"GET", "/metrics/", 404}, {"GET", "/api/v1/status", 404},
+		{"GET", "/debug/pprof/", 404}, {"POST", "/metrics", 404}, {"HEAD", "/metrics", 404}, {"PUT", "//metrics", 404}} {
+		w := httptest.NewRecorder()
+		m.ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
+		if w.Code != c.code {
+			t.Errorf("%s %s: %d", c.method, c.path, w.Code)
+		}
+		if c.code == 200 && w.Header().Get("Content-Type") != "text/plain; version=0.0.4; charset=utf-8" {
+			t.Errorf("type %q", w.Header().Get("Content-Type"))
+		}
+	}
+}
+
+// told is a log that a test can wait for.
+type told struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *told) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *told) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// running starts the metrics on addr and stops them with the test; no
+// goroutine may be left then.
+func running(t *testing.T, addr string, retry time.Duration) (log *told, stop func()) {
+	t.Helper()
+	log = &told{}
+	m := &metrics{addr: addr, status: evilStatus, retry: retry, log: slog.New(slog.NewTextHandler(log, nil))}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { m.run(ctx); close(done) }()
+	stop = func() { cancel(); <-done }
+	t.Cleanup(stop)
+	return log, stop
+}
+
+// addrIn is where the log says that metrics are served.
+func addrIn(log string) string {
+	_, rest, _ := strings.Cut(log, "metrics.started addr=")
+	addr, _, _ := strings.Cut(rest, "\n")
+	return addr
+}
+
+func scrape(t *testing.T, addr string) []byte {
+	t.Helper()
+	c := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	r, err := c.Get("http://" + addr + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	if err != nil || r.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %v", r.Status, err)
+	}
+	return text
+}
+
+func TestMetricsServeAndStop(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	log, stop := running(t, "127.0.0.1:0", time.Hour)
+	testkit.Eventually(t, "they are served", func() bool { return addrIn(log.String()) != "" })
+	for range 2 * metricsConnections {
+		parsed(t, scrape(t, addrIn(log.String())))
+	}
+	silent, err := net.Dial("tcp", addrIn(log.String())) // says nothing, and must not hold up the stop
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	stop()
+	if c, err := net.Dial("tcp", addrIn(log.String())); err == nil {
+		c.Close()
+		t.Error("they are served after the stop")
+	}
+}
+
+// A port that is taken is said once, tried again, and had when it is free.
+func TestMetricsPortTaken(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan struct{}, 1)
+	go func() { // anybody who comes reaches the other one
+		for {
+			c, err := other.Accept()
+			if err != nil {
+				return
+			}
+			c.Close()
+			asked <- struct{}{}
+		}
+	}()
+	log, stop := running(t, other.Addr().String(), 2*time.Millisecond)
+	testkit.Eventually(t, "the log says so", func() bool { return strings.Contains(log.String(), "metrics.failed") })
+	c, err := net.Dial("tcp", other.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	c.Close()
+	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "address already in use") {
+		t.Errorf("%d lines: %s", n, log)
+	}
+	other.Close()
+	testkit.Eventually(t, "they are served", func() bool { return addrIn(log.String()) != "" })
+	parsed(t, scrape(t, addrIn(log.String())))
+	stop()
+	if n := strings.Count(log.String(), "\n"); n != 2 {
+		t.Errorf("%d lines: %s", n, log)
+	}
+}
+
+func TestMetricsOffOrNowhere(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	log, stop := running(t, "", time.Millisecond)
+	stop()
+	if log.String() != "" {
+		t.Errorf("off, and says: %s", log)
+	}
+	log, stop = running(t, "192.0.2.1:0", time.Millisecond) // not an address of ours
+	testkit.Eventually(t, "the log says so", func() bool { return strings.Contains(log.String(), "metrics.failed") })
+	stop()
+	if n := strings.Count(log.String(), "\n"); n != 1 {
+		t.Errorf("%d lines: %s", n, log)
+	}
+}
+
+// Connections beyond the limit wait; when one goes the next is served.
+func TestMetricsFewConnections(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	log, stop := running(t, "127.0.0.1:0", time.Hour)
+	testkit.Eventually(t, "they are served", func() bool { return addrIn(log.String()) != "" })
+	var idle []net.Conn
+	for range metricsConnections + 3 {
+		c, err := net.Dial("tcp", addrIn(log.String()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		idle = append(idle, c)
+	}
+	for _, c := range idle {
+		c.Close()
+	}
+	parsed(t, scrape(t, addrIn(log.String())))
+	stop()
+}
+
+// endless always has another connection.
+type endless struct{ net.Listener }
+
+func (endless) Accept() (net.Conn, error) {
+	c, _ := net.Pipe()
+	return c, nil
+}
+func (endless) Close() error { return nil }
+
+func TestFewListenerHoldsItsLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &fewListener{Listener: endless{}, places: make(chan struct{}, 2), closed: make(chan struct{})}
+		taken, ended := make(chan net.Conn, 10), make(chan error, 1)
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					ended <- err
+					return
+				}
+				taken <- c
+			}
+		}()
+		synctest.Wait()
+		if len(taken) != 2 {
+			t.Fatalf("%d at a time", len(taken))
+		}
+		first := <-taken
+		first.Close()
+		first.Close() // gives one place back, not two
+		synctest.Wait()
+		if len(taken) != 2 {
+			t.Errorf("%d after one went", len(taken))
+		}
+		l.Close()
+		l.Close()
+		if err := <-ended; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+}
+
+func BenchmarkMetricsPage(b *testing.B) {
+	s, m := evilStatus(), metrics{version: "1"}
+	b.ReportAllocs()
+	for b.Loop() {
+		m.page(&s)
+	}
+}

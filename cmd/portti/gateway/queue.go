@@ -1,0 +1,157 @@
+package gateway
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"portti/buffer"
+	"portti/cmd/portti/carry"
+	"portti/cmd/portti/config"
+	"portti/cmd/portti/status"
+	"portti/device/clock"
+)
+
+// Queue is the buffer in detail at this moment.
+func (d *Gateway) Queue() status.Queue {
+	s := d.Status()
+	_, byName := d.queue.Ledger()
+	out := status.Queue{Schema: status.Schema, Running: true, Gateway: d.id, Buffer: s.Buffer, Totals: s.Totals.Ledger,
+		Damaged: d.queue.Stats().Damaged}
+	fillQueue(&out, byName, d.queue.Segments(), d.queue.Imports())
+	return out
+}
+
+// QueueOf is the buffer in detail as the files tell it.
+func QueueOf(l *buffer.Inspection, cfg *config.Config, now clock.Now, boot [16]byte) status.Queue {
+	s := status.Queue{Schema: status.Schema, Totals: ledgerOf(l.Total), Damaged: l.Aside}
+	s.Gateway, _ = IdentityOf(cfg)
+	s.Buffer = status.Buffer{State: status.BufferOK, Waiting: l.Waiting, WaitingDisk: l.Waiting, Bytes: l.Bytes,
+		CapacityBytes: int64(cfg.Buffer.MaxSize), CommitEveryS: status.Seconds(time.Duration(cfg.Buffer.CommitEvery)),
+		OldestAgeS: status.Seconds(oldest(l, now, boot))}
+	for _, f := range l.Faults {
+		s.Faults = append(s.Faults, f.String())
+		if !f.Harmless {
+			s.Buffer.State = status.BufferDegraded
+		}
+	}
+	fillQueue(&s, l.Devices, l.Segments, l.Imports)
+	return s
+}
+
+// oldest is how old the oldest record is, where its boot tells, else 0.
+func oldest(l *buffer.Inspection, now clock.Now, boot [16]byte) time.Duration {
+	found := errors.New("found")
+	age := int64(0)
+	_ = l.Each(func(r buffer.Record) error {
+		for _, b := range l.Boots {
+			switch at := cmp.Or(b.Offset.Unix, b.Seen); {
+			case b.Index != r.Boot:
+			case b.ID == boot:
+				age = now.Mono - r.Mono
+			case at != 0 && now.Trusted:
+				age = now.Unix - at - r.Mono
+			}
+		}
+		return found
+	}, func(uint64, uint64, string) error { return nil })
+	return time.Duration(max(age, 0)) * time.Millisecond
+}
+
+func fillQueue(s *status.Queue, devices map[string]buffer.Counts, segments []buffer.SegmentLook, imports []buffer.Imported) {
+	s.Devices, s.Segment, s.Imports = []status.QueueDevice{}, []status.QueueSegment{}, []status.QueueImport{}
+	for name, c := range devices {
+		s.Devices = append(s.Devices, status.QueueDevice{Name: name, Ledger: ledgerOf(c)})
+	}
+	slices.SortFunc(s.Devices, func(a, b status.QueueDevice) int { return cmp.Compare(a.Name, b.Name) })
+	for _, g := range segments {
+		s.Segment = append(s.Segment, status.QueueSegment{File: g.File, First: g.First, Last: g.Last, Records: g.Records, Waiting: g.Waiting, Bytes: g.Bytes})
+	}
+	for _, i := range imports {
+		s.Imports = append(s.Imports, status.QueueImport{Gateway: i.Gateway, Epoch: fmt.Sprintf("%016x", i.Epoch), Ranges: i.Ranges})
+	}
+	if s.Damaged == nil {
+		s.Damaged = []string{}
+	}
+	if s.Faults == nil {
+		s.Faults = []string{}
+	}
+}
+
+// queueRoutes are the control socket's pages about the buffer. They only read.
+func (d *Gateway) queueRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /api/v1/queue", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, d.Queue(), d.opt.Log)
+	})
+	mux.HandleFunc("GET /api/v1/queue/export", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-ndjson")
+		w.Header().Set("Cache-Control", "no-store")
+		h := carry.HeaderOf(d.id, d.queue.Head())
+		h.Exported = time.Now().UTC().Truncate(time.Second)
+		slow := patient{w, http.NewResponseController(w)}
+		// An error leaves the file without its last line, and the reader sees that.
+		sum, err := carry.Write(slow, h, d.queue.Each)
+		d.log.Info("readings were copied out of the buffer", "event", "queue.exported", "count", sum.Records, "missing", sum.Missing, "err", err)
+	})
+}
+
+// patient gives each piece of a long answer its own time.
+type patient struct {
+	w io.Writer
+	c *http.ResponseController
+}
+
+func (p patient) Write(b []byte) (int, error) {
+	_ = p.c.SetWriteDeadline(time.Now().Add(controlWriteTimeout)) // the server's own limit holds where this fails
+	return p.w.Write(b)
+}
+
+// IdentityOf is the tsmGw of the gateway of a configuration, without making one.
+func IdentityOf(cfg *config.Config) (string, error) {
+	if cfg.Gateway.ID != "auto" {
+		return cfg.Gateway.ID, nil
+	}
+	text, err := os.ReadFile(filepath.Join(cfg.Paths.State, "gateway-id"))
+	id := strings.TrimSpace(string(text))
+	if err == nil && !validID(id) {
+		err = errors.New("it is damaged")
+	}
+	if err != nil {
+		return "", fmt.Errorf("cannot read this gateway's identity: %w", err)
+	}
+	return id, nil
+}
+
+// OpenBuffer takes a state folder whose daemon does not run and opens its buffer
+// for writing. Nothing is given up by age while it is open. close gives both
+// back; its error says what could not be saved.
+func OpenBuffer(cfg *config.Config, built time.Time, log *slog.Logger) (q *buffer.Queue, close func() error, err error) {
+	unlock, err := lockState(cfg.Paths.State)
+	if err != nil {
+		return nil, nil, err
+	}
+	ticks, err := clock.New(built)
+	if err == nil {
+		q, err = buffer.Open(buffer.Options{
+			Dir: cfg.Paths.BufferDir(), MaxSize: int64(cfg.Buffer.MaxSize), CommitEvery: max(time.Second, time.Duration(cfg.Buffer.CommitEvery)),
+			WhenFull: buffer.WhenFull(cfg.Buffer.WhenFull), MinFree: int64(cfg.Buffer.MinFreeDisk), Mono: func() int64 { return ticks.Now().Mono }, BootID: ticks.BootID(), Log: log,
+			Probe: Probe,
+		})
+	}
+	if err != nil {
+		unlock()
+		return nil, nil, fmt.Errorf("cannot open the buffer: %w", err)
+	}
+	return q, func() error {
+		defer unlock()
+		return q.Close()
+	}, nil
+}

@@ -1,0 +1,87 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"portti/buffer"
+)
+
+// Reloaded is what came of reading the configuration again.
+type Reloaded struct {
+	Applied []string `json:"applied"` // settings that hold from now on, such as buffer.max_size
+	Restart []string `json:"restart"` // settings that were changed and need a restart
+	Error   string   `json:"error"`   // why nothing was changed: every mistake with its place; empty = none
+}
+
+// live lists the settings that a running gateway takes over.
+func live() []string {
+	return []string{"gateway.report_interval", "uplink.drain_rate", "buffer.max_size", "buffer.max_age", "buffer.when_full", "buffer.min_free_disk"}
+}
+
+// Reload reads the configuration again and takes over what can change while
+// the gateway runs. A configuration with a mistake changes nothing. It fails
+// where nobody said how to load one, or when ctx ends before its turn.
+func (d *Gateway) Reload(ctx context.Context) (Reloaded, error) {
+	answer := make(chan Reloaded, 1)
+	select {
+	case d.reloads <- answer:
+	case <-ctx.Done():
+		return Reloaded{}, fmt.Errorf("cannot reload: %w", ctx.Err())
+	}
+	select {
+	case r := <-answer:
+		return r, nil
+	case <-ctx.Done():
+		return Reloaded{}, fmt.Errorf("cannot reload: %w", ctx.Err())
+	}
+}
+
+// reload belongs to the goroutine of work: one at a time.
+func (d *Gateway) reload() Reloaded {
+	r := Reloaded{Applied: []string{}, Restart: []string{}}
+	if d.opt.Load == nil {
+		return r
+	}
+	d.notify("reloading", d.opt.Notify.Reloading())
+	defer func() { d.notify("ready", d.opt.Notify.Ready()) }()
+	next, err := d.opt.Load()
+	if err == nil {
+		b := next.Buffer
+		err = d.queue.SetLimits(buffer.Limits{MaxSize: int64(b.MaxSize), MaxAge: time.Duration(b.MaxAge),
+			WhenFull: buffer.WhenFull(b.WhenFull), MinFree: int64(b.MinFreeDisk)})
+	}
+	if err != nil {
+		r.Error = err.Error()
+		d.rejected.Store(true)
+		d.log.Error("the configuration has mistakes; the gateway goes on with the one it has", "event", "config.rejected", "code", "CFG-INVALID", "err", err)
+		return r
+	}
+	d.rejected.Store(false)
+	now := next.Settings()
+	d.link.SetDrainRate(int(next.Uplink.DrainRate))
+	if key := "gateway.report_interval"; now[key] != d.running[key] {
+		d.voice.setEvery(next.Gateway.ReportInterval.D())
+	}
+	for _, key := range slices.Sorted(maps.Keys(merged(d.running, now))) {
+		switch {
+		case d.running[key] == now[key]:
+		case slices.Contains(live(), key):
+			r.Applied = append(r.Applied, key)
+			d.running[key] = now[key]
+		default:
+			r.Restart = append(r.Restart, key)
+		}
+	}
+	d.log.Info("configuration read again", "event", "config.reloaded", "applied", r.Applied, "after_restart", r.Restart)
+	return r
+}
+
+func merged(a, b map[string]string) map[string]string {
+	m := maps.Clone(a)
+	maps.Copy(m, b)
+	return m
+}

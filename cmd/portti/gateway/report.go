@@ -1,0 +1,110 @@
+package gateway
+
+import (
+	"time"
+
+	"portti/buffer"
+	"portti/cmd/portti/status"
+	"portti/device"
+	"portti/uplink"
+)
+
+// Status is the one truth about this gateway, taken at one moment. After Run
+// has ended it is how things stood then.
+func (d *Gateway) Status() status.Document {
+	if last := d.final.Load(); last != nil {
+		return *last
+	}
+	return d.document(d.snapshot())
+}
+
+// document is the status of a snapshot with the problems that are open.
+func (d *Gateway) document(s *snapshot) status.Document {
+	doc := statusOf(s)
+	doc.Problems = d.problems.Active()
+	return doc
+}
+
+func statusOf(s *snapshot) status.Document {
+	doc := status.Document{
+		Schema: status.Schema, Version: s.version, Time: s.at.UTC(), UptimeS: status.Seconds(s.uptime),
+		Gateway:  status.Gateway{ID: s.id, Name: s.name},
+		Link:     linkStatus(s),
+		Buffer:   bufferStatus(s),
+		Totals:   status.Totals{Ledger: ledgerOf(s.total), Accepted: s.stats.Accepted, Resent: s.link.Resent},
+		Clock:    status.Clock{Trusted: s.clock.Trusted, Source: s.source, Reason: s.distrust, WorstErrorS: s.clock.Err, Steps: s.step.Count},
+		Downlink: s.downlink,
+		Devices:  []status.Device{},
+	}
+	for _, dev := range s.devices {
+		doc.Devices = append(doc.Devices, deviceStatus(dev, s.byDevice[dev.Name], s.at))
+	}
+	return doc
+}
+
+func ledgerOf(c buffer.Counts) status.Ledger {
+	return status.Ledger{Read: c.Read, Acked: c.Acked, Waiting: c.Waiting, Quarantined: c.Quarantined, Lost: status.Losses(c.Lost)}
+}
+
+func linkStatus(s *snapshot) status.Link {
+	l := s.link
+	doc := status.Link{
+		State: string(l.State), Since: l.Since.UTC(), SinceS: status.Seconds(s.at.Sub(l.Since)),
+		Dialect: l.Dialect, URLHost: l.Server, RTTms: float64(l.RTT.Microseconds()) / 1000,
+		LastError: l.LastError, Problem: l.Problem, Ack: l.Ack, Token: tokenStatus(s.token),
+		Connects: l.Connects, SentBytes: l.SentBytes, Frames: l.SentFrames, SentMessages: l.SentRecords, ProvenMessages: l.Proven,
+		ServerMessages: l.ServerMessages, ServerKinds: l.ServerKinds,
+		Order: s.cfg.Uplink.Order, Backlog: l.Backlog, DrainRate: l.DrainRate,
+		Compressed: l.Compressed, WireBytes: l.WireBytes,
+	}
+	if !l.Opens.IsZero() {
+		doc.OpensS = max(1, status.Seconds(l.Opens.Sub(s.wall)))
+	}
+	if !l.NextTry.IsZero() {
+		doc.NextTryS = max(0, status.Seconds(l.NextTry.Sub(s.at)))
+	}
+	return doc
+}
+
+func tokenStatus(t *uplink.TokenState) *status.Token {
+	if t == nil {
+		return nil
+	}
+	doc := &status.Token{Source: t.Source, Fingerprint: t.Fingerprint, Problem: t.Problem, LastError: t.LastError}
+	if !t.Expires.IsZero() {
+		doc.ExpiresAt = t.Expires.Unix()
+	}
+	return doc
+}
+
+func bufferStatus(s *snapshot) status.Buffer {
+	q, waiting := s.stats, s.total.Waiting
+	memory := min(q.WaitingMemory, waiting)
+	doc := status.Buffer{
+		State:   status.BufferOK,
+		Waiting: waiting, WaitingMemory: memory, WaitingDisk: waiting - memory, Held: q.Held,
+		Bytes: q.Bytes, CapacityBytes: q.Capacity, OldestAgeS: status.Seconds(time.Duration(q.OldestAge) * time.Millisecond),
+		HeadroomS: s.headroom, CommitEveryS: status.Seconds(time.Duration(s.cfg.Buffer.CommitEvery)),
+		Commits: q.Commits, HoldsCut: q.HoldShortened,
+	}
+	switch {
+	case q.Degraded:
+		doc.State, doc.LastError = status.BufferDegraded, q.Err
+	case q.Full:
+		doc.State = status.BufferFull
+	}
+	return doc
+}
+
+func deviceStatus(dev device.Status, c buffer.Counts, now time.Time) status.Device {
+	s := status.Device{
+		Name: dev.Name, Type: dev.Type, Port: dev.Port, Resolved: dev.Resolved,
+		State: string(dev.State), SinceS: status.Seconds(now.Sub(dev.Since)),
+		LastAgeS: -1, RateHz: dev.RateHz, Read: c.Read, Bad: dev.Bad, Unknown: dev.Frames[device.Unknown],
+		Detail: dev.Detail, LastError: dev.LastErr, Ledger: ledgerOf(c),
+	}
+	if dev.LastAge >= 0 {
+		s.LastAgeS = status.Seconds(dev.LastAge)
+	}
+	return s
+}

@@ -1,0 +1,76 @@
+package gateway
+
+import (
+	"time"
+
+	"portti/buffer"
+	"portti/cmd/portti/config"
+	"portti/cmd/portti/status"
+	"portti/device"
+	"portti/device/clock"
+	"portti/uplink"
+)
+
+// snapshot is how every part stands at one moment. The status document and the
+// list of problems are functions of a snapshot and the configuration alone.
+type snapshot struct {
+	cfg     *config.Config
+	id      string // tsmGw
+	name    string // for people
+	version string
+	at      time.Time
+	uptime  time.Duration
+
+	stats    buffer.Stats
+	total    buffer.Counts
+	byDevice map[string]buffer.Counts
+	devices  []device.Status
+	link     uplink.Status
+	token    *uplink.TokenState // nil where the uplink needs none
+	downlink status.Downlink
+
+	clock    clock.Now
+	source   string
+	distrust string // why the clock is not trusted
+	step     clock.Step
+	wall     time.Time     // what certificates are judged by
+	offset   buffer.Offset // of this boot, where it is fixed
+	fixed    bool
+
+	headroom float64 // seconds, 0 = not known
+	lastLoss *loss   // one that is fresh enough to be shown
+	roomLow  bool
+	stuck    string // the part that does not move
+	rejected bool   // the configuration as it stands on disk has mistakes
+}
+
+// loss is one the queue had to make, with its times in words.
+type loss struct {
+	buffer.Loss
+	from, to string
+}
+
+func (d *Gateway) snapshot() *snapshot {
+	now := time.Now()
+	s := &snapshot{cfg: d.cfg, id: d.id, name: d.name, version: d.opt.Version, at: now, uptime: now.Sub(d.started)}
+	// The queue's two looks are not one. Statistics first, so that what they
+	// call waiting can at most have been delivered by the time of the ledger;
+	// the ledger's word then replaces theirs, and the document is consistent.
+	s.stats = d.queue.Stats()
+	s.total, s.byDevice = d.queue.Ledger()
+	s.link = d.link.Status()
+	s.devices = d.devices.Status()
+	if r, ok := d.token.(uplink.TokenReporter); ok {
+		state := r.State()
+		s.token = &state
+	}
+	if d.downlink != nil {
+		s.downlink = d.downlink.status()
+	}
+	s.clock, s.source, s.distrust, s.step = d.clock.Now(), d.clock.Source(), d.clock.Reason(), d.clock.Stepped()
+	s.wall = d.wallTime()
+	s.offset, s.fixed = d.queue.Offset(d.queue.Boot())
+	s.headroom = d.inflow.headroom(s.total.Read, s.stats)
+	s.rejected = d.rejected.Load()
+	return s
+}

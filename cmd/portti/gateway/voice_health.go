@@ -1,0 +1,108 @@
+package gateway
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"portti/cmd/portti/status"
+	"portti/device/thingsee"
+)
+
+// The events of tsmEv that the gateway uses of itself.
+const (
+	evTimed        = 10
+	evPowerOn      = 11
+	evPowerOff     = 12
+	evUncontrolled = 14
+	evConnected    = 17
+	evDisconnected = 18
+	evDiagnosed    = 28
+	evDiagError    = 29
+	evConfigured   = 31
+	evInformed     = 33
+	evCommanded    = 36
+)
+
+// The published messages that the gateway sends of itself.
+const (
+	idHeader       = 1000
+	idSystemInfo   = 1100
+	idInfoRequest  = 1101
+	idNoInfo       = 1102
+	idUptime       = 1112
+	idDiagnostics  = 1400
+	idEnableDiag   = 1401
+	idCommand      = 1402
+	idError        = 1403
+	idInterval     = 1500
+	idHeartbeats   = 11200
+	idHeartbeat    = 11201
+	idHeartConfig  = 11210
+	idHeartRequest = 11211
+)
+
+// systemInfo is a 1100. A tuid of the published form, six characters of model
+// and eleven of serial number, gives both.
+func systemInfo(m *thingsee.Message, event int, version, gateway string) {
+	m.Reset(idSystemInfo, event)
+	m.Text("swVersion", []byte(strings.TrimSuffix("portti-"+version, "-")))
+	if len(gateway) == 17 {
+		m.Text("modelCode", []byte(gateway[:6]))
+		m.Text("psn", []byte(gateway[6:]))
+	}
+}
+
+// uptime is a 1112: how long the machine has been up, not this program.
+func uptime(m *thingsee.Message, event int, mono int64) {
+	m.Reset(idUptime, event)
+	m.Int("uptime", mono/1000)
+}
+
+// health is a 90310: the status document in brief.
+func health(m *thingsee.Message, event int, s *status.Document) {
+	m.Reset(thingsee.GatewayHealth, event)
+	count := func(name string, n uint64) { m.Int(name, int64(min(n, math.MaxInt64))) }
+	count("waiting", s.Totals.Waiting)
+	for _, reason := range status.LossReasons() {
+		count("lost"+strings.ToUpper(reason[:1])+reason[1:], s.Totals.Lost[reason])
+	}
+	if s.Buffer.HeadroomS > 0 {
+		m.Float("headroom", s.Buffer.HeadroomS, 0)
+	}
+	if s.Link.RTTms > 0 {
+		m.Float("rtt", s.Link.RTTms, 0)
+	}
+	states := map[string]uint64{}
+	for _, d := range s.Devices {
+		states[d.State]++
+	}
+	count("devicesOk", states[status.DeviceOK])
+	count("devices", uint64(len(s.Devices)))
+	m.Int("clockTrusted", int64(b2i(s.Clock.Trusted)))
+	m.Float("uptime", s.UptimeS, 0)
+	count("read", s.Totals.Read)
+	count("acked", s.Totals.Acked)
+	count("quarantined", s.Totals.Quarantined)
+	count("connects", s.Link.Connects)
+	count("devicesMissing", states[status.DeviceMissing])
+	count("devicesBusy", states[status.DeviceBusy])
+	count("devicesSilent", states[status.DeviceSilent])
+	count("devicesGarbage", states[status.DeviceGarbage])
+	m.Text("clockSource", []byte(s.Clock.Source))
+	open := 0
+	for _, p := range s.Problems {
+		if p.Severity == status.Info {
+			continue
+		}
+		if open++; open == 1 {
+			m.Text("problem", []byte(p.Code)) // the worst
+		}
+	}
+	m.Int("problems", int64(open))
+}
+
+// seconds is d in a message: whole where it can be.
+func seconds(m *thingsee.Message, name string, d time.Duration) {
+	m.Decimal(name, d.Milliseconds(), 3)
+}

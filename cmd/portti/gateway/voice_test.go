@@ -1,0 +1,358 @@
+package gateway
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"portti/cmd/portti/config"
+	"portti/cmd/portti/status"
+	"portti/device"
+	"portti/device/thingsee"
+)
+
+// said is one message of the gateway as it would be kept.
+type said struct {
+	at time.Time
+	thingsee.Received
+}
+
+func (s said) number(name string) (v float64) {
+	for _, f := range s.Fields {
+		if f.Name == name {
+			_ = json.Unmarshal(f.JSON, &v)
+			return v
+		}
+	}
+	return -1
+}
+
+func (s said) text(name string) (v string) {
+	for _, f := range s.Fields {
+		if f.Name == name {
+			_ = json.Unmarshal(f.JSON, &v)
+		}
+	}
+	return v
+}
+
+// speech is a voice whose words a test hears, told second by second how things
+// stand.
+type speech struct {
+	t     *testing.T
+	dir   string
+	voice *voice
+	now   time.Time
+	heard []said
+	s     status.Document
+}
+
+func newSpeech(t *testing.T, every time.Duration) *speech {
+	p := &speech{t: t, dir: t.TempDir(), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	p.s = status.Document{Link: status.Link{State: status.LinkConnecting}, Devices: []status.Device{{Name: "gps", State: status.DeviceOK}, {Name: "panel", State: status.DeviceOK}, {Name: "tags", State: status.DeviceOK}}}
+	p.restart(every)
+	return p
+}
+
+func (p *speech) restart(every time.Duration) {
+	cfg := &config.Config{Gateway: config.Gateway{ReportInterval: config.Duration(every)}, Paths: config.Paths{State: p.dir},
+		Devices: []device.Config{{Name: "gps", ID: "GPS"}, {Name: "panel", ID: "PANEL"}, {Name: "tags"}}}
+	p.voice = newVoice(cfg, "XXXX00GATEWAY00001", "1.2.3", func() int64 { return 90_500 }, p.hear, slog.New(slog.DiscardHandler))
+}
+
+// hear takes what is said as a stamp would write it, and holds it against the
+// catalogue.
+func (p *speech) hear(m *thingsee.Message) bool {
+	p.t.Helper()
+	m.Tuid, m.Time = "XXXX00GATEWAY00001", p.now.UnixMilli()-m.Age
+	r, err := thingsee.Parse(m.Append(nil))
+	m.Tuid, m.Time = "", 0
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, problem := range thingsee.Check(r) {
+		p.t.Errorf("%d: %s", r.ID, problem)
+	}
+	d, ok := thingsee.Lookup(r.ID)
+	for _, f := range r.Fields {
+		if _, known := d.Field([]byte(f.Name)); !ok || !known {
+			p.t.Errorf("%d has a field %s that the catalogue lacks", r.ID, f.Name)
+		}
+	}
+	p.heard = append(p.heard, said{p.now, r})
+	return true
+}
+
+// pass lets time go by, a second at a time.
+func (p *speech) pass(d time.Duration) {
+	for range int(d / time.Second) {
+		p.voice.look(p.now, &p.s)
+		p.now = p.now.Add(time.Second)
+	}
+}
+
+func (p *speech) link(state string, d time.Duration) {
+	p.s.Link.State = state
+	p.pass(d)
+}
+
+// told gives what was said since the last time, as "1000/17".
+func (p *speech) told() string {
+	var all []string
+	for _, s := range p.heard {
+		all = append(all, fmt.Sprintf("%d/%d", s.ID, s.Event))
+	}
+	p.heard = nil
+	return strings.Join(all, " ")
+}
+
+func (p *speech) count(id int) (n int) {
+	for _, s := range p.heard {
+		n += b2i(s.ID == id)
+	}
+	return n
+}
+
+func (p *speech) want(what, words string) {
+	p.t.Helper()
+	if got := p.told(); got != words {
+		p.t.Errorf("%s: %s, want %s", what, got, words)
+	}
+}
+
+func TestVoiceOfADay(t *testing.T) {
+	p := newSpeech(t, 5*time.Minute)
+	p.pass(time.Second)
+	if info := p.heard[0]; info.text("swVersion") != "portti-1.2.3" || info.text("modelCode") != "" {
+		t.Errorf("%+v", info)
+	}
+	if up := p.heard[1]; up.number("uptime") != 90 {
+		t.Errorf("%+v", up)
+	}
+	p.want("at the start", "1100/11 1112/11")
+	p.pass(58 * time.Second)
+	p.want("before the first slot has ended", "")
+	p.link(status.LinkOnline, 5*time.Second)
+	p.want("the link is up, and the first report", "1000/17 90310/10 11200/10")
+	p.pass(5*time.Minute - 10*time.Second)
+	p.want("nothing for a while", "")
+	p.pass(20 * time.Second)
+	p.want("the next report", "90310/10 11200/10")
+	p.pass(24 * time.Hour)
+	if n := p.count(90310); n < 287 || n > 288 {
+		t.Errorf("%d reports a day", n)
+	}
+	if len(p.heard) != 2*p.count(90310) {
+		t.Errorf("and else: %s", p.told())
+	}
+	if last := p.voice.last(); last == nil || last.ID != 1000 || last.Event != 12 {
+		t.Errorf("the last word: %+v", last)
+	}
+}
+
+func TestVoiceIsMute(t *testing.T) {
+	p := newSpeech(t, 0)
+	p.link(status.LinkOnline, time.Hour)
+	p.link(status.LinkWaiting, time.Hour)
+	if len(p.heard) > 0 || p.voice.last() != nil {
+		t.Errorf("said %s, and at last %v", p.told(), p.voice.last())
+	}
+	if files, _ := os.ReadDir(p.dir); len(files) > 0 {
+		t.Errorf("it left %v behind", files)
+	}
+	p.voice.setEvery(time.Minute)
+	p.link(status.LinkOnline, time.Minute)
+	if p.count(1100) != 1 || p.count(90310) == 0 {
+		t.Errorf("allowed to speak it says %s", p.told())
+	}
+}
+
+// A run that did not end in order is told at the next start.
+func TestVoiceAfterAPowerCut(t *testing.T) {
+	p := newSpeech(t, time.Minute)
+	p.pass(time.Second)
+	p.want("the first start ever", "1100/11 1112/11")
+	p.restart(time.Minute)
+	p.pass(time.Second)
+	p.want("after a cut", "1000/14 1100/11 1112/11")
+	p.voice.ended()
+	p.restart(time.Minute)
+	p.pass(time.Second)
+	p.want("after an end in order", "1100/11 1112/11")
+	p.voice.ended()
+	p.voice.ended() // twice is no harm
+	if err := os.RemoveAll(p.dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p.dir, nil, 0o600); err != nil { // no folder any more
+		t.Fatal(err)
+	}
+	p.restart(time.Minute)
+	p.pass(time.Second)
+	p.want("with a disk that keeps nothing", "1100/11 1112/11")
+}
+
+func TestVoiceWhileAway(t *testing.T) {
+	p := newSpeech(t, time.Minute)
+	p.link(status.LinkOnline, 10*time.Minute)
+	p.told()
+	p.link(status.LinkWaiting, 59*time.Second)
+	p.link(status.LinkOnline, time.Second)
+	if n := p.count(1000); n > 0 {
+		t.Errorf("an outage of 59 s is told: %s", p.told())
+	}
+	p.told()
+	start := p.now
+	p.link(status.LinkWaiting, 62*time.Second)
+	if p.count(1000) != 1 || p.heard[len(p.heard)-1].Event != 18 || p.heard[len(p.heard)-1].Time != start.UnixMilli() {
+		t.Errorf("an outage of a minute: %+v", p.heard)
+	}
+	p.told()
+	p.link(status.LinkParked, 24*time.Hour)
+	if n := p.count(90310); n != 24 || len(p.heard) != 48 {
+		t.Errorf("a day without a link: %d reports of %d messages", n, len(p.heard))
+	}
+	p.told()
+	p.link(status.LinkOnline, time.Second)
+	if got := p.told(); !strings.HasPrefix(got, "1000/17 90310/10") {
+		t.Errorf("back again: %s", got)
+	}
+}
+
+// A link that flaps makes few messages, and they come in pairs.
+func TestVoiceOfAFlappingLink(t *testing.T) {
+	p := newSpeech(t, 24*time.Hour)
+	for range 24 * 3600 / 70 {
+		p.link(status.LinkOnline, 5*time.Second)
+		p.link(status.LinkWaiting, 65*time.Second)
+	}
+	p.link(status.LinkOnline, time.Second)
+	pairs, event := 0, 18
+	for _, s := range p.heard {
+		if s.ID != 1000 {
+			continue
+		}
+		if event = 35 - event; s.Event != event {
+			t.Fatalf("%d where %d is due", s.Event, event)
+		}
+		pairs++
+	}
+	if pairs > 2*24*6+1 || pairs < 24*6 || event != 17 {
+		t.Errorf("%d network events a day, the last is %d", pairs, event)
+	}
+}
+
+func TestHeartbeatsFollowTheDevices(t *testing.T) {
+	p := newSpeech(t, 5*time.Minute)
+	p.s.Devices[1].State = status.DeviceSilent // and reads on, slowly
+	p.link(status.LinkOnline, time.Second)
+	for range 10 {
+		p.s.Devices[1].Read++
+		p.pass(time.Minute)
+	}
+	if n := p.count(11201); n > 0 {
+		t.Errorf("a slow device is told as lost: %s", p.told())
+	}
+	i := slices.IndexFunc(p.heard, func(s said) bool { return s.ID == 11200 })
+	p.heard = p.heard[i:]
+	first := p.heard[0]
+	if first.number("slotInterval") != 60 || first.number("slotBitCount") != 1 || string(first.Fields[2].JSON) != `[{"tuid":"GPS","slotBits":1},{"tuid":"PANEL","slotBits":1}]` {
+		t.Errorf("%+v", first)
+	}
+	p.told()
+	p.s.Devices[0].State = status.DeviceMissing
+	p.pass(2 * time.Minute)
+	if n := p.count(11201); n > 0 {
+		t.Errorf("two slots: %s", p.told())
+	}
+	p.pass(70 * time.Second)
+	lost := p.heard[slices.IndexFunc(p.heard, func(s said) bool { return s.ID == 11201 && s.text("tuid") == "GPS" })]
+	if lost.number("slotBitCount") != 3 || lost.number("slotBits") != 0 || lost.number("slotInterval") != 60 || lost.Event != 10 {
+		t.Errorf("%+v", lost)
+	}
+	p.told()
+	p.pass(time.Hour)
+	if n := p.count(11201); n > 0 {
+		t.Errorf("it is told again: %s", p.told())
+	}
+	p.told()
+	p.s.Devices[0].State = status.DeviceOK
+	p.pass(time.Minute)
+	back := p.heard[slices.IndexFunc(p.heard, func(s said) bool { return s.ID == 11201 })]
+	if back.number("slotBitCount") != 1 || back.number("slotBits") != 1 || back.text("tuid") != "GPS" {
+		t.Errorf("%+v", back)
+	}
+}
+
+func TestHealthTellsTheStatus(t *testing.T) {
+	s := soundBooks()
+	s.Totals.Lost["io"] = 1
+	s.Totals.Read++
+	s.UptimeS, s.Link.RTTms, s.Buffer.HeadroomS, s.Link.Connects = 12.4, 83.6, 7200, 3
+	s.Clock = status.Clock{Trusted: true, Source: "gnss"}
+	for i, state := range []string{status.DeviceOK, status.DeviceMissing} {
+		s.Devices[i].State = state
+	}
+	for _, state := range []string{status.DeviceBusy, status.DeviceSilent, status.DeviceSilent, status.DeviceGarbage} {
+		s.Devices = append(s.Devices, status.Device{State: state})
+	}
+	s.Problems = []status.Problem{{Code: "DEV-GONE", Severity: status.Error}, {Code: "UP-X", Severity: status.Warning}, {Code: "I", Severity: status.Info}}
+	p := newSpeech(t, time.Minute)
+	var m thingsee.Message
+	health(&m, 33, s)
+	p.hear(&m)
+	h := p.heard[0]
+	for name, want := range map[string]float64{
+		"waiting": 12, "lostAge": 7, "lostIo": 1, "lostFull": 0, "headroom": 7200, "rtt": 84, "devicesOk": 1, "devices": 6, "clockTrusted": 1, "uptime": 12,
+		"read": 101, "acked": 80, "quarantined": 1, "connects": 3, "devicesMissing": 1, "devicesBusy": 1, "devicesSilent": 2, "devicesGarbage": 1, "problems": 2,
+	} {
+		if got := h.number(name); got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	if h.text("clockSource") != "gnss" || h.text("problem") != "DEV-GONE" {
+		t.Errorf("%+v", h)
+	}
+	for _, reason := range status.LossReasons() {
+		if h.number("lost"+strings.ToUpper(reason[:1])+reason[1:]) < 0 {
+			t.Errorf("nothing is told of what was lost for %s", reason)
+		}
+	}
+	health(&m, 10, &status.Document{Totals: status.Totals{Ledger: status.Ledger{Read: 1<<64 - 1}}})
+	p.heard = nil
+	if p.hear(&m); p.heard[0].number("headroom") != -1 || p.heard[0].number("rtt") != -1 || p.heard[0].number("read") < 9e18 {
+		t.Errorf("%+v", p.heard[0])
+	}
+	systemInfo(&m, 33, "", "XXXX00EFS80560445")
+	p.heard = nil
+	if p.hear(&m); p.heard[0].text("swVersion") != "portti" || p.heard[0].text("modelCode") != "XXXX00" || p.heard[0].text("psn") != "EFS80560445" {
+		t.Errorf("%+v", p.heard[0])
+	}
+}
+
+// The note of a run lies in the state folder, under a name of its own.
+func TestNoteOfARun(t *testing.T) {
+	p := newSpeech(t, time.Minute)
+	p.pass(time.Second)
+	if _, err := os.Stat(filepath.Join(p.dir, "running")); err != nil {
+		t.Error(err)
+	}
+}
+
+// soundBooks is a document whose ledger adds up.
+func soundBooks() *status.Document {
+	return &status.Document{
+		Totals: status.Totals{Ledger: status.Ledger{Read: 100, Acked: 80, Waiting: 12, Quarantined: 1, Lost: status.Losses{"age": 7}}},
+		Buffer: status.Buffer{Waiting: 12, WaitingMemory: 5, WaitingDisk: 7},
+		Devices: []status.Device{
+			{Name: "a", Ledger: status.Ledger{Read: 60, Acked: 50, Waiting: 6, Lost: status.Losses{"age": 4}}},
+			{Name: "b", Ledger: status.Ledger{Read: 30, Acked: 25, Waiting: 2, Quarantined: 1, Lost: status.Losses{"age": 2}}},
+		},
+	}
+}

@@ -1,0 +1,329 @@
+package status
+
+import (
+	"strings"
+	"time"
+)
+
+// Entry is what the catalogue says about one kind of problem.
+type Entry struct {
+	Code      string        // FAMILY-NAME, never renamed
+	Severity  Severity      //
+	Title     string        // a few words
+	Sentence  string        // for people; {port} and the like are filled in
+	Actions   []string      // what to do, in this order; never empty
+	DependsOn []string      // not shown while one of these is open
+	ShowAfter time.Duration // how long it must last before it is shown
+	// ImpactsData says that readings are being lost or may be.
+	ImpactsData bool
+}
+
+// Say fills the places of the sentence. args are names and values in turn.
+// A place nobody filled says "unknown". Values are foreign text: control
+// characters are escaped and each is cut at 200 characters.
+func (e Entry) Say(args ...string) string { return fill(e.Sentence, args) }
+
+// Advise fills the places of the actions in the same way.
+func (e Entry) Advise(args ...string) []string {
+	all := make([]string, len(e.Actions))
+	for i, a := range e.Actions {
+		all[i] = fill(a, args)
+	}
+	return all
+}
+
+func fill(pattern string, args []string) string {
+	var b strings.Builder
+	for {
+		before, after, _ := strings.Cut(pattern, "{")
+		b.WriteString(before)
+		name, rest, closed := strings.Cut(after, "}")
+		if !closed {
+			return b.String()
+		}
+		value := "unknown"
+		for i := 0; i+1 < len(args); i += 2 {
+			if args[i] == name {
+				value = Clean(args[i+1], 200)
+			}
+		}
+		b.WriteString(value)
+		pattern = rest
+	}
+}
+
+// Catalogue lists the problems of the gateway itself, sorted by code; those that
+// only one kind of device can have stand with its driver. The families: BUF
+// buffer, CFG configuration, CLK clock, DEV device, HW hardware and permissions,
+// NET path to the server, SYS host, TLS certificates, UP server.
+func Catalogue() []Entry {
+	var all []Entry
+	for _, family := range [][]Entry{
+		bufferProblems(), configProblems(), clockProblems(), deviceProblems(), hardwareProblems(),
+		networkProblems(), hostProblems(), certificateProblems(), serverProblems(),
+	} {
+		all = append(all, family...)
+	}
+	return all
+}
+
+// readingsWait is all that can be promised: whether something was lost is a
+// number of its own, and a problem of its own.
+const readingsWait = "Readings wait in the buffer."
+
+func bufferProblems() []Entry {
+	return []Entry{
+		{Code: "BUF-CORRUPT", Severity: Error, Title: "Damaged buffer file", ImpactsData: true,
+			Sentence: "A part of the buffer could not be read and was set aside: {what}. Everything readable in it was kept.",
+			Actions:  []string{"Check the card or disk: dmesg | grep -iE 'mmc|ext4|I/O'", "Keep the file that was set aside for support: it is in the state folder"}},
+		{Code: "BUF-DISK-LOW", Severity: Warning, Title: "Disk is nearly full", ImpactsData: true,
+			Sentence: "Only {free} of the disk are free, less than min_free_disk ({least}): the buffer does not grow, and makes room for new readings out of its own.",
+			Actions:  []string{"Make room on the disk: df -h {path}; sudo journalctl --vacuum-size=50M", "Lower min_free_disk in [buffer] if the disk is meant to be so full"}},
+		{Code: "BUF-FILLING", Severity: Warning, Title: "Buffer is filling", ShowAfter: time.Minute, DependsOn: []string{"BUF-FULL"},
+			Sentence: "The buffer is {percent} % full, with room for about {room}.",
+			Actions:  []string{"Bring the link back: portti status says what is wrong with it", "Raise max_size in [buffer] if the disk has room"}},
+		{Code: "BUF-FULL", Severity: Error, Title: "Buffer is full", ImpactsData: true,
+			Sentence: "The buffer is full: {what}.",
+			Actions:  []string{"Bring the link back: portti status says what is wrong with it", "Raise max_size in [buffer] if the disk has room"}},
+		{Code: "BUF-IO", Severity: Error, Title: "Disk error", ImpactsData: true, DependsOn: []string{"BUF-READONLY"},
+			Sentence: "The disk reports an error while readings are saved: {why}.",
+			Actions:  []string{"Check the card or disk: dmesg | grep -iE 'mmc|ext4|I/O'", "Replace the card soon: errors like this become more"}},
+		{Code: "BUF-LOST", Severity: Error, Title: "Readings were lost", ImpactsData: true,
+			Sentence: "{count} readings from {from} to {to} were lost: {reason}.",
+			Actions:  []string{"See which devices: portti status --json shows lost by reason and device", "Solve the problem shown beside this one"}},
+		{Code: "BUF-MOVED", Severity: Error, Title: "Another disk in place of the buffer's", ImpactsData: true,
+			Sentence: "Another file system was mounted over the state folder {path}, or its own was taken away: readings are kept in memory only.",
+			Actions:  []string{"Mount the right disk again: readings go on from where they were", "If the one there now is the right one, restart portti; readings saved on the other stay there"}},
+		{Code: "BUF-NEWER", Severity: Error, Title: "Buffer of a newer portti", ImpactsData: true,
+			Sentence: "A part of the buffer was written by a newer portti and was set aside unread: {what}.",
+			Actions:  []string{"Install the newer version again: it reads what was set aside"}},
+		{Code: "BUF-READONLY", Severity: Error, Title: "Disk is read-only", ImpactsData: true,
+			Sentence: "The state folder {path} cannot be written: readings are kept in memory only.",
+			Actions:  []string{"See whether the file system was remounted read-only after an error: mount | grep ' / '", "Check who owns the folder: ls -ld {path}"}},
+		{Code: "BUF-ROLLBACK", Severity: Warning, Title: "Older buffer than before", ImpactsData: true,
+			Sentence: "The buffer on disk is older than what the server has seen: a card or backup was put back. Numbering began anew.",
+			Actions:  []string{"Nothing to do here; tell the server's operator that readings may repeat"}},
+		{Code: "BUF-SLOW", Severity: Warning, Title: "Disk is slow", DependsOn: []string{"BUF-IO", "BUF-READONLY"},
+			Sentence: "Saving readings took {seconds} s at a time: more of them are in memory only, and would be lost if the power failed.",
+			Actions:  []string{"See what else writes to the card: iotop, or grep sd /proc/diskstats", "Replace the card if it stays so: a card that wears out becomes slow first"}},
+	}
+}
+
+func configProblems() []Entry {
+	return []Entry{
+		{Code: "CFG-INVALID", Severity: Warning, Title: "Configuration has mistakes",
+			Sentence: "The configuration was changed and has mistakes. The gateway goes on with the one it had.",
+			Actions:  []string{"See every mistake with its place: portti config check", "When it is mended: sudo portti reload"}},
+		{Code: "CFG-UNPROVEN", Severity: Info, Title: "Delivery is not proven",
+			Sentence: "ack = \"none\": what was written to the network counts as delivered, so readings can vanish without being counted.",
+			Actions:  []string{"Say ack = \"fence\" in [uplink] if the server answers WebSocket pings"}},
+	}
+}
+
+func clockProblems() []Entry {
+	return []Entry{
+		{Code: "CLK-GUESSED", Severity: Warning, Title: "Time of readings is a guess", DependsOn: []string{"CLK-UNSET"},
+			Sentence: "No trusted time came within {hold}: readings are sent with the best guess and its error in tsErr.",
+			Actions:  []string{"Let the gateway reach a time server: timedatectl timesync-status"}},
+		{Code: "CLK-STEP", Severity: Info, Title: "Clock jumped",
+			Sentence: "The clock of this machine jumped {way} by {by}. The order of readings, timers and age limits do not depend on it.",
+			Actions:  []string{"Nothing to do; if it repeats, see who sets the clock: timedatectl; journalctl -u systemd-timesyncd -u chrony"}},
+		{Code: "CLK-UNSET", Severity: Warning, Title: "Clock is not set", ShowAfter: 30 * time.Second,
+			Sentence: "The clock cannot be trusted: no time server was reached since the start. Readings are kept and dated when it can, and certificates cannot be judged before.",
+			Actions: []string{"Connect the network, or check the time service: timedatectl timesync-status", "Without a time server a GPS receiver gives the time, or the server where the battery clock agrees to five minutes",
+				"Where the server may be believed alone: trust_server = true in [clock]"}},
+	}
+}
+
+func deviceProblems() []Entry {
+	gone := []string{"DEV-GONE", "DEV-BUSY", "DEV-AMBIGUOUS", "DEV-STUCK", "DEV-CRASH", "HW-PERMISSION", "HW-CONSOLE", "HW-NOT-SERIAL"}
+	return []Entry{
+		{Code: "DEV-AMBIGUOUS", Severity: Error, Title: "More than one adapter fits", ShowAfter: 5 * time.Second, ImpactsData: true,
+			Sentence: "{subject}: {why}.",
+			Actions:  []string{"Add serial or interface to match of this [[device]], or name one in port: ls -l /dev/serial/by-path/"}},
+		{Code: "DEV-BUSY", Severity: Error, Title: "Port in use", ShowAfter: 5 * time.Second, ImpactsData: true,
+			Sentence: "{subject}: {port} is in use by another program.",
+			Actions:  []string{"Find the program and stop it: sudo fuser -v {port}", "If ModemManager holds it: sudo systemctl mask --now ModemManager"}},
+		{Code: "DEV-CRASH", Severity: Error, Title: "Driver crashed", ImpactsData: true,
+			Sentence: "{subject}: the driver met something it could not handle and was started again: {why}.",
+			Actions:  []string{"Save the log for support: journalctl -u portti --since -1h"}},
+		{Code: "DEV-FLOOD", Severity: Warning, Title: "Too many readings", ShowAfter: 10 * time.Second, ImpactsData: true,
+			Sentence: "{subject} sends more than its rate_limit allows: the excess is given up and counted.",
+			Actions:  []string{"Let the device send less often, or raise rate_limit of this [[device]]"}},
+		{Code: "DEV-GARBAGE", Severity: Error, Title: "Bytes without sense", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: append([]string{"DEV-UNKNOWN-FORMAT", "DEV-WRONG-BAUD"}, gone...),
+			Sentence: "{subject}: bytes arrive on {port}, but nothing in them can be read.",
+			Actions:  []string{"Check baud and type of this [[device]] against the device's manual", "Check the cable and the ground wire"}},
+		{Code: "DEV-GONE", Severity: Error, Title: "Port is missing", ShowAfter: 5 * time.Second, ImpactsData: true,
+			Sentence: "{subject}: {port} is not there. Waiting for it to come back.",
+			Actions:  []string{"Plug the adapter in, or switch the device server on", "See what the system found, and compare with port of this [[device]]: ls -l /dev/serial/by-id/"}},
+		{Code: "DEV-RENUMBERED", Severity: Info, Title: "Port has another number",
+			Sentence: "{subject} came back under another name: {port}.",
+			Actions:  []string{"Nothing to do; a name from /dev/serial/by-id/ in port of this [[device]] never changes"}},
+		{Code: "DEV-SILENT", Severity: Warning, Title: "Device sends nothing", ImpactsData: true, DependsOn: append([]string{"DEV-GARBAGE", "DEV-UNKNOWN-FORMAT", "DEV-WRONG-BAUD"}, gone...),
+			Sentence: "{subject} has sent nothing for {age}.",
+			Actions:  []string{"Check the cable and the device's power", "Check baud of this [[device]]"}},
+		{Code: "DEV-STUCK", Severity: Error, Title: "Port does not answer", ImpactsData: true, DependsOn: []string{"DEV-GONE"},
+			Sentence: "{subject}: the kernel does not answer on {port}.",
+			Actions:  []string{"Unplug the adapter and plug it in again", "If it stays: sudo systemctl restart portti; dmesg | tail says what the adapter did"}},
+		{Code: "DEV-UNKNOWN-FORMAT", Severity: Error, Title: "Another kind of device", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: gone,
+			Sentence: "{subject}: what arrives on {port} is text, but not of the kind this device is configured as.",
+			Actions:  []string{"Check type of this [[device]]", "See what it sends: sudo systemctl stop portti; sudo cat {port}"}},
+		{Code: "DEV-WRONG-BAUD", Severity: Error, Title: "Probably the wrong speed", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: gone,
+			Sentence: "{subject}: what arrives on {port} looks like another speed than {baud} baud.",
+			Actions:  []string{"Try the next usual speed in baud of this [[device]]: 4800, 9600, 38400, 57600, 115200"}},
+	}
+}
+
+func hardwareProblems() []Entry {
+	return []Entry{
+		{Code: "HW-CONSOLE", Severity: Error, Title: "Port is the login console", ImpactsData: true,
+			Sentence: "{subject}: {port} is the system's console and is not touched.",
+			Actions:  []string{"Free it: sudo raspi-config, Interface Options, Serial Port, no login shell, yes to hardware; then restart"}},
+		{Code: "HW-NOT-SERIAL", Severity: Error, Title: "Not a serial port", ImpactsData: true,
+			Sentence: "{subject}: {port} is no serial port.",
+			Actions:  []string{"See what the system found: ls -l /dev/serial/by-id/", "Correct port of this [[device]]"}},
+		{Code: "HW-PERMISSION", Severity: Error, Title: "No permission for the port", ImpactsData: true,
+			Sentence: "{subject}: portti may not open {port}.",
+			Actions:  []string{"Let the service's user into the port's group: sudo usermod -aG dialout portti && sudo systemctl restart portti", "See the port's group: ls -l {port}"}},
+	}
+}
+
+func networkProblems() []Entry {
+	return []Entry{
+		{Code: "NET-DNS", Severity: Error, Title: "Name not found", ShowAfter: 10 * time.Second, DependsOn: []string{"NET-NO-ROUTE"},
+			Sentence: "The name {host} could not be resolved. " + readingsWait,
+			Actions:  []string{"Check the spelling of url in [uplink]", "Check the name server: resolvectl status"}},
+		{Code: "NET-MTU", Severity: Warning, Title: "Large packets vanish", ShowAfter: time.Minute,
+			Sentence: "Small messages reach {host} and large ones do not: something on the way swallows large packets, or the line is very slow. Readings go in small messages, which costs more data.",
+			Actions:  []string{"See whether it is the size: ping -c3 -M do -s 1472 {host}, then with -s 1300", "Set the interface smaller: sudo ip link set dev INTERFACE mtu 1400; tell the network's operator about it"}},
+		{Code: "NET-NO-ROUTE", Severity: Error, Title: "No network", ShowAfter: 10 * time.Second,
+			Sentence: "There is no way to {host}: the network is down or has no route. " + readingsWait,
+			Actions:  []string{"Check cable, Wi-Fi or modem: ip route; ip -br addr"}},
+		{Code: "NET-PORTAL", Severity: Error, Title: "Something else answers", ShowAfter: 10 * time.Second,
+			Sentence: "A web page answered instead of the server: a login page of this network, or a wrong path in the address. " + readingsWait,
+			Actions:  []string{"Sign this gateway in to the network, or use another one", "Check the path of url in [uplink]"}},
+		{Code: "NET-PROXY", Severity: Error, Title: "Proxy is in the way", ShowAfter: 10 * time.Second, DependsOn: []string{"NET-NO-ROUTE"},
+			Sentence: "The way to {host} leads through a proxy, and there it ends: {why}. " + readingsWait,
+			Actions:  []string{"Check proxy in [uplink], or HTTPS_PROXY in the service's environment: address, port and kind", "Ask the proxy's operator whether it lets this gateway through to the server's port"}},
+		{Code: "NET-PROXY-AUTH", Severity: Error, Title: "Proxy wants a login",
+			Sentence: "The proxy refused the connection because it wants a login. " + readingsWait,
+			Actions:  []string{"Put user and password in proxy of [uplink], or ask for an exception"}},
+		{Code: "NET-REFUSED", Severity: Error, Title: "Connection refused", ShowAfter: 10 * time.Second,
+			Sentence: "{host} refused the connection: nothing listens there, or a firewall is in the way. " + readingsWait,
+			Actions:  []string{"Check host and port of url in [uplink]", "Ask the server's operator whether it is up"}},
+		{Code: "NET-TIMEOUT", Severity: Error, Title: "No answer", ShowAfter: 30 * time.Second, DependsOn: []string{"NET-NO-ROUTE"},
+			Sentence: "{host} did not answer in time. " + readingsWait,
+			Actions:  []string{"Check whether other hosts can be reached from here: ping -c3 1.1.1.1", "A firewall may drop the connection: ask for outgoing TCP to the server's port"}},
+	}
+}
+
+func hostProblems() []Entry {
+	return []Entry{
+		{Code: "SYS-WATCHDOG", Severity: Error, Title: "A part is stuck", ImpactsData: true,
+			Sentence: "{part} has not moved for {age}; the service restarts by itself if it stays so.",
+			Actions:  []string{"Save the log for support: journalctl -u portti --since -1h"}},
+	}
+}
+
+func certificateProblems() []Entry {
+	return []Entry{
+		{Code: "TLS-CLIENT", Severity: Error, Title: "This gateway's certificate",
+			Sentence: "The certificate that this gateway shows to the server is not accepted or cannot be used: {why}. " + readingsWait,
+			Actions:  []string{"Look at its dates: openssl x509 -noout -subject -dates -in FILE, the file named in client_cert of [uplink]", "Ask the server's operator for a new one"}},
+		{Code: "TLS-EXPIRED", Severity: Error, Title: "Certificate expired", DependsOn: []string{"CLK-UNSET"},
+			Sentence: "The server's certificate has expired. " + readingsWait,
+			Actions:  []string{"Tell the server's operator", "Check the clock here: date"}},
+		{Code: "TLS-FAILED", Severity: Error, Title: "No secure connection",
+			Sentence: "The encrypted connection to {host} failed: {why}. " + readingsWait,
+			Actions:  []string{"Check whether url in [uplink] has the right port and wss://"}},
+		{Code: "TLS-NAME", Severity: Error, Title: "Certificate of another server",
+			Sentence: "The certificate is for another name than {host}. " + readingsWait,
+			Actions:  []string{"Check the host in url of [uplink]", "This network may show its own page: see whether a login is needed"}},
+		{Code: "TLS-NOT-YET", Severity: Error, Title: "Certificate not valid yet", DependsOn: []string{"CLK-UNSET"},
+			Sentence: "The certificate is not valid before a time that is in the future for this gateway: most likely the clock here is behind. " + readingsWait,
+			Actions:  []string{"Check the clock: timedatectl"}},
+		{Code: "TLS-PIN", Severity: Error, Title: "Another key than the pinned one",
+			Sentence: "The server shows another key than those in pins: it has a new one, or something stands between it and this gateway. " + readingsWait,
+			Actions:  []string{"Ask the server's operator whether the key was changed; if so, write the new pin to pins in [uplink]", "If not, this network reads along: use another one"}},
+		{Code: "TLS-UNKNOWN-CA", Severity: Error, Title: "Certificate of an unknown authority",
+			Sentence: "Nobody this gateway trusts has signed the server's certificate. " + readingsWait,
+			Actions:  []string{"For a private authority set ca_file in [uplink]", "Install the usual authorities: sudo apt install ca-certificates"}},
+	}
+}
+
+func serverProblems() []Entry {
+	return []Entry{
+		{Code: "UP-AUTH-REJECTED", Severity: Error, Title: "Token refused",
+			Sentence: "The server says the access token is wrong or expired. " + readingsWait,
+			Actions:  []string{"Get a new token and run: sudo portti login"}},
+		{Code: "UP-CLOSED", Severity: Warning, Title: "Server ended the connection", ShowAfter: 30 * time.Second,
+			Sentence: "The server ended the connection: {why}. " + readingsWait,
+			Actions:  []string{"Nothing to do unless it stays; then tell the server's operator the time and this sentence"}},
+		{Code: "UP-ERROR", Severity: Warning, Title: "Server has a fault", ShowAfter: 30 * time.Second,
+			Sentence: "The server answered with an error: {why}. " + readingsWait,
+			Actions:  []string{"Nothing to do here; tell the server's operator if it stays"}},
+		{Code: "UP-FLAPPING", Severity: Warning, Title: "Link comes and goes", DependsOn: []string{"NET-NO-ROUTE"},
+			Sentence: "The link to {host} breaks again and again soon after it was made; the last time: {why}. Readings get through in between, some of them twice.",
+			Actions:  []string{"Check cable, antenna and signal of the modem or Wi-Fi", "If the signal is good, something between here and the server ends connections: ask the network's operator, and the server's"}},
+		{Code: "UP-FORBIDDEN", Severity: Error, Title: "Not allowed",
+			Sentence: "The server knows this gateway but does not let it in: {why}. " + readingsWait,
+			Actions:  []string{"Ask the server's operator to allow this gateway", "Check the path of url in [uplink]"}},
+		{Code: "UP-LOGGED-OUT", Severity: Error, Title: "Logged out by the server",
+			Sentence: "Logged out: {why}. " + readingsWait,
+			Actions:  []string{"Ask the server's operator why, and for a new login or token", "Where the token comes from a login, do it again: sudo portti login"}},
+		{Code: "UP-NO-PONG", Severity: Error, Title: "Server does not answer pings", ShowAfter: 30 * time.Second,
+			Sentence: "The link looked open but the server stopped answering; it was ended. " + readingsWait,
+			Actions:  []string{"If it repeats after quiet minutes, a router drops idle links: lower ping_interval in [uplink]", "If it happens on every connection, the server never answers pings: ask its operator"}},
+		{Code: "UP-NOT-READING", Severity: Error, Title: "Server takes no data", ShowAfter: 30 * time.Second,
+			Sentence: "The server accepts the link but does not take data. " + readingsWait,
+			Actions:  []string{"Tell the server's operator"}},
+		{Code: "UP-NOTFOUND", Severity: Error, Title: "Wrong address",
+			Sentence: "The server has nothing at this address: {why}. " + readingsWait,
+			Actions:  []string{"Check the path of url in [uplink]"}},
+		{Code: "UP-PROTOCOL", Severity: Error, Title: "Server speaks something else", ShowAfter: 10 * time.Second,
+			Sentence: "What answered does not speak WebSocket as it should: {why}. " + readingsWait,
+			Actions:  []string{"Check url in [uplink]", "A proxy on the way may not pass WebSocket: ask the network's operator"}},
+		{Code: "UP-QUARANTINE", Severity: Warning, Title: "Message set aside", ImpactsData: true,
+			Sentence: "{count} messages that the server refused again and again were set aside so that the others can pass.",
+			Actions:  []string{"Tell the server's operator; the messages are kept in the state folder"}},
+		{Code: "UP-RATE-LIMITED", Severity: Warning, Title: "Server asks to slow down", ShowAfter: 10 * time.Second,
+			Sentence: "The server asked to slow down. " + readingsWait,
+			Actions:  []string{"Wait; if it stays, ask the server's operator about the limit"}},
+		{Code: "UP-REDIRECT", Severity: Error, Title: "Server has moved",
+			Sentence: "The server answered with a redirect to {host}. It is not followed, because the token would go along. " + readingsWait,
+			Actions:  []string{"If the new address is right, write it in url of [uplink]"}},
+		{Code: "UP-SILENT", Severity: Error, Title: "Server's heartbeat stopped", ShowAfter: 30 * time.Second,
+			Sentence: "The link is open but the server no longer says that it is there; it was ended. " + readingsWait,
+			Actions:  []string{"Tell the server's operator if it stays", "If it happens on every connection, this server's heartbeat is slower or there is none: set heartbeat in [uplink] to its interval, or to \"0s\""}},
+		{Code: "UP-SLOW", Severity: Warning, Title: "Server dribbles", ShowAfter: 30 * time.Second,
+			Sentence: "The server began a message and did not end it in time, so the link was closed. " + readingsWait,
+			Actions:  []string{"If other traffic from here is slow as well, it is the line: check the signal", "Else tell the server's operator"}},
+		{Code: "UP-TOKEN-EXPIRING", Severity: Warning, Title: "Token ends soon",
+			Sentence: "The access token is good until {at}, by its own word.",
+			Actions:  []string{"Get a new token and run: sudo portti login"}},
+		{Code: "UP-TOKEN-FILE", Severity: Error, Title: "No token", ShowAfter: 5 * time.Second,
+			Sentence: "The access token could not be read: {why}. " + readingsWait,
+			Actions:  []string{"Write it to its file: sudo portti login", "Let the service's user read the file: ls -l, then chown portti"}},
+		{Code: "UP-TOKEN-KEPT", Severity: Error, Title: "Login cannot be saved",
+			Sentence: "The link works, but the login of this gateway cannot be saved: {why}.",
+			Actions:  []string{"See whether the disk is full or read-only: df -h; mount | grep ' / '", "Do not restart portti before that is mended; after a restart: sudo portti login"}},
+		{Code: "UP-TOKEN-KEY", Severity: Error, Title: "Signing key cannot be used", ShowAfter: 5 * time.Second,
+			Sentence: "This gateway cannot sign its access token: {why}. " + readingsWait,
+			Actions:  []string{"Show the key and tell the server's operator: sudo portti login"}},
+		{Code: "UP-TOKEN-LOGIN", Severity: Error, Title: "Not logged in", ShowAfter: 5 * time.Second,
+			Sentence: "This gateway cannot get an access token: {why}. " + readingsWait,
+			Actions:  []string{"Log in: sudo portti login"}},
+		{Code: "UP-TOKEN-REFUSED", Severity: Error, Title: "Login refused",
+			Sentence: "No access token: {why}. " + readingsWait,
+			Actions:  []string{"Log in again: sudo portti login", "Check the account or client with the token server's operator"}},
+		{Code: "UP-TOKEN-SERVER", Severity: Warning, Title: "Token server does not answer as it should", ShowAfter: 30 * time.Second,
+			Sentence: "No new access token: {why}. " + readingsWait,
+			Actions:  []string{"Check the addresses in [uplink.oauth] or [uplink.login]", "Nothing to do here if they are right; tell the token server's operator if it stays"}},
+		{Code: "UP-TOO-BIG", Severity: Warning, Title: "Message too big for the server",
+			Sentence: "The server refused a message as too big; smaller ones are being sent. " + readingsWait,
+			Actions:  []string{"Lower batch_max_bytes in [uplink] to what the server takes"}},
+		{Code: "UP-TOO-MANY", Severity: Error, Title: "Too many connections", ShowAfter: 30 * time.Second,
+			Sentence: "The server sees too many connections from this address. " + readingsWait,
+			Actions:  []string{"See whether a second gateway uses this token or id"}},
+	}
+}

@@ -1,0 +1,173 @@
+package status
+
+import "time"
+
+// StatusSchema is the version of the status document. Fields are only ever
+// added, so it stays 1 until one has to change its meaning.
+const Schema = 1
+
+// Status is the one truth about a running gateway: the control socket serves
+// it, and every face (terminal, page, metrics) shows it without working out
+// anything about health for itself.
+//
+// Times are RFC 3339 in UTC. Ages are seconds by the monotonic clock, so that
+// a step of the wall clock does not show in them.
+type Document struct {
+	Schema  int       `json:"schema"`
+	Version string    `json:"version"`
+	Time    time.Time `json:"time"` // when the document was made
+	UptimeS float64   `json:"uptime_s"`
+	Gateway Gateway   `json:"gateway"`
+	Link    Link      `json:"link"`
+	Buffer  Buffer    `json:"buffer"`
+	Totals  Totals    `json:"totals"`
+	Clock   Clock     `json:"clock"`
+	// Downlink is what the server asked of the gateway.
+	Downlink Downlink `json:"downlink"`
+	// Devices are those of the configuration that are enabled, in its order.
+	Devices []Device `json:"devices"`
+	// Problems are the open ones, worst first; see Problems.Active.
+	Problems []Problem `json:"problems"`
+}
+
+// GatewayStatus says which gateway this is.
+type Gateway struct {
+	ID   string `json:"id"`   // tsmGw
+	Name string `json:"name"` // for people
+}
+
+// The states of the link.
+const (
+	LinkConnecting = "connecting"
+	LinkOnline     = "online"
+	LinkWaiting    = "waiting" // for the next attempt
+	LinkParked     = "parked"  // as waiting, but a person has to act
+	LinkStopped    = "stopped"
+)
+
+// LinkStatus is the way to the server.
+type Link struct {
+	State     string    `json:"state"`
+	Since     time.Time `json:"since"`
+	SinceS    float64   `json:"since_s"` // how long in this state
+	Dialect   string    `json:"dialect"`
+	URLHost   string    `json:"url_host"` // scheme, host and port; never path, query or user
+	RTTms     float64   `json:"rtt_ms"`   // 0 = not measured
+	NextTryS  float64   `json:"next_try_s"`
+	LastError string    `json:"last_error"` // one sentence without secrets about the last end; kept after recovery
+	Problem   string    `json:"problem"`    // catalogue code behind LastError
+	Ack       string    `json:"ack"`        // acknowledgement mode
+	// Token is nil where the server wants none.
+	Token     *Token `json:"token,omitempty"`
+	Connects  uint64 `json:"connects"`
+	SentBytes uint64 `json:"sent_bytes"`
+	// WireBytes is what the network was given: with compression, framing and TLS.
+	WireBytes uint64 `json:"wire_bytes"`
+	Frames    uint64 `json:"sent_frames"`
+	// OpensS is how long until the uplink hours begin; 0 = they are not waited for.
+	OpensS float64 `json:"opens_s"`
+	Order  string  `json:"order"`
+	// Backlog says that readings older than the connection are being sent, and
+	// DrainRate to how many bytes a second they are held; 0 = to none.
+	Backlog    bool `json:"backlog"`
+	DrainRate  int  `json:"drain_rate"`
+	Compressed bool `json:"compressed"`
+	// SentMessages are the readings in them, those sent again included.
+	SentMessages   uint64 `json:"sent_messages"`
+	ProvenMessages uint64 `json:"proven_messages"` // of these, proven to have arrived
+	// ServerMessages are the server's own, acknowledgements not counted, and
+	// ServerKinds those of them that the dialect knows, by kind.
+	ServerMessages uint64            `json:"server_messages"`
+	ServerKinds    map[string]uint64 `json:"server_kinds"`
+}
+
+// The states of the buffer.
+const (
+	BufferOK       = "ok"
+	BufferFull     = "full"     // shedding by its policy
+	BufferDegraded = "degraded" // the disk does not do what it should
+)
+
+// BufferStatus is what waits and what room there is.
+type Buffer struct {
+	State         string  `json:"state"`
+	Waiting       uint64  `json:"waiting"`
+	WaitingMemory uint64  `json:"waiting_memory"`
+	WaitingDisk   uint64  `json:"waiting_disk"`
+	Held          uint64  `json:"held"`  // acknowledged, kept for fence_hold; not waiting
+	Bytes         int64   `json:"bytes"` // on disk
+	OldestAgeS    float64 `json:"oldest_age_s"`
+	// HeadroomS is how long the room lasts at the inflow of the last 15
+	// minutes with the link down. 0 = not known yet.
+	HeadroomS     float64 `json:"headroom_s"`
+	CapacityBytes int64   `json:"capacity_bytes"`
+	CommitEveryS  float64 `json:"commit_every_s"`
+	Commits       uint64  `json:"commits"`
+	HoldsCut      uint64  `json:"holds_cut"`  // holds ended early for want of room
+	LastError     string  `json:"last_error"` // why State is degraded
+}
+
+// TotalsStatus counts readings since the ledger was begun.
+type Totals struct {
+	Ledger
+	Accepted uint64 `json:"accepted"` // ever committed or acknowledged, each once
+	Resent   uint64 `json:"resent"`   // sent again because a connection ended
+}
+
+// ClockStatus says what the time in messages rests on.
+type Clock struct {
+	Trusted bool   `json:"trusted"`
+	Source  string `json:"source"` // kernel | gnss | server | none
+	Reason  string `json:"reason"` // why it is not trusted
+	// WorstErrorS is how many seconds a trusted time may be wrong; 0 = less than one.
+	WorstErrorS int64  `json:"worst_error_s"`
+	Steps       uint64 `json:"steps"` // jumps of the wall clock that were seen
+}
+
+// The states of a device.
+const (
+	DeviceMissing = "missing"
+	DeviceBusy    = "busy"
+	DeviceSilent  = "silent"
+	DeviceGarbage = "garbage"
+	DeviceOK      = "ok"
+)
+
+// DeviceStatus is one device.
+type Device struct {
+	Name     string  `json:"name"`
+	Type     string  `json:"type"`
+	Port     string  `json:"port"`          // as configured
+	Resolved string  `json:"port_resolved"` // what it is now, such as /dev/ttyUSB1; empty while missing
+	State    string  `json:"state"`
+	SinceS   float64 `json:"since_s"`
+	// LastAgeS is how long ago it was last read; -1 = never.
+	LastAgeS float64 `json:"last_age_s"`
+	RateHz   float64 `json:"rate_hz"`
+	Read     uint64  `json:"read"` // readings
+	Bad      uint64  `json:"bad"`  // frames that could not be used
+	// Unknown are frames that were sound but held nothing to send, such as
+	// text, foreign sentences and what came before the first whole line.
+	Unknown   uint64 `json:"unknown"`
+	Detail    string `json:"detail"` // short text for people: "3D fix, 11 satellites"
+	LastError string `json:"last_error"`
+	Ledger    Ledger `json:"ledger"`
+}
+
+// Degraded says whether something is wrong that a person should know of.
+func (s *Document) Degraded() bool {
+	if s.Link.State == LinkWaiting && s.Link.OpensS == 0 || s.Link.State == LinkParked || (s.Buffer.State != BufferOK && s.Buffer.State != "") {
+		return true
+	}
+	for _, p := range s.Problems {
+		if p.Severity != Info {
+			return true
+		}
+	}
+	return false
+}
+
+// Seconds turns a duration into the document's form, rounded to milliseconds.
+func Seconds(d time.Duration) float64 {
+	return float64(d.Round(time.Millisecond).Milliseconds()) / 1000
+}

@@ -1,0 +1,49 @@
+package status
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Clean makes text from outside fit for a terminal, a log or a page: control
+// and other unprintable characters become \x.. or \u...., broken UTF-8 becomes
+// the replacement character, and what is longer than limit characters is cut
+// and ends with an ellipsis.
+func Clean(s string, limit int) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range s {
+		piece := string(r)
+		switch {
+		case unicode.IsPrint(r) || r == utf8.RuneError:
+		case r < 0x100:
+			piece = fmt.Sprintf(`\x%02x`, r)
+		default:
+			piece = fmt.Sprintf(`\u%04x`, r)
+		}
+		if n += utf8.RuneCountInString(piece); n > limit {
+			b.WriteString("…")
+			break
+		}
+		b.WriteString(piece)
+	}
+	return b.String()
+}
+
+// Duration writes a duration as one says it: two units at most.
+func InWords(t time.Duration) string {
+	switch {
+	case t < 0:
+		return "ever" // "has sent nothing for ever": no reading since the start
+	case t < time.Minute:
+		return fmt.Sprintf("%d s", int(t.Seconds()))
+	case t < time.Hour:
+		return fmt.Sprintf("%d min", int(t.Minutes()))
+	case t < 48*time.Hour:
+		return fmt.Sprintf("%d h %d min", int(t.Hours()), int(t.Minutes())%60)
+	}
+	return fmt.Sprintf("%d days", int(t.Hours()/24))
+}
