@@ -358,8 +358,8 @@ func decodeReleased(b []byte) uint64 {
 
 // bump adds to a table by device that grows as needed.
 func bump(t *[]uint64, dev uint16, n uint64) {
-	for len(*t) <= int(dev) {
-		*t = append(*t, 0)
+	if more := int(dev) + 1 - len(*t); more > 0 {
+		*t = append(*t, make([]uint64, more)...)
 	}
 	(*t)[dev] += n
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"portti/cross/testkit"
 )
 
 // What two lanes ask of the queue: a backlog on disk is read from the front
@@ -112,9 +114,7 @@ func BenchmarkTwoLanes(b *testing.B) {
 			for range 400_000 {
 				benchAppend(b, q, dev, rec)
 			}
-			for q.Stats().WaitingMemory > 0 {
-				time.Sleep(10 * time.Millisecond)
-			}
+			testkit.Eventually(b, "the backlog is on disk", func() bool { return q.Stats().WaitingMemory == 0 })
 			main, fresh := q.Bounds()
 			if cold {
 				fresh = 200_000

@@ -2,6 +2,6 @@
 
 package buffer
 
-// raceDetector makes exhaustive loops take a sample: it slows them tenfold,
-// and make test runs them in full without it.
+// raceDetector makes exhaustive loops take a sample: it slows them tenfold, and
+// make storage runs them in full without it.
 const raceDetector = true
