@@ -42,6 +42,5 @@
 // is given up and counted, and after three of them the device passes no more,
 // so that the watchdog restarts the process.
 //
-// A new driver is one file with its Kind, one line in kinds.go and one folder
-// of recordings in testdata; the tests of the table walk them all.
+// CONTRIBUTING.md says how to add a driver; its test is package devicetest.
 package device

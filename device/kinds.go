@@ -1,7 +1,8 @@
 package device
 
 // Kinds is the table of drivers, sorted by name. A new driver is one line here,
-// one file beside this one and one folder in testdata.
+// one file next to this one, one folder in testdata and one line in
+// drivers_test.go.
 func Kinds() Table {
 	return Table{
 		bleBridgeKind(),

@@ -1,0 +1,121 @@
+package device
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// frames are frames of one length in a byte stream.
+type frames struct {
+	size  int                     // bytes of a frame, its start and its checksum among them
+	start []byte                  // what each begins with: a mark, mostly, and a length
+	sound func(frame []byte) bool // whether a frame of that start and size is whole: its checksum
+}
+
+// next finds the first frame in b, after skipped bytes that begin none. frame is
+// nil where there is no whole one; skipped then leaves what may begin one.
+// marked says that the first byte skipped began a frame whose checksum is wrong.
+//
+// After a wrong frame it goes on with the very next byte: what was taken for a
+// start may be a value, and the next frame begins within the wrong one where
+// bytes were lost.
+func (f frames) next(b []byte) (skipped int, frame []byte, marked bool) {
+	for ; len(b) >= f.size; b = b[1:] {
+		starts := bytes.HasPrefix(b, f.start)
+		if starts && f.sound(b[:f.size]) {
+			return skipped, b[:f.size], marked
+		}
+		marked = marked || starts && skipped == 0
+		skipped++
+	}
+	return skipped, nil, marked
+}
+
+// share is how much of b is in frames, for Recognise. What lies before the first
+// one and may be the end of another is not looked at, nor is what lies at the end.
+func (f frames) share(b []byte) float64 {
+	good, wrong := 0, 0
+	for {
+		skipped, frame, _ := f.next(b)
+		if good > 0 || skipped >= f.size {
+			wrong += skipped
+		}
+		if frame == nil {
+			break
+		}
+		good += f.size
+		b = b[skipped+f.size:]
+	}
+	if good == 0 {
+		return 0
+	}
+	return float64(good) / float64(good+wrong)
+}
+
+// framesAtOnce is how many bytes are read next to an unfinished frame.
+const framesAtOnce = 1024
+
+// run reads port until it fails. Each frame is handed to take, which says what
+// it counts as, and is good until take returns.
+//
+// Bytes between two frames count once, however many they are: as Checksum where
+// a frame began there and its checksum was wrong, else as Malformed. Before the
+// first frame they count as Unknown if they may be the end of one that began
+// before the port was opened, else as Malformed. Half a frame when the port
+// fails counts as nothing.
+func (f frames) run(port Port, out Out, take func(frame []byte) Result) error {
+	s := frameStream{frames: f}
+	buf := make([]byte, f.size+framesAtOnce)
+	n := 0
+	for {
+		k, err := port.Read(buf[n:])
+		n = copy(buf, s.feed(buf[:n+k], out, take))
+		if err != nil {
+			return fmt.Errorf("cannot read frames: %w", err)
+		}
+	}
+}
+
+// frameStream is where a stream of frames has got to.
+type frameStream struct {
+	frames
+	ever bool // there was a frame
+	lost bool // and what came after it was none, which has been counted
+	head int  // bytes before the first frame
+}
+
+// feed goes through b and gives the rest, which may begin a frame.
+func (s *frameStream) feed(b []byte, out Out, take func(frame []byte) Result) (rest []byte) {
+	for {
+		skipped, frame, marked := s.next(b)
+		s.skip(skipped, marked, frame != nil, out)
+		b = b[skipped:]
+		if frame == nil {
+			return b
+		}
+		s.ever, s.lost = true, false
+		out.Frame(take(frame))
+		b = b[s.size:]
+	}
+}
+
+// skip counts bytes that are in no frame; found says that one follows them.
+func (s *frameStream) skip(n int, marked, found bool, out Out) {
+	if !s.ever {
+		s.head += n
+	}
+	switch {
+	case s.lost:
+	case s.ever && n > 0 && marked:
+		s.lose(Checksum, out)
+	case s.ever && n > 0, !s.ever && s.head >= s.size:
+		s.lose(Malformed, out)
+	case !s.ever && found && s.head > 0:
+		out.Frame(Unknown)
+	}
+}
+
+func (s *frameStream) lose(r Result, out Out) {
+	s.lost = true
+	out.Frame(r)
+}
