@@ -14,11 +14,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gorilla/websocket"
 
 	"portti/cross/testkit"
+	"portti/uplink/memnet"
 )
 
 // api is a REST API that answers as told.
@@ -89,21 +91,57 @@ func TestForwardBeforeTheAcknowledgement(t *testing.T) {
 	}
 }
 
-func TestForwardTriesAgain(t *testing.T) {
-	t.Parallel()
-	left := []int{503, 500, 408, 200}
-	a := newAPI(t, func(string) (int, map[string]string) {
-		status := left[0]
-		left = left[1:]
-		return status, nil
+// forwardingInBubble is forwarding in fake time, to an API that answers with these
+// codes in turn and then with the last.
+func forwardingInBubble(t *testing.T, o Options, codes []int, story func(t *testing.T, dial func(string) *websocket.Conn, asked *int)) {
+	asked := 0
+	net, served := memnet.Listen(), make(chan struct{})
+	api := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(codes[min(asked, len(codes)-1)])
+		asked++
+	})}
+	go func() { defer close(served); _ = api.Serve(net) }()
+	defer func() { api.Close(); <-served }()
+	o.Forward.URL, o.Aside = "http://api.example/data?key=s3cret-in-the-url", filepath.Join(t.TempDir(), "aside")
+	inBubble(t, o, func(t *testing.T, dial func(string) *websocket.Conn, r *Receiver) {
+		r.forward.client.Transport = &http.Transport{DialContext: net.Dial}
+		story(t, dial, &asked)
 	})
-	r, _ := forwarding(t, a, Options{Ack: "count", Forward: Forward{Patience: testkit.Patience}})
-	conn := dial(t, r.URL(), nil)
-	send(t, conn, "["+msg(1)+"]")
-	hears(t, conn, `{"ack":1}`)
-	if n := len(a.got()); n != 4 {
-		t.Fatal(n)
-	}
+}
+
+func TestForwardTriesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		forwardingInBubble(t, Options{Ack: "count"}, []int{503, 500, 408, 200}, func(t *testing.T, dial func(string) *websocket.Conn, asked *int) {
+			conn := dial("")
+			send(t, conn, "["+msg(1)+"]")
+			hears(t, conn, `{"ack":1}`)
+			if *asked != 4 {
+				t.Fatal(*asked)
+			}
+		})
+	})
+}
+
+func TestForwardGivesUpWithItsPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out, log bytes.Buffer
+		began, patience := time.Now(), 20*time.Second
+		forwardingInBubble(t, Options{
+			Ack: "count", Out: &out, Forward: Forward{Patience: patience},
+			Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		}, []int{503}, func(t *testing.T, dial func(string) *websocket.Conn, asked *int) {
+			conn := dial("")
+			send(t, conn, "["+msg(1)+"]")
+			code, said := closing(t, conn)
+			if took := time.Since(began); code != websocket.CloseTryAgainLater || len(said) > 0 || took > patience || *asked < 5 {
+				t.Errorf("closed with %d after %v, %d tries and %v", code, took, *asked, said)
+			}
+			dial("") // the API has not asked for a pause
+		})
+		if out.Len() > 0 || !strings.Contains(log.String(), "503") || strings.Contains(log.String(), "s3cret") {
+			t.Errorf("printed %s, logged %s", out.String(), log.String())
+		}
+	})
 }
 
 // One bad message does not keep back the others, and is not lost.
@@ -180,17 +218,15 @@ func TestBadFramesAreSetAside(t *testing.T) {
 
 func TestForwardThatIsNotToBeHadProvesNothing(t *testing.T) {
 	for name, c := range map[string]struct {
-		status   int
-		after    string
-		patience time.Duration
-		wait     int // at most so many seconds in the Retry-After of handshakes then; 0: they pass
+		status int
+		after  string
+		wait   int // at most so many seconds in the Retry-After of handshakes then
 	}{
-		"down":            {503, "", 10 * time.Millisecond, 0},
-		"wants a pause":   {429, "120", testkit.Patience, 121},
-		"wrong token":     {401, "", testkit.Patience, 31},
-		"wrong path":      {404, "", testkit.Patience, 31},
-		"redirects":       {302, "", testkit.Patience, 31},
-		"a pause by date": {503, time.Now().Add(4 * time.Minute).UTC().Format(http.TimeFormat), testkit.Patience, 241},
+		"wants a pause":   {429, "120", 121},
+		"wrong token":     {401, "", 31},
+		"wrong path":      {404, "", 31},
+		"redirects":       {302, "", 31},
+		"a pause by date": {503, time.Now().Add(4 * time.Minute).UTC().Format(http.TimeFormat), 241},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAPI(t, func(string) (int, map[string]string) {
@@ -198,7 +234,7 @@ func TestForwardThatIsNotToBeHadProvesNothing(t *testing.T) {
 			})
 			var out, log bytes.Buffer
 			r, aside := forwarding(t, a, Options{
-				Ack: "count", Out: &out, Forward: Forward{Patience: c.patience},
+				Ack: "count", Out: &out, Forward: Forward{Patience: testkit.Patience},
 				Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})),
 			})
 			conn := dial(t, r.URL(), nil)
@@ -210,14 +246,11 @@ func TestForwardThatIsNotToBeHadProvesNothing(t *testing.T) {
 			if conn != nil {
 				conn.Close()
 			}
-			if c.wait == 0 && err != nil {
-				t.Error(err)
-			} else if c.wait > 0 && (err == nil || resp == nil || resp.StatusCode != 503) {
-				t.Errorf("then: %v %v", resp, err)
-			} else if c.wait > 0 {
-				if n, err := strconv.Atoi(resp.Header.Get("Retry-After")); err != nil || n < 1 || n > c.wait {
-					t.Errorf("Retry-After %d %v", n, err)
-				}
+			if err == nil || resp == nil || resp.StatusCode != 503 {
+				t.Fatalf("then: %v %v", resp, err)
+			}
+			if n, err := strconv.Atoi(resp.Header.Get("Retry-After")); err != nil || n < 1 || n > c.wait {
+				t.Errorf("Retry-After %d %v", n, err)
 			}
 			if _, err := os.Stat(aside); err == nil || out.Len() > 0 {
 				t.Error("something was taken")

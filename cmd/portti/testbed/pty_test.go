@@ -135,6 +135,10 @@ func TestPtyTakesTheMarkOfAKilledReaderAway(t *testing.T) {
 	if err := unix.IoctlSetInt(fd, unix.TIOCEXCL, 0); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := unix.IoctlGetInt(fd, unix.TIOCGEXCL); err != nil {
+		unix.Close(fd)
+		t.Skip("the mark cannot be looked at, as under emulation: ", err)
+	}
 	unix.Close(fd) // without taking the mark away, as the kernel does after kill -9
 	testkit.Eventually(t, "the mark is gone", func() bool {
 		marked := 1
