@@ -107,7 +107,7 @@ func (s simulated) makeDevice() (d testbed.Device, err error) {
 	case "gps":
 		warmup := s.warmup
 		if warmup == 0 {
-			warmup = -1 // bench takes 0 for its default
+			warmup = -1 // testbed takes 0 for its default
 		}
 		d, err = testbed.NewGPS(testbed.GPSOptions{Seed: s.seed, Hz: s.hz, Warmup: warmup})
 	case "panel":

@@ -149,7 +149,7 @@ func (k *killer) bothDie(server *laggard) {
 	before := g.Until("the link is up", func(st *status.Document) bool { return st.Link.State == status.LinkOnline && st.Totals.Waiting == 0 })
 	l := life{first: k.Line().Count() + 1}
 	stop := k.Line().Flow(2 * time.Millisecond)
-	g.Until("some are accepted", func(st *daemon.Status) bool { return st.Totals.Accepted >= before.Totals.Accepted+200 })
+	g.Until("some are accepted", func(st *status.Document) bool { return st.Totals.Accepted >= before.Totals.Accepted+200 })
 	time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond)
 	now := g.Status()
 	server.kill()

@@ -39,7 +39,7 @@ func NewOracle() *Oracle {
 	return &Oracle{first: map[Mark][]byte{}, count: map[string]int{}, last: map[string]int{}}
 }
 
-// Take has the shape of bench.Options.OnMessage.
+// Take has the shape of testbed.Options.OnMessage.
 func (o *Oracle) Take(msg []byte, _ bool) {
 	var m struct {
 		ID   int    `json:"tsmId"`

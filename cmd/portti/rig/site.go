@@ -1,7 +1,7 @@
 // Package rig sets up whole gateways for tests, and judges what comes of them:
 //
-//	s := rig.New(t, bench.Options{})
-//	g := s.Run(daemon.Options{}) // in this process; s.Start() runs the built program
+//	s := rig.New(t, testbed.Options{})
+//	g := s.Run(gateway.Options{}) // in this process; s.Start() runs the built program
 //	s.Line().Feed(100)
 //	g.Until("all are delivered", s.Delivered)
 //	s.Settled(g.Halt())

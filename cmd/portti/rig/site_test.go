@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"portti/cmd/portti/bench"
-	"portti/cmd/portti/daemon"
+	"portti/cmd/portti/gateway"
+	"portti/cmd/portti/status"
+	"portti/cmd/portti/testbed"
 )
 
 // probe is a test that may fail without failing the one that looks at it.
@@ -54,9 +55,9 @@ func TestWholeFindsWhatIsWrong(t *testing.T) {
 			for _, m := range c.more {
 				s.Oracle.Take([]byte(m), false)
 			}
-			st := &daemon.Status{}
+			st := &status.Document{}
 			if c.lost > 0 {
-				st.Totals.Lost = daemon.Losses{"full": c.lost}
+				st.Totals.Lost = status.Losses{"full": c.lost}
 			}
 			s.Whole(st)
 			if said := p.said.String(); c.says == "" && said != "" || !strings.Contains(said, c.says) {
@@ -68,8 +69,8 @@ func TestWholeFindsWhatIsWrong(t *testing.T) {
 
 // One gateway in this process, from its start to its last word.
 func TestSiteSettles(t *testing.T) {
-	s := New(t, bench.Options{}, "panel", "other")
-	g := s.Run(daemon.Options{})
+	s := New(t, testbed.Options{}, "panel", "other")
+	g := s.Run(gateway.Options{})
 	s.Down()
 	s.Lines[1].Feed(5)
 	s.Line().Feed(10)
