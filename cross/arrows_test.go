@@ -26,7 +26,7 @@ func rooms() map[string][]string {
 		"cmd/portti/console": {"portti/cmd/portti/status"},
 		"cmd/portti/carry":   {"portti/buffer", "portti/device", "portti/device/"},
 		"cmd/portti/testbed": {"portti/device/", "github.com/gorilla/websocket", "github.com/golang-jwt/jwt/v5", "golang.org/x/sys/"},
-		"cmd/portti/rig":     {"portti/cmd/portti/config", "portti/cmd/portti/gateway", "portti/cmd/portti/status", "portti/cmd/portti/testbed", "portti/cross/testkit"},
+		"cmd/portti/rig":     {"portti/cmd/portti/config", "portti/cmd/portti/gateway", "portti/cmd/portti/status", "portti/cmd/portti/testbed", "portti/device", "portti/cross/testkit"},
 		"device":             {"portti/device/", "go.bug.st/serial", "golang.org/x/sys/"},
 		"device/":            {}, // byte formats: the standard library alone
 		"device/clock":       {"golang.org/x/sys/"},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -222,7 +223,12 @@ func TestSecretsStayHidden(t *testing.T) {
 }
 
 func TestSampleLoads(t *testing.T) {
-	for _, kinds := range [][]string{nil, {"gps"}, {"lines"}, {"ble-bridge"}, {"gps", "lines", "ble-bridge", "lines", "gps"}} {
+	all := device.Kinds().Names()
+	cases := [][]string{nil, slices.Concat(all, all)}
+	for _, kind := range all {
+		cases = append(cases, []string{kind})
+	}
+	for _, kinds := range cases {
 		var out strings.Builder
 		if err := Sample(&out, kinds); err != nil {
 			t.Fatal(err)

@@ -107,6 +107,9 @@ func (s *Site) Run(o gateway.Options) *Inside {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Device.Kinds == nil {
+		o.Device.Kinds = s.Kinds
+	}
 	d, err := gateway.New(s.Load(), o)
 	if err != nil {
 		s.Fatal(err)

@@ -29,19 +29,22 @@ import (
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/status"
 	"portti/cmd/portti/testbed"
+	"portti/device"
 )
 
 // Site is one place. Its exported fields may be changed before a gateway starts.
 type Site struct {
 	testing.TB
-	Dir    string // short, since the path of a control socket has 107 bytes
-	ID     string // [gateway] id
-	State  string // [paths] state
-	URL    string // [uplink] url
-	Uplink string // further keys of [uplink]
-	Buffer string // further keys of [buffer]
-	Device string // further keys of each [[device]]
-	More   string // further tables
+	Dir    string       // short, since the path of a control socket has 107 bytes
+	ID     string       // [gateway] id
+	State  string       // [paths] state
+	URL    string       // [uplink] url
+	Uplink string       // further keys of [uplink]
+	Buffer string       // further keys of [buffer]
+	Device string       // further keys of each [[device]]
+	Type   string       // of each device
+	Kinds  device.Table // the types there are; nil = those of this version
+	More   string       // further tables
 	Lines  []*Line
 	Oracle *Oracle           // what came to the server
 	Server *testbed.Receiver // in this process: it never dies, but can look so
@@ -68,7 +71,7 @@ func New(t testing.TB, o testbed.Options, names ...string) *Site {
 func Bare(t testing.TB) *Site {
 	t.Helper()
 	dir := Folder(t)
-	return &Site{TB: t, Dir: dir, ID: "XXXX00TEST0000001", State: filepath.Join(dir, "state"), Oracle: NewOracle(), Env: PlainEnv()}
+	return &Site{TB: t, Dir: dir, ID: "XXXX00TEST0000001", State: filepath.Join(dir, "state"), Type: "lines", Oracle: NewOracle(), Env: PlainEnv()}
 }
 
 // Folder is a temporary folder with a short name.
@@ -134,7 +137,7 @@ func (s *Site) Configure() string {
 	b.WriteString("[uplink.backoff]\nbase = \"100ms\"\ncap = \"1s\"\n")
 	fmt.Fprintf(&b, "[buffer]\n%s\n[log]\nformat = \"text\"\n[clock]\nhold_until_synced = \"0s\"\n%s\n", s.Buffer, s.More)
 	for _, l := range s.Lines {
-		fmt.Fprintf(&b, "[[device]]\nname = %q\ntype = \"lines\"\nport = %q\nid = %q\n%s\n", l.Name, l.Link, l.Tuid, s.Device)
+		fmt.Fprintf(&b, "[[device]]\nname = %q\ntype = %q\nport = %q\nid = %q\n%s\n", l.Name, s.Type, l.Link, l.Tuid, s.Device)
 	}
 	if err := os.WriteFile(s.ConfigFile(), []byte(b.String()), 0o600); err != nil {
 		s.Fatal(err)
@@ -145,7 +148,7 @@ func (s *Site) Configure() string {
 // Load writes the configuration and loads it.
 func (s *Site) Load() *config.Config {
 	s.Helper()
-	cfg, err := config.Load(s.Configure(), config.LoadOptions{})
+	cfg, err := config.Load(s.Configure(), config.LoadOptions{Kinds: s.Kinds})
 	if err != nil {
 		s.Fatal(err)
 	}
