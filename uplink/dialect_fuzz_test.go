@@ -79,7 +79,7 @@ func FuzzHeimdallURL(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		if len(raw) > 100 { // nothing new is found behind it, slowly
+		if len(raw) > 100 { // the fuzzer takes seconds to minimise longer ones
 			return
 		}
 		got := heimdallURL(raw)

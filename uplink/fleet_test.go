@@ -106,9 +106,9 @@ func fleetEnds() (lost, refused finding) {
 	return classifyEnd(nil, &websocket.CloseError{Code: 1006}), classifyDial(&dialError{phase: phaseConnect, err: err}, &o)
 }
 
-// fewer says whether fleets are a fifth, days hours and tables sampled, under
-// the race detector and emulation. A run without either has them whole, as in
-// make simulation.
+// fewer says whether long simulations are cut short and large tables sampled, as
+// they are under the race detector and with -short, which emulation asks for. A
+// run with neither has them whole.
 func fewer() bool { return raceDetector || testing.Short() }
 
 // 100,000 gateways lose a server that is away for 60 s and then accepts 500

@@ -37,9 +37,9 @@ type guard struct {
 
 func newGuard(conn net.Conn) *guard { return &guard{Conn: conn} }
 
-// Write fails while the link is being made only at the Read that follows: a
-// proxy or a server that refused before it was asked has closed, and what it
-// said first, which names the cause, can still be read.
+// Write reports a failure while the link is being made at the next Read that
+// fails, and not at once. A proxy or server that refused before it was asked has
+// closed by then, and what it said first, which names the cause, can still be read.
 func (g *guard) Write(p []byte) (int, error) {
 	n, err := g.Conn.Write(p)
 	g.out.Add(uint64(n))

@@ -221,7 +221,7 @@ func TestHostileServersCostNoMemory(t *testing.T) {
 				})
 				w.src.add(50)
 				w.run()
-				for i := 0; i < 20 && w.src.count(released) < 50; i++ {
+				for i := 0; i < 20 && (w.net.count() < 4 || w.src.count(released) < 50); i++ {
 					time.Sleep(time.Minute)
 				}
 				w.state(Online)

@@ -2,6 +2,6 @@
 
 package uplink
 
-// raceDetector: it makes long simulations five times as long, so that fewer
-// says that they are shorter under it.
+// raceDetector says that this run is under the race detector, which makes long
+// simulations five times as long; see fewer.
 const raceDetector = true

@@ -51,7 +51,7 @@ func FuzzTokenAnswer(f *testing.F) {
 	o.setDefaults()
 	c := OAuth{TokenURL: "http://localhost/", DeviceURL: "http://localhost/", ClientID: "gw"}
 	f.Fuzz(func(t *testing.T, status int, kind string, body []byte) {
-		if status < 100 || status > 999 || len(kind)+len(body) > 500 { // behind it nothing new is found, slowly
+		if status < 100 || status > 999 || len(kind)+len(body) > 500 { // the fuzzer takes seconds to minimise longer ones
 			return
 		}
 		r := newRequest(&o)

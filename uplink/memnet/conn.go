@@ -29,8 +29,8 @@ type Conn struct {
 	Rate    int        // bytes a second that Read gives; 0: any
 }
 
-// half is one direction. Its methods are whole steps under the lock: what one
-// saw is still so when it changes something.
+// half is one direction. Each of its methods is one step under the lock, so
+// that what it decides on cannot change before it acts.
 type half struct {
 	mu     sync.Mutex
 	buf    []byte
