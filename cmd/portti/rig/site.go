@@ -102,7 +102,7 @@ func (s *Site) Serve(o bench.Options) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { server.Run(ctx); close(done) }()
+	go func() { defer close(done); _ = server.Run(ctx) }()
 	s.Cleanup(func() { cancel(); <-done })
 	s.Server, s.URL = server, server.URL()
 }
