@@ -106,7 +106,7 @@ func (s *Site) Serve(o testbed.Options) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { server.Run(ctx); close(done) }()
+	go func() { defer close(done); _ = server.Run(ctx) }()
 	s.Cleanup(func() { cancel(); <-done })
 	s.Server, s.URL = server, server.URL()
 }
