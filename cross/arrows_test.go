@@ -19,21 +19,22 @@ import (
 // everything below it.
 func rooms() map[string][]string {
 	return map[string][]string{
-		"cmd":               {"portti/", "github.com/", "golang.org/x/sys/"},
-		"device":            {"portti/device/", "go.bug.st/serial", "golang.org/x/sys/"},
-		"device/":           {}, // byte formats: the standard library alone
-		"device/clock":      {"golang.org/x/sys/"},
-		"device/devicetest": {"portti/device", "portti/device/", "portti/cross/testkit"},
-		"buffer":            {"go.etcd.io/bbolt", "go.etcd.io/bbolt/", "golang.org/x/sys/"},
-		"uplink":            {"github.com/gorilla/websocket", "golang.org/x/oauth2", "golang.org/x/oauth2/", "github.com/golang-jwt/jwt/v5", "golang.org/x/net/proxy", "golang.org/x/sys/"},
-		"systemd":           {"github.com/kardianos/service", "github.com/coreos/go-systemd/v22/", "golang.org/x/sys/"},
-		"cross":             {},
+		"cmd":                          {"portti/", "github.com/", "golang.org/x/sys/"},
+		"device":                       {"portti/device/", "go.bug.st/serial", "golang.org/x/sys/"},
+		"device/":                      {}, // byte formats: the standard library alone
+		"device/clock":                 {"golang.org/x/sys/"},
+		"device/devicetest":            {"portti/device", "portti/device/", "portti/cross/testkit"},
+		"device/thingsee/thingseetest": {"portti/device/thingsee"},
+		"buffer":                       {"go.etcd.io/bbolt", "go.etcd.io/bbolt/", "golang.org/x/sys/"},
+		"uplink":                       {"github.com/gorilla/websocket", "golang.org/x/oauth2", "golang.org/x/oauth2/", "github.com/golang-jwt/jwt/v5", "golang.org/x/net/proxy", "golang.org/x/sys/"},
+		"systemd":                      {"github.com/kardianos/service", "github.com/coreos/go-systemd/v22/", "golang.org/x/sys/"},
+		"cross":                        {},
 	}
 }
 
 // forTests lists the packages that exist for tests.
 func forTests() []string {
-	return []string{"portti/cross/testkit", "portti/device/devicetest", "portti/uplink/memnet"}
+	return []string{"portti/cross/testkit", "portti/device/devicetest", "portti/device/thingsee/thingseetest", "portti/uplink/memnet"}
 }
 
 // longest is the greatest number of lines of a function outside of tests.

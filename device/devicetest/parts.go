@@ -14,7 +14,7 @@ import (
 
 	"portti/cross/testkit"
 	"portti/device"
-	"portti/device/thingsee"
+	"portti/device/thingsee/thingseetest"
 )
 
 // whole is how a recording is read in one piece.
@@ -86,12 +86,12 @@ func (s suite) explained(t testing.TB, code string) {
 
 func catalogued(t testing.TB, record string) {
 	t.Helper()
-	r, err := thingsee.Parse([]byte(record))
+	r, err := thingseetest.Parse([]byte(record))
 	if err != nil {
 		t.Errorf("%s: %v", record, err)
 		return
 	}
-	for _, p := range thingsee.Check(r) {
+	for _, p := range thingseetest.Check(r) {
 		t.Errorf("%s in %s", p, record)
 	}
 }

@@ -1,6 +1,8 @@
 package thingsee
 
 import (
+	"encoding/json"
+	"fmt"
 	"math"
 	"sort"
 	"strconv"
@@ -115,4 +117,44 @@ func (f *Field) FitsDigits(literal []byte) bool {
 	}
 	v, err := strconv.ParseFloat(string(literal), 64)
 	return err == nil && f.Fits(v)
+}
+
+// Wrong says what is wrong with a value as it stands in a message, or nothing.
+// Null is how some senders write that they do not know, so it passes.
+func (f *Field) Wrong(v json.RawMessage) string {
+	first := v[0]
+	if first == 'n' {
+		return ""
+	}
+	ok := true
+	switch f.Type {
+	case Number, Integer:
+		if ok = ValidNumber(v); ok && !f.FitsDigits(v) {
+			return f.limits(string(v))
+		}
+	case String:
+		ok = first == '"'
+	case Boolean:
+		ok = first == 't' || first == 'f'
+	case Array:
+		ok = first == '['
+	}
+	if !ok {
+		return "no " + f.Type.String()
+	}
+	return ""
+}
+
+func (f *Field) limits(v string) string {
+	whole := ""
+	if f.Type == Integer {
+		whole = "a whole number "
+	}
+	switch {
+	case f.Min == -math.MaxFloat64 && f.Max == math.MaxFloat64:
+		return fmt.Sprintf("%s is not %sthat can be sent", v, whole)
+	case f.Max == math.MaxFloat64:
+		return fmt.Sprintf("%s is not %sfrom %v on", v, whole, f.Min)
+	}
+	return fmt.Sprintf("%s is not %swithin %v..%v", v, whole, f.Min, f.Max)
 }

@@ -19,6 +19,7 @@ import (
 	"portti/device"
 	"portti/device/clock"
 	"portti/device/thingsee"
+	"portti/device/thingsee/thingseetest"
 	"portti/uplink"
 	"portti/uplink/memnet"
 )
@@ -32,7 +33,7 @@ type talker struct {
 	mu       sync.Mutex
 	conn     *websocket.Conn // the present one
 	connects int
-	got      []thingsee.Received
+	got      []thingseetest.Received
 	keys     map[string]bool
 	bad      []string
 }
@@ -63,7 +64,7 @@ func (s *talker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *talker) take(frame []byte) {
-	all, err := thingsee.ParseAll(frame)
+	all, err := thingseetest.ParseAll(frame)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
@@ -76,7 +77,7 @@ func (s *talker) take(frame []byte) {
 		}
 		s.keys[key] = true
 		s.got = append(s.got, m)
-		for _, p := range thingsee.Check(m) {
+		for _, p := range thingseetest.Check(m) {
 			s.bad = append(s.bad, fmt.Sprintf("%d: %s", m.ID, p))
 		}
 	}
@@ -100,7 +101,7 @@ func (s *talker) cut() {
 }
 
 // new gives what came since the last call, as "1402/36", and keeps it in last.
-func (s *talker) new(last *[]thingsee.Received) string {
+func (s *talker) new(last *[]thingseetest.Received) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var words []string
@@ -159,7 +160,7 @@ type spokenSite struct {
 	gateway *Daemon
 	stop    context.CancelFunc
 	ended   chan error
-	last    []thingsee.Received
+	last    []thingseetest.Received
 }
 
 // spoken runs tell on a site.
