@@ -23,6 +23,7 @@ func rooms() map[string][]string {
 		"device":                       {"portti/device/", "go.bug.st/serial", "golang.org/x/sys/"},
 		"device/":                      {}, // byte formats: the standard library alone
 		"device/clock":                 {"golang.org/x/sys/"},
+		"device/clock/clocktest":       {"portti/device/clock"},
 		"device/devicetest":            {"portti/device", "portti/device/", "portti/cross/testkit"},
 		"device/thingsee/thingseetest": {"portti/device/thingsee"},
 		"buffer":                       {"go.etcd.io/bbolt", "go.etcd.io/bbolt/", "golang.org/x/sys/"},
@@ -34,7 +35,7 @@ func rooms() map[string][]string {
 
 // forTests lists the packages that exist for tests.
 func forTests() []string {
-	return []string{"portti/cross/testkit", "portti/device/devicetest", "portti/device/thingsee/thingseetest", "portti/uplink/memnet"}
+	return []string{"portti/cross/testkit", "portti/device/clock/clocktest", "portti/device/devicetest", "portti/device/thingsee/thingseetest", "portti/uplink/memnet"}
 }
 
 // longest is the greatest number of lines of a function outside of tests.
