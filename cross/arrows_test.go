@@ -19,28 +19,30 @@ import (
 // everything below it.
 func rooms() map[string][]string {
 	return map[string][]string{
-		"cmd/portti":         {"portti/", "github.com/spf13/cobra", "golang.org/x/sys/"},
-		"cmd/portti/config":  {"portti/device", "portti/uplink", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/"},
-		"cmd/portti/status":  {},
-		"cmd/portti/gateway": {"portti/cmd/portti/carry", "portti/cmd/portti/config", "portti/cmd/portti/status", "portti/buffer", "portti/device", "portti/device/", "portti/systemd", "portti/uplink", "golang.org/x/sys/"},
-		"cmd/portti/console": {"portti/cmd/portti/status"},
-		"cmd/portti/carry":   {"portti/buffer", "portti/device", "portti/device/"},
-		"cmd/portti/testbed": {"portti/device/", "github.com/gorilla/websocket", "github.com/golang-jwt/jwt/v5", "golang.org/x/sys/"},
-		"cmd/portti/rig":     {"portti/cmd/portti/config", "portti/cmd/portti/gateway", "portti/cmd/portti/status", "portti/cmd/portti/testbed", "portti/device", "portti/cross/testkit"},
-		"device":             {"portti/device/", "go.bug.st/serial", "golang.org/x/sys/"},
-		"device/":            {}, // byte formats: the standard library alone
-		"device/clock":       {"golang.org/x/sys/"},
-		"device/devicetest":  {"portti/device", "portti/device/", "portti/cross/testkit"},
-		"buffer":             {"go.etcd.io/bbolt", "go.etcd.io/bbolt/", "golang.org/x/sys/"},
-		"uplink":             {"github.com/gorilla/websocket", "golang.org/x/oauth2", "golang.org/x/oauth2/", "github.com/golang-jwt/jwt/v5", "golang.org/x/net/proxy", "golang.org/x/sys/"},
-		"systemd":            {"github.com/kardianos/service", "github.com/coreos/go-systemd/v22/", "golang.org/x/sys/"},
-		"cross":              {},
+		"cmd/portti":                   {"portti/", "github.com/spf13/cobra", "golang.org/x/sys/"},
+		"cmd/portti/config":            {"portti/device", "portti/uplink", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/"},
+		"cmd/portti/status":            {},
+		"cmd/portti/gateway":           {"portti/cmd/portti/carry", "portti/cmd/portti/config", "portti/cmd/portti/status", "portti/buffer", "portti/device", "portti/device/", "portti/systemd", "portti/uplink", "golang.org/x/sys/"},
+		"cmd/portti/console":           {"portti/cmd/portti/status"},
+		"cmd/portti/carry":             {"portti/buffer", "portti/device", "portti/device/"},
+		"cmd/portti/testbed":           {"portti/device/", "github.com/gorilla/websocket", "github.com/golang-jwt/jwt/v5", "golang.org/x/sys/"},
+		"cmd/portti/rig":               {"portti/cmd/portti/config", "portti/cmd/portti/gateway", "portti/cmd/portti/status", "portti/cmd/portti/testbed", "portti/device", "portti/cross/testkit"},
+		"device":                       {"portti/device/", "go.bug.st/serial", "golang.org/x/sys/"},
+		"device/":                      {}, // byte formats: the standard library alone
+		"device/clock":                 {"golang.org/x/sys/"},
+		"device/clock/clocktest":       {"portti/device/clock"},
+		"device/thingsee/thingseetest": {"portti/device/thingsee"},
+		"device/devicetest":            {"portti/device", "portti/device/", "portti/cross/testkit"},
+		"buffer":                       {"go.etcd.io/bbolt", "go.etcd.io/bbolt/", "golang.org/x/sys/"},
+		"uplink":                       {"github.com/gorilla/websocket", "golang.org/x/oauth2", "golang.org/x/oauth2/", "github.com/golang-jwt/jwt/v5", "golang.org/x/net/proxy", "golang.org/x/sys/"},
+		"systemd":                      {"github.com/kardianos/service", "github.com/coreos/go-systemd/v22/", "golang.org/x/sys/"},
+		"cross":                        {},
 	}
 }
 
 // forTests lists the packages that exist for tests.
 func forTests() []string {
-	return []string{"portti/cmd/portti/rig", "portti/cross/testkit", "portti/device/devicetest", "portti/uplink/memnet"}
+	return []string{"portti/cmd/portti/rig", "portti/cross/testkit", "portti/device/clock/clocktest", "portti/device/devicetest", "portti/device/thingsee/thingseetest", "portti/uplink/memnet"}
 }
 
 // longest is the greatest number of lines of a function outside of tests.

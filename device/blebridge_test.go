@@ -16,6 +16,7 @@ import (
 	"portti/cross/testkit"
 	"portti/device/clock"
 	"portti/device/thingsee"
+	"portti/device/thingsee/thingseetest"
 )
 
 // blePort is a line that says in and then ends, in pieces of a given size.
@@ -122,11 +123,11 @@ func TestBLEBridgeGolden(t *testing.T) {
 			got := out.text(port)
 			testkit.Golden(t, strings.TrimSuffix(name, ".txt")+".golden", got)
 			for _, m := range out.messages {
-				r, err := thingsee.Parse([]byte(m))
+				r, err := thingseetest.Parse([]byte(m))
 				if err != nil {
 					t.Fatal(err)
 				}
-				for _, p := range thingsee.Check(r) {
+				for _, p := range thingseetest.Check(r) {
 					if p.Place != "tsmTs" { // the stamp's work
 						t.Errorf("%s in %s", p, m)
 					}
@@ -383,11 +384,11 @@ func FuzzBLEBridge(f *testing.F) {
 		}
 		out, _ := bleRun(t, bleConfig(), in, 64)
 		for _, m := range out.messages {
-			r, err := thingsee.Parse([]byte(m))
+			r, err := thingseetest.Parse([]byte(m))
 			if err != nil {
 				t.Fatalf("%s: %v", m, err)
 			}
-			for _, p := range thingsee.Check(r) {
+			for _, p := range thingseetest.Check(r) {
 				if p.Place != "tsmTs" {
 					t.Fatalf("%s in %s", p, m)
 				}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"portti/device/thingsee"
+	"portti/device/thingsee/thingseetest"
 )
 
 // bleCorpus reads recordings of others that are not part of the project.
@@ -83,7 +83,7 @@ func TestBLEBridgeDecodedByOthers(t *testing.T) {
 		out, _ := bleRun(t, bleConfig(), append(b, '\n'), 99)
 		got := map[string]float64{}
 		for _, m := range out.messages {
-			r, err := thingsee.Parse([]byte(m))
+			r, err := thingseetest.Parse([]byte(m))
 			if err != nil || r.Tuid != "XXXX03"+address[1:] {
 				t.Errorf("%s: %s, %v", v.Label, m, err)
 			}

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"portti/device/clock"
+	"portti/device/clock/clocktest"
 )
 
 // playSeconds has a receiver say what say gives for each second, on a machine
 // whose wall clock never left 1970, and gives its clock and what came out.
 func playSeconds(t *testing.T, n int, say func(second int) string) (*clock.Clock, *gpsOut) {
 	t.Helper()
-	c := clock.NewMachine(1, 0).Clock(gpsFloor)
+	c := clocktest.NewMachine(1, 0).Clock(gpsFloor)
 	d := newGPS(Config{Options: &GPSOptions{Detail: "off"}}, Env{Clock: c})
 	out := &gpsOut{}
 	d.out = out
@@ -129,7 +130,7 @@ func TestGPSRecordingIsNoClock(t *testing.T) {
 func TestGPSTimeIsThatOfTheFirstSentence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
-		c := clock.NewMachine(1, 0).Clock(gpsFloor)
+		c := clocktest.NewMachine(1, 0).Clock(gpsFloor)
 		d := newGPS(Config{Options: &GPSOptions{Detail: "off"}}, Env{Clock: c})
 		d.out = &gpsOut{}
 		for i := range 12 {
@@ -179,7 +180,7 @@ func TestGPSFlags(t *testing.T) {
 }
 
 func TestGPSTimeDoesNotAllocate(t *testing.T) {
-	d := newGPS(Config{}, Env{Clock: clock.NewMachine(1, 0).Clock(gpsFloor)})
+	d := newGPS(Config{}, Env{Clock: clocktest.NewMachine(1, 0).Clock(gpsFloor)})
 	d.out = &gpsNothing{}
 	epochs := make([][]byte, 500)
 	for i := range epochs {

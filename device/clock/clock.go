@@ -41,6 +41,13 @@ const (
 
 const bootIDPath = "/proc/sys/kernel/random/boot_id"
 
+// Source is what a Clock reads.
+type Source struct {
+	BootID [16]byte
+	Read   func() (mono, wall int64) // milliseconds since boot, and Unix milliseconds
+	Ask    func() string             // why the wall clock cannot be trusted, "" = it can
+}
+
 // Clock reads the machine's clocks, hears other sources of time, and decides
 // which of them to believe.
 type Clock struct {
@@ -91,7 +98,12 @@ func New(built time.Time) (*Clock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the boot id in %s: %w", bootIDPath, err)
 	}
-	return &Clock{built: built.UnixMilli(), bootID: id, read: newBoottime(time.Now, askBoottime).read, ask: askKernel}, nil
+	return Of(Source{BootID: id, Read: newBoottime(time.Now, askBoottime).read, Ask: askKernel}, built), nil
+}
+
+// Of makes a clock of other readings than this machine's; see package clocktest.
+func Of(s Source, built time.Time) *Clock {
+	return &Clock{built: built.UnixMilli(), bootID: s.BootID, read: s.Read, ask: s.Ask}
 }
 
 // Remember tells the clock of a time that was good once, Unix milliseconds. It

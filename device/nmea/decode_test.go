@@ -49,12 +49,6 @@ func TestDecode(t *testing.T) {
 		{"GPGST,082356.00,,,,,,,", &GSTData{}, GSTData{Time: 30236000}},
 		{"GPGBS,082941.00,2.4,1.5,3.9,25,,-43.7,27.5", &GBSData{}, GBSData{30581000, dec(24, 1), dec(15, 1), dec(39, 1), 25}},
 		{"GPGBS,,,,,,,,", &GBSData{}, GBSData{Time: NoTime, Failed: None}},
-		{"HEHDT,341.8,T", &HDTData{}, HDTData{dec(3418, 1)}},
-		{"HEHDT,,T", &HDTData{}, HDTData{}},
-		{"GPGSV,3,2,11,09,27,201,18,11,25,054,,17,-1,292,28,20,,,", &GSVData{},
-			GSVData{3, 2, 11, [4]Satellite{{9, 27, 201, 18}, {11, 25, 54, None}, {17, None, 292, 28}, {20, None, None, None}}, 4}},
-		{"GPGSV,4,4,13,02,05,180,,1", &GSVData{}, GSVData{4, 4, 13, [4]Satellite{{2, 5, 180, None}}, 1}},
-		{"GPGSV,1,1,00", &GSVData{}, GSVData{1, 1, 0, [4]Satellite{}, 0}},
 	}
 	for _, tt := range tests {
 		var s Sentence

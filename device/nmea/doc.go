@@ -98,8 +98,8 @@
 //
 // # Limits
 //
-// One receiver a stream. Proprietary sentences are not decoded. HDT is decoded
-// and not joined: a heading is not a course. Fields beyond the 64th are
+// One receiver a stream. Proprietary sentences, GSV and HDT are not
+// decoded: a heading is not a course. Fields beyond the 64th are
 // dropped, digits beyond the 15th too. Dates are of 1980 to 2079.
 //
 // # Sources

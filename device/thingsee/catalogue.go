@@ -1,17 +1,11 @@
 package thingsee
 
 import (
+	"encoding/json"
+	"fmt"
 	"math"
 	"sort"
 	"strconv"
-)
-
-// Messages of the private profile.
-const (
-	GNSSDetail    = 90100
-	Generic       = 90200
-	LossStatement = 90300
-	GatewayHealth = 90310
 )
 
 // Direction says who sends a message.
@@ -80,24 +74,25 @@ func (d Definition) Field(name []byte) (Field, bool) {
 }
 
 // MessageFor chooses the message for a numeric value by its name alone:
-// Generic for every name that is not the mark of one published message. A
-// 24100 wants a status beside its carbonDioxide: 0 when nothing else is known.
+// Generic for every name that is not the mark of one published message.
+// CarbonDioxide wants a status next to its carbonDioxide: 0 when nothing else is
+// known.
 func MessageFor(name []byte) int {
 	switch string(name) {
 	case "temp", "humd", "airp", "lght":
-		return 12100
+		return WeatherInfo
 	case "batl":
-		return 1110
+		return BatteryInfo
 	case "carbonDioxide":
-		return 24100
+		return CarbonDioxide
 	case "tvoc":
-		return 24101
+		return VolatileOrganics
 	case "dist":
-		return 17100
+		return DistanceInfo
 	case "hall":
-		return 12101
+		return MagnetoSwitch
 	case "moveCount":
-		return 13100
+		return MovementCount
 	}
 	return Generic
 }
@@ -122,4 +117,44 @@ func (f *Field) FitsDigits(literal []byte) bool {
 	}
 	v, err := strconv.ParseFloat(string(literal), 64)
 	return err == nil && f.Fits(v)
+}
+
+// Wrong says what is wrong with a value as it stands in a message, or nothing.
+// Null is how some senders write that they do not know, so it passes.
+func (f *Field) Wrong(v json.RawMessage) string {
+	first := v[0]
+	if first == 'n' {
+		return ""
+	}
+	ok := true
+	switch f.Type {
+	case Number, Integer:
+		if ok = ValidNumber(v); ok && !f.FitsDigits(v) {
+			return f.limits(string(v))
+		}
+	case String:
+		ok = first == '"'
+	case Boolean:
+		ok = first == 't' || first == 'f'
+	case Array:
+		ok = first == '['
+	}
+	if !ok {
+		return "no " + f.Type.String()
+	}
+	return ""
+}
+
+func (f *Field) limits(v string) string {
+	whole := ""
+	if f.Type == Integer {
+		whole = "a whole number "
+	}
+	switch {
+	case f.Min == -math.MaxFloat64 && f.Max == math.MaxFloat64:
+		return fmt.Sprintf("%s is not %sthat can be sent", v, whole)
+	case f.Max == math.MaxFloat64:
+		return fmt.Sprintf("%s is not %sfrom %v on", v, whole, f.Min)
+	}
+	return fmt.Sprintf("%s is not %swithin %v..%v", v, whole, f.Min, f.Max)
 }

@@ -15,6 +15,12 @@ const (
 	MaxTransaction = 1<<31 - 1
 )
 
+// Value is one member as it was sent.
+type Value struct {
+	Name string
+	JSON json.RawMessage
+}
+
 // Command is one downlink message: what a server wants of a thing.
 type Command struct {
 	ID, Event   int
@@ -24,9 +30,12 @@ type Command struct {
 	Fields      []Value // beside the header and transactionId, in the order they came
 }
 
+// whiteSpace is all that JSON allows around a value: RFC 8259, section 2.
+// bytes.TrimSpace would take form feeds and the spaces of Unicode as well.
+const whiteSpace = " \t\r\n"
+
 // ParseCommands reads a frame of a server: an array of messages, or one bare
-// message. Where Parse is tolerant this is strict, since what it reads is acted
-// upon: the frame has at most MaxDownlink bytes of valid UTF-8, white space
+// message. It is strict, since what it reads is acted upon: the frame has at most MaxDownlink bytes of valid UTF-8, white space
 // around it not counted, is nested at most 16 deep, has no key twice in any
 // object, and no number that a float64 cannot hold; tsmId, tsmEv and
 // transactionId are whole numbers in range, the last two written without point
@@ -84,7 +93,7 @@ func (c *Command) member(name string, v json.RawMessage) (ok bool) {
 	case name == "tsmId":
 		c.ID, ok = whole(v, 1, MaxTransaction)
 	case name == "tsmEv":
-		c.Event, ok = whole(v, 0, eventLast)
+		c.Event, ok = whole(v, 0, MaxEvent)
 	case name == "tsmDstTuid":
 		c.Target, ok = text(v)
 	case name == "transactionId":
@@ -114,7 +123,7 @@ func (c *Command) Wrong() string {
 	}
 	for _, v := range c.Fields {
 		if f, ok := d.Field([]byte(v.Name)); ok {
-			if text := f.wrong(v); text != "" {
+			if text := f.Wrong(v.JSON); text != "" {
 				return v.Name + ": " + text
 			}
 		}
@@ -167,4 +176,12 @@ func (c *Command) Number(name string, low, high float64) (float64, error) {
 		return 0, fmt.Errorf("%s: not within %v..%v", name, low, high)
 	}
 	return n, nil
+}
+
+func text(v json.RawMessage) (string, bool) {
+	var s string
+	if len(v) == 0 || v[0] != '"' || json.Unmarshal(v, &s) != nil {
+		return "", false
+	}
+	return s, true
 }

@@ -15,9 +15,9 @@
 // keeps its milliseconds; and that Heal turns what AppendProvisional wrote
 // into exactly what Append would have written at that time.
 //
-// Parse takes what others sent, tolerantly; ParseCommands takes what a server
-// wants done, strictly. Lookup, MessageFor and Check know
-// the published messages and the fields of our private profile:
+// ParseCommands takes what a server wants done, strictly; tests read tolerantly
+// with thingseetest. Lookup and MessageFor know the published messages and the
+// fields of our private profile:
 //
 //	90100 GNSS fix detail: what 1210 has no place for
 //	90200 generic values: any numeric field, flat

@@ -21,6 +21,7 @@ import (
 	"portti/device"
 	"portti/device/clock"
 	"portti/device/thingsee"
+	"portti/device/thingsee/thingseetest"
 	"portti/uplink"
 	"portti/uplink/memnet"
 )
@@ -34,7 +35,7 @@ type talker struct {
 	mu       sync.Mutex
 	conn     *websocket.Conn // the present one
 	connects int
-	got      []thingsee.Received
+	got      []thingseetest.Received
 	keys     map[string]bool
 	bad      []string
 }
@@ -65,7 +66,7 @@ func (s *talker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *talker) take(frame []byte) {
-	all, err := thingsee.ParseAll(frame)
+	all, err := thingseetest.ParseAll(frame)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
@@ -78,7 +79,7 @@ func (s *talker) take(frame []byte) {
 		}
 		s.keys[key] = true
 		s.got = append(s.got, m)
-		for _, p := range thingsee.Check(m) {
+		for _, p := range thingseetest.Check(m) {
 			s.bad = append(s.bad, fmt.Sprintf("%d: %s", m.ID, p))
 		}
 	}
@@ -102,7 +103,7 @@ func (s *talker) cut() {
 }
 
 // new gives what came since the last call, as "1402/36", and keeps it in last.
-func (s *talker) new(last *[]thingsee.Received) string {
+func (s *talker) new(last *[]thingseetest.Received) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var words []string
@@ -161,7 +162,7 @@ type spokenSite struct {
 	gateway *Gateway
 	stop    context.CancelFunc
 	ended   chan error
-	last    []thingsee.Received
+	last    []thingseetest.Received
 }
 
 // spoken runs tell on a site.

@@ -13,6 +13,7 @@ import (
 	"portti/cmd/portti/status"
 	"portti/device"
 	"portti/device/thingsee"
+	"portti/device/thingsee/thingseetest"
 )
 
 const me = "XXXX00GATEWAY00001"
@@ -106,12 +107,12 @@ func (d *desk) say(m *thingsee.Message) bool {
 		m.Tuid = me
 	}
 	m.Time = 1
-	r, err := thingsee.Parse(m.Append(nil))
+	r, err := thingseetest.Parse(m.Append(nil))
 	m.Tuid, m.Time = tuid, 0
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	for _, p := range thingsee.Check(r) {
+	for _, p := range thingseetest.Check(r) {
 		d.t.Errorf("answer %d: %s", r.ID, p)
 	}
 	text := fmt.Sprintf("%d/%d", r.ID, r.Event)

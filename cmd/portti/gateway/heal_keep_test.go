@@ -10,6 +10,7 @@ import (
 
 	"portti/buffer"
 	"portti/device/clock"
+	"portti/device/clock/clocktest"
 )
 
 // A boot's time is kept when it is known and something needs it, tried again as
@@ -184,7 +185,7 @@ func TestHealerGuessesAfterTheBootBefore(t *testing.T) {
 func TestHealerIsTheSameForEverySource(t *testing.T) {
 	q := newShelf(1)
 	q.entries = []buffer.Entry{provisional(1, 1_000), provisional(1, 2_000)}
-	m := clock.NewMachine(1, 0)
+	m := clocktest.NewMachine(1, 0)
 	m.Sleep(10 * time.Second)
 	c := m.Clock(buildDay)
 	day := buildDay.UnixMilli()

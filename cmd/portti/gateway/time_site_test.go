@@ -18,7 +18,7 @@ import (
 	"portti/cmd/portti/status"
 	"portti/cmd/portti/testbed"
 	"portti/device"
-	"portti/device/clock"
+	"portti/device/clock/clocktest"
 	"portti/uplink"
 	"portti/uplink/memnet"
 )
@@ -32,7 +32,7 @@ type timeSite struct {
 	more    string // further lines of configuration
 	built   time.Time
 	boots   byte
-	machine *clock.Machine
+	machine *clocktest.Machine
 	log     strings.Builder
 
 	net    *memnet.Listener
@@ -150,7 +150,7 @@ func (s *timeSite) open(_ context.Context, c device.Config) (device.Opened, erro
 func (s *timeSite) boot(wall time.Time) {
 	s.t.Helper()
 	s.boots++
-	s.machine = clock.NewMachine(s.boots, wall.UnixMilli())
+	s.machine = clocktest.NewMachine(s.boots, wall.UnixMilli())
 	s.start()
 }
 

@@ -10,6 +10,7 @@ import (
 	"portti/cmd/portti/status"
 	"portti/cmd/portti/testbed"
 	"portti/device/clock"
+	"portti/device/clock/clocktest"
 )
 
 var epoch = time.Unix(0, 0)
@@ -146,14 +147,14 @@ func TestWallClockJumps(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		jumps []time.Duration
-		by    func(m *clock.Machine, d time.Duration)
+		by    func(m *clocktest.Machine, d time.Duration)
 		says  string
 		worst time.Duration
 	}{
-		{"ten years by hand", []time.Duration{tenYears, -tenYears}, (*clock.Machine).Step, "jumped back by 3652 days", 5 * time.Millisecond},
-		{"an hour back by hand", []time.Duration{-time.Hour}, (*clock.Machine).Step, "jumped back by 60 min", 5 * time.Millisecond},
-		{"ten years by a time server", []time.Duration{tenYears, -tenYears}, (*clock.Machine).Leap, "jumped back by 3652 days", 2 * tenYears},
-		{"an hour back by a time server", []time.Duration{-time.Hour}, (*clock.Machine).Leap, "jumped back by 1 h 0 min", 2 * time.Hour},
+		{"ten years by hand", []time.Duration{tenYears, -tenYears}, (*clocktest.Machine).Step, "jumped back by 3652 days", 5 * time.Millisecond},
+		{"an hour back by hand", []time.Duration{-time.Hour}, (*clocktest.Machine).Step, "jumped back by 60 min", 5 * time.Millisecond},
+		{"ten years by a time server", []time.Duration{tenYears, -tenYears}, (*clocktest.Machine).Leap, "jumped back by 3652 days", 2 * tenYears},
+		{"an hour back by a time server", []time.Duration{-time.Hour}, (*clocktest.Machine).Leap, "jumped back by 1 h 0 min", 2 * time.Hour},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			story(t, testbed.Options{Date: trueDate}, func(s *timeSite) {

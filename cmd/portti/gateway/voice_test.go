@@ -15,12 +15,13 @@ import (
 	"portti/cmd/portti/status"
 	"portti/device"
 	"portti/device/thingsee"
+	"portti/device/thingsee/thingseetest"
 )
 
 // said is one message of the gateway as it would be kept.
 type said struct {
 	at time.Time
-	thingsee.Received
+	thingseetest.Received
 }
 
 func (s said) number(name string) (v float64) {
@@ -71,12 +72,12 @@ func (p *speech) restart(every time.Duration) {
 func (p *speech) hear(m *thingsee.Message) bool {
 	p.t.Helper()
 	m.Tuid, m.Time = "XXXX00GATEWAY00001", p.now.UnixMilli()-m.Age
-	r, err := thingsee.Parse(m.Append(nil))
+	r, err := thingseetest.Parse(m.Append(nil))
 	m.Tuid, m.Time = "", 0
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	for _, problem := range thingsee.Check(r) {
+	for _, problem := range thingseetest.Check(r) {
 		p.t.Errorf("%d: %s", r.ID, problem)
 	}
 	d, ok := thingsee.Lookup(r.ID)

@@ -1,11 +1,14 @@
-package thingsee
+package thingseetest
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"portti/device/thingsee"
 )
 
 type sample struct {
@@ -50,7 +53,7 @@ func samples(t *testing.T, list []sample) {
 }
 
 func encodeAgain(t *testing.T, i int, r Received) {
-	m := Message{ID: r.ID, Event: r.Event, Time: r.Time, Tuid: r.Tuid, Gateway: r.Gateway}
+	m := thingsee.Message{ID: r.ID, Event: r.Event, Time: r.Time, Tuid: r.Tuid, Gateway: r.Gateway}
 	for _, v := range r.Fields {
 		switch c := v.JSON[0]; {
 		case c == '"':
@@ -81,8 +84,14 @@ func TestOwnSamples(t *testing.T) {
 }
 
 func TestPublishedSamples(t *testing.T) {
+	b, err := os.ReadFile("../../../../shared/reference/thingsee-samples.json")
+	if err != nil {
+		t.Skipf("no published facts to compare with: %v", err)
+	}
 	var list []sample
-	shared(t, "thingsee-samples.json", &list)
+	if err := json.Unmarshal(b, &list); err != nil {
+		t.Fatal(err)
+	}
 	if len(list) < 100 {
 		t.Fatalf("only %d samples", len(list))
 	}
@@ -145,11 +154,41 @@ func TestParseAll(t *testing.T) {
 	}
 }
 
+// alike says whether the strict reader and the tolerant one see the same. Where
+// one of them leaves elements out there is nothing to compare.
+func alike(t *testing.T, frame []byte) (compared int) {
+	t.Helper()
+	commands, _, err := thingsee.ParseCommands(frame)
+	received, tolerant := ParseAll(frame)
+	if err != nil || tolerant != nil || len(commands) != len(received) {
+		return 0
+	}
+	for i, c := range commands {
+		if r := received[i]; r.ID != c.ID || r.Event != c.Event || r.Target != c.Target {
+			t.Fatalf("%+v and %+v of %q", c, r, frame)
+		}
+	}
+	return len(commands)
+}
+
+func TestPublishedCommandsAreReadAlike(t *testing.T) {
+	b, err := os.ReadFile("../testdata/downlink.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(b) {
+		if alike(t, line) != 1 {
+			t.Errorf("not compared: %s", line)
+		}
+	}
+}
+
 // FuzzParse: what encoding/json takes for an object is read, nothing else is,
-// and Check survives all of it.
+// Check survives all of it, and what the strict reader takes is seen alike.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"tsmId":12100,"tsmEv":10,"tsmTs":1520416221.123,"tsmTuid":"a","temp":21.3}`))
 	f.Add([]byte(`[{"tsmId":1202,"tuid":null,"rssi":"x"},5]`))
+	f.Add([]byte(`[{"tsmId":1402,"tsmEv":35,"tsmDstTuid":"G","transactionId":7,"command":"REBOOT"}]`))
 	f.Add([]byte(`{"tsmTs":"0x1p5","tsmId":1e400,"tsErr":null}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) > 128 { // minimising an input takes quadratic time
@@ -162,6 +201,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q: Parse says %v, encoding/json says object is %v", b, err, object)
 		}
 		Check(r)
+		alike(t, b)
 		all, _ := ParseAll(b)
 		for _, r := range all {
 			Check(r)

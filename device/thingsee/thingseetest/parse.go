@@ -1,4 +1,7 @@
-package thingsee
+// Package thingseetest reads Thingsee messages, as tests do that look at what was
+// sent: tolerantly, and against the catalogue. Only tests import it. What acts on
+// a message goes by thingsee.ParseCommands, which is strict.
+package thingseetest
 
 import (
 	"bytes"
@@ -8,6 +11,8 @@ import (
 	"io"
 	"math"
 	"strconv"
+
+	"portti/device/thingsee"
 )
 
 // Received is a message that somebody sent.
@@ -17,17 +22,11 @@ type Received struct {
 	Time     int64 // Unix milliseconds; only with Dated
 	Dated    bool  // there was a usable tsmTs
 	Tuid     string
-	Target   string  // tsmDstTuid
-	Gateway  string  // tsmGw
-	TimeErr  float64 // tsErr, seconds
-	Fields   []Value // in the order they came
-	Envelope []Value // header members beyond those above, and those of a wrong type
-}
-
-// Value is one member as it was sent.
-type Value struct {
-	Name string
-	JSON json.RawMessage
+	Target   string           // tsmDstTuid
+	Gateway  string           // tsmGw
+	TimeErr  float64          // tsErr, seconds
+	Fields   []thingsee.Value // in the order they came
+	Envelope []thingsee.Value // header members beyond those above, and those of a wrong type
 }
 
 var (
@@ -66,15 +65,12 @@ func Parse(rec []byte) (Received, error) {
 	return r, nil
 }
 
-// whiteSpace is all that JSON allows around a value: RFC 8259, section 2.
-// bytes.TrimSpace would take form feeds and the spaces of Unicode as well.
-const whiteSpace = " \t\r\n"
-
 // ParseAll reads an array of messages, or one bare message as some of
 // Haltian's streams send it. Elements that are no objects are left out and
 // named in the error by their place; the others are given all the same.
 func ParseAll(frame []byte) ([]Received, error) {
-	frame = bytes.Trim(frame, whiteSpace)
+	// All white space of JSON; bytes.TrimSpace takes more.
+	frame = bytes.Trim(frame, " \t\r\n")
 	if len(frame) > 0 && frame[0] == '{' {
 		r, err := Parse(frame)
 		if err != nil {
@@ -124,21 +120,21 @@ func (r *Received) member(name string, v json.RawMessage) {
 	if ok {
 		return
 	}
-	if Reserved(name) {
+	if thingsee.Reserved(name) {
 		r.Envelope = put(r.Envelope, name, v)
 		return
 	}
 	r.Fields = put(r.Fields, name, v)
 }
 
-func put(values []Value, name string, v json.RawMessage) []Value {
+func put(values []thingsee.Value, name string, v json.RawMessage) []thingsee.Value {
 	for i := range values {
 		if values[i].Name == name {
 			values[i].JSON = v
 			return values
 		}
 	}
-	return append(values, Value{name, v})
+	return append(values, thingsee.Value{Name: name, JSON: v})
 }
 
 // integer takes 12100 and also 12100.0, within the range of an ID.
@@ -154,7 +150,7 @@ func integer(v json.RawMessage) (int, bool) {
 // only a number as JSON has it: strconv alone would take "0x1p5" and "1_0".
 func millis(v json.RawMessage) (int64, bool) {
 	if s, ok := text(v); ok {
-		if v = json.RawMessage(s); !ValidNumber(v) {
+		if v = json.RawMessage(s); !thingsee.ValidNumber(v) {
 			return 0, false
 		}
 	}

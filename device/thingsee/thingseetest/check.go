@@ -1,9 +1,6 @@
-package thingsee
+package thingseetest
 
-import (
-	"fmt"
-	"math"
-)
+import "portti/device/thingsee"
 
 // Problem is one thing that is wrong with a message.
 type Problem struct {
@@ -13,25 +10,19 @@ type Problem struct {
 
 func (p Problem) String() string { return p.Place + ": " + p.Text }
 
-// Events that the header page singles out.
-const (
-	eventDisconnected = 18
-	eventLast         = 999
-)
-
 // Check compares a message with the header rules and with the catalogue, and
 // gives what is wrong in the order of the message. Fields that a message does
 // not define and messages that the catalogue does not have are no problem:
-// both are allowed, and common. Ask Lookup about them.
+// both are allowed, and common. Ask thingsee.Lookup about them.
 func Check(r Received) []Problem {
 	list := header(r)
-	d, ok := Lookup(r.ID)
+	d, ok := thingsee.Lookup(r.ID)
 	if !ok {
 		return list
 	}
 	for _, v := range r.Fields {
 		if f, ok := d.Field([]byte(v.Name)); ok {
-			if text := f.wrong(v); text != "" {
+			if text := f.Wrong(v.JSON); text != "" {
 				list = append(list, Problem{v.Name, text})
 			}
 		}
@@ -54,9 +45,9 @@ func header(r Received) []Problem {
 	add(r.ID < 0, "tsmId", "negative")
 	add(r.ID == 0, "tsmId", "missing or not a whole number")
 	add(r.Event < 0, "tsmEv", "missing or not a whole number")
-	add(r.Event > eventLast, "tsmEv", "over 999")
+	add(r.Event > thingsee.MaxEvent, "tsmEv", "over 999")
 	add(r.Tuid == "" && r.Target == "", "tsmTuid/tsmDstTuid", "missing")
-	add(!r.Dated && r.Event != eventDisconnected, "tsmTs", "missing or not a time")
+	add(!r.Dated && r.Event != thingsee.EventDisconnected, "tsmTs", "missing or not a time")
 	return list
 }
 
@@ -67,44 +58,4 @@ func (r Received) has(name string) bool {
 		}
 	}
 	return false
-}
-
-// wrong says what is wrong with a value, or nothing. Null is how some senders
-// write that they do not know, so it passes.
-func (f *Field) wrong(v Value) string {
-	first := v.JSON[0]
-	if first == 'n' {
-		return ""
-	}
-	ok := true
-	switch f.Type {
-	case Number, Integer:
-		if ok = ValidNumber(v.JSON); ok && !f.FitsDigits(v.JSON) {
-			return f.limits(string(v.JSON))
-		}
-	case String:
-		ok = first == '"'
-	case Boolean:
-		ok = first == 't' || first == 'f'
-	case Array:
-		ok = first == '['
-	}
-	if !ok {
-		return "no " + f.Type.String()
-	}
-	return ""
-}
-
-func (f *Field) limits(v string) string {
-	whole := ""
-	if f.Type == Integer {
-		whole = "a whole number "
-	}
-	switch {
-	case f.Min == -math.MaxFloat64 && f.Max == math.MaxFloat64:
-		return fmt.Sprintf("%s is not %sthat can be sent", v, whole)
-	case f.Max == math.MaxFloat64:
-		return fmt.Sprintf("%s is not %sfrom %v on", v, whole, f.Min)
-	}
-	return fmt.Sprintf("%s is not %swithin %v..%v", v, whole, f.Min, f.Max)
 }

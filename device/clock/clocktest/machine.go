@@ -1,11 +1,14 @@
-package clock
+// Package clocktest is a machine whose clocks tests move. Only tests import it.
+package clocktest
 
 import (
 	"sync"
 	"time"
+
+	"portti/device/clock"
 )
 
-// Machine is a machine for tests: its clocks run with the time package's, in a
+// Machine is a machine: its clocks run with the time package's, in a
 // synctest bubble the bubble's, and are moved by hand. Its Clock goes by the
 // same rules as a real one's. All methods may be called from any goroutine.
 type Machine struct {
@@ -24,8 +27,8 @@ func NewMachine(boot byte, wall int64) *Machine {
 }
 
 // Clock makes the clock that a program on this machine has.
-func (m *Machine) Clock(built time.Time) *Clock {
-	return &Clock{built: built.UnixMilli(), bootID: [16]byte{15: m.boot}, read: m.read, ask: m.ask}
+func (m *Machine) Clock(built time.Time) *clock.Clock {
+	return clock.Of(clock.Source{BootID: [16]byte{15: m.boot}, Read: m.read, Ask: m.ask}, built)
 }
 
 // Sync says whether a time server has set the wall clock, and sets it when wall
