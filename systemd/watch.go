@@ -30,7 +30,7 @@ func Watch(ctx context.Context, f Feeder, interval time.Duration, alive func() (
 	tick := time.NewTicker(max(interval/4, time.Millisecond))
 	defer tick.Stop()
 	for {
-		w.look(alive())
+		w.check(alive())
 		select {
 		case <-ctx.Done():
 			return
@@ -46,7 +46,7 @@ type watcher struct {
 	failing bool
 }
 
-func (w *watcher) look(stuck string) {
+func (w *watcher) check(stuck string) {
 	if stuck != w.stuck {
 		w.changed(stuck)
 	}

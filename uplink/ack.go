@@ -11,31 +11,32 @@ import (
 // 1, 2, 3 ... in the order written. An engine lives as long as one connection
 // and keeps no frames itself.
 type engine interface {
-	// marks reports whether a ping is wanted behind every batch.
+	// marks reports whether a ping is wanted after every batch.
 	marks() bool
 	// ponged is told that a ping was answered which had gone out when frames
 	// were written; it returns how many of them that proves.
 	ponged(frames uint64) uint64
-	// message looks for a word about delivery in a message of the server. It is
-	// called by the reader, beside the other methods, and must not touch state.
-	message(text []byte) (word, bool)
+	// message reads an acknowledgement or a refusal out of a message of the
+	// server; false: it is neither. It is called by the reader, concurrently with
+	// the other methods, and must not touch state.
+	message(text []byte) (ackMessage, bool)
 	// elapsed is asked at each turn: the frames proven by now without any
-	// word from the server, when to ask again (zero: no need), and an error
-	// when the server's word is overdue.
+	// acknowledgement, when to ask again (zero: no need), and an error when an
+	// acknowledgement is overdue.
 	elapsed(f *flight, now time.Time) (frames uint64, next time.Time, err error)
 	// window is the limit of unproven bytes, given the configured one.
 	window(configured int) (limit int, slowStart bool)
-	// applied reports whether a proof is the word of the server's application,
-	// which has then seen the token.
+	// applied reports whether a proof comes from the server's application, which
+	// has then seen the token.
 	applied() bool
 	// head appends what stands before the first of a frame's records, and tail
-	// is what stands behind the last.
+	// is what stands after the last.
 	head(dst []byte, in lane, first uint64) []byte
 	tail() string
 }
 
-// word is what a server's application says about delivery.
-type word struct {
+// ackMessage is what a server's application says about delivery.
+type ackMessage struct {
 	frames  uint64 // frames of this connection, from 1; 0: none
 	through uint64 // the last record of in; 0: none
 	in      lane
@@ -72,11 +73,11 @@ func newEngine(o *Options, epoch string) (engine, error) {
 // before the ping. It does not prove that anything was done with them.
 type fence struct{ array }
 
-func (fence) marks() bool                 { return true }
-func (fence) ponged(frames uint64) uint64 { return frames }
-func (fence) message([]byte) (word, bool) { return word{}, false }
-func (fence) window(w int) (int, bool)    { return w, true }
-func (fence) applied() bool               { return false }
+func (fence) marks() bool                       { return true }
+func (fence) ponged(frames uint64) uint64       { return frames }
+func (fence) message([]byte) (ackMessage, bool) { return ackMessage{}, false }
+func (fence) window(w int) (int, bool)          { return w, true }
+func (fence) applied() bool                     { return false }
 func (fence) elapsed(*flight, time.Time) (uint64, time.Time, error) {
 	return 0, time.Time{}, nil
 }
@@ -84,7 +85,7 @@ func (fence) elapsed(*flight, time.Time) (uint64, time.Time, error) {
 // count: the server's application says how many messages it has handled.
 type count struct {
 	array
-	timeout time.Duration // the oldest unproven frame may wait so long
+	timeout time.Duration // the oldest unproven frame may wait this long
 }
 
 func (count) marks() bool              { return false }
@@ -92,9 +93,9 @@ func (count) ponged(uint64) uint64     { return 0 }
 func (count) window(w int) (int, bool) { return w, true }
 func (count) applied() bool            { return true }
 
-func (count) message(text []byte) (word, bool) {
+func (count) message(text []byte) (ackMessage, bool) {
 	n, ok := parseCount(text)
-	return word{frames: n}, ok
+	return ackMessage{frames: n}, ok
 }
 
 func (c count) elapsed(f *flight, now time.Time) (uint64, time.Time, error) {
@@ -126,11 +127,11 @@ type unproven struct {
 // unprovenWindow bounds what the link remembers of written frames.
 const unprovenWindow = 4 << 20
 
-func (unproven) marks() bool                 { return false }
-func (unproven) ponged(uint64) uint64        { return 0 }
-func (unproven) message([]byte) (word, bool) { return word{}, false }
-func (unproven) window(int) (int, bool)      { return unprovenWindow, false }
-func (unproven) applied() bool               { return false }
+func (unproven) marks() bool                       { return false }
+func (unproven) ponged(uint64) uint64              { return 0 }
+func (unproven) message([]byte) (ackMessage, bool) { return ackMessage{}, false }
+func (unproven) window(int) (int, bool)            { return unprovenWindow, false }
+func (unproven) applied() bool                     { return false }
 
 func (u unproven) elapsed(f *flight, now time.Time) (uint64, time.Time, error) {
 	frames, next := f.olderThan(now.Add(-u.delay))

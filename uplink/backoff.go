@@ -2,24 +2,24 @@ package uplink
 
 import "time"
 
-// ladder says which series of attempts a delay belongs to. Each climbs on its
-// own, so that a server asking for patience does not make a broken cable wait.
-type ladder uint8
+// backoffClass says which series of attempts a delay belongs to. Each counts its
+// own attempts, so that a server asking for patience does not make a broken cable wait.
+type backoffClass uint8
 
 const (
-	ladderNetwork ladder = iota // nobody there, or the link broke
-	ladderBusy                  // the server asks to slow down
-	ladderRefused               // the credentials or the request are refused
-	ladders
+	classNetwork backoffClass = iota // nobody there, or the link broke
+	classBusy                        // the server asks to slow down
+	classRefused                     // the credentials or the request are refused
+	backoffClasses
 )
 
 const (
 	backoffFloor  = 250 * time.Millisecond
-	busyCeiling   = 32 * time.Second // the least ceiling of the busy ladder
+	busyCeiling   = 32 * time.Second // the least ceiling of classBusy
 	maxRetryAfter = time.Hour
 	clockWaitMin  = 10 * time.Second
 	clockWaitMax  = 60 * time.Second
-	provenUptime  = 60 * time.Second // so long a link counts as good without any proof
+	provenUptime  = 60 * time.Second // a link that lasts this long counts as good without any proof
 )
 
 // backoff computes delays with full jitter: uniform between zero and a ceiling
@@ -29,25 +29,25 @@ type backoff struct {
 	base, cap, spread time.Duration
 	rand              func() float64 // in [0, 1)
 
-	attempt     [ladders]int
+	attempt     [backoffClasses]int
 	lastOrder   time.Time // the last orderly close by the server
 	lastRefusal time.Time
 }
 
-// reset starts the ladders again. To be called only after proof, or after
+// reset starts the delays anew. To be called only after proof, or after
 // provenUptime: resetting when a link merely opens was measured to draw
-// 199,000 attempts a second from a fleet of 100,000. The refused ladder stays
-// where it is: a server may take data before it looks at the credentials.
+// 199,000 attempts a second from a fleet of 100,000. classRefused keeps
+// its count: a server may take data before it checks the credentials.
 func (b *backoff) reset() {
-	b.attempt[ladderNetwork], b.attempt[ladderBusy] = 0, 0
+	b.attempt[classNetwork], b.attempt[classBusy] = 0, 0
 }
 
-// refuse notes a refusal. The ladder begins anew when none came for twice its
+// refuse notes a refusal. The count begins anew when none came for twice the
 // longest wait.
 func (b *backoff) refuse() {
 	now := time.Now()
 	if now.Sub(b.lastRefusal) > 2*b.cap {
-		b.attempt[ladderRefused] = 0
+		b.attempt[classRefused] = 0
 	}
 	b.lastRefusal = now
 }
@@ -56,10 +56,10 @@ func (b *backoff) uniform(d time.Duration) time.Duration {
 	return time.Duration(b.rand() * float64(d))
 }
 
-// ceiling climbs one step of l.
-func (b *backoff) ceiling(l ladder) time.Duration {
-	n := b.attempt[l]
-	b.attempt[l]++
+// ceiling counts one more attempt of class and gives its longest delay.
+func (b *backoff) ceiling(class backoffClass) time.Duration {
+	n := b.attempt[class]
+	b.attempt[class]++
 	c := b.base
 	for ; n > 0 && c < b.cap; n-- {
 		c *= 2
@@ -67,13 +67,13 @@ func (b *backoff) ceiling(l ladder) time.Duration {
 	return min(c, b.cap)
 }
 
-// retry is the delay before the next attempt on ladder l.
-func (b *backoff) retry(l ladder, floor time.Duration) time.Duration {
-	if l == ladderRefused {
+// retry is the delay before the next attempt of class.
+func (b *backoff) retry(class backoffClass, floor time.Duration) time.Duration {
+	if class == classRefused {
 		b.refuse()
 	}
-	c := b.ceiling(l)
-	if l == ladderBusy {
+	c := b.ceiling(class)
+	if class == classBusy {
 		c = max(c, busyCeiling)
 	}
 	return max(floor, backoffFloor, b.uniform(c))
@@ -81,7 +81,7 @@ func (b *backoff) retry(l ladder, floor time.Duration) time.Duration {
 
 // park is the delay while a person has to act: the ceiling stands at the cap.
 func (b *backoff) park() time.Duration {
-	b.attempt[ladderRefused]++
+	b.attempt[classRefused]++
 	return max(backoffFloor, b.uniform(b.cap))
 }
 

@@ -14,26 +14,26 @@ const top = 1 - 1e-9
 
 func about(d, want time.Duration) bool { return d > want-time.Millisecond && d <= want }
 
-func TestLaddersClimbOnTheirOwn(t *testing.T) {
+func TestEachClassCountsItsOwnAttempts(t *testing.T) {
 	b := newBackoff(func() float64 { return top })
 	for i, want := range []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300} {
-		if d := b.retry(ladderNetwork, 0); !about(d, want*time.Second) {
+		if d := b.retry(classNetwork, 0); !about(d, want*time.Second) {
 			t.Errorf("attempt %d: %v, want %v", i, d, want*time.Second)
 		}
 	}
 	for i, want := range []time.Duration{32, 32, 32, 32, 32, 32, 64} {
-		if d := b.retry(ladderBusy, 0); !about(d, want*time.Second) {
+		if d := b.retry(classBusy, 0); !about(d, want*time.Second) {
 			t.Errorf("busy attempt %d: %v, want %v", i, d, want*time.Second)
 		}
 	}
-	if d := b.retry(ladderRefused, 0); !about(d, time.Second) {
-		t.Errorf("the refused ladder begins at %v", d)
+	if d := b.retry(classRefused, 0); !about(d, time.Second) {
+		t.Errorf("classRefused begins at %v", d)
 	}
 	if d := b.park(); !about(d, 300*time.Second) {
 		t.Errorf("parked for %v", d)
 	}
 	b.reset()
-	if d := b.retry(ladderNetwork, 0); !about(d, time.Second) {
+	if d := b.retry(classNetwork, 0); !about(d, time.Second) {
 		t.Errorf("after reset %v", d)
 	}
 }
@@ -48,8 +48,8 @@ func TestDelaysStayInTheirBounds(t *testing.T) {
 			d        time.Duration
 			from, to time.Duration
 		}{
-			{"retry", b.retry(ladderNetwork, 0), backoffFloor, 300 * time.Second},
-			{"floor", b.retry(ladderNetwork, 5*time.Second), 5 * time.Second, 300 * time.Second},
+			{"retry", b.retry(classNetwork, 0), backoffFloor, 300 * time.Second},
+			{"floor", b.retry(classNetwork, 5*time.Second), 5 * time.Second, 300 * time.Second},
 			{"park", b.park(), backoffFloor, 300 * time.Second},
 			{"clock", b.clock(), 10 * time.Second, 60 * time.Second},
 			{"after 100 s", b.after(100 * time.Second), 100 * time.Second, 121 * time.Second},
@@ -94,7 +94,7 @@ func TestAFleetDoesNotComeBackTogether(t *testing.T) {
 		}
 		for at < time.Minute { // the server is away for a minute
 			perSecond[int(at/time.Second)]++
-			at += b.retry(ladderNetwork, 0)
+			at += b.retry(classNetwork, 0)
 		}
 	}
 	for s, n := range perSecond {

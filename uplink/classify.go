@@ -34,35 +34,35 @@ var (
 	errNoProtocol = errors.New("the subprotocol was not selected")
 )
 
-// finding is a verdict with what is special about this one end.
+// finding is the policy for one end with what is special about this end.
 type finding struct {
-	verdict
+	endPolicy
 	detail     string        // foreign text, to be cleaned before anybody sees it
 	code       int           // of a close frame, else 0
 	retryAfter time.Duration // with hasRetry
 	hasRetry   bool
 	revoked    bool // whatever the credential was, it is worthless now
-	tokenless  bool // no address is to blame: there was no token
+	tokenless  bool // no address is the cause: there was no token
 }
 
-// classifyDial judges a dial that failed.
+// classifyDial finds the policy for a dial that failed.
 func classifyDial(e *dialError, o *Options) finding {
 	if e.status != 0 && (errors.Is(e.err, websocket.ErrBadHandshake)) {
 		return classifyHTTP(e, o.Now())
 	}
-	if told := (*TokenError)(nil); errors.As(e.err, &told) {
-		return told.finding()
+	if tokenErr := (*TokenError)(nil); errors.As(e.err, &tokenErr) {
+		return tokenErr.finding()
 	}
 	f := classifyFailure(e, o)
-	v := finding{verdict: judge(onFailure, int(f)), detail: failureDetail(f, e.err), tokenless: f == failToken}
+	v := finding{endPolicy: policyFor(endFailure, int(f)), detail: failureDetail(f, e.err), tokenless: f == failToken}
 	return v
 }
 
 func classifyHTTP(e *dialError, now time.Time) finding {
-	f := finding{verdict: judge(onHTTP, e.status), detail: strconv.Itoa(e.status) + " " + http.StatusText(e.status)}
+	f := finding{endPolicy: policyFor(endHTTP, e.status), detail: strconv.Itoa(e.status) + " " + http.StatusText(e.status)}
 	switch {
 	case e.status/100 == 2 && isHTML(e.contentType):
-		f.verdict = judge(onFailure, int(failCaptive))
+		f.endPolicy = policyFor(endFailure, int(failCaptive))
 	case e.status/100 == 3 && e.location != "":
 		f.detail += " to " + e.location
 	}
@@ -192,27 +192,27 @@ func failureDetail(f failure, err error) string {
 	return err.Error()
 }
 
-// classifyEnd judges the end of a session: a close frame first, whatever else
+// classifyEnd finds the policy for the end of a session: a close frame first, whatever else
 // happened, then our own reason, then the broken connection.
 func classifyEnd(own, read error) finding {
 	if e := (ended{}); errors.As(own, &e) {
-		return finding{verdict: judge(onFailure, int(e.why)), detail: e.detail, revoked: e.why == failLoggedOut}
+		return finding{endPolicy: policyFor(endFailure, int(e.why)), detail: e.detail, revoked: e.why == failLoggedOut}
 	}
 	var ce *websocket.CloseError
 	if errors.As(read, &ce) && ce.Code != websocket.CloseAbnormalClosure {
-		return finding{verdict: judge(onClose, ce.Code), code: ce.Code, detail: closeDetail(ce)}
+		return finding{endPolicy: policyFor(endClose, ce.Code), code: ce.Code, detail: closeDetail(ce)}
 	}
 	if errors.As(read, &midMessage{}) && (errors.Is(own, errNoPong) || errors.Is(own, errNeverPong)) {
 		own = errSlow // the pong could not come: a message was in the way and never ended
 	}
 	if own != nil && !(isConsequence(own) && knowsWhy(read)) {
-		return finding{verdict: judge(onFailure, int(ownFailure(own))), detail: ownDetail(own)}
+		return finding{endPolicy: policyFor(endFailure, int(ownFailure(own))), detail: ownDetail(own)}
 	}
 	if errors.As(read, &ce) {
-		return finding{verdict: judge(onClose, ce.Code), code: ce.Code}
+		return finding{endPolicy: policyFor(endClose, ce.Code), code: ce.Code}
 	}
 	f := readFailure(read)
-	return finding{verdict: judge(onFailure, int(f)), detail: read.Error()}
+	return finding{endPolicy: policyFor(endFailure, int(f)), detail: read.Error()}
 }
 
 // isConsequence says whether a write may have failed only because the reader

@@ -3,7 +3,7 @@ package uplink
 import "encoding/json"
 
 // maxCountMessage is longer than any {"ack":n}, white space included. A longer
-// message is not looked at.
+// message is not read.
 const maxCountMessage = 128
 
 // parseCount reads {"ack":n}, n a whole number. Other members are allowed and

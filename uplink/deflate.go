@@ -8,7 +8,7 @@ import (
 
 // minDeflate is the least frame that is compressed: below it the dictionary
 // that begins anew with each message finds nothing to save. The token and other
-// words of the dialect never are.
+// messages of the dialect never are.
 const minDeflate = 512
 
 // deflating reports whether a frame of size bytes is compressed.
@@ -49,6 +49,6 @@ func agreed(header http.Header) bool {
 // for as long as the Link lives, and tries again without.
 func (l *Link) withoutDeflate(f *finding) {
 	l.route.plain = true
-	f.do, f.ladder = courseRetry, ladderNetwork
+	f.do, f.class = actionRetry, classNetwork
 	l.board.event(slog.LevelWarn, "uplink.uncompressed", "", "the server objects while compression is on: going on without", "remote", l.route.name)
 }

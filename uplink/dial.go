@@ -28,7 +28,7 @@ const (
 	phaseOpen
 )
 
-// dialError is a dial that failed, with the facts a verdict needs.
+// dialError is a dial that failed, with the facts that classifyDial needs.
 type dialError struct {
 	phase phase
 	err   error
@@ -52,7 +52,7 @@ var (
 // dialer makes one connection at a time, with a limit for every phase.
 type dialer struct {
 	o    *Options
-	hide func(secret string)   // told of the proxy's login
+	hide func(secret string)   // called with the proxy's login
 	open atomic.Pointer[guard] // the last connection that came to be
 
 	deflate bool // offer compression
@@ -133,7 +133,7 @@ type attempt struct {
 	stop  func() bool
 }
 
-// run dials and makes sure that nothing is left behind. A stranger's answer
+// run dials and makes sure that nothing is left open. A stranger's answer
 // must not end the daemon, whatever a library makes of it.
 func (a *attempt) run(ctx context.Context, ws *websocket.Dialer, target string, header http.Header) (conn *websocket.Conn, resp *http.Response, err error) {
 	defer func() {
@@ -206,8 +206,8 @@ func (a *attempt) date(resp *http.Response, err error) {
 	if resp == nil || err != nil && !a.tls {
 		return
 	}
-	if now, slack, ok := dateHeard(resp.Header, time.Since(a.since)); ok {
-		a.o.heard(now, slack)
+	if now, slack, ok := serverDate(resp.Header, time.Since(a.since)); ok {
+		a.o.reportServerTime(now, slack)
 	}
 }
 

@@ -27,30 +27,30 @@ type dialect interface {
 	// greet gives the text message that presents the token before anything
 	// else is sent; nil where the token travels in the request.
 	greet(token Secret) []byte
-	// talk begins the conversation of one connection.
-	talk() talk
+	// startSession begins the dialect's part of one connection.
+	startSession() dialectSession
 }
 
-// talk is one connection's conversation beside the data. It lives as long as
-// the connection.
-type talk interface {
-	// open gives the messages that begin the conversation, behind the greeting.
+// dialectSession holds what a dialect sends and understands on one connection in
+// addition to the data. It lives as long as the connection.
+type dialectSession interface {
+	// open gives the messages that are sent first, after the greeting.
 	open() [][]byte
 	// keepalive gives the message that goes with a ping on a quiet link; nil:
-	// none. It is called by the session while the reader may be in hear.
+	// none. It is called by the session while the reader may be in onMessage.
 	keepalive() []byte
 	// patience is how long the server may be silent at first until the link
 	// counts as dead; 0: for ever.
 	patience() time.Duration
-	// hear takes one text message of the server that is no acknowledgement. It
+	// onMessage takes one text message of the server that is no acknowledgement. It
 	// is called by the reader alone. The bytes are hostile and good only during
 	// the call.
-	hear(message []byte) heard
+	onMessage(message []byte) serverMessage
 }
 
-// heard is what a message of the server means to the link.
-type heard struct {
-	// kind names the message in the counters. It is one of a few fixed words of
+// serverMessage is what a message of the server means to the link.
+type serverMessage struct {
+	// kind names the message in the counters. It is one of a few fixed names of
 	// the dialect, never the server's own text; "" means that the dialect does
 	// not know it.
 	kind string
@@ -61,20 +61,20 @@ type heard struct {
 	patience time.Duration
 	// reply is to be sent, in this order.
 	reply [][]byte
-	// after, where it is not 0, makes reply wait: one time runs, and what is
-	// heard meanwhile takes the place of what waits.
+	// after, where it is not 0, makes reply wait: one time runs, and a
+	// newer reply takes the place of what waits.
 	after time.Duration
-	// trouble is the server's own words about something that went wrong and
+	// complaint is the server's own text about something that went wrong and
 	// does not end the session.
-	trouble string
+	complaint string
 	// end is not failUnknown when the server ended the session by this message.
 	end failure
-	// detail is the server's own words about end, cleaned before they are shown.
+	// detail is the server's own text about end, cleaned before they are shown.
 	detail string
 }
 
 // presenter is the part that dialects share: the request, and the token in it
-// or in front of the data. It has no conversation.
+// or in front of the data.
 type presenter struct {
 	endpoint   endpoint
 	credential credential

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// fuzzTalk holds what any message may do to a conversation against what the
-// dialect promises: kinds are its own words, only a few of them end the
+// fuzzSession holds what any message may do to a session against what the
+// dialect promises: kinds are its own names, only a few of them end the
 // session, and what is to be said is JSON and no more than the channels.
-func fuzzTalk(f *testing.F, t talk, kinds, ends []string, channels int, seeds ...string) {
+func fuzzSession(f *testing.F, t dialectSession, kinds, ends []string, channels int, seeds ...string) {
 	for _, s := range append(spoilt(), seeds...) {
 		if len(s) < 1000 { // long ones only slow it down, and have a test of their own
 			f.Add([]byte(s))
@@ -21,7 +21,7 @@ func fuzzTalk(f *testing.F, t talk, kinds, ends []string, channels int, seeds ..
 	kinds = append(slices.Concat(kinds, ends), "", kindMalformed)
 	f.Fuzz(func(tt *testing.T, message []byte) {
 		before := bytes.Clone(message)
-		h := t.hear(message)
+		h := t.onMessage(message)
 		if !bytes.Equal(before, message) {
 			tt.Errorf("%q was changed", before)
 		}
@@ -42,14 +42,14 @@ func fuzzTalk(f *testing.F, t talk, kinds, ends []string, channels int, seeds ..
 				tt.Errorf("would say %q", reply)
 			}
 		}
-		if len(h.detail)+len(h.trouble) > 3*len(message)+100 {
-			tt.Errorf("%q became %q %q", message, h.detail, h.trouble)
+		if len(h.detail)+len(h.complaint) > 3*len(message)+100 {
+			tt.Errorf("%q became %q %q", message, h.detail, h.complaint)
 		}
 	})
 }
 
 func FuzzHaltless(f *testing.F) {
-	fuzzTalk(f, &haltlessTalk{first: time.Minute}, []string{"heartbeat", "sensor_update", "alert", "machine_status"}, nil, 0,
+	fuzzSession(f, &haltlessSession{first: time.Minute}, []string{"heartbeat", "sensor_update", "alert", "machine_status"}, nil, 0,
 		heartbeatSaid, sensorSaid, alertSaid, machineSaid,
 		`{"type":"heartbeat","server_time":"9999-12-31T23:59:60Z"}`, `{"type":"heartbeat","server_time":1e400}`, `{"TYPE":"heartbeat","type":"alert"}`)
 }
@@ -59,7 +59,7 @@ func FuzzZyeta(f *testing.F) {
 	for _, code := range []string{zyetaInvalid, zyetaUnauthorized, zyetaSubscription, zyetaInternal, "other"} {
 		seeds = append(seeds, zyetaErrors(code)...)
 	}
-	fuzzTalk(f, &zyetaTalk{channels: []string{"a:1", "b:2"}},
+	fuzzSession(f, &zyetaSession{channels: []string{"a:1", "b:2"}},
 		[]string{"notification", "chat_message", "status_update", "pong", "error", zyetaInvalid, zyetaSubscription, zyetaInternal},
 		[]string{zyetaUnauthorized}, 2, seeds...)
 }
@@ -70,7 +70,7 @@ func FuzzHeimdall(f *testing.F) {
 	for text := range endings() {
 		seeds = append(seeds, text)
 	}
-	fuzzTalk(f, &heimdallTalk{[]string{"gps", "user:u"}, new(atomic.Bool)}, heimdallKinds,
+	fuzzSession(f, &heimdallSession{[]string{"gps", "user:u"}, new(atomic.Bool)}, heimdallKinds,
 		[]string{"forceLogout", "sessionRevoked", "accountDeleted", "accountBanned", "oAuthConsentRevoked"}, 2, seeds...)
 }
 

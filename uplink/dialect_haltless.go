@@ -15,47 +15,49 @@ type haltless struct {
 
 func newHaltless(o *Options, p presenter) haltless { return haltless{p, o.Heartbeat} }
 func (haltless) name() string                      { return DialectHaltless }
-func (h haltless) talk() talk                      { return &haltlessTalk{first: missedBeats * max(h.heartbeat, 0)} }
+func (h haltless) startSession() dialectSession {
+	return &haltlessSession{first: missedBeats * max(h.heartbeat, 0)}
+}
 
 const (
-	missedBeats = 3                // so many heartbeats missing end the link
-	minPatience = 10 * time.Second // however fast the server's heart beats
+	missedBeats = 3                // missing heartbeats that end the link
+	minPatience = 10 * time.Second // however short the server's interval is
 	minBeat     = time.Second      // closer ones came in a burst: the line was held up
 	learntGaps  = 3                // until then the configured interval stands
 	keptGaps    = 5
 )
 
-type haltlessTalk struct {
+type haltlessSession struct {
 	first time.Duration // patience until the heartbeat is learnt
 	pulse pulse
 }
 
-func (*haltlessTalk) open() [][]byte            { return nil }
-func (*haltlessTalk) keepalive() []byte         { return nil }
-func (t *haltlessTalk) patience() time.Duration { return t.first }
+func (*haltlessSession) open() [][]byte            { return nil }
+func (*haltlessSession) keepalive() []byte         { return nil }
+func (t *haltlessSession) patience() time.Duration { return t.first }
 
-func (t *haltlessTalk) hear(message []byte) heard {
+func (t *haltlessSession) onMessage(message []byte) serverMessage {
 	var m struct {
 		Type string `json:"type"`
 		Time string `json:"server_time"`
 	}
 	if !parse(message, &m) {
-		return heard{kind: kindMalformed}
+		return serverMessage{kind: kindMalformed}
 	}
 	switch m.Type {
 	case "heartbeat":
-		h := heard{kind: m.Type, patience: t.pulse.beat(time.Now())}
+		h := serverMessage{kind: m.Type, patience: t.pulse.beat(time.Now())}
 		if at, err := time.Parse(time.RFC3339, m.Time); err == nil {
 			h.time = at
 		}
 		return h
 	case "sensor_update", "alert", "machine_status":
-		return heard{kind: m.Type}
+		return serverMessage{kind: m.Type}
 	}
-	return heard{}
+	return serverMessage{}
 }
 
-// pulse learns how often the server's heart beats.
+// pulse learns how often the server sends a heartbeat.
 type pulse struct {
 	last time.Time
 	gaps []time.Duration // the last few, oldest first

@@ -35,14 +35,14 @@ func every(gap time.Duration, n int) []time.Duration {
 // being looked at.
 func TestHaltlessSendsNothingBeforeTheServersFirstWord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var h told
+		var h serverTimes
 		began := time.Now()
 		c := &company{script: func(_ int, w *wire) {
 			time.Sleep(3 * time.Second)
 			says(w, heartbeatSaid, sensorSaid, alertSaid, machineSaid, sensorSaid, `{"type":"later versions"}`)
 		}}
 		token := StaticToken(NewSecret("eyJhbGciOiJFUzI1NiJ9.e30.c2ln"))
-		w := c.start(t, Options{Dialect: DialectHaltless, Token: token, Heard: h.hear, URL: "ws://localhost/api/v1/ws/dashboard"})
+		w := c.start(t, Options{Dialect: DialectHaltless, Token: token, ServerTime: h.add, URL: "ws://localhost/api/v1/ws/dashboard"})
 		w.src.add(300)
 		w.run()
 		time.Sleep(2900 * time.Millisecond)
@@ -55,11 +55,11 @@ func TestHaltlessSendsNothingBeforeTheServersFirstWord(t *testing.T) {
 		if n, often := c.total(); n != 300 || often != 300 || c.first.Sub(began).Round(time.Millisecond) != 3*time.Second {
 			t.Errorf("%d readings, %d times, after %v", n, often, c.first.Sub(began))
 		}
-		if said := c.heard(1); len(said) != 1 || said[0] != "eyJhbGciOiJFUzI1NiJ9.e30.c2ln" || c.uris[0] != "/api/v1/ws/dashboard" || c.auth[0] != "" {
+		if said := c.received(1); len(said) != 1 || said[0] != "eyJhbGciOiJFUzI1NiJ9.e30.c2ln" || c.uris[0] != "/api/v1/ws/dashboard" || c.auth[0] != "" {
 			t.Errorf("said %q at %q with %q", said, c.uris, c.auth)
 		}
 		if now, slack := h.all(); len(now) != 1 || !now[0].Equal(time.Date(2026, 4, 4, 10, 30, 0, 0, time.UTC)) || slack[0] != messageSlack {
-			t.Errorf("heard %v ± %v", now, slack)
+			t.Errorf("got %v ± %v", now, slack)
 		}
 		time.Sleep(30 * time.Second) // a pong passes on what was counted
 		synctest.Wait()
@@ -126,7 +126,7 @@ func TestHaltlessTokenRefused(t *testing.T) {
 		}
 		time.Sleep(3 * time.Second)
 		w.state(Online)
-		refused, revoked := tokens.told()
+		refused, revoked := tokens.reported()
 		if n, often := c.total(); n != 50 || often != 50 || len(refused) != 1 || refused[0] != "stale" || revoked != 0 {
 			t.Errorf("%d readings, %d times; refused %q, revoked %d", n, often, refused, revoked)
 		}
@@ -196,7 +196,7 @@ func TestHaltlessLateAndCrowded(t *testing.T) {
 	}
 }
 
-// The heart beats every 7 s and stops: the link is dead 21 s after the last
+// A heartbeat comes every 7 s and stops: the link is dead 21 s after the last
 // beat, although the endpoint still answers pings.
 func TestHaltlessHeartbeatStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -19,11 +19,11 @@ type heimdall struct {
 func newHeimdall(o *Options, p presenter) heimdall {
 	return heimdall{p, o.Channels, new(atomic.Bool)}
 }
-func (heimdall) name() string { return DialectHeimdall }
-func (h heimdall) talk() talk { return &heimdallTalk{h.channels, h.lower} }
+func (heimdall) name() string                   { return DialectHeimdall }
+func (h heimdall) startSession() dialectSession { return &heimdallSession{h.channels, h.lower} }
 
 // heimdallURL makes the socket's address of the API's: ws for http, and the
-// path /v1/ws behind its own. An address of a socket stays as it is.
+// path /v1/ws after its own. An address of a socket stays as it is.
 func heimdallURL(raw string) string {
 	scheme, rest, _ := strings.Cut(raw, "://")
 	switch strings.ToLower(scheme) {
@@ -50,12 +50,12 @@ const heimdallPath = "/v1/ws"
 // resubscribeWait lets several changes of rights come together.
 const resubscribeWait = 2 * time.Second
 
-type heimdallTalk struct {
+type heimdallSession struct {
 	channels []string
 	lower    *atomic.Bool
 }
 
-func (t *heimdallTalk) open() [][]byte {
+func (t *heimdallSession) open() [][]byte {
 	var all [][]byte
 	for _, c := range t.channels {
 		text, _ := json.Marshal(struct {
@@ -67,11 +67,11 @@ func (t *heimdallTalk) open() [][]byte {
 	return all
 }
 
-func (t *heimdallTalk) keepalive() []byte     { return []byte(`{"type":"` + t.spell("Ping") + `"}`) }
-func (*heimdallTalk) patience() time.Duration { return 0 }
+func (t *heimdallSession) keepalive() []byte     { return []byte(`{"type":"` + t.spell("Ping") + `"}`) }
+func (*heimdallSession) patience() time.Duration { return 0 }
 
 // spell gives the name of a control message as the server writes them.
-func (t *heimdallTalk) spell(kind string) string {
+func (t *heimdallSession) spell(kind string) string {
 	if t.lower.Load() {
 		return strings.ToLower(kind)
 	}
@@ -88,16 +88,16 @@ type heimdallMessage struct {
 	Expires   string          `json:"expiresAt"`
 }
 
-func (t *heimdallTalk) hear(message []byte) heard {
+func (t *heimdallSession) onMessage(message []byte) serverMessage {
 	var m heimdallMessage
 	if !parse(message, &m) {
-		return heard{kind: kindMalformed}
+		return serverMessage{kind: kindMalformed}
 	}
 	switch kind := canonical(m.Type); kind {
 	case "pong":
-		return t.spelt(m.Type, heard{kind: kind})
+		return t.spelt(m.Type, serverMessage{kind: kind})
 	case "error":
-		return t.spelt(m.Type, heard{kind: kind, trouble: said(kind, m.Message)})
+		return t.spelt(m.Type, serverMessage{kind: kind, complaint: joinReason(kind, m.Message)})
 	case "message":
 		h := t.unwrap(m.Data)
 		if h.kind == "" {
@@ -105,7 +105,7 @@ func (t *heimdallTalk) hear(message []byte) heard {
 		}
 		return t.spelt(m.Type, h)
 	default:
-		return t.meaning(kind, &m)
+		return t.classify(kind, &m)
 	}
 }
 
@@ -127,9 +127,9 @@ var heimdallKinds = []string{
 	"emailLinkVerified", "emailChangeVerified", "gpsUpdate", "vesselsUpdate", "geofenceEvent",
 }
 
-// meaning is what the messages say that are no control messages.
-func (t *heimdallTalk) meaning(kind string, m *heimdallMessage) heard {
-	h := heard{kind: kind}
+// classify gives the meaning of the messages that are no control messages.
+func (t *heimdallSession) classify(kind string, m *heimdallMessage) serverMessage {
+	h := serverMessage{kind: kind}
 	switch kind {
 	case "accountBanned":
 		what := kind
@@ -138,9 +138,9 @@ func (t *heimdallTalk) meaning(kind string, m *heimdallMessage) heard {
 		} else if m.Expires != "" {
 			what += " until " + m.Expires
 		}
-		h.end, h.detail = failLoggedOut, said(what, m.Reason)
+		h.end, h.detail = failLoggedOut, joinReason(what, m.Reason)
 	case "forceLogout", "sessionRevoked", "accountDeleted", "oAuthConsentRevoked":
-		h.end, h.detail = failLoggedOut, said(kind, m.Reason)
+		h.end, h.detail = failLoggedOut, joinReason(kind, m.Reason)
 	case "rolesUpdated", "permissionsUpdated", "rolePermissionsChanged":
 		h.reply, h.after = t.open(), resubscribeWait
 	}
@@ -149,27 +149,27 @@ func (t *heimdallTalk) meaning(kind string, m *heimdallMessage) heard {
 
 // unwrap looks into the data of Message, which older servers send as a text
 // that holds the typed message. It looks no deeper than that.
-func (t *heimdallTalk) unwrap(data json.RawMessage) heard {
+func (t *heimdallSession) unwrap(data json.RawMessage) serverMessage {
 	var text string
 	if json.Unmarshal(data, &text) == nil {
 		data = []byte(text)
 	}
 	var m heimdallMessage
 	if !parse(data, &m) {
-		return heard{}
+		return serverMessage{}
 	}
 	switch kind := canonical(m.Type); kind {
 	case "pong", "message", "error":
-		return heard{}
+		return serverMessage{}
 	default:
-		return t.meaning(kind, &m)
+		return t.classify(kind, &m)
 	}
 }
 
 // spelt learns how the server writes its control messages. When that is not
 // how it was spoken to, it may have understood nothing: what was asked for at
 // the beginning is asked for again.
-func (t *heimdallTalk) spelt(kind string, h heard) heard {
+func (t *heimdallSession) spelt(kind string, h serverMessage) serverMessage {
 	if lower := kind[0] >= 'a'; t.lower.Swap(lower) != lower && h.end == failUnknown {
 		h.reply, h.after = t.open(), resubscribeWait
 	}

@@ -87,7 +87,7 @@ func TestHeimdallSubscribesAndKeepsAlive(t *testing.T) {
 		want := []string{
 			`{"type":"Subscribe","channel":"gps"}`, `{"type":"Subscribe","channel":"user:u"}`, `{"type":"Ping"}`, `{"type":"Ping"}`, `{"type":"Ping"}`,
 		}
-		if said := c.heard(1); !slices.Equal(said, want) {
+		if said := c.received(1); !slices.Equal(said, want) {
 			t.Errorf("said %q", said)
 		}
 		if c.uris[0] != "/v1/ws" || c.auth[0] != "Bearer access" {
@@ -125,11 +125,11 @@ func TestHeimdallSpeaksAsTheServerDoes(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		w.state(Online)
 		// The first ping goes at once, before or after the server's first word.
-		said := c.heard(1)
+		said := c.received(1)
 		if n := len(said); n < 2 || said[0] != `{"type":"Subscribe","channel":"gps"}` || said[n-1] != `{"type":"subscribe","channel":"gps"}` {
 			t.Errorf("said %q", said)
 		}
-		if said := c.heard(2); len(said) < 2 || said[0] != `{"type":"subscribe","channel":"gps"}` || said[1] != `{"type":"ping"}` {
+		if said := c.received(2); len(said) < 2 || said[0] != `{"type":"subscribe","channel":"gps"}` || said[1] != `{"type":"ping"}` {
 			t.Errorf("then %q", said)
 		}
 		w.end()
@@ -160,7 +160,7 @@ func TestHeimdallSessionEnded(t *testing.T) {
 			w.src.add(10)
 			time.Sleep(5 * time.Second)
 			w.state(Online)
-			refused, revoked := tokens.told()
+			refused, revoked := tokens.reported()
 			if !slices.Equal(refused, []string{"old"}) || revoked != 1 || !slices.Equal(c.auth, []string{"Bearer old", "Bearer new"}) || !slices.Equal(c.closed, []int{1000}) {
 				t.Errorf("%s: refused %q, revoked %d, auth %q, closed %v", text, refused, revoked, c.auth, c.closed)
 			}
@@ -194,7 +194,7 @@ func TestHeimdallLoggedOutForGood(t *testing.T) {
 				if n := w.net.count(); n > 2*3600/150+5 || n < 5 {
 					t.Errorf("%d dials in an hour", n)
 				}
-				_, revoked := tokens.told()
+				_, revoked := tokens.reported()
 				if st := w.link.Status(); st.Problem != ProblemLoggedOut || revoked != w.net.count() {
 					t.Errorf("revoked %d of %d, %+v", revoked, w.net.count(), st)
 				}
@@ -225,7 +225,7 @@ func TestHeimdallLoggedOutAndClosedAtOnce(t *testing.T) {
 			w.run()
 			time.Sleep(5100 * time.Millisecond)
 			synctest.Wait()
-			if _, revoked := tokens.told(); revoked != 1 || w.link.Status().Problem != ProblemLoggedOut {
+			if _, revoked := tokens.reported(); revoked != 1 || w.link.Status().Problem != ProblemLoggedOut {
 				t.Errorf("revoked %d, %+v", revoked, w.link.Status())
 			}
 			w.end()
@@ -257,7 +257,7 @@ func TestHeimdallRolesChanged(t *testing.T) {
 			time.Sleep(want.after)
 			w.state(Online)
 			said := 0
-			for _, m := range c.heard(1) {
+			for _, m := range c.received(1) {
 				if strings.Contains(m, "Subscribe") {
 					said++
 				}

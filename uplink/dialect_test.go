@@ -15,7 +15,7 @@ import (
 // company is a server of some dialect that takes notes and answers pings. What
 // it says of its own accord is in script.
 type company struct {
-	script func(n int, w *wire)                 // runs beside the pump, once for each connection; may be nil
+	script func(n int, w *wire)                 // runs concurrently with the pump, once for each connection; may be nil
 	answer func(n int, w *wire, control string) // to a message that is no data; may be nil
 	lag    time.Duration                        // before a pong
 
@@ -39,9 +39,9 @@ func (c *company) serve(n int, w *wire) {
 	here := len(c.said) - 1
 	c.mu.Unlock()
 	if c.script != nil {
-		var beside sync.WaitGroup
-		defer beside.Wait()
-		beside.Go(func() { c.script(n, w) })
+		var scripts sync.WaitGroup
+		defer scripts.Wait()
+		scripts.Go(func() { c.script(n, w) })
 	}
 	for {
 		f, err := w.read()
@@ -83,8 +83,8 @@ func (c *company) note(here int, text []byte) bool {
 	return false
 }
 
-// heard is what the client said on connection n, from 1.
-func (c *company) heard(n int) []string {
+// received is what the client sent on connection n, from 1.
+func (c *company) received(n int) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if n > len(c.said) {
@@ -111,7 +111,7 @@ func says(w *wire, messages ...string) {
 	}
 }
 
-// wallet is a token source that tells what it is asked.
+// wallet is a token source that records what it is asked.
 type wallet struct {
 	mu      sync.Mutex
 	tokens  []string // one after another; the last stays
@@ -154,7 +154,7 @@ func (w *wallet) renew() {
 	w.at, w.pending = min(w.at+1, len(w.tokens)-1), true
 }
 
-func (w *wallet) told() (refused []string, revoked int) {
+func (w *wallet) reported() (refused []string, revoked int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.refused), w.revoked
@@ -254,8 +254,8 @@ func TestAFloodOfControlMessagesEndsTheLink(t *testing.T) {
 				w.run()
 				time.Sleep(time.Second)
 				w.state(Waiting)
-				if st := w.link.Status(); st.Problem != ProblemProtocol || len(st.ServerKinds) != 1 || len(c.heard(1)) > 31 { // the channels, and a ping
-					t.Errorf("%+v, said %d", st, len(c.heard(1)))
+				if st := w.link.Status(); st.Problem != ProblemProtocol || len(st.ServerKinds) != 1 || len(c.received(1)) > 31 { // the channels, and a ping
+					t.Errorf("%+v, said %d", st, len(c.received(1)))
 				}
 				w.end()
 			})
@@ -287,7 +287,7 @@ func TestAServerThatComplainsWithoutEndGetsNoStorm(t *testing.T) {
 				time.Sleep(601 * time.Second)
 				w.state(Online)
 				said := 0
-				for _, m := range c.heard(1) {
+				for _, m := range c.received(1) {
 					if strings.Contains(strings.ToLower(m), "subscribe") {
 						said++
 					}

@@ -6,13 +6,13 @@ import "time"
 // What the server says is counted and, where it may be a command, handed on.
 type thingsee struct{ presenter }
 
-func (thingsee) name() string { return DialectThingsee }
-func (thingsee) talk() talk   { return silent{} }
+func (thingsee) name() string                 { return DialectThingsee }
+func (thingsee) startSession() dialectSession { return thingseeSession{} }
 
-// silent is a conversation in which nothing is said or understood.
-type silent struct{}
+// thingseeSession sends nothing and understands no message.
+type thingseeSession struct{}
 
-func (silent) open() [][]byte          { return nil }
-func (silent) keepalive() []byte       { return nil }
-func (silent) patience() time.Duration { return 0 }
-func (silent) hear([]byte) heard       { return heard{} }
+func (thingseeSession) open() [][]byte                 { return nil }
+func (thingseeSession) keepalive() []byte              { return nil }
+func (thingseeSession) patience() time.Duration        { return 0 }
+func (thingseeSession) onMessage([]byte) serverMessage { return serverMessage{} }

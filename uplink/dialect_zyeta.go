@@ -18,7 +18,7 @@ type zyeta struct {
 
 func newZyeta(o *Options, p presenter) zyeta { return zyeta{p, o.Channels} }
 func (zyeta) name() string                   { return DialectZyeta }
-func (z zyeta) talk() talk                   { return &zyetaTalk{channels: z.channels} }
+func (z zyeta) startSession() dialectSession { return &zyetaSession{channels: z.channels} }
 
 const (
 	subscribeRetry = 30 * time.Second // the first time, then twice as long each time
@@ -33,7 +33,7 @@ const (
 	zyetaInternal     = "internal_error"
 )
 
-type zyetaTalk struct {
+type zyetaSession struct {
 	channels []string
 
 	// of the reader
@@ -42,9 +42,9 @@ type zyetaTalk struct {
 	retryAt time.Time // the last of these
 }
 
-func (t *zyetaTalk) open() [][]byte        { return zyetaSubscribe(t.channels) }
-func (*zyetaTalk) keepalive() []byte       { return []byte(`{"type":"ping","data":{}}`) }
-func (*zyetaTalk) patience() time.Duration { return 0 } // the answer to ping is not documented
+func (t *zyetaSession) open() [][]byte        { return zyetaSubscribe(t.channels) }
+func (*zyetaSession) keepalive() []byte       { return []byte(`{"type":"ping","data":{}}`) }
+func (*zyetaSession) patience() time.Duration { return 0 } // the answer to ping is not documented
 
 func zyetaSubscribe(channels []string) [][]byte {
 	type data struct {
@@ -69,7 +69,7 @@ type zyetaFault struct {
 	Channel string `json:"channel"`
 }
 
-func (t *zyetaTalk) hear(message []byte) heard {
+func (t *zyetaSession) onMessage(message []byte) serverMessage {
 	var m struct {
 		Type   string     `json:"type"`
 		Status string     `json:"status"` // "error" where the API answers without a socket
@@ -78,32 +78,32 @@ func (t *zyetaTalk) hear(message []byte) heard {
 		zyetaFault
 	}
 	if !parse(message, &m) {
-		return heard{kind: kindMalformed}
+		return serverMessage{kind: kindMalformed}
 	}
 	switch m.Type {
 	case "notification", "chat_message", "status_update", "pong":
-		return heard{kind: m.Type}
+		return serverMessage{kind: m.Type}
 	}
 	for _, f := range []zyetaFault{m.Data, m.Error, m.zyetaFault} {
 		switch f.Code {
 		case zyetaUnauthorized:
-			return heard{kind: f.Code, end: failUnauthorized, detail: said(f.Code, f.Message)}
+			return serverMessage{kind: f.Code, end: failUnauthorized, detail: joinReason(f.Code, f.Message)}
 		case zyetaSubscription:
 			return t.subscriptionFailed(f)
 		case zyetaInvalid, zyetaInternal:
-			return heard{kind: f.Code, trouble: said(f.Code, f.Message)}
+			return serverMessage{kind: f.Code, complaint: joinReason(f.Code, f.Message)}
 		}
 	}
 	if m.Type == "error" || m.Type == "" && m.Status == "error" {
-		return heard{kind: "error", trouble: said("error", cmp.Or(m.Data.Message, m.Error.Message, m.Message))}
+		return serverMessage{kind: "error", complaint: joinReason("error", cmp.Or(m.Data.Message, m.Error.Message, m.Message))}
 	}
-	return heard{}
+	return serverMessage{}
 }
 
 // subscriptionFailed asks for the channel again, patiently and not for ever.
 // Where the server does not say which one it was, all are asked for.
-func (t *zyetaTalk) subscriptionFailed(f zyetaFault) heard {
-	h := heard{kind: f.Code, trouble: said(f.Code, f.Message)}
+func (t *zyetaSession) subscriptionFailed(f zyetaFault) serverMessage {
+	h := serverMessage{kind: f.Code, complaint: joinReason(f.Code, f.Message)}
 	switch {
 	case !slices.Contains(t.channels, f.Channel):
 		t.failed = t.channels

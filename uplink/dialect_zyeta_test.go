@@ -50,7 +50,7 @@ func TestZyetaSubscribesAndKeepsAlive(t *testing.T) {
 			`{"type":"subscribe","data":{"channel":"conversation:conv-123"}}`, `{"type":"subscribe","data":{"channel":"odd\"name"}}`,
 			`{"type":"ping","data":{}}`, `{"type":"ping","data":{}}`, `{"type":"ping","data":{}}`,
 		}
-		if said := c.heard(1); !slices.Equal(said, want) {
+		if said := c.received(1); !slices.Equal(said, want) {
 			t.Errorf("said %q", said)
 		}
 		if c.uris[0] != "/api/ws?token=a%2Bb%2Fc%3D" || c.auth[0] != "" {
@@ -65,21 +65,21 @@ func TestZyetaSubscribesAndKeepsAlive(t *testing.T) {
 }
 
 func TestZyetaErrorsWhereverTheyStand(t *testing.T) {
-	for code, want := range map[string]heard{
-		"invalid_request": {kind: "invalid_request", trouble: "invalid_request: why"},
-		"internal_error":  {kind: "internal_error", trouble: "internal_error: why"},
+	for code, want := range map[string]serverMessage{
+		"invalid_request": {kind: "invalid_request", complaint: "invalid_request: why"},
+		"internal_error":  {kind: "internal_error", complaint: "internal_error: why"},
 		"unauthorized":    {kind: "unauthorized", end: failUnauthorized, detail: "unauthorized: why"},
 		"subscription_failed": {
-			kind: "subscription_failed", trouble: "subscription_failed: why", after: subscribeRetry,
+			kind: "subscription_failed", complaint: "subscription_failed: why", after: subscribeRetry,
 			reply: [][]byte{[]byte(`{"type":"subscribe","data":{"channel":"a:1"}}`)},
 		},
-		"brand_new": {kind: "error", trouble: "error: why"},
+		"brand_new": {kind: "error", complaint: "error: why"},
 	} {
 		for i, text := range zyetaErrors(code) {
-			h := (&zyetaTalk{channels: []string{"a:1"}}).hear([]byte(text))
+			h := (&zyetaSession{channels: []string{"a:1"}}).onMessage([]byte(text))
 			expect := want
 			if code == "brand_new" && (i == 4 || i == 5) {
-				expect = heard{}
+				expect = serverMessage{}
 			}
 			if h.after = h.after.Round(time.Second); fmt.Sprintf("%+v", h) != fmt.Sprintf("%+v", expect) {
 				t.Errorf("%s: %+v, want %+v", text, h, expect)
@@ -111,7 +111,7 @@ func TestZyetaUnauthorizedAsksForAnotherToken(t *testing.T) {
 			w.src.add(10)
 			time.Sleep(5 * time.Second)
 			w.state(Online)
-			refused, revoked := tokens.told()
+			refused, revoked := tokens.reported()
 			if !slices.Equal(refused, []string{"old"}) || revoked != 0 || !slices.Equal(c.uris, []string{"/socket?token=old", "/socket?token=new"}) {
 				t.Errorf("%d: refused %q, revoked %d, asked for %q", i, refused, revoked, c.uris)
 			}
@@ -174,7 +174,7 @@ func TestZyetaSubscriptionIsRetriedAFewTimes(t *testing.T) {
 			t.Errorf("asked for at %v, want %v", at, want)
 		}
 		n := 0
-		for _, m := range c.heard(1) {
+		for _, m := range c.received(1) {
 			if strings.Contains(m, "a:1") {
 				n++
 			}
@@ -211,8 +211,8 @@ func TestZyetaTokenReplacedBeforeItEnds(t *testing.T) {
 		if n, often := c.total(); n != 605 || often != 605 || st.Resent != 0 || st.Failures != 0 || st.Connects != 2 || w.src.rewinds != 0 || w.src.forgets != 1 {
 			t.Errorf("%d readings, %d times; rewinds %d, forgets %d; %+v", n, often, w.src.rewinds, w.src.forgets, st)
 		}
-		if !slices.Equal(c.uris, []string{"/socket?token=one", "/socket?token=two"}) || !slices.Equal(c.closed, []int{1000}) || len(c.heard(2)) == 0 {
-			t.Errorf("asked for %q, closed %v, said %q", c.uris, c.closed, c.heard(2))
+		if !slices.Equal(c.uris, []string{"/socket?token=one", "/socket?token=two"}) || !slices.Equal(c.closed, []int{1000}) || len(c.received(2)) == 0 {
+			t.Errorf("asked for %q, closed %v, said %q", c.uris, c.closed, c.received(2))
 		}
 		w.end()
 	})

@@ -44,7 +44,7 @@
 //
 // A connection begins with one frame, then 60,000 unproven bytes, doubling per
 // proof up to Window, less on a line too slow to answer that within half of
-// PongTimeout. When three connections in a row bring no word at all of the
+// PongTimeout. When three connections in a row bring no message at all of the
 // server while data is on the way, frames get smaller, down to 1,000 bytes:
 // a path that swallows large packets still lets those through.
 //
@@ -59,9 +59,9 @@
 //
 // # Ends
 //
-// What to do after each end stands in one table, verdicts. Delays have full
-// jitter and climb on three ladders (network, server busy, refused); the
-// ladders start anew only after proof or 60 s up. A record that the server
+// What to do after each end stands in one table, endPolicies. Delays have
+// full jitter and are counted in three classes (network, server busy, refused);
+// they start anew only after proof or 60 s up. A record that the server
 // refuses again and again, alone in flight, is set aside. The limit of a frame
 // learned from close code 1009 is kept in LimitsFile.
 //
@@ -79,9 +79,9 @@
 // A dialect says how the address is made, how the token is presented, what the
 // server's messages mean and what counts as life: one file for each. Only
 // "thingsee" is documented to take arrays; the others carry them where the
-// operator's server does. A token that goes as the first message may be looked
-// at after pings are answered already, so where proof is a pong nothing is sent
-// before the server's first word or AuthSettle.
+// operator's server does. A token that goes as the first message may be checked
+// after pings are answered already, so where proof is a pong nothing is sent
+// before the server's first message or AuthSettle.
 //
 // # Secrets
 //
@@ -105,6 +105,6 @@
 // every goroutine it started. Status, Wake and Idle are safe from anywhere.
 //
 // Sources: RFC 6455 sections 5.5 and 7.4, the IANA registry of close codes,
-// RFC 9110 section 10.2.3 (Retry-After), and the measurements named beside
+// RFC 9110 section 10.2.3 (Retry-After), and the measurements named next to
 // the constants.
 package uplink

@@ -13,8 +13,8 @@ import (
 const envelopeProtocol = "thingsee-batch.v1"
 
 // maxEnvelopeWord is longer than any acknowledgement; a longer message is not
-// looked at.
-const maxEnvelopeWord = 4 << 10
+// read.
+const maxAckMessage = 4 << 10
 
 // maxRefused is how many records a server may refuse between two
 // acknowledgements: one batch. A server that refuses everything must not empty
@@ -62,9 +62,9 @@ func (e envelope) elapsed(f *flight, now time.Time) (uint64, time.Time, error) {
 	return 0, due, err
 }
 
-func (e envelope) message(text []byte) (word, bool) {
-	if len(text) > maxEnvelopeWord {
-		return word{}, false
+func (e envelope) message(text []byte) (ackMessage, bool) {
+	if len(text) > maxAckMessage {
+		return ackMessage{}, false
 	}
 	var m struct {
 		Type    string  `json:"type"`
@@ -74,23 +74,23 @@ func (e envelope) message(text []byte) (word, bool) {
 		Retry   *bool   `json:"retry"`
 	}
 	if json.Unmarshal(text, &m) != nil {
-		return word{}, false
+		return ackMessage{}, false
 	}
-	var w word
+	var w ackMessage
 	switch {
 	case (m.Type == "ack" || m.Type == "resume") && m.Through != nil:
-		w = word{through: *m.Through, resumed: m.Type == "resume"}
+		w = ackMessage{through: *m.Through, resumed: m.Type == "resume"}
 	case m.Type == "nack" && m.Seq != nil && m.Retry != nil:
-		w = word{refused: *m.Seq, again: *m.Retry}
+		w = ackMessage{refused: *m.Seq, again: *m.Retry}
 	default:
-		return word{}, false
+		return ackMessage{}, false
 	}
 	switch m.Epoch {
 	case e.epoch[laneMain]:
 	case e.epoch[laneFresh]:
 		w.in = laneFresh
 	default:
-		w = word{foreign: true}
+		w = ackMessage{foreign: true}
 	}
 	return w, true
 }

@@ -349,7 +349,7 @@ func FuzzEnvelopeWord(f *testing.F) {
 	e := newEnvelope(&Options{Gateway: "g"}, testEpoch)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		w, ok := e.message(text)
-		if !ok && w != (word{}) {
+		if !ok && w != (ackMessage{}) {
 			t.Errorf("%q: %+v from no word", text, w)
 		}
 		if w.foreign && (w.through != 0 || w.refused != 0) {

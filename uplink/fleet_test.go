@@ -145,7 +145,7 @@ func TestFleetComesBack(t *testing.T) {
 }
 
 // A server that accepts every one of 100,000 gateways and closes at once, with
-// each kind of end, does not draw a storm: the ladders begin anew on proof
+// each kind of end, does not draw a storm: backoff begins anew on proof
 // only. Beginning anew when a link merely opens was measured to draw 199,000
 // attempts a second.
 func TestFleetAgainstAServerThatClosesAtOnce(t *testing.T) {

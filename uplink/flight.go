@@ -10,17 +10,17 @@ const slowStart = 60_000
 // flight is what one connection has written and not seen proven, in order,
 // with the window that bounds it.
 type flight struct {
-	frames []flown // from head on
+	frames []sentFrame // from head on
 	head   int
 	first  uint64 // number of frames[head] on this connection, from 1
 	bytes  int
 	lane   [lanes]int // of bytes, those of each lane
 	limit  int        // unproven bytes allowed now; 0 = one frame
 	window int        // the most limit grows to
-	narrow bool
+	alone  bool
 }
 
-type flown struct {
+type sentFrame struct {
 	from, end uint64 // records from..end-1; from rises when a part is proven
 	bytes     int
 	ahead     int // bytes on the way when it was written, its own included
@@ -40,15 +40,15 @@ func newFlight(window int, slow bool) flight {
 func (f *flight) count() int      { return len(f.frames) - f.head }
 func (f *flight) written() uint64 { return f.first + uint64(f.count()) - 1 }
 
-// room reports whether a frame of at most n bytes may be written now. One
-// always may when nothing is unproven. The fresh lane has some room of its own
-// beside the window: the backlog fills that to the brim, and a new reading must
-// not wait for its proof.
-func (f *flight) room(n int, in lane) bool {
+// fits reports whether a frame of at most n bytes may be written now. One
+// always may when nothing is unproven. The fresh lane has an allowance of
+// its own in addition to the window: the backlog fills the window, and a new
+// reading must not wait for its proof.
+func (f *flight) fits(n int, in lane) bool {
 	switch {
 	case f.count() == 0:
 		return true
-	case f.narrow:
+	case f.alone:
 		return false
 	case f.bytes+n <= f.limit:
 		return true
@@ -56,15 +56,15 @@ func (f *flight) room(n int, in lane) bool {
 	return in == laneFresh && f.lane[laneFresh]+n <= max(slowStart, 2*n)
 }
 
-func (f *flight) push(fr flown) {
+func (f *flight) push(fr sentFrame) {
 	f.bytes += fr.bytes
 	f.lane[fr.lane] += fr.bytes
 	fr.ahead = f.bytes
 	f.frames = append(f.frames, fr)
 }
 
-// landed takes the bytes of a frame off.
-func (f *flight) landed(fr *flown) {
+// settle takes the bytes of a proven frame off.
+func (f *flight) settle(fr *sentFrame) {
 	f.bytes -= fr.bytes
 	f.lane[fr.lane] -= fr.bytes
 	fr.bytes = 0
@@ -92,7 +92,7 @@ func (f *flight) prove(n uint64, ack func(from, through uint64) error) (bool, er
 		}
 	}
 	for i := range done {
-		f.landed(&done[i])
+		f.settle(&done[i])
 	}
 	f.drop(k)
 	f.widen()
@@ -114,7 +114,7 @@ func (f *flight) proveThrough(in lane, through uint64, ack func(from, through ui
 		}
 		fr.from = last + 1
 		if fr.done = fr.from == fr.end; fr.done {
-			f.landed(fr)
+			f.settle(fr)
 		}
 	}
 	k := 0
@@ -141,7 +141,7 @@ func (f *flight) holds(n uint64) bool {
 func (f *flight) widen() { f.limit = min(max(2*f.limit, slowStart), f.window) }
 
 // pace narrows the window to what the line carries within target, after bytes
-// took so long to be answered. On a slow line the bytes on the way make the
+// took that long to be answered. On a slow line the bytes on the way make the
 // round trip: without this the window grows until no pong can come in time.
 func (f *flight) pace(bytes int, took, target time.Duration) {
 	if bytes > 0 && took > target/2 {
@@ -182,17 +182,17 @@ func (f *flight) olderThan(t time.Time) (through uint64, next time.Time) {
 	return through, time.Time{}
 }
 
-// suspect is the first unproven frame: where to look when the server objects.
-func (f *flight) suspect() (flown, bool) {
+// firstUnproven is the frame to suspect first when the server objects.
+func (f *flight) firstUnproven() (sentFrame, bool) {
 	if f.count() == 0 {
-		return flown{}, false
+		return sentFrame{}, false
 	}
 	return f.frames[f.head], true
 }
 
-// span is the unproven records of a lane, those between them included; both
+// unprovenRange is the unproven records of a lane, those between them included; both
 // ends are 0 when there are none.
-func (f *flight) span(in lane) (first, end uint64) {
+func (f *flight) unprovenRange(in lane) (first, end uint64) {
 	for _, fr := range f.frames[f.head:] {
 		if fr.lane != in || fr.done {
 			continue

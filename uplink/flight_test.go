@@ -8,7 +8,7 @@ import (
 
 func TestFlightProvesExactlyWhatWasSent(t *testing.T) {
 	f := newFlight(256<<10, true)
-	for _, fr := range []flown{
+	for _, fr := range []sentFrame{
 		{from: 1, end: 4, bytes: 100}, {from: 4, end: 5, bytes: 20}, {from: 9, end: 12, bytes: 100},
 		{from: 12, end: 13, bytes: 10}, {from: 13, end: 20, bytes: 300},
 	} {
@@ -40,14 +40,14 @@ func TestFlightProvesExactlyWhatWasSent(t *testing.T) {
 func TestFlightAgainstAModel(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(7, 8))
 	f := newFlight(1<<20, true)
-	var model []flown
+	var model []sentFrame
 	proven, next := 0, uint64(1)
 	at := time.Now()
 	for range 20_000 {
 		if rnd.IntN(3) > 0 {
 			next += uint64(rnd.IntN(2))
 			end := next + 1 + uint64(rnd.IntN(5))
-			fr := flown{from: next, end: end, bytes: rnd.IntN(100), at: at}
+			fr := sentFrame{from: next, end: end, bytes: rnd.IntN(100), at: at}
 			at = at.Add(time.Millisecond)
 			next = end
 			f.push(fr)

@@ -47,12 +47,12 @@ func (l *Link) pack(src Source, c portion) (first uint64, recs [][]byte, size in
 }
 
 func (l *Link) limits(from uint64, bytes int) (maxBytes, maxRecs int) {
-	maxBytes, maxRecs = l.route.suspicion.limit(), l.o.MaxBatchMessages
+	maxBytes, maxRecs = l.route.poison.limit(), l.o.MaxBatchMessages
 	if bytes > 0 {
 		maxBytes = min(maxBytes, bytes)
 	}
-	if l.route.suspicion.narrow(from) && l.route.suspicion.maxRecs > 0 {
-		maxRecs = min(maxRecs, l.route.suspicion.maxRecs)
+	if l.route.poison.alone(from) && l.route.poison.maxRecs > 0 {
+		maxRecs = min(maxRecs, l.route.poison.maxRecs)
 	}
 	if n, known := l.cutAt(from); n > 0 {
 		maxRecs = int(min(uint64(maxRecs), n))
@@ -77,7 +77,7 @@ func (l *Link) cutAt(from uint64) (records uint64, known bool) {
 
 // noteSent remembers and counts a frame that was written; wire is what the
 // connection has written since the last one.
-func (l *Link) noteSent(fr flown, wire uint64, bounds func() (first, next uint64)) {
+func (l *Link) noteSent(fr sentFrame, wire uint64, bounds func() (first, next uint64)) {
 	again := l.sent.note(fr.lane, fr.from, fr.end)
 	cuts := &l.splits[fr.lane]
 	cuts.note(fr.from, fr.end)

@@ -28,8 +28,8 @@ func liveHeap() uint64 {
 	return m.HeapAlloc
 }
 
-// look measures now. The first look is the base.
-func (h *heapWatch) look() {
+// sample measures now. The first sample is the base.
+func (h *heapWatch) sample() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	live := liveHeap()
@@ -39,7 +39,7 @@ func (h *heapWatch) look() {
 	h.most = max(h.most, live)
 }
 
-// attack is one hostile deed on the first connections, with looks at the memory
+// attack is one hostile deed on the first connections, with samples of the memory
 // in the middle of it.
 type attack struct {
 	name    string
@@ -48,15 +48,15 @@ type attack struct {
 	instead bool // of the upgrade
 }
 
-// flood writes b again and again until the link is ended, and looks now and then.
-func flood(w *wire, b []byte, pause time.Duration, look func()) {
+// flood writes b again and again until the link is ended, and samples now and then.
+func flood(w *wire, b []byte, pause time.Duration, sample func()) {
 	for i := 1; ; i++ {
 		if _, err := w.conn.Write(b); err != nil {
-			look()
+			sample()
 			return
 		}
 		if i&(i-1) == 0 && i >= 64 {
-			look()
+			sample()
 		}
 		time.Sleep(pause)
 	}
@@ -99,82 +99,82 @@ func attacks() []attack {
 	nested := frameBytes(fin|opText, []byte(strings.Repeat(`{"type":`, 3000)))
 	deep := frameBytes(fin|opText, bytes.Repeat([]byte("["), 30_000))
 	packed := frameBytes(fin|compressed|opText, bomb())
-	types := func(w *wire, look func()) {
+	types := func(w *wire, sample func()) {
 		for i := 0; ; i++ {
 			if w.send(fin|opText, fmt.Appendf(nil, `{"type":"%s%d","data":{"type":"%d"}}`, strings.Repeat("t", 10_000), i, i)) != nil {
 				return
 			}
 			time.Sleep(200 * time.Millisecond)
 			if i%25 == 0 {
-				look()
+				sample()
 			}
 		}
 	}
 	open := []attack{
-		{name: "huge frame", do: func(w *wire, look func()) { flood(w, huge, 0, look) }},
-		{name: "endless fragments", do: func(w *wire, look func()) {
+		{name: "huge frame", do: func(w *wire, sample func()) { flood(w, huge, 0, sample) }},
+		{name: "endless fragments", do: func(w *wire, sample func()) {
 			_ = w.send(opText, []byte("["))
-			flood(w, frameBytes(0, []byte("x")), 5*time.Millisecond, look)
+			flood(w, frameBytes(0, []byte("x")), 5*time.Millisecond, sample)
 		}},
-		{name: "endless fragments, 1 KB each", do: func(w *wire, look func()) {
+		{name: "endless fragments, 1 KB each", do: func(w *wire, sample func()) {
 			_ = w.send(opText, []byte("["))
-			flood(w, frameBytes(0, make([]byte, 1000)), 2*time.Millisecond, look)
+			flood(w, frameBytes(0, make([]byte, 1000)), 2*time.Millisecond, sample)
 		}},
-		{name: "compressed though nothing was agreed", do: func(w *wire, look func()) { flood(w, packed, time.Millisecond, look) }},
-		{name: "ping flood", do: func(w *wire, look func()) { flood(w, frameBytes(fin|opPing, make([]byte, 125)), 0, look) }},
-		{name: "pong flood", do: func(w *wire, look func()) { flood(w, frameBytes(fin|opPong, make([]byte, 125)), 0, look) }},
-		{name: "tiny frames", do: func(w *wire, look func()) { flood(w, frameBytes(fin|opText, nil), 0, look) }},
-		{name: "tiny frames, one ms apart", do: func(w *wire, look func()) { flood(w, frameBytes(fin|opText, nil), time.Millisecond, look) }},
-		{name: "nothing but junk", do: func(w *wire, look func()) { flood(w, bytes.Repeat([]byte{0xff}, 4096), 0, look) }},
-		{name: "a frame that drips", do: func(w *wire, look func()) {
+		{name: "compressed though nothing was agreed", do: func(w *wire, sample func()) { flood(w, packed, time.Millisecond, sample) }},
+		{name: "ping flood", do: func(w *wire, sample func()) { flood(w, frameBytes(fin|opPing, make([]byte, 125)), 0, sample) }},
+		{name: "pong flood", do: func(w *wire, sample func()) { flood(w, frameBytes(fin|opPong, make([]byte, 125)), 0, sample) }},
+		{name: "tiny frames", do: func(w *wire, sample func()) { flood(w, frameBytes(fin|opText, nil), 0, sample) }},
+		{name: "tiny frames, one ms apart", do: func(w *wire, sample func()) { flood(w, frameBytes(fin|opText, nil), time.Millisecond, sample) }},
+		{name: "nothing but junk", do: func(w *wire, sample func()) { flood(w, bytes.Repeat([]byte{0xff}, 4096), 0, sample) }},
+		{name: "a frame that drips", do: func(w *wire, sample func()) {
 			_ = w.say("\x81\x7e\x40\x00")
-			flood(w, []byte("x"), time.Second, look)
+			flood(w, []byte("x"), time.Second, sample)
 		}},
-		{name: "never reads", do: func(_ *wire, look func()) { time.Sleep(40 * time.Second); look() }},
+		{name: "never reads", do: func(_ *wire, sample func()) { time.Sleep(40 * time.Second); sample() }},
 	}
 	for _, dialect := range []string{DialectThingsee, DialectHaltless, DialectZyeta, DialectHeimdall} {
 		o := Options{Dialect: dialect, Token: StaticToken(NewSecret("canary-token")), Downlink: func([]byte) {}}
 		open = append(open,
-			attack{name: "nested JSON, " + dialect, o: o, do: func(w *wire, look func()) { flood(w, nested, 500*time.Millisecond, look) }},
-			attack{name: "deep JSON, " + dialect, o: o, do: func(w *wire, look func()) { flood(w, deep, 500*time.Millisecond, look) }},
+			attack{name: "nested JSON, " + dialect, o: o, do: func(w *wire, sample func()) { flood(w, nested, 500*time.Millisecond, sample) }},
+			attack{name: "deep JSON, " + dialect, o: o, do: func(w *wire, sample func()) { flood(w, deep, 500*time.Millisecond, sample) }},
 			attack{name: "a new type each time, " + dialect, o: o, do: types})
 	}
 	for _, ack := range []string{AckCount, AckNone} {
-		open = append(open, attack{name: "deep JSON, " + ack, o: Options{Ack: ack}, do: func(w *wire, look func()) { flood(w, deep, 500*time.Millisecond, look) }})
+		open = append(open, attack{name: "deep JSON, " + ack, o: Options{Ack: ack}, do: func(w *wire, sample func()) { flood(w, deep, 500*time.Millisecond, sample) }})
 	}
-	dripped := func(head string) func(w *wire, look func()) {
-		return func(w *wire, look func()) { _ = w.say(head); flood(w, []byte("x"), time.Second, look) }
+	dripped := func(head string) func(w *wire, sample func()) {
+		return func(w *wire, sample func()) { _ = w.say(head); flood(w, []byte("x"), time.Second, sample) }
 	}
 	return append(open,
-		attack{name: "bomb, compression agreed", o: Options{Compression: true}, instead: true, do: func(w *wire, look func()) {
+		attack{name: "bomb, compression agreed", o: Options{Compression: true}, instead: true, do: func(w *wire, sample func()) {
 			if _, err := w.request(); err == nil {
 				_ = w.say("HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" + agreedTerms + "Sec-WebSocket-Accept: " + acceptKey(w.req) + "\r\n\r\n")
-				flood(w, packed, time.Millisecond, look)
+				flood(w, packed, time.Millisecond, sample)
 			}
 		}},
 		attack{name: "drip in TLS", o: Options{URL: "wss://localhost/"}, instead: true, do: dripped("\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb")},
-		attack{name: "endless TLS records", o: Options{URL: "wss://localhost/"}, instead: true, do: func(w *wire, look func()) {
-			flood(w, append([]byte("\x16\x03\x03\x40\x00\x0b\xff\xff\xff"), make([]byte, 16380)...), 0, look)
+		attack{name: "endless TLS records", o: Options{URL: "wss://localhost/"}, instead: true, do: func(w *wire, sample func()) {
+			flood(w, append([]byte("\x16\x03\x03\x40\x00\x0b\xff\xff\xff"), make([]byte, 16380)...), 0, sample)
 		}},
 		attack{name: "drip in HTTP", instead: true, do: dripped("HTTP/1.1 101 OK\r\nX: ")},
-		attack{name: "endless HTTP header", instead: true, do: func(w *wire, look func()) {
+		attack{name: "endless HTTP header", instead: true, do: func(w *wire, sample func()) {
 			_ = w.say("HTTP/1.1 101 OK\r\n")
-			flood(w, []byte("X-A: "+strings.Repeat("a", 1000)+"\r\n"), 0, look)
+			flood(w, []byte("X-A: "+strings.Repeat("a", 1000)+"\r\n"), 0, sample)
 		}},
-		attack{name: "5 MB of error", instead: true, do: func(w *wire, look func()) {
+		attack{name: "5 MB of error", instead: true, do: func(w *wire, sample func()) {
 			if _, err := w.request(); err == nil {
 				_ = w.say("HTTP/1.1 500 No\r\nContent-Length: 5000000\r\n\r\n")
-				flood(w, bytes.Repeat([]byte("e"), 1000), 0, look)
+				flood(w, bytes.Repeat([]byte("e"), 1000), 0, sample)
 			}
 		}},
-		attack{name: "redirect for ever", instead: true, do: func(w *wire, look func()) {
+		attack{name: "redirect for ever", instead: true, do: func(w *wire, sample func()) {
 			if _, err := w.request(); err == nil {
 				_ = w.say("HTTP/1.1 307 Go\r\nLocation: /" + strings.Repeat("x", 100_000) + "\r\nContent-Length: 0\r\n\r\n")
-				look()
+				sample()
 			}
 		}},
-		attack{name: "plain text to TLS", o: Options{URL: "wss://localhost/"}, instead: true, do: func(w *wire, look func()) {
-			flood(w, bytes.Repeat([]byte("HTTP/1.1 400 Bad Request\r\n"), 100), 0, look)
+		attack{name: "plain text to TLS", o: Options{URL: "wss://localhost/"}, instead: true, do: func(w *wire, sample func()) {
+			flood(w, bytes.Repeat([]byte("HTTP/1.1 400 Bad Request\r\n"), 100), 0, sample)
 		}},
 	)
 }
@@ -207,8 +207,8 @@ func TestHostileServersCostNoMemory(t *testing.T) {
 						}
 					}
 					if n <= 3 {
-						heap.look()
-						a.do(w, heap.look)
+						heap.sample()
+						a.do(w, heap.sample)
 						return
 					}
 					k := 0
@@ -225,7 +225,7 @@ func TestHostileServersCostNoMemory(t *testing.T) {
 					time.Sleep(time.Minute)
 				}
 				w.state(Online)
-				heap.look()
+				heap.sample()
 				w.end() // and all that the server still does
 				if n := w.src.count(released); n != 50 || w.net.count() < 4 {
 					t.Errorf("%d of 50 records arrived, %d dials; %+v", n, w.net.count(), w.link.Status())
@@ -251,7 +251,7 @@ func TestReconnectingCostsNoMemory(t *testing.T) {
 			}
 			w.close(4000+n%100, fmt.Sprintf("the %d. time", n))
 			if n%300 == 299 {
-				heap.look()
+				heap.sample()
 			}
 		})
 		w.net.dials = make([]time.Time, 0, 10_000)
@@ -259,7 +259,7 @@ func TestReconnectingCostsNoMemory(t *testing.T) {
 		w.run()
 		time.Sleep(1500 * backoffFloor)
 		w.end()
-		heap.look()
+		heap.sample()
 		if grown := heap.most - heap.base; grown > 1<<20 || w.net.count() < 1200 || heap.looks < 5 {
 			t.Errorf("memory grew by %d bytes over %d connections, %d looks", grown, w.net.count(), heap.looks)
 		}

@@ -7,11 +7,11 @@ import (
 )
 
 // maxReplies is how many answers of the dialect may wait for the writer. A
-// server that asks faster than it listens gets no more than that out of us.
+// server that asks faster than it reads gets no more than that out of us.
 const maxReplies = 32
 
 // inbox carries what the reader found to the writer. Proofs are cumulative, so
-// the newest one says it all.
+// only the newest one counts.
 type inbox struct {
 	outstanding atomic.Uint64 // number of the ping that is out; 0: none
 	notify      chan struct{} // room for one
@@ -20,39 +20,39 @@ type inbox struct {
 	foreignAcks  atomic.Uint64
 
 	mu       sync.Mutex
-	mail     mail
+	received received
 	messages map[string]uint64 // by kind since the last gather
 	refused  int               // records, since the last acknowledgement
 }
 
-// mail is what came since the last take.
-type mail struct {
+// received is what came since the last take.
+type received struct {
 	pong   uint64 // answered ping
 	pongAt time.Time
 
 	frames  uint64        // proven, as the server's application says
 	through [lanes]uint64 // records
 	resumed uint64        // the server had everything up to here before
-	refused []word
+	refused []ackMessage
 
-	spoke    time.Time     // when the server's application last said anything
-	patience time.Duration // how often it does
-	replies  [][]byte
-	later    [][]byte // replies that wait
-	laterIn  time.Duration
-	trouble  string
-	end      failure // the server ended the session
-	detail   string
+	lastMessage time.Time     // when the server's application last sent anything
+	patience    time.Duration // how often it does
+	replies     [][]byte
+	later       [][]byte // replies that wait
+	laterIn     time.Duration
+	complaint   string
+	end         failure // the server ended the session
+	detail      string
 }
 
 func newInbox() *inbox {
 	return &inbox{notify: make(chan struct{}, 1), messages: map[string]uint64{}}
 }
 
-// post changes the mail and wakes the writer.
-func (in *inbox) post(f func(m *mail)) {
+// post changes what was received and wakes the writer.
+func (in *inbox) post(f func(m *received)) {
 	in.mu.Lock()
-	f(&in.mail)
+	f(&in.received)
 	in.mu.Unlock()
 	select {
 	case in.notify <- struct{}{}:
@@ -61,21 +61,21 @@ func (in *inbox) post(f func(m *mail)) {
 }
 
 // take empties the inbox but for the patience, which stays.
-func (in *inbox) take() mail {
+func (in *inbox) take() received {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	m := in.mail
-	in.mail = mail{patience: m.patience}
+	m := in.received
+	in.received = received{patience: m.patience}
 	return m
 }
 
-// told takes a word about delivery.
-func (in *inbox) told(w word) (err error) {
+// onAck takes what the server says about delivery.
+func (in *inbox) onAck(w ackMessage) (err error) {
 	if w.foreign {
 		in.foreignAcks.Add(1)
 	}
-	in.post(func(m *mail) {
-		m.spoke = time.Now()
+	in.post(func(m *received) {
+		m.lastMessage = time.Now()
 		m.frames = max(m.frames, w.frames)
 		switch {
 		case w.refused > 0:
@@ -94,20 +94,20 @@ func (in *inbox) told(w word) (err error) {
 	return err
 }
 
-// listen takes a message of the dialect; false: the server asks for more
+// onServerMessage takes a message of the dialect; false: the server asks for more
 // answers than it takes.
-func (in *inbox) listen(kind string, h heard) (ok bool) {
-	in.post(func(m *mail) {
+func (in *inbox) onServerMessage(kind string, h serverMessage) (ok bool) {
+	in.post(func(m *received) {
 		in.messages[kind]++
-		m.spoke = time.Now()
+		m.lastMessage = time.Now()
 		if h.patience > 0 {
 			m.patience = h.patience
 		}
 		if h.end != failUnknown && m.end == failUnknown {
 			m.end, m.detail = h.end, h.detail
 		}
-		if h.trouble != "" {
-			m.trouble = h.trouble
+		if h.complaint != "" {
+			m.complaint = h.complaint
 		}
 		if h.after > 0 {
 			m.later, m.laterIn = h.reply, h.after

@@ -3,10 +3,10 @@ package uplink
 // The orders in which records leave, Options.Order.
 const (
 	OrderFIFO       = "fifo"        // oldest first
-	OrderFreshFirst = "fresh-first" // after an outage what is new goes at once, and the backlog beside it
+	OrderFreshFirst = "fresh-first" // after an outage what is new goes at once, and the backlog next to it
 )
 
-// lane is one of the rows in which records travel. Within a lane numbers rise.
+// lane is one of the streams in which records travel. Within a lane numbers rise.
 type lane uint8
 
 const (
@@ -15,7 +15,7 @@ const (
 	lanes
 )
 
-// rows is where a connection stands in the queue. With a backlog and
+// cursors is where a connection stands in the queue. With a backlog and
 // OrderFreshFirst it begins parted: the main lane reads up to split, the fresh
 // one from there on. Once the main lane is over, the lanes merge when nothing
 // of the fresh one is on its way any more. That moment is waited for since a
@@ -23,7 +23,7 @@ const (
 // stored in a lane: a fresh record that is lost now is sent again by the main
 // lane of the next connection, which must not have gone past it. On a link so
 // busy that the moment never comes the fresh lane simply goes on alone.
-type rows struct {
+type cursors struct {
 	at     [lanes]uint64 // the next record to read
 	split  uint64        // the first record that came after the connection began
 	merged uint64        // the main lane took over from here; 0: not parted, or not yet
@@ -32,8 +32,8 @@ type rows struct {
 	owed   int  // bytes that the backlog is to get before more that is fresh
 }
 
-func newRows(order string, first, next uint64) rows {
-	r := rows{split: next}
+func newCursors(order string, first, next uint64) cursors {
+	r := cursors{split: next}
 	r.at[laneMain], r.at[laneFresh] = first, next
 	r.parted = order == OrderFreshFirst && first < next
 	return r
@@ -41,11 +41,11 @@ func newRows(order string, first, next uint64) rows {
 
 // old reports whether the main lane has records that are older than the
 // connection.
-func (r *rows) old() bool { return !r.over && r.at[laneMain] < r.split }
+func (r *cursors) old() bool { return !r.over && r.at[laneMain] < r.split }
 
 // behind is the number below which everything was offered: what turns up below
 // it later was not.
-func (r *rows) behind() uint64 {
+func (r *cursors) behind() uint64 {
 	if r.parted && r.over {
 		return r.at[laneFresh]
 	}
@@ -53,7 +53,7 @@ func (r *rows) behind() uint64 {
 }
 
 // newest is the lane in which new records will go.
-func (r *rows) newest() lane {
+func (r *cursors) newest() lane {
 	if r.parted {
 		return laneFresh
 	}
@@ -62,7 +62,7 @@ func (r *rows) newest() lane {
 
 // merge makes one lane of two when quiet, which says that nothing of the fresh
 // lane is on its way, allows it.
-func (r *rows) merge(quiet bool) {
+func (r *cursors) merge(quiet bool) {
 	if r.parted && r.over && quiet {
 		r.at[laneMain] = r.at[laneFresh]
 		r.merged, r.parted = r.at[laneFresh], false
@@ -71,7 +71,7 @@ func (r *rows) merge(quiet bool) {
 
 // turn says which lanes may send, the one whose turn it is first. frame is how
 // large a frame of the backlog may be.
-func (r *rows) turn(frame int) (order [lanes]lane, n int) {
+func (r *cursors) turn(frame int) (order [lanes]lane, n int) {
 	switch {
 	case !r.parted:
 		return [lanes]lane{laneMain}, 1
@@ -87,7 +87,7 @@ func (r *rows) turn(frame int) (order [lanes]lane, n int) {
 // is the backlog's part of the bytes in percent. What is owed to it is never
 // more than belongs to one full frame, so that a backlog which could not be
 // sent for a while does not make up for it.
-func (r *rows) wrote(in lane, end uint64, size, share, frame int) {
+func (r *cursors) wrote(in lane, end uint64, size, share, frame int) {
 	r.at[in] = end
 	if in == laneMain {
 		r.owed = max(r.owed-size, 0)
@@ -98,7 +98,7 @@ func (r *rows) wrote(in lane, end uint64, size, share, frame int) {
 
 // proven is one past the last record of the main lane among from..to, which
 // may go over the seam between the lanes; 0: there is none.
-func (r *rows) proven(from, to uint64) uint64 {
+func (r *cursors) proven(from, to uint64) uint64 {
 	switch {
 	case !r.parted && r.merged == 0, r.merged > 0 && to >= r.merged:
 		return to + 1

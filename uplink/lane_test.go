@@ -210,7 +210,7 @@ func freshSimulation(t *testing.T, ack string, hold bool, seed uint64) {
 }
 
 // A reading taken while a backlog of 100,000 is sent leaves behind one frame at
-// most, and the backlog goes on beside it.
+// most, and the backlog goes on next to it.
 func TestFreshReadingWaitsForOneFrameAtMost(t *testing.T) {
 	for _, ack := range []string{AckFence, AckCount, AckEnvelope, AckNone} {
 		t.Run(ack, func(t *testing.T) {

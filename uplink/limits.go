@@ -33,8 +33,8 @@ func (l *Link) recallLimits() {
 		return
 	}
 	for _, r := range l.routes {
-		if limit := known[r.key]; limit >= minBatchBytes && limit < r.suspicion.maxBytes {
-			r.suspicion.maxBytes = limit
+		if limit := known[r.key]; limit >= minBatchBytes && limit < r.poison.maxBytes {
+			r.poison.maxBytes = limit
 		}
 	}
 }
@@ -46,8 +46,8 @@ func (l *Link) keepLimits() {
 	}
 	known := map[string]int{}
 	for _, r := range l.routes {
-		if r.suspicion.maxBytes < l.o.MaxBatchBytes {
-			known[r.key] = r.suspicion.maxBytes
+		if r.poison.maxBytes < l.o.MaxBatchBytes {
+			known[r.key] = r.poison.maxBytes
 		}
 	}
 	if err := replaceFile(l.o.LimitsFile, known); err != nil {

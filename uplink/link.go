@@ -25,7 +25,7 @@ type Link struct {
 	o      Options
 	routes []*route // the preferred one first
 	dialer dialer
-	board  board
+	board  statusBoard
 	wake   chan struct{}
 	renew  atomic.Bool // Reconnect was called
 
@@ -69,14 +69,14 @@ func New(o Options) (*Link, error) {
 	l.schedule, _ = ParseSchedule(o.Schedule, o.Zone) // was checked
 	l.beat(forever)
 	l.dialer = dialer{o: &l.o, hide: l.hide}
-	l.board = board{log: o.Log, repeats: map[string]*repeat{}}
+	l.board = statusBoard{log: o.Log, repeats: map[string]*repeat{}}
 	for _, r := range routes {
 		l.board.scrub = l.board.scrub.with(r.endpoint.scrub.secrets...)
 	}
 	l.recallLimits()
 	l.board.s = Status{
 		State: Stopped, Since: time.Now(), Dialect: l.route.dialect.name(), Ack: o.Ack, Server: l.route.name,
-		BatchBytes: l.route.suspicion.limit(), ServerKinds: map[string]uint64{}, DrainRate: o.DrainRate,
+		BatchBytes: l.route.poison.limit(), ServerKinds: map[string]uint64{}, DrainRate: o.DrainRate,
 	}
 	return l, nil
 }
@@ -200,10 +200,10 @@ func (l *Link) connection(ctx context.Context, src Source) (done bool, err error
 	if (f.code == websocket.CloseProtocolError || f.code == websocket.CloseMandatoryExtension) && l.dialer.deflate {
 		l.withoutDeflate(&f)
 	}
-	if l.route.suspicion.stuck(end.own, end.data) {
+	if l.route.poison.onSilentEnd(end.own, end.unproven) {
 		l.recut("uplink.shrunk", "nothing gets through: trying smaller messages")
 	}
-	if err := l.rewind(src, f.blame, end.data); err != nil {
+	if err := l.rewind(src, f.cause, end.unproven); err != nil {
 		return true, err
 	}
 	return l.after(ctx, src, f, "the link ended")
@@ -263,8 +263,8 @@ func (l *Link) tokenReplaced(ctx context.Context) bool {
 	return err == nil && token != l.token
 }
 
-// settled: a connection has proven itself, or lasted.
-func (l *Link) settled() {
+// onStable: a connection has proven itself, or lasted.
+func (l *Link) onStable() {
 	l.backoff.reset()
 	l.authTried = false
 	if l.tried = 0; l.at == 0 {
@@ -314,32 +314,32 @@ func (l *Link) forgetCuts() {
 // recut lets go of how frames were cut: their limits have changed.
 func (l *Link) recut(event, message string) {
 	l.forgetCuts()
-	limit, tight := l.route.suspicion.limit(), l.route.suspicion.tight > 0
+	limit, tight := l.route.poison.limit(), l.route.poison.pathLimit > 0
 	l.board.update(func(s *Status) { s.BatchBytes, s.Shrunk = limit, tight })
 	l.board.event(slog.LevelWarn, event, "", message, "bytes", limit)
 }
 
-// rewind takes back what was held and deals with what the server choked on.
-func (l *Link) rewind(src Source, b blame, data evidence) error {
+// rewind takes back what was held and deals with what the server refused.
+func (l *Link) rewind(src Source, c cause, unproven unprovenAtEnd) error {
 	if _, err := src.Rewind(); err != nil {
 		return err
 	}
-	learnt := l.route.suspicion.maxBytes
-	recut, condemn := l.route.suspicion.consider(b, data)
-	if l.route.suspicion.maxBytes != learnt {
+	learnt := l.route.poison.maxBytes
+	recut, quarantine := l.route.poison.onEnd(c, unproven)
+	if l.route.poison.maxBytes != learnt {
 		l.keepLimits()
 	}
 	if recut {
 		l.recut("uplink.recut", "the server refused a message: sending it in smaller ones")
 	}
-	if !condemn {
+	if !quarantine {
 		return nil
 	}
 	reason := QuarantineRejected
-	if b == blameSize {
+	if c == causeSize {
 		reason = QuarantineTooBig
 	}
-	return l.setAside(src, data.suspect.from, reason, data.suspect.bytes)
+	return l.setAside(src, unproven.suspect.from, reason, unproven.suspect.bytes)
 }
 
 // setAside takes a record out that the server will never take; bytes is the

@@ -40,7 +40,7 @@ func (s *session) loop(ctx context.Context) error {
 			}
 			continue
 		}
-		if s.finish || s.eof || now.Before(s.quiet) || !s.may(s.rows.newest(), now) {
+		if s.finish || s.eof || now.Before(s.sendAfter) || !s.maySend(s.cursors.newest(), now) {
 			changed = nil
 		}
 		if ended, err := s.wait(ctx, now, changed); ended {
@@ -75,14 +75,14 @@ func (s *session) due(now time.Time) time.Time {
 	if _, at, _ := s.engine.elapsed(&s.flight, now); !at.IsZero() && at.Before(next) {
 		next = at
 	}
-	if at := s.started.Add(provenUptime); !s.settled && at.Before(next) {
+	if at := s.started.Add(provenUptime); !s.stable && at.Before(next) {
 		next = at
 	}
-	if s.patience > 0 && s.spoke.Add(s.patience).Before(next) {
-		next = s.spoke.Add(s.patience)
+	if s.patience > 0 && s.lastMessage.Add(s.patience).Before(next) {
+		next = s.lastMessage.Add(s.patience)
 	}
-	times := [...]time.Time{s.quiet, s.laterAt, s.home, s.look, {}}
-	if s.rows.old() {
+	times := [...]time.Time{s.sendAfter, s.laterAt, s.home, s.hoursCheck, {}}
+	if s.cursors.old() {
 		times[len(times)-1] = s.link.drain.ready(s.link.rate(), now)
 	}
 	for _, at := range times {
@@ -103,10 +103,10 @@ func (s *session) proofs(now time.Time) error {
 		}
 		s.flight.pace(s.ping.bytes, s.ping.last, s.ahead())
 	}
-	if err := s.told(&m); err != nil {
+	if err := s.onAck(&m); err != nil {
 		return err
 	}
-	if err := s.converse(&m, now); err != nil {
+	if err := s.onServerMessage(&m, now); err != nil {
 		return err
 	}
 	frames, _, err := s.engine.elapsed(&s.flight, now)
@@ -116,8 +116,8 @@ func (s *session) proofs(now time.Time) error {
 	if err := s.prove(frames); err != nil {
 		return err
 	}
-	if !s.settled && now.Sub(s.started) >= provenUptime {
-		s.settle()
+	if !s.stable && now.Sub(s.started) >= provenUptime {
+		s.markStable()
 	}
 	return nil
 }
@@ -129,14 +129,14 @@ func (s *session) prove(n uint64) error {
 	return s.proved(some, t, err)
 }
 
-// tally is what one word of proof covered.
+// tally is what one acknowledgement covered.
 type tally struct{ end, records uint64 }
 
 // acking passes a gapless run of proven records on to the queue, without those
 // that the server refused: they are not in the queue any more.
 func (s *session) acking(t *tally) func(from, to uint64) error {
 	return func(from, to uint64) error {
-		t.end = max(t.end, s.rows.proven(from, to))
+		t.end = max(t.end, s.cursors.proven(from, to))
 		for from <= to {
 			last := to
 			for _, n := range s.refused {
@@ -168,14 +168,14 @@ func (s *session) proved(some bool, t tally, err error) error {
 		return nil
 	}
 	records := t.records
-	s.link.route.suspicion.proved(t.end)
-	limit, tight := s.link.route.suspicion.limit(), s.link.route.suspicion.tight > 0
+	s.link.route.poison.onProof(t.end)
+	limit, tight := s.link.route.poison.limit(), s.link.route.poison.pathLimit > 0
 	s.link.board.update(func(st *Status) {
 		st.Proven += records
 		st.InFlight, st.BatchBytes, st.Shrunk = s.flight.bytes, limit, tight
 	})
 	s.proven = true
-	s.settle()
+	s.markStable()
 	return nil
 }
 
@@ -184,30 +184,30 @@ func (s *session) answered() {
 	s.link.gather(s.inbox)
 	s.link.board.update(func(st *Status) {
 		st.RTT = s.ping.srtt
-		if (s.engine.marks() || s.flight.count() == 0) && !time.Now().Before(s.quiet) {
+		if (s.engine.marks() || s.flight.count() == 0) && !time.Now().Before(s.sendAfter) {
 			st.Problem = ""
 		}
 	})
 }
 
-// settle: the link has shown what it is worth.
-func (s *session) settle() {
-	if !s.settled {
-		s.settled = true
-		s.link.settled()
+// markStable: the link has proven itself, or lasted.
+func (s *session) markStable() {
+	if !s.stable {
+		s.stable = true
+		s.link.onStable()
 	}
 }
 
 // send writes one frame when there is one and the window allows it.
 func (s *session) send(now time.Time) (sent bool, err error) {
-	if s.finish || s.eof || now.Before(s.quiet) {
+	if s.finish || s.eof || now.Before(s.sendAfter) {
 		return false, nil
 	}
-	s.rows.merge(s.flight.lane[laneFresh] == 0)
-	order, n := s.rows.turn(s.link.route.suspicion.limit())
+	s.cursors.merge(s.flight.lane[laneFresh] == 0)
+	order, n := s.cursors.turn(s.link.route.poison.limit())
 	dry := true
 	for i, in := range order[:n] {
-		if !s.may(in, now) {
+		if !s.maySend(in, now) {
 			if dry = false; i == 0 && in == laneMain && !s.drained(now) {
 				return false, nil // it is the backlog's turn once there is room
 			}
@@ -217,50 +217,50 @@ func (s *session) send(now time.Time) (sent bool, err error) {
 			return sent, err
 		}
 	}
-	if b, ok := s.src.(surfacing); ok && dry && b.Behind(s.rows.behind()) {
+	if b, ok := s.src.(surfacing); ok && dry && b.Behind(s.cursors.behind()) {
 		s.finish = true
 	}
 	return false, nil
 }
 
 // may reports whether a lane has leave to send now.
-func (s *session) may(in lane, now time.Time) bool {
+func (s *session) maySend(in lane, now time.Time) bool {
 	l := s.link
 	if in == laneMain && s.drained(now) {
 		return false
 	}
-	if s.flight.count() > 0 && !s.rows.over && l.route.suspicion.narrow(s.rows.at[laneMain]) {
+	if s.flight.count() > 0 && !s.cursors.over && l.route.poison.alone(s.cursors.at[laneMain]) {
 		return false // what comes next in the backlog goes alone, so nothing may stay on its way
 	}
-	return s.flight.room(l.route.suspicion.limit(), in)
+	return s.flight.fits(l.route.poison.limit(), in)
 }
 
 // drained reports whether the backlog has used up what its rate allows.
 func (s *session) drained(now time.Time) bool {
-	return s.rows.old() && s.link.drain.ready(s.link.rate(), now).After(now)
+	return s.cursors.old() && s.link.drain.ready(s.link.rate(), now).After(now)
 }
 
 // sendFrom writes a frame of one lane if that has any records.
 func (s *session) sendFrom(in lane, now time.Time) (sent bool, err error) {
 	l := s.link
-	c, limit, old := portion{from: s.rows.at[in]}, l.route.suspicion.limit(), in == laneMain && s.rows.old()
+	c, limit, old := portion{from: s.cursors.at[in]}, l.route.poison.limit(), in == laneMain && s.cursors.old()
 	if old {
 		c.bytes = drainFrame(l.rate(), limit)
 	}
-	if in == laneMain && s.rows.parted {
-		c.below = s.rows.split
+	if in == laneMain && s.cursors.parted {
+		c.below = s.cursors.split
 	}
 	first, recs, size, err := l.pack(s.src, c)
 	if errors.Is(err, io.EOF) {
 		// The fresh lane's end is not that of the backlog.
-		s.eof = in == laneMain || s.rows.over
+		s.eof = in == laneMain || s.cursors.over
 		return false, nil
 	}
 	if err != nil {
 		return false, sourceError{err}
 	}
 	if len(recs) == 0 {
-		s.rows.over = s.rows.over || c.below > 0 && first >= c.below
+		s.cursors.over = s.cursors.over || c.below > 0 && first >= c.below
 		return false, nil
 	}
 	s.head = s.engine.head(s.head[:0], in, first)
@@ -278,21 +278,21 @@ func (s *session) sendFrom(in lane, now time.Time) (sent bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	fr := flown{from: first, end: first + uint64(len(recs)), bytes: size, at: now, lane: in}
+	fr := sentFrame{from: first, end: first + uint64(len(recs)), bytes: size, at: now, lane: in}
 	if old {
 		l.drain.spend(l.rate(), size)
 	}
 	s.flight.push(fr)
-	s.flight.narrow = l.route.suspicion.narrow(first)
-	s.rows.wrote(in, fr.end, size, l.o.BacklogShare, limit)
+	s.flight.alone = l.route.poison.alone(first)
+	s.cursors.wrote(in, fr.end, size, l.o.BacklogShare, limit)
 	l.noteSent(fr, s.guard.out.Swap(0), s.src.Bounds)
-	s.tellBacklog()
+	s.updateBacklog()
 	return true, nil
 }
 
-// tellBacklog keeps the status right about whether what is sent is old.
-func (s *session) tellBacklog() {
-	old := s.rows.old()
+// updateBacklog keeps the status right about whether what is sent is old.
+func (s *session) updateBacklog() {
+	old := s.cursors.old()
 	if old == s.backlog {
 		return
 	}
@@ -301,13 +301,13 @@ func (s *session) tellBacklog() {
 }
 
 // freshDelay is how long what is on the way may take while two lanes go, since
-// a new reading stands behind it.
+// a new reading waits for it.
 const freshDelay = time.Second
 
 // ahead is what the window is paced to: the time until the last byte of it is
 // answered.
 func (s *session) ahead() time.Duration {
-	if s.rows.parted {
+	if s.cursors.parted {
 		return min(s.ping.timeout/2, freshDelay)
 	}
 	return s.ping.timeout / 2
@@ -336,7 +336,7 @@ func (s *session) write(recs [][]byte, now time.Time) error {
 	return writeError(w.Close())
 }
 
-// pings sends the ping that is due: behind a batch, or to keep a quiet link
+// pings sends the ping that is due: after a batch, or to keep a quiet link
 // alive. At most one is out.
 func (s *session) pings(now time.Time) error {
 	if s.ping.out {
@@ -353,8 +353,8 @@ func (s *session) pings(now time.Time) error {
 		return nil
 	}
 	if !unmarked {
-		if alive := s.talk.keepalive(); alive != nil {
-			if err := s.say(alive); err != nil {
+		if alive := s.dialect.keepalive(); alive != nil {
+			if err := s.writeText(alive); err != nil {
 				return err
 			}
 		}

@@ -23,8 +23,8 @@ var errMoved = errors.New("this gateway's address on the network has changed")
 
 // WatchNetwork listens to the kernel until ctx ends. When a link, an address or
 // a default route appears it does what Wake does; when the address of the
-// present connection is gone it ends that connection. Where nothing can be
-// heard, as in a sandbox without AF_NETLINK and on anything but Linux, it says
+// present connection is gone it ends that connection. Where it cannot
+// listen, as in a sandbox without AF_NETLINK and on anything but Linux, it says
 // so in the log and returns: the link then finds out by itself, later.
 func (l *Link) WatchNetwork(ctx context.Context) {
 	err := watchNetwork(ctx, func(c networkChange) {
@@ -34,7 +34,7 @@ func (l *Link) WatchNetwork(ctx context.Context) {
 		}
 	})
 	if ctx.Err() == nil {
-		l.o.Log.Info("the network's changes cannot be heard: it is found by trying", "event", "network.unwatched", "err", err)
+		l.o.Log.Info("changes of the network cannot be watched: they are found by trying", "event", "network.unwatched", "err", err)
 	}
 }
 
@@ -147,7 +147,7 @@ func (r *networkReader) message(kind uint16, b []byte) networkChange {
 // link tells an interface that came up from one that is only said again.
 func (r *networkReader) link(kind uint16, b []byte) networkChange {
 	index, flags := binary.NativeEndian.Uint32(b[4:]), binary.NativeEndian.Uint32(b[8:])
-	if b[0] != 0 || flags&flagLoopback != 0 { // a bridge's word about its port, or lo
+	if b[0] != 0 || flags&flagLoopback != 0 { // a bridge's message about its port, or lo
 		return 0
 	}
 	was := r.running[index]

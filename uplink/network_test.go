@@ -84,7 +84,7 @@ func FuzzNetworkChanges(f *testing.F) {
 }
 
 // Row 50: an open link whose own address is gone ends at once and comes back,
-// long before a ping would have told. One that still has its address stays.
+// long before a ping would have shown it. One that still has its address stays.
 func TestLinkLeavesAnAddressThatIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, Options{PingInterval: 5 * time.Minute, Rand: func() float64 { return 0.5 }}, polite)

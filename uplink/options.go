@@ -27,7 +27,7 @@ type Options struct {
 	Dialect  string   // DialectThingsee (default), DialectHaltless, DialectZyeta or DialectHeimdall
 
 	Channels   []string      // DialectZyeta and DialectHeimdall: subscribed to
-	AuthSettle time.Duration // with AuthFirstMessage and no word of the application: nothing is sent earlier; default 10 s
+	AuthSettle time.Duration // with AuthFirstMessage and no message of the application: nothing is sent earlier; default 10 s
 	Heartbeat  time.Duration // DialectHaltless: between the server's heartbeats until that is learnt, default 60 s; negative: it has none
 
 	Auth      string      // AuthHeader, AuthQuery, AuthFirstMessage, AuthHash or AuthNone; default: what the dialect documents
@@ -80,12 +80,12 @@ type Options struct {
 	ClockTrusted func() bool      // is Now to be believed; default: always
 	Rand         func() float64   // jitter in [0, 1), default math/rand/v2
 
-	// Heard is told what the server says the time is now, give or take slack. It
+	// ServerTime is called with the server's time now, give or take slack. It
 	// may be called from any goroutine and must not wait. Answers without TLS
 	// count only when the upgrade succeeded. May be nil.
-	Heard func(now time.Time, slack time.Duration)
+	ServerTime func(now time.Time, slack time.Duration)
 
-	// Downlink is given what the server says beside acknowledgements and what
+	// Downlink is given what the server sends except acknowledgements and what
 	// the dialect knows: perhaps a command. It is called by the reader, at most
 	// 50 times a second, with at most MaxMessage bytes that are good during the
 	// call only, and must not wait. May be nil.

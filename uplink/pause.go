@@ -8,7 +8,7 @@ import (
 
 // after reports an end and waits before the next attempt.
 func (l *Link) after(ctx context.Context, src Source, f finding, what string) (done bool, err error) {
-	if f.do == courseAuth || f.do == courseAuthPark {
+	if f.do == actionAuth || f.do == actionAuthPark {
 		if r, ok := l.o.Token.(refusable); ok && !l.token.Empty() {
 			r.Refused(l.token)
 		}
@@ -51,32 +51,32 @@ func (l *Link) after(ctx context.Context, src Source, f finding, what string) (d
 func (l *Link) delay(f *finding) (time.Duration, State) {
 	if f.hasRetry {
 		state := Waiting
-		if f.do == coursePark {
+		if f.do == actionPark {
 			state = Parked
 		}
 		return l.backoff.after(f.retryAfter), state
 	}
 	switch f.do {
-	case courseSpread:
+	case actionSpread:
 		if d, ok := l.backoff.orderly(time.Now(), f.floor); ok {
 			return d, Waiting
 		}
 		f.problem = ProblemClosed // again within a minute: no order any more
-	case courseAuth, courseAuthPark:
+	case actionAuth, actionAuthPark:
 		if l.atOnce() {
 			l.authTried, l.authAt = true, time.Now()
 			return backoffFloor, Waiting
 		}
-		if f.do == courseAuth {
-			return l.backoff.retry(ladderRefused, f.floor), Parked
+		if f.do == actionAuth {
+			return l.backoff.retry(classRefused, f.floor), Parked
 		}
 		return l.backoff.park(), Parked
-	case coursePark:
+	case actionPark:
 		return l.backoff.park(), Parked
-	case courseClock:
+	case actionClock:
 		return l.backoff.clock(), Waiting
 	}
-	return l.backoff.retry(f.ladder, f.floor), Waiting
+	return l.backoff.retry(f.class, f.floor), Waiting
 }
 
 // atOnce says whether a refusal may be answered by a try without delay: once

@@ -17,15 +17,15 @@ const (
 	pongWriteWait = time.Second
 )
 
-// reader takes what the server sends. It runs beside the writer and hands it
-// proofs and the conversation's orders through the inbox, nothing else.
+// reader takes what the server sends. It runs concurrently with the writer
+// and hands it proofs and what the dialect asks for through the inbox, nothing else.
 type reader struct {
-	conn   *websocket.Conn
-	engine engine
-	talk   talk
-	prefix string // of our pings
-	o      *Options
-	inbox  *inbox
+	conn    *websocket.Conn
+	engine  engine
+	dialect dialectSession
+	prefix  string // of our pings
+	o       *Options
+	inbox   *inbox
 
 	buf      bytes.Buffer
 	limited  io.LimitedReader
@@ -74,20 +74,20 @@ func (e midMessage) Unwrap() error { return e.error }
 
 func (r *reader) message(text []byte) error {
 	if w, ok := r.engine.message(text); ok {
-		return r.inbox.told(w)
+		return r.inbox.onAck(w)
 	}
 	if !r.messages.allow(maxMessages) {
-		r.inbox.listen("", heard{}) // counted like the others
+		r.inbox.onServerMessage("", serverMessage{}) // counted like the others
 		return errFlood
 	}
-	h := r.talk.hear(text)
+	h := r.dialect.onMessage(text)
 	if !h.time.IsZero() {
-		r.o.heard(h.time, messageSlack)
+		r.o.reportServerTime(h.time, messageSlack)
 	}
 	if h.kind == "" && r.o.Downlink != nil {
 		r.o.Downlink(text)
 	}
-	if !r.inbox.listen(h.kind, h) {
+	if !r.inbox.onServerMessage(h.kind, h) {
 		return errFlood
 	}
 	return nil
@@ -98,7 +98,7 @@ func (r *reader) ponged(payload string) error {
 	if ok && seq == r.inbox.outstanding.Load() {
 		r.inbox.outstanding.Store(0)
 		now := time.Now()
-		r.inbox.post(func(m *mail) { m.pong, m.pongAt = seq, now })
+		r.inbox.post(func(m *received) { m.pong, m.pongAt = seq, now })
 		return nil
 	}
 	r.inbox.foreignPongs.Add(1)

@@ -19,13 +19,13 @@ const (
 
 // route is one server's address with what is known about it.
 type route struct {
-	name      string // scheme and host
-	key       string // what the file of limits calls it
-	endpoint  endpoint
-	dialect   dialect
-	suspicion suspicion
-	plain     bool   // it objected while compression was on
-	epoch     string // purpose of this address's numbering; "": the queue's own
+	name     string // scheme and host
+	key      string // what the file of limits calls it
+	endpoint endpoint
+	dialect  dialect
+	poison   poison
+	plain    bool   // it objected while compression was on
+	epoch    string // purpose of this address's numbering; "": the queue's own
 }
 
 // newRoutes takes the addresses apart; each is checked.
@@ -72,7 +72,7 @@ func newRoute(o *Options, raw string) (*route, error) {
 	sum := sha256.Sum256([]byte(ep.name() + ep.url.EscapedPath()))
 	return &route{
 		name: ep.name(), key: hex.EncodeToString(sum[:8]), endpoint: ep, dialect: d,
-		suspicion: suspicion{maxBytes: o.MaxBatchBytes},
+		poison: poison{maxBytes: o.MaxBatchBytes},
 	}, nil
 }
 
@@ -93,8 +93,8 @@ func (l *Link) epoch() string {
 // fault, and not that of the clock, the token or a message. It returns false when there is none that was not tried since the last
 // pause: then the next attempt is made at the preferred one, after a pause.
 func (l *Link) elsewhere(f *finding) bool {
-	if len(l.routes) == 1 || f.tokenless || f.do == courseSpread || f.do == courseClock || f.blame == blameSize || f.blame == blamePayload ||
-		(f.do == courseAuth || f.do == courseAuthPark) && l.atOnce() {
+	if len(l.routes) == 1 || f.tokenless || f.do == actionSpread || f.do == actionClock || f.cause == causeSize || f.cause == causePayload ||
+		(f.do == actionAuth || f.do == actionAuthPark) && l.atOnce() {
 		return false
 	}
 	if l.tried++; l.tried >= len(l.routes) {
@@ -114,7 +114,7 @@ func (l *Link) take(i int) {
 	l.at, l.route = i, l.routes[i]
 	l.forgetCuts() // sizes differ
 	l.authTried = false
-	limit, tight := l.route.suspicion.limit(), l.route.suspicion.tight > 0
+	limit, tight := l.route.poison.limit(), l.route.poison.pathLimit > 0
 	l.board.update(func(s *Status) { s.Server, s.BatchBytes, s.Shrunk = l.route.name, limit, tight })
 	l.board.event(slog.LevelInfo, "uplink.switched", "", "trying another address", "remote", l.route.name)
 }

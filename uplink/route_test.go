@@ -215,8 +215,8 @@ func TestLimitsAreKeptByServer(t *testing.T) {
 		return refused, w
 	}
 	refused, w := run(t)
-	if refused == 0 || w.link.routes[0].suspicion.maxBytes >= 5_000 || w.link.routes[1].suspicion.maxBytes != 30_000 {
-		t.Errorf("%d refused, limits %d and %d", refused, w.link.routes[0].suspicion.maxBytes, w.link.routes[1].suspicion.maxBytes)
+	if refused == 0 || w.link.routes[0].poison.maxBytes >= 5_000 || w.link.routes[1].poison.maxBytes != 30_000 {
+		t.Errorf("%d refused, limits %d and %d", refused, w.link.routes[0].poison.maxBytes, w.link.routes[1].poison.maxBytes)
 	}
 	if again, _ := run(t); again != 0 {
 		t.Errorf("%d frames refused after a restart", again)

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// hoursPoll is how often the wall clock is looked at while there are uplink
-// hours: it may be set meanwhile. It also bounds how often a clock that steps to
+// hoursPoll is how often the wall clock is read while there are uplink hours: it
+// may be set at any time. It also bounds how often a clock that steps to
 // and fro can open and close the link.
 const hoursPoll = 30 * time.Second
 
@@ -24,7 +24,7 @@ type Schedule struct {
 	zone    *time.Location
 }
 
-// openWindow is from through to-1 in minutes of the day. Behind midnight it
+// openWindow is from through to-1 in minutes of the day. After midnight it
 // belongs to the day before.
 type openWindow struct {
 	days     [7]bool // by time.Weekday of its beginning
@@ -167,7 +167,7 @@ func (s *Schedule) Change(t time.Time) time.Time {
 	}
 }
 
-// shut reports whether now is outside the uplink hours, and when to look again
+// shut reports whether now is outside the uplink hours, and when to check again
 // at the latest (zero: there are no hours). A clock that is not trusted cannot
 // tell; the link is up then, since the server's time may be the only one there
 // is.
@@ -213,10 +213,10 @@ func (l *Link) outOfHours(ctx context.Context, src Source) (done bool, err error
 
 // keepHours ends the connection in order when the uplink hours are over.
 func (s *session) keepHours(now time.Time) {
-	if s.look.IsZero() || now.Before(s.look) {
+	if s.hoursCheck.IsZero() || now.Before(s.hoursCheck) {
 		return
 	}
 	_, shut, again := s.link.shut()
 	s.finish = s.finish || shut
-	s.look = now.Add(again)
+	s.hoursCheck = now.Add(again)
 }

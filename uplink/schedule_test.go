@@ -131,7 +131,7 @@ func TestScheduleWhenTheClockIsPutForwardAndBack(t *testing.T) {
 	}
 }
 
-// hours is a wall clock that can be moved, beside the bubble's own time.
+// hours is a wall clock that can be moved, in addition to the bubble's own time.
 type hours struct {
 	offset    atomic.Int64
 	untrusted atomic.Bool

@@ -11,8 +11,8 @@ import (
 
 const (
 	farewellWait = time.Second            // for the server's answer to our close frame
-	abortWait    = 100 * time.Millisecond // to say goodbye when told to stop at once
-	closeGrace   = 300 * time.Millisecond // for a close frame behind a broken write
+	abortWait    = 100 * time.Millisecond // for a close frame when we must stop at once
+	closeGrace   = 300 * time.Millisecond // for a close frame after a broken write
 )
 
 // errAsked ends a loop that has nothing left to do: the caller closes in order.
@@ -27,49 +27,49 @@ func (e sourceError) Unwrap() error { return e.error }
 // and the only one to touch the queue, and a reader. Both are joined before
 // run returns.
 type session struct {
-	link   *Link
-	conn   *websocket.Conn
-	guard  *guard
-	src    Source
-	engine engine
-	talk   talk
-	inbox  *inbox
-	ping   *pinger
-	flight flight
+	link    *Link
+	conn    *websocket.Conn
+	guard   *guard
+	src     Source
+	engine  engine
+	dialect dialectSession
+	inbox   *inbox
+	ping    *pinger
+	flight  flight
 
-	rows     rows
-	backlog  bool   // as the status says
-	head     []byte // what stands before the records of a frame; reused
-	refused  []uint64
-	spoke    time.Time     // when the server's application last said anything
-	patience time.Duration // how often it does; 0: not known
-	later    [][]byte      // messages that wait for laterAt
-	laterAt  time.Time
-	quiet    time.Time // before it nothing is sent: the server may still be looking at the token
-	epoch    string
-	home     time.Time // when to try a better address; zero: this is the best
-	look     time.Time // when to look at the uplink hours; zero: there are none
-	started  time.Time
-	settled  bool // proof, or up long enough: the ladders start anew
-	finish   bool // stop sending, close when all is proven
-	eof      bool
-	proven   bool   // something was
-	pinged   uint64 // frames written before the last ping
-	readDone chan struct{}
-	readErr  error // after readDone
-	timer    *time.Timer
+	cursors     cursors
+	backlog     bool   // as the status says
+	head        []byte // what stands before the records of a frame; reused
+	refused     []uint64
+	lastMessage time.Time     // when the server's application last sent anything
+	patience    time.Duration // how often it does; 0: not known
+	later       [][]byte      // messages that wait for laterAt
+	laterAt     time.Time
+	sendAfter   time.Time // before it nothing is sent: the server may still be looking at the token
+	epoch       string
+	home        time.Time // when to try a better address; zero: this is the best
+	hoursCheck  time.Time // when to check the uplink hours; zero: there are none
+	started     time.Time
+	stable      bool // proof, or up long enough: backoff starts anew
+	finish      bool // stop sending, close when all is proven
+	eof         bool
+	proven      bool   // something was
+	pinged      uint64 // frames written before the last ping
+	readDone    chan struct{}
+	readErr     error // after readDone
+	timer       *time.Timer
 }
 
 // ending is how a session ended.
 type ending struct {
-	fatal error // of the queue
-	asked bool  // we closed in order with every proof in
-	clean bool  // and the server answered
-	eof   bool  // and nothing will ever follow
-	home  bool  // to try a better address
-	own   error // our reason, if we had one
-	read  error // the reader's
-	data  evidence
+	fatal    error // of the queue
+	asked    bool  // we closed in order with every proof in
+	clean    bool  // and the server answered
+	eof      bool  // and nothing will ever follow
+	home     bool  // to try a better address
+	own      error // our reason, if we had one
+	read     error // the reader's
+	unproven unprovenAtEnd
 }
 
 func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
@@ -82,21 +82,21 @@ func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
 	window, slow := e.window(l.o.Window)
 	first, next := src.Bounds()
 	s := &session{
-		link: l, conn: conn, guard: g, src: src, engine: e, talk: l.route.dialect.talk(), epoch: epoch,
+		link: l, conn: conn, guard: g, src: src, engine: e, dialect: l.route.dialect.startSession(), epoch: epoch,
 		inbox:    newInbox(),
 		ping:     newPinger(l.o.PingInterval, l.o.PongTimeout, l.rtt),
 		flight:   newFlight(window, slow),
-		rows:     newRows(o.Order, first, next),
+		cursors:  newCursors(o.Order, first, next),
 		started:  time.Now(),
 		readDone: make(chan struct{}),
 	}
-	s.spoke, s.patience = s.started, s.talk.patience()
-	s.inbox.mail.patience = s.patience
+	s.lastMessage, s.patience = s.started, s.dialect.patience()
+	s.inbox.received.patience = s.patience
 	if _, _, again := l.shut(); again > 0 {
-		s.look = s.started.Add(again)
+		s.hoursCheck = s.started.Add(again)
 	}
 	conn.EnableWriteCompression(false)
-	s.tellBacklog()
+	s.updateBacklog()
 	return s
 }
 
@@ -113,7 +113,7 @@ func (s *session) run(ctx context.Context) ending {
 	greeted := s.greet()
 	readers.Go(func() {
 		defer close(s.readDone)
-		r := reader{conn: s.conn, engine: s.engine, talk: s.talk, prefix: s.ping.prefix, o: &s.link.o, inbox: s.inbox}
+		r := reader{conn: s.conn, engine: s.engine, dialect: s.dialect, prefix: s.ping.prefix, o: &s.link.o, inbox: s.inbox}
 		s.readErr = r.run()
 		// What the reader cannot go on with the writer cannot either: this
 		// frees it from a write that blocks.
@@ -163,7 +163,7 @@ func (s *session) close(own error) (clean bool) {
 	case errors.Is(own, errBadAck):
 		code = websocket.CloseProtocolError
 	case errors.Is(own, errWriteStuck), errors.Is(own, errNoPong), errors.Is(own, errNeverPong), own == nil:
-		wait = 0 // nobody is listening
+		wait = 0 // nobody reads
 	}
 	if code != 0 {
 		_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(time.Second))
@@ -193,10 +193,10 @@ func (s *session) ending(own error, clean bool) ending {
 		e.own, e.asked, e.clean, e.eof = nil, true, clean, s.eof
 		e.home = !s.home.IsZero() && !time.Now().Before(s.home)
 	}
-	if suspect, ok := s.flight.suspect(); ok {
-		e.data = evidence{suspect: suspect, frames: s.flight.count(), largest: s.flight.largest(), proven: s.proven}
-		_, e.data.through = s.flight.span(laneMain)
-		e.data.fresh.first, e.data.fresh.end = s.flight.span(laneFresh)
+	if suspect, ok := s.flight.firstUnproven(); ok {
+		e.unproven = unprovenAtEnd{suspect: suspect, frames: s.flight.count(), largest: s.flight.largest(), proven: s.proven}
+		_, e.unproven.through = s.flight.unprovenRange(laneMain)
+		e.unproven.fresh.first, e.unproven.fresh.end = s.flight.unprovenRange(laneFresh)
 	}
 	s.link.board.update(func(st *Status) { st.InFlight, st.Backlog, st.Compressed = 0, false, false })
 	return e

@@ -60,8 +60,8 @@ type Status struct {
 	ServerKinds    map[string]uint64 // those among them that the dialect knows, by kind
 }
 
-// board keeps the status and logs its changes, repeats collapsed.
-type board struct {
+// statusBoard keeps the status and logs its changes, repeats collapsed.
+type statusBoard struct {
 	log   *slog.Logger
 	scrub scrubber // owned by the goroutine of Run
 
@@ -85,7 +85,7 @@ const (
 	lastRepeat  = time.Hour
 )
 
-func (b *board) snapshot() Status {
+func (b *statusBoard) snapshot() Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.s
@@ -96,14 +96,14 @@ func (b *board) snapshot() Status {
 	return s
 }
 
-func (b *board) update(f func(s *Status)) {
+func (b *statusBoard) update(f func(s *Status)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	f(&b.s)
 }
 
 // enter changes the state; Since moves only with it.
-func (b *board) enter(state State) {
+func (b *statusBoard) enter(state State) {
 	b.update(func(s *Status) {
 		if now := time.Now(); s.State != state {
 			if s.State == Online && state != Stopped {
@@ -119,7 +119,7 @@ func (b *board) enter(state State) {
 
 // event logs one thing that happened. name is fixed, such as "uplink.closed";
 // code tells problems apart.
-func (b *board) event(level slog.Level, name, code, message string, args ...any) {
+func (b *statusBoard) event(level slog.Level, name, code, message string, args ...any) {
 	held, show := b.collapse(name + " " + code)
 	if !show {
 		return
@@ -134,7 +134,7 @@ func (b *board) event(level slog.Level, name, code, message string, args ...any)
 	b.log.Log(context.Background(), level, message, append(all, args...)...)
 }
 
-func (b *board) collapse(key string) (held int, show bool) {
+func (b *statusBoard) collapse(key string) (held int, show bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()

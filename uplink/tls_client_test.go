@@ -146,7 +146,7 @@ func TestClientCertificateIsReadAgain(t *testing.T) {
 }
 
 // A token server is trusted as the uplink is, shown the same certificate, and
-// its word for the time is heard.
+// its time is taken.
 func TestTokenServerOverTLS(t *testing.T) {
 	a, b := newAuthority(t, "ours"), newAuthority(t, "theirs")
 	dir, now := t.TempDir(), time.Now()
@@ -175,21 +175,21 @@ func TestTokenServerOverTLS(t *testing.T) {
 			srv.Config.ErrorLog = quiet()
 			srv.StartTLS()
 			defer srv.Close()
-			heard := make(chan time.Time, 1)
+			times := make(chan time.Time, 1)
 			f, _ := NewOAuthToken(OAuth{Grant: GrantClient, TokenURL: srv.URL, ClientID: "gw"}, Options{
 				CAFile: dir + "/ca.pem", ClientCert: dir + "/c.pem", ClientKey: dir + "/c.key", Pins: c.pins, Proxy: "none",
 				Now: func() time.Time { return c.clock }, ClockTrusted: func() bool { return c.clock.Equal(now) },
-				Heard: func(now time.Time, _ time.Duration) { heard <- now }})
+				ServerTime: func(now time.Time, _ time.Duration) { times <- now }})
 			got, err := f.Token(t.Context())
-			var told *TokenError
+			var tokenErr *TokenError
 			if none, _ := NewOAuthToken(OAuth{Grant: GrantClient, TokenURL: srv.URL, ClientID: "gw"}, Options{
 				CAFile: dir + "/ca.pem", ClientCert: dir + "/gone.pem", ClientKey: dir + "/gone.key", Proxy: "none"}); none != nil {
-				if _, err := none.Token(t.Context()); !errors.As(err, &told) || told.Problem != ProblemTLSClient {
+				if _, err := none.Token(t.Context()); !errors.As(err, &tokenErr) || tokenErr.Problem != ProblemTLSClient {
 					t.Errorf("no certificate: %v", err)
 				}
 			}
 			if c.problem != "" {
-				if !errors.As(err, &told) || told.Problem != c.problem {
+				if !errors.As(err, &tokenErr) || tokenErr.Problem != c.problem {
 					t.Errorf("%v", err)
 				}
 				return
@@ -197,8 +197,8 @@ func TestTokenServerOverTLS(t *testing.T) {
 			if err != nil || got.Reveal() != "over-tls" {
 				t.Fatalf("%q %v", got.Reveal(), err)
 			}
-			if at := <-heard; at.Sub(now).Abs() > time.Minute {
-				t.Errorf("heard %v", at)
+			if at := <-times; at.Sub(now).Abs() > time.Minute {
+				t.Errorf("the server's time is %v", at)
 			}
 		})
 	}

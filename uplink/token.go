@@ -32,7 +32,7 @@ type refusable interface {
 	Refused(Secret)
 }
 
-// revocable is a TokenSource that keeps something which a server's word can
+// revocable is a TokenSource that keeps something which a server can
 // make worthless: the session was ended for good.
 type revocable interface {
 	Revoke()
@@ -158,7 +158,7 @@ func sameFile(a, b os.FileInfo) bool {
 // it.
 func CheckToken(text string) error { return checkToken(text) }
 
-// TokenEnds is when a JWT ends by its own word, which is not verified; zero
+// TokenEnds is when a JWT says that it ends, which is not verified; zero
 // where it does not say.
 func TokenEnds(text string) time.Time { return readLifespan(text).ends }
 

@@ -118,15 +118,15 @@ func awaitDevice(ctx context.Context, config *oauth2.Config, offer *oauth2.Devic
 		if err == nil {
 			return t, at, nil
 		}
-		var told *oauth2.RetrieveError
+		var tokenErr *oauth2.RetrieveError
 		switch {
 		case ctx.Err() != nil:
 			return nil, at, ctx.Err()
 		case !time.Now().Before(offer.Expiry):
 			return nil, at, ErrLoginExpired
-		case errors.As(err, &told) && told.ErrorCode == "access_denied":
+		case errors.As(err, &tokenErr) && tokenErr.ErrorCode == "access_denied":
 			return nil, at, ErrLoginDenied
-		case errors.As(err, &told) && told.ErrorCode == "expired_token":
+		case errors.As(err, &tokenErr) && tokenErr.ErrorCode == "expired_token":
 			return nil, at, ErrLoginExpired
 		}
 		if f := r.fault(err); f.Person || r.status/100 == 2 {

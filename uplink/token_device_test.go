@@ -73,10 +73,10 @@ func TestDeviceLogin(t *testing.T) {
 				var shown []DevicePrompt
 				err := DeviceLogin(t.Context(), oauth, s.options(), func(p DevicePrompt) { shown = append(shown, p) })
 				s.stop()
-				var told *TokenError
+				var tokenErr *TokenError
 				switch {
 				case c.problem != "":
-					if !errors.As(err, &told) || told.Problem != c.problem {
+					if !errors.As(err, &tokenErr) || tokenErr.Problem != c.problem {
 						t.Errorf("error %v", err)
 					}
 				case !errors.Is(err, c.err):

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Problem codes of tokens, beside those in problem.go.
+// Problem codes of tokens, in addition to those in problem.go.
 const (
 	ProblemTokenServer  = "UP-TOKEN-SERVER"  // who gives out tokens cannot be reached or has a fault
 	ProblemTokenRefused = "UP-TOKEN-REFUSED" // who gives out tokens refuses this gateway's credentials
@@ -26,13 +26,13 @@ func (e *TokenError) Error() string { return e.Sentence }
 
 // finding is e as the link acts upon it.
 func (e *TokenError) finding() finding {
-	f := finding{verdict: verdict{on: onFailure, do: courseRetry, problem: e.Problem, sentence: e.Sentence},
+	f := finding{endPolicy: endPolicy{kind: endFailure, do: actionRetry, problem: e.Problem, sentence: e.Sentence},
 		retryAfter: e.Wait, hasRetry: e.Wait > 0, tokenless: true}
 	switch {
 	case e.Person:
-		f.do, f.ladder = coursePark, ladderRefused
+		f.do, f.class = actionPark, classRefused
 	case e.Problem == ProblemClockUnset:
-		f.do, f.hasRetry = courseClock, false
+		f.do, f.hasRetry = actionClock, false
 	}
 	return f
 }
@@ -46,7 +46,7 @@ func tokenFault(problem string, person bool, format string, args ...any) *TokenE
 type TokenState struct {
 	Source      string    // "file", "client-credentials", "refresh-token", "login" or "jwt"
 	Fingerprint string    // Secret.Fingerprint of the token; "" = none yet
-	Expires     time.Time // by the token's own word and so by the clock of who made it; zero = not known
+	Expires     time.Time // as the token says, and so by the clock of who made it; zero = not known
 	Made        time.Time // the same for when it was made
 	Problem     string    // a code while it cannot be renewed, though the one in use may still be good
 	LastError   string    // the sentence that goes with Problem

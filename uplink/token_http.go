@@ -28,9 +28,9 @@ var (
 // request is one request for a token: its limits, and what came of it. It is
 // used by one goroutine.
 type request struct {
-	o      *Options
-	scrub  scrubber
-	unkept *TokenError // the refresh token could not be written
+	o         *Options
+	scrub     scrubber
+	saveFault *TokenError // the refresh token could not be written
 
 	phase   atomic.Int32 // set by goroutines of net/http
 	reached atomic.Bool  // a server, or a proxy, has seen us
@@ -120,8 +120,8 @@ func (r *request) exchange(base *http.Transport, req *http.Request) (*http.Respo
 		// Some servers call JSON plain text, which the library takes for a form.
 		resp.Header.Set("Content-Type", "application/json")
 	}
-	if now, slack, ok := dateHeard(resp.Header, took); ok && resp.TLS != nil {
-		r.o.heard(now, slack)
+	if now, slack, ok := serverDate(resp.Header, took); ok && resp.TLS != nil {
+		r.o.reportServerTime(now, slack)
 	}
 	return resp, nil
 }
@@ -148,9 +148,9 @@ func (r *request) proxy(req *http.Request) (*url.URL, error) {
 
 // fault turns what went wrong into words, without secrets.
 func (r *request) fault(err error) *TokenError {
-	var told *TokenError
-	if errors.As(err, &told) {
-		return told
+	var tokenErr *TokenError
+	if errors.As(err, &tokenErr) {
+		return tokenErr
 	}
 	var answer *oauth2.RetrieveError
 	code := ""
@@ -201,7 +201,7 @@ func (r *request) refusal(code string) *TokenError {
 // failure reads an error of the network, of TLS or of what was answered.
 func (r *request) failure(err error) *TokenError {
 	f := classifyFailure(&dialError{phase: phase(r.phase.Load()), err: err}, r.o)
-	v := judge(onFailure, int(f))
+	v := policyFor(endFailure, int(f))
 	switch {
 	case f == failClock || f == failNotYet:
 		return tokenFault(ProblemClockUnset, false, "the token server's certificate cannot be judged because the clock of this gateway is not set")
@@ -216,5 +216,5 @@ func (r *request) failure(err error) *TokenError {
 	if detail := r.scrub.clean(failureDetail(f, err)); detail != "" {
 		sentence += ": " + detail
 	}
-	return tokenFault(ProblemTokenServer, v.do == coursePark, "%s", sentence)
+	return tokenFault(ProblemTokenServer, v.do == actionPark, "%s", sentence)
 }

@@ -17,7 +17,7 @@ import (
 
 // What a token server can do wrong, row by row: problem, whether a person is
 // called, and when it is asked again at the earliest.
-func TestTokenServerVerdicts(t *testing.T) {
+func TestAnswersOfATokenServer(t *testing.T) {
 	oauthError := func(status int, code string) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) {
 			sayJSON(w, status, map[string]any{"error": code, "error_description": "d"})
@@ -97,18 +97,18 @@ func TestTokenServerVerdicts(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				_, err := f.Token(ctx)
-				var told *TokenError
-				if !errors.As(err, &told) {
+				var tokenErr *TokenError
+				if !errors.As(err, &tokenErr) {
 					t.Fatalf("error %v", err)
 				}
-				if told.Problem != c.problem || told.Person != c.person || told.Wait.Round(time.Second) != c.wait || !strings.Contains(told.Sentence, c.says) {
-					t.Errorf("%+v", told)
+				if tokenErr.Problem != c.problem || tokenErr.Person != c.person || tokenErr.Wait.Round(time.Second) != c.wait || !strings.Contains(tokenErr.Sentence, c.says) {
+					t.Errorf("%+v", tokenErr)
 				}
-				if st := f.State(); st.Problem != c.problem || st.LastError != told.Sentence {
+				if st := f.State(); st.Problem != c.problem || st.LastError != tokenErr.Sentence {
 					t.Errorf("state %+v", st)
 				}
-				found := told.finding()
-				if found.problem != c.problem || (found.do == coursePark) != c.person || !found.hasRetry || !found.tokenless {
+				found := tokenErr.finding()
+				if found.problem != c.problem || (found.do == actionPark) != c.person || !found.hasRetry || !found.tokenless {
 					t.Errorf("finding %+v", found)
 				}
 				s.stop()
@@ -135,8 +135,8 @@ func TestTokenServerCannotBeReached(t *testing.T) {
 					Proxy: "none", Rand: func() float64 { return 0.999 },
 					Dial: func(context.Context, string, string) (net.Conn, error) { dials++; return nil, c.err }})
 				_, err := f.Token(t.Context())
-				var told *TokenError
-				if !errors.As(err, &told) || told.Problem != ProblemTokenServer || !strings.Contains(told.Sentence, c.says) || told.Wait > time.Second {
+				var tokenErr *TokenError
+				if !errors.As(err, &tokenErr) || tokenErr.Problem != ProblemTokenServer || !strings.Contains(tokenErr.Sentence, c.says) || tokenErr.Wait > time.Second {
 					t.Errorf("%+v", err)
 				}
 				for time.Since(began) < time.Hour {
@@ -260,8 +260,8 @@ func TestTokenServerThroughAProxy(t *testing.T) {
 			o.Proxy = "http://user:canary@proxy.example:3128"
 			f, _ := NewOAuthToken(OAuth{Grant: GrantClient, TokenURL: target, ClientID: "gw"}, o)
 			_, err := f.Token(t.Context())
-			var told *TokenError
-			if !errors.As(err, &told) || told.Problem != ProblemProxyAuth || !told.Person || strings.Contains(fmt.Sprint(err), "canary") || s.count() != 1 {
+			var tokenErr *TokenError
+			if !errors.As(err, &tokenErr) || tokenErr.Problem != ProblemProxyAuth || !tokenErr.Person || strings.Contains(fmt.Sprint(err), "canary") || s.count() != 1 {
 				t.Errorf("%s: %v after %d requests", target, err, s.count())
 			}
 		})

@@ -164,8 +164,8 @@ func TestDeviceKeysThatCannotBeUsed(t *testing.T) {
 	} {
 		src, _ := NewSignedToken(Signing{Alg: AlgEdDSA, Gateway: "g", Audience: []string{"a"}, KeyFile: path, Home: dir}, Options{})
 		_, err := src.Token(t.Context())
-		var told *TokenError
-		if !errors.As(err, &told) || told.Problem != ProblemTokenKey || !told.Person || !strings.Contains(told.Sentence, says) || strings.Contains(told.Sentence, "canary") {
+		var tokenErr *TokenError
+		if !errors.As(err, &tokenErr) || tokenErr.Problem != ProblemTokenKey || !tokenErr.Person || !strings.Contains(tokenErr.Sentence, says) || strings.Contains(tokenErr.Sentence, "canary") {
 			t.Errorf("%s: %v", path, err)
 		}
 		if st := src.State(); st.Problem != ProblemTokenKey {

@@ -34,7 +34,7 @@ func (k *DeviceKey) GoString() string { return k.String() }
 
 // LoadDeviceKey reads the key for alg at path, or makes it there when there is
 // none yet; home is as for WriteSecret. A key that cannot be written is not
-// used: the server could not be told of it.
+// used: nobody could have given its public half to the server.
 func LoadDeviceKey(path, home, alg string) (*DeviceKey, error) {
 	text, err := os.ReadFile(path)
 	switch {

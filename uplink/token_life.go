@@ -6,7 +6,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// A token's own word about its time decides when it is renewed and nothing
+// What a token says about its own time decides when it is renewed and nothing
 // else: it is not verified, and the server that takes it is the judge.
 
 const (

@@ -98,8 +98,8 @@ func TestLoginAnswers(t *testing.T) {
 			defer s.stop()
 			f, _ := NewLoginToken(Login{URL: "http://localhost", Email: "e", Password: NewFileToken(path)}, s.options())
 			_, err := f.Token(t.Context())
-			var told *TokenError
-			if !errors.As(err, &told) || told.Problem != problem {
+			var tokenErr *TokenError
+			if !errors.As(err, &tokenErr) || tokenErr.Problem != problem {
 				t.Errorf("%s: %v", text, err)
 			}
 		})

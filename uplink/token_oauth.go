@@ -301,6 +301,6 @@ func (i *refreshIssuer) keepNewer(old, next login, r *request) {
 	if err := i.save(next); err != nil {
 		// The old one is spent whether this one is written or not, so the
 		// token is used all the same; a restart now would need a new login.
-		r.unkept = tokenFault(ProblemTokenKept, false, "the new refresh token cannot be written, and a restart would need a new login: %s", r.scrub.clean(err.Error()))
+		r.saveFault = tokenFault(ProblemTokenKept, false, "the new refresh token cannot be written, and a restart would need a new login: %s", r.scrub.clean(err.Error()))
 	}
 }

@@ -91,11 +91,11 @@ func TestClientSecretFile(t *testing.T) {
 		f, _ := NewOAuthToken(OAuth{Grant: GrantClient, TokenURL: "http://localhost/", ClientID: "gw", Secret: NewFileToken(path)}, s.options())
 		problem := func() string {
 			_, err := f.Token(t.Context())
-			var told *TokenError
-			if !errors.As(err, &told) {
+			var tokenErr *TokenError
+			if !errors.As(err, &tokenErr) {
 				return ""
 			}
-			return told.Problem
+			return tokenErr.Problem
 		}
 		if got := problem(); got != ProblemTokenFile || s.count() != 0 {
 			t.Errorf("no file: %q", got)
@@ -155,8 +155,8 @@ func TestRefreshTokenIsKeptFirst(t *testing.T) {
 		other.ClientID = "someone"
 		f, _ = NewOAuthToken(other, s.options())
 		_, err = f.Token(t.Context())
-		var told *TokenError
-		if !errors.As(err, &told) || told.Problem != ProblemTokenLogin || s.count() != before || fam.replayed() != 0 {
+		var tokenErr *TokenError
+		if !errors.As(err, &tokenErr) || tokenErr.Problem != ProblemTokenLogin || s.count() != before || fam.replayed() != 0 {
 			t.Errorf("another client: %v; %d replays", err, fam.replayed())
 		}
 	})
@@ -236,7 +236,7 @@ func TestRefreshTokenCannotBeKept(t *testing.T) {
 }
 
 // A refresh token handed over in a file is used once; what comes of it is kept
-// beside. Another one in the file begins anew.
+// in a file of its own. Another one in the file begins anew.
 func TestRefreshTokenFromAFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -286,8 +286,8 @@ func TestLoginThatCannotBeRead(t *testing.T) {
 			f, _ := NewOAuthToken(c, Options{})
 			for range 20 {
 				_, err := f.Token(t.Context())
-				var told *TokenError
-				if !errors.As(err, &told) || told.Problem != ProblemTokenLogin || !told.Person {
+				var tokenErr *TokenError
+				if !errors.As(err, &tokenErr) || tokenErr.Problem != ProblemTokenLogin || !tokenErr.Person {
 					t.Fatalf("%s: %v", name, err)
 				}
 				time.Sleep(time.Second)

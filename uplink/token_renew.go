@@ -85,7 +85,7 @@ func newFetched(i issuer, o Options) *FetchedToken {
 func (f *FetchedToken) Token(ctx context.Context) (Secret, error) {
 	for waited := false; ; waited = true {
 		f.mu.Lock()
-		f.look()
+		f.notice()
 		if f.usable() {
 			token := f.have.access
 			f.given = token
@@ -115,7 +115,7 @@ func (f *FetchedToken) Token(ctx context.Context) (Secret, error) {
 func (f *FetchedToken) Changed() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.look()
+	f.notice()
 	f.startIfDue()
 	return f.usable() && f.have.access != f.given
 }
@@ -179,8 +179,8 @@ func (f *FetchedToken) usable() bool {
 	return !f.have.access.Empty() && !f.refused && (f.endsAt.IsZero() || time.Now().Before(f.endsAt))
 }
 
-// look notices new credentials and a clock that has become good.
-func (f *FetchedToken) look() {
+// notice sees new credentials and a clock that has become good.
+func (f *FetchedToken) notice() {
 	if f.running != nil {
 		return
 	}
@@ -230,11 +230,11 @@ func (f *FetchedToken) start() {
 			f.failed(r.fault(err), r.reached.Load(), at)
 			return
 		}
-		f.succeeded(got, r.unkept)
+		f.succeeded(got, r.saveFault)
 	}()
 }
 
-func (f *FetchedToken) succeeded(got issued, unkept *TokenError) {
+func (f *FetchedToken) succeeded(got issued, saveFault *TokenError) {
 	level := slog.LevelDebug
 	if f.failures > 0 || f.have.access.Empty() || f.refused {
 		level = slog.LevelInfo
@@ -246,9 +246,9 @@ func (f *FetchedToken) succeeded(got issued, unkept *TokenError) {
 	f.o.Log.Log(context.Background(), level, "there is a new access token", args...)
 	f.failures, f.near = 0, 0
 	f.take(got)
-	f.fault = unkept
-	if unkept != nil {
-		f.o.Log.Error(unkept.Sentence, "event", "token.unkept", "code", unkept.Problem, "source", f.issuer.kind())
+	f.fault = saveFault
+	if saveFault != nil {
+		f.o.Log.Error(saveFault.Sentence, "event", "token.unkept", "code", saveFault.Problem, "source", f.issuer.kind())
 	}
 }
 

@@ -223,8 +223,8 @@ func TestRefusedTokens(t *testing.T) {
 		}
 		f.Refused(second)
 		_, err = f.Token(t.Context())
-		var told *TokenError
-		if !errors.As(err, &told) || told.Problem != ProblemAuthRejected || !told.Person || told.Wait < fetchGap {
+		var tokenErr *TokenError
+		if !errors.As(err, &tokenErr) || tokenErr.Problem != ProblemAuthRejected || !tokenErr.Person || tokenErr.Wait < fetchGap {
 			t.Fatalf("refused twice: %+v", err)
 		}
 		for range 720 {
@@ -261,9 +261,9 @@ func TestReplacedCredentialsEndAWait(t *testing.T) {
 		}}
 		f := newFetched(s, Options{})
 		_, err := f.Token(t.Context())
-		var told *TokenError
-		if !errors.As(err, &told) || told.Wait < refusedMin || f.State().Problem != ProblemTokenRefused {
-			t.Fatalf("%+v, state %+v", told, f.State())
+		var tokenErr *TokenError
+		if !errors.As(err, &tokenErr) || tokenErr.Wait < refusedMin || f.State().Problem != ProblemTokenRefused {
+			t.Fatalf("%+v, state %+v", tokenErr, f.State())
 		}
 		time.Sleep(time.Second)
 		s.replace()

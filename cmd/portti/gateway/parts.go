@@ -74,7 +74,7 @@ func (d *Gateway) linkOptions() (uplink.Options, error) {
 		Log:          d.opt.Log.With("component", "uplink"),
 		Now:          d.wallTime,
 		ClockTrusted: func() bool { return d.clock.Now().Trusted },
-		Heard:        d.heard,
+		ServerTime:   d.heard,
 		Dial:         d.opt.Dial.Dial, Rand: d.opt.Dial.Rand,
 	}
 	if d.downlink != nil {

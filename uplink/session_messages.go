@@ -15,22 +15,22 @@ type ended struct {
 
 func (e ended) Error() string { return e.detail }
 
-// greet presents the token where it goes first, and opens the conversation.
-// Where no word of the server's application is ever needed for a proof, data
+// greet presents the token where it goes first, and sends the dialect's
+// first messages. Where a proof needs no message of the server's application, data
 // waits a while: an endpoint may answer pings before the application has
 // looked at the token.
 func (s *session) greet() error {
 	l := s.link
 	if token := l.route.dialect.greet(l.token); token != nil {
-		if err := s.say(token); err != nil {
+		if err := s.writeText(token); err != nil {
 			return err
 		}
 		if !s.engine.applied() {
-			s.quiet = s.started.Add(l.o.AuthSettle)
+			s.sendAfter = s.started.Add(l.o.AuthSettle)
 		}
 	}
-	for _, message := range s.talk.open() {
-		if err := s.say(message); err != nil {
+	for _, message := range s.dialect.open() {
+		if err := s.writeText(message); err != nil {
 			return err
 		}
 	}
@@ -38,20 +38,20 @@ func (s *session) greet() error {
 }
 
 // say sends a message that is no data.
-func (s *session) say(message []byte) error {
+func (s *session) writeText(message []byte) error {
 	s.link.beat(s.link.o.WriteTimeout)
 	_ = s.conn.SetWriteDeadline(time.Now().Add(s.link.o.WriteTimeout))
 	return writeError(s.conn.WriteMessage(websocket.TextMessage, message))
 }
 
-// converse does what the server's messages ask for.
-func (s *session) converse(m *mail, now time.Time) error {
-	if !m.spoke.IsZero() {
-		s.spoke, s.quiet = m.spoke, time.Time{}
+// onServerMessage does what the server's messages ask for.
+func (s *session) onServerMessage(m *received, now time.Time) error {
+	if !m.lastMessage.IsZero() {
+		s.lastMessage, s.sendAfter = m.lastMessage, time.Time{}
 	}
 	s.patience = m.patience
-	if m.trouble != "" {
-		s.link.board.event(slog.LevelWarn, "uplink.complaint", "", "the server complains", "err", s.link.board.scrub.clean(m.trouble))
+	if m.complaint != "" {
+		s.link.board.event(slog.LevelWarn, "uplink.complaint", "", "the server complains", "err", s.link.board.scrub.clean(m.complaint))
 	}
 	if m.end != failUnknown {
 		return ended{m.end, m.detail}
@@ -66,11 +66,11 @@ func (s *session) converse(m *mail, now time.Time) error {
 		s.later, s.laterAt = nil, time.Time{}
 	}
 	for _, reply := range m.replies {
-		if err := s.say(reply); err != nil {
+		if err := s.writeText(reply); err != nil {
 			return err
 		}
 	}
-	if s.patience > 0 && now.Sub(s.spoke) >= s.patience {
+	if s.patience > 0 && now.Sub(s.lastMessage) >= s.patience {
 		return errSilent
 	}
 	if !s.home.IsZero() && !now.Before(s.home) {
@@ -79,15 +79,15 @@ func (s *session) converse(m *mail, now time.Time) error {
 	return nil
 }
 
-// told takes the word of the server's application about delivery.
-func (s *session) told(m *mail) error {
+// onAck takes what the server's application says about delivery.
+func (s *session) onAck(m *received) error {
 	if m.frames > s.flight.written() {
 		return errBadAck
 	}
 	if m.frames > 0 && m.frames < s.flight.first {
 		s.inbox.foreignAcks.Add(1)
 	}
-	// Refusals first: an acknowledgement that came behind one passes over its
+	// Refusals first: an acknowledgement that came after one passes over its
 	// record, and would release it.
 	for _, w := range m.refused {
 		if !w.again {
@@ -123,9 +123,9 @@ func (s *session) told(m *mail) error {
 // server claims beyond what was sent proves nothing: only what is in flight is
 // released. A number that was never given to any record is another matter: the
 // numbering was set back, and then the server has passed over what it was sent
-// as known, so its word proves nothing at all.
+// as known, so what it acknowledges proves nothing at all.
 func (s *session) proveThrough(in lane, through uint64) error {
-	if err := s.unheardOf(through); err != nil {
+	if err := s.checkAssigned(through); err != nil {
 		return err
 	}
 	var t tally
@@ -136,13 +136,13 @@ func (s *session) proveThrough(in lane, through uint64) error {
 	return s.proved(some, t, err)
 }
 
-// resume takes the server's word for what it stored before this connection.
+// resume takes what the server says it stored before this connection.
 func (s *session) resume(through uint64) error {
-	if err := s.unheardOf(through); err != nil {
+	if err := s.checkAssigned(through); err != nil {
 		return err
 	}
 	first, _ := s.src.Bounds()
-	through = min(through, s.rows.split-1) // nothing younger was ever sent before this connection
+	through = min(through, s.cursors.split-1) // nothing younger was ever sent before this connection
 	if through < first {
 		return nil
 	}
@@ -151,13 +151,13 @@ func (s *session) resume(through uint64) error {
 	}
 	var t tally
 	_, err := s.flight.proveThrough(laneMain, through, func(uint64, uint64) error { return nil })
-	s.rows.at[laneMain] = max(s.rows.at[laneMain], through+1)
+	s.cursors.at[laneMain] = max(s.cursors.at[laneMain], through+1)
 	return s.proved(true, t, err)
 }
 
-// unheardOf tells the queue of a number that it never gave to a record: it
-// begins a new numbering, and so does the next connection.
-func (s *session) unheardOf(through uint64) error {
+// checkAssigned passes a number on that the queue never gave to a record: the queue
+// then begins a new numbering, and so does the next connection.
+func (s *session) checkAssigned(through uint64) error {
 	first, next := s.src.Bounds()
 	if through < next {
 		return nil
@@ -170,7 +170,7 @@ func (s *session) unheardOf(through uint64) error {
 
 // refuse sets a record aside that the server will never take, or ends the
 // connection so that it is sent again later.
-func (s *session) refuse(w word) error {
+func (s *session) refuse(w ackMessage) error {
 	if !s.flight.holds(w.refused) {
 		s.inbox.foreignAcks.Add(1)
 		return nil

@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-// told collects what Heard was told.
-type told struct {
+// serverTimes collects what Options.ServerTime was called with.
+type serverTimes struct {
 	mu    sync.Mutex
 	now   []time.Time
 	slack []time.Duration
 }
 
-func (h *told) hear(now time.Time, slack time.Duration) {
+func (h *serverTimes) add(now time.Time, slack time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.now, h.slack = append(h.now, now.UTC()), append(h.slack, slack)
 }
 
-func (h *told) all() ([]time.Time, []time.Duration) {
+func (h *serverTimes) all() ([]time.Time, []time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Clone(h.now), slices.Clone(h.slack)
@@ -31,10 +31,10 @@ func (h *told) all() ([]time.Time, []time.Duration) {
 
 // Row 25: the Date of the upgrade's answer is passed on, in the middle of what
 // it can mean: a second, and the time the answer took.
-func TestDateOfTheUpgradeIsHeard(t *testing.T) {
+func TestDateOfTheUpgradeIsTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var h told
-		w := start(t, Options{Heard: h.hear}, func(_ int, w *wire) {
+		var h serverTimes
+		w := start(t, Options{ServerTime: h.add}, func(_ int, w *wire) {
 			req, err := w.request()
 			if err != nil {
 				return
@@ -50,7 +50,7 @@ func TestDateOfTheUpgradeIsHeard(t *testing.T) {
 		now, slack := h.all()
 		want := time.Date(2026, 11, 22, 12, 0, 0, 700_000_000, time.UTC)
 		if len(now) != 1 || !now[0].Equal(want) || slack[0] != 700*time.Millisecond {
-			t.Errorf("heard %v ± %v, want %v ± 700ms", now, slack, want)
+			t.Errorf("got %v ± %v, want %v ± 700ms", now, slack, want)
 		}
 		w.end()
 	})
@@ -58,14 +58,14 @@ func TestDateOfTheUpgradeIsHeard(t *testing.T) {
 
 // What refuses the upgrade without TLS may be anybody: a login page of the
 // network, for one.
-func TestDateOfAStrangerIsNotHeard(t *testing.T) {
+func TestDateOfAStrangerIsNotTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var h told
+		var h serverTimes
 		answers := []string{
 			"HTTP/1.1 503 Busy\r\nDate: Sun, 22 Nov 2026 12:00:00 GMT\r\nContent-Length: 0\r\n\r\n",
 			"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 12:00:00 GMT\r\nContent-Length: 0\r\n\r\n",
 		}
-		w := start(t, Options{Heard: h.hear}, func(n int, w *wire) {
+		w := start(t, Options{ServerTime: h.add}, func(n int, w *wire) {
 			if _, err := w.request(); err == nil {
 				_ = w.say(answers[n%2])
 			}
@@ -73,42 +73,42 @@ func TestDateOfAStrangerIsNotHeard(t *testing.T) {
 		w.run()
 		time.Sleep(10 * time.Minute)
 		if now, _ := h.all(); len(now) != 0 || len(w.net.gaps()) < 2 {
-			t.Errorf("heard %v after %v", now, w.net.gaps())
+			t.Errorf("got %v after %v", now, w.net.gaps())
 		}
 		w.end()
 	})
 }
 
-func TestDateHeard(t *testing.T) {
+func TestServerDate(t *testing.T) {
 	for _, text := range []string{"", "yesterday", "2026-11-22T12:00:00Z", "Sun, 99 Nov 2026 12:00:00 GMT"} {
-		if now, _, ok := dateHeard(http.Header{"Date": {text}}, 0); ok {
+		if now, _, ok := serverDate(http.Header{"Date": {text}}, 0); ok {
 			t.Errorf("%q is %v", text, now)
 		}
 	}
-	if _, _, ok := dateHeard(http.Header{"Date": {"Sun, 22 Nov 2026 12:00:00 GMT"}}, -1); ok {
+	if _, _, ok := serverDate(http.Header{"Date": {"Sun, 22 Nov 2026 12:00:00 GMT"}}, -1); ok {
 		t.Error("an answer before its request")
 	}
 }
 
-// timely is a conversation of times.
-type timely struct{ silent }
+// timely is a dialect whose every message is a time.
+type timely struct{ thingseeSession }
 
-func (timely) hear(message []byte) heard {
-	var h heard
+func (timely) onMessage(message []byte) serverMessage {
+	var h serverMessage
 	if h.time.UnmarshalText(bytes.Trim(message, `"`)) == nil {
 		h.kind = "time"
 	}
 	return h
 }
 
-// A dialect's word for the time goes the same way.
-func TestTimeInAMessageIsHeard(t *testing.T) {
-	var h told
+// A time in a message of the dialect goes the same way.
+func TestTimeInAMessageIsTaken(t *testing.T) {
+	var h serverTimes
 	engine, err := newEngine(&Options{Ack: AckFence}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := reader{engine: engine, talk: timely{}, inbox: newInbox(), o: &Options{Heard: h.hear}}
+	r := reader{engine: engine, dialect: timely{}, inbox: newInbox(), o: &Options{ServerTime: h.add}}
 	for _, m := range []string{`"2026-04-04T10:30:00Z"`, `"no time"`, `{}`} {
 		if err := r.message([]byte(m)); err != nil {
 			t.Fatal(err)
@@ -116,10 +116,10 @@ func TestTimeInAMessageIsHeard(t *testing.T) {
 	}
 	now, slack := h.all()
 	if len(now) != 1 || !now[0].Equal(time.Date(2026, 4, 4, 10, 30, 0, 0, time.UTC)) || slack[0] != messageSlack {
-		t.Errorf("heard %v ± %v", now, slack)
+		t.Errorf("got %v ± %v", now, slack)
 	}
-	if h := (thingsee{}).talk().hear([]byte(`{"server_time":"2026-04-04T10:30:00Z"}`)); !h.time.IsZero() {
-		t.Errorf("the thingsee dialect knows of no time, and heard %v", h.time)
+	if h := (thingsee{}).startSession().onMessage([]byte(`{"server_time":"2026-04-04T10:30:00Z"}`)); !h.time.IsZero() {
+		t.Errorf("the thingsee dialect knows of no time, and gave %v", h.time)
 	}
 }
 

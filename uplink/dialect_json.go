@@ -19,8 +19,8 @@ func parse(message []byte, into any) bool {
 	return !errors.As(json.Unmarshal(message, into), &syntax)
 }
 
-// said joins the server's name for what happened with its reason.
-func said(what, why string) string {
+// joinReason joins the server's name for what happened with its reason.
+func joinReason(what, why string) string {
 	if why == "" {
 		return what
 	}

@@ -5,17 +5,16 @@ import (
 	"time"
 )
 
-// A server's word for the time, from the Date of an HTTP answer or from a
-// message that a dialect knows, is passed to Options.Heard and decides nothing
-// here.
+// The time that a server gives, in the Date of an HTTP answer or in a message
+// that a dialect knows, is passed to Options.ServerTime and decides nothing here.
 
 // messageSlack is by how much the time in a message of the server may be off:
 // whole seconds, and the way here.
 const messageSlack = 2 * time.Second
 
-// dateHeard reads the Date of an answer that came within took of the request:
+// serverDate reads the Date of an answer that came within took of the request:
 // the server's clock showed some moment of that second at some moment of took.
-func dateHeard(h http.Header, took time.Duration) (now time.Time, slack time.Duration, ok bool) {
+func serverDate(h http.Header, took time.Duration) (now time.Time, slack time.Duration, ok bool) {
 	date, err := http.ParseTime(h.Get("Date"))
 	if err != nil || took < 0 {
 		return time.Time{}, 0, false
@@ -25,7 +24,7 @@ func dateHeard(h http.Header, took time.Duration) (now time.Time, slack time.Dur
 }
 
 // answerTime gives the time at which the server wrote an answer, by its own
-// clock where it says so: then a date in it is no matter of ours.
+// clock where it says so: our own clock is then not needed to read a date in it.
 func answerTime(date string, now time.Time) time.Time {
 	if t, err := http.ParseTime(date); err == nil {
 		return t
@@ -33,8 +32,8 @@ func answerTime(date string, now time.Time) time.Time {
 	return now
 }
 
-func (o *Options) heard(now time.Time, slack time.Duration) {
-	if o.Heard != nil {
-		o.Heard(now, slack)
+func (o *Options) reportServerTime(now time.Time, slack time.Duration) {
+	if o.ServerTime != nil {
+		o.ServerTime(now, slack)
 	}
 }

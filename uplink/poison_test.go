@@ -73,7 +73,7 @@ func TestTooBigHalvesAndRemembers(t *testing.T) {
 		if len(w.src.quarantined) != 1 || w.src.quarantined[giant] != QuarantineTooBig {
 			t.Errorf("set aside %v, want only %d", w.src.quarantined, giant)
 		}
-		// How often it is halved depends on what was in flight beside the giant.
+		// How often it is halved depends on what was in flight in addition to the giant.
 		if n := w.link.Status().BatchBytes; n > 5000 || n <= minBatchBytes {
 			t.Errorf("learned a limit of %d bytes", n)
 		}
@@ -100,29 +100,29 @@ func TestASickServerCostsFewRecords(t *testing.T) {
 	}
 }
 
-// An innocent frame in flight with the guilty one is never blamed.
+// An innocent frame in flight with the one refused is never set aside.
 func TestOnlyALoneFrameIsJudged(t *testing.T) {
-	var s suspicion
+	var s poison
 	s.maxBytes = 30_000
-	crowd := evidence{suspect: flown{from: 5, end: 6}, frames: 3, largest: 200, through: 40}
+	crowd := unprovenAtEnd{suspect: sentFrame{from: 5, end: 6}, frames: 3, largest: 200, through: 40}
 	for range 100 {
-		if _, condemn := s.consider(blamePayload, crowd); condemn {
-			t.Fatal("condemned in a crowd")
+		if _, quarantine := s.onEnd(causePayload, crowd); quarantine {
+			t.Fatal("set aside though it was not alone")
 		}
 	}
-	if !s.narrow(39) || s.narrow(40) {
+	if !s.alone(39) || s.alone(40) {
 		t.Error("up to record 40 frames must go one at a time")
 	}
-	alone := evidence{suspect: flown{from: 5, end: 6}, frames: 1, largest: 200, through: 6}
+	alone := unprovenAtEnd{suspect: sentFrame{from: 5, end: 6}, frames: 1, largest: 200, through: 6}
 	for i := 1; i <= payloadTries; i++ {
-		if _, condemn := s.consider(blamePayload, alone); condemn != (i == payloadTries) {
-			t.Errorf("try %d: condemned %v", i, condemn)
+		if _, quarantine := s.onEnd(causePayload, alone); quarantine != (i == payloadTries) {
+			t.Errorf("try %d: set aside %v", i, quarantine)
 		}
 	}
-	if _, condemn := s.consider(blameNone, alone); condemn {
-		t.Error("condemned without blame")
+	if _, quarantine := s.onEnd(causeNone, alone); quarantine {
+		t.Error("set aside without a cause")
 	}
-	if _, condemn := s.consider(blamePayload, evidence{}); condemn {
-		t.Error("condemned without anything in flight")
+	if _, quarantine := s.onEnd(causePayload, unprovenAtEnd{}); quarantine {
+		t.Error("set aside without anything in flight")
 	}
 }

@@ -1,0 +1,195 @@
+package uplink
+
+import "time"
+
+// action is what to do after an end.
+type action uint8
+
+const (
+	actionRetry  action = iota // back off by the policy's class
+	actionSpread               // the server left in order: come back spread out
+	actionAuth                 // fetch the token, one immediate try, then back off as refused
+	actionAuthPark
+	actionPark  // a person must act: keep trying, rarely
+	actionClock // our own clock is wrong: wait for it
+)
+
+// cause says what part of the data may have caused an end.
+type cause uint8
+
+const (
+	causeNone    cause = iota
+	causeSize          // a frame was too big
+	causePayload       // something in a frame is refused
+	causeServer        // the server failed, perhaps because of a frame
+)
+
+// endPolicy is one row of the table: what an end means and what to do.
+type endPolicy struct {
+	kind     endKind
+	lo, hi   int // range of close codes, HTTP statuses or failures
+	do       action
+	class    backoffClass
+	floor    time.Duration
+	cause    cause
+	problem  string
+	sentence string
+}
+
+// endKind is the kind of an end.
+type endKind uint8
+
+const (
+	endClose   endKind = iota // a close frame with this code, 1005 and 1006 as gorilla reports them
+	endHTTP                   // this status in answer to the upgrade
+	endFailure                // a failure of the network, of TLS or of the session
+)
+
+// failure names an end that has no number of its own.
+type failure int
+
+const (
+	failUnknown failure = iota
+	failDNS
+	failRefused
+	failNoRoute
+	failTimeout
+	failLost
+	failNotHTTP
+	failCaptive
+	failProxyAuth
+	failProxy
+	failClock
+	failExpired
+	failNotYet
+	failUnknownCA
+	failName
+	failPlainPort
+	failTLS
+	failCAFile
+	failToken
+	failExtension
+	failNoPong
+	failNeverPong
+	failNotReading
+	failSlow
+	failFlood
+	failReadLimit
+	failProtocol
+	failBadAck
+	failBadGateway
+	failSilent
+	failLoggedOut
+	failUnauthorized
+	failLater
+	failRefusesAll
+	failRollback
+	failProtocolName
+	failClientCert
+	failClientRefused
+	failPin
+	failures // how many
+)
+
+// endPolicies is the whole table; the first row that fits counts. Close codes
+// are those of RFC 6455 and IANA, then Centrifugo's terminal ranges.
+var endPolicies = [...]endPolicy{
+	{endClose, 1000, 1001, actionSpread, classNetwork, 0, causeNone, "", "the server closed the link in order"},
+	{endClose, 1002, 1002, actionRetry, classNetwork, 0, causeNone, ProblemProtocol, "the server says we broke the WebSocket protocol"},
+	{endClose, 1003, 1003, actionPark, classRefused, 0, causeNone, ProblemClosed, "the server does not take this kind of data"},
+	{endClose, 1005, 1005, actionSpread, classNetwork, 0, causeNone, "", "the server closed the link without giving a reason"},
+	{endClose, 1006, 1006, actionRetry, classNetwork, 0, causeNone, ProblemClosed, "the link broke"},
+	{endClose, 1007, 1007, actionRetry, classNetwork, 0, causePayload, ProblemClosed, "the server refuses the content of a message"},
+	{endClose, 1008, 1008, actionAuthPark, classRefused, 0, causeNone, ProblemAuthRejected, "the server says that its policy forbids this link"},
+	{endClose, 1009, 1009, actionRetry, classNetwork, 0, causeSize, ProblemTooBig, "the server says that a message was too big"},
+	{endClose, 1010, 1010, actionPark, classRefused, 0, causeNone, ProblemProtocol, "the server wants an extension that portti does not offer"},
+	{endClose, 1011, 1011, actionRetry, classNetwork, 0, causeServer, ProblemServer, "the server had an error of its own"},
+	{endClose, 1012, 1012, actionSpread, classNetwork, 5 * time.Second, causeNone, "", "the server is restarting"},
+	{endClose, 1013, 1013, actionRetry, classBusy, 0, causeNone, ProblemRateLimited, "the server is overloaded"},
+	{endClose, 3000, 3000, actionAuth, classRefused, 0, causeNone, ProblemAuthRejected, "the server says the access token is wrong or expired"},
+	{endClose, 3003, 3003, actionPark, classRefused, 0, causeNone, ProblemForbidden, "the server forbids this gateway to send"},
+	{endClose, 3008, 3008, actionRetry, classNetwork, 0, causeNone, ProblemClosed, "the server closed the link for a timeout of its own"},
+	{endClose, 4001, 4001, actionAuth, classRefused, 0, causeNone, ProblemAuthRejected, "the server says the access token is wrong or expired"},
+	{endClose, 4002, 4002, actionRetry, classNetwork, 5 * time.Second, causeNone, ProblemClosed, "the server closed the link before the login arrived"},
+	{endClose, 4003, 4003, actionRetry, classBusy, 0, causeNone, ProblemTooMany, "the server sees too many connections from this address"},
+	{endClose, 3500, 3999, actionPark, classRefused, 0, causeNone, ProblemClosed, "the server closed the link for good"},
+	{endClose, 4500, 4999, actionPark, classRefused, 0, causeNone, ProblemClosed, "the server closed the link for good"},
+	{endClose, 0, 65535, actionRetry, classNetwork, 0, causeNone, ProblemClosed, "the server closed the link"},
+
+	{endHTTP, 100, 199, actionRetry, classNetwork, 0, causeNone, ProblemProtocol, "the server's upgrade is not a valid one"},
+	{endHTTP, 200, 299, actionRetry, classNetwork, 0, causeNone, ProblemProtocol, "an ordinary web page answers there, no WebSocket (wrong path?)"},
+	{endHTTP, 300, 399, actionRetry, classNetwork, 0, causeNone, ProblemRedirect, "the server answered with a redirect, which is not followed"},
+	{endHTTP, 400, 400, actionRetry, classNetwork, 0, causeNone, ProblemProtocol, "the server calls the request malformed (ws:// to a TLS port?)"},
+	{endHTTP, 401, 401, actionAuth, classRefused, 0, causeNone, ProblemAuthRejected, "the server says the access token is wrong or expired"},
+	{endHTTP, 403, 403, actionPark, classRefused, 0, causeNone, ProblemForbidden, "the server forbids this gateway to connect"},
+	{endHTTP, 404, 404, actionPark, classRefused, 0, causeNone, ProblemNotFound, "the server knows no such path"},
+	{endHTTP, 407, 407, actionPark, classRefused, 0, causeNone, ProblemProxyAuth, "the proxy wants a user name and password"},
+	{endHTTP, 408, 408, actionRetry, classNetwork, 0, causeNone, ProblemServer, "the server gave up waiting for the request"},
+	{endHTTP, 410, 410, actionPark, classRefused, 0, causeNone, ProblemNotFound, "the server says this path is gone"},
+	{endHTTP, 425, 425, actionRetry, classNetwork, 0, causeNone, ProblemServer, "the server says it is too early"},
+	{endHTTP, 426, 426, actionPark, classRefused, 0, causeNone, ProblemProtocol, "the server wants another protocol than WebSocket 13"},
+	{endHTTP, 429, 429, actionRetry, classBusy, 0, causeNone, ProblemRateLimited, "the server asked to slow down"},
+	{endHTTP, 402, 499, actionRetry, classNetwork, 0, causeNone, ProblemProtocol, "the server refuses the request"},
+	{endHTTP, 500, 599, actionRetry, classNetwork, 0, causeNone, ProblemServer, "the server has an error of its own"},
+	{endHTTP, 0, 999, actionRetry, classNetwork, 0, causeNone, ProblemProtocol, "the server's answer makes no sense"},
+
+	row(failDNS, actionRetry, ProblemDNS, "the server's name cannot be found"),
+	row(failRefused, actionRetry, ProblemRefused, "nobody listens at the server's address and port"),
+	row(failNoRoute, actionRetry, ProblemNoRoute, "there is no way to the server"),
+	row(failTimeout, actionRetry, ProblemTimeout, "the server did not answer in time"),
+	row(failLost, actionRetry, ProblemClosed, "the link broke"),
+	row(failNotHTTP, actionRetry, ProblemProtocol, "what answers there is not a WebSocket server"),
+	row(failCaptive, actionRetry, ProblemPortal, "a web page answers instead of the server (login page of the network?)"),
+	row(failProxyAuth, actionPark, ProblemProxyAuth, "the proxy wants a user name and password"),
+	row(failProxy, actionRetry, ProblemProxy, "the proxy did not open the way"),
+	row(failClock, actionClock, ProblemClockUnset, "the server's certificate cannot be judged because the clock of this gateway is not set"),
+	row(failExpired, actionPark, ProblemTLSExpired, "the server's certificate has expired"),
+	row(failNotYet, actionClock, ProblemTLSNotYet, "the server's certificate is not valid yet"),
+	row(failUnknownCA, actionPark, ProblemTLSUnknownCA, "the server's certificate is not signed by an authority that is trusted here"),
+	row(failName, actionPark, ProblemTLSName, "the server's certificate is for another name"),
+	row(failPlainPort, actionPark, ProblemTLSFailed, "the server does not speak TLS at this port"),
+	row(failTLS, actionRetry, ProblemTLSFailed, "the server and portti could not agree on TLS"),
+	row(failCAFile, actionPark, ProblemTLSFailed, "the file of trusted authorities cannot be used"),
+	row(failClientCert, actionPark, ProblemTLSClient, "the certificate of this gateway cannot be used"),
+	row(failClientRefused, actionPark, ProblemTLSClient, "the server does not accept the certificate of this gateway"),
+	row(failPin, actionPark, ProblemTLSPin, "the server's key is none of those that are pinned here"),
+	row(failToken, actionPark, ProblemTokenFile, "there is no usable access token"),
+	row(failExtension, actionPark, ProblemProtocol, "the server switched on an extension nobody asked for"),
+	row(failNoPong, actionRetry, ProblemNoPong, "the link looked open but the server stopped answering"),
+	row(failNeverPong, actionRetry, ProblemNoPong, "the server never answers pings, so nothing it takes can be proven"),
+	row(failNotReading, actionRetry, ProblemNotReading, "the server accepts the link but does not take data"),
+	row(failSlow, actionRetry, ProblemSlow, "the server sends a message too slowly"),
+	row(failBadGateway, actionRetry, ProblemServer, "the way to the server broke behind its front"),
+	row(failReadLimit, actionRetry, ProblemProtocol, "the server sent a message that is too big"),
+	row(failProtocol, actionRetry, ProblemProtocol, "the server broke the WebSocket protocol"),
+	row(failSilent, actionRetry, ProblemSilent, "the server's heartbeat has stopped"),
+	{endFailure, int(failLoggedOut), int(failLoggedOut), actionAuthPark, classRefused, 0, causeNone, ProblemLoggedOut, "the server has ended this gateway's session for good"},
+	{endFailure, int(failUnauthorized), int(failUnauthorized), actionAuth, classRefused, 0, causeNone, ProblemAuthRejected, "the server says the access token is wrong or expired"},
+	row(failLater, actionRetry, ProblemServer, "the server asks for a message again later"),
+	{endFailure, int(failRefusesAll), int(failRefusesAll), actionRetry, classBusy, 0, causeNone, ProblemProtocol, "the server refuses every message"},
+	row(failRollback, actionRetry, ProblemRollback, "the server knows messages that this gateway never sent (a restored card?): numbering has begun anew"),
+	row(failProtocolName, actionPark, ProblemProtocol, "the server does not know "+envelopeProtocol+", which ack = \"envelope\" needs"),
+	row(failBadAck, actionRetry, ProblemProtocol, "the server acknowledges more than was sent"),
+	{endFailure, int(failFlood), int(failFlood), actionRetry, classBusy, 0, causeNone, ProblemProtocol, "the server sends more than a link may"},
+	{endFailure, 0, int(failures), actionRetry, classNetwork, 0, causeNone, ProblemClosed, "the link failed"},
+}
+
+// row shortens the rows of failures; parking goes with classRefused.
+func row(f failure, do action, problem, sentence string) endPolicy {
+	p := endPolicy{kind: endFailure, lo: int(f), hi: int(f), do: do, problem: problem, sentence: sentence}
+	if do == actionPark {
+		p.class = classRefused
+	}
+	return p
+}
+
+// policyFor finds the row for n. The last row of each kind takes everything, so
+// there always is one.
+func policyFor(kind endKind, n int) endPolicy {
+	for i := range endPolicies {
+		if p := &endPolicies[i]; p.kind == kind && p.lo <= n && n <= p.hi {
+			return *p
+		}
+	}
+	return endPolicy{kind: endFailure, problem: ProblemClosed, sentence: "the link failed"}
+}
