@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"portti/buffer/boltfile"
 	"portti/cross/testkit"
 )
 
@@ -234,11 +235,11 @@ func whole(t *testing.T, path string, n int) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := page(b[n*pageSize:][:pageSize])
-	if p.flags() != pageBranch {
+	p := boltfile.Page(b[n*pageSize:][:pageSize])
+	if p.Flags() != boltfile.BranchPage {
 		return 0
 	}
-	return pageHeader + p.count()*(elementLen+8)
+	return boltfile.HeaderSize + p.Count()*(boltfile.ElementSize+8)
 }
 
 // usedBytes is the length up to the high-water mark.
@@ -251,11 +252,11 @@ func usedBytes(t testing.TB, path string) int64 {
 	}
 	defer file.Close()
 	size, _ := f.Size(filepath.Base(path))
-	m, err := newestMeta(file, size)
+	m, err := boltfile.NewestMeta(file, size)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return int64(m.high) * pageSize
+	return int64(m.Pages) * pageSize
 }
 
 // TestTruncated cuts a segment at every 512 bytes. Row 13.
@@ -401,9 +402,9 @@ func TestLengthOfAValueFlipped(t *testing.T) {
 			copyDir(t, good, dir)
 			damageFile(t, segmentFiles(t, dir)[0], func(b []byte) []byte {
 				for at := 4 * pageSize; ; at += pageSize {
-					p := page(b[at : at+pageSize])
-					if _, k, _, ok := p.leaf(1); ok && p.flags() == pageLeaf && len(k) == 8 && p.id() == uint64(at/pageSize) {
-						b[at+pageHeader+elementLen+12+bit/8] ^= 1 << (bit % 8)
+					p := boltfile.Page(b[at : at+pageSize])
+					if e, ok := p.Leaf(1); ok && p.Flags() == boltfile.LeafPage && len(e.Key) == 8 && p.ID() == uint64(at/pageSize) {
+						b[at+boltfile.HeaderSize+boltfile.ElementSize+12+bit/8] ^= 1 << (bit % 8)
 						return b
 					}
 				}

@@ -154,12 +154,12 @@
 //	load.go       what a start finds
 //	regain.go     a start that could not read the disk
 //	place.go      a disk that is taken away, or mounted over
-//	pages.go      the shape of a bbolt file, checked without bbolt
+//	boltfile/     a bbolt file read without bbolt
+//	segment_read.go  a segment checked and read without bbolt
 //	salvage.go    what can be read of a damaged segment
 //	repair.go     setting one aside and putting a sound one in its place
 //	aside.go      what was set aside, and how much of it is kept
 //	quarantine.go records set aside
-//	walk.go       reading a segment's pages without bbolt and without a lock
 //	inspect.go    a look at all files, for stats and check
 //	inspect_segment.go  one segment of that look
 //	export.go     everything that waits, from the files or from the queue

@@ -134,8 +134,8 @@ func (l *Inspection) collect(s SegmentLook, end uint64) (found map[uint64][]byte
 	}
 	found = map[uint64][]byte{}
 	for _, e := range w.records {
-		if n, ok := recordKey(e.k, s.First, end); ok && !l.isReleased(n) {
-			found[n] = e.v
+		if n, ok := recordKey(e.Key, s.First, end); ok && !l.isReleased(n) {
+			found[n] = e.Value
 		}
 	}
 	if why = l.doubt(s.File, w); why == "" {
@@ -146,10 +146,7 @@ func (l *Inspection) collect(s SegmentLook, end uint64) (found map[uint64][]byte
 		return found, why, err
 	}
 	defer file.Close()
-	got, err := scanPages(file, size)
-	if err != nil {
-		return found, why, nil // what the tree led to is all there is
-	}
+	got := salvage(file, size)
 	for _, n := range got.numbers {
 		if _, known := found[n]; known || n < s.First || n >= end || l.isReleased(n) {
 			continue
@@ -164,8 +161,8 @@ func (l *Inspection) collect(s SegmentLook, end uint64) (found map[uint64][]byte
 
 // doubt says why a segment may hold more than its tree leads to.
 func (l *Inspection) doubt(name string, w *walked) string {
-	for _, b := range w.bad {
-		return fmt.Sprintf("%s is damaged: %v", name, b.err)
+	for _, b := range w.damage {
+		return fmt.Sprintf("%s is damaged: %v", name, b.Err)
 	}
 	for _, f := range l.Faults {
 		if f.File == name && f.Record == 0 && !f.Harmless {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"portti/buffer/boltfile"
 	"strconv"
 	"strings"
 )
@@ -85,7 +86,7 @@ import (
 const (
 	formatVersion = 1
 	headerLen     = 4 + 1 + 2 + 4 + 4 + 8
-	pageSize      = 4096
+	pageSize      = boltfile.PageSize
 	allocSize     = 1 << 20
 	segSuffix     = ".seg"
 	tmpSuffix     = ".tmp"
@@ -95,7 +96,7 @@ const (
 )
 
 var (
-	errDamaged = errors.New("damaged")
+	errDamaged = boltfile.ErrDamaged // of every file of the queue: one cause, one error
 	errShort   = errors.New("too short")
 	// castagnoli is read only after it was made.
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)

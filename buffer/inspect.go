@@ -175,7 +175,7 @@ func (l *Inspection) slots() {
 	defer file.Close()
 	for i := range int64(2) {
 		slot := make([]byte, slotSize)
-		n, _ := readFull(file, slot, i*slotSize)
+		n, _ := file.ReadAt(slot, i*slotSize)
 		if _, err := decodeState(slot[:n]); err != nil && slices.ContainsFunc(slot[:n], func(b byte) bool { return b != 0 }) {
 			l.fault(Fault{File: sidecarName, Offset: i * slotSize, Harmless: true,
 				What: fmt.Sprintf("slot %d of 2 is damaged, as by a power cut; the other one counts", i+1)})
@@ -272,7 +272,7 @@ func (l *Inspection) quarantine(name string) {
 	}
 	defer file.Close()
 	text := make([]byte, size)
-	if n, err := readFull(file, text, 0); err != nil && size > 0 {
+	if n, err := file.ReadAt(text, 0); err != nil && n == 0 && size > 0 {
 		l.fault(Fault{File: name, What: err.Error()})
 		return
 	} else {

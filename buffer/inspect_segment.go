@@ -36,10 +36,10 @@ func (l *Inspection) segment(first uint64, after []uint64) (out *segmentWalk, me
 		end = after[merged]
 	}
 	out = &segmentWalk{look: SegmentLook{File: name, First: first, Bytes: w.size, Used: w.used}}
-	for _, b := range w.bad {
-		l.fault(Fault{File: name, Page: b.page, Offset: int64(b.page) * pageSize, What: b.err.Error()})
+	for _, b := range w.damage {
+		l.fault(Fault{File: name, Page: b.Page, Offset: int64(b.Page) * pageSize, What: b.Err.Error()})
 	}
-	if len(w.bad) == 0 || w.facts["format"] != nil {
+	if len(w.damage) == 0 || w.facts["format"] != nil {
 		if err := checkFormat(w.facts["format"]); errors.Is(err, ErrNewer) {
 			return nil, 0, fmt.Errorf("%s: %w", name, err)
 		} else if err != nil {
@@ -47,7 +47,7 @@ func (l *Inspection) segment(first uint64, after []uint64) (out *segmentWalk, me
 		}
 	}
 	counted, bad := l.values(out, w, end)
-	l.facts(w, name, end, counted, bad == 0 && len(w.bad) == 0)
+	l.facts(w, name, end, counted, bad == 0 && len(w.damage) == 0)
 	return out, merged, nil
 }
 
@@ -55,15 +55,15 @@ func (l *Inspection) segment(first uint64, after []uint64) (out *segmentWalk, me
 func (l *Inspection) values(out *segmentWalk, w *walked, end uint64) (counted summary, bad int) {
 	name := out.look.File
 	for _, e := range w.records {
-		n, ok := recordKey(e.k, out.look.First, ^uint64(0))
+		n, ok := recordKey(e.Key, out.look.First, ^uint64(0))
 		if !ok {
-			l.fault(Fault{File: name, Page: e.page, Offset: e.off, What: fmt.Sprintf("key %x does not belong here", e.k)})
+			l.fault(Fault{File: name, Page: e.Page, Offset: e.Offset, What: fmt.Sprintf("key %x does not belong here", e.Key)})
 			bad++
 			continue
 		}
-		entry, err := parseValue(n, e.v)
+		entry, err := parseValue(n, e.Value)
 		if err != nil {
-			l.fault(Fault{File: name, Page: e.page, Offset: e.off, Record: n, What: "its checksum does not fit: " + err.Error()})
+			l.fault(Fault{File: name, Page: e.Page, Offset: e.Offset, Record: n, What: "its checksum does not fit: " + err.Error()})
 			bad++
 			continue
 		}

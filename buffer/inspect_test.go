@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"portti/buffer/boltfile"
 	"portti/cross/testkit"
 )
 
@@ -129,18 +130,18 @@ func TestInspectNamesEachBadRecord(t *testing.T) {
 	dir := base + "-hurt"
 	for range 50 {
 		e := w.records[rnd.Intn(len(w.records))]
-		n, _ := recordKey(e.k, 0, ^uint64(0))
-		at := e.off + int64(rnd.Intn(len(e.v)))
+		n, _ := recordKey(e.Key, 0, ^uint64(0))
+		at := e.Offset + int64(rnd.Intn(len(e.Value)))
 		copyDir(t, base, dir)
 		damageFile(t, filepath.Join(dir, filepath.Base(file)), func(b []byte) []byte {
-			if !bytes.Equal(b[e.off:e.off+int64(len(e.v))], e.v) {
-				t.Fatalf("record %d is not at byte %d", n, e.off)
+			if !bytes.Equal(b[e.Offset:e.Offset+int64(len(e.Value))], e.Value) {
+				t.Fatalf("record %d is not at byte %d", n, e.Offset)
 			}
 			b[at] ^= 1 << rnd.Intn(8)
 			return b
 		})
 		l := looked(t, dir)
-		if len(l.Faults) != 1 || l.Faults[0].Record != n || l.Faults[0].Offset != e.off || l.Faults[0].Page != e.page || l.Faults[0].Harmless {
+		if len(l.Faults) != 1 || l.Faults[0].Record != n || l.Faults[0].Offset != e.Offset || l.Faults[0].Page != e.Page || l.Faults[0].Harmless {
 			t.Fatalf("record %d: %v", n, l.Faults)
 		}
 		recs, missing := gather(t, l.Each)
@@ -223,8 +224,8 @@ func TestInspectFindsWhatIsWrongAround(t *testing.T) {
 		"segment empty":   {func() { os.Truncate(in(name(1)), 0) }, name(1), "no valid meta page", false},
 		"an old segment": {func() {
 			damageFile(t, in(name(0)), func(b []byte) []byte { // its last commit never happened
-				m, _ := newestMeta(bytesFile(b), int64(len(b)))
-				clear(b[m.txid%2*pageSize:][:pageSize])
+				m, _ := boltfile.NewestMeta(bytesFile(b), int64(len(b)))
+				clear(b[m.TxID%2*pageSize:][:pageSize])
 				return b
 			})
 		}, name(0), "counted at the last stop", false},
@@ -367,9 +368,9 @@ func TestEachPassesOverDamage(t *testing.T) {
 	o := testOptions(dir)
 	o.tune = smallSizes()
 	q := mustOpen(t, o)
-	damageFile(t, file, func(b []byte) []byte { b[w.records[200].off+30] ^= 4; return b })
+	damageFile(t, file, func(b []byte) []byte { b[w.records[200].Offset+30] ^= 4; return b })
 	got, missing := gather(t, q.Each)
-	n, _ := recordKey(w.records[200].k, 0, ^uint64(0))
+	n, _ := recordKey(w.records[200].Key, 0, ^uint64(0))
 	if len(missing) != 1 || missing[0] != (span{n, n}) {
 		t.Error(missing)
 	}

@@ -2,8 +2,8 @@ package buffer
 
 import (
 	"bytes"
-	"encoding/binary"
 	"math/rand"
+	"portti/buffer/boltfile"
 	"testing"
 )
 
@@ -99,65 +99,31 @@ func FuzzDecodeFacts(f *testing.F) {
 	})
 }
 
-// leafPage is a leaf page with these elements and nothing behind them.
-func leafPage(elements ...leafElement) page {
-	p := make(page, pageHeader+len(elements)*elementLen)
-	binary.NativeEndian.PutUint64(p, 4)
-	binary.NativeEndian.PutUint16(p[8:], pageLeaf)
-	binary.NativeEndian.PutUint16(p[10:], uint16(len(elements)))
-	for i, e := range elements {
-		at := pageHeader + i*elementLen
-		for k, n := range []int{e.flags, len(p) - at, len(e.key), len(e.value)} {
-			binary.NativeEndian.PutUint32(p[at+4*k:], uint32(n))
-		}
-		p = append(append(p, e.key...), e.value...)
-	}
-	return p
-}
-
-type leafElement struct {
-	flags      int
-	key, value []byte
-}
-
-func record(n uint64, text string) leafElement {
-	return leafElement{key: key(n), value: appendValue(nil, n, Entry{Device: 1, Rec: []byte(text)})}
-}
-
-// FuzzPages hands the page reader pages that nobody wrote. They are a tenth as
-// long as real ones, which have nothing more in them than more of the same.
-func FuzzPages(f *testing.F) {
+// FuzzSalvage gives elements of pages that nobody wrote to the salvage.
+func FuzzSalvage(f *testing.F) {
 	l, s := ledger{gen: 2}, summary{}
 	l.read(1, 5)
 	s.add(5, Entry{Device: 1, Rec: []byte("x")})
-	records := leafPage(record(7, "one"), record(8, "two"))
-	facts := leafPage(leafElement{key: []byte("before"), value: s.encode()}, leafElement{key: []byte("format"), value: encodeFormat(formatVersion)},
-		leafElement{key: []byte("ledger"), value: l.encode()})
-	inline := func(name, p []byte) leafElement {
-		return leafElement{flags: isBucket, key: name, value: append(make([]byte, 16), p...)}
-	}
-	outside := leafElement{flags: isBucket, key: recordsBucket(), value: append([]byte{5}, make([]byte, 15)...)}
-	for _, p := range []page{records, facts, leafPage(inline(factsBucket(), facts), outside), leafPage(inline(recordsBucket(), records))} {
+	for _, e := range []boltfile.Element{
+		{Key: key(7), Value: appendValue(nil, 7, Entry{Device: 1, Rec: []byte("one")})},
+		{Key: []byte("before"), Value: s.encode()}, {Key: []byte("summary"), Value: s.encode()}, {Key: []byte("ledger"), Value: l.encode()},
+	} {
 		got := &saved{at: map[uint64]place{}}
-		if got.leaf(p, 0, true); len(p) > fuzzLen || len(got.at) == 0 && got.ledger == nil {
-			f.Fatalf("%d bytes, of which nothing is read: %x", len(p), p)
+		if got.add(e); len(got.at) == 0 && got.ledger == nil && got.sum == nil && got.before == nil {
+			f.Fatalf("nothing is read of %q: %x", e.Key, e.Value)
 		}
-		f.Add([]byte(p))
+		f.Add(e.Key, e.Value)
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) < pageHeader || len(b) > fuzzLen {
+	f.Fuzz(func(t *testing.T, key, value []byte) {
+		if len(key)+len(value) > fuzzLen {
 			return
 		}
 		s := &saved{at: map[uint64]place{}}
-		s.leaf(page(bytes.Clone(b)), 0, true)
-		for _, at := range s.at {
-			if at.off < 0 || at.off+int64(at.n) > int64(len(b)) {
-				t.Fatalf("value at %d+%d of %d", at.off, at.n, len(b))
+		s.add(boltfile.Element{Key: key, Value: value, Offset: 9})
+		for n, at := range s.at {
+			if _, err := parseValue(n, value); err != nil || at.off != 9 || at.n != len(value) {
+				t.Fatalf("record %d at %d+%d: %v", n, at.off, at.n, err)
 			}
 		}
-		c := checker{f: bytesFile(b), high: 8, seen: make([]bool, 8), look: headers}
-		_ = c.leaf(page(b), false, 0)
-		_ = c.leaf(page(b), true, 0)
-		_ = c.inline(page(b))
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"path/filepath"
+	"portti/buffer/boltfile"
 	"runtime/debug"
 	"time"
 
@@ -27,14 +28,14 @@ const (
 )
 
 // suspicion is why a file that looks sound is not trusted, "" when it is.
-func (q *Queue) suspicion(s *segment, m meta) string {
+func (q *Queue) suspicion(s *segment, m boltfile.Meta) string {
 	deaths := q.openings.deathsAt(q.fs, s.name)
 	switch {
 	case deaths >= deathsMost:
 		return fmt.Sprintf("%d processes ended soon after they opened it", deaths)
-	case m.alone:
+	case m.Alone:
 		return "one of its meta pages is not valid"
-	case m.free != noFreelist:
+	case m.Freelist != boltfile.NoFreelist:
 		return "it has a list of free pages, which we never write"
 	}
 	return ""
@@ -44,7 +45,7 @@ func (q *Queue) suspicion(s *segment, m meta) string {
 // in this one. What that process does not survive is salvaged without bbolt.
 // Where there is none, a file at which others died is, and the rest is opened
 // here, as guarded as it can be. s.mu is held.
-func (q *Queue) trust(s *segment, m meta) error {
+func (q *Queue) trust(s *segment, m boltfile.Meta) error {
 	if s.trusted || s.condemned != nil {
 		return s.condemned
 	}

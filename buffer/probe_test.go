@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"portti/buffer/boltfile"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,12 +44,12 @@ func edited(t *testing.T, dir string, edit func(b []byte)) string {
 // oneMeta makes the meta page that is not in use invalid, as a power cut does
 // that tears the write of it.
 func oneMeta(b []byte) {
-	a, _ := parseMeta(b[:pageSize])
-	z, _ := parseMeta(b[pageSize : 2*pageSize])
-	if a.txid < z.txid {
-		clear(b[pageHeader : pageHeader+64])
+	a, _ := boltfile.ParseMeta(b[:pageSize])
+	z, _ := boltfile.ParseMeta(b[pageSize : 2*pageSize])
+	if a.TxID < z.TxID {
+		clear(b[boltfile.HeaderSize : boltfile.HeaderSize+64])
 	} else {
-		clear(b[pageSize+pageHeader : pageSize+pageHeader+64])
+		clear(b[pageSize+boltfile.HeaderSize : pageSize+boltfile.HeaderSize+64])
 	}
 }
 
@@ -58,24 +59,24 @@ func listed(n uint64) func(b []byte) {
 	return func(b []byte) {
 		for i := range 2 {
 			p := b[i*pageSize : (i+1)*pageSize]
-			m, _ := parseMeta(p)
-			other, _ := parseMeta(b[(1-i)*pageSize : (2-i)*pageSize])
-			if m.txid < other.txid {
+			m, _ := boltfile.ParseMeta(p)
+			other, _ := boltfile.ParseMeta(b[(1-i)*pageSize : (2-i)*pageSize])
+			if m.TxID < other.TxID {
 				continue
 			}
-			list := b[m.high*pageSize : (m.high+1)*pageSize]
+			list := b[m.Pages*pageSize : (m.Pages+1)*pageSize]
 			clear(list)
-			binary.NativeEndian.PutUint64(list, m.high)
-			binary.NativeEndian.PutUint16(list[8:], pageFreelist)
+			binary.NativeEndian.PutUint64(list, m.Pages)
+			binary.NativeEndian.PutUint16(list[8:], boltfile.FreelistPage)
 			if n > 0 {
 				binary.NativeEndian.PutUint16(list[10:], 0xFFFF)
-				binary.NativeEndian.PutUint64(list[pageHeader:], n)
+				binary.NativeEndian.PutUint64(list[boltfile.HeaderSize:], n)
 			}
-			binary.NativeEndian.PutUint64(p[pageHeader+32:], m.high)
-			binary.NativeEndian.PutUint64(p[pageHeader+40:], m.high+1)
+			binary.NativeEndian.PutUint64(p[boltfile.HeaderSize+32:], m.Pages)
+			binary.NativeEndian.PutUint64(p[boltfile.HeaderSize+40:], m.Pages+1)
 			h := fnv.New64a()
-			_, _ = h.Write(p[pageHeader : pageHeader+56])
-			binary.NativeEndian.PutUint64(p[pageHeader+56:], h.Sum64())
+			_, _ = h.Write(p[boltfile.HeaderSize : boltfile.HeaderSize+56])
+			binary.NativeEndian.PutUint64(p[boltfile.HeaderSize+56:], h.Sum64())
 		}
 	}
 }
@@ -84,22 +85,22 @@ func listed(n uint64) func(b []byte) {
 func looped(b []byte) {
 	var leaves []int
 	for at := 4 * pageSize; at+pageSize <= len(b); at += pageSize {
-		p := page(b[at : at+pageSize])
-		if p.flags() != pageLeaf || p.id() != uint64(at/pageSize) || p.count() < 3 {
+		p := boltfile.Page(b[at : at+pageSize])
+		if p.Flags() != boltfile.LeafPage || p.ID() != uint64(at/pageSize) || p.Count() < 3 {
 			continue
 		}
-		if _, k, _, ok := p.leaf(0); ok && len(k) == 8 {
+		if e, ok := p.Leaf(0); ok && len(e.Key) == 8 {
 			leaves = append(leaves, at)
 		}
 	}
 	p := b[leaves[len(leaves)/2]:][:pageSize]
-	id := page(p).id()
+	id := boltfile.Page(p).ID()
 	clear(p[8:])
-	binary.NativeEndian.PutUint16(p[8:], pageBranch)
+	binary.NativeEndian.PutUint16(p[8:], boltfile.BranchPage)
 	binary.NativeEndian.PutUint16(p[10:], 1)
-	binary.NativeEndian.PutUint32(p[pageHeader:], elementLen) // where the key is
-	binary.NativeEndian.PutUint32(p[pageHeader+4:], 8)        // how long
-	binary.NativeEndian.PutUint64(p[pageHeader+8:], id)
+	binary.NativeEndian.PutUint32(p[boltfile.HeaderSize:], boltfile.ElementSize) // where the key is
+	binary.NativeEndian.PutUint32(p[boltfile.HeaderSize+4:], 8)                  // how long
+	binary.NativeEndian.PutUint64(p[boltfile.HeaderSize+8:], id)
 }
 
 func probedOptions(dir string, a *asked) Options {

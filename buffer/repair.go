@@ -152,8 +152,8 @@ func (q *Queue) rebuild(s *segment, aside string) (*saved, error) {
 	got := &saved{at: map[uint64]place{}}
 	file, size, err := openAside(q.fs, aside)
 	if err == nil {
-		got, err = scanPages(file, size)
 		defer file.Close()
+		got = salvage(file, size)
 	}
 	if err != nil && !damaged(err) {
 		return nil, err

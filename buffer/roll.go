@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"portti/buffer/boltfile"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
@@ -76,7 +77,7 @@ func (s *segment) openWritable(q *Queue) error {
 		}
 		s.db = nil
 	}
-	if err := s.open(q, false, contents); err != nil {
+	if err := s.open(q, false, boltfile.Contents); err != nil {
 		return err
 	}
 	s.rw = true

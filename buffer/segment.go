@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"portti/buffer/boltfile"
 	"runtime/debug"
 	"sort"
 	"sync"
@@ -66,7 +67,7 @@ func newSegment(first uint64) *segment {
 
 // open opens the file if it is not open, having looked at it as closely as said.
 // s.mu is held.
-func (s *segment) open(q *Queue, readOnly bool, look int) error {
+func (s *segment) open(q *Queue, readOnly bool, level boltfile.Level) error {
 	if s.gone {
 		return errGone
 	}
@@ -76,7 +77,7 @@ func (s *segment) open(q *Queue, readOnly bool, look int) error {
 	if err := q.moved(); err != nil {
 		return err
 	}
-	m, err := precheck(q.fs, s.name, look)
+	m, err := precheck(q.fs, s.name, level)
 	if err == nil {
 		err = q.trust(s, m)
 	}
@@ -93,7 +94,7 @@ func (s *segment) open(q *Queue, readOnly bool, look int) error {
 	if err != nil {
 		return fmt.Errorf("cannot open %s: %w", s.name, err)
 	}
-	s.db, s.sound = db, s.sound || look > branches
+	s.db, s.sound = db, s.sound || level > boltfile.Branches
 	return nil
 }
 
@@ -102,7 +103,7 @@ func (s *segment) inspected(q *Queue) error {
 	if s.sound {
 		return nil
 	}
-	_, err := precheck(q.fs, s.name, headers)
+	_, err := precheck(q.fs, s.name, boltfile.Headers)
 	s.sound = err == nil
 	return err
 }
@@ -142,11 +143,11 @@ func (q *Queue) viewing(s *segment, all bool, f func(r, m *bolt.Bucket) error) e
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	look := branches
+	level := boltfile.Branches
 	if all && !s.sound {
-		look = headers
+		level = boltfile.Headers
 	}
-	if err := s.open(q, true, look); err != nil {
+	if err := s.open(q, true, level); err != nil {
 		return err
 	}
 	if all {

@@ -33,10 +33,11 @@ func rooms() map[string][]string {
 		"device/clock/clocktest":       {"portti/device/clock"},
 		"device/thingsee/thingseetest": {"portti/device/thingsee"},
 		"device/devicetest":            {"portti/device", "portti/device/", "portti/cross/testkit"},
-		"buffer":                       {"go.etcd.io/bbolt", "go.etcd.io/bbolt/", "golang.org/x/sys/"},
+		"buffer":                       {"go.etcd.io/bbolt", "go.etcd.io/bbolt/", "golang.org/x/sys/", "portti/buffer/boltfile"},
 		"uplink":                       {"github.com/gorilla/websocket", "golang.org/x/oauth2", "golang.org/x/oauth2/", "github.com/golang-jwt/jwt/v5", "golang.org/x/net/proxy", "golang.org/x/sys/"},
 		"systemd":                      {"github.com/kardianos/service", "github.com/coreos/go-systemd/v22/", "golang.org/x/sys/"},
 		"cross":                        {},
+		"buffer/boltfile":              {},
 	}
 }
 

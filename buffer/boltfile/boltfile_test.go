@@ -1,0 +1,403 @@
+package boltfile
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// made is a file of bbolt with n entries in "large" and a few in "small".
+func made(t testing.TB, n int) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "db")
+	db, err := bolt.Open(path, 0o600, &bolt.Options{NoSync: true, NoFreelistSync: true, PageSize: PageSize})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		large, _ := tx.CreateBucket([]byte("large"))
+		small, _ := tx.CreateBucket([]byte("small"))
+		large.FillPercent = 1
+		for i := range n {
+			k, v := entry(i)
+			if err := large.Put(k, v); err != nil {
+				return err
+			}
+		}
+		return errors.Join(large.Put([]byte("z"), make([]byte, 3*PageSize)), small.Put([]byte("a"), []byte("1")), small.Put([]byte("b"), []byte("2")))
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func entry(i int) (k, v []byte) {
+	return fmt.Appendf(nil, "%06d", i), bytes.Repeat(fmt.Appendf(nil, "<%d>", i), 10)
+}
+
+// found is what was read of the bucket "large", by key.
+func found(elements []Element) map[string]string {
+	m := map[string]string{}
+	for _, e := range elements {
+		m[string(e.Key)] = string(e.Value)
+	}
+	return m
+}
+
+func TestWalkFindsAllThatBboltWrote(t *testing.T) {
+	b := made(t, 3000)
+	tree, err := Walk(bytes.NewReader(b), int64(len(b)))
+	if err != nil || len(tree.Damage) > 0 {
+		t.Fatal(err, tree)
+	}
+	large, small := tree.Buckets["large"], tree.Buckets["small"]
+	if len(tree.Buckets) != 2 || len(large) != 3001 || !maps.Equal(found(small), map[string]string{"a": "1", "b": "2"}) {
+		t.Fatalf("%d buckets, %d elements, %v", len(tree.Buckets), len(large), small)
+	}
+	for i, e := range large[:3000] {
+		if k, v := entry(i); !bytes.Equal(e.Key, k) || !bytes.Equal(e.Value, v) {
+			t.Fatalf("element %d: %q %q", i, e.Key, e.Value)
+		}
+	}
+	for _, e := range slices.Concat(large, small) {
+		if !bytes.HasPrefix(b[e.Offset:], e.Value) || e.Page != uint64(e.Offset)/PageSize && len(e.Value) < PageSize {
+			t.Fatalf("%q is not at byte %d of page %d", e.Key, e.Offset, e.Page)
+		}
+	}
+	for _, level := range []Level{Branches, Headers, Contents} {
+		if m, err := Check(bytes.NewReader(b), int64(len(b)), level, "small"); err != nil || m != tree.Meta {
+			t.Fatal(level, m, err)
+		}
+	}
+}
+
+// TestScanNeedsNoTree: with every branch page cleared, and both meta pages, all
+// elements are still found.
+func TestScanNeedsNoTree(t *testing.T) {
+	b := made(t, 3000)
+	for at := 0; at < len(b); at += PageSize {
+		if p := Page(b[at : at+PageSize]); at < 2*PageSize || p.Flags() == BranchPage {
+			clear(p)
+		}
+	}
+	m := map[string]string{}
+	Scan(bytes.NewReader(b), int64(len(b)), func(e Element) {
+		if !bytes.HasPrefix(b[e.Offset:], e.Value) {
+			t.Fatalf("%q is not at byte %d", e.Key, e.Offset)
+		}
+		m[string(e.Key)] = string(e.Value)
+	})
+	for i := range 3000 {
+		if k, v := entry(i); m[string(k)] != string(v) {
+			t.Fatalf("%s: %q", k, m[string(k)])
+		}
+	}
+	if m["a"] != "1" || m["b"] != "2" || len(m["z"]) != 3*PageSize {
+		t.Error("the last or the inline elements are missing")
+	}
+}
+
+// TestEachPageRuined clears every page, and overwrites it with another one: what
+// is found was there before, what is not found is named as damage, and a page of
+// the tree that is gone does not pass Check.
+func TestEachPageRuined(t *testing.T) {
+	good := made(t, 3000)
+	m, err := NewestMeta(bytes.NewReader(good), int64(len(good)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, _ := Walk(bytes.NewReader(good), int64(len(good)))
+	all := found(whole.Buckets["large"])
+	for id := range int(m.Pages) {
+		for _, other := range []int{-1, 0, 4, int(m.Root), (id + 1) % int(m.Pages)} {
+			b := bytes.Clone(good)
+			p := b[id*PageSize:][:PageSize]
+			if clear(p); other >= 0 {
+				copy(p, good[other*PageSize:][:PageSize])
+			}
+			r := bytes.NewReader(b)
+			tree, err := Walk(r, int64(len(b)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := found(tree.Buckets["large"])
+			for k, v := range got {
+				if len(tree.Damage) == 0 && all[k] != v && k != "z" {
+					t.Fatalf("page %d as %d: %q is %q", id, other, k, v)
+				}
+			}
+			if len(got) < len(all) && len(tree.Damage) == 0 && id > 1 {
+				t.Fatalf("page %d as %d: %d elements are missing and no damage is named", id, other, len(all)-len(got))
+			}
+			_, err = Check(r, int64(len(b)), Contents, "small")
+			if err != nil && !errors.Is(err, ErrDamaged) {
+				t.Fatal(err)
+			}
+			if id > 1 && (err == nil) != (len(tree.Damage) == 0) {
+				t.Fatalf("page %d as %d: Check says %v, Walk %v", id, other, err, tree.Damage)
+			}
+		}
+	}
+}
+
+// TestCutShort: a file of any length shorter than its pages in use is damaged.
+func TestCutShort(t *testing.T) {
+	b := made(t, 100)
+	m, _ := NewestMeta(bytes.NewReader(b), int64(len(b)))
+	for n := 0; n < int(m.Pages)*PageSize; n += 512 {
+		if _, err := Check(bytes.NewReader(b[:n]), int64(n), Branches); !errors.Is(err, ErrDamaged) {
+			t.Fatalf("%d bytes: %v", n, err)
+		}
+		if tree, err := Walk(bytes.NewReader(b[:n]), int64(n)); err != nil || len(tree.Damage) == 0 {
+			t.Fatalf("%d bytes: %v %v", n, tree, err)
+		}
+	}
+}
+
+type readerFunc func(b []byte, off int64) (int, error)
+
+func (f readerFunc) ReadAt(b []byte, off int64) (int, error) { return f(b, off) }
+
+// TestErrorOfTheRead: a page that the disk cannot deliver is its error, and
+// costs Walk and Scan that page alone. A reader may say io.EOF together with the
+// last bytes of a file.
+func TestErrorOfTheRead(t *testing.T) {
+	b := made(t, 3000)
+	size, bad := int64(len(b)), errors.New("cannot be delivered")
+	m, _ := NewestMeta(bytes.NewReader(b), size)
+	for id := range int64(m.Pages) {
+		r := readerFunc(func(p []byte, off int64) (int, error) {
+			if off <= id*PageSize && off+int64(len(p)) > id*PageSize {
+				return 0, bad
+			}
+			n := copy(p, b[off:])
+			if off+int64(n) == size {
+				return n, io.EOF
+			}
+			return n, nil
+		})
+		if _, err := Check(r, size, Contents); err != nil && err != bad {
+			t.Fatalf("page %d: %v", id, err)
+		} else if id < 2 && err == nil {
+			t.Fatalf("meta page %d was not read", id)
+		}
+		tree, err := Walk(r, size)
+		if err != nil || len(tree.Damage) > 1 || len(tree.Damage) == 1 && !errors.Is(tree.Damage[0], bad) {
+			t.Fatalf("page %d: %v, damage %v", id, err, tree.Damage)
+		}
+		n := 0
+		if Scan(r, size, func(Element) { n++ }); n < 2900 {
+			t.Fatalf("page %d: %d elements", id, n)
+		}
+	}
+}
+
+func TestWalkOfAFileBeingWritten(t *testing.T) {
+	b := made(t, 100)
+	m, _ := NewestMeta(bytes.NewReader(b), int64(len(b)))
+	reads := 0
+	_, err := Walk(readerFunc(func(p []byte, off int64) (int, error) {
+		if reads++; reads == 4 { // two meta pages and the root were read
+			at := (m.TxID + 1) % 2 * PageSize
+			copy(b[at:], metaPage(m.Root, m.Pages, m.TxID+1))
+		}
+		return copy(p, b[off:]), nil
+	}), int64(len(b)))
+	if !errors.Is(err, ErrChanged) {
+		t.Error(err)
+	}
+}
+
+// metaPage is a valid meta page.
+func metaPage(root, pages, txid uint64) []byte {
+	p := make([]byte, PageSize)
+	b := p[HeaderSize:]
+	binary.NativeEndian.PutUint32(b, magic)
+	binary.NativeEndian.PutUint32(b[4:], 2)
+	binary.NativeEndian.PutUint32(b[8:], PageSize)
+	for at, v := range map[int]uint64{16: root, 32: NoFreelist, 40: pages, 48: txid} {
+		binary.NativeEndian.PutUint64(b[at:], v)
+	}
+	h := fnv.New64a()
+	h.Write(b[:56])
+	binary.NativeEndian.PutUint64(b[56:], h.Sum64())
+	return p
+}
+
+// leafPage is page 4, a leaf page with these elements and nothing after them.
+func leafPage(elements ...Element) Page {
+	p := make(Page, HeaderSize+len(elements)*ElementSize)
+	binary.NativeEndian.PutUint64(p, 4)
+	binary.NativeEndian.PutUint16(p[8:], LeafPage)
+	binary.NativeEndian.PutUint16(p[10:], uint16(len(elements)))
+	for i, e := range elements {
+		at := HeaderSize + i*ElementSize
+		for k, n := range []int{int(e.Flags), len(p) - at, len(e.Key), len(e.Value)} {
+			binary.NativeEndian.PutUint32(p[at+4*k:], uint32(n))
+		}
+		p = append(append(p, e.Key...), e.Value...)
+	}
+	return p
+}
+
+// inline is a bucket within the page of its parent.
+func inline(name string, p Page) Element {
+	return Element{Flags: BucketElement, Key: []byte(name), Value: append(make([]byte, bucketHeader), p...)}
+}
+
+// fileOf is a file whose root is this page.
+func fileOf(p Page) []byte {
+	pages := 5 + (len(p)-1)/PageSize
+	b := make([]byte, pages*PageSize)
+	copy(b, metaPage(4, uint64(pages), 2))
+	copy(b[PageSize:], metaPage(4, uint64(pages), 1))
+	copy(b[4*PageSize:], p)
+	binary.NativeEndian.PutUint32(b[4*PageSize+12:], uint32(pages-5))
+	return b
+}
+
+// TestElementsThatOverlap: in a page every element of which is the same inline
+// bucket, and every element of that again, no more elements are visited than fit
+// into the page.
+func TestElementsThatOverlap(t *testing.T) {
+	for _, name := range []string{"", "n"} {
+		const n = 60000
+		p := make(Page, 2*n*ElementSize+2*PageSize)
+		fill := func(p Page, flags, pos, key, value int) {
+			binary.NativeEndian.PutUint16(p[8:], LeafPage)
+			binary.NativeEndian.PutUint16(p[10:], n)
+			for i := range n {
+				e := p[HeaderSize+i*ElementSize:]
+				for k, v := range []int{flags, pos - i*ElementSize, key, value} {
+					binary.NativeEndian.PutUint32(e[4*k:], uint32(v))
+				}
+			}
+		}
+		binary.NativeEndian.PutUint64(p, 4)
+		at := HeaderSize + n*ElementSize // of the key, the bucket's header and its page
+		fill(p, BucketElement, at-HeaderSize, len(name), len(p)-at-len(name))
+		copy(p[at:], name)
+		in := p[at+len(name)+bucketHeader:]
+		fill(in, 0, n*ElementSize, 1, 2)
+		b := fileOf(p)
+		r, size := bytes.NewReader(b), int64(len(b))
+		tree, err := Walk(r, size)
+		if got := len(tree.Buckets[name]); err != nil || len(tree.Damage) == 0 || got > len(p)/ElementSize {
+			t.Errorf("bucket %q: %d elements, %v, %v", name, got, err, tree.Damage)
+		}
+		if _, err := Check(r, size, Contents); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "elements") {
+			t.Errorf("bucket %q: %v", name, err)
+		}
+		visited := 0
+		if scanPage(p, 0, func(Element) { visited++ }); visited > 2*len(p)/ElementSize {
+			t.Errorf("bucket %q: Scan visits %d elements", name, visited)
+		}
+	}
+}
+
+// TestBucketWithoutAName: it is a bucket like any other, not the tree of buckets
+// again, in which a bucket could hold another one and so on.
+func TestBucketWithoutAName(t *testing.T) {
+	flat := leafPage(inline("", leafPage(Element{Key: []byte("k"), Value: []byte("v")})))
+	nested := leafPage(inline("", flat))
+	for what, c := range map[string]struct {
+		p        Page
+		elements int
+		sound    bool
+	}{"flat": {flat, 1, true}, "nested": {nested, 0, false}} {
+		b := fileOf(c.p)
+		tree, err := Walk(bytes.NewReader(b), int64(len(b)))
+		if err != nil || len(tree.Buckets[""]) != c.elements || (len(tree.Damage) == 0) != c.sound {
+			t.Errorf("%s: %v %+v", what, err, tree)
+		}
+		if _, err := Check(bytes.NewReader(b), int64(len(b)), Contents); (err == nil) != c.sound {
+			t.Errorf("%s: Check says %v", what, err)
+		}
+	}
+}
+
+// TestFreelist checks a list of free pages: one that fits, and ones that do not.
+func TestFreelist(t *testing.T) {
+	for what, list := range map[string][]uint64{"sound": {2, 3}, "": {1}, "page 99": {99}} {
+		b := append(fileOf(leafPage()), make([]byte, PageSize)...)
+		for at := 0; at < 2*PageSize; at += PageSize {
+			m := metaPage(4, 6, 1)
+			binary.NativeEndian.PutUint64(m[HeaderSize+32:], 5)
+			h := fnv.New64a()
+			h.Write(m[HeaderSize:][:56])
+			binary.NativeEndian.PutUint64(m[HeaderSize+56:], h.Sum64())
+			copy(b[at:], m)
+		}
+		p := b[5*PageSize:]
+		binary.NativeEndian.PutUint64(p, 5)
+		binary.NativeEndian.PutUint16(p[8:], FreelistPage)
+		binary.NativeEndian.PutUint16(p[10:], uint16(len(list)))
+		for i, id := range list {
+			binary.NativeEndian.PutUint64(p[HeaderSize+8*i:], id)
+		}
+		_, err := Check(bytes.NewReader(b), int64(len(b)), Branches)
+		if what == "sound" && err != nil || what != "sound" && (!errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), what)) {
+			t.Errorf("%v: %v", list, err)
+		}
+	}
+}
+
+// FuzzPages gives the readers pages that nobody wrote. They are a tenth as long
+// as real ones, which have nothing more in them than more of the same.
+func FuzzPages(f *testing.F) {
+	const longest = 256
+	records := leafPage(Element{Key: []byte("7"), Value: []byte("one")}, Element{Key: []byte("8"), Value: []byte("two")})
+	outside := Element{Flags: BucketElement, Key: []byte("r"), Value: append([]byte{5}, make([]byte, 15)...)}
+	for _, p := range []Page{records, leafPage(inline("m", records), outside), leafPage(inline("", records))} {
+		f.Add([]byte(p))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) < HeaderSize || len(b) > longest {
+			return
+		}
+		sound := func(e Element) {
+			if at := int(e.Offset); at < 0 || at+len(e.Value) > len(b) || !bytes.Equal(b[at:at+len(e.Value)], e.Value) {
+				t.Fatalf("value at %d+%d of %d", at, len(e.Value), len(b))
+			}
+		}
+		visited := 0
+		scanPage(Page(b), 0, func(e Element) { sound(e); visited++ })
+		none := reader{r: bytes.NewReader(nil), high: 8, seen: make([]bool, 8)}
+		w := walker{none, &Tree{Buckets: map[string][]Element{}}}
+		page := Page(bytes.Clone(b))
+		clear(page[:8]) // page 0: what is found in it begins at 0 in the file
+		w.leaf(page, nil, 0)
+		name := "n"
+		w.leaf(page, &name, 0)
+		for _, list := range w.Buckets {
+			visited += len(list)
+			for _, e := range list {
+				if at := int(e.Offset); at < 0 || at+len(e.Value) > len(b) {
+					t.Fatalf("value at %d+%d of %d", at, len(e.Value), len(b))
+				}
+			}
+		}
+		if visited > 4*len(b)/ElementSize {
+			t.Fatalf("%d elements in %d bytes", visited, len(b))
+		}
+		c := checker{reader: none, level: Headers}
+		_ = c.leaf(page, false, 0)
+		_ = c.leaf(page, true, 0)
+	})
+}

@@ -1,0 +1,24 @@
+// Package boltfile reads files of bbolt (format 2, pages of 4096 bytes) without
+// bbolt: by ReadAt, with no lock, no map into memory and no write. bbolt has no
+// checksums on its data pages, and some damage makes it panic in a goroutine of
+// its own or run in circles, where its caller cannot recover.
+//
+// Check says whether bbolt can open a file safely. Walk reads what the trees of
+// a file hold, also of one that another process is writing. Scan looks at each
+// page by itself, for a file whose trees are broken. See the examples.
+//
+// # Promises
+//
+// No input makes a function of this package panic, given that a Page is at least
+// HeaderSize bytes long.
+//
+// An error wraps ErrDamaged when the file is not what bbolt writes, is
+// ErrChanged, or is what ReadAt returned; a page that the disk cannot deliver is
+// an error and not a fault of memory.
+//
+// Check and Walk read each page at most once, except for the two meta pages and
+// the headers of leaves, and go at most 16 pages deep. Check keeps one page and a
+// byte for each page of the file; Walk keeps every leaf. Scan keeps one page of
+// at most 64 times PageSize, and reads each page at most 64 times. Elements of a
+// damaged page may overlap, but no more of them are visited than fit into a page.
+package boltfile

@@ -1,0 +1,90 @@
+package boltfile_test
+
+import (
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	bolt "go.etcd.io/bbolt"
+
+	"portti/buffer/boltfile"
+)
+
+// example makes a file with the bucket "fruit" and opens it for reading.
+func example() (file *os.File, size int64, remove func()) {
+	dir, err := os.MkdirTemp("", "boltfile")
+	if err != nil {
+		log.Fatal(err)
+	}
+	path := filepath.Join(dir, "db")
+	db, err := bolt.Open(path, 0o600, &bolt.Options{PageSize: boltfile.PageSize})
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		b, err := tx.CreateBucket([]byte("fruit"))
+		if err != nil {
+			return err
+		}
+		return b.Put([]byte("apple"), []byte("red"))
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		log.Fatal(err)
+	}
+	if file, err = os.Open(path); err != nil {
+		log.Fatal(err)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		log.Fatal(err)
+	}
+	return file, info.Size(), func() {
+		_ = file.Close()
+		_ = os.RemoveAll(dir)
+	}
+}
+
+func ExampleCheck() {
+	file, size, remove := example()
+	defer remove()
+	_, err := boltfile.Check(file, size, boltfile.Contents)
+	fmt.Println(err)
+	_, err = boltfile.Check(file, 2*boltfile.PageSize, boltfile.Contents) // cut short
+	fmt.Println(errors.Is(err, boltfile.ErrDamaged))
+	// Output:
+	// <nil>
+	// true
+}
+
+func ExampleWalk() {
+	file, size, remove := example()
+	defer remove()
+	tree, err := boltfile.Walk(file, size)
+	if err != nil {
+		log.Fatal(err) // ErrChanged: another process wrote to it; try again
+	}
+	for _, e := range tree.Buckets["fruit"] {
+		fmt.Printf("%s is %s\n", e.Key, e.Value)
+	}
+	fmt.Println(len(tree.Damage), "damaged pages")
+	// Output:
+	// apple is red
+	// 0 damaged pages
+}
+
+func ExampleScan() {
+	file, size, remove := example()
+	defer remove()
+	boltfile.Scan(file, size, func(e boltfile.Element) {
+		if string(e.Key) == "apple" {
+			fmt.Println(string(e.Value))
+		}
+	})
+	// Output:
+	// red
+}
