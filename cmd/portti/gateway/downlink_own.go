@@ -66,7 +66,7 @@ func (d *downlink) command(ctx context.Context, c *thingsee.Command) (o outcome)
 	if err == nil && c.Has("payload") {
 		argument, err = c.Text("payload", 200)
 	}
-	action, listed := d.actions()[name]
+	action, listed := d.commands()[name]
 	switch {
 	case err != nil:
 		o = outcome{what: "unknown", refused: err.Error()}
@@ -115,9 +115,9 @@ func (d *downlink) configure(c *thingsee.Command) outcome {
 	case !c.Tracked:
 		o.refused = "transactionId: missing"
 	default:
-		d.hands.setReport(time.Duration(n * float64(unit)).Round(time.Second))
+		d.actions.setReport(time.Duration(n * float64(unit)).Round(time.Second))
 	}
-	every, slot := d.hands.report()
+	every, slot := d.actions.reportEvery()
 	o.result = config.Duration(every).String()
 	m := begin(c, c.ID, evConfigured)
 	if c.ID == idHeartConfig {
@@ -149,7 +149,7 @@ func (d *downlink) inform(c *thingsee.Command) outcome {
 		}
 	}
 	m := new(thingsee.Message)
-	if !d.hands.tell(m, int(wanted), evInformed) {
+	if !d.actions.fill(m, int(wanted), evInformed) {
 		m.Reset(idNoInfo, evInformed)
 		m.Int("requestTsmId", int64(wanted))
 	}
@@ -179,7 +179,7 @@ func (d *downlink) diagnose(c *thingsee.Command) outcome {
 	m := begin(c, idDiagnostics, evDiagnosed)
 	m.Int("diagGroup", 3) // gateway
 	m.Text("diagType", []byte("status"))
-	m.Text("diagData", []byte(d.hands.summary()))
+	m.Text("diagData", []byte(d.actions.summary()))
 	o.answers, o.result = []*thingsee.Message{m}, "told"
 	return o
 }
