@@ -9,26 +9,26 @@ import (
 
 // emit makes the messages of one measurement. tuid is the tag's.
 func (b *bleBridge) emit(tuid string, v *bleValues, ad *bleAdvert, out Out) {
-	b.begin(12100, tuid)
+	b.begin(thingsee.WeatherInfo, tuid)
 	b.add("temp", v.temp)
 	b.add("humd", v.humd)
 	b.add("airp", v.airp)
 	b.add("lght", v.lght)
 	b.send(out)
 
-	b.begin(1111, tuid)
+	b.begin(thingsee.OrientationInfo, tuid)
 	b.add("accx", v.accX)
 	b.add("accy", v.accY)
 	b.add("accz", v.accZ)
 	b.send(out)
 
-	b.begin(24100, tuid)
+	b.begin(thingsee.CarbonDioxide, tuid)
 	if b.add("carbonDioxide", v.co2) {
 		b.msg.Int("status", 0)
 	}
 	b.send(out)
 
-	b.begin(1110, tuid)
+	b.begin(thingsee.BatteryInfo, tuid)
 	b.add("batl", v.batl)
 	b.send(out)
 
@@ -53,7 +53,7 @@ func (b *bleBridge) strength(tuid string, rssi adv.Value, out Out) {
 		b.result = Range
 		return
 	}
-	b.begin(1202, b.gateway)
+	b.begin(thingsee.SensorNeighbours, b.gateway)
 	b.msg.Text("tuid", []byte(tuid))
 	b.msg.Int("rssi", int64(min(math.Round((dbm+128)*255/128), 255)))
 	b.msg.Int("rssiDbm", int64(dbm))
@@ -61,7 +61,7 @@ func (b *bleBridge) strength(tuid string, rssi adv.Value, out Out) {
 }
 
 func (b *bleBridge) begin(id int, tuid string) {
-	b.msg.Reset(id, 10)
+	b.msg.Reset(id, thingsee.EventTimed)
 	b.msg.Tuid = tuid
 }
 

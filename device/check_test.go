@@ -43,7 +43,7 @@ func TestCheck(t *testing.T) {
 		{"odd name", func(c *Config) { c.Name = "a b" }, "name", "letters"},
 		{"letters beyond ASCII", func(c *Config) { c.Name = "näyttö" }, "name", "letters"},
 		{"long name", func(c *Config) { c.Name = strings.Repeat("x", 65) }, "name", "64"},
-		{"no type", func(c *Config) { c.Type = "" }, "type", "must be one of ble-bridge, gps, lines"},
+		{"no type", func(c *Config) { c.Type = "" }, "type", "must be one of " + strings.Join(Kinds().Names(), ", ")},
 		{"unknown type", func(c *Config) { c.Type = "line" }, "type", `"line" is not known`},
 		{"planned type", func(c *Config) { c.Type = "wirepas" }, "type", "not in this version"},
 		{"no port", func(c *Config) { c.Port = "" }, "port", "or match"},

@@ -2,25 +2,58 @@ package device_test
 
 import (
 	"maps"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"portti/device"
 	"portti/device/devicetest"
 )
 
+// kinds are the drivers, and the example.
+func kinds() device.Table {
+	all := append(device.Kinds(), device.DewKind())
+	slices.SortFunc(all, func(a, b device.Kind) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+func named(name string) device.Kind {
+	k, _ := kinds().Named(name)
+	return k
+}
+
 // TestDrivers has one line for each driver.
 func TestDrivers(t *testing.T) {
 	lines := map[string]devicetest.Options{
 		"ble-bridge": {Allocs: 4},                // details, answers
+		"dew":        {Checked: true},            // the example of CONTRIBUTING.md
 		"gps":        {Allocs: 8, Unfinished: 2}, // details, the log; a position is two messages
 		"lines":      {},
 	}
-	kinds := device.Kinds()
+	kinds := kinds()
 	if tested := slices.Sorted(maps.Keys(lines)); !slices.Equal(tested, kinds.Names()) {
 		t.Errorf("tested are %v, but there are %v", tested, kinds.Names())
 	}
 	for _, k := range kinds {
 		t.Run(k.Name, func(t *testing.T) { devicetest.Run(t, k, lines[k.Name]) })
+	}
+}
+
+func FuzzDew(f *testing.F) { devicetest.Fuzz(f, named("dew"), devicetest.Options{}) }
+
+// TestExampleIsQuoted: CONTRIBUTING.md shows the driver that these tests run.
+func TestExampleIsQuoted(t *testing.T) {
+	driver, err := os.ReadFile("dew_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, quoted, _ := strings.Cut(string(page), "```go\n")
+	if quoted, _, _ = strings.Cut(quoted, "```\n"); quoted != string(driver) {
+		t.Error("the code in CONTRIBUTING.md is not that of device/dew_test.go: copy it there")
 	}
 }

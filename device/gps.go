@@ -222,9 +222,9 @@ func (g *gps) epoch(f *nmea.Fix) {
 	if f.Time != 0 && (!f.Rollover || f.Time <= g.env.Clock.Floor()+gpsSlack) {
 		g.time.Hear(f.Time, f.Began)
 	}
-	event := 10
+	event := thingsee.EventTimed
 	if g.first {
-		event, g.first = 11, false
+		event, g.first = thingsee.EventPowerOn, false
 	}
 	g.position(f, at, event)
 }

@@ -6,7 +6,8 @@ import (
 	"portti/device/thingsee"
 )
 
-// The messages of a fix. 1210 is Haltian's common position; 90100 is ours.
+// position emits one fix, dated at (0: the stamp dates it), as two messages: 1210
+// is Haltian's common position, 90100 is ours.
 //
 //	lat, lon  degrees WGS84, north and east positive, 7 decimals at most
 //	lacr      metres, horizontal, one standard deviation: what GST or GBS says,
@@ -20,12 +21,9 @@ import (
 //	fixType   2 two-dimensional, 3 three-dimensional
 //	jump      1 where the position lies further from the one before than
 //	          anything travels; left out otherwise
-const msgPosition = 1210
-
-// position emits one fix, dated at (0: the stamp dates it).
 func (g *gps) position(f *nmea.Fix, at int64, event int) {
 	m := &g.msg
-	m.Reset(msgPosition, event)
+	m.Reset(thingsee.CellularLocation, event)
 	m.Time = at
 	g.place(f)
 	if g.cfg.Detail == "append" {

@@ -27,7 +27,10 @@ const (
 
 // slotIDs are the messages chosen by the keys of a line.
 func slotIDs() [slotCount]int {
-	return [slotCount]int{12100, 1110, 24100, 24101, 17100, 12101, 13100, thingsee.Generic}
+	return [slotCount]int{
+		thingsee.WeatherInfo, thingsee.BatteryInfo, thingsee.CarbonDioxide, thingsee.VolatileOrganics,
+		thingsee.DistanceInfo, thingsee.MagnetoSwitch, thingsee.MovementCount, thingsee.Generic,
+	}
 }
 
 // field is one field of the line being read.

@@ -1,11 +1,6 @@
 package device
 
-import (
-	"portti/device/thingsee"
-)
-
-// eventPeriodic is the tsmEv of a reading that came by itself.
-const eventPeriodic = 10
+import "portti/device/thingsee"
 
 // send completes the messages of the line and hands them on. The line is
 // unknown when there was nothing to send.
@@ -29,7 +24,7 @@ func (r *reader) send() Result {
 		if !r.used[i] || m.Len() == 0 {
 			continue
 		}
-		if m.ID == messageCO2 {
+		if m.ID == thingsee.CarbonDioxide {
 			m.Int("status", 0) // required; refused, as it should be, where the line had one
 		}
 		m.Tuid, m.Time, m.Age = tuid, ms, r.age
@@ -47,9 +42,6 @@ func (r *reader) tell() {
 		}
 	}
 }
-
-// messageCO2 wants a status beside its value.
-const messageCO2 = 24100
 
 // header finds whose the line is and when it was measured. A time that cannot
 // be read is refused like any field; an identity that cannot be read refuses
@@ -107,7 +99,7 @@ func (r *reader) put(slot int, f *field) {
 	m := &r.msgs[slot]
 	if !r.used[slot] {
 		r.used[slot] = true
-		m.Reset(r.keys.ids[slot], eventPeriodic)
+		m.Reset(r.keys.ids[slot], thingsee.EventTimed)
 	}
 	k := f.key
 	if f.decimal.Plain && k.surely(&f.decimal) && m.Number(k.name, f.raw) {

@@ -203,11 +203,11 @@ func (s *stamp) wait(room <-chan struct{}) bool {
 
 func classOf(event int) byte {
 	switch event {
-	case 10:
+	case thingsee.EventTimed:
 		return ClassTimed
-	case 11, 12, 13, 14:
+	case thingsee.EventPowerOn, thingsee.EventPowerOff, thingsee.EventControlledReset, thingsee.EventUncontrolledReset:
 		return ClassPower
-	case 17, 18:
+	case thingsee.EventConnected, thingsee.EventDisconnected:
 		return ClassNetwork
 	}
 	return ClassEvent

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,13 +43,20 @@ func (s suite) golden(t testing.TB, path string, in []byte) {
 			f[device.OK], f[device.Unknown], f[device.Checksum], f[device.TooLong], f[device.Malformed], f[device.Range])
 	}
 	got := text(whole)
-	testkit.Golden(t, strings.TrimSuffix(path, filepath.Ext(path))+".records", got)
+	records := strings.TrimSuffix(path, filepath.Ext(path)) + ".records"
+	if _, err := os.Stat(records); err != nil && !updating() {
+		t.Fatalf("%s is missing: go test -update writes it, for you to check by eye; it would be\n%s", records, got)
+	}
+	testkit.Golden(t, records, got)
 	for _, piece := range []int{1, 7} {
 		if again := text(piece); again != got {
 			t.Errorf("read in pieces of %d it gives\n%snot\n%s", piece, again, got)
 		}
 	}
 }
+
+// updating says whether this run writes golden files instead of comparing.
+func updating() bool { return flag.Lookup("update").Value.String() == "true" }
 
 // sound checks what must be so whatever the bytes were.
 func (s suite) sound(t testing.TB, what string, out outcome) {
@@ -64,9 +73,14 @@ func (s suite) sound(t testing.TB, what string, out outcome) {
 		}
 	}
 	for _, code := range out.flags {
-		if !slices.ContainsFunc(s.kind.Problems, func(p device.Problem) bool { return p.Code == code }) {
-			t.Fatalf("%s: raises %s, which its Problems do not explain", what, code)
-		}
+		s.explained(t, code)
+	}
+}
+
+func (s suite) explained(t testing.TB, code string) {
+	t.Helper()
+	if !slices.ContainsFunc(s.kind.Problems, func(p device.Problem) bool { return p.Code == code }) {
+		t.Fatalf("it raises %s, which its Problems do not explain", code)
 	}
 }
 

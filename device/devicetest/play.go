@@ -26,6 +26,16 @@ func newSuite(kind device.Kind, o Options) suite {
 	}}
 }
 
+// testNow is when everything is read, in Unix milliseconds.
+const testNow = 1_796_000_000_000
+
+func newEnv() device.Env {
+	return device.Env{
+		Gateway: "XXXX00GTW00000001", Log: slog.New(slog.DiscardHandler),
+		Clock: clock.Fake(clock.Now{Mono: 100_000, Unix: testNow, Trusted: true}, time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)),
+	}
+}
+
 // outcome is what came of playing a recording.
 type outcome struct {
 	records []string
@@ -47,11 +57,7 @@ func (s suite) play(t testing.TB, p *port, sink *sink) outcome {
 		d, err := s.kind.New(c, env)
 		return &watched{d, &out, stop}, err
 	}
-	env := device.Env{
-		Gateway: "XXXX00GTW00000001", Log: slog.New(slog.DiscardHandler),
-		Clock: clock.Fake(clock.Now{Mono: 100_000, Unix: 1_796_000_000_000, Trusted: true}, time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)),
-	}
-	set, err := device.New([]device.Config{s.cfg}, func(string) (uint16, error) { return 1, nil }, sink, env, device.Tuning{
+	set, err := device.New([]device.Config{s.cfg}, func(string) (uint16, error) { return 1, nil }, sink, newEnv(), device.Tuning{
 		Kinds: device.Table{kind},
 		Open: func(context.Context, device.Config) (device.Opened, error) {
 			return device.Opened{Line: p, Path: s.cfg.Port}, nil

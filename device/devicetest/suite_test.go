@@ -3,7 +3,6 @@ package devicetest
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -188,7 +187,7 @@ func TestAGoodDriverPasses(t *testing.T) {
 
 // TestBrokenDriversFail: a suite that finds nothing would be worth nothing.
 func TestBrokenDriversFail(t *testing.T) {
-	if flag.Lookup("update").Value.String() == "true" {
+	if updating() {
 		t.Skip("-update is given: this run writes golden files instead of comparing")
 	}
 	for _, c := range []struct{ how, part, says string }{
@@ -201,7 +200,7 @@ func TestBrokenDriversFail(t *testing.T) {
 		{"splits", "golden", "in pieces of 1"},
 		{"range", "golden", "humd: 1000"},
 		{"writes", "golden", "Writes must say so"},
-		{"flags", "golden", "raises DROP-ODD"},
+		{"flags", "golden", "it raises DROP-ODD"},
 		{"many", "golden", "does not agree"},
 		{"allocates", "allocations", "allocates 3"},
 	} {
@@ -258,6 +257,14 @@ func TestBrokenKindsFail(t *testing.T) {
 		if said := verdict(t, part); !strings.Contains(said, c.says) {
 			t.Errorf("%s says %q, want %q", c.part, said, c.says)
 		}
+	}
+}
+
+func TestMissingRecordsAreAskedFor(t *testing.T) {
+	s := newSuite(hygrometers(""), Options{})
+	said := verdict(t, func(t testing.TB) { s.golden(t, "nowhere/reading.bin", reading()) })
+	if want := "nowhere/reading.records is missing: go test -update writes it"; !updating() && !strings.HasPrefix(said, want) {
+		t.Errorf("says %q, want %q", said, want)
 	}
 }
 

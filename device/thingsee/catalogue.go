@@ -6,14 +6,6 @@ import (
 	"strconv"
 )
 
-// Messages of the private profile.
-const (
-	GNSSDetail    = 90100
-	Generic       = 90200
-	LossStatement = 90300
-	GatewayHealth = 90310
-)
-
 // Direction says who sends a message.
 type Direction uint8
 
@@ -80,24 +72,25 @@ func (d Definition) Field(name []byte) (Field, bool) {
 }
 
 // MessageFor chooses the message for a numeric value by its name alone:
-// Generic for every name that is not the mark of one published message. A
-// 24100 wants a status beside its carbonDioxide: 0 when nothing else is known.
+// Generic for every name that is not the mark of one published message.
+// CarbonDioxide wants a status next to its carbonDioxide: 0 when nothing else is
+// known.
 func MessageFor(name []byte) int {
 	switch string(name) {
 	case "temp", "humd", "airp", "lght":
-		return 12100
+		return WeatherInfo
 	case "batl":
-		return 1110
+		return BatteryInfo
 	case "carbonDioxide":
-		return 24100
+		return CarbonDioxide
 	case "tvoc":
-		return 24101
+		return VolatileOrganics
 	case "dist":
-		return 17100
+		return DistanceInfo
 	case "hall":
-		return 12101
+		return MagnetoSwitch
 	case "moveCount":
-		return 13100
+		return MovementCount
 	}
 	return Generic
 }

@@ -13,12 +13,6 @@ type Problem struct {
 
 func (p Problem) String() string { return p.Place + ": " + p.Text }
 
-// Events that the header page singles out.
-const (
-	eventDisconnected = 18
-	eventLast         = 999
-)
-
 // Check compares a message with the header rules and with the catalogue, and
 // gives what is wrong in the order of the message. Fields that a message does
 // not define and messages that the catalogue does not have are no problem:
@@ -54,9 +48,9 @@ func header(r Received) []Problem {
 	add(r.ID < 0, "tsmId", "negative")
 	add(r.ID == 0, "tsmId", "missing or not a whole number")
 	add(r.Event < 0, "tsmEv", "missing or not a whole number")
-	add(r.Event > eventLast, "tsmEv", "over 999")
+	add(r.Event > MaxEvent, "tsmEv", "over 999")
 	add(r.Tuid == "" && r.Target == "", "tsmTuid/tsmDstTuid", "missing")
-	add(!r.Dated && r.Event != eventDisconnected, "tsmTs", "missing or not a time")
+	add(!r.Dated && r.Event != EventDisconnected, "tsmTs", "missing or not a time")
 	return list
 }
 

@@ -84,7 +84,7 @@ func (c *Command) member(name string, v json.RawMessage) (ok bool) {
 	case name == "tsmId":
 		c.ID, ok = whole(v, 1, MaxTransaction)
 	case name == "tsmEv":
-		c.Event, ok = whole(v, 0, eventLast)
+		c.Event, ok = whole(v, 0, MaxEvent)
 	case name == "tsmDstTuid":
 		c.Target, ok = text(v)
 	case name == "transactionId":
