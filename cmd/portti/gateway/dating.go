@@ -221,7 +221,7 @@ func (d *dater) fillTimes(entries []buffer.Entry) error {
 // still has no field for its time: another version wrote it. As it is it is no
 // JSON, and sent in an array it would make all its neighbours unreadable.
 func (d *dater) quarantineUndated(n uint64, why error) {
-	d.log.Error("record has no field for its time", "component", "buffer", "event", "record.unhealed", "seq", n, "err", why)
+	d.log.Error("record has no field for its time", "component", "buffer", "event", "record.date-failed", "seq", n, "err", why)
 	_ = d.Quarantine(n, reasonUndated) // logs
 }
 
@@ -244,7 +244,7 @@ func (d *dater) offset(boot uint32) (buffer.Offset, bool) {
 		}
 		if err != nil && !errors.Is(err, buffer.ErrMemoryOnly) {
 			// The committer shows what is wrong with the disk; the record waits.
-			d.log.Debug("time of a boot cannot be kept", "component", "clock", "event", "clock.unkept", "boot", boot, "err", err)
+			d.log.Debug("time of a boot cannot be saved", "component", "clock", "event", "clock.save-failed", "boot", boot, "err", err)
 			return o, false
 		}
 		d.logOffset(boot, o)
@@ -255,7 +255,7 @@ func (d *dater) offset(boot uint32) (buffer.Offset, bool) {
 
 func (d *dater) logOffset(boot uint32, o buffer.Offset) {
 	d.log.Info("time of readings before the clock was set is now known",
-		"component", "clock", "event", "clock.healed", "boot", boot,
+		"component", "clock", "event", "clock.offset-known", "boot", boot,
 		"since_boot", time.UnixMilli(o.Unix).UTC().Format(time.RFC3339), "worst_error_s", o.Err)
 }
 
@@ -312,7 +312,7 @@ func (d *dater) Ack(from, through uint64) error {
 // memory or file descriptors, stays: the server will refuse it again.
 func (d *dater) Quarantine(n uint64, reason string) error {
 	if err := d.queue.Quarantine(n, reason); err != nil {
-		d.log.Error("record cannot be set aside now", "component", "buffer", "event", "record.unreached", "seq", n, "err", err)
+		d.log.Error("record cannot be set aside now", "component", "buffer", "event", "record.quarantine-failed", "seq", n, "err", err)
 	}
 	return nil
 }

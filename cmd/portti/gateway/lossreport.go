@@ -50,7 +50,7 @@ func newLossReport(state string, send func(*thingsee.Message) bool, log *slog.Lo
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		log.Warn("what was told to the server about lost readings is not known any more; it is told again",
-			"component", "daemon", "event", "statement.forgotten", "err", err)
+			"component", "daemon", "event", "loss-report.load-failed", "err", err)
 	}
 	if r.reported == nil {
 		r.reported = map[string]map[string]uint64{}
@@ -130,7 +130,7 @@ func (r *lossReport) save() {
 	}
 	if err != nil && !r.warned {
 		r.log.Warn("cannot keep what was told to the server about lost readings; after a restart it is told again",
-			"component", "daemon", "event", "statement.unkept", "err", fmt.Errorf("cannot write %s: %w", r.path, err))
+			"component", "daemon", "event", "loss-report.save-failed", "err", fmt.Errorf("cannot write %s: %w", r.path, err))
 	}
 	r.warned = err != nil
 }

@@ -110,7 +110,7 @@ func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	h.Set("Cache-Control", "no-store")
 	if _, err := w.Write(text); err != nil {
-		m.log.Debug("metrics not delivered", "event", "metrics.cut", "err", err)
+		m.log.Debug("metrics not delivered", "event", "metrics.answer-failed", "err", err)
 	}
 }
 

@@ -39,7 +39,7 @@ func (m *ownMessages) appendLocked(msg *thingsee.Message) bool {
 		if err != nil {
 			if !m.failed {
 				m.failed = true
-				m.log.Warn("the gateway cannot send messages about itself", "component", "daemon", "event", "voice.unsaid", "err", err)
+				m.log.Warn("the gateway cannot send messages about itself", "component", "daemon", "event", "self-report.append-failed", "err", err)
 			}
 			return false
 		}

@@ -109,7 +109,7 @@ func New(cfg *config.Config, opt Options) (g *Gateway, err error) {
 	if g.id, err = gatewayID(cfg.Gateway.ID, cfg.Paths.State); err != nil && g.id == "" {
 		return nil, err
 	} else if err != nil {
-		g.log.Error("this gateway's identity is good for this run only; set id in [gateway], or mend the disk", "event", "identity.unkept", "gateway", g.id, "err", err)
+		g.log.Error("this gateway's identity is good for this run only; set id in [gateway], or mend the disk", "event", "identity.save-failed", "gateway", g.id, "err", err)
 	}
 	if g.name = cfg.Gateway.Name; g.name == "" {
 		g.name, _ = os.Hostname() // only for people

@@ -130,7 +130,7 @@ func (r *selfReport) sendStart() {
 		err = writeDurably(r.runNote, nil, 0o600)
 	}
 	if err != nil {
-		r.log.Warn("whether this run ends in order will not be known", "component", "daemon", "event", "voice.unnoted",
+		r.log.Warn("whether this run ends in order will not be known", "component", "daemon", "event", "run-note.save-failed",
 			"err", fmt.Errorf("cannot keep a note of it: %w", err))
 	}
 	systemInfo(&r.m, evPowerOn, r.version, r.gateway)
@@ -152,6 +152,6 @@ func (r *selfReport) lastMessage() *thingsee.Message {
 // removeRunNote notes that this run has ended in order.
 func (r *selfReport) removeRunNote() {
 	if err := os.Remove(r.runNote); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		r.log.Warn("the next start will be told as one after a power cut", "component", "daemon", "event", "voice.unnoted", "err", err)
+		r.log.Warn("the next start will be told as one after a power cut", "component", "daemon", "event", "run-note.remove-failed", "err", err)
 	}
 }

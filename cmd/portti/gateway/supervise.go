@@ -43,7 +43,7 @@ func (g *Gateway) supervise(ctx context.Context) {
 
 func (g *Gateway) notify(what string, err error) {
 	if err != nil {
-		g.log.Warn("systemd was not told", "event", "systemd.untold", "what", what, "err", err)
+		g.log.Warn("cannot notify systemd", "event", "systemd.notify-failed", "what", what, "err", err)
 	}
 }
 
