@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"portti/buffer"
+	"portti/cmd/portti/durable"
 	"portti/device/thingsee"
 )
 
@@ -126,7 +127,7 @@ func lostBetween(name, reason string, losses []buffer.Loss, when func(buffer.Tim
 func (r *lossReport) save() {
 	text, err := json.Marshal(r.reported)
 	if err == nil {
-		err = writeDurably(r.path, append(text, '\n'), 0o600)
+		err = durable.Replace(r.path, append(text, '\n'), 0o600)
 	}
 	if err != nil && !r.warned {
 		r.log.Warn("cannot keep what was told to the server about lost readings; after a restart it is told again",

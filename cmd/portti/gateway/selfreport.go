@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"portti/cmd/portti/config"
+	"portti/cmd/portti/durable"
 	"portti/cmd/portti/status"
 	"portti/device/thingsee"
 )
@@ -127,7 +128,7 @@ func (r *selfReport) sendStart() {
 		r.m.Reset(idHeader, evUncontrolled)
 		r.send(&r.m)
 	} else if errors.Is(err, fs.ErrNotExist) {
-		err = writeDurably(r.runNote, nil, 0o600)
+		err = durable.Replace(r.runNote, nil, 0o600)
 	}
 	if err != nil {
 		r.log.Warn("whether this run ends in order will not be known", "component", "daemon", "event", "run-note.save-failed",
