@@ -146,7 +146,7 @@ func (d *downlink) take(ctx context.Context, c *thingsee.Command, now time.Time)
 	switch text := c.Wrong(); {
 	case text != "":
 		o = outcome{what: "unknown", refused: text}
-		if ours && c.ID == idCommand {
+		if ours && c.ID == thingsee.RemoteCommand {
 			o.answers = d.reply(c, -1, text)
 		}
 	case ours:
@@ -170,7 +170,7 @@ func (d *downlink) take(ctx context.Context, c *thingsee.Command, now time.Time)
 func (d *downlink) again(c *thingsee.Command, old *replay) {
 	if old.digest != digestOf(c) {
 		o := outcome{what: "unknown", refused: "its transactionId was used for another request shortly before"}
-		if c.ID == idCommand && c.Target == d.gateway {
+		if c.ID == thingsee.RemoteCommand && c.Target == d.gateway {
 			o.answers = d.reply(c, -1, o.refused)
 		}
 		d.finish(c, o)
@@ -227,7 +227,13 @@ func (d *downlink) accepts(name string) bool { return slices.Contains(d.accept, 
 
 // isRequest says whether a tsmEv asks for diagnostics, configuration,
 // information or a command.
-func isRequest(event int) bool { return event == 27 || event == 30 || event == 32 || event == 35 }
+func isRequest(event int) bool {
+	switch event {
+	case thingsee.EventDiagnosticsAsked, thingsee.EventConfigAsked, thingsee.EventInfoAsked, thingsee.EventCommandAsked:
+		return true
+	}
+	return false
+}
 
 // status is for the status document.
 func (d *downlink) status() status.Downlink {

@@ -63,7 +63,7 @@ func (d *downlink) commands() map[string]commandEntry {
 // doStatus sends health at once, before the answer.
 func (d *downlink) doStatus(_ context.Context, c *thingsee.Command, _ string) (string, error) {
 	m := new(thingsee.Message)
-	if !d.actions.fill(m, thingsee.GatewayHealth, evInformed) {
+	if !d.actions.fill(m, thingsee.GatewayHealth, thingsee.EventInfo) {
 		return "", errors.New("nothing is known")
 	}
 	track(m, c)

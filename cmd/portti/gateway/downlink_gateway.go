@@ -25,14 +25,14 @@ type gatewayActions struct {
 func (a *gatewayActions) fill(m *thingsee.Message, id, event int) bool {
 	g := a.g
 	switch id {
-	case idSystemInfo:
+	case thingsee.SystemInfo:
 		systemInfo(m, event, g.opt.Version, g.id)
-	case idUptime:
+	case thingsee.UptimeInfo:
 		uptime(m, event, g.clock.Now().Mono)
 	case thingsee.GatewayHealth:
 		s := g.Status()
 		health(m, event, &s)
-	case idHeartbeats:
+	case thingsee.HeartbeatSummary:
 		s := g.Status()
 		return g.selfReport.summary(m, event, &s)
 	default:

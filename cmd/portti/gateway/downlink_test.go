@@ -33,9 +33,9 @@ func (h *fakeActions) fill(m *thingsee.Message, id, event int) bool {
 	switch id {
 	case thingsee.GatewayHealth:
 		health(m, event, &status.Document{})
-	case idSystemInfo:
+	case thingsee.SystemInfo:
 		systemInfo(m, event, "1", me)
-	case idHeartbeats:
+	case thingsee.HeartbeatSummary:
 		m.Reset(id, event)
 		return m.Heartbeats(nil)
 	default:

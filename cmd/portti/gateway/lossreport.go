@@ -93,7 +93,7 @@ func (r *lossReport) update(lost map[string]buffer.Counts, losses []buffer.Loss,
 
 func (r *lossReport) sendOne(name, reason string, n uint64, losses []buffer.Loss, when func(buffer.Time) (int64, bool)) bool {
 	var m thingsee.Message
-	m.Reset(thingsee.LossStatement, 9)
+	m.Reset(thingsee.LossStatement, thingsee.EventThreshold)
 	m.Text("reason", []byte(reason))
 	m.Int("count", int64(n))
 	if from, to, ok := lostBetween(name, reason, losses, when); ok {

@@ -87,7 +87,7 @@ func (r *selfReport) update(now time.Time, s *status.Document) {
 	}
 	online := s.Link.State == status.LinkOnline
 	if event, age := r.outages.update(online, now); event != 0 {
-		r.m.Reset(idHeader, event)
+		r.m.Reset(thingsee.HeaderOnly, event)
 		r.m.Age = age.Milliseconds()
 		r.send(&r.m)
 	}
@@ -105,9 +105,9 @@ func (r *selfReport) update(now time.Time, s *status.Document) {
 	}
 	if now.Sub(r.report) >= every {
 		r.report = now
-		health(&r.m, evTimed, s)
+		health(&r.m, thingsee.EventTimed, s)
 		r.send(&r.m)
-		if r.summary(&r.m, evTimed, s) {
+		if r.summary(&r.m, thingsee.EventTimed, s) {
 			r.send(&r.m)
 		}
 	}
@@ -125,7 +125,7 @@ func (r *selfReport) summary(m *thingsee.Message, event int, s *status.Document)
 func (r *selfReport) sendStart() {
 	_, err := os.Lstat(r.runNote)
 	if err == nil {
-		r.m.Reset(idHeader, evUncontrolled)
+		r.m.Reset(thingsee.HeaderOnly, thingsee.EventUncontrolledReset)
 		r.send(&r.m)
 	} else if errors.Is(err, fs.ErrNotExist) {
 		err = durable.Replace(r.runNote, nil, 0o600)
@@ -134,9 +134,9 @@ func (r *selfReport) sendStart() {
 		r.log.Warn("whether this run ends in order will not be known", "component", "daemon", "event", "run-note.save-failed",
 			"err", fmt.Errorf("cannot keep a note of it: %w", err))
 	}
-	systemInfo(&r.m, evPowerOn, r.version, r.gateway)
+	systemInfo(&r.m, thingsee.EventPowerOn, r.version, r.gateway)
 	r.send(&r.m)
-	uptime(&r.m, evPowerOn, r.mono())
+	uptime(&r.m, thingsee.EventPowerOn, r.mono())
 	r.send(&r.m)
 }
 
@@ -146,7 +146,7 @@ func (r *selfReport) lastMessage() *thingsee.Message {
 		return nil
 	}
 	m := new(thingsee.Message)
-	m.Reset(idHeader, evPowerOff)
+	m.Reset(thingsee.HeaderOnly, thingsee.EventPowerOff)
 	return m
 }
 

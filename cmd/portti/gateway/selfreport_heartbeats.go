@@ -56,7 +56,7 @@ func (h *heartbeats) endSlot(devices []status.Device, slot time.Duration) (due [
 
 // heartbeat is a 11201, of one device.
 func heartbeat(tuid string, slot time.Duration, count, bits int64) (m thingsee.Message) {
-	m.Reset(idHeartbeat, evTimed)
+	m.Reset(thingsee.HeartbeatChange, thingsee.EventTimed)
 	m.Text("tuid", []byte(tuid))
 	seconds(&m, "slotInterval", slot)
 	m.Int("slotBitCount", count)
@@ -75,7 +75,7 @@ func (h *heartbeats) summary(m *thingsee.Message, event int, devices []status.De
 	if h.slots == 0 || len(list) == 0 {
 		return false
 	}
-	m.Reset(idHeartbeats, event)
+	m.Reset(thingsee.HeartbeatSummary, event)
 	seconds(m, "slotInterval", slot)
 	m.Int("slotBitCount", int64(min(h.slots, slotsKept)))
 	return m.Heartbeats(list)

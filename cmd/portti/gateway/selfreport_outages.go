@@ -1,6 +1,9 @@
 package gateway
 
-import "time"
+import (
+	"portti/device/thingsee"
+	"time"
+)
 
 const (
 	// outageAfter is how long the link is away before that is told: what a
@@ -27,7 +30,7 @@ func (o *outages) update(online bool, now time.Time) (event int, age time.Durati
 	switch {
 	case online && (!o.up || o.reported):
 		o.up, o.reported, o.since = true, false, time.Time{}
-		return evConnected, 0
+		return thingsee.EventConnected, 0
 	case online:
 		o.since = time.Time{}
 	case !o.up:
@@ -35,7 +38,7 @@ func (o *outages) update(online bool, now time.Time) (event int, age time.Durati
 		o.since = now
 	case !o.reported && now.Sub(o.since) >= outageAfter && (o.last.IsZero() || now.Sub(o.last) >= outageEvery):
 		o.reported, o.last = true, now
-		return evDisconnected, now.Sub(o.since)
+		return thingsee.EventDisconnected, now.Sub(o.since)
 	}
 	return 0, 0
 }
