@@ -22,10 +22,10 @@ func rooms() map[string][]string {
 		"cmd/portti":                   {"portti/", "github.com/spf13/cobra", "golang.org/x/sys/"},
 		"cmd/portti/config":            {"portti/device", "portti/uplink", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/"},
 		"cmd/portti/status":            {},
-		"cmd/portti/gateway":           {"portti/cmd/portti/carry", "portti/cmd/portti/config", "portti/cmd/portti/status", "portti/buffer", "portti/device", "portti/device/", "portti/systemd", "portti/uplink", "golang.org/x/sys/"},
+		"cmd/portti/gateway":           {"portti/cmd/portti/carry", "portti/cmd/portti/config", "portti/cmd/portti/durable", "portti/cmd/portti/status", "portti/buffer", "portti/device", "portti/device/", "portti/systemd", "portti/uplink", "golang.org/x/sys/"},
 		"cmd/portti/console":           {"portti/cmd/portti/status"},
 		"cmd/portti/carry":             {"portti/buffer", "portti/device", "portti/device/"},
-		"cmd/portti/testbed":           {"portti/device/", "github.com/gorilla/websocket", "github.com/golang-jwt/jwt/v5", "golang.org/x/sys/"},
+		"cmd/portti/testbed":           {"portti/cmd/portti/durable", "portti/device/", "github.com/gorilla/websocket", "github.com/golang-jwt/jwt/v5", "golang.org/x/sys/"},
 		"cmd/portti/rig":               {"portti/cmd/portti/config", "portti/cmd/portti/gateway", "portti/cmd/portti/status", "portti/cmd/portti/testbed", "portti/device", "portti/cross/testkit"},
 		"device":                       {"portti/device/", "go.bug.st/serial", "golang.org/x/sys/"},
 		"device/":                      {}, // byte formats: the standard library alone
@@ -38,6 +38,7 @@ func rooms() map[string][]string {
 		"systemd":                      {"github.com/kardianos/service", "github.com/coreos/go-systemd/v22/", "golang.org/x/sys/"},
 		"cross":                        {},
 		"buffer/boltfile":              {},
+		"cmd/portti/durable":           {},
 	}
 }
 

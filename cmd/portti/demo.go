@@ -73,11 +73,11 @@ func newDemoGateway(file string, log *slog.Logger) (testbed.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := gateway.New(cfg, gateway.Options{Version: buildInfo().Version, Built: builtAt(), Log: log, Clock: now})
+	g, err := gateway.New(cfg, gateway.Options{Version: buildInfo().Version, Built: builtAt(), Log: log, Clock: now})
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up: %w", err)
 	}
-	return demoGateway{d}, nil
+	return demoGateway{g}, nil
 }
 
 // believedClock is this machine's clock, taken as good: nobody synchronises the

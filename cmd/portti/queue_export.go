@@ -15,6 +15,7 @@ import (
 
 	"portti/cmd/portti/carry"
 	"portti/cmd/portti/config"
+	"portti/cmd/portti/durable"
 	"portti/cmd/portti/gateway"
 	"portti/device/clock"
 )
@@ -224,9 +225,5 @@ func giveName(part, path string) error {
 	if err != nil {
 		return err
 	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.SyncFolderOf(path)
 }

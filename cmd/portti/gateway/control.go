@@ -70,7 +70,7 @@ func listenControl(dir string, status func() status.Document, reload func(contex
 		}
 		w.Header().Set("Content-Type", "application/json")
 		if err := json.NewEncoder(w).Encode(done); err != nil {
-			log.Debug("result of a reload not delivered", "component", "control", "event", "reload.cut", "err", err)
+			log.Debug("result of a reload not delivered", "component", "control", "event", "reload.answer-failed", "err", err)
 		}
 	})
 	return &control{listener: l, server: &http.Server{
@@ -87,7 +87,7 @@ func answer(w http.ResponseWriter, doc any, log *slog.Logger) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	if err := json.NewEncoder(w).Encode(doc); err != nil {
-		log.Debug("answer not delivered", "component", "control", "event", "status.cut", "err", err)
+		log.Debug("answer not delivered", "component", "control", "event", "status.answer-failed", "err", err)
 	}
 }
 

@@ -1,15 +1,15 @@
-// Package gateway puts the rooms together: the devices' readings go into the
-// buffer, the link takes them out, and this package dates, watches and tells.
+// Package gateway puts the packages together: the devices' readings go into the
+// buffer, the link takes them out, and this package dates, supervises and reports.
 //
 //	err := gateway.Run(ctx, cfg, gateway.Options{Version: "1.2.0", Log: log})
 //
-// run.go reads from top to bottom. Beside the way of the data run:
+// run.go reads from top to bottom. Next to the data path run:
 //
-//	heal.go       gives readings their time once the clock is trusted
-//	supervise.go  looks at every part once a second: problems, log, systemd
-//	voice.go      the gateway's own messages, statement.go: what was lost
-//	downlink.go   what the server may ask for
-//	control.go    the socket that the verbs ask, metrics.go: Prometheus
+//	dating.go      gives readings their time once the clock is trusted
+//	supervise.go   checks every part once a second: problems, log, systemd
+//	selfreport.go  the gateway's own messages, lossreport.go: what was lost
+//	downlink.go    what the server may ask for
+//	control.go     the socket that the verbs ask, metrics.go: Prometheus
 //
 // # Promises
 //

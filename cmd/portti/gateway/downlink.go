@@ -33,13 +33,13 @@ type commander interface {
 
 // downlink takes what the server says, carries out what the configuration
 // names, and answers through the buffer. Everything else is counted and
-// ignored. hear may be called from any goroutine; the rest belongs to run's.
+// ignored. receive may be called from any goroutine; the rest belongs to run's.
 type downlink struct {
 	gateway string   // our tuid
 	accept  []string // of CommandNames
-	hands   hands
+	actions actions
 	devices commander
-	say     func(*thingsee.Message) bool
+	send    func(*thingsee.Message) bool
 	server  func() string // who asks, for the log
 	log     *slog.Logger
 
@@ -51,19 +51,19 @@ type downlink struct {
 	counts struct{ received, executed, refused, repeated, ignored atomic.Uint64 }
 }
 
-func newDownlink(accept []string, gateway string, h hands, devices commander, say func(*thingsee.Message) bool, server func() string, log *slog.Logger) *downlink {
+func newDownlink(accept []string, gateway string, h actions, devices commander, say func(*thingsee.Message) bool, server func() string, log *slog.Logger) *downlink {
 	return &downlink{
-		gateway: gateway, accept: accept, hands: h, devices: devices, say: say, server: server,
+		gateway: gateway, accept: accept, actions: h, devices: devices, send: say, server: server,
 		log: log.With("component", "downlink"), inbox: make(chan []byte, downlinkWaiting),
 		frames: allowance{limits: []limitPer{{downlinkFrames, time.Minute}}},
 		taken:  allowance{limits: []limitPer{{perMinute, time.Minute}, {perHour, time.Hour}}},
 	}
 }
 
-// hear takes a message of the server, which is good during the call only. It
+// receive takes a message of the server, which is good during the call only. It
 // never waits: what finds no room is dropped and counted. A message that names no
 // target in plain letters is for nobody, and not looked into further.
-func (d *downlink) hear(message []byte) {
+func (d *downlink) receive(message []byte) {
 	if len(message) > thingsee.MaxDownlink || !bytes.Contains(message, []byte(`"tsmDstTuid"`)) {
 		d.drop(1)
 		return
@@ -82,7 +82,7 @@ func (d *downlink) drop(n int) {
 
 // run works until ctx ends.
 func (d *downlink) run(ctx context.Context) {
-	defer d.hands.restoreLevel()
+	defer d.actions.restoreLevel()
 	for {
 		select {
 		case <-ctx.Done():
@@ -146,7 +146,7 @@ func (d *downlink) take(ctx context.Context, c *thingsee.Command, now time.Time)
 	switch text := c.Wrong(); {
 	case text != "":
 		o = outcome{what: "unknown", refused: text}
-		if ours && c.ID == idCommand {
+		if ours && c.ID == thingsee.RemoteCommand {
 			o.answers = d.reply(c, -1, text)
 		}
 	case ours:
@@ -170,20 +170,20 @@ func (d *downlink) take(ctx context.Context, c *thingsee.Command, now time.Time)
 func (d *downlink) again(c *thingsee.Command, old *replay) {
 	if old.digest != digestOf(c) {
 		o := outcome{what: "unknown", refused: "its transactionId was used for another request shortly before"}
-		if c.ID == idCommand && c.Target == d.gateway {
+		if c.ID == thingsee.RemoteCommand && c.Target == d.gateway {
 			o.answers = d.reply(c, -1, o.refused)
 		}
 		d.finish(c, o)
 		return
 	}
 	d.counts.repeated.Add(1)
-	d.speak(old.answers)
+	d.sendAll(old.answers)
 	d.audit(slog.LevelInfo, "a request came again and was answered again", "command.repeated", c, "answers", len(old.answers))
 }
 
 // finish answers and leaves the trace: who asked for what, and what came of it.
 func (d *downlink) finish(c *thingsee.Command, o outcome) {
-	d.speak(o.answers)
+	d.sendAll(o.answers)
 	if o.refused != "" {
 		d.counts.refused.Add(1)
 		d.audit(slog.LevelWarn, "a request of the server was refused", "command.refused", c, "command", o.what, "err", o.refused)
@@ -193,9 +193,9 @@ func (d *downlink) finish(c *thingsee.Command, o outcome) {
 	d.audit(slog.LevelInfo, "a request of the server was carried out", "command.executed", c, "command", o.what, "result", o.result)
 }
 
-func (d *downlink) speak(answers []*thingsee.Message) {
+func (d *downlink) sendAll(answers []*thingsee.Message) {
 	for _, m := range answers {
-		d.say(m)
+		d.send(m)
 	}
 }
 
@@ -227,7 +227,13 @@ func (d *downlink) accepts(name string) bool { return slices.Contains(d.accept, 
 
 // isRequest says whether a tsmEv asks for diagnostics, configuration,
 // information or a command.
-func isRequest(event int) bool { return event == 27 || event == 30 || event == 32 || event == 35 }
+func isRequest(event int) bool {
+	switch event {
+	case thingsee.EventDiagnosticsAsked, thingsee.EventConfigAsked, thingsee.EventInfoAsked, thingsee.EventCommandAsked:
+		return true
+	}
+	return false
+}
 
 // status is for the status document.
 func (d *downlink) status() status.Downlink {

@@ -20,12 +20,12 @@ const (
 	maxLevelFor    = 24 * time.Hour
 )
 
-// hands is what the downlink can do with the gateway. Its methods may be called
+// actions is what the downlink can do with the gateway. Its methods may be called
 // from any goroutine but the one of work.
-type hands interface {
-	// tell makes one of the gateway's messages of itself; false = it has none
+type actions interface {
+	// fill makes one of the gateway's messages about itself; false = it has none
 	// with this id.
-	tell(m *thingsee.Message, id, event int) bool
+	fill(m *thingsee.Message, id, event int) bool
 	summary() string // of how the gateway is, in a sentence
 	flush()
 	reconnect()
@@ -33,23 +33,23 @@ type hands interface {
 	// setLevel sets the log level, which falls back by itself.
 	setLevel(level slog.Level, d time.Duration) error
 	restoreLevel()
-	report() (every, slot time.Duration)
+	reportEvery() (every, slot time.Duration)
 	setReport(every time.Duration)
 	// reboot returns when the machine is about to start again, or why it will
 	// not. transaction tells one request from another.
 	reboot(ctx context.Context, transaction int) error
 }
 
-// action is one command of a 1402. do gives the payload of its answer.
-type action struct {
+// commandEntry is one command of a 1402. do gives the payload of its answer.
+type commandEntry struct {
 	argument bool
 	do       func(ctx context.Context, c *thingsee.Command, argument string) (string, error)
 }
 
-// actions is the table of commands; device is none of them, being the name for
+// commands is the table of commands; device is none of them, being the name for
 // messages of another address.
-func (d *downlink) actions() map[string]action {
-	return map[string]action{
+func (d *downlink) commands() map[string]commandEntry {
+	return map[string]commandEntry{
 		config.CmdStatus:         {false, d.doStatus},
 		config.CmdFlush:          {false, d.doFlush},
 		config.CmdReconnect:      {false, d.doReconnect},
@@ -63,26 +63,26 @@ func (d *downlink) actions() map[string]action {
 // doStatus sends health at once, before the answer.
 func (d *downlink) doStatus(_ context.Context, c *thingsee.Command, _ string) (string, error) {
 	m := new(thingsee.Message)
-	if !d.hands.tell(m, thingsee.GatewayHealth, evInformed) {
+	if !d.actions.fill(m, thingsee.GatewayHealth, thingsee.EventInfo) {
 		return "", errors.New("nothing is known")
 	}
 	track(m, c)
-	d.say(m)
-	return d.hands.summary(), nil
+	d.send(m)
+	return d.actions.summary(), nil
 }
 
 func (d *downlink) doFlush(context.Context, *thingsee.Command, string) (string, error) {
-	d.hands.flush()
+	d.actions.flush()
 	return "", nil
 }
 
 func (d *downlink) doReconnect(context.Context, *thingsee.Command, string) (string, error) {
-	d.hands.reconnect()
+	d.actions.reconnect()
 	return "", nil
 }
 
 func (d *downlink) doReload(ctx context.Context, _ *thingsee.Command, _ string) (string, error) {
-	r, err := d.hands.reload(ctx)
+	r, err := d.actions.reload(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -109,7 +109,7 @@ func (d *downlink) doLogLevel(_ context.Context, _ *thingsee.Command, argument s
 			return "", err
 		}
 	}
-	if err := d.hands.setLevel(level, last); err != nil {
+	if err := d.actions.setLevel(level, last); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%s for %s", words[0], config.Duration(last)), nil
@@ -122,14 +122,14 @@ func (d *downlink) doReportInterval(_ context.Context, _ *thingsee.Command, argu
 		if err != nil {
 			return "", err
 		}
-		d.hands.setReport(every)
+		d.actions.setReport(every)
 	}
-	every, _ := d.hands.report()
+	every, _ := d.actions.reportEvery()
 	return config.Duration(every).String(), nil
 }
 
 func (d *downlink) doReboot(ctx context.Context, c *thingsee.Command, _ string) (string, error) {
-	if err := d.hands.reboot(ctx, c.Transaction); err != nil {
+	if err := d.actions.reboot(ctx, c.Transaction); err != nil {
 		return "", err
 	}
 	return "the machine starts again in a few seconds", nil

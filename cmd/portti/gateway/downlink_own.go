@@ -22,13 +22,13 @@ const (
 // that a gateway knows.
 func (d *downlink) own(ctx context.Context, c *thingsee.Command) (o outcome, known bool) {
 	switch {
-	case c.Event == 35 && c.ID == idCommand:
+	case c.Event == thingsee.EventCommandAsked && c.ID == thingsee.RemoteCommand:
 		return d.command(ctx, c), true
-	case c.Event == 30 && (c.ID == idInterval || c.ID == idHeartConfig):
+	case c.Event == thingsee.EventConfigAsked && (c.ID == thingsee.IntervalConfig || c.ID == thingsee.HeartbeatConfig):
 		return d.configure(c), true
-	case c.Event == 32 && (c.ID == idHeader || c.ID == idInfoRequest || c.ID == idHeartRequest):
+	case c.Event == thingsee.EventInfoAsked && (c.ID == thingsee.HeaderOnly || c.ID == thingsee.InfoRequest || c.ID == thingsee.HeartbeatRequest):
 		return d.inform(c), true
-	case c.Event == 27 && (c.ID == idHeader || c.ID == idEnableDiag):
+	case c.Event == thingsee.EventDiagnosticsAsked && (c.ID == thingsee.HeaderOnly || c.ID == thingsee.EnableDiagnostics):
 		return d.diagnose(c), true
 	}
 	return outcome{}, false
@@ -36,7 +36,7 @@ func (d *downlink) own(ctx context.Context, c *thingsee.Command) (o outcome, kno
 
 // reply is the answer to a 1402.
 func (d *downlink) reply(c *thingsee.Command, result int64, payload string) []*thingsee.Message {
-	m := begin(c, idCommand, evCommanded)
+	m := begin(c, thingsee.RemoteCommand, thingsee.EventCommand)
 	m.Int("result", result)
 	if payload != "" {
 		m.Text("payload", []byte(payload))
@@ -66,7 +66,7 @@ func (d *downlink) command(ctx context.Context, c *thingsee.Command) (o outcome)
 	if err == nil && c.Has("payload") {
 		argument, err = c.Text("payload", 200)
 	}
-	action, listed := d.actions()[name]
+	action, listed := d.commands()[name]
 	switch {
 	case err != nil:
 		o = outcome{what: "unknown", refused: err.Error()}
@@ -103,7 +103,7 @@ func (d *downlink) configure(c *thingsee.Command) outcome {
 		return o
 	}
 	unit := time.Second
-	if c.ID == idHeartConfig {
+	if c.ID == thingsee.HeartbeatConfig {
 		unit = time.Minute
 	}
 	switch n, err := c.Number("reportInterval", minAskedReport.Seconds()/unit.Seconds(), config.MaxReport.Seconds()/unit.Seconds()); {
@@ -115,12 +115,12 @@ func (d *downlink) configure(c *thingsee.Command) outcome {
 	case !c.Tracked:
 		o.refused = "transactionId: missing"
 	default:
-		d.hands.setReport(time.Duration(n * float64(unit)).Round(time.Second))
+		d.actions.setReport(time.Duration(n * float64(unit)).Round(time.Second))
 	}
-	every, slot := d.hands.report()
+	every, slot := d.actions.reportEvery()
 	o.result = config.Duration(every).String()
-	m := begin(c, c.ID, evConfigured)
-	if c.ID == idHeartConfig {
+	m := begin(c, c.ID, thingsee.EventConfig)
+	if c.ID == thingsee.HeartbeatConfig {
 		m.Float("heartbeatInterval", 2*slot.Minutes(), 3)
 		m.Float("reportInterval", every.Minutes(), 3)
 		m.Bool("instantMode", every > 0)
@@ -138,10 +138,10 @@ func (d *downlink) inform(c *thingsee.Command) outcome {
 		o.refused = "accept_commands does not name it"
 		return o
 	}
-	wanted := float64(idSystemInfo)
-	if c.ID == idHeartRequest {
-		wanted = idHeartbeats
-	} else if c.ID == idInfoRequest {
+	wanted := float64(thingsee.SystemInfo)
+	if c.ID == thingsee.HeartbeatRequest {
+		wanted = thingsee.HeartbeatSummary
+	} else if c.ID == thingsee.InfoRequest {
 		var err error
 		if wanted, err = c.Number("requestTsmId", 0, thingsee.MaxTransaction); err != nil {
 			o.refused = err.Error()
@@ -149,8 +149,8 @@ func (d *downlink) inform(c *thingsee.Command) outcome {
 		}
 	}
 	m := new(thingsee.Message)
-	if !d.hands.tell(m, int(wanted), evInformed) {
-		m.Reset(idNoInfo, evInformed)
+	if !d.actions.fill(m, int(wanted), thingsee.EventInfo) {
+		m.Reset(thingsee.InfoUnavailable, thingsee.EventInfo)
 		m.Int("requestTsmId", int64(wanted))
 	}
 	track(m, c)
@@ -168,18 +168,18 @@ func (d *downlink) diagnose(c *thingsee.Command) outcome {
 	case !d.accepts(config.CmdStatus):
 		o.refused = "accept_commands does not name it"
 		return o
-	case c.ID == idEnableDiag:
+	case c.ID == thingsee.EnableDiagnostics:
 		o.refused = "diagnostics are not switched on and off"
-		m := begin(c, idError, evDiagError)
+		m := begin(c, thingsee.ErrorInfo, thingsee.EventErrorDiagnostics)
 		m.Text("errorType", []byte("unsupported"))
 		m.Text("errorCause", []byte("ask with tsmId 1000, tsmEv 27; health comes by itself"))
 		o.answers = []*thingsee.Message{m}
 		return o
 	}
-	m := begin(c, idDiagnostics, evDiagnosed)
+	m := begin(c, thingsee.DiagnosticsInfo, thingsee.EventDiagnostics)
 	m.Int("diagGroup", 3) // gateway
 	m.Text("diagType", []byte("status"))
-	m.Text("diagData", []byte(d.hands.summary()))
+	m.Text("diagData", []byte(d.actions.summary()))
 	o.answers, o.result = []*thingsee.Message{m}, "told"
 	return o
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"portti/cmd/portti/durable"
 	"portti/cmd/portti/status"
 )
 
@@ -47,7 +48,7 @@ func (r rebooter) ask(ctx context.Context, transaction int) error {
 	if up := time.Duration(r.mono()) * time.Millisecond; up < rebootEvery {
 		return fmt.Errorf("the machine started %s ago: it is not started again within %s", status.InWords(up), status.InWords(rebootEvery))
 	}
-	if err := writeDurably(note, []byte(strconv.Itoa(transaction)+"\n"), 0o600); err != nil {
+	if err := durable.Replace(note, []byte(strconv.Itoa(transaction)+"\n"), 0o600); err != nil {
 		return fmt.Errorf("cannot keep a note of the request, and without one a repeat would start the machine again: %w", err)
 	}
 	request := filepath.Join(r.run, rebootRequest)

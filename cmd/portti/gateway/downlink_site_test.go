@@ -270,7 +270,7 @@ func (s *spokenSite) halt() status.Document {
 	return s.pass(0)
 }
 
-// heard checks what the server got since the last look.
+// heard checks what the server got since the last check.
 func (s *spokenSite) heard(what, want string) {
 	s.t.Helper()
 	if got := s.server.new(&s.last); got != want {
@@ -327,7 +327,7 @@ func TestCommandsThroughAGateway(t *testing.T) {
 			t.Errorf("loaded %d times", s.loads)
 		}
 		s.ask(command(6, "report-interval", `,"payload":"2h"`), "1402/36")
-		if every := s.gateway.voice.every(); every != 2*time.Hour {
+		if every := s.gateway.selfReport.every(); every != 2*time.Hour {
 			t.Error("reports come every", every)
 		}
 		s.ask(to(me, 1500, 30, `,"transactionId":7,"reportInterval":3600`), "1500/31")
@@ -433,7 +433,7 @@ func TestDeafAndMute(t *testing.T) {
 }
 
 // The gateway speaks for itself through a day with an outage and a power cut.
-func TestVoiceThroughAGateway(t *testing.T) {
+func TestSelfReportThroughAGateway(t *testing.T) {
 	spoken(t, "", "5m", func(s *spokenSite) {
 		s.start()
 		s.heard("at the start", "1100/11 1112/11 1000/17")
@@ -475,7 +475,7 @@ func TestReportIntervalIsReloaded(t *testing.T) {
 		s.start()
 		every := func(what string, want time.Duration) {
 			t.Helper()
-			if got := s.gateway.voice.every(); got != want {
+			if got := s.gateway.selfReport.every(); got != want {
 				t.Errorf("%s: reports come every %v, want %v", what, got, want)
 			}
 		}

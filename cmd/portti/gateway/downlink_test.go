@@ -19,24 +19,24 @@ import (
 const me = "XXXX00GATEWAY00001"
 
 // fakeHands notes what it is told to do.
-type fakeHands struct {
+type fakeActions struct {
 	done     []string
 	every    time.Duration
 	reloaded Reloaded
 	err      error // of what can fail
 }
 
-func (h *fakeHands) did(format string, args ...any) {
+func (h *fakeActions) did(format string, args ...any) {
 	h.done = append(h.done, fmt.Sprintf(format, args...))
 }
 
-func (h *fakeHands) tell(m *thingsee.Message, id, event int) bool {
+func (h *fakeActions) fill(m *thingsee.Message, id, event int) bool {
 	switch id {
 	case thingsee.GatewayHealth:
 		health(m, event, &status.Document{})
-	case idSystemInfo:
+	case thingsee.SystemInfo:
 		systemInfo(m, event, "1", me)
-	case idHeartbeats:
+	case thingsee.HeartbeatSummary:
 		m.Reset(id, event)
 		return m.Heartbeats(nil)
 	default:
@@ -45,28 +45,28 @@ func (h *fakeHands) tell(m *thingsee.Message, id, event int) bool {
 	return true
 }
 
-func (h *fakeHands) summary() string { return "All is well." }
-func (h *fakeHands) flush()          { h.did("flush") }
-func (h *fakeHands) reconnect()      { h.did("reconnect") }
-func (h *fakeHands) reload(context.Context) (Reloaded, error) {
+func (h *fakeActions) summary() string { return "All is well." }
+func (h *fakeActions) flush()          { h.did("flush") }
+func (h *fakeActions) reconnect()      { h.did("reconnect") }
+func (h *fakeActions) reload(context.Context) (Reloaded, error) {
 	h.did("reload")
 	return h.reloaded, h.err
 }
 
-func (h *fakeHands) setLevel(level slog.Level, d time.Duration) error {
+func (h *fakeActions) setLevel(level slog.Level, d time.Duration) error {
 	h.did("level %s %s", level, d)
 	return h.err
 }
-func (h *fakeHands) restoreLevel()                    { h.did("restore") }
-func (h *fakeHands) report() (every, _ time.Duration) { return h.every, h.every / 5 }
-func (h *fakeHands) setReport(every time.Duration)    { h.every = every; h.did("every %s", every) }
-func (h *fakeHands) reboot(_ context.Context, n int) error {
+func (h *fakeActions) restoreLevel()                         { h.did("restore") }
+func (h *fakeActions) reportEvery() (every, _ time.Duration) { return h.every, h.every / 5 }
+func (h *fakeActions) setReport(every time.Duration)         { h.every = every; h.did("every %s", every) }
+func (h *fakeActions) reboot(_ context.Context, n int) error {
 	h.did("reboot %d", n)
 	return h.err
 }
 
 // fakeDevices has one device, LAMP, that takes messages, and one, DEAF, that does not.
-type fakeDevices struct{ hands *fakeHands }
+type fakeDevices struct{ actions *fakeActions }
 
 func (f fakeDevices) Has(tuid string) bool { return tuid == "LAMP" || tuid == "DEAF" }
 
@@ -74,7 +74,7 @@ func (f fakeDevices) Command(_ context.Context, c thingsee.Command) (*thingsee.M
 	if c.Target == "DEAF" {
 		return nil, device.ErrNoCommands
 	}
-	f.hands.did("lamp %d", c.ID)
+	f.actions.did("lamp %d", c.ID)
 	m := &thingsee.Message{Tuid: c.Target}
 	m.Reset(c.ID, 31)
 	m.Int("profileId", 1)
@@ -85,22 +85,22 @@ func (f fakeDevices) Command(_ context.Context, c thingsee.Command) (*thingsee.M
 type desk struct {
 	t        *testing.T
 	downlink *downlink
-	hands    *fakeHands
+	actions  *fakeActions
 	answers  []string
 	log      strings.Builder
 	now      time.Time
 }
 
 func newDesk(t *testing.T, accept ...string) *desk {
-	d := &desk{t: t, hands: &fakeHands{every: 5 * time.Minute}, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	d := &desk{t: t, actions: &fakeActions{every: 5 * time.Minute}, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	log := slog.New(slog.NewTextHandler(&d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	d.downlink = newDownlink(accept, me, d.hands, fakeDevices{d.hands}, d.say, func() string { return "wss://server" }, log)
+	d.downlink = newDownlink(accept, me, d.actions, fakeDevices{d.actions}, d.send, func() string { return "wss://server" }, log)
 	return d
 }
 
 // say writes an answer without what is the same in all, and holds it against
 // the catalogue.
-func (d *desk) say(m *thingsee.Message) bool {
+func (d *desk) send(m *thingsee.Message) bool {
 	d.t.Helper()
 	tuid := m.Tuid
 	if m.Tuid == "" {
@@ -132,8 +132,8 @@ func (d *desk) say(m *thingsee.Message) bool {
 // ask is a message of the server; it gives the answers and what was done.
 func (d *desk) ask(message string) (answers, done string) {
 	d.t.Helper()
-	d.answers, d.hands.done = nil, nil
-	d.downlink.hear([]byte(message))
+	d.answers, d.actions.done = nil, nil
+	d.downlink.receive([]byte(message))
 	select {
 	case m := <-d.downlink.inbox:
 		d.downlink.frame(d.t.Context(), m, d.now)
@@ -143,7 +143,7 @@ func (d *desk) ask(message string) (answers, done string) {
 	if sum := s.Executed + s.Refused + s.Repeated + s.Ignored; s.Received != sum || d.downlink.counts.received.Load() != sum {
 		d.t.Errorf("counted %+v", s)
 	}
-	return strings.Join(d.answers, "; "), strings.Join(d.hands.done, "; ")
+	return strings.Join(d.answers, "; "), strings.Join(d.actions.done, "; ")
 }
 
 // to is a request to a thing.
@@ -233,7 +233,7 @@ func TestRequests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t, config.CommandNames()...)
-			d.hands.reloaded = Reloaded{Applied: []string{"a"}, Restart: []string{"b", "c"}}
+			d.actions.reloaded = Reloaded{Applied: []string{"a"}, Restart: []string{"b", "c"}}
 			answers, done := d.ask(c.message)
 			if answers != c.answers || done != c.done {
 				t.Errorf("answered %s\n    want %s\ndone %q, want %q", answers, c.answers, done, c.done)
@@ -290,14 +290,14 @@ func TestRequestsNotAllowed(t *testing.T) {
 
 func TestFailuresAreAnswered(t *testing.T) {
 	d := newDesk(t, config.CommandNames()...)
-	d.hands.err = errors.New("it cannot be")
+	d.actions.err = errors.New("it cannot be")
 	for i, c := range []string{command(1, "reload", ""), command(2, "log-level", `,"payload":"debug"`), command(3, "reboot", "")} {
 		if answers, _ := d.ask(c); answers != fmt.Sprintf(`1402/36 transactionId=%d result=-1 payload="it cannot be"`, i+1) {
 			t.Error(answers)
 		}
 	}
-	d.hands.err = nil
-	d.hands.reloaded = Reloaded{Error: "portti.toml:3:1: the secret is hunter2"}
+	d.actions.err = nil
+	d.actions.reloaded = Reloaded{Error: "portti.toml:3:1: the secret is hunter2"}
 	answers, _ := d.ask(command(4, "reload", ""))
 	if !strings.Contains(answers, "result=-1") || strings.Contains(answers+d.log.String(), "hunter2") {
 		t.Errorf("%s\n%s", answers, d.log.String())
@@ -382,11 +382,11 @@ func TestRequestsTooFast(t *testing.T) {
 }
 
 // A server that talks faster than anything is done holds up nobody.
-func TestHearNeverWaits(t *testing.T) {
+func TestReceiveNeverWaits(t *testing.T) {
 	d := newDesk(t, config.CmdFlush)
 	message := []byte(command(1, "flush", ""))
 	for range 10 * downlinkWaiting {
-		d.downlink.hear(message)
+		d.downlink.receive(message)
 	}
 	message[len(message)-2] = 'X' // it was good during the call only
 	s := d.downlink.status()
@@ -394,7 +394,7 @@ func TestHearNeverWaits(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	d.downlink.frame(t.Context(), <-d.downlink.inbox, d.now)
-	if got := strings.Join(d.hands.done, ";"); got != "flush" {
+	if got := strings.Join(d.actions.done, ";"); got != "flush" {
 		t.Errorf("done %q", got)
 	}
 }

@@ -130,7 +130,7 @@ func (f *found) buffer(s *snapshot) {
 	f.addIf(full, "BUF-FULL", "", "what", fullInWords(q))
 	f.addIf(q.DiskLow, "BUF-DISK-LOW", "", "free", config.Size(q.DiskFree/1e6*1e6).String(), "least", config.Size(q.MinFree).String(), "path", s.cfg.Paths.State)
 	percent := q.Bytes * 100 / max(1, q.Limit)
-	f.addIf(percent >= 80 || s.roomLow, "BUF-FILLING", "", "percent", fmt.Sprint(percent),
+	f.addIf(percent >= 80 || s.headroomLow, "BUF-FILLING", "", "percent", fmt.Sprint(percent),
 		"room", status.InWords(time.Duration(s.headroom*float64(time.Second))))
 }
 

@@ -52,7 +52,7 @@ func TestFindings(t *testing.T) {
 		"a file set aside":           {func(s *snapshot) { s.stats.Damaged = []string{"q-1.damaged"} }, "BUF-CORRUPT/"},
 		"a file set aside, code too": {func(s *snapshot) { s.stats.Damaged, s.stats.Code = []string{"q-1.damaged"}, "BUF-CORRUPT" }, "BUF-CORRUPT/"},
 		"four fifths full":           {func(s *snapshot) { s.stats.Bytes = 800 }, "BUF-FILLING/"},
-		"full soon":                  {func(s *snapshot) { s.roomLow = true }, "BUF-FILLING/"},
+		"full soon":                  {func(s *snapshot) { s.headroomLow = true }, "BUF-FILLING/"},
 		"readings shed":              {func(s *snapshot) { s.lastLoss, s.stats.Bytes = &loss{Loss: buffer.Loss{Reason: "full"}}, 600 }, "BUF-LOST/ BUF-FULL/"},
 		"readings too old":           {func(s *snapshot) { s.lastLoss = &loss{Loss: buffer.Loss{Reason: "age"}} }, "BUF-LOST/"},
 		"little disk":                {func(s *snapshot) { s.stats.DiskLow = true }, "BUF-DISK-LOW/"},

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"portti/cmd/portti/durable"
 )
 
 // gatewayID gives the tsmGw of this gateway. "auto" is an identity of our own
@@ -34,7 +36,7 @@ func gatewayID(configured, state string) (string, error) {
 	var random [7]byte
 	rand.Read(random[:])
 	id := "XXXX00" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random[:])[:11]
-	if err := writeDurably(path, []byte(id+"\n"), 0o600); err != nil {
+	if err := durable.Replace(path, []byte(id+"\n"), 0o600); err != nil {
 		return id, fmt.Errorf("cannot keep this gateway's identity: %w", err)
 	}
 	return id, nil
@@ -50,32 +52,4 @@ func validID(id string) bool {
 		}
 	}
 	return true
-}
-
-// writeDurably replaces a small file so that after a power cut it holds either
-// the old text or the new: written under another name, synced, renamed, and the
-// folder synced. What lies under that other name, be it left by a power cut or a
-// link or FIFO that someone put there, is removed and never opened.
-func writeDurably(path string, text []byte, mode os.FileMode) error {
-	temp := path + ".new"
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temp))
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

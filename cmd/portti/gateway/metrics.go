@@ -39,9 +39,9 @@ const (
 	metricsConnections = 4
 )
 
-func (d *Gateway) metrics() *metrics {
-	return &metrics{addr: d.cfg.Metrics.Listen, status: d.Status, version: d.opt.Version, commit: revision(), retry: metricsRetry,
-		log: d.opt.Log.With("component", "metrics")}
+func (g *Gateway) metrics() *metrics {
+	return &metrics{addr: g.cfg.Metrics.Listen, status: g.Status, version: g.opt.Version, commit: revision(), retry: metricsRetry,
+		log: g.opt.Log.With("component", "metrics")}
 }
 
 // run listens and serves until ctx ends. An empty address means never.
@@ -82,7 +82,7 @@ func (m *metrics) serve(ctx context.Context, l net.Listener) error {
 	server.SetKeepAlivesEnabled(false)
 	failed := make(chan error, 1)
 	go func() {
-		failed <- server.Serve(&fewListener{Listener: l, places: make(chan struct{}, metricsConnections), closed: make(chan struct{})})
+		failed <- server.Serve(&fewListener{Listener: l, slots: make(chan struct{}, metricsConnections), closed: make(chan struct{})})
 	}()
 	select {
 	case err := <-failed:
@@ -110,7 +110,7 @@ func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	h.Set("Cache-Control", "no-store")
 	if _, err := w.Write(text); err != nil {
-		m.log.Debug("metrics not delivered", "event", "metrics.cut", "err", err)
+		m.log.Debug("metrics not delivered", "event", "metrics.answer-failed", "err", err)
 	}
 }
 
@@ -150,27 +150,27 @@ func revision() string {
 	return ""
 }
 
-// fewListener accepts while fewer connections are open than it has places.
+// fewListener accepts while fewer connections are open than it has slots.
 // The others wait with the kernel, whose queue has an end.
 type fewListener struct {
 	net.Listener
-	places chan struct{}
+	slots  chan struct{}
 	closed chan struct{}
 	once   sync.Once
 }
 
 func (l *fewListener) Accept() (net.Conn, error) {
 	select {
-	case l.places <- struct{}{}:
+	case l.slots <- struct{}{}:
 	case <-l.closed:
 		return nil, net.ErrClosed
 	}
 	c, err := l.Listener.Accept()
 	if err != nil {
-		<-l.places
+		<-l.slots
 		return nil, err
 	}
-	return &placed{Conn: c, leave: sync.OnceFunc(func() { <-l.places })}, nil
+	return &slotConn{Conn: c, leave: sync.OnceFunc(func() { <-l.slots })}, nil
 }
 
 func (l *fewListener) Close() error {
@@ -178,13 +178,13 @@ func (l *fewListener) Close() error {
 	return l.Listener.Close()
 }
 
-// placed gives its place back when it is closed.
-type placed struct {
+// slotConn gives its slot back when it is closed.
+type slotConn struct {
 	net.Conn
 	leave func()
 }
 
-func (c *placed) Close() error {
+func (c *slotConn) Close() error {
 	defer c.leave()
 	return c.Conn.Close()
 }

@@ -328,7 +328,7 @@ func (endless) Close() error { return nil }
 
 func TestFewListenerHoldsItsLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &fewListener{Listener: endless{}, places: make(chan struct{}, 2), closed: make(chan struct{})}
+		l := &fewListener{Listener: endless{}, slots: make(chan struct{}, 2), closed: make(chan struct{})}
 		taken, ended := make(chan net.Conn, 10), make(chan error, 1)
 		go func() {
 			for {
@@ -346,7 +346,7 @@ func TestFewListenerHoldsItsLimit(t *testing.T) {
 		}
 		first := <-taken
 		first.Close()
-		first.Close() // gives one place back, not two
+		first.Close() // gives one slot back, not two
 		synctest.Wait()
 		if len(taken) != 2 {
 			t.Errorf("%d after one went", len(taken))

@@ -16,11 +16,11 @@ import (
 // sink is the queue as the devices see it.
 type sink struct {
 	*buffer.Queue
-	healer *healer
+	dater *dater
 }
 
 func (s sink) Append(class byte, dev uint16, stream uint32, rec []byte) error {
-	s.healer.expect(class&device.ClassProvisional != 0)
+	s.dater.expect(class&device.ClassProvisional != 0)
 	err := s.Queue.Append(class, dev, stream, rec)
 	if errors.Is(err, buffer.ErrFull) {
 		return device.ErrFull
@@ -28,64 +28,64 @@ func (s sink) Append(class byte, dev uint16, stream uint32, rec []byte) error {
 	return err
 }
 
-func (d *Gateway) bufferOptions() buffer.Options {
-	c := d.cfg
+func (g *Gateway) bufferOptions() buffer.Options {
+	c := g.cfg
 	return buffer.Options{
 		Dir:         filepath.Join(c.Paths.State, "buffer"),
 		MaxSize:     int64(c.Buffer.MaxSize),
 		MaxAge:      time.Duration(c.Buffer.MaxAge),
 		CommitEvery: time.Duration(c.Buffer.CommitEvery),
-		FenceHold:   d.hold(),
+		FenceHold:   g.hold(),
 		Unproven:    c.Uplink.Ack == uplink.AckNone,
 		WhenFull:    buffer.WhenFull(c.Buffer.WhenFull),
 		MinFree:     int64(c.Buffer.MinFreeDisk),
-		Mono:        func() int64 { return d.clock.Now().Mono },
-		BootID:      d.clock.BootID(),
-		Log:         d.opt.Log,
-		FS:          d.opt.FS,
-		Probe:       d.probe(),
+		Mono:        func() int64 { return g.clock.Now().Mono },
+		BootID:      g.clock.BootID(),
+		Log:         g.opt.Log,
+		FS:          g.opt.FS,
+		Probe:       g.probe(),
 	}
 }
 
 // hold is how long a proven reading stays replayable: only a fence proves less
 // than that the application has it.
-func (d *Gateway) hold() time.Duration {
-	if d.cfg.Uplink.Ack != uplink.AckFence && d.cfg.Uplink.AckFallback != uplink.AckFence {
+func (g *Gateway) hold() time.Duration {
+	if g.cfg.Uplink.Ack != uplink.AckFence && g.cfg.Uplink.AckFallback != uplink.AckFence {
 		return 0
 	}
-	return time.Duration(d.cfg.Uplink.FenceHold)
+	return time.Duration(g.cfg.Uplink.FenceHold)
 }
 
-func (d *Gateway) linkOptions() (uplink.Options, error) {
-	u := d.cfg.Uplink
+func (g *Gateway) linkOptions() (uplink.Options, error) {
+	u := g.cfg.Uplink
 	o := uplink.Options{
 		URL: u.URL, URLs: u.URLs, Insecure: u.Insecure, Dialect: u.Dialect,
 		Auth: u.Auth, QueryName: u.QueryName, HashAs: u.HashAs,
 		Channels: u.Channels, AuthSettle: time.Duration(u.AuthSettle), Heartbeat: config.LinkHeartbeat(u),
-		Ack: u.Ack, AckDelay: time.Duration(d.cfg.Buffer.CommitEvery), AckFallback: u.AckFallback,
-		Gateway: d.id, Epoch: func() string { return fmt.Sprintf("%016x", d.queue.Epoch()) },
-		LimitsFile: filepath.Join(d.cfg.Paths.State, "uplink-limits.json"),
+		Ack: u.Ack, AckDelay: time.Duration(g.cfg.Buffer.CommitEvery), AckFallback: u.AckFallback,
+		Gateway: g.id, Epoch: func() string { return fmt.Sprintf("%016x", g.queue.Epoch()) },
+		LimitsFile: filepath.Join(g.cfg.Paths.State, "uplink-limits.json"),
 		CAFile:     u.CAFile, Proxy: u.Proxy, ClientCert: u.ClientCert, ClientKey: u.ClientKey, Pins: u.Pins,
 		PingInterval: time.Duration(u.PingInterval), PongTimeout: time.Duration(u.PongTimeout), WriteTimeout: time.Duration(u.WriteTimeout),
 		MaxBatchMessages: u.BatchMaxMessages, MaxBatchBytes: int(u.BatchMaxBytes), MaxMessage: int64(u.MaxMessage),
 		Order: u.Order, BacklogShare: u.BacklogShare, DrainRate: int(u.DrainRate), Compression: u.Compression, Schedule: u.Schedule,
 		BackoffBase: time.Duration(u.Backoff.Base), BackoffCap: time.Duration(u.Backoff.Cap),
-		UserAgent:    "portti/" + d.opt.Version,
-		Log:          d.opt.Log.With("component", "uplink"),
-		Now:          d.wallTime,
-		ClockTrusted: func() bool { return d.clock.Now().Trusted },
-		ServerTime:   d.heard,
-		Dial:         d.opt.Dial.Dial, Rand: d.opt.Dial.Rand,
+		UserAgent:    "portti/" + g.opt.Version,
+		Log:          g.opt.Log.With("component", "uplink"),
+		Now:          g.wallTime,
+		ClockTrusted: func() bool { return g.clock.Now().Trusted },
+		ServerTime:   g.heard,
+		Dial:         g.opt.Dial.Dial, Rand: g.opt.Dial.Rand,
 	}
-	if d.downlink != nil {
-		o.Downlink = d.downlink.hear
+	if g.downlink != nil {
+		o.Downlink = g.downlink.receive
 	}
 	var err error
 	if o.Zone, err = u.Zone(); err != nil {
 		return o, err
 	}
-	d.token, err = tokenSource(d.cfg, d.id, o)
-	o.Token = d.token
+	g.token, err = tokenSource(g.cfg, g.id, o)
+	o.Token = g.token
 	return o, err
 }
 

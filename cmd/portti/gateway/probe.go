@@ -38,8 +38,8 @@ const probeGrace = 2 * time.Second
 const program = "portti/cmd/portti"
 
 // probe is Probe where the buffer's files are real ones.
-func (d *Gateway) probe() func(ctx context.Context, path string) error {
-	if d.opt.FS != nil {
+func (g *Gateway) probe() func(ctx context.Context, path string) error {
+	if g.opt.FS != nil {
 		return nil
 	}
 	return Probe

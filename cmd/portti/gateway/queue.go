@@ -21,12 +21,12 @@ import (
 )
 
 // Queue is the buffer in detail at this moment.
-func (d *Gateway) Queue() status.Queue {
-	s := d.Status()
-	_, byName := d.queue.Ledger()
-	out := status.Queue{Schema: status.Schema, Running: true, Gateway: d.id, Buffer: s.Buffer, Totals: s.Totals.Ledger,
-		Damaged: d.queue.Stats().Damaged}
-	fillQueue(&out, byName, d.queue.Segments(), d.queue.Imports())
+func (g *Gateway) Queue() status.Queue {
+	s := g.Status()
+	_, byName := g.queue.Ledger()
+	out := status.Queue{Schema: status.Schema, Running: true, Gateway: g.id, Buffer: s.Buffer, Totals: s.Totals.Ledger,
+		Damaged: g.queue.Stats().Damaged}
+	fillQueue(&out, byName, g.queue.Segments(), g.queue.Imports())
 	return out
 }
 
@@ -87,19 +87,19 @@ func fillQueue(s *status.Queue, devices map[string]buffer.Counts, segments []buf
 }
 
 // queueRoutes are the control socket's pages about the buffer. They only read.
-func (d *Gateway) queueRoutes(mux *http.ServeMux) {
+func (g *Gateway) queueRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/queue", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, d.Queue(), d.opt.Log)
+		answer(w, g.Queue(), g.opt.Log)
 	})
 	mux.HandleFunc("GET /api/v1/queue/export", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		w.Header().Set("Cache-Control", "no-store")
-		h := carry.HeaderOf(d.id, d.queue.Head())
+		h := carry.HeaderOf(g.id, g.queue.Head())
 		h.Exported = time.Now().UTC().Truncate(time.Second)
 		slow := patient{w, http.NewResponseController(w)}
 		// An error leaves the file without its last line, and the reader sees that.
-		sum, err := carry.Write(slow, h, d.queue.Each)
-		d.log.Info("readings were copied out of the buffer", "event", "queue.exported", "count", sum.Records, "missing", sum.Missing, "err", err)
+		sum, err := carry.Write(slow, h, g.queue.Each)
+		g.log.Info("readings were copied out of the buffer", "event", "queue.exported", "count", sum.Records, "missing", sum.Missing, "err", err)
 	})
 }
 

@@ -25,10 +25,10 @@ func live() []string {
 // Reload reads the configuration again and takes over what can change while
 // the gateway runs. A configuration with a mistake changes nothing. It fails
 // where nobody said how to load one, or when ctx ends before its turn.
-func (d *Gateway) Reload(ctx context.Context) (Reloaded, error) {
+func (g *Gateway) Reload(ctx context.Context) (Reloaded, error) {
 	answer := make(chan Reloaded, 1)
 	select {
-	case d.reloads <- answer:
+	case g.reloads <- answer:
 	case <-ctx.Done():
 		return Reloaded{}, fmt.Errorf("cannot reload: %w", ctx.Err())
 	}
@@ -41,42 +41,42 @@ func (d *Gateway) Reload(ctx context.Context) (Reloaded, error) {
 }
 
 // reload belongs to the goroutine of work: one at a time.
-func (d *Gateway) reload() Reloaded {
+func (g *Gateway) reload() Reloaded {
 	r := Reloaded{Applied: []string{}, Restart: []string{}}
-	if d.opt.Load == nil {
+	if g.opt.Load == nil {
 		return r
 	}
-	d.notify("reloading", d.opt.Notify.Reloading())
-	defer func() { d.notify("ready", d.opt.Notify.Ready()) }()
-	next, err := d.opt.Load()
+	g.notify("reloading", g.opt.Notify.Reloading())
+	defer func() { g.notify("ready", g.opt.Notify.Ready()) }()
+	next, err := g.opt.Load()
 	if err == nil {
 		b := next.Buffer
-		err = d.queue.SetLimits(buffer.Limits{MaxSize: int64(b.MaxSize), MaxAge: time.Duration(b.MaxAge),
+		err = g.queue.SetLimits(buffer.Limits{MaxSize: int64(b.MaxSize), MaxAge: time.Duration(b.MaxAge),
 			WhenFull: buffer.WhenFull(b.WhenFull), MinFree: int64(b.MinFreeDisk)})
 	}
 	if err != nil {
 		r.Error = err.Error()
-		d.rejected.Store(true)
-		d.log.Error("the configuration has mistakes; the gateway goes on with the one it has", "event", "config.rejected", "code", "CFG-INVALID", "err", err)
+		g.rejected.Store(true)
+		g.log.Error("the configuration has mistakes; the gateway goes on with the one it has", "event", "config.rejected", "code", "CFG-INVALID", "err", err)
 		return r
 	}
-	d.rejected.Store(false)
+	g.rejected.Store(false)
 	now := next.Settings()
-	d.link.SetDrainRate(int(next.Uplink.DrainRate))
-	if key := "gateway.report_interval"; now[key] != d.running[key] {
-		d.voice.setEvery(next.Gateway.ReportInterval.D())
+	g.link.SetDrainRate(int(next.Uplink.DrainRate))
+	if key := "gateway.report_interval"; now[key] != g.running[key] {
+		g.selfReport.setEvery(next.Gateway.ReportInterval.D())
 	}
-	for _, key := range slices.Sorted(maps.Keys(merged(d.running, now))) {
+	for _, key := range slices.Sorted(maps.Keys(merged(g.running, now))) {
 		switch {
-		case d.running[key] == now[key]:
+		case g.running[key] == now[key]:
 		case slices.Contains(live(), key):
 			r.Applied = append(r.Applied, key)
-			d.running[key] = now[key]
+			g.running[key] = now[key]
 		default:
 			r.Restart = append(r.Restart, key)
 		}
 	}
-	d.log.Info("configuration read again", "event", "config.reloaded", "applied", r.Applied, "after_restart", r.Restart)
+	g.log.Info("configuration read again", "event", "config.reloaded", "applied", r.Applied, "after_restart", r.Restart)
 	return r
 }
 

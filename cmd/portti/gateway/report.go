@@ -11,17 +11,17 @@ import (
 
 // Status is the one truth about this gateway, taken at one moment. After Run
 // has ended it is how things stood then.
-func (d *Gateway) Status() status.Document {
-	if last := d.final.Load(); last != nil {
+func (g *Gateway) Status() status.Document {
+	if last := g.final.Load(); last != nil {
 		return *last
 	}
-	return d.document(d.snapshot())
+	return g.document(g.snapshot())
 }
 
 // document is the status of a snapshot with the problems that are open.
-func (d *Gateway) document(s *snapshot) status.Document {
+func (g *Gateway) document(s *snapshot) status.Document {
 	doc := statusOf(s)
-	doc.Problems = d.problems.Active()
+	doc.Problems = g.problems.Active()
 	return doc
 }
 

@@ -33,7 +33,7 @@ import (
 //
 //	go test ./cmd/portti/gateway -run Simulation -args -sim.seed 7 -sim.runs 1
 //
-// The oracle is the promise: at every look the ledger balances, nothing
+// The oracle is the promise: at every check the ledger balances, nothing
 // arrives that was not fed, nothing arrives changed; and once the faults have
 // ended the link is online again with the next attempt, and every reading
 // arrives that was neither counted as lost nor, at a kill, younger than
@@ -112,15 +112,15 @@ type simSite struct {
 	seen    map[string]bool
 	unknown []string
 
-	fed     int
-	killed  bool
-	unkept  bool // by a kill, the time of a boot that was told while the disk could not be written
-	young   int  // readings that kills may have cost: neither committed nor acknowledged
-	stated  int  // readings of which the server was told that they are lost
-	disk    *simDisk
-	gateway *Gateway
-	stop    context.CancelFunc
-	ended   chan error
+	fed      int
+	killed   bool
+	unkept   bool // by a kill, the time of a boot that was told while the disk could not be written
+	young    int  // readings that kills may have cost: neither committed nor acknowledged
+	reported int  // readings of which the server was told that they are lost
+	disk     *simDisk
+	gateway  *Gateway
+	stop     context.CancelFunc
+	ended    chan error
 }
 
 const simConfig = `config_version = 1
@@ -195,7 +195,7 @@ func (s *simSite) take(msg []byte, repeat bool) {
 		if err := json.Unmarshal(msg, &m); err != nil {
 			s.unknown = append(s.unknown, string(msg))
 		} else if !repeat {
-			s.stated += m.Count
+			s.reported += m.Count
 		}
 		return
 	}
@@ -239,7 +239,7 @@ func (s *simSite) start() {
 // reaches the disk or the network. The line keeps what was not read.
 func (s *simSite) kill() {
 	synctest.Wait()
-	st := s.look()
+	st := s.checkedStatus()
 	s.unkept = s.unkept || st.Buffer.State == status.BufferDegraded
 	s.disk.be(errDead, 0)
 	s.server.Refuse(true)
@@ -256,7 +256,7 @@ func (s *simSite) halt() status.Document {
 	if err := <-s.ended; err != nil {
 		s.t.Fatalf("the gateway ended with %v", err)
 	}
-	return s.look()
+	return s.checkedStatus()
 }
 
 // feed puts whole lines on a line that is plugged in and open: what is sent to
@@ -285,7 +285,7 @@ func (s *simSite) feed(n int) {
 	})
 }
 
-func (s *simSite) look() status.Document {
+func (s *simSite) checkedStatus() status.Document {
 	st := s.gateway.Status()
 	if err := st.CheckLedger(); err != nil {
 		s.t.Fatal(err)
@@ -359,11 +359,11 @@ func (s *simSite) step() {
 		s.feed(1 + s.rng.IntN(most))
 	}
 	pass(5 * time.Second)
-	s.look()
+	s.checkedStatus()
 }
 
-// heal ends all faults and waits, for hours of the bubble if need be.
-func (s *simSite) heal() {
+// endFaults ends all faults and waits, for hours of the bubble if need be.
+func (s *simSite) endFaults() {
 	s.server.Refuse(false)
 	s.server.Mute(false)
 	s.server.Stall(false)
@@ -372,9 +372,9 @@ func (s *simSite) heal() {
 	// A half-open link is noticed within ping_interval + pong_timeout, and then
 	// there is one more wait, or there is one already.
 	began, online := time.Now(), false
-	limit := time.Duration(s.look().Link.NextTryS*float64(time.Second)) + 5*time.Minute
+	limit := time.Duration(s.checkedStatus().Link.NextTryS*float64(time.Second)) + 5*time.Minute
 	for range 4 * 3600 {
-		st := s.look()
+		st := s.checkedStatus()
 		online = online || st.Link.State == status.LinkOnline
 		if !online && time.Since(began) > limit {
 			s.t.Fatalf("not online %v after the last fault: %+v", time.Since(began), st.Link)
@@ -384,7 +384,7 @@ func (s *simSite) heal() {
 		}
 		time.Sleep(time.Second)
 	}
-	s.t.Fatalf("not healed: %+v %+v", s.look().Link, s.look().Totals)
+	s.t.Fatalf("not recovered: %+v %+v", s.checkedStatus().Link, s.checkedStatus().Totals)
 }
 
 // read is how many readings of devices the ledger has.
@@ -411,8 +411,8 @@ func (s *simSite) verdict() error {
 	switch {
 	case missing > lost+s.young:
 		return fmt.Errorf("%d of %d readings are missing, %d are said to be lost, %d were too young when it was killed", missing, s.fed, lost, s.young)
-	case s.stated > lost && !(s.killed && s.cfg.Uplink.Order == uplink.OrderFreshFirst): // see statement
-		return fmt.Errorf("%d readings are said to be lost, the server was told %d", lost, s.stated)
+	case s.reported > lost && !(s.killed && s.cfg.Uplink.Order == uplink.OrderFreshFirst): // see lossReport
+		return fmt.Errorf("%d readings are said to be lost, the server was told %d", lost, s.reported)
 	case len(s.seen) > s.fed || len(s.unknown) > 0:
 		return fmt.Errorf("more arrived than was fed: %d, and %d unknown", len(s.seen), len(s.unknown))
 	case got.Changed > 0 && !s.unkept || got.Bad > 0:
@@ -443,7 +443,7 @@ func simulate(t *testing.T, seed uint64, ack string) (verdict error) {
 		for range 40 {
 			s.step()
 		}
-		s.heal()
+		s.endFaults()
 		verdict = s.verdict()
 	})
 	return verdict

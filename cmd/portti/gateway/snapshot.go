@@ -37,11 +37,11 @@ type snapshot struct {
 	offset   buffer.Offset // of this boot, where it is fixed
 	fixed    bool
 
-	headroom float64 // seconds, 0 = not known
-	lastLoss *loss   // one that is fresh enough to be shown
-	roomLow  bool
-	stuck    string // the part that does not move
-	rejected bool   // the configuration as it stands on disk has mistakes
+	headroom    float64 // seconds, 0 = not known
+	lastLoss    *loss   // one that is fresh enough to be shown
+	headroomLow bool
+	stuck       string // the part that does not move
+	rejected    bool   // the configuration as it stands on disk has mistakes
 }
 
 // loss is one the queue had to make, with its times in words.
@@ -50,27 +50,27 @@ type loss struct {
 	from, to string
 }
 
-func (d *Gateway) snapshot() *snapshot {
+func (g *Gateway) snapshot() *snapshot {
 	now := time.Now()
-	s := &snapshot{cfg: d.cfg, id: d.id, name: d.name, version: d.opt.Version, at: now, uptime: now.Sub(d.started)}
-	// The queue's two looks are not one. Statistics first, so that what they
+	s := &snapshot{cfg: g.cfg, id: g.id, name: g.name, version: g.opt.Version, at: now, uptime: now.Sub(g.started)}
+	// The queue's two answers are not of one moment. Statistics first, so that what they
 	// call waiting can at most have been delivered by the time of the ledger;
-	// the ledger's word then replaces theirs, and the document is consistent.
-	s.stats = d.queue.Stats()
-	s.total, s.byDevice = d.queue.Ledger()
-	s.link = d.link.Status()
-	s.devices = d.devices.Status()
-	if r, ok := d.token.(uplink.TokenReporter); ok {
+	// the ledger's number then replaces theirs, and the document is consistent.
+	s.stats = g.queue.Stats()
+	s.total, s.byDevice = g.queue.Ledger()
+	s.link = g.link.Status()
+	s.devices = g.devices.Status()
+	if r, ok := g.token.(uplink.TokenReporter); ok {
 		state := r.State()
 		s.token = &state
 	}
-	if d.downlink != nil {
-		s.downlink = d.downlink.status()
+	if g.downlink != nil {
+		s.downlink = g.downlink.status()
 	}
-	s.clock, s.source, s.distrust, s.step = d.clock.Now(), d.clock.Source(), d.clock.Reason(), d.clock.Stepped()
-	s.wall = d.wallTime()
-	s.offset, s.fixed = d.queue.Offset(d.queue.Boot())
-	s.headroom = d.inflow.headroom(s.total.Read, s.stats)
-	s.rejected = d.rejected.Load()
+	s.clock, s.source, s.distrust, s.step = g.clock.Now(), g.clock.Source(), g.clock.Reason(), g.clock.Stepped()
+	s.wall = g.wallTime()
+	s.offset, s.fixed = g.queue.Offset(g.queue.Boot())
+	s.headroom = g.inflow.headroom(s.total.Read, s.stats)
+	s.rejected = g.rejected.Load()
 	return s
 }

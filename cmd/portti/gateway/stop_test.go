@@ -52,7 +52,7 @@ func TestStopWithADeadServer(t *testing.T) {
 				dead(s.server)
 				s.feed(2000)
 				synctest.Wait()
-				if got := s.read(s.look()); got != 2000 {
+				if got := s.read(s.checkedStatus()); got != 2000 {
 					t.Fatalf("%d readings were read", got)
 				}
 				began := time.Now()
@@ -83,7 +83,7 @@ func TestCommitsInTime(t *testing.T) {
 					s.feed(1 + s.rng.IntN(100))
 					time.Sleep(time.Duration(s.cfg.Buffer.CommitEvery))
 					synctest.Wait()
-					if st := s.look(); st.Buffer.WaitingMemory != 0 {
+					if st := s.checkedStatus(); st.Buffer.WaitingMemory != 0 {
 						t.Fatalf("%d readings are in memory alone after %v", st.Buffer.WaitingMemory, time.Duration(s.cfg.Buffer.CommitEvery))
 					}
 				}

@@ -21,15 +21,15 @@ const slowDisk = 5 * time.Minute
 // at least once a second. Where it was not asked for long, the whole process did
 // not run (a machine that was paused or asleep, SIGSTOP), and no part could
 // move: what counts is the time since.
-func (d *Gateway) stuck() string {
+func (g *Gateway) stuck() string {
 	limit := stuckLimit()
-	ran := d.pauses.ran(d.clock.Now().Mono, limit/2+time.Second)
+	ran := g.pauses.ran(g.clock.Now().Mono, limit/2+time.Second)
 	switch {
-	case min(d.devices.Idle(), ran) > limit:
+	case min(g.devices.Idle(), ran) > limit:
 		return "devices"
-	case min(d.queue.Idle(), ran) > slowDisk:
+	case min(g.queue.Idle(), ran) > slowDisk:
 		return "buffer"
-	case min(d.link.Idle(), ran) > limit:
+	case min(g.link.Idle(), ran) > limit:
 		return "link"
 	}
 	return ""

@@ -14,24 +14,24 @@ import (
 // and keeps the last good time. It tells systemd that the service is ready:
 // buffer, ports and control socket are at work then; a connection is not part of
 // being ready.
-func (d *Gateway) supervise(ctx context.Context) {
+func (g *Gateway) supervise(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	d.notify("ready", d.opt.Notify.Ready())
+	g.notify("ready", g.opt.Notify.Ready())
 	glance := ""
 	for {
-		s := d.snapshot()
-		d.observe(s)
-		d.problems.Sync(findings(s))
-		d.logChanges()
+		s := g.snapshot()
+		g.observe(s)
+		g.problems.Sync(findings(s))
+		g.logChanges()
 		if s.link.State == uplink.Online {
-			d.statement.look(s.byDevice, s.stats.Losses, d.unix, s.at)
+			g.lossReport.update(s.byDevice, s.stats.Losses, g.unix, s.at)
 		}
-		doc := d.document(s)
-		d.voice.look(s.at, &doc)
-		if g := doc.Glance(); g != glance {
-			glance = g
-			d.notify("status", d.opt.Notify.Status(g))
+		doc := g.document(s)
+		g.selfReport.update(s.at, &doc)
+		if line := doc.Glance(); line != glance {
+			glance = line
+			g.notify("status", g.opt.Notify.Status(line))
 		}
 		select {
 		case <-ctx.Done():
@@ -41,87 +41,87 @@ func (d *Gateway) supervise(ctx context.Context) {
 	}
 }
 
-func (d *Gateway) notify(what string, err error) {
+func (g *Gateway) notify(what string, err error) {
 	if err != nil {
-		d.log.Warn("systemd was not told", "event", "systemd.untold", "what", what, "err", err)
+		g.log.Warn("cannot notify systemd", "event", "systemd.notify-failed", "what", what, "err", err)
 	}
 }
 
 // observe adds to a snapshot what only a series of them can tell, and acts on
 // the clock. It belongs to supervise's goroutine.
-func (d *Gateway) observe(s *snapshot) {
-	d.observeClock(s)
-	d.inflow.note(s.total.Read)
-	s.headroom = d.inflow.headroom(s.total.Read, s.stats)
-	s.roomLow = d.observeRoom(s)
-	if n := len(s.stats.Losses); d.losses.fresh(s.total, s.at) && n > 0 {
+func (g *Gateway) observe(s *snapshot) {
+	g.observeClock(s)
+	g.inflow.note(s.total.Read)
+	s.headroom = g.inflow.headroom(s.total.Read, s.stats)
+	s.headroomLow = g.observeHeadroom(s)
+	if n := len(s.stats.Losses); g.losses.fresh(s.total, s.at) && n > 0 {
 		last := s.stats.Losses[n-1]
-		s.lastLoss = &loss{Loss: last, from: d.when(last.Oldest), to: d.when(last.Newest)}
+		s.lastLoss = &loss{Loss: last, from: g.when(last.Oldest), to: g.when(last.Newest)}
 	}
-	s.stuck = d.stuck()
+	s.stuck = g.stuck()
 }
 
 // observeClock keeps the last good time and logs where the time comes from.
-func (d *Gateway) observeClock(s *snapshot) {
+func (g *Gateway) observeClock(s *snapshot) {
 	if s.clock.Trusted && s.clock.Err == 0 {
-		d.queue.SetLastGood(s.clock.Unix)
+		g.queue.SetLastGood(s.clock.Unix)
 	}
-	if s.source == d.source {
+	if s.source == g.source {
 		return
 	}
-	d.log.Info("time comes from another source", "event", "clock.source-changed",
-		"source", s.source, "before", d.source, "worst_error_s", s.clock.Err, "reason", s.distrust)
-	d.source = s.source
+	g.log.Info("time comes from another source", "event", "clock.source-changed",
+		"source", s.source, "before", g.source, "worst_error_s", s.clock.Err, "reason", s.distrust)
+	g.source = s.source
 	if s.clock.Trusted && s.link.Problem == "CLK-UNSET" {
-		d.link.Wake()
+		g.link.Wake()
 	}
 }
 
-// observeRoom logs that the room changed and says whether it is short.
-func (d *Gateway) observeRoom(s *snapshot) (short bool) {
-	online, was := s.link.State == uplink.Online, d.room.level
-	if d.room.note(s.headroom, online, s.at) {
-		log, event, text := d.log.Warn, "buffer.room-low", "the buffer has room for less than "+status.InWords(time.Duration(roomLevels()[max(d.room.level, 1)-1])*time.Second)
-		if d.room.level < was {
-			log, event, text = d.log.Info, "buffer.room-recovered", "the buffer has more room again"
+// observeHeadroom logs that the headroom changed and returns whether it is short.
+func (g *Gateway) observeHeadroom(s *snapshot) (short bool) {
+	online, was := s.link.State == uplink.Online, g.headroomLevel.level
+	if g.headroomLevel.update(s.headroom, online, s.at) {
+		log, event, text := g.log.Warn, "buffer.room-low", "the buffer has room for less than "+status.InWords(time.Duration(headroomLevels()[max(g.headroomLevel.level, 1)-1])*time.Second)
+		if g.headroomLevel.level < was {
+			log, event, text = g.log.Info, "buffer.room-recovered", "the buffer has more room again"
 		}
 		log(text, "event", event, "code", "BUF-FILLING", "headroom_s", s.headroom, "bytes", max(0, s.stats.Limit-s.stats.Bytes), "online", online)
 	}
-	return d.room.level >= roomShort
+	return g.headroomLevel.level >= headroomShort
 }
 
 // logChanges logs the problems that came and went.
-func (d *Gateway) logChanges() {
-	raised, cleared := d.problems.Changes()
+func (g *Gateway) logChanges() {
+	raised, cleared := g.problems.Changes()
 	for _, r := range raised {
-		log := d.log.Warn
+		log := g.log.Warn
 		if r.Severity == status.Info {
-			log = d.log.Info
+			log = g.log.Info
 		}
 		log(r.Sentence, "event", "problem.raised", "code", r.Code, "subject", r.Subject)
 	}
 	for _, c := range cleared {
-		d.log.Info("solved: "+c.Title, "event", "problem.cleared", "code", c.Code, "subject", c.Subject)
+		g.log.Info("solved: "+c.Title, "event", "problem.cleared", "code", c.Code, "subject", c.Subject)
 	}
 }
 
 // when is a moment of a loss as people read it.
-func (d *Gateway) when(t buffer.Time) string {
-	if ms, ok := d.unix(t); ok {
+func (g *Gateway) when(t buffer.Time) string {
+	if ms, ok := g.unix(t); ok {
 		return time.UnixMilli(ms).Format(time.RFC3339)
 	}
-	if now := d.clock.Now(); t.Boot == d.queue.Boot() && now.Mono >= t.Mono {
+	if now := g.clock.Now(); t.Boot == g.queue.Boot() && now.Mono >= t.Mono {
 		return status.InWords(time.Duration(now.Mono-t.Mono)*time.Millisecond) + " ago"
 	}
 	return "an unknown time"
 }
 
 // unix is a moment of a loss in Unix milliseconds, where it is known.
-func (d *Gateway) unix(t buffer.Time) (int64, bool) {
-	if o, ok := d.queue.Offset(t.Boot); ok && t != (buffer.Time{}) {
+func (g *Gateway) unix(t buffer.Time) (int64, bool) {
+	if o, ok := g.queue.Offset(t.Boot); ok && t != (buffer.Time{}) {
 		return o.Unix + t.Mono, true
 	}
-	if now := d.clock.Now(); t.Boot == d.queue.Boot() && now.Trusted {
+	if now := g.clock.Now(); t.Boot == g.queue.Boot() && now.Trusted {
 		return now.Unix - now.Mono + t.Mono, true
 	}
 	return 0, false

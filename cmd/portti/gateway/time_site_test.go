@@ -232,8 +232,8 @@ func (s *timeSite) fix(n int, at func() time.Time) {
 	}
 }
 
-// look is the status, with its books checked.
-func (s *timeSite) look() status.Document {
+// checkedStatus is the status, with its books checked.
+func (s *timeSite) checkedStatus() status.Document {
 	s.t.Helper()
 	synctest.Wait()
 	st := s.gateway.Status()
@@ -246,7 +246,7 @@ func (s *timeSite) look() status.Document {
 // codes are the problems shown.
 func (s *timeSite) codes() string {
 	var all []string
-	for _, p := range s.look().Problems {
+	for _, p := range s.checkedStatus().Problems {
 		all = append(all, p.Code)
 	}
 	return strings.Join(all, " ")

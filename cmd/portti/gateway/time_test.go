@@ -41,7 +41,7 @@ func TestBootIn1970(t *testing.T) {
 		{"server and one fix", testbed.Options{Date: trueDate}, "", func(s *timeSite) {
 			s.server.Refuse(false)
 			time.Sleep(time.Minute)
-			if s.look().Clock.Trusted {
+			if s.checkedStatus().Clock.Trusted {
 				s.t.Error("a server alone was believed")
 			}
 			s.fix(1, time.Now)
@@ -56,7 +56,7 @@ func TestBootIn1970(t *testing.T) {
 				}
 				s.boot(epoch)
 				s.feed(40)
-				st := s.look()
+				st := s.checkedStatus()
 				if n := len(s.got()); n != 0 || st.Clock.Trusted || st.Clock.Source != "none" || st.Clock.Reason == "" || !strings.Contains(s.codes(), "CLK-UNSET") {
 					t.Errorf("%d left before the time was known; %+v, %s", n, st.Clock, s.codes())
 				}
@@ -66,7 +66,7 @@ func TestBootIn1970(t *testing.T) {
 				time.Sleep(time.Second)
 				s.right(1, 45, row.worst)
 				s.unchanged()
-				if st = s.look(); !st.Clock.Trusted || st.Clock.Source != row.source || st.Clock.Reason != "" || strings.Contains(s.codes(), "CLK-") {
+				if st = s.checkedStatus(); !st.Clock.Trusted || st.Clock.Source != row.source || st.Clock.Reason != "" || strings.Contains(s.codes(), "CLK-") {
 					t.Errorf("%+v, %s", st.Clock, s.codes())
 				}
 			})
@@ -100,7 +100,7 @@ func TestHoldEndsWithoutATime(t *testing.T) {
 		time.Sleep(time.Second)
 		s.right(61, 63, 5*time.Millisecond)
 		s.unchanged()
-		if st := s.look(); st.Totals.Resent == 0 || st.Totals.Acked != 63 {
+		if st := s.checkedStatus(); st.Totals.Resent == 0 || st.Totals.Acked != 63 {
 			t.Errorf("the story did not happen: %+v", st.Totals)
 		}
 	})
@@ -114,13 +114,13 @@ func TestCertificateInTheFuture(t *testing.T) {
 		s.boot(epoch)
 		s.feed(60)
 		time.Sleep(10*time.Minute + 10*time.Second) // just after an attempt, which comes every 35 s here
-		st := s.look()
+		st := s.checkedStatus()
 		if st.Link.State == status.LinkOnline || st.Link.Problem != "CLK-UNSET" || s.codes() != "CLK-UNSET" || s.server.Stats().Connections != 0 {
 			t.Errorf("shown: %s; %+v", s.codes(), st.Link)
 		}
 		s.fix(3, time.Now)
 		time.Sleep(10 * time.Second) // sooner than the next attempt would be
-		if st = s.look(); st.Link.State != status.LinkOnline || s.codes() != "" {
+		if st = s.checkedStatus(); st.Link.State != status.LinkOnline || s.codes() != "" {
 			t.Errorf("shown: %s; %+v", s.codes(), st.Link)
 		}
 		s.right(1, 60, 5*time.Millisecond)
@@ -134,7 +134,7 @@ func TestCertificateIsJudgedByTheFloor(t *testing.T) {
 	story(t, testbed.Options{TLS: true}, func(s *timeSite) {
 		s.boot(epoch)
 		time.Sleep(5 * time.Second)
-		if st := s.look(); st.Link.State != status.LinkOnline {
+		if st := s.checkedStatus(); st.Link.State != status.LinkOnline {
 			t.Errorf("%+v", st.Link)
 		}
 	})
@@ -167,7 +167,7 @@ func TestWallClockJumps(t *testing.T) {
 				for i, d := range row.jumps {
 					row.by(s.machine, d)
 					s.feed(10)
-					if st := s.look(); st.Clock.Steps != uint64(i+1) || !st.Clock.Trusted {
+					if st := s.checkedStatus(); st.Clock.Steps != uint64(i+1) || !st.Clock.Trusted {
 						t.Errorf("%+v", st.Clock)
 					}
 				}
@@ -179,7 +179,7 @@ func TestWallClockJumps(t *testing.T) {
 				time.Sleep(time.Second)
 				s.right(1, len(s.fed), row.worst)
 				s.unchanged()
-				st := s.look()
+				st := s.checkedStatus()
 				if st.Link.Connects != 1 || st.Totals.Lost.Sum() != 0 || st.Totals.Resent != 0 || st.Totals.Waiting != 0 {
 					t.Errorf("%+v %+v", st.Link, st.Totals)
 				}
@@ -196,7 +196,7 @@ func TestStepIsShown(t *testing.T) {
 		s.feed(3)
 		s.machine.Step(-time.Hour)
 		time.Sleep(2 * time.Second)
-		st := s.look()
+		st := s.checkedStatus()
 		if s.codes() != "CLK-STEP" || st.Problems[0].Severity != status.Info || !strings.Contains(st.Problems[0].Sentence, "jumped back by 1 h 0 min") || st.Degraded() {
 			t.Errorf("%+v", st.Problems)
 		}
@@ -221,7 +221,7 @@ func TestLeapSecond(t *testing.T) {
 		}
 		s.right(1, 110, time.Second+5*time.Millisecond)
 		s.unchanged()
-		if st := s.look(); st.Clock.Steps != 0 || s.codes() != "" || st.Link.Connects != 1 {
+		if st := s.checkedStatus(); st.Clock.Steps != 0 || s.codes() != "" || st.Link.Connects != 1 {
 			t.Errorf("%+v, shown: %s", st.Clock, s.codes())
 		}
 	})
@@ -234,13 +234,13 @@ func TestReceiverIsYearsOff(t *testing.T) {
 		s.boot(epoch)
 		s.fix(20, func() time.Time { return time.Now().AddDate(20, 0, 0) })
 		s.fix(20, func() time.Time { return time.Now().AddDate(-1, 0, 0) })
-		if st := s.look(); st.Clock.Trusted {
+		if st := s.checkedStatus(); st.Clock.Trusted {
 			t.Errorf("%+v", st.Clock)
 		}
 		s.machine.Sync(true, time.Now().UnixMilli())
 		time.Sleep(2 * time.Second)
 		s.fix(5, func() time.Time { return time.Now().AddDate(2, 0, 0) })
-		if st := s.look(); st.Clock.Source != clock.SourceKernel || s.codes() != "GPS-TIME" {
+		if st := s.checkedStatus(); st.Clock.Source != clock.SourceKernel || s.codes() != "GPS-TIME" {
 			t.Errorf("%+v, shown: %s", st.Clock, s.codes())
 		}
 		s.fix(5, func() time.Time { return time.Now().AddDate(0, 0, -1024*7) })
@@ -269,7 +269,7 @@ func TestAnHourAsleep(t *testing.T) {
 		s.machine.Sync(true, 0)
 		s.feed(100)
 		time.Sleep(time.Minute) // the hold is over
-		before := s.look()
+		before := s.checkedStatus()
 		s.machine.Sleep(time.Hour)
 		s.server.Cut()
 		synctest.Wait()
@@ -278,7 +278,7 @@ func TestAnHourAsleep(t *testing.T) {
 		}
 		s.feed(10)
 		time.Sleep(10 * time.Second)
-		st := s.look()
+		st := s.checkedStatus()
 		if st.Link.Connects != before.Link.Connects+1 || st.Totals.Resent > 10 || st.Totals.Acked != 110 || st.Clock.Steps != 0 || s.codes() != "" {
 			t.Errorf("shown: %s; %+v %+v %+v", s.codes(), st.Link, st.Totals, st.Clock)
 		}
@@ -288,7 +288,7 @@ func TestAnHourAsleep(t *testing.T) {
 
 // A boot's time is kept as soon as it is known, although the server is away and
 // nothing asks for it: the next boot, which knows nothing, dates it exactly. What
-// the next boot read is placed when a third one knows the time.
+// the next boot read is dated when a third one knows the time.
 func TestTimeIsKeptAcrossBoots(t *testing.T) {
 	story(t, testbed.Options{}, func(s *timeSite) {
 		s.server.Refuse(true)
@@ -333,13 +333,13 @@ func TestTimeIsKeptAcrossBoots(t *testing.T) {
 }
 
 // A restart of the gateway, a cut, and a better source in between: what was
-// healed once comes again as the same bytes.
+// dated once comes again as the same bytes.
 func TestHealedOnceIsTheSameForEver(t *testing.T) {
 	story(t, testbed.Options{Date: func() time.Time { return time.Now().Add(900 * time.Millisecond) }}, func(s *timeSite) {
 		s.more = "[clock]\ntrust_server = true"
 		s.boot(epoch)
 		s.feed(50)
-		if st := s.look(); st.Clock.Source != clock.SourceServer {
+		if st := s.checkedStatus(); st.Clock.Source != clock.SourceServer {
 			t.Fatalf("%+v", st.Clock)
 		}
 		s.server.Mute(true) // it takes everything and proves nothing
@@ -357,7 +357,7 @@ func TestHealedOnceIsTheSameForEver(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		s.right(1, 75, 2*time.Second)
 		s.unchanged()
-		if st := s.look(); st.Totals.Acked != 75 || s.server.Stats().Repeats == 0 {
+		if st := s.checkedStatus(); st.Totals.Acked != 75 || s.server.Stats().Repeats == 0 {
 			t.Errorf("the story did not happen: %+v, %s", st.Totals, s.server.Stats().Summary())
 		}
 	})
@@ -381,11 +381,11 @@ func TestLastGoodTimeIsTheFloor(t *testing.T) {
 			t.Errorf("floor %v before the stop", good.Sub(time.UnixMilli(floor)))
 		}
 		s.fix(10, func() time.Time { return time.Now().Add(-time.Hour) })
-		if st := s.look(); st.Clock.Trusted {
+		if st := s.checkedStatus(); st.Clock.Trusted {
 			t.Errorf("%+v", st.Clock)
 		}
 		s.fix(3, time.Now)
-		if st := s.look(); st.Clock.Source != clock.SourceGNSS {
+		if st := s.checkedStatus(); st.Clock.Source != clock.SourceGNSS {
 			t.Errorf("%+v", st.Clock)
 		}
 	})
@@ -393,7 +393,7 @@ func TestLastGoodTimeIsTheFloor(t *testing.T) {
 
 // Where a boot can have been, by what is known of the others.
 func TestBetween(t *testing.T) {
-	open := window{0, 1_000_000}
+	open := beganIn{0, 1_000_000}
 	known := func(boot uint32, at, lasted, err int64) buffer.Start {
 		return buffer.Start{Boot: boot, Lasted: lasted, Offset: buffer.Offset{Unix: at, Err: err}, Known: true}
 	}
@@ -402,31 +402,31 @@ func TestBetween(t *testing.T) {
 		name   string
 		starts []buffer.Start
 		boot   uint32
-		want   window
+		want   beganIn
 	}{
 		{"nothing known", []buffer.Start{unknown(1, 50), unknown(2, 60)}, 1, open},
-		{"after an earlier one", []buffer.Start{known(1, 1000, 500, 0), unknown(2, 60)}, 2, window{1500, open.hi}},
-		{"after an earlier one and one between", []buffer.Start{known(1, 1000, 500, 0), unknown(2, 60), unknown(3, 7)}, 3, window{1560, open.hi}},
-		{"before a later one", []buffer.Start{unknown(1, 50), known(2, 9000, 1, 0)}, 1, window{0, 8950}},
-		{"before a later one and one between", []buffer.Start{unknown(1, 50), unknown(2, 60), known(3, 9000, 1, 0)}, 1, window{0, 8890}},
-		{"between two", []buffer.Start{known(1, 1000, 500, 0), unknown(2, 60), known(3, 9000, 1, 0)}, 2, window{1500, 8940}},
-		{"between two that are not sure", []buffer.Start{known(1, 5000, 500, 2), unknown(2, 60), known(3, 9000, 1, 3)}, 2, window{3500, 11940}},
-		{"a near one that is not sure hides none that is", []buffer.Start{known(1, 1000, 500, 0), known(2, 2000, 10, 100), unknown(3, 60)}, 3, window{1510, open.hi}},
-		{"a boot that was forgotten", []buffer.Start{known(5, 9000, 1, 0)}, 2, window{0, 9000}},
-		{"a boot forgotten between others", []buffer.Start{known(1, 1000, 500, 0), known(5, 9000, 1, 0)}, 3, window{1500, 9000}},
+		{"after an earlier one", []buffer.Start{known(1, 1000, 500, 0), unknown(2, 60)}, 2, beganIn{1500, open.hi}},
+		{"after an earlier one and one between", []buffer.Start{known(1, 1000, 500, 0), unknown(2, 60), unknown(3, 7)}, 3, beganIn{1560, open.hi}},
+		{"before a later one", []buffer.Start{unknown(1, 50), known(2, 9000, 1, 0)}, 1, beganIn{0, 8950}},
+		{"before a later one and one between", []buffer.Start{unknown(1, 50), unknown(2, 60), known(3, 9000, 1, 0)}, 1, beganIn{0, 8890}},
+		{"between two", []buffer.Start{known(1, 1000, 500, 0), unknown(2, 60), known(3, 9000, 1, 0)}, 2, beganIn{1500, 8940}},
+		{"between two that are not sure", []buffer.Start{known(1, 5000, 500, 2), unknown(2, 60), known(3, 9000, 1, 3)}, 2, beganIn{3500, 11940}},
+		{"a near one that is not sure hides none that is", []buffer.Start{known(1, 1000, 500, 0), known(2, 2000, 10, 100), unknown(3, 60)}, 3, beganIn{1510, open.hi}},
+		{"a boot that was forgotten", []buffer.Start{known(5, 9000, 1, 0)}, 2, beganIn{0, 9000}},
+		{"a boot forgotten between others", []buffer.Start{known(1, 1000, 500, 0), known(5, 9000, 1, 0)}, 3, beganIn{1500, 9000}},
 	} {
 		if got := between(row.starts, row.boot, open); got != row.want {
 			t.Errorf("%s: %+v, want %+v", row.name, got, row.want)
 		}
 	}
 	for _, row := range []struct {
-		in   window
+		in   beganIn
 		want buffer.Offset
 	}{
-		{window{1000, 9000}, buffer.Offset{Unix: 5000, Err: 4}},
-		{window{1000, 1000}, buffer.Offset{Unix: 1000, Err: 1}},
-		{window{9000, 1000}, buffer.Offset{Unix: 5000, Err: 4}},
-		{window{1000, 4001}, buffer.Offset{Unix: 2500, Err: 2}},
+		{beganIn{1000, 9000}, buffer.Offset{Unix: 5000, Err: 4}},
+		{beganIn{1000, 1000}, buffer.Offset{Unix: 1000, Err: 1}},
+		{beganIn{9000, 1000}, buffer.Offset{Unix: 5000, Err: 4}},
+		{beganIn{1000, 4001}, buffer.Offset{Unix: 2500, Err: 2}},
 	} {
 		if got := row.in.middle(); got != row.want {
 			t.Errorf("middle of %+v: %+v, want %+v", row.in, got, row.want)

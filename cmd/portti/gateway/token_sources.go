@@ -81,8 +81,8 @@ func Trust(c *config.Config) uplink.Options {
 }
 
 // closeToken ends what the source of tokens still does.
-func (d *Gateway) closeToken() {
-	if c, ok := d.token.(interface{ Close(time.Duration) }); ok {
+func (g *Gateway) closeToken() {
+	if c, ok := g.token.(interface{ Close(time.Duration) }); ok {
 		c.Close(closePatience)
 	}
 }

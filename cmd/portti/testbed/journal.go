@@ -10,7 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"portti/cmd/portti/durable"
 	"syscall"
 )
 
@@ -177,38 +177,18 @@ func (j *journal) rewrite(rows map[row]*remembered) error {
 		b.Write(mustJSON(entry{GW: name.gw, Epoch: name.epoch, mark: rows[name].mark}))
 		b.WriteByte('\n')
 	}
-	temp := j.path + ".new"
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o644)
-	if err != nil {
+	if err := durable.Replace(j.path, b.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("cannot keep marks: %w", err)
 	}
-	_, err = f.Write(b.Bytes())
-	if err == nil {
-		err = f.Sync()
-	}
-	if err == nil {
-		err = os.Rename(temp, j.path)
-	}
-	if err == nil {
-		err = syncFolder(filepath.Dir(j.path))
-	}
+	f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
-		return errors.Join(fmt.Errorf("cannot keep marks: %w", err), f.Close())
+		return fmt.Errorf("cannot keep marks: %w", err)
 	}
 	if j.file != nil {
 		j.file.Close()
 	}
 	j.file, j.size = f, 0
 	return nil
-}
-
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
 
 func (j *journal) close() error {

@@ -171,7 +171,7 @@ func (s *session) data(frame []byte) error {
 	list, shape := s.split.elements(frame)
 	if shape != array && !s.told {
 		s.told = true
-		s.r.opts.Log.Warn("not a JSON array of messages", "component", "receive", "event", "frame.misshapen", "bytes", len(frame))
+		s.r.opts.Log.Warn("not a JSON array of messages", "component", "receive", "event", "frame.invalid", "bytes", len(frame))
 	}
 	taken, refused, err := s.pass(list)
 	if err != nil {

@@ -6,14 +6,14 @@ import (
 	"portti/buffer"
 )
 
-// window is when a boot can have begun, in Unix milliseconds.
-type window struct{ lo, hi int64 }
+// beganIn is when a boot can have begun, in Unix milliseconds.
+type beganIn struct{ lo, hi int64 }
 
 // between narrows down when a boot began by the boots around it: it began after
 // every earlier one of known time had ended, and had lasted when a later one
 // began. Of those between them it counts that they lasted. What is known to have
-// lasted may be less than what did, and then the window is too wide, never wrong.
-func between(starts []buffer.Start, boot uint32, in window) window {
+// lasted may be less than what did, and then the bounds are too wide, never wrong.
+func between(starts []buffer.Start, boot uint32, in beganIn) beganIn {
 	i, found := slices.BinarySearchFunc(starts, boot, func(s buffer.Start, b uint32) int { return int(int64(s.Boot) - int64(b)) })
 	var gap int64
 	for j := i - 1; j >= 0; j-- {
@@ -42,7 +42,7 @@ func dependent(starts []buffer.Start) bool {
 }
 
 // middle is the offset that is least wrong at worst.
-func (in window) middle() buffer.Offset {
+func (in beganIn) middle() buffer.Offset {
 	if in.lo > in.hi { // what is known contradicts itself, as after a wrong clock
 		in.lo, in.hi = in.hi, in.lo
 	}
@@ -50,7 +50,7 @@ func (in window) middle() buffer.Offset {
 }
 
 // guess is that offset with how wrong it is at worst.
-func (in window) guess(unix int64) buffer.Offset {
+func (in beganIn) guess(unix int64) buffer.Offset {
 	worst := max(in.hi-unix, unix-in.lo, 1000)
 	return buffer.Offset{Unix: unix, Err: (worst + 999) / 1000}
 }

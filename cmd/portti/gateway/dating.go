@@ -16,7 +16,7 @@ import (
 )
 
 // A reading taken before the wall clock could be trusted is stored with the
-// milliseconds since boot in the place of its time. healer stands between the
+// milliseconds since boot instead of its time. dater stands between the
 // queue and the link and writes the time in when the record is handed out.
 //
 // The promise: the offset between a boot's clock and the wall clock is durable
@@ -31,7 +31,7 @@ import (
 // The offset of a boot is kept as soon as there is a trusted time and a record
 // that may need it, also while nothing is handed out: after a reboot that boot's
 // records are dated exactly, however long the link was away. A boot that never
-// had a trusted time is placed in the middle of when it can have been.
+// had a trusted time is put in the middle of when it can have been.
 //
 // What tsErr promises: the true time is no further off, in whole seconds; a
 // reading without it is good to about a second. Where this boot has no trusted
@@ -43,7 +43,7 @@ import (
 // kernel a boot of months drifts by a crystal's 100 ppm against it, which shows
 // in records that are provisional again after a restart; and a time that was
 // trusted and wrong.
-type healer struct {
+type dater struct {
 	queue queue
 	clock ticker
 	hold  int64 // milliseconds since boot until which an unknown time is waited for
@@ -53,7 +53,7 @@ type healer struct {
 	log   *slog.Logger
 
 	needed atomic.Bool // there may be a record that needs a boot's offset
-	// fixing has room for one: who fixes an offset holds it until that is
+	// fixing holds one: who fixes an offset holds it until that is
 	// durable, since the queue tells it to others sooner.
 	fixing chan struct{}
 
@@ -69,7 +69,7 @@ type healer struct {
 	recs  [][]byte
 }
 
-// queue is what a healer needs of *buffer.Queue.
+// queue is what a dater needs of *buffer.Queue.
 type queue interface {
 	Entries(from uint64, maxBytes, maxRecs int) (uint64, []buffer.Entry, error)
 	Ack(from, through uint64) error
@@ -85,14 +85,14 @@ type queue interface {
 	Starts() []buffer.Start
 }
 
-// ticker is what a healer needs of *clock.Clock.
+// ticker is what a dater needs of *clock.Clock.
 type ticker interface {
 	Now() clock.Now
 	Floor() int64
 }
 
-// quarantineUndated is the reason for a record that has no place for its time.
-const quarantineUndated = "undated"
+// reasonUndated is the reason for a record that has no field for its time.
+const reasonUndated = "undated"
 
 var errUndated = errors.New("offset of the boot is not known")
 
@@ -100,9 +100,9 @@ var errUndated = errors.New("offset of the boot is not known")
 // believed where nothing else is known.
 const plausible = 10 * 365 * 24 * time.Hour
 
-func newHealer(q queue, c ticker, hold time.Duration, built time.Time, log *slog.Logger) *healer {
+func newDater(q queue, c ticker, hold time.Duration, built time.Time, log *slog.Logger) *dater {
 	floor := c.Floor()
-	return &healer{
+	return &dater{
 		queue: q, clock: c, log: log,
 		hold: hold.Milliseconds(), built: built.UnixMilli(), after: floor - c.Now().Mono, ceil: floor + plausible.Milliseconds(),
 		fixing: make(chan struct{}, 1), changed: make(chan struct{}), known: make(map[uint32]buffer.Offset),
@@ -112,14 +112,14 @@ func newHealer(q queue, c ticker, hold time.Duration, built time.Time, log *slog
 // watch wakes the link when the queue changes, when the clock becomes trusted
 // and when the hold ends. It returns as soon as nothing can be held back any
 // more, and from then on the queue wakes the link itself.
-func (h *healer) watch(ctx context.Context) {
+func (d *dater) watch(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	queue := h.queue.Changed()
+	queue := d.queue.Changed()
 	for {
-		if h.settled() {
-			h.open.Store(true)
-			h.wake()
+		if d.settled() {
+			d.open.Store(true)
+			d.wake()
 			return
 		}
 		select {
@@ -128,168 +128,168 @@ func (h *healer) watch(ctx context.Context) {
 		case <-queue:
 			// Taken before the wake-up: a change from here on fires it, and one
 			// before is seen by the reader that is woken.
-			queue = h.queue.Changed()
-			h.wake()
+			queue = d.queue.Changed()
+			d.wake()
 		case <-tick.C:
 		}
 	}
 }
 
-func (h *healer) settled() bool {
-	now := h.clock.Now()
-	if now.Trusted || now.Mono >= h.hold {
+func (d *dater) settled() bool {
+	now := d.clock.Now()
+	if now.Trusted || now.Mono >= d.hold {
 		return true
 	}
-	boot := h.queue.Boot()
-	if _, ok := h.queue.Offset(boot); ok {
+	boot := d.queue.Boot()
+	if _, ok := d.queue.Offset(boot); ok {
 		return true
 	}
-	starts := h.queue.Starts()
+	starts := d.queue.Starts()
 	i := startOf(starts, boot)
 	return i >= 0 && starts[i].Known
 }
 
-func (h *healer) wake() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	close(h.changed)
-	h.changed = make(chan struct{})
+func (d *dater) wake() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	close(d.changed)
+	d.changed = make(chan struct{})
 }
 
 // Changed is closed at the next change of what Read can give.
-func (h *healer) Changed() <-chan struct{} {
-	if h.open.Load() {
-		return h.queue.Changed()
+func (d *dater) Changed() <-chan struct{} {
+	if d.open.Load() {
+		return d.queue.Changed()
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	// Again, now that watch's last wake-up is either before this, and open set,
 	// or still to come for the channel taken here.
-	if h.open.Load() {
-		return h.queue.Changed()
+	if d.open.Load() {
+		return d.queue.Changed()
 	}
-	return h.changed
+	return d.changed
 }
 
 // Read hands out what the queue has, with the times written in. The slices are
 // good until the next Read.
-func (h *healer) Read(from uint64, maxBytes, maxRecs int) (uint64, [][]byte, error) {
+func (d *dater) Read(from uint64, maxBytes, maxRecs int) (uint64, [][]byte, error) {
 	for {
-		first, entries, err := h.queue.Entries(from, maxBytes, maxRecs)
+		first, entries, err := d.queue.Entries(from, maxBytes, maxRecs)
 		if err != nil || len(entries) == 0 {
 			return first, nil, err
 		}
-		unfit := h.heal(entries)
-		if len(h.recs) > 0 {
-			return first, h.recs, nil
+		unfit := d.fillTimes(entries)
+		if len(d.recs) > 0 {
+			return first, d.recs, nil
 		}
 		if unfit == nil {
 			return first, nil, nil
 		}
-		h.setAside(first, unfit)
+		d.quarantineUndated(first, unfit)
 		from = first + 1
 	}
 }
 
-// heal puts the entries into h.recs, up to the first whose time is not known
-// or, and then it says why, that has no place for one.
-func (h *healer) heal(entries []buffer.Entry) error {
-	h.arena, h.recs = h.arena[:0], h.recs[:0]
+// fillTimes puts the entries into d.recs, up to the first whose time is not known
+// or, and then it says why, that has no field for one.
+func (d *dater) fillTimes(entries []buffer.Entry) error {
+	d.arena, d.recs = d.arena[:0], d.recs[:0]
 	for _, e := range entries {
 		if e.Class&device.ClassProvisional == 0 {
-			h.recs = append(h.recs, e.Rec)
+			d.recs = append(d.recs, e.Rec)
 			continue
 		}
-		o, ok := h.offset(e.Boot)
+		o, ok := d.offset(e.Boot)
 		if !ok {
 			break
 		}
 		// The arena may move while it grows; records cut from it earlier keep
 		// the old array alive and stay as they are.
-		start := len(h.arena)
-		healed, err := thingsee.Heal(h.arena, e.Rec, o.Unix, o.Err)
+		start := len(d.arena)
+		filled, err := thingsee.Heal(d.arena, e.Rec, o.Unix, o.Err)
 		if err != nil {
 			return err
 		}
-		h.arena = healed
-		h.recs = append(h.recs, healed[start:len(healed):len(healed)])
+		d.arena = filled
+		d.recs = append(d.recs, filled[start:len(filled):len(filled)])
 	}
 	return nil
 }
 
-// setAside takes a record out of the queue that was checked against its sum and
-// still has no place for its time: another version wrote it. As it is it is no
+// quarantineUndated takes a record out of the queue that was checked against its sum and
+// still has no field for its time: another version wrote it. As it is it is no
 // JSON, and sent in an array it would make all its neighbours unreadable.
-func (h *healer) setAside(n uint64, why error) {
-	h.log.Error("record has no place for its time", "component", "buffer", "event", "record.unhealed", "seq", n, "err", why)
-	_ = h.Quarantine(n, quarantineUndated) // logs
+func (d *dater) quarantineUndated(n uint64, why error) {
+	d.log.Error("record has no field for its time", "component", "buffer", "event", "record.date-failed", "seq", n, "err", why)
+	_ = d.Quarantine(n, reasonUndated) // logs
 }
 
 // offset gives the wall clock's reading at the start of that boot, deciding it
 // when it can be decided.
-func (h *healer) offset(boot uint32) (buffer.Offset, bool) {
-	if o, ok := h.known[boot]; ok {
+func (d *dater) offset(boot uint32) (buffer.Offset, bool) {
+	if o, ok := d.known[boot]; ok {
 		return o, true
 	}
-	h.fixing <- struct{}{}
-	defer func() { <-h.fixing }()
-	o, ok := h.queue.Offset(boot)
+	d.fixing <- struct{}{}
+	defer func() { <-d.fixing }()
+	o, ok := d.queue.Offset(boot)
 	if !ok {
-		if o, ok = h.decide(boot); !ok {
+		if o, ok = d.decide(boot); !ok {
 			return o, false
 		}
-		err := h.queue.SetOffset(boot, o)
+		err := d.queue.SetOffset(boot, o)
 		if errors.Is(err, buffer.ErrOffsetSet) { // on a disk that was taken over just now
-			o, err = h.durable(boot)
+			o, err = d.durable(boot)
 		}
 		if err != nil && !errors.Is(err, buffer.ErrMemoryOnly) {
 			// The committer shows what is wrong with the disk; the record waits.
-			h.log.Debug("time of a boot cannot be kept", "component", "clock", "event", "clock.unkept", "boot", boot, "err", err)
+			d.log.Debug("time of a boot cannot be saved", "component", "clock", "event", "clock.save-failed", "boot", boot, "err", err)
 			return o, false
 		}
-		h.tell(boot, o)
+		d.logOffset(boot, o)
 	}
-	h.known[boot] = o
+	d.known[boot] = o
 	return o, true
 }
 
-func (h *healer) tell(boot uint32, o buffer.Offset) {
-	h.log.Info("time of readings before the clock was set is now known",
-		"component", "clock", "event", "clock.healed", "boot", boot,
+func (d *dater) logOffset(boot uint32, o buffer.Offset) {
+	d.log.Info("time of readings before the clock was set is now known",
+		"component", "clock", "event", "clock.offset-known", "boot", boot,
 		"since_boot", time.UnixMilli(o.Unix).UTC().Format(time.RFC3339), "worst_error_s", o.Err)
 }
 
-func (h *healer) durable(boot uint32) (buffer.Offset, error) {
-	if o, ok := h.queue.Offset(boot); ok {
+func (d *dater) durable(boot uint32) (buffer.Offset, error) {
+	if o, ok := d.queue.Offset(boot); ok {
 		return o, nil
 	}
 	return buffer.Offset{}, errUndated
 }
 
 // decide works out where a boot stood in wall time; false: later.
-func (h *healer) decide(boot uint32) (buffer.Offset, bool) {
-	now := h.clock.Now()
+func (d *dater) decide(boot uint32) (buffer.Offset, bool) {
+	now := d.clock.Now()
 	if now.Trusted {
-		h.exact = exactly(now)
+		d.exact = exactly(now)
 	}
-	sure := h.exact != buffer.Offset{}
-	starts, current := h.queue.Starts(), boot == h.queue.Boot()
-	if i := startOf(starts, h.queue.Boot()); i >= 0 && sure {
-		starts[i].Offset, starts[i].Known = h.exact, true
+	sure := d.exact != buffer.Offset{}
+	starts, current := d.queue.Starts(), boot == d.queue.Boot()
+	if i := startOf(starts, d.queue.Boot()); i >= 0 && sure {
+		starts[i].Offset, starts[i].Known = d.exact, true
 	}
 	i := startOf(starts, boot)
 	switch {
 	case current && sure:
-		return h.exact, true
+		return d.exact, true
 	case i >= 0 && starts[i].Known:
 		return starts[i].Offset, true
-	case !sure && now.Mono < h.hold && !bounded(starts, boot):
+	case !sure && now.Mono < d.hold && !bounded(starts, boot):
 		return buffer.Offset{}, false
 	case current:
-		in := between(starts, boot, window{h.after, h.ceil})
+		in := between(starts, boot, beganIn{d.after, d.ceil})
 		return in.guess(max(now.Unix-now.Mono, in.lo)), true
 	}
-	return between(starts, boot, window{h.built, h.ceil}).middle(), true
+	return between(starts, boot, beganIn{d.built, d.ceil}).middle(), true
 }
 
 // bounded says whether a boot lies before another that is known exactly: then
@@ -301,8 +301,8 @@ func bounded(starts []buffer.Start, boot uint32) bool {
 // Ack passes a proof on. An error of a Source ends the link, and a numbering
 // that was set back is no reason to: the queue has raised the alarm and begun a
 // new epoch, and nothing was released.
-func (h *healer) Ack(from, through uint64) error {
-	if err := h.queue.Ack(from, through); !errors.Is(err, buffer.ErrRollback) {
+func (d *dater) Ack(from, through uint64) error {
+	if err := d.queue.Ack(from, through); !errors.Is(err, buffer.ErrRollback) {
 		return err
 	}
 	return nil
@@ -310,14 +310,14 @@ func (h *healer) Ack(from, through uint64) error {
 
 // Quarantine sets a record aside. One that cannot be reached now, for want of
 // memory or file descriptors, stays: the server will refuse it again.
-func (h *healer) Quarantine(n uint64, reason string) error {
-	if err := h.queue.Quarantine(n, reason); err != nil {
-		h.log.Error("record cannot be set aside now", "component", "buffer", "event", "record.unreached", "seq", n, "err", err)
+func (d *dater) Quarantine(n uint64, reason string) error {
+	if err := d.queue.Quarantine(n, reason); err != nil {
+		d.log.Error("record cannot be set aside now", "component", "buffer", "event", "record.quarantine-failed", "seq", n, "err", err)
 	}
 	return nil
 }
 
-func (h *healer) Rewind() (uint64, error)      { return h.queue.Rewind() }
-func (h *healer) Forget() error                { return h.queue.Forget() }
-func (h *healer) Bounds() (first, next uint64) { return h.queue.Bounds() }
-func (h *healer) Behind(next uint64) bool      { return h.queue.Behind(next) }
+func (d *dater) Rewind() (uint64, error)      { return d.queue.Rewind() }
+func (d *dater) Forget() error                { return d.queue.Forget() }
+func (d *dater) Bounds() (first, next uint64) { return d.queue.Bounds() }
+func (d *dater) Behind(next uint64) bool      { return d.queue.Behind(next) }

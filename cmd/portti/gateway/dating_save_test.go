@@ -15,27 +15,27 @@ import (
 
 // A boot's time is kept when it is known and something needs it, tried again as
 // long as the disk refuses, and never set twice.
-func TestHealerKeepsTheTimeOfABoot(t *testing.T) {
+func TestDaterKeepsTheTimeOfABoot(t *testing.T) {
 	day := buildDay.UnixMilli()
 	trusted := clock.Now{Mono: 5_000, Unix: day + 5_000, Trusted: true, Err: 2}
 	want := buffer.Offset{Unix: day, Err: 2}
 	synctest.Test(t, func(t *testing.T) {
 		q := newShelf(1)
 		c := clock.Fake(clock.Now{}, buildDay)
-		h := newHealer(q, c, time.Minute, buildDay, quiet)
+		d := newDater(q, c, time.Minute, buildDay, quiet)
 		done := make(chan struct{})
-		go func() { h.keep(t.Context()); close(done) }()
+		go func() { d.saveOffset(t.Context()); close(done) }()
 		kept := func() (buffer.Offset, bool) {
 			time.Sleep(3 * time.Second)
 			return q.Offset(1)
 		}
-		h.expect(false)
+		d.expect(false)
 		c.Set(trusted)
 		if o, ok := kept(); ok {
 			t.Errorf("kept although nothing needs it: %+v", o)
 		}
 		c.Set(clock.Now{Mono: 1_000})
-		h.expect(true)
+		d.expect(true)
 		if o, ok := kept(); ok {
 			t.Errorf("kept although it is not known: %+v", o)
 		}
@@ -61,9 +61,9 @@ func TestHealerKeepsTheTimeOfABoot(t *testing.T) {
 	} {
 		q := newShelf(1)
 		q.refuse = refuse
-		h := newHealer(q, clock.Fake(trusted, buildDay), time.Minute, buildDay, quiet)
-		h.expect(true)
-		if !h.kept() {
+		d := newDater(q, clock.Fake(trusted, buildDay), time.Minute, buildDay, quiet)
+		d.expect(true)
+		if !d.offsetSaved() {
 			t.Errorf("%s: would be tried for ever", name)
 		}
 	}
@@ -83,20 +83,20 @@ func (s slowShelf) SetOffset(b uint32, o buffer.Offset) error {
 }
 
 // No record leaves before the offset it depends on is durable, whoever fixes it.
-func TestHealerWaitsForWhoKeepsTheTime(t *testing.T) {
+func TestDaterWaitsForWhoKeepsTheTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := slowShelf{newShelf(1), make(chan struct{})}
 		q.entries = []buffer.Entry{provisional(1, 1_000)}
-		h := newHealer(q, clock.Fake(clock.Now{Mono: 5_000, Unix: buildDay.UnixMilli(), Trusted: true}, buildDay), time.Minute, buildDay, quiet)
-		h.expect(true)
-		go h.keep(t.Context())
+		d := newDater(q, clock.Fake(clock.Now{Mono: 5_000, Unix: buildDay.UnixMilli(), Trusted: true}, buildDay), time.Minute, buildDay, quiet)
+		d.expect(true)
+		go d.saveOffset(t.Context())
 		synctest.Wait()
 		if _, ok := q.Offset(1); !ok {
 			t.Fatal("nobody keeps it")
 		}
 		read := make(chan int)
 		go func() {
-			_, recs, _ := h.Read(0, 1<<20, 10)
+			_, recs, _ := d.Read(0, 1<<20, 10)
 			read <- len(recs)
 		}()
 		synctest.Wait()
@@ -115,7 +115,7 @@ func TestHealerWaitsForWhoKeepsTheTime(t *testing.T) {
 // What a trusted clock said of a boot, noted beside other writes, dates the
 // records of that boot even where it was never fixed: in the same boot after a
 // restart, and in the next.
-func TestHealerGoesByWhatWasNoted(t *testing.T) {
+func TestDaterGoesByWhatWasNoted(t *testing.T) {
 	day := buildDay.UnixMilli()
 	q := newShelf(2)
 	q.entries = []buffer.Entry{provisional(1, 10_000), provisional(2, 20_000)}
@@ -123,11 +123,11 @@ func TestHealerGoesByWhatWasNoted(t *testing.T) {
 		{Boot: 1, Lasted: 50_000, Offset: buffer.Offset{Unix: day}, Known: true},
 		{Boot: 2, Lasted: 30_000, Offset: buffer.Offset{Unix: day + 90_000}, Known: true},
 	}
-	h := newHealer(q, clock.Fake(clock.Now{Mono: 30_000}, buildDay), time.Hour, buildDay, quiet)
-	if !h.settled() {
+	d := newDater(q, clock.Fake(clock.Now{Mono: 30_000}, buildDay), time.Hour, buildDay, quiet)
+	if !d.settled() {
 		t.Error("the hold goes on although the boot's time is known")
 	}
-	_, recs, err := h.Read(0, 1<<20, 10)
+	_, recs, err := d.Read(0, 1<<20, 10)
 	if err != nil || len(recs) != 2 {
 		t.Fatalf("%q %v", recs, err)
 	}
@@ -138,7 +138,7 @@ func TestHealerGoesByWhatWasNoted(t *testing.T) {
 
 // A boot without a time between two that are known waits for nothing, and its
 // records say how far it may be from where it was put.
-func TestHealerPlacesATimelessBootBetweenTwoOthers(t *testing.T) {
+func TestDaterPlacesATimelessBootBetweenTwoOthers(t *testing.T) {
 	day := buildDay.UnixMilli()
 	q := newShelf(4)
 	q.entries = []buffer.Entry{provisional(2, 10_000)}
@@ -148,14 +148,14 @@ func TestHealerPlacesATimelessBootBetweenTwoOthers(t *testing.T) {
 		{Boot: 3, Lasted: 10_000, Offset: buffer.Offset{Unix: day + 760_000}, Known: true},
 		{Boot: 4, Lasted: 1_000},
 	}
-	h := newHealer(q, clock.Fake(clock.Now{Mono: 1_000}, buildDay), time.Hour, buildDay, quiet)
-	_, recs, err := h.Read(0, 1<<20, 10)
+	d := newDater(q, clock.Fake(clock.Now{Mono: 1_000}, buildDay), time.Hour, buildDay, quiet)
+	_, recs, err := d.Read(0, 1<<20, 10)
 	if err != nil || len(recs) != 1 {
 		t.Fatalf("%q %v", recs, err)
 	}
 	// It began from 100 s to 700 s after the first one did.
 	if o := q.offsets[2]; o != (buffer.Offset{Unix: day + 400_000, Err: 300}) {
-		t.Errorf("placed at %d s ± %d s", (o.Unix-day)/1000, o.Err)
+		t.Errorf("dated at %d s ± %d s", (o.Unix-day)/1000, o.Err)
 	}
 	if !strings.Contains(texts(recs), `"tsErr":300,`) {
 		t.Errorf("%s", recs)
@@ -163,7 +163,7 @@ func TestHealerPlacesATimelessBootBetweenTwoOthers(t *testing.T) {
 }
 
 // Without any time this boot is not guessed to be before the end of the last.
-func TestHealerGuessesAfterTheBootBefore(t *testing.T) {
+func TestDaterGuessesAfterTheBootBefore(t *testing.T) {
 	day := buildDay.UnixMilli()
 	q := newShelf(2)
 	q.entries = []buffer.Entry{provisional(2, 10_000)}
@@ -171,8 +171,8 @@ func TestHealerGuessesAfterTheBootBefore(t *testing.T) {
 		{Boot: 1, Lasted: 3_600_000, Offset: buffer.Offset{Unix: day}, Known: true},
 		{Boot: 2, Lasted: 60_000},
 	}
-	h := newHealer(q, clock.Fake(clock.Now{Mono: 60_000, Unix: 60_000}, buildDay), time.Minute, buildDay, quiet)
-	if _, recs, err := h.Read(0, 1<<20, 10); err != nil || len(recs) != 1 {
+	d := newDater(q, clock.Fake(clock.Now{Mono: 60_000, Unix: 60_000}, buildDay), time.Minute, buildDay, quiet)
+	if _, recs, err := d.Read(0, 1<<20, 10); err != nil || len(recs) != 1 {
 		t.Fatalf("%q %v", recs, err)
 	}
 	if o := q.offsets[2]; o.Unix != day+3_600_000 || o.Err != int64(plausible/time.Second)-3600 {
@@ -182,19 +182,19 @@ func TestHealerGuessesAfterTheBootBefore(t *testing.T) {
 
 // The sources of time outrank each other as package clock says; whatever comes
 // after a record was handed out, it is the same bytes when it is asked for again.
-func TestHealerIsTheSameForEverySource(t *testing.T) {
+func TestDaterIsTheSameForEverySource(t *testing.T) {
 	q := newShelf(1)
 	q.entries = []buffer.Entry{provisional(1, 1_000), provisional(1, 2_000)}
 	m := clocktest.NewMachine(1, 0)
 	m.Sleep(10 * time.Second)
 	c := m.Clock(buildDay)
 	day := buildDay.UnixMilli()
-	h := newHealer(q, c, time.Hour, buildDay, quiet)
-	if _, recs, _ := h.Read(0, 1<<20, 10); len(recs) != 0 {
+	d := newDater(q, c, time.Hour, buildDay, quiet)
+	if _, recs, _ := d.Read(0, 1<<20, 10); len(recs) != 0 {
 		t.Fatalf("handed out %q", recs)
 	}
 	c.HearServer(day+3_600_000, 10_000, 700, true)
-	_, recs, err := h.Read(0, 1<<20, 10)
+	_, recs, err := d.Read(0, 1<<20, 10)
 	first := texts(recs)
 	if err != nil || len(recs) != 2 || !strings.Contains(first, `"tsErr":1,`) {
 		t.Fatalf("%s %v", first, err)
@@ -207,10 +207,10 @@ func TestHealerIsTheSameForEverySource(t *testing.T) {
 		t.Fatalf("source %s", c.Source())
 	}
 	for _, change := range []func(){func() {}, func() { m.Sync(true, day+7_200_000) }, func() { m.Step(-time.Hour) },
-		func() { h = newHealer(q, c, time.Hour, buildDay, quiet) }} {
+		func() { d = newDater(q, c, time.Hour, buildDay, quiet) }} {
 		change()
 		m.Sleep(2 * time.Second)
-		if _, recs, err := h.Read(0, 1<<20, 10); err != nil || texts(recs) != first {
+		if _, recs, err := d.Read(0, 1<<20, 10); err != nil || texts(recs) != first {
 			t.Errorf("%s\nafter %s", texts(recs), first)
 		}
 	}

@@ -118,17 +118,17 @@ var (
 
 func texts(recs [][]byte) string { return string(bytes.Join(recs, []byte("\n"))) }
 
-func TestHealerWritesTheTimeInWhenTheClockIsTrusted(t *testing.T) {
+func TestDaterWritesTheTimeInWhenTheClockIsTrusted(t *testing.T) {
 	q := newShelf(3)
 	q.entries = []buffer.Entry{dated(1_800_000_000_000), provisional(3, 5_000), provisional(3, 5_250)}
 	c := clock.Fake(clock.Now{Mono: 6_000, Unix: 0}, buildDay)
-	h := newHealer(q, c, 2*time.Minute, buildDay, quiet)
+	d := newDater(q, c, 2*time.Minute, buildDay, quiet)
 
-	first, recs, err := h.Read(0, 1<<20, 10)
+	first, recs, err := d.Read(0, 1<<20, 10)
 	if err != nil || first != 0 || len(recs) != 1 || !strings.Contains(texts(recs), `"tsmTs":1800000000,`) {
 		t.Fatalf("only what stands before the undated record may go: %d %q %v", first, texts(recs), err)
 	}
-	if _, recs, _ = h.Read(1, 1<<20, 10); len(recs) != 0 {
+	if _, recs, _ = d.Read(1, 1<<20, 10); len(recs) != 0 {
 		t.Fatalf("an undated record left: %q", recs)
 	}
 	if len(q.offsets) != 0 {
@@ -136,7 +136,7 @@ func TestHealerWritesTheTimeInWhenTheClockIsTrusted(t *testing.T) {
 	}
 
 	c.Set(clock.Now{Mono: 60_000, Unix: 1_800_000_060_000, Trusted: true})
-	_, recs, err = h.Read(1, 1<<20, 10)
+	_, recs, err = d.Read(1, 1<<20, 10)
 	want := `{"tsmId":12100,"tsmEv":10,"tsmTs":1800000005,"tsmTuid":"T","temp":5000}` + "\n" +
 		`{"tsmId":12100,"tsmEv":10,"tsmTs":1800000005.25,"tsmTuid":"T","temp":5250}`
 	if err != nil || texts(recs) != want {
@@ -148,17 +148,17 @@ func TestHealerWritesTheTimeInWhenTheClockIsTrusted(t *testing.T) {
 
 	// A step of the clock afterwards changes nothing that was decided.
 	c.Set(clock.Now{Mono: 61_000, Unix: 1_900_000_000_000, Trusted: true})
-	if _, again, _ := h.Read(1, 1<<20, 10); texts(again) != want {
+	if _, again, _ := d.Read(1, 1<<20, 10); texts(again) != want {
 		t.Fatalf("sent again with other bytes: %s", texts(again))
 	}
 	// Nor does a restart of the daemon.
-	h = newHealer(q, c, 2*time.Minute, buildDay, quiet)
-	if _, again, _ := h.Read(1, 1<<20, 10); texts(again) != want {
+	d = newDater(q, c, 2*time.Minute, buildDay, quiet)
+	if _, again, _ := d.Read(1, 1<<20, 10); texts(again) != want {
 		t.Fatalf("other bytes after a restart: %s", texts(again))
 	}
 }
 
-func TestHealerGuessesWhenTheHoldIsOver(t *testing.T) {
+func TestDaterGuessesWhenTheHoldIsOver(t *testing.T) {
 	day := buildDay.UnixMilli()
 	for name, c := range map[string]struct {
 		unix, offset, worst int64
@@ -169,8 +169,8 @@ func TestHealerGuessesWhenTheHoldIsOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			q := newShelf(1)
 			q.entries = []buffer.Entry{provisional(1, 100_000)}
-			h := newHealer(q, clock.Fake(clock.Now{Mono: 120_000, Unix: c.unix}, buildDay), 2*time.Minute, buildDay, quiet)
-			_, recs, err := h.Read(0, 1<<20, 10)
+			d := newDater(q, clock.Fake(clock.Now{Mono: 120_000, Unix: c.unix}, buildDay), 2*time.Minute, buildDay, quiet)
+			_, recs, err := d.Read(0, 1<<20, 10)
 			if err != nil || len(recs) != 1 {
 				t.Fatalf("%q %v", recs, err)
 			}
@@ -184,13 +184,13 @@ func TestHealerGuessesWhenTheHoldIsOver(t *testing.T) {
 	}
 }
 
-func TestHealerPlacesAnEarlierBootBeforeThisOne(t *testing.T) {
+func TestDaterPlacesAnEarlierBootBeforeThisOne(t *testing.T) {
 	q := newShelf(2)
 	q.entries = []buffer.Entry{provisional(1, 10_000), provisional(2, 1_000)}
 	at := buildDay.Add(24 * time.Hour).UnixMilli()
 	c := clock.Fake(clock.Now{Mono: 5_000, Unix: at, Trusted: true}, buildDay)
-	h := newHealer(q, c, 2*time.Minute, buildDay, quiet)
-	_, recs, err := h.Read(0, 1<<20, 10)
+	d := newDater(q, c, 2*time.Minute, buildDay, quiet)
+	_, recs, err := d.Read(0, 1<<20, 10)
 	if err != nil || len(recs) != 2 {
 		t.Fatalf("%q %v", recs, err)
 	}
@@ -202,76 +202,76 @@ func TestHealerPlacesAnEarlierBootBeforeThisOne(t *testing.T) {
 	}
 }
 
-func TestHealerSendsNothingBeforeTheOffsetIsKept(t *testing.T) {
+func TestDaterSendsNothingBeforeTheOffsetIsKept(t *testing.T) {
 	q := newShelf(1)
 	q.entries, q.refuse = []buffer.Entry{provisional(1, 1_000)}, errors.New("no space left on device")
 	c := clock.Fake(clock.Now{Mono: 2_000, Unix: buildDay.UnixMilli(), Trusted: true}, buildDay)
-	h := newHealer(q, c, time.Minute, buildDay, quiet)
-	if _, recs, err := h.Read(0, 1<<20, 10); err != nil || len(recs) != 0 {
+	d := newDater(q, c, time.Minute, buildDay, quiet)
+	if _, recs, err := d.Read(0, 1<<20, 10); err != nil || len(recs) != 0 {
 		t.Fatalf("handed out %q, %v", recs, err)
 	}
 	q.refuse = nil
-	if _, recs, err := h.Read(0, 1<<20, 10); err != nil || len(recs) != 1 {
+	if _, recs, err := d.Read(0, 1<<20, 10); err != nil || len(recs) != 1 {
 		t.Fatalf("not handed out afterwards: %q, %v", recs, err)
 	}
 	// Where the disk is gone for now, live readings go on.
 	q = newShelf(1)
 	q.entries, q.refuse = []buffer.Entry{provisional(1, 1_000)}, fmt.Errorf("wrapped: %w", buffer.ErrMemoryOnly)
-	h = newHealer(q, c, time.Minute, buildDay, quiet)
-	if _, recs, err := h.Read(0, 1<<20, 10); err != nil || len(recs) != 1 {
+	d = newDater(q, c, time.Minute, buildDay, quiet)
+	if _, recs, err := d.Read(0, 1<<20, 10); err != nil || len(recs) != 1 {
 		t.Fatalf("memory only: %q, %v", recs, err)
 	}
 }
 
 // The link waits on Changed taken before Read. It must be woken by a new
 // record, by the clock becoming trusted, and by the end of the hold.
-// A record without a place for its time is no JSON: in an array with others it
+// A record without a field for its time is no JSON: in an array with others it
 // would make all of them unreadable to the server, which acknowledges them
 // nevertheless. It goes aside, its neighbours go out.
-func TestHealerSetsAsideWhatItCannotDate(t *testing.T) {
+func TestDaterSetsAsideWhatItCannotDate(t *testing.T) {
 	q := newShelf(1)
 	odd := buffer.Entry{Class: device.ClassProvisional, Boot: 1, Rec: []byte(`{"tsmId":1}`)}
 	q.entries = []buffer.Entry{dated(1_800_000_000_000), odd, odd, dated(1_800_000_001_000)}
-	h := newHealer(q, clock.Fake(clock.Now{Mono: 1, Unix: 1_800_000_000_000, Trusted: true}, buildDay), time.Minute, buildDay, quiet)
-	if first, recs, err := h.Read(0, 1<<20, 10); first != 0 || len(recs) != 1 || err != nil {
+	d := newDater(q, clock.Fake(clock.Now{Mono: 1, Unix: 1_800_000_000_000, Trusted: true}, buildDay), time.Minute, buildDay, quiet)
+	if first, recs, err := d.Read(0, 1<<20, 10); first != 0 || len(recs) != 1 || err != nil {
 		t.Fatalf("%d %q %v", first, recs, err)
 	}
-	first, recs, err := h.Read(1, 1<<20, 10)
-	if first != 3 || len(recs) != 1 || err != nil || q.aside[1] != quarantineUndated || q.aside[2] != quarantineUndated {
+	first, recs, err := d.Read(1, 1<<20, 10)
+	if first != 3 || len(recs) != 1 || err != nil || q.aside[1] != reasonUndated || q.aside[2] != reasonUndated {
 		t.Fatalf("%d %q %v, aside %v", first, recs, err, q.aside)
 	}
 	q.refuse = errors.New("too many open files")
-	if first, recs, err := h.Read(1, 1<<20, 10); first != 3 || len(recs) != 1 || err != nil {
+	if first, recs, err := d.Read(1, 1<<20, 10); first != 3 || len(recs) != 1 || err != nil {
 		t.Fatalf("stopped by a record that cannot be set aside: %d %q %v", first, recs, err)
 	}
 }
 
 // An error of the source ends the link and with it the daemon.
-func TestHealerKeepsTheLinkAlive(t *testing.T) {
+func TestDaterKeepsTheLinkAlive(t *testing.T) {
 	q := newShelf(1)
-	h := newHealer(q, clock.Fake(clock.Now{}, buildDay), time.Minute, buildDay, quiet)
+	d := newDater(q, clock.Fake(clock.Now{}, buildDay), time.Minute, buildDay, quiet)
 	q.ackErr, q.refuse = fmt.Errorf("wrapped: %w", buffer.ErrRollback), errors.New("too many open files")
-	if err := errors.Join(h.Ack(1, 500), h.Quarantine(7, "rejected")); err != nil {
+	if err := errors.Join(d.Ack(1, 500), d.Quarantine(7, "rejected")); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestHealerWakesTheLink(t *testing.T) {
+func TestDaterWakesTheLink(t *testing.T) {
 	woken := func(t *testing.T, change func(*shelf, *clock.Clock)) {
 		synctest.Test(t, func(t *testing.T) {
 			q := newShelf(1)
 			q.entries = []buffer.Entry{provisional(1, 1)}
 			c := clock.Fake(clock.Now{}, buildDay)
-			h := newHealer(q, c, 2*time.Minute, buildDay, quiet)
+			d := newDater(q, c, 2*time.Minute, buildDay, quiet)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			var wg sync.WaitGroup
-			wg.Go(func() { h.watch(ctx) })
+			wg.Go(func() { d.watch(ctx) })
 			defer wg.Wait()
 			defer cancel()
 
-			ready := h.Changed()
-			if _, recs, _ := h.Read(0, 1<<20, 10); len(recs) != 0 {
+			ready := d.Changed()
+			if _, recs, _ := d.Read(0, 1<<20, 10); len(recs) != 0 {
 				t.Error("handed out too early")
 			}
 			synctest.Wait()
@@ -295,15 +295,15 @@ func TestHealerWakesTheLink(t *testing.T) {
 }
 
 // Every record that was added is seen by a reader that follows the rule, while
-// the healer goes over from its own channel to the queue's.
-func TestHealerMissesNoWakeUp(t *testing.T) {
+// the dater goes over from its own channel to the queue's.
+func TestDaterMissesNoWakeUp(t *testing.T) {
 	for range 200 {
 		synctest.Test(t, func(t *testing.T) {
 			q := newShelf(1)
 			c := clock.Fake(clock.Now{}, buildDay)
-			h := newHealer(q, c, time.Minute, buildDay, quiet)
+			d := newDater(q, c, time.Minute, buildDay, quiet)
 			var wg sync.WaitGroup
-			wg.Go(func() { h.watch(t.Context()) })
+			wg.Go(func() { d.watch(t.Context()) })
 			const n = 20
 			wg.Go(func() {
 				for i := range n {
@@ -314,8 +314,8 @@ func TestHealerMissesNoWakeUp(t *testing.T) {
 				}
 			})
 			for seen := 0; seen < n; {
-				changed := h.Changed()
-				_, recs, err := h.Read(uint64(seen), 1<<20, 3)
+				changed := d.Changed()
+				_, recs, err := d.Read(uint64(seen), 1<<20, 3)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -43,15 +43,15 @@ func (s said) text(name string) (v string) {
 	return v
 }
 
-// speech is a voice whose words a test hears, told second by second how things
+// speech is a selfReport whose messages a test receives, told second by second how things
 // stand.
 type speech struct {
-	t     *testing.T
-	dir   string
-	voice *voice
-	now   time.Time
-	heard []said
-	s     status.Document
+	t      *testing.T
+	dir    string
+	report *selfReport
+	now    time.Time
+	heard  []said
+	s      status.Document
 }
 
 func newSpeech(t *testing.T, every time.Duration) *speech {
@@ -64,7 +64,7 @@ func newSpeech(t *testing.T, every time.Duration) *speech {
 func (p *speech) restart(every time.Duration) {
 	cfg := &config.Config{Gateway: config.Gateway{ReportInterval: config.Duration(every)}, Paths: config.Paths{State: p.dir},
 		Devices: []device.Config{{Name: "gps", ID: "GPS"}, {Name: "panel", ID: "PANEL"}, {Name: "tags"}}}
-	p.voice = newVoice(cfg, "XXXX00GATEWAY00001", "1.2.3", func() int64 { return 90_500 }, p.hear, slog.New(slog.DiscardHandler))
+	p.report = newSelfReport(cfg, "XXXX00GATEWAY00001", "1.2.3", func() int64 { return 90_500 }, p.hear, slog.New(slog.DiscardHandler))
 }
 
 // hear takes what is said as a stamp would write it, and holds it against the
@@ -93,7 +93,7 @@ func (p *speech) hear(m *thingsee.Message) bool {
 // pass lets time go by, a second at a time.
 func (p *speech) pass(d time.Duration) {
 	for range int(d / time.Second) {
-		p.voice.look(p.now, &p.s)
+		p.report.update(p.now, &p.s)
 		p.now = p.now.Add(time.Second)
 	}
 }
@@ -127,7 +127,7 @@ func (p *speech) want(what, words string) {
 	}
 }
 
-func TestVoiceOfADay(t *testing.T) {
+func TestSelfReportOfADay(t *testing.T) {
 	p := newSpeech(t, 5*time.Minute)
 	p.pass(time.Second)
 	if info := p.heard[0]; info.text("swVersion") != "portti-1.2.3" || info.text("modelCode") != "" {
@@ -152,22 +152,22 @@ func TestVoiceOfADay(t *testing.T) {
 	if len(p.heard) != 2*p.count(90310) {
 		t.Errorf("and else: %s", p.told())
 	}
-	if last := p.voice.last(); last == nil || last.ID != 1000 || last.Event != 12 {
+	if last := p.report.lastMessage(); last == nil || last.ID != 1000 || last.Event != 12 {
 		t.Errorf("the last word: %+v", last)
 	}
 }
 
-func TestVoiceIsMute(t *testing.T) {
+func TestSelfReportIsMute(t *testing.T) {
 	p := newSpeech(t, 0)
 	p.link(status.LinkOnline, time.Hour)
 	p.link(status.LinkWaiting, time.Hour)
-	if len(p.heard) > 0 || p.voice.last() != nil {
-		t.Errorf("said %s, and at last %v", p.told(), p.voice.last())
+	if len(p.heard) > 0 || p.report.lastMessage() != nil {
+		t.Errorf("said %s, and at last %v", p.told(), p.report.lastMessage())
 	}
 	if files, _ := os.ReadDir(p.dir); len(files) > 0 {
 		t.Errorf("it left %v behind", files)
 	}
-	p.voice.setEvery(time.Minute)
+	p.report.setEvery(time.Minute)
 	p.link(status.LinkOnline, time.Minute)
 	if p.count(1100) != 1 || p.count(90310) == 0 {
 		t.Errorf("allowed to speak it says %s", p.told())
@@ -175,19 +175,19 @@ func TestVoiceIsMute(t *testing.T) {
 }
 
 // A run that did not end in order is told at the next start.
-func TestVoiceAfterAPowerCut(t *testing.T) {
+func TestSelfReportAfterAPowerCut(t *testing.T) {
 	p := newSpeech(t, time.Minute)
 	p.pass(time.Second)
 	p.want("the first start ever", "1100/11 1112/11")
 	p.restart(time.Minute)
 	p.pass(time.Second)
 	p.want("after a cut", "1000/14 1100/11 1112/11")
-	p.voice.ended()
+	p.report.removeRunNote()
 	p.restart(time.Minute)
 	p.pass(time.Second)
 	p.want("after an end in order", "1100/11 1112/11")
-	p.voice.ended()
-	p.voice.ended() // twice is no harm
+	p.report.removeRunNote()
+	p.report.removeRunNote() // twice is no harm
 	if err := os.RemoveAll(p.dir); err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestVoiceAfterAPowerCut(t *testing.T) {
 	p.want("with a disk that keeps nothing", "1100/11 1112/11")
 }
 
-func TestVoiceWhileAway(t *testing.T) {
+func TestSelfReportWhileAway(t *testing.T) {
 	p := newSpeech(t, time.Minute)
 	p.link(status.LinkOnline, 10*time.Minute)
 	p.told()
@@ -227,7 +227,7 @@ func TestVoiceWhileAway(t *testing.T) {
 }
 
 // A link that flaps makes few messages, and they come in pairs.
-func TestVoiceOfAFlappingLink(t *testing.T) {
+func TestSelfReportOfAFlappingLink(t *testing.T) {
 	p := newSpeech(t, 24*time.Hour)
 	for range 24 * 3600 / 70 {
 		p.link(status.LinkOnline, 5*time.Second)

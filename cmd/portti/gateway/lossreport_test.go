@@ -45,7 +45,7 @@ func (l *lines) stated(t *testing.T) map[string]int {
 			continue
 		}
 		if m.Tuid != "XXXX00TEST0000001" || m.Device != "panel" {
-			t.Errorf("statement %s", line)
+			t.Errorf("loss report %s", line)
 		}
 		seen[m.Ts] = true
 		sum[m.Reason] += m.Count
@@ -74,7 +74,7 @@ func TestLossIsStatedToTheServer(t *testing.T) {
 	s.Server.Refuse(false)
 	g = s.Run(gateway.Options{})
 	g.Until("the loss is stated", func(*status.Document) bool { return out.stated(t)["rate"] == lost })
-	g.Until("and the statement is proven", func(st *status.Document) bool { return st.Totals.Waiting == 0 })
+	g.Until("and the report is proven", func(st *status.Document) bool { return st.Totals.Waiting == 0 })
 	g.Halt()
 
 	g = s.Run(gateway.Options{})

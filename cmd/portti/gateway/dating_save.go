@@ -12,18 +12,18 @@ import (
 
 // expect says whether there is a record that may need this boot's offset: for
 // its own time, or as the neighbour of a boot that has none.
-func (h *healer) expect(needed bool) {
-	if needed && !h.needed.Load() {
-		h.needed.Store(true)
+func (d *dater) expect(needed bool) {
+	if needed && !d.needed.Load() {
+		d.needed.Store(true)
 	}
 }
 
 // keep makes this boot's offset durable once it is known and needed. It is not
 // watch's work, since a slow card may take its time over it.
-func (h *healer) keep(ctx context.Context) {
+func (d *dater) saveOffset(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for !h.kept() {
+	for !d.offsetSaved() {
 		select {
 		case <-ctx.Done():
 			return
@@ -32,20 +32,20 @@ func (h *healer) keep(ctx context.Context) {
 	}
 }
 
-func (h *healer) kept() bool {
-	h.fixing <- struct{}{}
-	defer func() { <-h.fixing }()
-	now, boot := h.clock.Now(), h.queue.Boot()
-	if _, ok := h.queue.Offset(boot); ok {
+func (d *dater) offsetSaved() bool {
+	d.fixing <- struct{}{}
+	defer func() { <-d.fixing }()
+	now, boot := d.clock.Now(), d.queue.Boot()
+	if _, ok := d.queue.Offset(boot); ok {
 		return true
 	}
-	if !now.Trusted || !h.needed.Load() {
+	if !now.Trusted || !d.needed.Load() {
 		return false
 	}
 	o := exactly(now)
-	err := h.queue.SetOffset(boot, o)
+	err := d.queue.SetOffset(boot, o)
 	if err == nil || errors.Is(err, buffer.ErrMemoryOnly) {
-		h.tell(boot, o)
+		d.logOffset(boot, o)
 	}
 	return err == nil || errors.Is(err, buffer.ErrMemoryOnly) || errors.Is(err, buffer.ErrOffsetSet) || errors.Is(err, buffer.ErrSealed)
 }

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// TestRoomTellsOnlyChanges: the line is said when a limit is passed, not again
+// TestHeadroomTellsOnlyChanges: the line is said when a limit is passed, not again
 // while headroom wavers about it, and the end when the link is back.
-func TestRoomTellsOnlyChanges(t *testing.T) {
+func TestHeadroomTellsOnlyChanges(t *testing.T) {
 	const hour = 3600.0
 	start := time.Unix(0, 0)
 	at := func(minutes int) time.Time { return start.Add(time.Duration(minutes) * time.Minute) }
-	var r room
+	var h headroomLevel
 	for i, c := range []struct {
 		minute   int
 		headroom float64
@@ -34,8 +34,8 @@ func TestRoomTellsOnlyChanges(t *testing.T) {
 		{12, 0.1 * hour, true, 0, true}, // it is being emptied
 		{13, 0.1 * hour, true, 0, false},
 	} {
-		if changed := r.note(c.headroom, c.online, at(c.minute)); changed != c.changed || r.level != c.level {
-			t.Errorf("step %d: level %d, changed %v", i, r.level, changed)
+		if changed := h.update(c.headroom, c.online, at(c.minute)); changed != c.changed || h.level != c.level {
+			t.Errorf("step %d: level %d, changed %v", i, h.level, changed)
 		}
 	}
 }

@@ -9,43 +9,10 @@ import (
 	"portti/device/thingsee"
 )
 
-// The events of tsmEv that the gateway uses of itself.
-const (
-	evTimed        = 10
-	evPowerOn      = 11
-	evPowerOff     = 12
-	evUncontrolled = 14
-	evConnected    = 17
-	evDisconnected = 18
-	evDiagnosed    = 28
-	evDiagError    = 29
-	evConfigured   = 31
-	evInformed     = 33
-	evCommanded    = 36
-)
-
-// The published messages that the gateway sends of itself.
-const (
-	idHeader       = 1000
-	idSystemInfo   = 1100
-	idInfoRequest  = 1101
-	idNoInfo       = 1102
-	idUptime       = 1112
-	idDiagnostics  = 1400
-	idEnableDiag   = 1401
-	idCommand      = 1402
-	idError        = 1403
-	idInterval     = 1500
-	idHeartbeats   = 11200
-	idHeartbeat    = 11201
-	idHeartConfig  = 11210
-	idHeartRequest = 11211
-)
-
 // systemInfo is a 1100. A tuid of the published form, six characters of model
 // and eleven of serial number, gives both.
 func systemInfo(m *thingsee.Message, event int, version, gateway string) {
-	m.Reset(idSystemInfo, event)
+	m.Reset(thingsee.SystemInfo, event)
 	m.Text("swVersion", []byte(strings.TrimSuffix("portti-"+version, "-")))
 	if len(gateway) == 17 {
 		m.Text("modelCode", []byte(gateway[:6]))
@@ -55,7 +22,7 @@ func systemInfo(m *thingsee.Message, event int, version, gateway string) {
 
 // uptime is a 1112: how long the machine has been up, not this program.
 func uptime(m *thingsee.Message, event int, mono int64) {
-	m.Reset(idUptime, event)
+	m.Reset(thingsee.UptimeInfo, event)
 	m.Int("uptime", mono/1000)
 }
 

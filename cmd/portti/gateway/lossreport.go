@@ -1,0 +1,137 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"portti/buffer"
+	"portti/cmd/portti/durable"
+	"portti/device/thingsee"
+)
+
+// ownDevice is the gateway's own name in the ledger. No device of the
+// configuration can have it.
+const ownDevice = ":gateway"
+
+// lossReportEvery is the shortest time between two rounds of reports while
+// readings keep being lost.
+const lossReportEvery = 10 * time.Minute
+
+// lossReport tells the server which readings it will never get: a message 90300
+// for each device and reason, as soon as the link is up. What was reported is
+// kept in the state folder, so that every lost reading is reported once, also
+// over restarts; a power cut between the message and that note reports it
+// twice, never not at all. A report that overtook the backlog (order =
+// "fresh-first") may speak of a loss that a power cut then undoes: the readings
+// were shed in memory, are still on disk and arrive after all.
+//
+// It belongs to the goroutine that supervises.
+type lossReport struct {
+	path     string
+	log      *slog.Logger
+	send     func(*thingsee.Message) bool
+	reported map[string]map[string]uint64 // device, reason, count
+	last     time.Time
+	warned   bool
+}
+
+func newLossReport(state string, send func(*thingsee.Message) bool, log *slog.Logger) *lossReport {
+	r := &lossReport{path: filepath.Join(state, "stated.json"), send: send, log: log, reported: map[string]map[string]uint64{}}
+	text, err := os.ReadFile(r.path)
+	if err == nil {
+		err = json.Unmarshal(text, &r.reported)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Warn("what was told to the server about lost readings is not known any more; it is told again",
+			"component", "daemon", "event", "loss-report.load-failed", "err", err)
+	}
+	if r.reported == nil {
+		r.reported = map[string]map[string]uint64{}
+	}
+	return r
+}
+
+// update reports what is new in the ledger. lost is the counts by device, losses
+// the queue's latest, when turns a moment of theirs into Unix milliseconds.
+func (r *lossReport) update(lost map[string]buffer.Counts, losses []buffer.Loss, when func(buffer.Time) (int64, bool), now time.Time) {
+	if !r.last.IsZero() && now.Sub(r.last) < lossReportEvery {
+		return
+	}
+	said := false
+	for _, name := range slices.Sorted(maps.Keys(lost)) {
+		if name == ownDevice {
+			continue
+		}
+		for _, reason := range slices.Sorted(maps.Keys(lost[name].Lost)) {
+			n, known := lost[name].Lost[reason], r.reported[name][reason]
+			if n < known { // the ledger began anew
+				known = 0
+			}
+			if n == known || !r.sendOne(name, reason, n-known, losses, when) {
+				continue
+			}
+			if r.reported[name] == nil {
+				r.reported[name] = map[string]uint64{}
+			}
+			r.reported[name][reason] = n
+			said = true
+		}
+	}
+	if said {
+		r.last = now
+		r.save()
+	}
+}
+
+func (r *lossReport) sendOne(name, reason string, n uint64, losses []buffer.Loss, when func(buffer.Time) (int64, bool)) bool {
+	var m thingsee.Message
+	m.Reset(thingsee.LossStatement, thingsee.EventThreshold)
+	m.Text("reason", []byte(reason))
+	m.Int("count", int64(n))
+	if from, to, ok := lostBetween(name, reason, losses, when); ok {
+		m.Decimal("from", from, 3)
+		m.Decimal("to", to, 3)
+	}
+	m.Text("device", []byte(name))
+	return r.send(&m)
+}
+
+// lostBetween is the times, in Unix milliseconds, between which the readings were
+// taken, where the queue still knows.
+func lostBetween(name, reason string, losses []buffer.Loss, when func(buffer.Time) (int64, bool)) (from, to int64, ok bool) {
+	for _, l := range losses {
+		if l.Reason != reason || l.Devices[name] == 0 {
+			continue
+		}
+		a, aOK := when(l.Oldest)
+		b, bOK := when(l.Newest)
+		if !aOK || !bOK {
+			continue
+		}
+		if !ok {
+			from, to, ok = a, b, true
+		}
+		from, to = min(from, a), max(to, b)
+	}
+	return from, to, ok
+}
+
+func (r *lossReport) save() {
+	text, err := json.Marshal(r.reported)
+	if err == nil {
+		err = durable.Replace(r.path, append(text, '\n'), 0o600)
+	}
+	if err != nil && !r.warned {
+		r.log.Warn("cannot keep what was told to the server about lost readings; after a restart it is told again",
+			"component", "daemon", "event", "loss-report.save-failed", "err", fmt.Errorf("cannot write %s: %w", r.path, err))
+	}
+	r.warned = err != nil
+}
