@@ -12,7 +12,7 @@
 // It promises that what Append gives is valid JSON in valid UTF-8 whatever the
 // adders were handed, with no key twice, header first and then the fields in
 // the order of adding; that a Message in use does not allocate; that tsmTs
-// keeps its milliseconds; and that Heal turns what AppendProvisional wrote
+// keeps its milliseconds; and that FillTime turns what AppendProvisional wrote
 // into exactly what Append would have written at that time.
 //
 // ParseCommands takes what a server wants done, strictly; tests read tolerantly

@@ -207,7 +207,7 @@ func (h *healer) heal(entries []buffer.Entry) error {
 		// The arena may move while it grows; records cut from it earlier keep
 		// the old array alive and stay as they are.
 		start := len(h.arena)
-		healed, err := thingsee.Heal(h.arena, e.Rec, o.Unix, o.Err)
+		healed, err := thingsee.FillTime(h.arena, e.Rec, o.Unix, o.Err)
 		if err != nil {
 			return err
 		}
