@@ -98,9 +98,9 @@
 //
 // # Limits
 //
-// One receiver a stream. Proprietary sentences, GSV and HDT are not
-// decoded: a heading is not a course. Fields beyond the 64th are
-// dropped, digits beyond the 15th too. Dates are of 1980 to 2079.
+// One receiver a stream. Proprietary sentences, GSV and HDT are not decoded: a
+// heading is not a course. Fields beyond the 64th are dropped, digits beyond the
+// 15th too. Dates are of 1980 to 2079.
 //
 // # Sources
 //
