@@ -1,15 +1,6 @@
 // Package clock says what time it is, how far that can be trusted, and in
 // which boot: the three facts by which a reading is ordered and dated on a
-// machine that may have no battery clock.
-//
-//	c, err := clock.New(built)
-//	c.Remember(lastGood)          // kept on disk from an earlier run
-//	now := c.Now()
-//	if now.Trusted { date with now.Unix } else { keep now.Mono and c.BootID() }
-//
-//	receiver := c.GNSS()          // other sources tell what they know
-//	receiver.Hear(fix, mono)
-//	c.HearServer(unix, mono, slack, alone)
+// machine that may have no battery clock. See the examples.
 //
 // # What is believed
 //
