@@ -2,7 +2,6 @@ package device
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -15,7 +14,7 @@ func checkBLE(c BridgeOptions) error {
 	var errs []error
 	bad := func(wrong bool, key, rule string, args ...any) {
 		if wrong {
-			errs = append(errs, keyError(key, fmt.Sprintf(rule, args...)))
+			errs = append(errs, keyError(key, rule, args...))
 		}
 	}
 	bad(len(c.Terminator) > 8, "terminator", "must be 8 bytes at most")

@@ -30,7 +30,9 @@ type KeyError struct {
 
 func (e *KeyError) Error() string { return e.Key + " " + e.Rule }
 
-func keyError(key, rule string) error { return &KeyError{Key: key, Rule: rule} }
+func keyError(key, rule string, args ...any) error {
+	return &KeyError{Key: key, Rule: fmt.Sprintf(rule, args...)}
+}
 
 // Check says what is wrong with one device, without touching its port: all
 // problems at once, each a *KeyError where one key is to blame, joined.
@@ -71,7 +73,7 @@ func checkName(name string) error {
 		return keyError("name", "must be set: it is the device's name in the status and in the ledger")
 	}
 	if len(name) > maxName || strings.TrimFunc(name, nameRune) != "" {
-		return keyError("name", fmt.Sprintf("must be up to %d letters, digits, '.', '_' or '-'", maxName))
+		return keyError("name", "must be up to %d letters, digits, '.', '_' or '-'", maxName)
 	}
 	return nil
 }
@@ -84,11 +86,11 @@ func (t Table) checkType(name string) error {
 	choices := "must be one of " + strings.Join(t.Names(), ", ")
 	switch {
 	case name == "":
-		return keyError("type", choices)
+		return keyError("type", "%s", choices)
 	case slices.Contains(Planned(), name):
-		return keyError("type", fmt.Sprintf("%q is not in this version: it %s", name, choices))
+		return keyError("type", "%q is not in this version: it %s", name, choices)
 	}
-	return keyError("type", fmt.Sprintf("%q is not known: it %s", name, choices))
+	return keyError("type", "%q is not known: it %s", name, choices)
 }
 
 func checkPort(c Config) error {
@@ -96,7 +98,7 @@ func checkPort(c Config) error {
 	case c.Port == "" && c.Match == nil:
 		return keyError("port", "must be set, or match")
 	case c.Port != "" && c.Match != nil:
-		return keyError("match", "cannot be used beside port")
+		return keyError("match", "cannot be used together with port")
 	case c.Match != nil:
 		return c.Match.check()
 	case strings.HasPrefix(c.Port, tcpScheme):
@@ -114,13 +116,13 @@ func checkPort(c Config) error {
 func checkNumbers(c Config) error {
 	var errs []error
 	if c.Baud < 0 || c.Baud > maxBaud || c.Baud > 0 && c.Baud < 50 {
-		errs = append(errs, keyError("baud", fmt.Sprintf("must be from 50 to %d", maxBaud)))
+		errs = append(errs, keyError("baud", "must be from 50 to %d", maxBaud))
 	}
 	if c.RateLimit != c.RateLimit || c.RateLimit < 0 || c.RateLimit > maxRate {
-		errs = append(errs, keyError("rate_limit", fmt.Sprintf("must be from 0 (no limit) to %d readings a second", maxRate)))
+		errs = append(errs, keyError("rate_limit", "must be from 0 (no limit) to %d readings a second", maxRate))
 	}
 	if c.MaxLine != 0 && (c.MaxLine < minMaxLine || c.MaxLine > maxMaxLine) {
-		errs = append(errs, keyError("max_line", fmt.Sprintf("must be from %d to %d bytes", minMaxLine, maxMaxLine)))
+		errs = append(errs, keyError("max_line", "must be from %d to %d bytes", minMaxLine, maxMaxLine))
 	}
 	if c.ExpectEvery != "" {
 		if every, err := time.ParseDuration(c.ExpectEvery); err != nil || every <= 0 || every > 366*24*time.Hour {

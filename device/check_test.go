@@ -47,7 +47,7 @@ func TestCheck(t *testing.T) {
 		{"unknown type", func(c *Config) { c.Type = "line" }, "type", `"line" is not known`},
 		{"planned type", func(c *Config) { c.Type = "wirepas" }, "type", "not in this version"},
 		{"no port", func(c *Config) { c.Port = "" }, "port", "or match"},
-		{"port and match", func(c *Config) { c.Match = &Match{VID: "0403"} }, "match", "beside port"},
+		{"port and match", func(c *Config) { c.Match = &Match{VID: "0403"} }, "match", "together with port"},
 		{"match", func(c *Config) { c.Port, c.Match = "", &Match{VID: "0403", PID: "aB01", Interface: "00"} }, "", ""},
 		{"empty match", func(c *Config) { c.Port, c.Match = "", &Match{} }, "match", "at least one"},
 		{"bad match", func(c *Config) { c.Port, c.Match = "", &Match{VID: "0x0403", PID: "403", Interface: "0"} }, "match.interface match.pid match.vid", "hex digits"},

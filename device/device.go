@@ -41,7 +41,7 @@ type Out interface {
 	Emit(m *thingsee.Message)
 	// Frame counts one sentence, line or frame seen on the wire, good or bad.
 	Frame(r Result)
-	// Detail replaces the short text for people beside the device's state,
+	// Detail replaces the short text for people next to the device's state,
 	// such as "3D fix, 11 satellites". It is cheap to call with an equal text.
 	Detail(text string)
 }

@@ -1,10 +1,6 @@
 // Package device reads the hardware: it opens ports, runs a driver on each,
-// and hands every reading on as one finished Thingsee message.
-//
-//	set, err := device.New(cfg.Devices, queue.Device, sink, env, device.Tuning{})
-//	...
-//	set.Run(ctx)                    // until ctx ends; all ports are closed then
-//	for _, s := range set.Status() { ... }
+// and hands every reading on as one finished Thingsee message. New makes a Set
+// of the configured devices, its Run reads them; see the example.
 //
 // One goroutine serves one device: it opens the port, runs a fresh driver until
 // that fails, closes the port, waits Pause and begins again. A driver only

@@ -57,3 +57,5 @@ func TestExampleIsQuoted(t *testing.T) {
 		t.Error("the code in CONTRIBUTING.md is not that of device/dew_test.go: copy it there")
 	}
 }
+
+func FuzzGPS(f *testing.F) { devicetest.Fuzz(f, named("gps"), devicetest.Options{}) }

@@ -2,9 +2,9 @@ package device
 
 import "slices"
 
-// Flagger is what an Out can be beside: a driver that finds something wrong
-// with what it reads, other than the state of the port shows, raises the code of
-// the problem catalogue, and takes it back. Both may be repeated. What a driver
+// Flagger is what an Out may be in addition: a driver that finds something wrong
+// with what it reads, which the state of the port does not show, raises the code
+// of the problem catalogue, and takes it back. Both may be repeated. What a driver
 // raised ends with its Run.
 type Flagger interface {
 	Flag(code string, on bool)

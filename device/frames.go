@@ -52,7 +52,7 @@ func (f frames) share(b []byte) float64 {
 	return float64(good) / float64(good+wrong)
 }
 
-// framesAtOnce is how many bytes are read next to an unfinished frame.
+// framesAtOnce is how many bytes are read in addition to an unfinished frame.
 const framesAtOnce = 1024
 
 // run reads port until it fails. Each frame is handed to take, which says what

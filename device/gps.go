@@ -93,7 +93,7 @@ func (c GPSOptions) check() error {
 // gps reads a GNSS receiver that speaks NMEA 0183 and emits each epoch with a
 // valid fix once, as soon as the epoch is complete:
 //
-//	$GPRMC,143252.00,A,4002.10513,N,07531.20562,W,5.1,84.4,221126,,,A*60
+//	$GPRMC,143252.00,A,4002.10513,N,07531.20562,W,5.1,84.4,221126,,,A*74
 //	$GPGGA,143252.00,4002.10513,N,07531.20562,W,1,07,1.72,183.8,M,-34.4,M,,*61
 //
 // becomes message 1210 {lat, lon, lacr} and message 90100 {lat, lon, lacr,

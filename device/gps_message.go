@@ -106,7 +106,7 @@ func degrees7(c nmea.Coord) int64 {
 // Doubts about a fix's time.
 const (
 	doubtNone  = iota
-	doubtDate  // the receiver has told no date yet
+	doubtDate  // the receiver has given no date yet
 	doubtClock // the clock, which is trusted, says otherwise
 	doubtPast  // the date lies before this program was made, and nothing contradicts it
 )

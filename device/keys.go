@@ -35,7 +35,7 @@ type key struct {
 	name  string // as it is sent upstream
 
 	slot    int // the message it chooses, -1 = none
-	beside  int // the message it may stand in when another field chose that, -1 = none
+	joins   int // the message that it goes to where another field chose that one, -1 = none
 	defined bool
 	def     thingsee.Field
 	sure    [sureKnown]sure // by places
@@ -85,7 +85,7 @@ func (ks *keys) keep(line []*key) {
 }
 
 func (ks *keys) make(sent string) *key {
-	k := &key{sent: sent, plain: !strings.Contains(sent, `\`) && utf8.ValidString(sent), bare: plainKey([]byte(sent)), name: sent, slot: -1, beside: -1}
+	k := &key{sent: sent, plain: !strings.Contains(sent, `\`) && utf8.ValidString(sent), bare: plainKey([]byte(sent)), name: sent, slot: -1, joins: -1}
 	switch {
 	case sent == "":
 	case sent == ks.c.IDField:
@@ -111,7 +111,7 @@ func (ks *keys) make(sent string) *key {
 	}
 	for slot := range slotGeneric {
 		if ks.choose(k, slot); k.defined {
-			k.beside = slot
+			k.joins = slot
 			break
 		}
 	}

@@ -21,7 +21,7 @@ type LinesOptions struct {
 
 const (
 	linesMax    = 4096 // bytes of a line where max_line is not set
-	linesAtOnce = 4096 // bytes read beside an unfinished line
+	linesAtOnce = 4096 // bytes read in addition to an unfinished line
 	// linesQuiet is how long a line must be quiet before what comes next is
 	// taken for the beginning of a line: several characters at 1200 baud.
 	linesQuiet = 50 * time.Millisecond

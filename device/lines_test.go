@@ -106,7 +106,7 @@ func TestLinesMessages(t *testing.T) {
 		{"text dropped", separate, `{"name":"kitchen","temp":4}`, `{12100,"temp":4}`, 0},
 		{"text kept", keep, `{"name":"kitchen","temp":4,"v":"7"}`, `{12100,"temp":4,"name":"kitchen","v":"7"}`, 0},
 		{"extra kept in one", keep, `x=1 temp=4`, `{12100,"temp":4,"x":1}`, 0},
-		{"extra kept beside several", keep, `x=1 temp=4 batl=5`, `{12100,"temp":4} {1110,"batl":5} {90200,"x":1}`, 0},
+		{"extra kept next to several", keep, `x=1 temp=4 batl=5`, `{12100,"temp":4} {1110,"batl":5} {90200,"x":1}`, 0},
 		{"extra alone kept", keep, `x=1 name=bob`, `{90200,"x":1,"name":"bob"}`, 0},
 		{"extra dropped", drop, `x=1 temp=4`, `{12100,"temp":4}`, 0},
 		{"message", LinesOptions{Message: 17200}, `dist=5 status=0 temp=4`, `{17200,"dist":5,"status":0} {90200,"temp":4}`, 0},

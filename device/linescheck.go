@@ -2,7 +2,6 @@ package device
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -13,7 +12,7 @@ import (
 // checkLines checks the keys of type "lines", all problems at once.
 func checkLines(c linesSettings) error {
 	var errs []error
-	bad := func(key, rule string, args ...any) { errs = append(errs, keyError(key, fmt.Sprintf(rule, args...))) }
+	bad := func(key, rule string, args ...any) { errs = append(errs, keyError(key, rule, args...)) }
 	if c.IDField != "" && c.IDField == c.TimeField {
 		bad("time_field", "cannot be the same key as id_field")
 	}

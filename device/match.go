@@ -113,7 +113,7 @@ func (m Match) check() error {
 		digits     int
 	}{{"vid", m.VID, 4}, {"pid", m.PID, 4}, {"interface", m.Interface, 2}} {
 		if k.value != "" && !hexDigits(k.value, k.digits) {
-			errs = append(errs, keyError("match."+k.key, fmt.Sprintf("must be %d hex digits, as lsusb -v prints it", k.digits)))
+			errs = append(errs, keyError("match."+k.key, "must be %d hex digits, as lsusb -v prints it", k.digits))
 		}
 	}
 	return errors.Join(errs...)

@@ -7,12 +7,12 @@ import (
 	"portti/device/thingsee"
 )
 
-// Own is the gateway as a thing of its own, for what it has to say about
-// itself. Its messages are stamped and kept as those of a device are.
+// Own is the gateway as a thing of its own. The messages that it sends about
+// itself are stamped and kept as those of a device are.
 type Own struct{ stamp stamp }
 
-// Own makes the gateway's voice; number is its number in the ledger. It is for
-// one goroutine.
+// Own makes what the gateway sends its own messages with; number is its number
+// in the ledger. It is for one goroutine.
 func (s *Set) Own(number uint16, log *slog.Logger) *Own {
 	o := &Own{stamp: stamp{
 		stamper: s.shared, device: number, id: s.shared.gateway,

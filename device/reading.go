@@ -216,7 +216,7 @@ func (r *reader) take(k *key, f *field) {
 	}
 }
 
-// refuse counts a field, which is told when the line has proved to be one.
+// refuse notes a field, which counts when the line has proved to be one.
 func (r *reader) refuse(result Result) {
 	r.refused[result]++
 	r.some = true

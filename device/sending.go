@@ -16,7 +16,7 @@ func (r *reader) send() Result {
 		}
 	}
 	if r.some {
-		r.tell()
+		r.countRefused()
 	}
 	result := Unknown
 	for i := range r.msgs {
@@ -34,8 +34,8 @@ func (r *reader) send() Result {
 	return result
 }
 
-// tell counts the fields that were refused.
-func (r *reader) tell() {
+// countRefused counts the fields that were refused.
+func (r *reader) countRefused() {
 	for result, n := range r.refused {
 		for range n {
 			r.out.Frame(Result(result))
@@ -86,8 +86,8 @@ func (r *reader) home() int {
 // the catalogue and that the line makes anyway, else as extra says.
 func (r *reader) place(f *field, home int) {
 	switch {
-	case f.beside >= 0 && r.used[f.beside]:
-		r.put(f.beside, f)
+	case f.joins >= 0 && r.used[f.joins]:
+		r.put(f.joins, f)
 	case r.extra == extraKeep:
 		r.put(home, f)
 	case r.extra == extraSeparate:

@@ -81,15 +81,15 @@ func TestStampTime(t *testing.T) {
 	}
 }
 
-func TestStampHeals(t *testing.T) {
+func TestStampIsFilledIn(t *testing.T) {
 	sink := newSink()
 	s, _ := newStamp(sink, clock.Now{Mono: 5000, Unix: 12})
 	s.put(message(12100, 10))
-	got, err := thingsee.Heal(nil, []byte(sink.records[0]), floor, 0)
+	got, err := thingsee.FillTime(nil, []byte(sink.records[0]), floor, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	eq(t, "healed", string(got), `{"tsmId":12100,"tsmEv":10,"tsmTs":1780000005,"tsmTuid":"DEV","tsmGw":"GW","x":1}`)
+	eq(t, "filled in", string(got), `{"tsmId":12100,"tsmEv":10,"tsmTs":1780000005,"tsmTuid":"DEV","tsmGw":"GW","x":1}`)
 }
 
 func TestStampClass(t *testing.T) {

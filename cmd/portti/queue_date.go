@@ -24,7 +24,7 @@ func (i *importer) final(h *carry.Header, r *buffer.Record) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if i.arena, err = thingsee.Heal(i.arena[:0], rec, offset.Unix, offset.Err); err != nil {
+		if i.arena, err = thingsee.FillTime(i.arena[:0], rec, offset.Unix, offset.Err); err != nil {
 			return nil, err
 		}
 		rec = i.arena

@@ -1,16 +1,5 @@
 // Package adv takes Bluetooth Low Energy advertisements apart.
-//
-//	var r adv.Reader
-//	for r.Reset(payload); r.Next(); {
-//		if company, data, ok := r.Manufacturer(); ok && company == adv.Ruuvi {
-//			if tag, ok := adv.DecodeDF5(data); ok && tag.Temp.Known {
-//				use(tag.Temp.Mantissa, tag.Temp.Decimals)
-//			}
-//		}
-//	}
-//	if r.Cut() > 0 {
-//		// the payload was damaged: that many bytes at its end were dropped
-//	}
+// See the example.
 //
 // It promises to take any bytes, to allocate nothing, to give only elements
 // that are whole, and values without rounding: a whole number and how many of

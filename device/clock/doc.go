@@ -1,15 +1,6 @@
 // Package clock says what time it is, how far that can be trusted, and in
 // which boot: the three facts by which a reading is ordered and dated on a
-// machine that may have no battery clock.
-//
-//	c, err := clock.New(built)
-//	c.Remember(lastGood)          // kept on disk from an earlier run
-//	now := c.Now()
-//	if now.Trusted { date with now.Unix } else { keep now.Mono and c.BootID() }
-//
-//	receiver := c.GNSS()          // other sources tell what they know
-//	receiver.Hear(fix, mono)
-//	c.HearServer(unix, mono, slack, alone)
+// machine that may have no battery clock. See the examples.
 //
 // # What is believed
 //
@@ -25,7 +16,7 @@
 //	gnss    three fixes in a row of one receiver, two seconds or more from first
 //	        to last, whose offsets against the monotonic clock lie within 1 s,
 //	        none of them before the floor or ten years after it. Contradicting
-//	        what is believed already by more than a minute, beside what a bad
+//	        what is believed already by more than a minute, and what a bad
 //	        crystal drifts (200 ppm), they are refused; off by more than 1 s
 //	        they correct it.
 //	server  an answer's Date, or a dialect's heartbeat, uncertain by 5 s at most

@@ -1,17 +1,5 @@
 // Package jsonline reads one JSON object from one line without allocating.
-//
-//	var s jsonline.Scanner
-//	for s.Reset(line); s.Next(); {
-//		switch s.Kind() {
-//		case jsonline.Number:
-//			use(s.Key(), s.Raw()) // the digits as they were sent
-//		case jsonline.String:
-//			text = jsonline.Unescape(text[:0], s.Raw())
-//		}
-//	}
-//	if s.Err() != nil {
-//		// not an object, or broken after the members seen so far
-//	}
+// See the example.
 //
 // It promises that a line without error is exactly what encoding/json calls
 // valid, and that it is an object. Nested objects and arrays are checked and

@@ -1,19 +1,6 @@
 // Package nmea reads NMEA 0183 as GNSS receivers send it: bytes in, one fix
-// per epoch out.
-//
-//	scan := nmea.NewScanner(0)
-//	join := nmea.NewJoiner(nmea.Options{Floor: buildDate}, func(f *nmea.Fix) {
-//		if f.Valid() { use(f) }
-//	})
-//	for len(b) > 0 { // b as it was read
-//		n, event := scan.Scan(b)
-//		b = b[n:]
-//		if event == nmea.Good {
-//			join.Add(scan.Sentence())
-//		}
-//	}
-//	// when the line has been quiet for a while
-//	join.Idle()
+// per epoch out. A Scanner finds sentences, a Joiner makes fixes of them; see the
+// example.
 //
 // # Promises
 //
@@ -98,9 +85,9 @@
 //
 // # Limits
 //
-// One receiver a stream. Proprietary sentences, GSV and HDT are not
-// decoded: a heading is not a course. Fields beyond the 64th are
-// dropped, digits beyond the 15th too. Dates are of 1980 to 2079.
+// One receiver a stream. Proprietary sentences, GSV and HDT are not decoded: a
+// heading is not a course. Fields beyond the 64th are dropped, digits beyond the
+// 15th too. Dates are of 1980 to 2079.
 //
 // # Sources
 //

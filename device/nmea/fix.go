@@ -5,7 +5,7 @@ import "math"
 // Fix is what one epoch of a receiver says, joined from its sentences. What no
 // sentence stated is absent.
 type Fix struct {
-	Time     int64     // Unix milliseconds; 0 while the receiver has told no date, or no time
+	Time     int64     // Unix milliseconds; 0 while the receiver has given no date, or no time
 	Clock    TimeOfDay // the epoch's time as sent, NoTime when it has none
 	Began    int64     // what Options.Mono said when the epoch's first sentence with a time was there
 	Mode     uint8     // 1 no fix, 2 two-dimensional, 3 three-dimensional

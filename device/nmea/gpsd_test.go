@@ -260,7 +260,7 @@ func named() map[string]struct {
 
 const corpus = "../../../shared/corpora/gpsd/nmea"
 
-// gpsdLogs are the recordings beside the project, and those of one more folder
+// gpsdLogs are the recordings next to the project, and those of one more folder
 // of anybody's choice.
 func gpsdLogs(t testing.TB) (logs []string) {
 	for _, folder := range []string{corpus, os.Getenv("PORTTI_GPSD_LOGS")} {
@@ -325,11 +325,11 @@ func TestGPSD(t *testing.T) {
 	}
 }
 
-// TestGPSDCorpus: the recordings beside the project agree without any excuse.
+// TestGPSDCorpus: the recordings next to the project agree without any excuse.
 func TestGPSDCorpus(t *testing.T) {
 	logs, err := filepath.Glob(filepath.Join(corpus, "*.log"))
 	if err != nil || len(logs) == 0 {
-		t.Skip("the recordings of gpsd are not beside the project")
+		t.Skip("the recordings of gpsd are not next to the project")
 	}
 	var epochs, agree int
 	for _, name := range logs {

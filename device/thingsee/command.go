@@ -27,7 +27,7 @@ type Command struct {
 	Target      string // tsmDstTuid; "" = to nobody
 	Transaction int    // transactionId, 0..MaxTransaction; only when Tracked
 	Tracked     bool
-	Fields      []Value // beside the header and transactionId, in the order they came
+	Fields      []Value // without the header and transactionId, in the order they came
 }
 
 // whiteSpace is all that JSON allows around a value: RFC 8259, section 2.

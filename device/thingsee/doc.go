@@ -1,18 +1,10 @@
 // Package thingsee makes and reads Thingsee messages, the JSON objects that
-// Haltian's devices speak.
-//
-//	var m thingsee.Message // one for all readings
-//	m.Tuid, m.Gateway = "XXXX03PNL00000001", "XXXX00EFS80560445"
-//	m.Reset(12100, 10)
-//	m.Decimal("temp", 213, 1)
-//	m.Time = keys.Unique(m.Tuid, m.ID, now)
-//	rec = m.Append(rec[:0])
-//	// {"tsmId":12100,"tsmEv":10,"tsmTs":1520416221.123,"tsmTuid":...,"tsmGw":...,"temp":21.3}
+// Haltian's devices speak: see the examples.
 //
 // It promises that what Append gives is valid JSON in valid UTF-8 whatever the
 // adders were handed, with no key twice, header first and then the fields in
 // the order of adding; that a Message in use does not allocate; that tsmTs
-// keeps its milliseconds; and that Heal turns what AppendProvisional wrote
+// keeps its milliseconds; and that FillTime turns what AppendProvisional wrote
 // into exactly what Append would have written at that time.
 //
 // ParseCommands takes what a server wants done, strictly; tests read tolerantly

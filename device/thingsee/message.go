@@ -35,8 +35,8 @@ type Message struct {
 	fields int   // heads of this message
 
 	// who is the written form of Tuid and Gateway, kept because a driver's
-	// readings mostly share them: a quarter of an encode's instructions. Beside
-	// it are copies, so that it stays right whatever the strings' memory does.
+	// readings mostly share them: a quarter of an encode's instructions. Next
+	// to it are copies, so that it stays right whatever the strings' memory does.
 	who, whoTuid, whoGateway []byte
 
 	// what is the written form of ID and Event, kept for the same reason.

@@ -174,9 +174,9 @@ func TestNoAllocations(t *testing.T) {
 		m.Time = keys.Unique(m.Tuid, m.ID, m.Time)
 		buf = m.Append(buf[:0])
 		buf = m.AppendProvisional(buf[:0], 123456)
-		out, err := Heal(buf, buf, 1520416221000, 2)
+		out, err := FillTime(buf, buf, 1520416221000, 2)
 		if err != nil || len(out) <= len(buf) {
-			t.Error("not healed")
+			t.Error("not filled in")
 		}
 		d, _ := Lookup(24100)
 		if f, ok := d.Field(name); !ok || !f.FitsDigits([]byte("538")) || MessageFor(name) != 24100 {
@@ -232,9 +232,9 @@ func FuzzMessage(f *testing.F) {
 			}
 		}
 		if n != 0 {
-			healed, err := Heal(nil, m.AppendProvisional(nil, 0), n, 0)
-			if err != nil || !bytes.Equal(healed, rec) {
-				t.Fatalf("healed %s (%v), dated %s", healed, err, rec)
+			filled, err := FillTime(nil, m.AppendProvisional(nil, 0), n, 0)
+			if err != nil || !bytes.Equal(filled, rec) {
+				t.Fatalf("filled in %s (%v), dated %s", filled, err, rec)
 			}
 		}
 	})

@@ -50,21 +50,21 @@ func TestFloatAgainstStrconv(t *testing.T) {
 	}
 }
 
-// TestHealEveryCut: a record cut within its header is refused; one cut behind
-// it is healed and stays cut, so that nothing hides the damage.
-func TestHealEveryCut(t *testing.T) {
+// TestFillTimeEveryCut: a record cut within its header is refused; one cut behind
+// its time is filled in and it stays cut, so that nothing hides the damage.
+func TestFillTimeEveryCut(t *testing.T) {
 	var m Message
 	weather(&m)
 	rec := m.AppendProvisional(nil, 61123)
-	whole, _ := Heal(nil, rec, 1520416160000, 0)
+	whole, _ := FillTime(nil, rec, 1520416160000, 0)
 	slotEnd := strings.Index(string(rec), `,"tsmTuid"`)
 	for n := range rec {
-		got, err := Heal(nil, rec[:n], 1520416160000, 0)
+		got, err := FillTime(nil, rec[:n], 1520416160000, 0)
 		switch {
 		case n <= slotEnd && err == nil:
-			t.Errorf("%s was healed to %s", rec[:n], got)
+			t.Errorf("%s was filled in as %s", rec[:n], got)
 		case n > slotEnd && (err != nil || string(got) != string(whole[:len(whole)-len(rec)+n])):
-			t.Errorf("%s was healed to %s, %v", rec[:n], got, err)
+			t.Errorf("%s was filled in as %s, %v", rec[:n], got, err)
 		}
 	}
 }

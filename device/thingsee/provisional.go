@@ -8,7 +8,7 @@ import (
 // AppendProvisional is Append for a message whose time is not known yet: in
 // the place of tsmTs stands "tsmTs":@mono, mono being the milliseconds since
 // boot. That is not JSON on purpose: such a record cannot be sent by mistake.
-// Heal makes it a message. Time and Age are not looked at.
+// FillTime makes it a message. Time and Age are not looked at.
 func (m *Message) AppendProvisional(dst []byte, mono int64) []byte {
 	dst = m.appendID(dst)
 	dst = append(dst, `,"tsmTs":@`...)
@@ -16,14 +16,14 @@ func (m *Message) AppendProvisional(dst []byte, mono int64) []byte {
 	return m.appendRest(dst)
 }
 
-var errSlot = errors.New("cannot heal record: no provisional time where one belongs")
+var errSlot = errors.New("cannot fill in a record's time: no provisional time where one belongs")
 
-// Heal appends rec, written by AppendProvisional, to dst with its time filled
+// FillTime appends rec, written by AppendProvisional, to dst with its time filled
 // in: offset (the Unix milliseconds at mono 0) plus mono. errSeconds above 0
 // is added as tsErr, the greatest error of that time in seconds. The same
 // record, offset and errSeconds always give the same bytes. With an error
 // nothing was appended.
-func Heal(dst, rec []byte, offset, errSeconds int64) ([]byte, error) {
+func FillTime(dst, rec []byte, offset, errSeconds int64) ([]byte, error) {
 	at, ok := slot(rec)
 	if !ok {
 		return dst, errSlot

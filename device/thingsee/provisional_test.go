@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestHeal(t *testing.T) {
+func TestFillTime(t *testing.T) {
 	var m Message
 	weather(&m)
 	m.Text("note", []byte(`,"tsmTs":@99,`)) // a trap: it must not be taken for the slot
@@ -16,22 +16,22 @@ func TestHeal(t *testing.T) {
 	if json.Valid(rec) || !strings.Contains(string(rec), `,"tsmTs":@61123,"tsmTuid"`) {
 		t.Fatalf("provisional record: %s", rec)
 	}
-	got, err := Heal([]byte("x"), rec, 1520416160000, 0)
+	got, err := FillTime([]byte("x"), rec, 1520416160000, 0)
 	if want := m.Append([]byte("x")); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("got  %s, %v\nwant %s", got, err, want)
 	}
-	got, err = Heal(nil, rec, 1520416160000, 30)
+	got, err = FillTime(nil, rec, 1520416160000, 30)
 	if err != nil || !json.Valid(got) || !strings.Contains(string(got), `"tsmTs":1520416221.123,"tsErr":30,"tsmTuid"`) {
 		t.Errorf("with error: %s, %v", got, err)
 	}
 	bare := Message{ID: 1000, Event: 17}
-	got, err = Heal(nil, bare.AppendProvisional(nil, -5), 1005, 1)
+	got, err = FillTime(nil, bare.AppendProvisional(nil, -5), 1005, 1)
 	if err != nil || string(got) != `{"tsmId":1000,"tsmEv":17,"tsmTs":1,"tsErr":1}` {
 		t.Errorf("bare: %s, %v", got, err)
 	}
 }
 
-func TestHealRefuses(t *testing.T) {
+func TestFillTimeRefuses(t *testing.T) {
 	for name, rec := range map[string]string{
 		"nothing":                ``,
 		"an array":               `[]`,
@@ -50,18 +50,18 @@ func TestHealRefuses(t *testing.T) {
 		"no id":                  `{"tsmId":,"tsmEv":10,"tsmTs":@5}`,
 		"members in other order": `{"tsmEv":10,"tsmId":1,"tsmTs":@5}`,
 	} {
-		got, err := Heal([]byte("x"), []byte(rec), 1520416160000, 9)
+		got, err := FillTime([]byte("x"), []byte(rec), 1520416160000, 9)
 		if err == nil || string(got) != "x" {
 			t.Errorf("%s: gave %s, %v", name, got, err)
 		}
 	}
-	if _, err := Heal(nil, []byte(`{"tsmId":1,"tsmEv":10,"tsmTs":@-9}`), math.MinInt64, 0); err == nil {
+	if _, err := FillTime(nil, []byte(`{"tsmId":1,"tsmEv":10,"tsmTs":@-9}`), math.MinInt64, 0); err == nil {
 		t.Error("a time before all time was given")
 	}
 }
 
-// FuzzHeal: what was healed is the record with one number in the slot's place.
-func FuzzHeal(f *testing.F) {
+// FuzzFillTime: what was filled in is the record with one number in the slot's place.
+func FuzzFillTime(f *testing.F) {
 	var m Message
 	weather(&m)
 	f.Add(m.AppendProvisional(nil, 61123), int64(1520416160000), int64(3))
@@ -70,7 +70,7 @@ func FuzzHeal(f *testing.F) {
 		if len(rec) > 256 { // minimising an input takes quadratic time
 			return
 		}
-		got, err := Heal([]byte("x"), rec, offset, errSeconds)
+		got, err := FillTime([]byte("x"), rec, offset, errSeconds)
 		if err != nil {
 			if string(got) != "x" {
 				t.Fatalf("an error, and yet %q", got)
@@ -80,7 +80,7 @@ func FuzzHeal(f *testing.F) {
 		valid := bytes.Replace(rec, []byte("@"), nil, 1)
 		// -0 and leading zeros cannot come from us; the rest must be as valid as the record was
 		if json.Valid(valid) && !json.Valid(got[1:]) {
-			t.Fatalf("%q healed to %q", rec, got)
+			t.Fatalf("%q filled in as %q", rec, got)
 		}
 	})
 }

@@ -145,7 +145,7 @@ func (o *writer) date(r buffer.Record) ([]byte, bool) {
 	if boot.Offset == nil {
 		return r.Rec, false
 	}
-	healed, err := thingsee.Heal(o.healed[:0], r.Rec, *boot.Offset, boot.Error)
+	healed, err := thingsee.FillTime(o.healed[:0], r.Rec, *boot.Offset, boot.Error)
 	if err != nil {
 		return r.Rec, false
 	}

@@ -207,7 +207,7 @@ func (d *dater) fillTimes(entries []buffer.Entry) error {
 		// The arena may move while it grows; records cut from it earlier keep
 		// the old array alive and stay as they are.
 		start := len(d.arena)
-		filled, err := thingsee.Heal(d.arena, e.Rec, o.Unix, o.Err)
+		filled, err := thingsee.FillTime(d.arena, e.Rec, o.Unix, o.Err)
 		if err != nil {
 			return err
 		}
