@@ -29,7 +29,7 @@ func (l *Link) recallLimits() {
 		}
 	}
 	if err != nil && !os.IsNotExist(err) {
-		l.board.event(slog.LevelWarn, "uplink.limits-unread", "", "what servers said of the size of messages cannot be read; it will be learnt again", "err", err)
+		l.board.event(slog.LevelWarn, "uplink.limits-read-failed", "", "what servers said of the size of messages cannot be read; it will be learnt again", "err", err)
 		return
 	}
 	for _, r := range l.routes {
@@ -51,7 +51,7 @@ func (l *Link) keepLimits() {
 		}
 	}
 	if err := replaceFile(l.o.LimitsFile, known); err != nil {
-		l.board.event(slog.LevelWarn, "uplink.limits-unkept", "", "what the server said of the size of messages cannot be kept; it will be learnt again after a restart", "err", err)
+		l.board.event(slog.LevelWarn, "uplink.limits-save-failed", "", "what the server said of the size of messages cannot be saved; it will be learnt again after a restart", "err", err)
 	}
 }
 

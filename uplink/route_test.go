@@ -258,7 +258,7 @@ func TestLimitsThatCannotBeKept(t *testing.T) {
 		if err := <-w.done; err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(strings.Join(logs.events(), " "), "uplink.limits-unkept") {
+		if !strings.Contains(strings.Join(logs.events(), " "), "uplink.limits-save-failed") {
 			t.Errorf("events %v", logs.events())
 		}
 		w.stop()

@@ -214,7 +214,7 @@ func TestRefreshTokenCannotBeKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := f.Token(t.Context())
-		if st := f.State(); err != nil || got.Reveal() != "access-1" || st.Problem != ProblemTokenKept || st.LastError == "" {
+		if st := f.State(); err != nil || got.Reveal() != "access-1" || st.Problem != ProblemTokenNotSaved || st.LastError == "" {
 			t.Fatalf("%q %v %+v", got.Reveal(), err, st)
 		}
 		for range 60 {
@@ -222,7 +222,7 @@ func TestRefreshTokenCannotBeKept(t *testing.T) {
 			f.Changed()
 			synctest.Wait()
 		}
-		if got, err := f.Token(t.Context()); err != nil || got.Reveal() != "access-2" || f.State().Problem != ProblemTokenKept {
+		if got, err := f.Token(t.Context()); err != nil || got.Reveal() != "access-2" || f.State().Problem != ProblemTokenNotSaved {
 			t.Errorf("renewed from memory: %q %v %+v", got.Reveal(), err, f.State())
 		}
 		if err := os.RemoveAll(c.Keep + ".new"); err != nil {
