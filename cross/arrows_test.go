@@ -40,7 +40,7 @@ func rooms() map[string][]string {
 
 // forTests lists the packages that exist for tests.
 func forTests() []string {
-	return []string{"portti/cmd/portti/rig", "portti/cross/testkit", "portti/device/devicetest", "portti/uplink/memnet"}
+	return []string{"portti/cmd/portti/rig", "portti/cross/testkit", "portti/device/devicetest", "portti/uplink/uplinktest"}
 }
 
 // longest is the greatest number of lines of a function outside of tests.

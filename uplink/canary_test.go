@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // Every way a dial or a session can end, with servers that echo what they
@@ -40,7 +40,7 @@ func TestNoSecretIsEverShown(t *testing.T) {
 		"retry-after": echo("HTTP/1.1 429 Slow\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n"),
 		"silence":     func(*wire) { time.Sleep(time.Minute) },
 		"end":         func(*wire) {},
-		"reset":       func(w *wire) { w.conn.(*memnet.Conn).Reset() },
+		"reset":       func(w *wire) { w.conn.(*uplinktest.Conn).Reset() },
 		"close reason": func(w *wire) {
 			if w.accept() == nil {
 				w.close(4001, cut(w.req.RequestURI+w.req.Header.Get("Authorization"), 120))

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"portti/cross/testkit"
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // Threat U1 and row 37: what a hostile or broken server can do on an open link. Every one must end
@@ -92,7 +92,7 @@ func TestHostileServers(t *testing.T) {
 		"fragmented ping":               {func(w *wire) { _ = w.send(opPing, nil); mute(w) }, time.Second, ProblemProtocol},
 		"long ping":                     {func(w *wire) { _ = w.send(fin|opPing, make([]byte, 126)); mute(w) }, time.Second, ProblemProtocol},
 		"accept then silence":           {mute, 11 * time.Second, ProblemNoPong},
-		"reset":                         {func(w *wire) { time.Sleep(time.Millisecond); w.conn.(*memnet.Conn).Reset() }, time.Second, ProblemClosed},
+		"reset":                         {func(w *wire) { time.Sleep(time.Millisecond); w.conn.(*uplinktest.Conn).Reset() }, time.Second, ProblemClosed},
 		"FIN":                           {func(w *wire) {}, time.Second, ProblemClosed},
 		"half a frame, then FIN":        {func(w *wire) { _ = w.say("\x81\x05ab") }, time.Second, ProblemClosed},
 	} {

@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // hosts is a network of several servers by name.
@@ -303,7 +303,7 @@ func TestSwitchRewinds(t *testing.T) {
 						return
 					}
 				}
-				w.conn.(*memnet.Conn).Reset()
+				w.conn.(*uplinktest.Conn).Reset()
 			}
 		}, "b.test": func(_ int, w *wire) {
 			if w.accept() == nil {
