@@ -65,12 +65,12 @@ func TestNoSecretIsEverShown(t *testing.T) {
 		},
 	}
 	options := map[string]Options{
-		"header":   {URL: "ws://localhost/s?key=" + inQuery, Token: StaticToken(NewSecret(token))},
-		"query":    {URL: "ws://localhost/s", Auth: AuthQuery, Token: StaticToken(NewSecret(token))},
+		"header":   {URL: "ws://localhost/s?key=" + inQuery, Token: staticToken(NewSecret(token))},
+		"query":    {URL: "ws://localhost/s", Auth: AuthQuery, Token: staticToken(NewSecret(token))},
 		"userinfo": {URL: "ws://user:" + password + "@localhost/s", Auth: AuthNone},
 		"fragment": {URL: "ws://localhost/s#" + fragment, Auth: AuthHash, HashAs: "path"},
 		"bearer":   {URL: "ws://localhost/s#" + fragment, Auth: AuthHash, HashAs: "bearer"},
-		"wss":      {URL: "wss://localhost/s", Auth: AuthQuery, Token: StaticToken(NewSecret(token))},
+		"wss":      {URL: "wss://localhost/s", Auth: AuthQuery, Token: staticToken(NewSecret(token))},
 	}
 	for on, o := range options {
 		for sn, serve := range serves {

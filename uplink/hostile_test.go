@@ -324,7 +324,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 					_ = w.say(fmt.Sprintf("HTTP/1.1 %d Moved\r\nLocation: ws://%s/socket\r\nContent-Length: 0\r\n\r\n", status, other))
 				}
 			})
-			l := newLink(t, Options{URL: "ws://" + addr, Token: StaticToken(NewSecret("canary-token")), BackoffBase: 10 * time.Millisecond})
+			l := newLink(t, Options{URL: "ws://" + addr, Token: staticToken(NewSecret("canary-token")), BackoffBase: 10 * time.Millisecond})
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error)
 			go func() { done <- l.Run(ctx, newFakeSource(t)) }()

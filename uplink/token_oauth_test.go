@@ -42,7 +42,7 @@ func TestClientCredentials(t *testing.T) {
 				defer s.stop()
 				o := s.options()
 				o.UserAgent = "portti/test"
-				oauth := OAuth{Grant: GrantClient, TokenURL: "http://localhost/token", ClientID: "gw:1", Secret: StaticToken(NewSecret("s+ecret"))}
+				oauth := OAuth{Grant: GrantClient, TokenURL: "http://localhost/token", ClientID: "gw:1", Secret: staticToken(NewSecret("s+ecret"))}
 				c.change(&oauth)
 				f, err := NewOAuthToken(oauth, o)
 				if err != nil {
