@@ -44,7 +44,7 @@ func rooms() map[string][]string {
 
 // forTests lists the packages that exist for tests.
 func forTests() []string {
-	return []string{"portti/cmd/portti/rig", "portti/cross/testkit", "portti/device/clock/clocktest", "portti/device/devicetest", "portti/device/thingsee/thingseetest", "portti/uplink/memnet"}
+	return []string{"portti/cmd/portti/rig", "portti/cross/testkit", "portti/device/clock/clocktest", "portti/device/devicetest", "portti/device/thingsee/thingseetest", "portti/uplink/uplinktest"}
 }
 
 // longest is the greatest number of lines of a function outside of tests.

@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // judged is a queue that lets go of a record only if the server has it.
@@ -74,7 +74,7 @@ func TestConfusedAcknowledgements(t *testing.T) {
 				k := uint64(0)
 				w.pump(func(text []byte) bool {
 					if dies && rnd.IntN(15) == 0 {
-						w.conn.(*memnet.Conn).Reset()
+						w.conn.(*uplinktest.Conn).Reset()
 						return false
 					}
 					if k++; lies && dies && rnd.IntN(20) == 0 {

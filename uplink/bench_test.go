@@ -9,7 +9,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // endlessSource gives the same record n times and takes every proof.
@@ -124,7 +124,7 @@ func discardSession(tb testing.TB) (*session, *Link) {
 	tb.Helper()
 	l := newLink(tb, Options{URL: "ws://localhost/"})
 	var wg sync.WaitGroup
-	client, server := memnet.Pair(1 << 20)
+	client, server := uplinktest.Pair(1 << 20)
 	wg.Go(func() { _ = newWire(server).accept() })
 	d := websocket.Dialer{NetDialContext: func(context.Context, string, string) (net.Conn, error) { return client, nil }, WriteBufferSize: l.writeBuffer}
 	conn, _, err := d.Dial("ws://localhost/", nil)

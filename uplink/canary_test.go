@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // Every way a dial or a session can end, with servers that echo what they
@@ -40,7 +40,7 @@ func TestNoSecretIsEverShown(t *testing.T) {
 		"retry-after": echo("HTTP/1.1 429 Slow\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n"),
 		"silence":     func(*wire) { time.Sleep(time.Minute) },
 		"end":         func(*wire) {},
-		"reset":       func(w *wire) { w.conn.(*memnet.Conn).Reset() },
+		"reset":       func(w *wire) { w.conn.(*uplinktest.Conn).Reset() },
 		"close reason": func(w *wire) {
 			if w.accept() == nil {
 				w.close(4001, cut(w.req.RequestURI+w.req.Header.Get("Authorization"), 120))
@@ -65,12 +65,12 @@ func TestNoSecretIsEverShown(t *testing.T) {
 		},
 	}
 	options := map[string]Options{
-		"header":   {URL: "ws://localhost/s?key=" + inQuery, Token: StaticToken(NewSecret(token))},
-		"query":    {URL: "ws://localhost/s", Auth: AuthQuery, Token: StaticToken(NewSecret(token))},
+		"header":   {URL: "ws://localhost/s?key=" + inQuery, Token: staticToken(NewSecret(token))},
+		"query":    {URL: "ws://localhost/s", Auth: AuthQuery, Token: staticToken(NewSecret(token))},
 		"userinfo": {URL: "ws://user:" + password + "@localhost/s", Auth: AuthNone},
 		"fragment": {URL: "ws://localhost/s#" + fragment, Auth: AuthHash, HashAs: "path"},
 		"bearer":   {URL: "ws://localhost/s#" + fragment, Auth: AuthHash, HashAs: "bearer"},
-		"wss":      {URL: "wss://localhost/s", Auth: AuthQuery, Token: StaticToken(NewSecret(token))},
+		"wss":      {URL: "wss://localhost/s", Auth: AuthQuery, Token: staticToken(NewSecret(token))},
 	}
 	for on, o := range options {
 		for sn, serve := range serves {

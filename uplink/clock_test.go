@@ -25,7 +25,7 @@ func TestLinkWaitsForTheClock(t *testing.T) {
 		var right atomic.Bool
 		var requests atomic.Int32
 		w := start(t, Options{
-			URL: "wss://localhost/socket", Token: StaticToken(NewSecret("t")), CAFile: caFile, ClockTrusted: right.Load,
+			URL: "wss://localhost/socket", Token: staticToken(NewSecret("t")), CAFile: caFile, ClockTrusted: right.Load,
 			Now: func() time.Time {
 				if right.Load() {
 					return time.Now()

@@ -89,7 +89,7 @@ func TestCompression(t *testing.T) {
 		led := newLedger()
 		var mu sync.Mutex
 		small, large := 0, 0
-		o := Options{Compression: true, Auth: AuthFirstMessage, AuthSettle: time.Second, Token: StaticToken(NewSecret("tok-" + string(bytes.Repeat([]byte("a"), 2000))))}
+		o := Options{Compression: true, Auth: AuthFirstMessage, AuthSettle: time.Second, Token: staticToken(NewSecret("tok-" + string(bytes.Repeat([]byte("a"), 2000))))}
 		w := start(t, o, func(_ int, w *wire) {
 			if w.acceptWith(agreement) != nil {
 				return

@@ -41,7 +41,7 @@ func TestHaltlessSendsNothingBeforeTheServersFirstWord(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			says(w, heartbeatSaid, sensorSaid, alertSaid, machineSaid, sensorSaid, `{"type":"later versions"}`)
 		}}
-		token := StaticToken(NewSecret("eyJhbGciOiJFUzI1NiJ9.e30.c2ln"))
+		token := staticToken(NewSecret("eyJhbGciOiJFUzI1NiJ9.e30.c2ln"))
 		w := c.start(t, Options{Dialect: DialectHaltless, Token: token, ServerTime: h.add, URL: "ws://localhost/api/v1/ws/dashboard"})
 		w.src.add(300)
 		w.run()
@@ -82,7 +82,7 @@ func TestHaltlessWaitsForAuthSettle(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
 				c := &company{}
-				w := c.start(t, Options{Dialect: DialectHaltless, Token: StaticToken(NewSecret("jwt")), Ack: m.ack, AuthSettle: m.settle})
+				w := c.start(t, Options{Dialect: DialectHaltless, Token: staticToken(NewSecret("jwt")), Ack: m.ack, AuthSettle: m.settle})
 				w.src.add(1)
 				w.run()
 				time.Sleep(15 * time.Second)
@@ -147,7 +147,7 @@ func TestHaltlessPongDoesNotClearARefusal(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			w.close(4001, "")
 		}}
-		w := c.start(t, Options{Dialect: DialectHaltless, Token: StaticToken(NewSecret("jwt"))})
+		w := c.start(t, Options{Dialect: DialectHaltless, Token: staticToken(NewSecret("jwt"))})
 		w.run()
 		time.Sleep(2500 * time.Millisecond)
 		for range 3 * 60 {
@@ -175,7 +175,7 @@ func TestHaltlessLateAndCrowded(t *testing.T) {
 					says(w, heartbeatSaid)
 				}
 			}}
-			w := server.start(t, Options{Dialect: DialectHaltless, Token: StaticToken(NewSecret("jwt"))})
+			w := server.start(t, Options{Dialect: DialectHaltless, Token: staticToken(NewSecret("jwt"))})
 			w.src.add(3)
 			w.run()
 			time.Sleep(c.least - time.Second)
@@ -207,7 +207,7 @@ func TestHaltlessHeartbeatStops(t *testing.T) {
 			}
 			beating(w, every(7*time.Second, 100)...)
 		}}
-		w := c.start(t, Options{Dialect: DialectHaltless, Token: StaticToken(NewSecret("jwt")), Rand: func() float64 { return 0.9 }})
+		w := c.start(t, Options{Dialect: DialectHaltless, Token: staticToken(NewSecret("jwt")), Rand: func() float64 { return 0.9 }})
 		w.src.hold = true
 		w.src.add(5)
 		w.run()
@@ -237,7 +237,7 @@ func TestHaltlessHeartbeatAsConfigured(t *testing.T) {
 		dead       time.Duration // after the start, 0: never
 	}{{0, 3 * time.Minute}, {20 * time.Second, time.Minute}, {-1, 0}} {
 		synctest.Test(t, func(t *testing.T) {
-			w := (&company{}).start(t, Options{Dialect: DialectHaltless, Token: StaticToken(NewSecret("jwt")), Heartbeat: c.configured})
+			w := (&company{}).start(t, Options{Dialect: DialectHaltless, Token: staticToken(NewSecret("jwt")), Heartbeat: c.configured})
 			w.run()
 			if c.dead == 0 {
 				time.Sleep(24*time.Hour + 7*time.Second)
@@ -279,7 +279,7 @@ func TestHaltlessJitterIsNotDeath(t *testing.T) {
 					all += g
 				}
 				c := &company{script: func(_ int, w *wire) { beating(w, gaps...) }}
-				w := c.start(t, Options{Dialect: DialectHaltless, Token: StaticToken(NewSecret("jwt")), Heartbeat: time.Minute})
+				w := c.start(t, Options{Dialect: DialectHaltless, Token: staticToken(NewSecret("jwt")), Heartbeat: time.Minute})
 				w.run()
 				time.Sleep(all + minPatience - 100*time.Millisecond)
 				w.state(Online)

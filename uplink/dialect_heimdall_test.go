@@ -78,7 +78,7 @@ func TestHeimdallSubscribesAndKeepsAlive(t *testing.T) {
 			},
 		}
 		w := c.start(t, Options{
-			Dialect: DialectHeimdall, URL: "http://localhost", Token: StaticToken(NewSecret("access")), Channels: []string{"gps", "user:u"},
+			Dialect: DialectHeimdall, URL: "http://localhost", Token: staticToken(NewSecret("access")), Channels: []string{"gps", "user:u"},
 		})
 		w.src.add(20)
 		w.run()

@@ -345,7 +345,7 @@ func TestNoSecretInWhatAServerSays(t *testing.T) {
 				time.Sleep(time.Second)
 				w.close(4001, token)
 			}}
-			w := c.start(t, Options{Dialect: dialect, Token: StaticToken(NewSecret(token))})
+			w := c.start(t, Options{Dialect: dialect, Token: staticToken(NewSecret(token))})
 			w.run()
 			for range 60 {
 				time.Sleep(time.Second)

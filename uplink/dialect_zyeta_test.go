@@ -39,7 +39,7 @@ func TestZyetaSubscribesAndKeepsAlive(t *testing.T) {
 			},
 		}
 		w := c.start(t, Options{
-			Dialect: DialectZyeta, URL: "ws://localhost/api/ws", Token: StaticToken(NewSecret("a+b/c=")),
+			Dialect: DialectZyeta, URL: "ws://localhost/api/ws", Token: staticToken(NewSecret("a+b/c=")),
 			Channels: []string{"conversation:conv-123", `odd"name`},
 		})
 		w.src.add(20)

@@ -10,7 +10,7 @@ import (
 )
 
 func TestURLsAreRefusedWithAReason(t *testing.T) {
-	token := StaticToken(NewSecret("tok"))
+	token := staticToken(NewSecret("tok"))
 	for _, c := range []struct {
 		o    Options
 		says string // part of the error; "" = accepted
@@ -95,7 +95,7 @@ func TestHowATokenTravels(t *testing.T) {
 	} {
 		o := c.o
 		if o.Auth != AuthHash && o.Auth != AuthNone {
-			o.Token = StaticToken(NewSecret(token))
+			o.Token = staticToken(NewSecret(token))
 		}
 		l, err := New(o)
 		if err != nil {

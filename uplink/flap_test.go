@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // Row 45: a link that is up for 2 s and away for 1 s, for a day. The log stays
@@ -30,7 +30,7 @@ func TestFlappingForADay(t *testing.T) {
 			if !calm.Load() {
 				defer time.AfterFunc(2*time.Second, func() {
 					down.Store(true)
-					w.conn.(*memnet.Conn).Reset()
+					w.conn.(*uplinktest.Conn).Reset()
 					time.AfterFunc(time.Second, func() { down.Store(false) })
 				}).Stop()
 			}

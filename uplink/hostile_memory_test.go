@@ -133,7 +133,7 @@ func attacks() []attack {
 		{name: "never reads", do: func(_ *wire, sample func()) { time.Sleep(40 * time.Second); sample() }},
 	}
 	for _, dialect := range []string{DialectThingsee, DialectHaltless, DialectZyeta, DialectHeimdall} {
-		o := Options{Dialect: dialect, Token: StaticToken(NewSecret("canary-token")), Downlink: func([]byte) {}}
+		o := Options{Dialect: dialect, Token: staticToken(NewSecret("canary-token")), Downlink: func([]byte) {}}
 		open = append(open,
 			attack{name: "nested JSON, " + dialect, o: o, do: func(w *wire, sample func()) { flood(w, nested, 500*time.Millisecond, sample) }},
 			attack{name: "deep JSON, " + dialect, o: o, do: func(w *wire, sample func()) { flood(w, deep, 500*time.Millisecond, sample) }},

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"portti/cross/testkit"
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // Threat U1 and row 37: what a hostile or broken server can do on an open link. Every one must end
@@ -92,7 +92,7 @@ func TestHostileServers(t *testing.T) {
 		"fragmented ping":               {func(w *wire) { _ = w.send(opPing, nil); mute(w) }, time.Second, ProblemProtocol},
 		"long ping":                     {func(w *wire) { _ = w.send(fin|opPing, make([]byte, 126)); mute(w) }, time.Second, ProblemProtocol},
 		"accept then silence":           {mute, 11 * time.Second, ProblemNoPong},
-		"reset":                         {func(w *wire) { time.Sleep(time.Millisecond); w.conn.(*memnet.Conn).Reset() }, time.Second, ProblemClosed},
+		"reset":                         {func(w *wire) { time.Sleep(time.Millisecond); w.conn.(*uplinktest.Conn).Reset() }, time.Second, ProblemClosed},
 		"FIN":                           {func(w *wire) {}, time.Second, ProblemClosed},
 		"half a frame, then FIN":        {func(w *wire) { _ = w.say("\x81\x05ab") }, time.Second, ProblemClosed},
 	} {
@@ -324,7 +324,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 					_ = w.say(fmt.Sprintf("HTTP/1.1 %d Moved\r\nLocation: ws://%s/socket\r\nContent-Length: 0\r\n\r\n", status, other))
 				}
 			})
-			l := newLink(t, Options{URL: "ws://" + addr, Token: StaticToken(NewSecret("canary-token")), BackoffBase: 10 * time.Millisecond})
+			l := newLink(t, Options{URL: "ws://" + addr, Token: staticToken(NewSecret("canary-token")), BackoffBase: 10 * time.Millisecond})
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error)
 			go func() { done <- l.Run(ctx, newFakeSource(t)) }()

@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // provenSource holds every acknowledgement against what the server has
@@ -84,7 +84,7 @@ func (r *receiver) serve(_ int, w *wire) {
 		fate := r.fate()
 		switch fate {
 		case 0: // dies with it
-			w.conn.(*memnet.Conn).Reset()
+			w.conn.(*uplinktest.Conn).Reset()
 			return false
 		case 1: // stumbles over it
 			w.close(1011, "")

@@ -29,7 +29,7 @@ func (l *Link) recallLimits() {
 		}
 	}
 	if err != nil && !os.IsNotExist(err) {
-		l.board.event(slog.LevelWarn, "uplink.limits-unread", "", "what servers said of the size of messages cannot be read; it will be learnt again", "err", err)
+		l.board.event(slog.LevelWarn, "uplink.limits-read-failed", "", "what servers said of the size of messages cannot be read; it will be learnt again", "err", err)
 		return
 	}
 	for _, r := range l.routes {
@@ -50,30 +50,20 @@ func (l *Link) keepLimits() {
 			known[r.key] = r.poison.maxBytes
 		}
 	}
-	if err := replaceFile(l.o.LimitsFile, known); err != nil {
-		l.board.event(slog.LevelWarn, "uplink.limits-unkept", "", "what the server said of the size of messages cannot be kept; it will be learnt again after a restart", "err", err)
+	if err := writeLimits(l.o.LimitsFile, known); err != nil {
+		l.board.event(slog.LevelWarn, "uplink.limits-save-failed", "", "what the server said of the size of messages cannot be saved; it will be learnt again after a restart", "err", err)
 	}
 }
 
-func replaceFile(path string, content any) error {
-	raw, err := json.Marshal(content)
+func writeLimits(path string, known map[string]int) error {
+	text, err := json.Marshal(known)
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".limits-*")
+	root, err := os.OpenRoot(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // nothing is there once it was renamed
-	_, err = f.Write(raw)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	return err
+	defer root.Close()
+	return replaceFile(root, filepath.Base(path), text, nil)
 }

@@ -97,7 +97,7 @@ func TestDeliversAndEndsWithTheStream(t *testing.T) {
 	for _, ack := range []string{AckFence, AckCount, AckNone} {
 		t.Run(ack, func(t *testing.T) {
 			c := &collector{count: ack == AckCount}
-			l := newLink(t, Options{URL: serve(t, c), Ack: ack, Token: StaticToken(NewSecret("tok-1"))})
+			l := newLink(t, Options{URL: serve(t, c), Ack: ack, Token: staticToken(NewSecret("tok-1"))})
 			src := newFakeSource(t)
 			src.hold = true
 			src.add(1000)

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // memNet is a network of one server. Each dial is a new connection, served by
@@ -40,7 +40,7 @@ func (m *memNet) dial(_ context.Context, _, _ string) (net.Conn, error) {
 	if room == 0 {
 		room = 64 << 10
 	}
-	client, server := memnet.Pair(room)
+	client, server := uplinktest.Pair(room)
 	client.MTU = m.mtu
 	client.Local = m.address
 	server.Rate = m.rate

@@ -34,7 +34,7 @@ func (l *Link) WatchNetwork(ctx context.Context) {
 		}
 	})
 	if ctx.Err() == nil {
-		l.o.Log.Info("changes of the network cannot be watched: they are found by trying", "event", "network.unwatched", "err", err)
+		l.o.Log.Info("changes of the network cannot be watched: they are found by trying", "event", "network.watch-failed", "err", err)
 	}
 }
 

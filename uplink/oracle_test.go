@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // ledger is what a receiver that may die keeps: what it processed, and every
@@ -84,7 +84,7 @@ func TestServerDyingEverySeventhFrame(t *testing.T) {
 						dies := frames%7 == 0
 						mu.Unlock()
 						if dies {
-							w.conn.(*memnet.Conn).Reset()
+							w.conn.(*uplinktest.Conn).Reset()
 							return false
 						}
 						led.process(text)

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"portti/cross/testkit"
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // Row 33: every phase of a dial ends after 10 s at the latest, and what stands
@@ -29,8 +29,8 @@ func TestPhasesAreLimited(t *testing.T) {
 		}, nil, 10 * time.Second, ProblemTimeout},
 		"silence before TLS":     {"wss://localhost/", nil, mute, 10 * time.Second, ProblemTimeout},
 		"silence before upgrade": {"ws://localhost/", nil, mute, 10 * time.Second, ProblemTimeout},
-		"reset in TLS":           {"wss://localhost/", nil, func(w *wire) { _, _ = w.br.Peek(1); w.conn.(*memnet.Conn).Reset() }, 0, ProblemClosed},
-		"reset in upgrade":       {"ws://localhost/", nil, func(w *wire) { _, _ = w.br.Peek(1); w.conn.(*memnet.Conn).Reset() }, 0, ProblemClosed},
+		"reset in TLS":           {"wss://localhost/", nil, func(w *wire) { _, _ = w.br.Peek(1); w.conn.(*uplinktest.Conn).Reset() }, 0, ProblemClosed},
+		"reset in upgrade":       {"ws://localhost/", nil, func(w *wire) { _, _ = w.br.Peek(1); w.conn.(*uplinktest.Conn).Reset() }, 0, ProblemClosed},
 		"closed in TLS":          {"wss://localhost/", nil, func(w *wire) { _, _ = w.br.Peek(1) }, 0, ProblemClosed},
 		"accepted, then silence": {"ws://localhost/", nil, func(w *wire) { _ = w.accept(); mute(w) }, 10 * time.Second, ProblemNoPong},
 	} {

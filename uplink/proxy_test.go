@@ -90,7 +90,7 @@ func proxied(t *testing.T, o Options, serve func(n int, w *wire)) *world {
 	setDefault(&o.URL, "wss://ingest.example/socket")
 	setDefault(&o.BackoffBase, 4*time.Minute)
 	if o.Token == nil {
-		o.Token = StaticToken(NewSecret("canary-token"))
+		o.Token = staticToken(NewSecret("canary-token"))
 	}
 	w.with(o)
 	return w

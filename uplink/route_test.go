@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // hosts is a network of several servers by name.
@@ -258,7 +258,7 @@ func TestLimitsThatCannotBeKept(t *testing.T) {
 		if err := <-w.done; err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(strings.Join(logs.events(), " "), "uplink.limits-unkept") {
+		if !strings.Contains(strings.Join(logs.events(), " "), "uplink.limits-save-failed") {
 			t.Errorf("events %v", logs.events())
 		}
 		w.stop()
@@ -303,7 +303,7 @@ func TestSwitchRewinds(t *testing.T) {
 						return
 					}
 				}
-				w.conn.(*memnet.Conn).Reset()
+				w.conn.(*uplinktest.Conn).Reset()
 			}
 		}, "b.test": func(_ int, w *wire) {
 			if w.accept() == nil {

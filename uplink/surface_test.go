@@ -40,7 +40,7 @@ func (s *surfacer) Forget() error {
 // for the link to break, closing in order, so nothing is sent twice.
 func TestRecordsSurfaceBehindTheReader(t *testing.T) {
 	c := &collector{}
-	l := newLink(t, Options{URL: serve(t, c), Ack: AckFence, Token: StaticToken(NewSecret("tok-1"))})
+	l := newLink(t, Options{URL: serve(t, c), Ack: AckFence, Token: staticToken(NewSecret("tok-1"))})
 	src := &surfacer{fakeSource: newFakeSource(t)}
 	src.hold = true
 	src.skip(50)

@@ -91,7 +91,7 @@ func TestClientCertificatesAndPins(t *testing.T) {
 					}
 					return path(name)
 				}
-				l := newLink(t, Options{URL: "wss://" + addr, Token: StaticToken(NewSecret("tls-token")), CAFile: path("ca.pem"),
+				l := newLink(t, Options{URL: "wss://" + addr, Token: staticToken(NewSecret("tls-token")), CAFile: path("ca.pem"),
 					ClientCert: file(c.cert), ClientKey: file(c.key), Pins: c.pins})
 				ctx, cancel := context.WithCancel(t.Context())
 				done := make(chan error, 1)

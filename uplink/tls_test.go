@@ -124,7 +124,7 @@ func TestTLS(t *testing.T) {
 				srv.pump(func([]byte) bool { return true })
 			})
 			l := newLink(t, Options{
-				URL: "wss://" + addr + "/socket", Token: StaticToken(NewSecret("tls-token")), CAFile: c.ca,
+				URL: "wss://" + addr + "/socket", Token: staticToken(NewSecret("tls-token")), CAFile: c.ca,
 				Now: func() time.Time { return c.now }, ClockTrusted: func() bool { return !c.blind },
 			})
 			src := newFakeSource(t)

@@ -38,15 +38,6 @@ type revocable interface {
 	Revoke()
 }
 
-type staticToken struct{ secret Secret }
-
-// StaticToken always gives the same credential.
-func StaticToken(s Secret) TokenSource { return staticToken{s} }
-
-func (t staticToken) Token(context.Context) (Secret, error) {
-	return t.secret, checkToken(t.secret.Reveal())
-}
-
 // FileToken is a credential kept in a file, trimmed of white space. Token reads
 // the file every time; Changed looks at its modification time, size and inode,
 // so a token can be replaced (written in place or by rename) while the link

@@ -150,7 +150,7 @@ func keepDevice(c *OAuth, t *oauth2.Token, at time.Time, o *Options) error {
 		}
 	}
 	if err := (keeper{c.Keep, c.Home}).save(l); err != nil {
-		return tokenFault(ProblemTokenKept, true, "the login cannot be written to %s: %v", c.Keep, err)
+		return tokenFault(ProblemTokenNotSaved, true, "the login cannot be written to %s: %v", c.Keep, err)
 	}
 	return nil
 }

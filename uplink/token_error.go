@@ -7,11 +7,11 @@ import (
 
 // Problem codes of tokens, in addition to those in problem.go.
 const (
-	ProblemTokenServer  = "UP-TOKEN-SERVER"  // who gives out tokens cannot be reached or has a fault
-	ProblemTokenRefused = "UP-TOKEN-REFUSED" // who gives out tokens refuses this gateway's credentials
-	ProblemTokenLogin   = "UP-TOKEN-LOGIN"   // nobody has logged this gateway in
-	ProblemTokenKey     = "UP-TOKEN-KEY"     // the key that signs tokens cannot be used
-	ProblemTokenKept    = "UP-TOKEN-KEPT"    // a new refresh token could not be written
+	ProblemTokenServer   = "UP-TOKEN-SERVER"    // who gives out tokens cannot be reached or has a fault
+	ProblemTokenRefused  = "UP-TOKEN-REFUSED"   // who gives out tokens refuses this gateway's credentials
+	ProblemTokenLogin    = "UP-TOKEN-LOGIN"     // nobody has logged this gateway in
+	ProblemTokenKey      = "UP-TOKEN-KEY"       // the key that signs tokens cannot be used
+	ProblemTokenNotSaved = "UP-TOKEN-NOT-SAVED" // a new refresh token could not be written
 )
 
 // TokenError says why a TokenSource has no token now. It holds no secret.

@@ -93,7 +93,7 @@ func TestAnswersOfATokenServer(t *testing.T) {
 				})
 				o := s.options()
 				o.Rand = func() float64 { return 0 }
-				f, _ := NewOAuthToken(OAuth{Grant: GrantClient, TokenURL: "http://localhost/token", ClientID: "gw", Secret: StaticToken(NewSecret("s"))}, o)
+				f, _ := NewOAuthToken(OAuth{Grant: GrantClient, TokenURL: "http://localhost/token", ClientID: "gw", Secret: staticToken(NewSecret("s"))}, o)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				_, err := f.Token(ctx)
@@ -163,7 +163,7 @@ func TestRedirectSeesNoSecret(t *testing.T) {
 				http.Redirect(w, r, "/elsewhere", status)
 			})
 			defer s.stop()
-			f, _ := NewOAuthToken(OAuth{Grant: GrantClient, TokenURL: "http://localhost/token", ClientID: "gw", Secret: StaticToken(NewSecret("s"))}, s.options())
+			f, _ := NewOAuthToken(OAuth{Grant: GrantClient, TokenURL: "http://localhost/token", ClientID: "gw", Secret: staticToken(NewSecret("s"))}, s.options())
 			if _, err := f.Token(t.Context()); err == nil || s.count() != 1 {
 				t.Errorf("%d: %v, %d requests", status, err, s.count())
 			}
@@ -203,13 +203,13 @@ func TestTokenSecretsAreNeverShown(t *testing.T) {
 	}
 	sources := map[string]func(t *testing.T, o Options) TokenSource{
 		"client": func(_ *testing.T, o Options) TokenSource {
-			f, _ := NewOAuthToken(OAuth{Grant: GrantClient, TokenURL: "http://localhost/?canary-query", ClientID: "gw", Secret: StaticToken(NewSecret(secret))}, o)
+			f, _ := NewOAuthToken(OAuth{Grant: GrantClient, TokenURL: "http://localhost/?canary-query", ClientID: "gw", Secret: staticToken(NewSecret(secret))}, o)
 			return f
 		},
 		"refresh": func(t *testing.T, o Options) TokenSource {
 			c := begun(t, t.TempDir())
 			_ = (keeper{c.Keep, c.Home}).save(login{issuer: c.TokenURL, client: c.ClientID, refresh: NewSecret(refresh)})
-			c.Secret, c.InBody = StaticToken(NewSecret(secret)), true
+			c.Secret, c.InBody = staticToken(NewSecret(secret)), true
 			f, _ := NewOAuthToken(c, o)
 			return f
 		},

@@ -47,7 +47,7 @@ type loginIssuer struct {
 
 func (i *loginIssuer) kind() string         { return "login" }
 func (i *loginIssuer) replaced() bool       { return i.l.Password.Changed() }
-func (i *loginIssuer) settle() error        { return nil }
+func (i *loginIssuer) saveAgain() error     { return nil }
 func (i *loginIssuer) kept() (issued, bool) { return issued{}, false }
 
 // issue refreshes, and logs in where that is refused.

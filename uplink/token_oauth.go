@@ -121,7 +121,7 @@ func took(t *oauth2.Token, at time.Time) (issued, error) {
 type clientIssuer struct{ c OAuth }
 
 func (i *clientIssuer) kind() string         { return GrantClient }
-func (i *clientIssuer) settle() error        { return nil }
+func (i *clientIssuer) saveAgain() error     { return nil }
 func (i *clientIssuer) kept() (issued, bool) { return issued{}, false }
 
 func (i *clientIssuer) replaced() bool {
@@ -181,7 +181,7 @@ func (i *refreshIssuer) moved() bool {
 	return err == nil && (i.seen == nil || !sameFile(i.seen, info))
 }
 
-func (i *refreshIssuer) settle() error {
+func (i *refreshIssuer) saveAgain() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.unsaved == nil || i.moved() {
@@ -301,6 +301,6 @@ func (i *refreshIssuer) keepNewer(old, next login, r *request) {
 	if err := i.save(next); err != nil {
 		// The old one is spent whether this one is written or not, so the
 		// token is used all the same; a restart now would need a new login.
-		r.saveFault = tokenFault(ProblemTokenKept, false, "the new refresh token cannot be written, and a restart would need a new login: %s", r.scrub.clean(err.Error()))
+		r.saveFault = tokenFault(ProblemTokenNotSaved, false, "the new refresh token cannot be written, and a restart would need a new login: %s", r.scrub.clean(err.Error()))
 	}
 }

@@ -42,7 +42,7 @@ func TestClientCredentials(t *testing.T) {
 				defer s.stop()
 				o := s.options()
 				o.UserAgent = "portti/test"
-				oauth := OAuth{Grant: GrantClient, TokenURL: "http://localhost/token", ClientID: "gw:1", Secret: StaticToken(NewSecret("s+ecret"))}
+				oauth := OAuth{Grant: GrantClient, TokenURL: "http://localhost/token", ClientID: "gw:1", Secret: staticToken(NewSecret("s+ecret"))}
 				c.change(&oauth)
 				f, err := NewOAuthToken(oauth, o)
 				if err != nil {
@@ -214,7 +214,7 @@ func TestRefreshTokenCannotBeKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := f.Token(t.Context())
-		if st := f.State(); err != nil || got.Reveal() != "access-1" || st.Problem != ProblemTokenKept || st.LastError == "" {
+		if st := f.State(); err != nil || got.Reveal() != "access-1" || st.Problem != ProblemTokenNotSaved || st.LastError == "" {
 			t.Fatalf("%q %v %+v", got.Reveal(), err, st)
 		}
 		for range 60 {
@@ -222,7 +222,7 @@ func TestRefreshTokenCannotBeKept(t *testing.T) {
 			f.Changed()
 			synctest.Wait()
 		}
-		if got, err := f.Token(t.Context()); err != nil || got.Reveal() != "access-2" || f.State().Problem != ProblemTokenKept {
+		if got, err := f.Token(t.Context()); err != nil || got.Reveal() != "access-2" || f.State().Problem != ProblemTokenNotSaved {
 			t.Errorf("renewed from memory: %q %v %+v", got.Reveal(), err, f.State())
 		}
 		if err := os.RemoveAll(c.Keep + ".new"); err != nil {

@@ -33,8 +33,8 @@ type issuer interface {
 	// replaced tells quickly whether somebody has put another secret in place
 	// since issue last read it.
 	replaced() bool
-	// settle tries again to write what could not be written. nil: all is.
-	settle() error
+	// saveAgain tries again to write what could not be written; nil: nothing waits.
+	saveAgain() error
 	// kept is a token that an earlier run left behind; false: none.
 	kept() (issued, bool)
 }
@@ -191,15 +191,15 @@ func (f *FetchedToken) notice() {
 	if f.endsAt.IsZero() && !f.have.span.ends.IsZero() && f.o.ClockTrusted() {
 		f.schedule()
 	}
-	if f.fault != nil && f.fault.Problem == ProblemTokenKept {
-		f.resettle()
+	if f.fault != nil && f.fault.Problem == ProblemTokenNotSaved {
+		f.saveAgain()
 	}
 }
 
-// resettle tries again to write what the disk refused.
-func (f *FetchedToken) resettle() {
-	if err := f.issuer.settle(); err == nil {
-		f.o.Log.Info("the login is written again", "event", "token.kept", "source", f.issuer.kind())
+// saveAgain tries again to write what the disk refused.
+func (f *FetchedToken) saveAgain() {
+	if err := f.issuer.saveAgain(); err == nil {
+		f.o.Log.Info("the login is saved again", "event", "token.saved", "source", f.issuer.kind())
 		f.fault = nil
 	}
 }
@@ -248,7 +248,7 @@ func (f *FetchedToken) succeeded(got issued, saveFault *TokenError) {
 	f.take(got)
 	f.fault = saveFault
 	if saveFault != nil {
-		f.o.Log.Error(saveFault.Sentence, "event", "token.unkept", "code", saveFault.Problem, "source", f.issuer.kind())
+		f.o.Log.Error(saveFault.Sentence, "event", "token.save-failed", "code", saveFault.Problem, "source", f.issuer.kind())
 	}
 }
 
@@ -315,7 +315,7 @@ func (f *FetchedToken) holdOff(a, b time.Duration) {
 func (f *FetchedToken) why(wait time.Duration) *TokenError {
 	e := TokenError{Problem: ProblemTokenServer, Sentence: "the access token has ended, and a new one may not be asked for yet"}
 	switch {
-	case f.fault != nil && f.fault.Problem != ProblemTokenKept:
+	case f.fault != nil && f.fault.Problem != ProblemTokenNotSaved:
 		e = *f.fault
 	case f.refused:
 		e = TokenError{Problem: ProblemAuthRejected, Sentence: "the server refuses the access token it was just given", Person: f.streak > 1}

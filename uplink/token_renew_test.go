@@ -24,7 +24,7 @@ type stubIssuer struct {
 }
 
 func (s *stubIssuer) kind() string         { return "stub" }
-func (s *stubIssuer) settle() error        { return nil }
+func (s *stubIssuer) saveAgain() error     { return nil }
 func (s *stubIssuer) kept() (issued, bool) { return issued{}, false }
 
 func (s *stubIssuer) replaced() bool {

@@ -15,12 +15,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // tokenServer is an HTTP server in memory that can be scripted.
 type tokenServer struct {
-	ln   *memnet.Listener
+	ln   *uplinktest.Listener
 	srv  *http.Server
 	done chan struct{}
 
@@ -31,7 +31,7 @@ type tokenServer struct {
 
 // startTokens serves inside a bubble; the test ends it with stop.
 func startTokens(serve func(n int, w http.ResponseWriter, r *http.Request)) *tokenServer {
-	s := &tokenServer{ln: memnet.Listen(), done: make(chan struct{})}
+	s := &tokenServer{ln: uplinktest.Listen(), done: make(chan struct{})}
 	s.srv = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.busy.Add(1)
 		defer s.busy.Done()

@@ -8,16 +8,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 )
 
-// WriteSecret replaces the file at path so that after a power cut it holds
-// either the old text or the new: written under another name, synced, renamed,
-// and the folder synced. Folders that are missing are made. Only the owner may
-// read it. Written as root, file and folders belong to the owner of the folder
-// home (the state folder: its owner is the service's user) and, where path lies
-// below home, no symbolic link on the way leads out of it.
+// WriteSecret replaces the file at path as replaceFile does: after a power cut
+// it holds either the old text or the new. Folders that are missing are made.
+// Only the owner may read it. Written as root, file and folders belong to the
+// owner of the folder home (the state folder: its owner is the service's user)
+// and, where path lies below home, no symbolic link on the way leads out of it.
 func WriteSecret(path, home string, text []byte) error {
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return fmt.Errorf("cannot write %s: %w", path, err)
@@ -45,37 +43,15 @@ func WriteSecret(path, home string, text []byte) error {
 func writeSecret(root *os.Root, rel string, owner fs.FileInfo, text []byte) error {
 	if dir := filepath.Dir(rel); dir != "." {
 		if err := root.Mkdir(dir, 0o700); err == nil {
-			if err := give(owner, func(uid, gid int) error { return root.Lchown(dir, uid, gid) }); err != nil {
+			err := give(owner, func(uid, gid int) error { return root.Lchown(dir, uid, gid) })
+			if err = errors.Join(err, syncFolder(root, filepath.Dir(dir), (*os.File).Sync)); err != nil {
 				return err
 			}
 		} else if !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
-	temp := rel + ".new"
-	if err := root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	err = give(owner, f.Chown)
-	if err == nil {
-		_, err = f.Write(text)
-	}
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = root.Rename(temp, rel)
-	}
-	if err != nil {
-		return errors.Join(err, root.Remove(temp))
-	}
-	dir, err := root.Open(filepath.Dir(rel))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return replaceFile(root, rel, text, owner)
 }
 
 // makeFolder makes one folder that is missing.
@@ -87,16 +63,6 @@ func makeFolder(dir string, owner fs.FileInfo) error {
 		return err
 	}
 	return give(owner, func(uid, gid int) error { return os.Lchown(dir, uid, gid) })
-}
-
-// give hands what was just made over to the owner of another file. Only root
-// can, and only root needs to.
-func give(owner fs.FileInfo, chown func(uid, gid int) error) error {
-	stat, ok := owner.Sys().(*syscall.Stat_t)
-	if !ok || os.Geteuid() != 0 || stat.Uid == 0 && stat.Gid == 0 {
-		return nil
-	}
-	return chown(int(stat.Uid), int(stat.Gid))
 }
 
 // login is what a refresh token needs to be used: kept as JSON in one file.

@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,15 @@ import (
 	"testing/synctest"
 	"time"
 )
+
+// fixedToken is a TokenSource with one credential that never changes.
+type fixedToken struct{ secret Secret }
+
+func staticToken(s Secret) TokenSource { return fixedToken{s} }
+
+func (t fixedToken) Token(context.Context) (Secret, error) {
+	return t.secret, checkToken(t.secret.Reveal())
+}
 
 func write(t *testing.T, path, text string) {
 	t.Helper()

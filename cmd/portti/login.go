@@ -106,7 +106,7 @@ func withNextStep(ctx context.Context, err error) error {
 	switch told.Problem {
 	case uplink.ProblemTokenRefused:
 		step = "Check client_id, client secret and scopes in [uplink.oauth] with the token server's operator."
-	case uplink.ProblemTokenKept:
+	case uplink.ProblemTokenNotSaved:
 		step = "Run it with sudo, and see whether the disk is full or read-only: df -h"
 	case uplink.ProblemClockUnset:
 		step = "Set the clock, or wait until it is set: timedatectl"

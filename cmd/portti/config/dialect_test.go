@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -85,7 +86,7 @@ func TestDialectReachesTheLink(t *testing.T) {
 			}
 			got.URL, got.HashAs, got.Token = u.URL, u.HashAs, nil
 			if got.Auth != "none" && got.Auth != "hash" {
-				got.Token = uplink.StaticToken(uplink.NewSecret("t"))
+				got.Token = uplink.NewFileToken(filepath.Join(t.TempDir(), "token")) // not read before the link runs
 			}
 			if _, err := uplink.New(got); err != nil {
 				t.Errorf("the link does not take what config check took: %v", err)

@@ -23,13 +23,13 @@ import (
 	"portti/device/thingsee"
 	"portti/device/thingsee/thingseetest"
 	"portti/uplink"
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // talker is a WebSocket server that takes arrays, answers pings, and says what
 // a test tells it to.
 type talker struct {
-	net    *memnet.Listener
+	net    *uplinktest.Listener
 	server http.Server
 
 	mu       sync.Mutex
@@ -41,7 +41,7 @@ type talker struct {
 }
 
 func newTalker() *talker {
-	s := &talker{net: memnet.Listen(), keys: map[string]bool{}}
+	s := &talker{net: uplinktest.Listen(), keys: map[string]bool{}}
 	s.server.Handler = s
 	return s
 }

@@ -23,7 +23,7 @@ import (
 	"portti/device"
 	"portti/device/clock"
 	"portti/uplink"
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // The whole gateway on fakes: time is the bubble's, so hours pass in
@@ -104,7 +104,7 @@ type simSite struct {
 	clock *clock.Clock
 	log   strings.Builder
 
-	net    *memnet.Listener
+	net    *uplinktest.Listener
 	server *testbed.Receiver
 
 	mu      sync.Mutex
@@ -155,7 +155,7 @@ id = "B"
 
 // newSimSite makes a site; ack "" leaves the acknowledgement to the seed.
 func newSimSite(t *testing.T, seed uint64, dir, ack string) *simSite {
-	s := &simSite{t: t, rng: rand.New(rand.NewPCG(seed, 1)), dir: dir, seen: map[string]bool{}, net: memnet.Listen()}
+	s := &simSite{t: t, rng: rand.New(rand.NewPCG(seed, 1)), dir: dir, seen: map[string]bool{}, net: uplinktest.Listen()}
 	acks, holds, commits := []string{"fence", "fence", "count"}, []string{"0s", "1s", "30s"}, []string{"1s", "0s", "5s"}
 	also := rand.New(rand.NewPCG(seed, 3)) // numbers of its own: the kept seeds stay the stories they are
 	if ack == "" {

@@ -20,7 +20,7 @@ import (
 	"portti/device"
 	"portti/device/clock/clocktest"
 	"portti/uplink"
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // timeSite is a whole gateway on a machine whose clocks are moved by hand: one
@@ -35,7 +35,7 @@ type timeSite struct {
 	machine *clocktest.Machine
 	log     strings.Builder
 
-	net    *memnet.Listener
+	net    *uplinktest.Listener
 	server *testbed.Receiver
 
 	mu      sync.Mutex
@@ -91,7 +91,7 @@ func story(t *testing.T, o testbed.Options, tell func(s *timeSite)) {
 	t.Helper()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		s := &timeSite{t: t, dir: dir, built: time.Now().AddDate(0, -1, 0), net: memnet.Listen()}
+		s := &timeSite{t: t, dir: dir, built: time.Now().AddDate(0, -1, 0), net: uplinktest.Listen()}
 		o.Listener, o.OnMessage, o.Ack = s.net, s.take, "fence"
 		var err error
 		if s.server, err = testbed.NewReceiver(o); err != nil {

@@ -109,7 +109,7 @@ func TestTokenProblems(t *testing.T) {
 			"good":                 {uplink.TokenState{Source: "refresh-token"}, "", ""},
 			"server away":          {uplink.TokenState{Problem: "UP-TOKEN-SERVER", LastError: "x"}, "", "UP-TOKEN-SERVER/token"},
 			"the link says it too": {uplink.TokenState{Problem: "UP-TOKEN-SERVER"}, "UP-TOKEN-SERVER", ""},
-			"not kept":             {uplink.TokenState{Problem: "UP-TOKEN-KEPT", LastError: "x"}, "NET-DNS", "UP-TOKEN-KEPT/token"},
+			"not kept":             {uplink.TokenState{Problem: "UP-TOKEN-NOT-SAVED", LastError: "x"}, "NET-DNS", "UP-TOKEN-NOT-SAVED/token"},
 			"ends in 6 days":       {uplink.TokenState{Source: "file", Made: start.Add(-300 * day), Expires: start.Add(6 * day)}, "", "UP-TOKEN-EXPIRING/token"},
 			"ends in 8 days":       {uplink.TokenState{Source: "file", Made: start.Add(-300 * day), Expires: start.Add(8 * day)}, "", ""},
 			"lives an hour":        {uplink.TokenState{Source: "file", Made: start.Add(-10 * time.Minute), Expires: start.Add(50 * time.Minute)}, "", ""},

@@ -12,7 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/gorilla/websocket"
 
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // closing reads until the connection ends and gives the close code, 0 for none,
@@ -69,7 +69,7 @@ func bubble(t *testing.T, o Options, story func(t *testing.T, dial func(query st
 
 // inBubble is bubble for options that hold a channel: that must be made inside.
 func inBubble(t *testing.T, o Options, story func(t *testing.T, dial func(query string) *websocket.Conn, r *Receiver)) {
-	net := memnet.Listen()
+	net := uplinktest.Listen()
 	o.Listener = net
 	r, err := NewReceiver(o)
 	if err != nil {
@@ -245,7 +245,7 @@ func TestZyetaEndsWithTheToken(t *testing.T) {
 		if len(said) != 1 || json.Unmarshal([]byte(said[0]), &m) != nil || m.Data.Code != "unauthorized" {
 			t.Fatal(said)
 		}
-		d := websocket.Dialer{NetDialContext: r.listen.(*memnet.Listener).Dial}
+		d := websocket.Dialer{NetDialContext: r.listen.(*uplinktest.Listener).Dial}
 		if _, resp, err := d.Dial("ws://receiver.example/socket?token="+tok, nil); err == nil || resp == nil || resp.StatusCode != 401 {
 			t.Fatal("an expired token was let in: ", err)
 		}

@@ -20,7 +20,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"portti/cross/testkit"
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // api is a REST API that answers as told.
@@ -95,7 +95,7 @@ func TestForwardBeforeTheAcknowledgement(t *testing.T) {
 // codes in turn and then with the last.
 func forwardingInBubble(t *testing.T, o Options, codes []int, story func(t *testing.T, dial func(string) *websocket.Conn, asked *int)) {
 	asked := 0
-	net, served := memnet.Listen(), make(chan struct{})
+	net, served := uplinktest.Listen(), make(chan struct{})
 	api := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(codes[min(asked, len(codes)-1)])
 		asked++

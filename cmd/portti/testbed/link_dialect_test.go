@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"portti/uplink"
-	"portti/uplink/memnet"
+	"portti/uplink/uplinktest"
 )
 
 // renewing gives a token that lives for a minute, and another one 20 s before
@@ -76,7 +76,7 @@ func TestLinkLivesInEveryDialect(t *testing.T) {
 }
 
 func (l life) live(t *testing.T, dialect, mode string) {
-	net := memnet.Listen()
+	net := uplinktest.Listen()
 	tokens := &renewing{t: t}
 	r, err := NewReceiver(Options{Dialect: dialect, TokenNow: tokens.valid, Ack: mode, Heartbeat: 7 * time.Second, Listener: net})
 	if err != nil {

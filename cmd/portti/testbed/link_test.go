@@ -2,6 +2,8 @@ package testbed
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -91,7 +93,11 @@ func TestLinkDeliversInEveryDialect(t *testing.T) {
 				if c.auth != "none" {
 					so.Token = token
 					if c.fragment == "" {
-						lo.Token = uplink.StaticToken(uplink.NewSecret(token))
+						path := filepath.Join(t.TempDir(), "token")
+						if err := os.WriteFile(path, []byte(token), 0o600); err != nil {
+							t.Fatal(err)
+						}
+						lo.Token = uplink.NewFileToken(path)
 					}
 				}
 				r := running(t, so)

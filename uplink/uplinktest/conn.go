@@ -1,6 +1,6 @@
-// Package memnet is TCP in memory for tests: it runs inside a synctest bubble,
+// Package uplinktest is TCP in memory for tests: it runs inside a synctest bubble,
 // where real sockets would stop the clock. Nothing but tests uses it.
-package memnet
+package uplinktest
 
 import (
 	"io"

@@ -1,4 +1,4 @@
-package memnet
+package uplinktest
 
 import (
 	"errors"
