@@ -33,7 +33,7 @@ func benchAppend(b *testing.B, q *Queue, dev uint16, rec []byte) {
 		if err != ErrFull {
 			b.Fatal(err)
 		}
-		<-q.Room()
+		<-q.NotFull()
 	}
 }
 

@@ -271,7 +271,7 @@ func TestInspectBesideAWriter(t *testing.T) {
 		for range goOn {
 			for range 50 {
 				for errors.Is(q.Append(0, dev, 1, []byte(text(i))), ErrFull) {
-					<-q.Room()
+					<-q.NotFull()
 				}
 				i++
 			}
@@ -396,7 +396,7 @@ func inspectThinned(t *testing.T, dir string) {
 	dev, _ := q.Device("a")
 	for i := 0; i < 15_000; i++ {
 		for errors.Is(q.Append(0, dev, uint32(i%7), []byte(text(i))), ErrFull) {
-			<-q.Room()
+			<-q.NotFull()
 		}
 	}
 	time.Sleep(10 * time.Second) // until it is small enough

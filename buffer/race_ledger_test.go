@@ -35,7 +35,7 @@ func TestLedgerUnderRaces(t *testing.T) {
 		inputs.Go(func() {
 			for i := range each {
 				for errors.Is(q.Append(0, dev, 1, []byte(text(i))), ErrFull) {
-					<-q.Room()
+					<-q.NotFull()
 				}
 				read[d]++
 				if i%100 == 0 {

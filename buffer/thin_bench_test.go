@@ -24,7 +24,7 @@ func BenchmarkThin(b *testing.B) {
 				class = 1
 			}
 			for q.Append(class, dev, uint32(i%8), rec) != nil {
-				<-q.Room()
+				<-q.NotFull()
 			}
 		}
 		flushNow(b, q)

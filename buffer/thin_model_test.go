@@ -160,7 +160,7 @@ func (m *thinModel) present() map[uint64]bool {
 		q.mu.Lock()
 		living := q.livingLocked(span{s.first, s.end - 1})
 		q.mu.Unlock()
-		err := q.look(s, s.first, living, func(n uint64, _ []byte, _ *bolt.Bucket) bool { there[n] = true; return true })
+		err := q.visitRecords(s, s.first, living, func(n uint64, _ []byte, _ *bolt.Bucket) bool { there[n] = true; return true })
 		if err != nil {
 			m.t.Fatal(err)
 		}
