@@ -112,7 +112,7 @@ func survive(t testing.TB, dir string, texts map[uint64]string, read int) outcom
 	out := outcome{delivered: map[uint64]string{}}
 	at, _ := q.Bounds()
 	for {
-		first, recs, err := q.Read(at, 3000, 50)
+		first, recs, err := q.readRecords(at, 3000, 50)
 		if err != nil && !errors.Is(err, io.EOF) {
 			t.Fatal("read: ", err)
 		}

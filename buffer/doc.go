@@ -138,7 +138,7 @@
 //	segment.go    opening, reading, the index of who owns which number
 //	opening.go    a note of the files in use, for those at which processes die
 //	probe.go      suspicious files, opened by another process first
-//	read.go       Read and Entries
+//	read.go       Read
 //	ack.go        Ack, Rewind, Forget and the hold
 //	behind.go     records that surface behind the reader, late acknowledgements
 //	ranges.go     sets of numbers

@@ -76,7 +76,7 @@ func TestEffortGrowsWithTheRecords(t *testing.T) {
 				at = uint64(n)/2 + 1
 			}
 			for {
-				first, recs, err := q.Read(at, 1000, 5)
+				first, recs, err := q.readRecords(at, 1000, 5)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -332,7 +332,7 @@ func TestEachBesideTheReader(t *testing.T) {
 	}
 	at := uint64(1)
 	for n := 0; n < 20; n++ {
-		num, recs, err := q.Read(at, 3000, 30)
+		num, recs, err := q.readRecords(at, 3000, 30)
 		if err != nil || len(recs) == 0 {
 			t.Fatal(err)
 		}

@@ -74,7 +74,7 @@ func (m *model) step() {
 // middle, as a server that answers out of order.
 func (m *model) deliver() {
 	for range 1 + m.rnd.Intn(5) {
-		first, entries, err := m.q.Entries(m.at, 1+m.rnd.Intn(4000), 1+m.rnd.Intn(30))
+		first, entries, err := m.q.Read(m.at, 1+m.rnd.Intn(4000), 1+m.rnd.Intn(30))
 		if err != nil {
 			m.t.Fatal(err)
 		}

@@ -9,7 +9,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// Entry is a record with the facts that ride beside it.
+// Entry is a record with what was said about it when it was appended.
 type Entry struct {
 	Class  byte
 	Device uint16
@@ -24,32 +24,15 @@ type reader struct {
 	seg     *segment // open for reading
 	pins    []*block
 	entries []Entry
-	recs    [][]byte
 	arena   []byte
 }
 
 // Read hands out a gapless run of records from number from on, or from the
-// first one after it: first is the number of recs[0]. The run holds at least
+// first one after it: first is the number of entries[0]. The run holds at least
 // one record, even over maxBytes, and at most maxRecs and maxBytes. The slices
-// are good until the next Read, Entries or Close and must not be changed.
+// are good until the next Read or Close and must not be changed.
 // Nothing there yet: 0, nil, nil. io.EOF: sealed, and from is at the end.
-func (q *Queue) Read(from uint64, maxBytes, maxRecs int) (first uint64, recs [][]byte, err error) {
-	q.reading.Lock()
-	defer q.reading.Unlock()
-	first, entries, err := q.entries(from, maxBytes, maxRecs)
-	recs = q.reader.recs[:0]
-	for i := range entries {
-		recs = append(recs, entries[i].Rec)
-	}
-	q.reader.recs = recs
-	if len(recs) == 0 {
-		return first, nil, err
-	}
-	return first, recs, err
-}
-
-// Entries is Read with the facts beside each record.
-func (q *Queue) Entries(from uint64, maxBytes, maxRecs int) (first uint64, entries []Entry, err error) {
+func (q *Queue) Read(from uint64, maxBytes, maxRecs int) (first uint64, entries []Entry, err error) {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	return q.entries(from, maxBytes, maxRecs)

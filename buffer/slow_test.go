@@ -101,7 +101,7 @@ func TestSlowDiskLeavesReadingAndSendingFree(t *testing.T) {
 				t.Fatal(err)
 			}
 			if i%10 == 9 {
-				first, recs, err := q.Read(at, 2000, 5)
+				first, recs, err := q.readRecords(at, 2000, 5)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -143,7 +143,7 @@ func TestNumbersRunDryBehindASlowDisk(t *testing.T) {
 		changed := q.Changed()
 		read := func() (n uint64) {
 			for at, _ := q.Bounds(); ; {
-				first, recs, err := q.Read(at, 1<<20, 1000)
+				first, recs, err := q.readRecords(at, 1<<20, 1000)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -309,7 +309,7 @@ func TestBlindBootIsNoOther(t *testing.T) {
 		synctest.Wait()
 		boots := map[uint32]int{}
 		for at, _ := q.Bounds(); ; {
-			first, entries, err := q.Entries(at, 1<<20, 100)
+			first, entries, err := q.Read(at, 1<<20, 100)
 			if err != nil {
 				t.Fatal(err)
 			}

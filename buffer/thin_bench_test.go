@@ -38,7 +38,7 @@ func BenchmarkThin(b *testing.B) {
 		at, _ := q.Bounds()
 		reads := 0
 		for {
-			first, recs, err := q.Read(at, 30_000, 200)
+			first, recs, err := q.readRecords(at, 30_000, 200)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -94,7 +94,7 @@ func (m *thinModel) append(event bool) {
 // deliver acknowledges some of the oldest and leaves a frame on its way.
 func (m *thinModel) deliver() {
 	for i := range 1 + m.rnd.Intn(20) {
-		first, recs, err := m.q.Read(m.at, 4000, 40)
+		first, recs, err := m.q.readRecords(m.at, 4000, 40)
 		if err != nil {
 			m.t.Fatal(err)
 		}

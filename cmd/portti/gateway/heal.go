@@ -71,7 +71,7 @@ type healer struct {
 
 // queue is what a healer needs of *buffer.Queue.
 type queue interface {
-	Entries(from uint64, maxBytes, maxRecs int) (uint64, []buffer.Entry, error)
+	Read(from uint64, maxBytes, maxRecs int) (uint64, []buffer.Entry, error)
 	Ack(from, through uint64) error
 	Rewind() (uint64, error)
 	Forget() error
@@ -175,7 +175,7 @@ func (h *healer) Changed() <-chan struct{} {
 // good until the next Read.
 func (h *healer) Read(from uint64, maxBytes, maxRecs int) (uint64, [][]byte, error) {
 	for {
-		first, entries, err := h.queue.Entries(from, maxBytes, maxRecs)
+		first, entries, err := h.queue.Read(from, maxBytes, maxRecs)
 		if err != nil || len(entries) == 0 {
 			return first, nil, err
 		}
