@@ -107,7 +107,7 @@ func (q *Queue) expireFront(s *segment, now, limit int64) error {
 			return nil
 		}
 		all := span{from, through}
-		q.releaseHeldLocked(all)
+		q.releaseReplayableLocked(all)
 		pieces := q.livingLocked(all)
 		x := q.unindexedLocked(pieces)
 		if x == nil {
@@ -171,7 +171,7 @@ func (q *Queue) expireTailLocked(now, limit int64) {
 	})
 	if through >= n {
 		all := span{n, through}
-		q.releaseHeldLocked(all)
+		q.releaseReplayableLocked(all)
 		q.loseLocked(q.livingLocked(all), "age", first, stamp{q.boot, now - limit})
 	}
 }

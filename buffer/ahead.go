@@ -15,7 +15,7 @@ const (
 	aheadBatch = 16 << 10
 )
 
-// writeAhead prepares room for the commits after this one; was is the
+// writeAhead prepares space for the commits after this one; was is the
 // high-water mark before it. That it fails, as on a full disk, costs nothing
 // but the gain. A file's first commit prepares nothing: it may be its only one.
 func (q *Queue) writeAhead(s *segment, b *batch, was int64) {

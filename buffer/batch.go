@@ -88,7 +88,7 @@ func (q *Queue) commit() error {
 }
 
 // commitLedger writes the ledger and the release mark without any record: what
-// is acknowledged and held need not be on disk because of it. With the hold it
+// is acknowledged and replayable need not be on disk because of it. With the hold it
 // was 120 KB each half hour on a healthy link, 5.8 MB a day.
 func (q *Queue) commitLedger() error {
 	q.mu.Lock()
@@ -143,7 +143,7 @@ func (q *Queue) uncountedLocked(pieces ranges) (n uint64) {
 	return n
 }
 
-// accountLocking takes the ledger for a batch, after room was made for it: what
+// accountLocking takes the ledger for a batch, after space was made for it: what
 // was given up for that is in it. What was released meanwhile is not written,
 // and what stays in memory is not counted as read: a crash forgets it.
 func (q *Queue) accountLocking(b *batch) {
@@ -198,7 +198,7 @@ func (q *Queue) committedLocked(s *segment, b *batch, sum summary, used int64) {
 	q.figures.committedRecords += uint64(b.count)
 	q.tail.trimCache(q.committed)
 	q.expireLocked(q.disk.ledgerAt)
-	q.roomLocked()
+	q.signalNotFullLocked()
 	if q.strict() && b.count > 0 {
 		q.notifyLocked()
 	}

@@ -115,7 +115,7 @@ func TestLateAcknowledgement(t *testing.T) {
 		synctest.Wait()
 		at, _ := q.Bounds()
 		for range 3 { // part of the first file and no more: it must be indexed
-			first, recs, err := q.Read(at, 3000, 20)
+			first, recs, err := q.readRecords(at, 3000, 20)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -33,7 +33,7 @@ func benchAppend(b *testing.B, q *Queue, dev uint16, rec []byte) {
 		if err != ErrFull {
 			b.Fatal(err)
 		}
-		<-q.Room()
+		<-q.NotFull()
 	}
 }
 
@@ -54,7 +54,7 @@ func BenchmarkMemory(b *testing.B) {
 			for i := range b.N {
 				benchAppend(b, q, dev, rec)
 				if i%200 == 199 {
-					first, recs, err := q.Read(at, 64_000, 200)
+					first, recs, err := q.readRecords(at, 64_000, 200)
 					if err != nil || len(recs) == 0 {
 						b.Fatal(err)
 					}
@@ -118,7 +118,7 @@ func BenchmarkBacklog(b *testing.B) {
 		at, _ := q.Bounds()
 		got := 0
 		for got < n {
-			first, recs, err := q.Read(at, 30_000, 200)
+			first, recs, err := q.readRecords(at, 30_000, 200)
 			if err != nil || len(recs) == 0 {
 				b.Fatal(got, err)
 			}
@@ -211,7 +211,7 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		first, recs, _ := q.Read(at, 64_000, 200)
+		first, recs, _ := q.readRecords(at, 64_000, 200)
 		at = first + uint64(len(recs))
 		mustAck(t, q, first, at-1)
 	}

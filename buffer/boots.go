@@ -86,7 +86,7 @@ func (q *Queue) SetOffset(boot uint32, o Offset) error {
 }
 
 // startLocked finds a boot among the recent starts. An earlier one that is not
-// there, since the sidecar was lost or had no room, is entered: there are
+// there, since the sidecar was lost or had no space, is entered: there are
 // records of it, and they could never be dated otherwise. It is -1 for a boot
 // that was not yet. The last entry stays the boot that we are in.
 func (q *Queue) startLocked(boot uint32) int {

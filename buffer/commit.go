@@ -19,7 +19,7 @@ type disk struct {
 	failures uint64
 	waiters  []chan error // SetOffset
 	ageAt    int64        // when the oldest record may be too old
-	rest     int64        // no commit before, since there was no room on disk
+	rest     int64        // no commit before, since there was no space on disk
 	pressure              // see lowdisk.go
 
 	// The committer's own.
@@ -66,7 +66,7 @@ func (q *Queue) pass() {
 	}
 	q.expireLocked(now)
 	if now >= q.quietUntil {
-		q.tellLossesLocked(now)
+		q.logLossesLocked(now)
 	}
 	q.pressedLocked()
 	q.mu.Unlock()
@@ -122,7 +122,7 @@ func (q *Queue) work(now int64) error {
 	if err := q.secure(); err != nil {
 		return err
 	}
-	q.lookAtDisk(now)
+	q.measureDisk(now)
 	if err := q.repairAll(); err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (q *Queue) work(now int64) error {
 func (q *Queue) commits(now int64) error {
 	for q.commitDue(now) {
 		if err := q.commit(); err != nil {
-			return q.noRoom(now, err)
+			return q.restWhenFull(now, err)
 		}
 		if !q.ending() {
 			if q.commitDue(now) {
@@ -154,18 +154,18 @@ func (q *Queue) commits(now int64) error {
 		}
 	}
 	if q.ledgerDue(now) {
-		return q.noRoom(now, q.commitLedger())
+		return q.restWhenFull(now, q.commitLedger())
 	}
 	return nil
 }
 
-// noRoom has a queue that is full, and drops the newest, rest for a second.
-func (q *Queue) noRoom(now int64, err error) error {
+// restWhenFull has a queue that is full, and drops the newest, rest for a second.
+func (q *Queue) restWhenFull(now int64, err error) error {
 	if errors.Is(err, errThinning) {
 		q.wake()
 		return nil
 	}
-	if !errors.Is(err, errNoRoom) {
+	if !errors.Is(err, errNoSpace) {
 		return err
 	}
 	q.mu.Lock()
@@ -193,7 +193,7 @@ func (q *Queue) fail(err error) {
 		if was == nil {
 			q.disk.failedAt = now
 		}
-		q.roomLocked() // Append makes room by itself now
+		q.signalNotFullLocked() // Append makes space by itself now
 	}
 	q.mu.Unlock()
 	if err == nil {
@@ -266,7 +266,7 @@ func (q *Queue) lateNumbers() {
 }
 
 // unprovenLocked is the first number in memory that must come to disk: neither
-// gone nor, where an acknowledgement proves something, held.
+// gone nor, where an acknowledgement proves something, replayable.
 func (q *Queue) unprovenLocked() (uint64, bool) {
 	n := q.committed + 1
 	for n < min(q.next, q.reserved) {
@@ -274,8 +274,8 @@ func (q *Queue) unprovenLocked() (uint64, bool) {
 			n = q.released + 1
 		} else if i < len(q.gone) && q.gone[i].a <= n {
 			n = q.gone[i].b + 1
-		} else if i := q.held.set.at(n); !q.opt.Unproven && i < len(q.held.set) && q.held.set[i].a <= n {
-			n = q.held.set[i].b + 1
+		} else if i := q.replayable.set.at(n); !q.opt.Unproven && i < len(q.replayable.set) && q.replayable.set[i].a <= n {
+			n = q.replayable.set[i].b + 1
 		} else {
 			return n, true
 		}
@@ -340,8 +340,8 @@ func (q *Queue) armNextLocked(now int64) {
 		if q.disk.never == nil {
 			q.armLocked(now, q.disk.tryAt-now)
 		}
-		if len(q.held.steps) > 0 {
-			q.armLocked(now, max(q.hold().Milliseconds()/4, 100))
+		if len(q.replayable.steps) > 0 {
+			q.armLocked(now, max(q.holdTime().Milliseconds()/4, 100))
 		}
 		return
 	}
@@ -349,9 +349,9 @@ func (q *Queue) armNextLocked(now int64) {
 	if at, ok := q.overdueLocked(); ok {
 		q.armLocked(now, max(at-now, rest))
 	}
-	if len(q.held.steps) > 0 {
-		due := q.held.steps[0].at + q.held.step + q.hold().Milliseconds()
-		q.armLocked(now, max(due-now, q.hold().Milliseconds()/4, 1))
+	if len(q.replayable.steps) > 0 {
+		due := q.replayable.steps[0].at + q.replayable.step + q.holdTime().Milliseconds()
+		q.armLocked(now, max(due-now, q.holdTime().Milliseconds()/4, 1))
 	}
 	if q.ledger.dirty {
 		q.armLocked(now, max(q.disk.ledgerAt+q.sz.ledger.Milliseconds()-now, rest))
@@ -389,11 +389,11 @@ func (q *Queue) finish() {
 	q.mu.Lock()
 	rest := q.gone.minus(ranges{{max(q.committed, q.released) + 1, q.next - 1}})
 	left := rest.size()
-	if err == nil && left > 0 { // no room, and told to drop the newest
-		q.releaseHeldLocked(span{rest[0].a, q.next - 1})
+	if err == nil && left > 0 { // no space, and told to drop the newest
+		q.releaseReplayableLocked(span{rest[0].a, q.next - 1})
 		q.loseLocked(q.livingLocked(span{rest[0].a, q.next - 1}), "full", stamp{}, stamp{})
 	}
-	q.tellLossesLocked(q.opt.Mono())
+	q.logLossesLocked(q.opt.Mono())
 	next := q.next
 	q.mu.Unlock()
 	if err == nil && left > 0 {

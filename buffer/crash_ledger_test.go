@@ -107,7 +107,7 @@ func TestACrashAfterSheddingKnowsWhatWasShed(t *testing.T) {
 	}
 }
 
-// TestACrashForgetsWhatWasOnlyInMemory: readings that a commit had no room for
+// TestACrashForgetsWhatWasOnlyInMemory: readings that a commit had no space for
 // die with the process as if they had never been read; they must not come back
 // as acknowledged.
 func TestACrashForgetsWhatWasOnlyInMemory(t *testing.T) {

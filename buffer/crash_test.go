@@ -101,7 +101,7 @@ func (s *script) append(t *testing.T, q *Queue, dev uint16) {
 // deliver reads some frames and acknowledges most of what it read.
 func (s *script) deliver(t *testing.T, q *Queue, at uint64, frames int, rnd *rand.Rand) uint64 {
 	for range frames {
-		first, recs, err := q.Read(at, 2000, 20)
+		first, recs, err := q.readRecords(at, 2000, 20)
 		if err != nil {
 			t.Fatal("read: ", err)
 		}
@@ -190,7 +190,7 @@ func (s *script) all(q *Queue) (map[uint64]string, error) {
 	var last uint64
 	from, next := q.Bounds()
 	for {
-		first, recs, err := q.Read(from, 30_000, 200)
+		first, recs, err := q.readRecords(from, 30_000, 200)
 		if err != nil {
 			return nil, fmt.Errorf("read: %w", err)
 		}

@@ -112,7 +112,7 @@ func survive(t testing.TB, dir string, texts map[uint64]string, read int) outcom
 	out := outcome{delivered: map[uint64]string{}}
 	at, _ := q.Bounds()
 	for {
-		first, recs, err := q.Read(at, 3000, 50)
+		first, recs, err := q.readRecords(at, 3000, 50)
 		if err != nil && !errors.Is(err, io.EOF) {
 			t.Fatal("read: ", err)
 		}
@@ -391,7 +391,7 @@ func TestDamageWhileRunning(t *testing.T) {
 // over its page, over other records, and past the file into whatever memory lies
 // there. That record is set aside like any other damaged one, with no more of
 // all that than a record can hold: once 268 MB went to quarantine.log, and the
-// readings of the next start had to make room for it. Row 15.
+// readings of the next start had to make space for it. Row 15.
 func TestLengthOfAValueFlipped(t *testing.T) {
 	good := filepath.Join(fastDir(t), "good")
 	large := func(o *Options) { o.tune.segment, o.tune.commit = 4<<20, 1<<20 }

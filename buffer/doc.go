@@ -28,7 +28,7 @@
 // acknowledged; with CommitEvery 0 nothing that was ever handed out. After it
 // the ledger's read and acked may be lower by the same amount: readings that were
 // only in memory count as never read, and what was given up or found missing is on
-// record before its file goes. The sidecar has room for that for some 60 devices
+// record before its file goes. The sidecar has space for that for some 60 devices
 // between two commits; beyond them a crash in that second shows losses of a device
 // as acknowledged. Records
 // released since the last note of it (10,000 from disk, or a minute after the
@@ -46,7 +46,7 @@
 // 1 s, 2 s and so on up to a minute. When memory is full of readings that the
 // disk does not take, the oldest are counted as lost with reason io (with
 // DropNewest Append says ErrFull instead); while the disk is merely slow Append
-// says ErrFull and the caller waits for Room or calls Lose.
+// says ErrFull and the caller waits for NotFull or calls Lose.
 //
 // No file ends the process, as far as that can be known before. A file is looked
 // through, without bbolt, before bbolt opens it: one that is shorter than its meta
@@ -138,11 +138,11 @@
 //	segment.go    opening, reading, the index of who owns which number
 //	opening.go    a note of the files in use, for those at which processes die
 //	probe.go      suspicious files, opened by another process first
-//	read.go       Read and Entries
-//	hold.go       Ack, Rewind, Forget and the hold
+//	read.go       Read
+//	ack.go        Ack, Rewind, Forget and the hold
 //	behind.go     records that surface behind the reader, late acknowledgements
 //	ranges.go     sets of numbers
-//	limits.go     losses, and room by giving up the oldest
+//	limits.go     losses, and space by giving up the oldest
 //	lowdisk.go    the limits at work: MaxSize, MinFree, changes of them
 //	thin.go       what to thin next
 //	thin_copy.go  rewriting segments with less in them
@@ -153,15 +153,15 @@
 //	boots.go      boots, their times, the epoch
 //	load.go       what a start finds
 //	regain.go     a start that could not read the disk
-//	place.go      a disk that is taken away, or mounted over
+//	directory.go  a disk that is taken away, or mounted over
 //	boltfile/     a bbolt file read without bbolt
 //	segment_read.go  a segment checked and read without bbolt
 //	salvage.go    what can be read of a damaged segment
 //	repair.go     setting one aside and putting a sound one in its place
-//	aside.go      what was set aside, and how much of it is kept
+//	damaged.go    damaged files: what was set aside, and how much of it is kept
 //	quarantine.go records set aside
-//	inspect.go    a look at all files, for stats and check
-//	inspect_segment.go  one segment of that look
+//	inspect.go    the state of all files, for stats and check
+//	inspect_segment.go  one segment of that
 //	export.go     everything that waits, from the files or from the queue
 //	import.go     records of other queues, each taken over once
 //	fs.go         every touch of the disk, for the tests to fail and to forget

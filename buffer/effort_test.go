@@ -76,7 +76,7 @@ func TestEffortGrowsWithTheRecords(t *testing.T) {
 				at = uint64(n)/2 + 1
 			}
 			for {
-				first, recs, err := q.Read(at, 1000, 5)
+				first, recs, err := q.readRecords(at, 1000, 5)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -97,8 +97,8 @@ func TestEffortGrowsWithTheRecords(t *testing.T) {
 					time.Sleep(time.Second)
 					synctest.Wait()
 					q.mu.Lock()
-					spans := len(q.gone) + len(q.held.set) + len(q.replayed) + len(q.counted)
-					steps := len(q.held.steps)
+					spans := len(q.gone) + len(q.replayable.set) + len(q.replayed) + len(q.counted)
+					steps := len(q.replayable.steps)
 					q.mu.Unlock()
 					if spans > 4 || steps > 70 {
 						t.Fatalf("%s: %d spans and %d steps to keep in mind", mode, spans, steps)

@@ -24,13 +24,13 @@ type Head struct {
 	Boot     uint32 // this boot's index; 0 where nobody runs
 	Mono     int64  // milliseconds since that boot
 	LastGood int64  // last trusted wall time, Unix milliseconds, 0 if none
-	Boots    []BootLook
+	Boots    []BootInfo
 }
 
-func bootLooks(starts []start) []BootLook {
-	var out []BootLook
+func bootInfos(starts []start) []BootInfo {
+	var out []BootInfo
 	for _, s := range starts {
-		out = append(out, BootLook{Index: s.index, ID: s.id, Mono: s.mono, Known: s.set, Offset: s.off, Seen: s.seen})
+		out = append(out, BootInfo{Index: s.index, ID: s.id, Mono: s.mono, Known: s.set, Offset: s.off, Seen: s.seen})
 	}
 	return out
 }
@@ -57,7 +57,7 @@ func (l *Inspection) Each(record func(Record) error, missing func(first, last ui
 	return nil
 }
 
-func (l *Inspection) eachOf(s SegmentLook, end uint64, record func(Record) error, missing func(first, last uint64, why string) error) error {
+func (l *Inspection) eachOf(s SegmentInfo, end uint64, record func(Record) error, missing func(first, last uint64, why string) error) error {
 	found, why, err := l.collect(s, end)
 	switch {
 	case errors.Is(err, os.ErrNotExist): // delivered since it was looked at
@@ -103,7 +103,7 @@ func (l *Inspection) hand(n uint64, v []byte, record func(Record) error, missing
 
 // holes are the numbers of a damaged segment that were not found and not
 // released: records, or numbers that were never used.
-func (l *Inspection) holes(s SegmentLook, end uint64, found []uint64, damaged bool) ranges {
+func (l *Inspection) holes(s SegmentInfo, end uint64, found []uint64, damaged bool) ranges {
 	if !damaged {
 		return nil
 	}
@@ -127,7 +127,7 @@ func (l *Inspection) holes(s SegmentLook, end uint64, found []uint64, damaged bo
 
 // collect reads the values of a segment by number. why says that it is
 // damaged; then what its tree does not lead to is looked for page by page.
-func (l *Inspection) collect(s SegmentLook, end uint64) (found map[uint64][]byte, why string, err error) {
+func (l *Inspection) collect(s SegmentInfo, end uint64) (found map[uint64][]byte, why string, err error) {
 	w, err := walkSegment(l.fs, s.File)
 	if err != nil {
 		return nil, "", err
@@ -141,7 +141,7 @@ func (l *Inspection) collect(s SegmentLook, end uint64) (found map[uint64][]byte
 	if why = l.doubt(s.File, w); why == "" {
 		return found, "", nil
 	}
-	file, size, err := openAside(l.fs, s.File)
+	file, size, err := openSized(l.fs, s.File)
 	if err != nil {
 		return found, why, err
 	}
@@ -176,7 +176,7 @@ func (l *Inspection) doubt(name string, w *walked) string {
 func (q *Queue) Head() Head {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	h := Head{Epoch: q.epoch, First: q.released + 1, Boot: q.boot, Mono: q.opt.Mono(), LastGood: q.lastGood, Boots: bootLooks(q.starts)}
+	h := Head{Epoch: q.epoch, First: q.released + 1, Boot: q.boot, Mono: q.opt.Mono(), LastGood: q.lastGood, Boots: bootInfos(q.starts)}
 	_, h.Next = q.seenLocked()
 	return h
 }
@@ -244,7 +244,7 @@ func (c *chunk) full() bool { return len(c.arena) >= chunkBytes }
 func (q *Queue) chunk(from, to uint64) (*chunk, error) {
 	c := &chunk{}
 	q.mu.Lock()
-	w, ok := q.windowLocked(from)
+	w, ok := q.nextRangeLocked(from)
 	w.to = min(w.to, to)
 	c.next = w.to + 1
 	if !ok || w.from > w.to {
@@ -284,7 +284,7 @@ func (q *Queue) namesLocked() []string {
 	return names
 }
 
-func (q *Queue) copyTailLocked(c *chunk, w window) {
+func (q *Queue) copyTailLocked(c *chunk, w readRange) {
 	names := q.namesLocked()
 	for n := w.from; n <= w.to && !c.full(); n++ {
 		b := q.tail.find(n)
@@ -306,7 +306,7 @@ func nameOf(names []string, dev uint16) string {
 
 // copySegment copies from a segment. What is damaged is only told: the reader
 // has it repaired when it comes there.
-func (q *Queue) copySegment(c *chunk, s *segment, w window, names []string) error {
+func (q *Queue) copySegment(c *chunk, s *segment, w readRange, names []string) error {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	err := q.view(s, func(r, _ *bolt.Bucket) error {
@@ -342,12 +342,12 @@ func (q *Queue) copySegment(c *chunk, s *segment, w window, names []string) erro
 }
 
 // Segments lists the segments as the books have them.
-func (q *Queue) Segments() []SegmentLook {
+func (q *Queue) Segments() []SegmentInfo {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	out := make([]SegmentLook, 0, len(q.segs))
+	out := make([]SegmentInfo, 0, len(q.segs))
 	for _, s := range q.segs {
-		l := SegmentLook{File: s.name, First: s.first, Records: s.sum.count, Bytes: s.size, Used: s.used}
+		l := SegmentInfo{File: s.name, First: s.first, Records: s.sum.count, Bytes: s.size, Used: s.used}
 		if s.end > s.first && s.end != unknownEnd {
 			l.Last = s.end - 1
 		}

@@ -56,7 +56,7 @@ func (l *life) step() {
 
 func (l *life) deliver(frames int) {
 	for range frames {
-		first, recs, err := l.q.Read(l.at, 2000, 20)
+		first, recs, err := l.q.readRecords(l.at, 2000, 20)
 		if err != nil {
 			l.t.Error("read: ", err)
 			return

@@ -23,8 +23,8 @@ type FS interface {
 	Open(name string, flag int) (File, error)
 	Rename(from, to string) error
 	Remove(name string) error
-	// Place says which directory this is, see Place.
-	Place() (Place, error)
+	// DirID says which directory this is, see DirID.
+	DirID() (DirID, error)
 	// SyncDir makes creations, renames and removals durable.
 	SyncDir() error
 	// Size is the length of a regular file; anything else is an error.

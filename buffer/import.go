@@ -17,9 +17,9 @@ import (
 // numbers never come back. So a file is one range here, however many holes its
 // numbers have.
 
-// ErrNoRoom: taking a record over would make the queue give up readings of its
+// ErrNoSpace: taking a record over would make the queue give up readings of its
 // own. Nothing was counted.
-var ErrNoRoom = errors.New("no room for records of another gateway below max_size")
+var ErrNoSpace = errors.New("no space for records of another gateway below max_size")
 
 // Source is where a record to be imported got its number.
 type Source struct {
@@ -57,7 +57,7 @@ type arrival struct {
 // Import takes over record n of another queue, unless it was before: then it
 // says false. after is the record before it in the source's order, or n-1 where
 // it is not known whether there was one between. Beyond that it is an Append,
-// with ErrNoRoom instead of giving anything up. That it was taken over becomes
+// with ErrNoSpace instead of giving anything up. That it was taken over becomes
 // durable together with the record, at the latest with Close.
 func (q *Queue) Import(from Source, after, n uint64, class byte, device uint16, stream uint32, rec []byte) (bool, error) {
 	q.mu.Lock()
@@ -71,7 +71,7 @@ func (q *Queue) Import(from Source, after, n uint64, class byte, device uint16, 
 	case err != nil:
 		return false, errors.Join(ErrMemoryOnly, err)
 	case q.full || !q.spareLocked(len(rec)):
-		return false, ErrNoRoom
+		return false, ErrNoSpace
 	}
 	at := q.next
 	if err := q.appendLocked(class, device, stream, rec); err != nil {

@@ -157,7 +157,7 @@ func handedOut(q *Queue) (map[uint64]string, error) {
 	got := map[uint64]string{}
 	from, _ := q.Bounds()
 	for {
-		first, recs, err := q.Read(from, 30_000, 200)
+		first, recs, err := q.readRecords(from, 30_000, 200)
 		if err != nil || len(recs) == 0 {
 			return got, err
 		}
@@ -289,7 +289,7 @@ func deliverSome(t *testing.T, q *Queue, most int, delivered map[string]int) {
 	t.Helper()
 	at, _ := q.Bounds()
 	for most > 0 {
-		first, recs, err := q.Read(at, 3000, min(20, most))
+		first, recs, err := q.readRecords(at, 3000, min(20, most))
 		if err != nil {
 			t.Fatal(err)
 		}

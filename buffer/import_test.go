@@ -89,7 +89,7 @@ func TestImportTakesEachRecordOnce(t *testing.T) {
 	})
 }
 
-// TestImportGivesNothingUp: a queue without room for it refuses, whatever it is
+// TestImportGivesNothingUp: a queue without space for it refuses, whatever it is
 // told to do with its own readings when it is full.
 func TestImportGivesNothingUp(t *testing.T) {
 	for _, policy := range []WhenFull{Thin, DropOldest, DropNewest} {
@@ -107,14 +107,14 @@ func TestImportGivesNothingUp(t *testing.T) {
 				var ok bool
 				ok, err = q.Import(Source{"B", 1}, n-1, n, 1, dev, 1, rec)
 				if errors.Is(err, ErrFull) {
-					<-q.Room()
+					<-q.NotFull()
 					n, err = n-1, nil
 				} else if err == nil && !ok {
 					t.Fatal("taken twice: ", n)
 				}
 				synctest.Wait()
 			}
-			if !errors.Is(err, ErrNoRoom) || n < 50 {
+			if !errors.Is(err, ErrNoSpace) || n < 50 {
 				t.Errorf("%s: record %d: %v", policy, n, err)
 			}
 			if c := checkLedger(t, q); c.LostAll() != 0 || c.Waiting != n-1 {

@@ -37,7 +37,7 @@ func (f Fault) String() string {
 }
 
 // SegmentLook is one segment as it lies on disk.
-type SegmentLook struct {
+type SegmentInfo struct {
 	File    string
 	First   uint64 // first number that may be in it
 	Last    uint64 // last number present, 0 when empty
@@ -48,7 +48,7 @@ type SegmentLook struct {
 }
 
 // BootLook is a boot of the machine that the queue remembers.
-type BootLook struct {
+type BootInfo struct {
 	Index  uint32
 	ID     [16]byte
 	Mono   int64 // the latest milliseconds since boot seen in it
@@ -66,13 +66,13 @@ type Inspection struct {
 	Released uint64
 	Clean    bool // the queue was closed properly
 	LastGood int64
-	Boots    []BootLook
+	Boots    []BootInfo
 	Bytes    int64 // of all files
 	Waiting  uint64
 	Total    Counts
 	Devices  map[string]Counts
-	Segments []SegmentLook
-	Aside    []string // damaged files that were set aside earlier
+	Segments []SegmentInfo
+	Damaged  []string // damaged files that were set aside earlier
 	Kept     uint64   // records in quarantine.log and quarantine.log.1
 	Imports  []Imported
 	Faults   []Fault
@@ -86,10 +86,10 @@ type Inspection struct {
 	names    []string
 }
 
-// lookFS is a directory that is only looked at: it makes nothing.
-type lookFS struct{ osFS }
+// readOnlyFS is a directory that is only read: it makes nothing.
+type readOnlyFS struct{ osFS }
 
-func (l lookFS) List() ([]string, error) {
+func (l readOnlyFS) List() ([]string, error) {
 	entries, err := os.ReadDir(l.dir)
 	names := make([]string, len(entries))
 	for i, e := range entries {
@@ -103,7 +103,7 @@ func (l lookFS) List() ([]string, error) {
 // that has the queue open and does not hold it up; what that process has in
 // memory it does not see. It fails only where there is nothing to look at:
 // fs.ErrNotExist, no permission, or ErrNewer.
-func Inspect(dir string) (*Inspection, error) { return inspect(lookFS{osFS{dir}}) }
+func Inspect(dir string) (*Inspection, error) { return inspect(readOnlyFS{osFS{dir}}) }
 
 // inspectTries bounds how often all is looked at again because a daemon wrote
 // the state file meanwhile, which it does before it removes a segment.
@@ -159,7 +159,7 @@ func (l *Inspection) sidecar() error {
 	l.slots()
 	st := &l.st
 	l.Epoch, l.Next, l.Released, l.Clean, l.LastGood = st.epoch, st.reserved, st.released, st.clean, st.lastGood
-	l.Boots = bootLooks(st.starts)
+	l.Boots = bootInfos(st.starts)
 	for _, s := range st.beyond {
 		l.released.add(s)
 	}
@@ -247,7 +247,7 @@ func (l *Inspection) others() {
 		case name == quarantineName || name == quarantineOld:
 			l.quarantine(name)
 		case strings.Contains(name, damagedInfix):
-			l.Aside = append(l.Aside, name)
+			l.Damaged = append(l.Damaged, name)
 		case strings.HasSuffix(name, salvageSuffix):
 			l.fault(Fault{File: name, What: "was being salvaged when the power went; the next start goes on", Harmless: true})
 		case strings.HasSuffix(name, tmpSuffix) && !l.running(name):
@@ -265,7 +265,7 @@ func (l *Inspection) running(name string) bool {
 
 // quarantine looks at the lines of the records set aside.
 func (l *Inspection) quarantine(name string) {
-	file, size, err := openAside(l.fs, name)
+	file, size, err := openSized(l.fs, name)
 	if err != nil {
 		l.fault(Fault{File: name, What: err.Error()})
 		return

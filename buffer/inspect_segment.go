@@ -9,7 +9,7 @@ import (
 
 // segmentWalk is a segment's records as far as they are needed for counting.
 type segmentWalk struct {
-	look    SegmentLook
+	info    SegmentInfo
 	numbers []uint64
 	devices []uint16
 }
@@ -23,7 +23,7 @@ func (l *Inspection) segment(first uint64, after []uint64) (out *segmentWalk, me
 	if err != nil {
 		if damaged(err) && !errors.Is(err, fs.ErrNotExist) {
 			l.fault(Fault{File: name, What: err.Error()})
-			return &segmentWalk{look: SegmentLook{File: name, First: first}}, 0, nil
+			return &segmentWalk{info: SegmentInfo{File: name, First: first}}, 0, nil
 		}
 		return nil, 0, err
 	}
@@ -35,7 +35,7 @@ func (l *Inspection) segment(first uint64, after []uint64) (out *segmentWalk, me
 	if merged < len(after) {
 		end = after[merged]
 	}
-	out = &segmentWalk{look: SegmentLook{File: name, First: first, Bytes: w.size, Used: w.used}}
+	out = &segmentWalk{info: SegmentInfo{File: name, First: first, Bytes: w.size, Used: w.used}}
 	for _, b := range w.damage {
 		l.fault(Fault{File: name, Page: b.Page, Offset: int64(b.Page) * pageSize, What: b.Err.Error()})
 	}
@@ -53,9 +53,9 @@ func (l *Inspection) segment(first uint64, after []uint64) (out *segmentWalk, me
 
 // values checks every record; counted is a summary of the sound ones.
 func (l *Inspection) values(out *segmentWalk, w *walked, end uint64) (counted summary, bad int) {
-	name := out.look.File
+	name := out.info.File
 	for _, e := range w.records {
-		n, ok := recordKey(e.Key, out.look.First, ^uint64(0))
+		n, ok := recordKey(e.Key, out.info.First, ^uint64(0))
 		if !ok {
 			l.fault(Fault{File: name, Page: e.Page, Offset: e.Offset, What: fmt.Sprintf("key %x does not belong here", e.Key)})
 			bad++
@@ -72,8 +72,8 @@ func (l *Inspection) values(out *segmentWalk, w *walked, end uint64) (counted su
 			continue
 		}
 		out.numbers, out.devices = append(out.numbers, n), append(out.devices, entry.Device)
-		out.look.Records++
-		out.look.Last = n
+		out.info.Records++
+		out.info.Last = n
 	}
 	return counted, bad
 }
@@ -88,7 +88,7 @@ func (l *Inspection) facts(w *walked, name string, end uint64, counted summary, 
 	sum, err := decodeSummary(w.facts["summary"])
 	if err != nil && w.facts["summary"] != nil {
 		l.fault(Fault{File: name, What: "its summary is damaged"})
-	} else if err == nil && whole && !sum.tells(counted) {
+	} else if err == nil && whole && !sum.agrees(counted) {
 		l.fault(Fault{File: name, What: fmt.Sprintf("its summary says %d records of %d bytes up to number %d, it holds %d of %d up to %d",
 			sum.count, sum.bytes, sum.last, counted.count, counted.bytes, counted.last)})
 	}
@@ -105,9 +105,9 @@ func (l *Inspection) facts(w *walked, name string, end uint64, counted summary, 
 	}
 }
 
-// tells says whether a summary is right about what was counted. What it says
+// agrees says whether a summary is right about what was counted. What it says
 // of the first record is a lower bound.
-func (s *summary) tells(c summary) bool {
+func (s *summary) agrees(c summary) bool {
 	if s.count != c.count || s.bytes != c.bytes || c.count > 0 && s.last != c.last {
 		return false
 	}
@@ -125,12 +125,12 @@ func (l *Inspection) enter(w *segmentWalk) {
 		if l.isReleased(n) {
 			continue
 		}
-		w.look.Waiting++
+		w.info.Waiting++
 		bump(&l.waiting, w.devices[i], 1)
 	}
-	l.Waiting += w.look.Waiting
-	l.Next = max(l.Next, w.look.Last+1)
-	l.Segments = append(l.Segments, w.look)
+	l.Waiting += w.info.Waiting
+	l.Next = max(l.Next, w.info.Last+1)
+	l.Segments = append(l.Segments, w.info)
 }
 
 func (l *Inspection) isReleased(n uint64) bool { return n <= l.Released || l.released.has(n) }
@@ -142,7 +142,7 @@ func (l *Inspection) missingSegments() {
 		if i+1 < len(l.st.segs) {
 			end = l.st.segs[i+1].first
 		}
-		at := slices.IndexFunc(l.Segments, func(s SegmentLook) bool { return s.First == note.first })
+		at := slices.IndexFunc(l.Segments, func(s SegmentInfo) bool { return s.First == note.first })
 		name := segmentName(note.first)
 		if at < 0 && note.count > 0 && end-1 > l.Released && !slices.Contains(l.names, name+salvageSuffix) {
 			if _, err := l.fs.Size(name); err != nil && l.stillNoted(note.first) {

@@ -271,7 +271,7 @@ func TestInspectBesideAWriter(t *testing.T) {
 		for range goOn {
 			for range 50 {
 				for errors.Is(q.Append(0, dev, 1, []byte(text(i))), ErrFull) {
-					<-q.Room()
+					<-q.NotFull()
 				}
 				i++
 			}
@@ -332,7 +332,7 @@ func TestEachBesideTheReader(t *testing.T) {
 	}
 	at := uint64(1)
 	for n := 0; n < 20; n++ {
-		num, recs, err := q.Read(at, 3000, 30)
+		num, recs, err := q.readRecords(at, 3000, 30)
 		if err != nil || len(recs) == 0 {
 			t.Fatal(err)
 		}
@@ -396,7 +396,7 @@ func inspectThinned(t *testing.T, dir string) {
 	dev, _ := q.Device("a")
 	for i := 0; i < 15_000; i++ {
 		for errors.Is(q.Append(0, dev, uint32(i%7), []byte(text(i))), ErrFull) {
-			<-q.Room()
+			<-q.NotFull()
 		}
 	}
 	time.Sleep(10 * time.Second) // until it is small enough

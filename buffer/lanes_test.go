@@ -31,13 +31,13 @@ func TestTwoLanes(t *testing.T) {
 				split := fresh
 				for i := range live {
 					appendN(t, q, dev, backlog+i+1, 1)
-					first, recs, err := q.Read(fresh, 30_000, 200)
+					first, recs, err := q.readRecords(fresh, 30_000, 200)
 					if err != nil || first != fresh || len(recs) != 1 {
 						t.Fatalf("fresh lane at %d: %d, %d records, %v", fresh, first, len(recs), err)
 					}
 					fresh++
 					if i%20 == 0 {
-						first, recs, err := q.Read(main, 30_000, 20)
+						first, recs, err := q.readRecords(main, 30_000, 20)
 						if err != nil || first != main || len(recs) == 0 {
 							t.Fatalf("main lane at %d: %d, %d records, %v", main, first, len(recs), err)
 						}
@@ -52,7 +52,7 @@ func TestTwoLanes(t *testing.T) {
 					time.Sleep(50 * time.Millisecond)
 				}
 				q.mu.Lock()
-				spans, steps := len(q.gone)+len(q.held.set)+len(q.counted), len(q.held.steps)
+				spans, steps := len(q.gone)+len(q.replayable.set)+len(q.counted), len(q.replayable.steps)
 				q.mu.Unlock()
 				if spans > 8 || steps > 70 {
 					t.Errorf("%d spans and %d steps of the hold are kept", spans, steps)
@@ -67,7 +67,7 @@ func TestTwoLanes(t *testing.T) {
 				n := 0
 				fromBacklog := 0
 				for {
-					first, recs, err := q.Read(at, 1<<20, 1000)
+					first, recs, err := q.readRecords(at, 1<<20, 1000)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -128,7 +128,7 @@ func BenchmarkTwoLanes(b *testing.B) {
 					benchAppend(b, q, dev, rec)
 				}
 				for lane, at := range []*uint64{&fresh, &main} {
-					first, recs, err := q.Read(*at, 30_000, 200)
+					first, recs, err := q.readRecords(*at, 30_000, 200)
 					if err != nil || len(recs) == 0 {
 						b.Fatal(lane, first, len(recs), err)
 					}

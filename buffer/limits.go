@@ -7,10 +7,10 @@ import (
 )
 
 var (
-	// errNoRoom: the queue is at its limit and nothing may be given up.
-	errNoRoom = errors.New("no room on disk")
-	// errThinning: room is being made, piece by piece.
-	errThinning = errors.New("room on disk is being made")
+	// errNoSpace: the queue is at its limit and nothing may be given up.
+	errNoSpace = errors.New("no space on disk")
+	// errThinning: space is being made, piece by piece.
+	errThinning = errors.New("space on disk is being made")
 )
 
 // Loss is readings given up for one reason, without another reason between.
@@ -69,7 +69,7 @@ func (q *Queue) noteLossLocked(l Loss) {
 		q.quiet[i].join(l)
 	}
 	if now := q.opt.Mono(); now >= q.quietUntil {
-		q.tellLossesLocked(now)
+		q.logLossesLocked(now)
 	}
 }
 
@@ -77,16 +77,16 @@ func (q *Queue) noteLossLocked(l Loss) {
 // in milliseconds.
 const lossEvery = 60_000
 
-// tellLossesLocked logs what was lost since the last lines.
-func (q *Queue) tellLossesLocked(now int64) {
+// logLossesLocked logs what was lost since the last lines.
+func (q *Queue) logLossesLocked(now int64) {
 	for _, l := range q.quiet {
-		q.tellLoss(l)
+		q.logLoss(l)
 		q.quietUntil = now + lossEvery
 	}
 	q.quiet = nil
 }
 
-func (q *Queue) tellLoss(l Loss) {
+func (q *Queue) logLoss(l Loss) {
 	q.warn("buffer.dropped", "readings given up", "code", "BUF-LOST", "reason", l.Reason, "count", l.Count,
 		"seq", l.First, "seq_last", l.Last, "devices", l.Devices,
 		"boot_first", l.Oldest.Boot, "mono_s_first", l.Oldest.Mono/1000,
@@ -142,7 +142,7 @@ func (q *Queue) ringingLocked() bool {
 	return (q.disk.err != nil || q.disk.never != nil) && q.opt.WhenFull != DropNewest
 }
 
-// ringLocked makes room in memory while the disk is away: what is held goes
+// ringLocked makes space in memory while the disk is away: what is replayable goes
 // first, then the oldest readings, so that the newest can still be sent. It
 // says false where inputs should wait or the policy is to drop the newest.
 func (q *Queue) ringLocked(size int) bool {
@@ -158,26 +158,26 @@ func (q *Queue) ringLocked(size int) bool {
 		}
 		b := q.tail.blocks[i]
 		all := span{max(n, b.first), b.last()}
-		q.releaseHeldLocked(all)
+		q.releaseReplayableLocked(all)
 		oldest, newest := header(b.value(all.a)), header(b.value(all.b))
 		q.loseLocked(q.livingLocked(all), "io", stamp{oldest.Boot, oldest.Mono}, stamp{newest.Boot, newest.Mono})
 	}
 	return true
 }
 
-// releaseHeldLocked ends the hold of what is held in all, early.
-func (q *Queue) releaseHeldLocked(all span) {
-	set := q.held.set.and(ranges{all})
+// releaseReplayableLocked releases early what is replayable in all.
+func (q *Queue) releaseReplayableLocked(all span) {
+	set := q.replayable.set.and(ranges{all})
 	for _, s := range set {
-		q.held.remove(s)
+		q.replayable.remove(s)
 	}
 	q.figures.holdShortened += set.size()
 	q.releaseLocked(set)
 }
 
-// makeRoom sees to it that the files may grow by so many bytes. errThinning:
+// makeSpace sees to it that the files may grow by so many bytes. errThinning:
 // not yet, one piece of the way was gone.
-func (q *Queue) makeRoom(grow int64) error {
+func (q *Queue) makeSpace(grow int64) error {
 	for {
 		q.mu.Lock()
 		if q.fitsLocked(grow) {
@@ -185,7 +185,7 @@ func (q *Queue) makeRoom(grow int64) error {
 			q.mu.Unlock()
 			return nil
 		}
-		q.endHoldsLocked()
+		q.releaseAllReplayableLocked()
 		var s *segment
 		if len(q.segs) > 0 {
 			s = q.segs[0]
@@ -199,7 +199,7 @@ func (q *Queue) makeRoom(grow int64) error {
 		q.mu.Unlock()
 		// What was saved of a damaged file is in another; readings that wait are
 		// worth more than the rest.
-		if gone, err := q.dropAside(); err != nil {
+		if gone, err := q.dropDamaged(); err != nil {
 			return err
 		} else if gone {
 			continue
@@ -208,7 +208,7 @@ func (q *Queue) makeRoom(grow int64) error {
 			if s == nil {
 				return nil // one batch always fits
 			}
-			return errNoRoom
+			return errNoSpace
 		}
 		if !through && policy == Thin {
 			if more, err := q.thin(); err != nil {
@@ -233,11 +233,12 @@ func (q *Queue) makeRoom(grow int64) error {
 	}
 }
 
-// endHoldsLocked: proven records go before anything is shed, whatever their age.
-func (q *Queue) endHoldsLocked() {
-	if set := q.held.set; len(set) > 0 {
+// releaseAllReplayableLocked releases all that is replayable, whatever its age:
+// proven records go before anything is given up.
+func (q *Queue) releaseAllReplayableLocked() {
+	if set := q.replayable.set; len(set) > 0 {
 		q.figures.holdShortened += set.size()
-		q.releaseLocked(q.held.clear())
+		q.releaseLocked(q.replayable.clear())
 	}
 }
 
@@ -251,7 +252,7 @@ func (q *Queue) victim(policy WhenFull) *segment {
 		return q.segs[k-2]
 	}
 	for _, s := range q.segs {
-		if !q.handedLocked(s) && s.damage == nil && !s.skipped {
+		if !q.inFlightLocked(s) && s.damage == nil && !s.skipped {
 			return s
 		}
 	}
@@ -278,7 +279,7 @@ func (q *Queue) closeWritten(s *segment) (bool, error) {
 
 // bytesLocked is the size of all files.
 func (q *Queue) bytesLocked() int64 {
-	n := int64(sidecarSize) + q.figures.asideBytes + q.figures.quarantineBytes + q.figures.thinBytes
+	n := int64(sidecarSize) + q.figures.damagedBytes + q.figures.quarantineBytes + q.figures.thinBytes
 	for _, s := range q.segs {
 		n += s.size
 	}
@@ -291,7 +292,7 @@ func (q *Queue) shed(s *segment, reason string) error {
 		q.mu.Lock()
 		if s.end > s.first {
 			all := span{s.first, s.end - 1}
-			q.releaseHeldLocked(all)
+			q.releaseReplayableLocked(all)
 			pieces := q.livingLocked(all)
 			if x := q.unindexedLocked(pieces); x != nil {
 				q.mu.Unlock()

@@ -94,7 +94,7 @@ func TestFullDropsTheNewest(t *testing.T) {
 	})
 }
 
-// TestHoldEndsBeforeAnythingIsShed: proven records make room first.
+// TestHoldEndsBeforeAnythingIsShed: proven records make space first.
 func TestHoldEndsBeforeAnythingIsShed(t *testing.T) {
 	small := func(o *Options) { o.MaxSize, o.FenceHold = 3<<20, time.Hour }
 	bubble(t, small, func(t *testing.T, q *Queue, dev uint16) {
@@ -206,10 +206,10 @@ func TestMemoryLimit(t *testing.T) {
 			t.Errorf("a refused record was counted: %+v", c)
 		}
 		q.Lose(dev, "memory", 1)
-		room := q.Room()
+		notFull := q.NotFull()
 		select {
-		case <-room:
-			t.Fatal("there is no room")
+		case <-notFull:
+			t.Fatal("it says that memory is not full")
 		default:
 		}
 		synctest.Wait()
@@ -218,7 +218,7 @@ func TestMemoryLimit(t *testing.T) {
 			t.Errorf("the committer hangs in a commit and says idle %v", q.Idle())
 		}
 		close(o.FS.(*slowFS).gate)
-		<-room
+		<-notFull
 		if err := q.Append(0, dev, 0, make([]byte, 1000)); err != nil {
 			t.Error(err)
 		}

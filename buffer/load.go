@@ -106,7 +106,7 @@ func (q *Queue) recover() error {
 		return e
 	}
 	if err == nil {
-		err = q.countAside()
+		err = q.countDamaged()
 	}
 	if err == nil {
 		q.disk.noted, q.disk.ledgerAt = q.opt.Mono(), q.opt.Mono()
@@ -248,7 +248,7 @@ func (q *Queue) sweep(names []string) ([]uint64, error) {
 			continue
 		}
 		if ok && slices.Contains(names, seg) {
-			err = errors.Join(err, q.keepAside(name))
+			err = errors.Join(err, q.keepDamaged(name))
 			continue
 		}
 		firsts = append(firsts, first)

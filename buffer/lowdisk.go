@@ -17,7 +17,7 @@ const (
 	// diskFloor is what the queue may take even of a disk that has less free
 	// than MinFree, so that a gateway with a small disk buffers something.
 	diskFloor = 8 << 20
-	// thinSlack is the room for commits while thinning goes on.
+	// thinSlack is the space for commits while thinning goes on.
 	thinSlack = 2 << 20
 	// freeEvery is how often the disk is looked at, at most, and how often while
 	// it is low, in milliseconds.
@@ -29,8 +29,8 @@ const (
 type pressure struct {
 	low       bool  // less than MinFree is free
 	lowLimit  int64 // bytes of files allowed while it is low
-	free      int64 // as of the last look
-	lookAt    int64 // when to look again
+	free      int64 // as last measured
+	measureAt int64 // when to measure again
 	shrinking int64 // Mono until which a lowered MaxSize is the reason, 0 when it is not
 	thinAt    int64 // no thinning before, since the disk refused it
 
@@ -60,7 +60,7 @@ func (q *Queue) SetLimits(l Limits) error {
 	if lower && q.bytesLocked() > o.MaxSize {
 		q.disk.shrinking = q.opt.Mono() + shrinkWithin
 	}
-	q.disk.ageAt, q.disk.lookAt, q.disk.rest, q.full = 0, 0, 0, false
+	q.disk.ageAt, q.disk.measureAt, q.disk.rest, q.full = 0, 0, 0, false
 	if o.MinFree == 0 {
 		q.disk.low = false
 	}
@@ -89,7 +89,7 @@ func (q *Queue) fitsLocked(grow int64) bool {
 	return q.bytesLocked()+grow <= hard
 }
 
-// reasonLocked is why readings are given up for want of room.
+// reasonLocked is why readings are given up for want of space.
 func (q *Queue) reasonLocked() string {
 	if q.disk.shrinking != 0 && q.opt.Mono() < q.disk.shrinking && q.crowdedLocked() {
 		return "shrink"
@@ -102,12 +102,12 @@ func (q *Queue) reasonLocked() string {
 // keep coming, so that there is always something to give up, in milliseconds.
 const shrinkWithin = 60_000
 
-// lookAtDisk asks how much is free and sets the limit that follows from it:
+// measureDisk asks how much is free and sets the limit that follows from it:
 // with less than MinFree the queue stays as large as it is, or as diskFloor.
 // It may grow again up to there as long as half of MinFree is left.
-func (q *Queue) lookAtDisk(now int64) {
+func (q *Queue) measureDisk(now int64) {
 	q.mu.Lock()
-	least, due := q.opt.MinFree, q.disk.lookAt
+	least, due := q.opt.MinFree, q.disk.measureAt
 	q.mu.Unlock()
 	if least == 0 || now < due {
 		return
@@ -118,7 +118,7 @@ func (q *Queue) lookAtDisk(now int64) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.disk.lookAt = now + freeEvery
+	q.disk.measureAt = now + freeEvery
 	was, bytes := q.disk.low, q.bytesLocked()
 	q.disk.free, q.disk.low = free, free < least
 	if !q.disk.low {

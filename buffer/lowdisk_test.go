@@ -17,8 +17,8 @@ type freeFS struct {
 
 func (f *freeFS) Free() (int64, error) { return f.free.Load(), nil }
 
-// roomy is tight with larger files, for the records of fill.
-func roomy(o *Options) {
+// larger is tight with larger files, for the records of fill.
+func larger(o *Options) {
 	tight(o)
 	o.tune.segment, o.tune.commit, o.tune.reuse = 256<<10, 32<<10, 64<<10
 }
@@ -46,13 +46,13 @@ func fill(t *testing.T, q *Queue, dev uint16, from, n int) {
 }
 
 // TestLittleDiskFree: with less than MinFree the queue stays as large as it is,
-// says so, and grows again when there is room. Rows 6 and 20.
+// says so, and grows again when there is space. Rows 6 and 20.
 func TestLittleDiskFree(t *testing.T) {
 	for _, policy := range []WhenFull{Thin, DropOldest} {
 		dir := filepath.Join(fastDir(t), "q")
 		synctest.Test(t, func(t *testing.T) {
 			o := testOptions(dir)
-			roomy(&o)
+			larger(&o)
 			f := &freeFS{osFS: osFS{dir}}
 			f.free.Store(1 << 30)
 			o.FS, o.MaxSize, o.MinFree, o.WhenFull = f, 64<<20, 100<<20, policy
@@ -89,7 +89,7 @@ func TestFloorOfALowDisk(t *testing.T) {
 	dir := filepath.Join(fastDir(t), "q")
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(dir)
-		roomy(&o)
+		larger(&o)
 		f := &freeFS{osFS: osFS{dir}}
 		f.free.Store(20 << 20)
 		o.FS, o.MaxSize, o.MinFree = f, 64<<20, 100<<20
@@ -114,7 +114,7 @@ func TestLimitsChangeWhileOpen(t *testing.T) {
 		dir := filepath.Join(fastDir(t), "q")
 		synctest.Test(t, func(t *testing.T) {
 			o := testOptions(dir)
-			roomy(&o)
+			larger(&o)
 			o.MaxSize, o.WhenFull = 32<<20, policy
 			q := mustOpen(t, o)
 			dev, _ := q.Device("a")

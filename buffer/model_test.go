@@ -74,7 +74,7 @@ func (m *model) step() {
 // middle, as a server that answers out of order.
 func (m *model) deliver() {
 	for range 1 + m.rnd.Intn(5) {
-		first, entries, err := m.q.Entries(m.at, 1+m.rnd.Intn(4000), 1+m.rnd.Intn(30))
+		first, entries, err := m.q.Read(m.at, 1+m.rnd.Intn(4000), 1+m.rnd.Intn(30))
 		if err != nil {
 			m.t.Fatal(err)
 		}
@@ -118,7 +118,7 @@ func (m *model) deliver() {
 func (m *model) rewind() {
 	m.q.mu.Lock()
 	m.q.expireLocked(m.q.opt.Mono())
-	held := append(ranges(nil), m.q.held.set...)
+	held := append(ranges(nil), m.q.replayable.set...)
 	m.q.mu.Unlock()
 	at, err := m.q.Rewind()
 	if err != nil {
@@ -158,7 +158,7 @@ func (m *model) quarantine() {
 func (m *model) restart() {
 	m.q.mu.Lock()
 	m.q.expireLocked(m.q.opt.Mono())
-	held := append(ranges(nil), m.q.held.set...)
+	held := append(ranges(nil), m.q.replayable.set...)
 	m.q.mu.Unlock()
 	mustClose(m.t, m.q)
 	for _, s := range held {

@@ -108,7 +108,7 @@ func FuzzSalvage(f *testing.F) {
 		{Key: key(7), Value: appendValue(nil, 7, Entry{Device: 1, Rec: []byte("one")})},
 		{Key: []byte("before"), Value: s.encode()}, {Key: []byte("summary"), Value: s.encode()}, {Key: []byte("ledger"), Value: l.encode()},
 	} {
-		got := &saved{at: map[uint64]place{}}
+		got := &saved{at: map[uint64]location{}}
 		if got.add(e); len(got.at) == 0 && got.ledger == nil && got.sum == nil && got.before == nil {
 			f.Fatalf("nothing is read of %q: %x", e.Key, e.Value)
 		}
@@ -118,7 +118,7 @@ func FuzzSalvage(f *testing.F) {
 		if len(key)+len(value) > fuzzLen {
 			return
 		}
-		s := &saved{at: map[uint64]place{}}
+		s := &saved{at: map[uint64]location{}}
 		s.add(boltfile.Element{Key: key, Value: value, Offset: 9})
 		for n, at := range s.at {
 			if _, err := parseValue(n, value); err != nil || at.off != 9 || at.n != len(value) {

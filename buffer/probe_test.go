@@ -213,7 +213,7 @@ func TestTwoDeathsWithinAMinute(t *testing.T) {
 				var open []*Queue
 				for i := range c.lives {
 					q := mustOpen(t, probedOptions(dir, &asked{answer: errors.New("nobody is suspicious yet")}))
-					if _, recs, err := q.Read(1, 1000, 1); err != nil || len(recs) != 1 {
+					if _, recs, err := q.readRecords(1, 1000, 1); err != nil || len(recs) != 1 {
 						t.Fatal(len(recs), err)
 					}
 					time.Sleep(c.lasted)

@@ -52,7 +52,7 @@ func (q *Queue) Quarantine(n uint64, reason string) error {
 		if b := q.tail.find(n); b != nil {
 			v := append([]byte(nil), b.value(n)...)
 			q.mu.Unlock()
-			return q.setAside(nil, n, v, reason)
+			return q.quarantine(nil, n, v, reason)
 		}
 		i := q.segAtLocked(n)
 		if i == len(q.segs) || q.segs[i].first > n || q.segs[i].skipped {
@@ -79,7 +79,7 @@ func (q *Queue) Quarantine(n uint64, reason string) error {
 		case len(v) == 0:
 			return nil
 		}
-		return q.setAside(s, n, v, reason)
+		return q.quarantine(s, n, v, reason)
 	}
 }
 
@@ -95,7 +95,7 @@ func excerpt(v []byte) []byte {
 // setAside keeps a stored value in the quarantine file and takes the record
 // out of the books. s is its segment, nil when it is in memory. q.reading is
 // held.
-func (q *Queue) setAside(s *segment, n uint64, v []byte, reason string) error {
+func (q *Queue) quarantine(s *segment, n uint64, v []byte, reason string) error {
 	e, err := parseValue(n, v)
 	sound := err == nil
 	dev := e.Device
@@ -124,8 +124,8 @@ func (q *Queue) setAside(s *segment, n uint64, v []byte, reason string) error {
 	if q.isGoneLocked(one[0]) {
 		return nil
 	}
-	if q.held.set.has(n) { // delivered already: it is only released
-		q.held.remove(one[0])
+	if q.replayable.set.has(n) { // delivered already: it is only released
+		q.replayable.remove(one[0])
 		q.releaseLocked(one)
 		return nil
 	}

@@ -12,8 +12,8 @@ import (
 // Errors that a caller may act on.
 var (
 	// ErrFull: memory holds all it may, because the disk is slower than the
-	// readings. Nothing was counted; wait for Room, or Lose the record.
-	ErrFull = errors.New("no room in memory")
+	// readings. Nothing was counted; wait for NotFull, or Lose the record.
+	ErrFull = errors.New("no space in memory")
 	// ErrTooBig: the record is longer than MaxRecord. Nothing was counted.
 	ErrTooBig = errors.New("record too long")
 	// ErrSealed: nothing can be appended after Seal.
@@ -47,7 +47,7 @@ type Queue struct {
 	timer   *time.Timer   // the one timer: kicks
 	busy    atomic.Int64  // Mono when the committer began this pass + 1, 0 when at rest
 
-	home atomic.Pointer[Place] // the directory we are at home in; nil while blind
+	home atomic.Pointer[DirID] // the directory we are at home in; nil while blind
 
 	openings *openings // the note of the files in use
 
@@ -66,27 +66,27 @@ type Queue struct {
 	starts     []start
 	lastGood   int64
 	changed    chan struct{}
-	room       chan struct{}
+	notFull    chan struct{}
 
 	tail      tail
 	dirty     int    // bytes in memory neither committed nor released
 	committed uint64 // up to here records are on disk or gone
 
-	released uint64 // up to here everything is gone
-	gone     ranges // beyond released: released, lost, quarantined or never used
-	held     hold
-	replayed ranges // were held and rewound: proven again they are released at once
-	counted  ranges // beyond committed: already counted as accepted
-	since    int64  // Mono at the last Rewind: ages in memory count from then at the earliest
+	released   uint64 // up to here everything is gone
+	gone       ranges // beyond released: released, lost, quarantined or never used
+	replayable replayable
+	replayed   ranges // were replayable and rewound: proven again they are released at once
+	counted    ranges // beyond committed: already counted as accepted
+	since      int64  // Mono at the last Rewind: ages in memory count from then at the earliest
 
 	segs       []*segment // by first number; the last one is written unless sealed
 	ledger     ledger
 	arrivals   []arrival // imported and not known to be on disk
 	waiting    []uint64  // by device
 	full       bool      // at MaxSize and told to drop the newest
-	handed     span      // handed out from memory since the last Rewind, all between included
+	inFlight   span      // handed out from memory since the last Rewind, all between included
 	thinned    span      // the numbers being thinned
-	disturbed  bool      // of these some were released or held meanwhile
+	disturbed  bool      // of these some were released or became replayable meanwhile
 	alias      []uint16  // devices numbered while blind, see regain.go
 	blindFirst uint64
 	behind     uint64 // from here records surfaced that the reader was not offered, 0 when none did
@@ -121,7 +121,7 @@ func Open(o Options) (*Queue, error) {
 		next: 1, reserved: 1, openings: new(openings),
 	}
 	q.tail.limit = sz.soft
-	q.held.step = max(1, q.hold().Milliseconds()/64)
+	q.replayable.step = max(1, q.holdTime().Milliseconds()/64)
 	q.timer = time.AfterFunc(time.Hour, q.wake)
 	q.timer.Stop()
 	q.load()
@@ -129,8 +129,8 @@ func Open(o Options) (*Queue, error) {
 	return q, nil
 }
 
-// hold is how long an acknowledged record stays.
-func (q *Queue) hold() time.Duration {
+// holdTime is how long an acknowledged record stays replayable.
+func (q *Queue) holdTime() time.Duration {
 	if q.opt.Unproven {
 		return q.opt.CommitEvery
 	}
@@ -228,30 +228,30 @@ func (q *Queue) Lose(device uint16, reason string, n int) {
 	q.armLocked(q.opt.Mono(), q.sz.ledger.Milliseconds())
 }
 
-// Room is closed when Append will not answer ErrFull at once.
-func (q *Queue) Room() <-chan struct{} {
+// NotFull is closed when Append will not answer ErrFull at once.
+func (q *Queue) NotFull() <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.roomyLocked() {
+	if q.hasSpaceLocked() {
 		c := make(chan struct{})
 		close(c)
 		return c
 	}
-	if q.room == nil {
-		q.room = make(chan struct{})
+	if q.notFull == nil {
+		q.notFull = make(chan struct{})
 	}
 	q.wake()
-	return q.room
+	return q.notFull
 }
 
-func (q *Queue) roomyLocked() bool {
+func (q *Queue) hasSpaceLocked() bool {
 	return q.dirty+blockSize <= q.sz.hard || q.sealed || q.ringingLocked()
 }
 
-func (q *Queue) roomLocked() {
-	if q.room != nil && q.roomyLocked() {
-		close(q.room)
-		q.room = nil
+func (q *Queue) signalNotFullLocked() {
+	if q.notFull != nil && q.hasSpaceLocked() {
+		close(q.notFull)
+		q.notFull = nil
 	}
 }
 
@@ -288,7 +288,7 @@ func (q *Queue) Seal() {
 	}
 	q.sealed = true
 	q.notifyLocked()
-	q.roomLocked()
+	q.signalNotFullLocked()
 }
 
 // Close seals the queue, commits whatever is in memory and not released, the

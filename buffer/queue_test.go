@@ -56,7 +56,7 @@ func drain(t testing.TB, q *Queue) (numbers []uint64, recs []string) {
 	t.Helper()
 	at, _ := q.Bounds()
 	for {
-		first, got, err := q.Read(at, 30_000, 200)
+		first, got, err := q.readRecords(at, 30_000, 200)
 		if err != nil && !errors.Is(err, io.EOF) {
 			t.Fatal("read: ", err)
 		}

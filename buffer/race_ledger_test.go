@@ -35,7 +35,7 @@ func TestLedgerUnderRaces(t *testing.T) {
 		inputs.Go(func() {
 			for i := range each {
 				for errors.Is(q.Append(0, dev, 1, []byte(text(i))), ErrFull) {
-					<-q.Room()
+					<-q.NotFull()
 				}
 				read[d]++
 				if i%100 == 0 {
@@ -89,7 +89,7 @@ func raceLink(t *testing.T, q *Queue) {
 	at, _ := q.Bounds()
 	for {
 		changed := q.Changed()
-		first, recs, err := q.Read(at, 4000, 30)
+		first, recs, err := q.readRecords(at, 4000, 30)
 		switch {
 		case errors.Is(err, io.EOF):
 			if err := q.Forget(); err != nil {

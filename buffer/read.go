@@ -9,7 +9,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// Entry is a record with the facts that ride beside it.
+// Entry is a record with what was said about it when it was appended.
 type Entry struct {
 	Class  byte
 	Device uint16
@@ -24,39 +24,22 @@ type reader struct {
 	seg     *segment // open for reading
 	pins    []*block
 	entries []Entry
-	recs    [][]byte
 	arena   []byte
 }
 
 // Read hands out a gapless run of records from number from on, or from the
-// first one after it: first is the number of recs[0]. The run holds at least
+// first one after it: first is the number of entries[0]. The run holds at least
 // one record, even over maxBytes, and at most maxRecs and maxBytes. The slices
-// are good until the next Read, Entries or Close and must not be changed.
+// are good until the next Read or Close and must not be changed.
 // Nothing there yet: 0, nil, nil. io.EOF: sealed, and from is at the end.
-func (q *Queue) Read(from uint64, maxBytes, maxRecs int) (first uint64, recs [][]byte, err error) {
-	q.reading.Lock()
-	defer q.reading.Unlock()
-	first, entries, err := q.entries(from, maxBytes, maxRecs)
-	recs = q.reader.recs[:0]
-	for i := range entries {
-		recs = append(recs, entries[i].Rec)
-	}
-	q.reader.recs = recs
-	if len(recs) == 0 {
-		return first, nil, err
-	}
-	return first, recs, err
-}
-
-// Entries is Read with the facts beside each record.
-func (q *Queue) Entries(from uint64, maxBytes, maxRecs int) (first uint64, entries []Entry, err error) {
+func (q *Queue) Read(from uint64, maxBytes, maxRecs int) (first uint64, entries []Entry, err error) {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	return q.entries(from, maxBytes, maxRecs)
 }
 
-// window is what one read may take.
-type window struct {
+// readRange is what one read may take.
+type readRange struct {
 	from, to uint64 // numbers; to is included
 	bytes    int
 	recs     int
@@ -70,7 +53,7 @@ func (q *Queue) entries(from uint64, maxBytes, maxRecs int) (uint64, []Entry, er
 		if from <= q.behind {
 			q.behind = 0 // the reader comes by it
 		}
-		w, ok := q.windowLocked(from)
+		w, ok := q.nextRangeLocked(from)
 		if !ok {
 			end := q.sealed && w.from >= q.next
 			q.mu.Unlock()
@@ -82,13 +65,13 @@ func (q *Queue) entries(from uint64, maxBytes, maxRecs int) (uint64, []Entry, er
 		w.bytes, w.recs = maxBytes, maxRecs
 		if b := q.tail.find(w.from); b != nil {
 			out := q.memoryLocked(w)
-			q.handLocked(nil, span{w.from, w.from + uint64(len(out)) - 1})
+			q.markInFlightLocked(nil, span{w.from, w.from + uint64(len(out)) - 1})
 			q.mu.Unlock()
 			return w.from, out, nil
 		}
 		s := q.segmentForLocked(&w)
 		if s != nil {
-			q.handLocked(s, span{})
+			q.markInFlightLocked(s, span{})
 		}
 		q.mu.Unlock()
 		from = w.from
@@ -125,9 +108,9 @@ func (q *Queue) later(s *segment, err error) {
 	}
 }
 
-// windowLocked finds the first number from from on that can be handed out and
+// nextRangeLocked finds the first number from from on that can be handed out and
 // where its run must end at the latest.
-func (q *Queue) windowLocked(from uint64) (window, bool) {
+func (q *Queue) nextRangeLocked(from uint64) (readRange, bool) {
 	n := max(from, q.released+1)
 	i := q.gone.at(n)
 	if i < len(q.gone) && q.gone[i].a <= n {
@@ -141,11 +124,11 @@ func (q *Queue) windowLocked(from uint64) (window, bool) {
 	if i < len(q.gone) {
 		to = min(to, q.gone[i].a-1)
 	}
-	return window{from: n, to: to}, n <= to
+	return readRange{from: n, to: to}, n <= to
 }
 
 // memoryLocked hands out slices of the tail and pins its blocks.
-func (q *Queue) memoryLocked(w window) []Entry {
+func (q *Queue) memoryLocked(w readRange) []Entry {
 	out := q.reader.entries[:0]
 	bytes := 0
 	for i := q.tail.index(w.from); i < len(q.tail.blocks); i++ {
@@ -179,7 +162,7 @@ func (q *Queue) unpinLocked() {
 
 // segmentForLocked is the segment to read from; numbers that are in none
 // become gone. It moves w.from on when it says nil.
-func (q *Queue) segmentForLocked(w *window) *segment {
+func (q *Queue) segmentForLocked(w *readRange) *segment {
 	i := q.segAtLocked(w.from)
 	if i == len(q.segs) || q.segs[i].first > w.to {
 		skip := w.to + 1
@@ -207,7 +190,7 @@ func (q *Queue) segmentForLocked(w *window) *segment {
 
 // fromSegment copies a run out of a segment. With no record it says where to
 // go on. A damaged record is set aside, a damaged segment repaired.
-func (q *Queue) fromSegment(s *segment, w window) (uint64, []Entry, error) {
+func (q *Queue) fromSegment(s *segment, w readRange) (uint64, []Entry, error) {
 	first, out, bad, err := q.copyRun(s, w)
 	switch {
 	case errors.Is(err, errGone):
@@ -232,7 +215,7 @@ func (q *Queue) fromSegment(s *segment, w window) (uint64, []Entry, error) {
 		}
 	}
 	if len(out) == 0 && bad != nil {
-		return first + 1, nil, q.setAside(s, first, bad, "corrupt")
+		return first + 1, nil, q.quarantine(s, first, bad, "corrupt")
 	}
 	return first, out, nil
 }
@@ -249,8 +232,8 @@ func (q *Queue) hiddenLocked(s *segment, from, to uint64) bool {
 }
 
 // copyRun copies into the arena; first is the number of the first key found,
-// or behind the window when there is none.
-func (q *Queue) copyRun(s *segment, w window) (first uint64, out []Entry, bad []byte, err error) {
+// or after the range when there is none.
+func (q *Queue) copyRun(s *segment, w readRange) (first uint64, out []Entry, bad []byte, err error) {
 	r := &q.reader
 	out, r.arena = r.entries[:0], r.arena[:0]
 	first = w.to + 1

@@ -90,7 +90,7 @@ func (q *Queue) mergeLocked(old *Queue) {
 	q.disk.gen, q.disk.sidecar, q.disk.noted, q.disk.ledgerAt = old.disk.gen, old.disk.sidecar, old.disk.noted, old.disk.ledgerAt
 	q.disk.base = old.disk.base
 	q.segs, q.epochSaved = old.segs, old.epochSaved
-	q.figures.aside, q.figures.asideBytes = old.figures.aside, old.figures.asideBytes
+	q.figures.damagedFiles, q.figures.damagedBytes = old.figures.damagedFiles, old.figures.damagedBytes
 	q.figures.quarantineBytes = old.figures.quarantineBytes
 	q.losses = append(old.losses, q.losses...)
 

@@ -119,15 +119,15 @@ func (q *Queue) rescue(s *segment) error {
 		s.db, s.rw = nil, false
 	}
 	s.mu.Unlock()
-	aside := s.name + salvageSuffix
-	err := q.fs.Rename(s.name, aside)
+	original := s.name + salvageSuffix
+	err := q.fs.Rename(s.name, original)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err := q.fs.SyncDir(); err != nil {
 		return err
 	}
-	got, err := q.rebuild(s, aside)
+	got, err := q.rebuild(s, original)
 	if err != nil {
 		return err
 	}
@@ -144,13 +144,13 @@ func (q *Queue) rescue(s *segment) error {
 			return err
 		}
 	}
-	return q.keepAside(aside)
+	return q.keepDamaged(original)
 }
 
-// rebuild writes what can be read of the file aside to the segment's name.
-func (q *Queue) rebuild(s *segment, aside string) (*saved, error) {
-	got := &saved{at: map[uint64]place{}}
-	file, size, err := openAside(q.fs, aside)
+// rebuild writes what can be read of the damaged file to the segment's name.
+func (q *Queue) rebuild(s *segment, original string) (*saved, error) {
+	got := &saved{at: map[uint64]location{}}
+	file, size, err := openSized(q.fs, original)
 	if err == nil {
 		defer file.Close()
 		got = salvage(file, size)
@@ -195,7 +195,7 @@ func (q *Queue) rebuild(s *segment, aside string) (*saved, error) {
 	return got, nil
 }
 
-func openAside(f FS, name string) (File, int64, error) {
+func openSized(f FS, name string) (File, int64, error) {
 	size, err := f.Size(name)
 	if err != nil {
 		return nil, 0, err
@@ -361,7 +361,7 @@ func (q *Queue) presentLocked(s *segment, got *saved) []uint64 {
 	}
 	holes := keys.holes(s.first, s.end)
 	for _, p := range holes {
-		q.held.remove(p)
+		q.replayable.remove(p)
 		q.replayed.remove(p)
 	}
 	q.goneLocked(holes)

@@ -74,7 +74,7 @@ func TestAcknowledgedThoughDamaged(t *testing.T) {
 		s := q.segs[1]
 		from, end, count := s.first, s.end, s.sum.count
 		q.mu.Unlock()
-		first, recs, err := q.Read(from, 1<<20, 10)
+		first, recs, err := q.readRecords(from, 1<<20, 10)
 		if err != nil || first != from || len(recs) != 10 {
 			t.Fatal(first, len(recs), err)
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 // target is the segment that takes the batch: the newest one while there is
-// room in it, else a new one, still under its temporary name.
+// space in it, else a new one, still under its temporary name.
 func (q *Queue) target(b *batch) (*segment, error) {
 	need := int64(b.bytes+24*b.count)*13/10 + 4*pageSize
 	q.mu.Lock()
@@ -35,13 +35,13 @@ func (q *Queue) target(b *batch) (*segment, error) {
 	}
 	q.mu.Unlock()
 	if b.count > 0 {
-		if err := q.makeRoom(grow); err != nil {
+		if err := q.makeSpace(grow); err != nil {
 			return nil, err
 		}
 	}
 	if s != nil {
 		q.mu.Lock()
-		alive := s.writable // it may have been given up to make room
+		alive := s.writable // it may have been given up to make space
 		q.mu.Unlock()
 		if alive {
 			return s, s.openWritable(q)

@@ -7,12 +7,12 @@ import (
 )
 
 // maxAside is how many damaged files are kept for a person.
-const maxAside = 4
+const maxDamaged = 4
 
 // saved is what could be read of a damaged segment. Every value carries a
 // checksum over its number and content, so nothing is made up.
 type saved struct {
-	at      map[uint64]place
+	at      map[uint64]location
 	numbers []uint64
 	ledger  *ledger
 	sum     *summary
@@ -20,8 +20,8 @@ type saved struct {
 	all     []uint64 // sound records by device, unwanted ones included
 }
 
-// place is where a value lies in the file.
-type place struct {
+// location is where a value lies in the file.
+type location struct {
 	off int64
 	n   int
 	dev uint16
@@ -31,7 +31,7 @@ type place struct {
 // whatever the tree above them is like. Records that were trimmed may appear
 // again: the caller knows which numbers are wanted.
 func salvage(f File, size int64) *saved {
-	out := &saved{at: map[uint64]place{}}
+	out := &saved{at: map[uint64]location{}}
 	boltfile.Scan(f, size, out.add)
 	for n := range out.at {
 		out.numbers = append(out.numbers, n)
@@ -48,7 +48,7 @@ func (s *saved) add(e boltfile.Element) {
 		return
 	}
 	if r, err := parseValue(n, e.Value); err == nil {
-		s.at[n] = place{e.Offset, len(e.Value), r.Device}
+		s.at[n] = location{e.Offset, len(e.Value), r.Device}
 	}
 }
 

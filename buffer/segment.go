@@ -30,7 +30,7 @@ type segment struct {
 	used      int64    // high-water mark of its pages
 	writable  bool     // the committer may add to it
 	index     index    // nil until it is needed
-	waiting   []uint64 // records by device that are neither gone nor held
+	waiting   []uint64 // records by device that are neither gone nor replayable
 	damage    error    // why it cannot be read; the committer repairs it
 	repaired  chan struct{}
 	before    *summary // what this file says of the one before it
@@ -42,7 +42,7 @@ type segment struct {
 	level     uint8    // how often it was thinned
 	through   uint64   // the last number it then stood for, 0 when it was not
 	dense     uint8    // how little halving it would free, see thin.go
-	handed    bool     // of it a record was handed out since the last Rewind
+	inFlight  bool     // of it a record was handed out since the last Rewind
 
 	mu   sync.Mutex // guards the fields below, around open, close and View
 	db   DB
@@ -65,7 +65,7 @@ func newSegment(first uint64) *segment {
 	return &segment{first: first, end: first, name: segmentName(first)}
 }
 
-// open opens the file if it is not open, having looked at it as closely as said.
+// open opens the file if it is not open, having checked it to that level.
 // s.mu is held.
 func (s *segment) open(q *Queue, readOnly bool, level boltfile.Level) error {
 	if s.gone {

@@ -36,7 +36,7 @@ func precheck(f FS, name string, level boltfile.Level) (boltfile.Meta, error) {
 type walked struct {
 	records []boltfile.Element
 	facts   map[string][]byte
-	damage  []boltfile.PageError
+	damage  []boltfile.Damage
 	size    int64
 	used    int64
 }
@@ -92,7 +92,7 @@ func (w *walked) order(records []boltfile.Element) {
 	w.records = records[:0]
 	for _, e := range records {
 		if n := len(w.records); n > 0 && bytes.Compare(w.records[n-1].Key, e.Key) >= 0 {
-			w.damage = append(w.damage, boltfile.PageError{Page: e.Page, Err: fmt.Errorf("key %x out of order: %w", e.Key, errDamaged)})
+			w.damage = append(w.damage, boltfile.Damage{Page: e.Page, Err: fmt.Errorf("key %x out of order: %w", e.Key, errDamaged)})
 			continue
 		}
 		w.records = append(w.records, e)

@@ -62,7 +62,7 @@ type state struct {
 	// ledger is accounts that the newest segment does not have so yet, so that
 	// a file can be unlinked before the next commit counts what was in it.
 	ledger ledger
-	only   []uint16 // devices of ledger to save, as many as there is room for
+	only   []uint16 // devices of ledger to save, as many as there is space for
 }
 
 func (s *state) encode() []byte {
@@ -114,8 +114,8 @@ func appendNotes(b []byte, segs []segNote) []byte {
 	return b
 }
 
-// appendLedger writes the accounts in only, as long as b stays below room.
-func (s *state) appendLedger(b []byte, room int) []byte {
+// appendLedger writes the accounts in only, as long as b stays below limit.
+func (s *state) appendLedger(b []byte, limit int) []byte {
 	b = binary.AppendUvarint(b, s.ledger.accepted)
 	b = binary.AppendUvarint(b, uint64(len(s.ledger.reasons)))
 	for _, r := range s.ledger.reasons {
@@ -125,7 +125,7 @@ func (s *state) appendLedger(b []byte, room int) []byte {
 	var list []byte
 	for _, dev := range s.only {
 		more := s.ledger.devices[dev].encode(binary.AppendUvarint(nil, uint64(dev)))
-		if len(b)+len(list)+len(more) > room {
+		if len(b)+len(list)+len(more) > limit {
 			break
 		}
 		list = append(list, more...)

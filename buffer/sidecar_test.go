@@ -290,7 +290,7 @@ func killedChild(dir string) {
 	start := q.Stats().Accepted
 	for i := 0; ; i++ {
 		if err := q.Append(0, dev, 1, []byte(text(i))); err != nil {
-			<-q.Room()
+			<-q.NotFull()
 			i--
 			continue
 		}

@@ -101,7 +101,7 @@ func TestSlowDiskLeavesReadingAndSendingFree(t *testing.T) {
 				t.Fatal(err)
 			}
 			if i%10 == 9 {
-				first, recs, err := q.Read(at, 2000, 5)
+				first, recs, err := q.readRecords(at, 2000, 5)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -143,7 +143,7 @@ func TestNumbersRunDryBehindASlowDisk(t *testing.T) {
 		changed := q.Changed()
 		read := func() (n uint64) {
 			for at, _ := q.Bounds(); ; {
-				first, recs, err := q.Read(at, 1<<20, 1000)
+				first, recs, err := q.readRecords(at, 1<<20, 1000)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -224,9 +224,9 @@ func TestOffsetOfABootThatIsNotKnown(t *testing.T) {
 	})
 }
 
-// TestRoomWhenTheDiskFails: with the disk gone Append makes room by itself, so
-// whoever waits for Room must be told.
-func TestRoomWhenTheDiskFails(t *testing.T) {
+// TestNotFullWhenTheDiskFails: with the disk gone Append makes space by itself, so
+// whoever waits for NotFull must be told.
+func TestNotFullWhenTheDiskFails(t *testing.T) {
 	slowBubble(t, func(t *testing.T, q *Queue, disk *slowDisk, dev uint16) {
 		disk.be(10*time.Second, syscall.EIO)
 		for i := 0; ; i++ {
@@ -234,17 +234,17 @@ func TestRoomWhenTheDiskFails(t *testing.T) {
 				break
 			}
 		}
-		room := q.Room()
+		notFull := q.NotFull()
 		time.Sleep(5 * time.Second)
 		select {
-		case <-room:
-			t.Fatal("there is room")
+		case <-notFull:
+			t.Fatal("it says that memory is not full")
 		default:
 		}
-		testkit.Receive(t, "room", room)
+		testkit.Receive(t, "NotFull", notFull)
 		appendN(t, q, dev, 0, 100)
 		select {
-		case <-q.Room():
+		case <-q.NotFull():
 		default:
 			t.Error("Append takes records, Room says it does not")
 		}
@@ -252,7 +252,7 @@ func TestRoomWhenTheDiskFails(t *testing.T) {
 }
 
 // TestFullQueueRests: told to drop the newest, a full queue does not look for
-// room a thousand times a second.
+// space a thousand times a second.
 func TestFullQueueRests(t *testing.T) {
 	small := func(o *Options) {
 		o.Dir, o.MaxSize, o.WhenFull = fastDir(t), 1<<20, DropNewest
@@ -309,7 +309,7 @@ func TestBlindBootIsNoOther(t *testing.T) {
 		synctest.Wait()
 		boots := map[uint32]int{}
 		for at, _ := q.Bounds(); ; {
-			first, entries, err := q.Entries(at, 1<<20, 100)
+			first, entries, err := q.Read(at, 1<<20, 100)
 			if err != nil {
 				t.Fatal(err)
 			}

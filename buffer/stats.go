@@ -8,7 +8,7 @@ import (
 
 // Stats is how the queue is.
 type Stats struct {
-	Waiting       uint64 // records neither released, held nor given up
+	Waiting       uint64 // records neither released, replayable nor given up
 	WaitingMemory uint64 // of these only in memory
 	WaitingDisk   uint64
 	Held          uint64 // numbers acknowledged and still replayable; gaps between them count
@@ -30,7 +30,7 @@ type Stats struct {
 	// the disk is low.
 	Limit    int64
 	DiskLow  bool  // less than MinFree is free on the file system
-	DiskFree int64 // as of the last look; 0 where MinFree is off
+	DiskFree int64 // as last measured; 0 where MinFree is off
 	MinFree  int64
 	// Level is how often the most thinned readings were halved: of a stream one
 	// in 2^Level is left of them.
@@ -66,13 +66,13 @@ type figures struct {
 	notes            uint64
 	epochs           uint64
 	rollbacks        uint64
-	asideBytes       int64 // of damaged files set aside
+	damagedBytes     int64 // of damaged files set aside
 	quarantineBytes  int64
 	thinBytes        int64 // of the file that thinning is making
 	thinnings        uint64
 	thinWritten      uint64
 	thinShed         uint64
-	aside            []string
+	damagedFiles     []string
 	slow, slowAt     int64 // the slowest commit of late, ms, and when it ended
 }
 
@@ -86,8 +86,8 @@ func (q *Queue) Stats() Stats {
 		NewEpochs: q.figures.epochs, Rollbacks: q.figures.rollbacks, Full: q.full, WhenFull: q.opt.WhenFull,
 		HoldShortened: q.figures.holdShortened, Commits: q.figures.commits,
 		CommittedRecords: q.figures.committedRecords, CommittedBytes: q.figures.committedBytes,
-		SidecarWrites: q.figures.notes, Held: q.held.set.size(),
-		Damaged: append([]string(nil), q.figures.aside...), Losses: q.lossesLocked(),
+		SidecarWrites: q.figures.notes, Held: q.replayable.set.size(),
+		Damaged: append([]string(nil), q.figures.damagedFiles...), Losses: q.lossesLocked(),
 	}
 	_, s.Limit = q.limitsLocked()
 	s.DiskLow, s.DiskFree, s.MinFree = q.disk.low, q.disk.free, q.opt.MinFree
@@ -102,7 +102,7 @@ func (q *Queue) Stats() Stats {
 		s.Waiting += n
 	}
 	if from := max(q.committed, q.released) + 1; from < q.next {
-		s.WaitingMemory = q.held.set.minus(q.gone.minus(ranges{{from, q.next - 1}})).size()
+		s.WaitingMemory = q.replayable.set.minus(q.gone.minus(ranges{{from, q.next - 1}})).size()
 	}
 	s.WaitingDisk = s.Waiting - min(s.Waiting, s.WaitingMemory)
 	if s.Waiting > 0 {
@@ -139,7 +139,7 @@ func (q *Queue) oldestLocked() int64 {
 		}
 	}
 	n := max(q.committed, q.released) + 1
-	if rest := q.held.set.minus(q.gone.minus(ranges{{n, max(n, q.next) - 1}})); len(rest) > 0 {
+	if rest := q.replayable.set.minus(q.gone.minus(ranges{{n, max(n, q.next) - 1}})); len(rest) > 0 {
 		if b := q.tail.find(rest[0].a); b != nil {
 			e := header(b.value(rest[0].a))
 			return q.ageLocked(stamp{e.Boot, e.Mono}, now)

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Thinning makes room by halving the timed readings of old segments: of every
+// Thinning makes space by halving the timed readings of old segments: of every
 // stream every second one goes, the first stays. Events stay.
 //
 // A segment has a level: how often its readings were halved. Neighbouring
@@ -67,13 +67,13 @@ func (q *Queue) thin() (more bool, err error) {
 	return true, err
 }
 
-// relieve makes room ahead of need, one piece at a time.
+// relieve makes space ahead of need, one piece at a time.
 func (q *Queue) relieve() error {
 	q.mu.Lock()
 	policy := q.opt.WhenFull
 	over := q.crowdedLocked()
 	if over {
-		q.endHoldsLocked()
+		q.releaseAllReplayableLocked()
 	}
 	q.mu.Unlock()
 	if q.job != nil && policy != Thin {
@@ -90,7 +90,7 @@ func (q *Queue) relieve() error {
 	fits := q.fitsLocked(0)
 	q.mu.Unlock()
 	if over && q.job == nil {
-		if gone, err := q.dropAside(); gone || err != nil {
+		if gone, err := q.dropDamaged(); gone || err != nil {
 			q.wake()
 			return err
 		}
@@ -107,18 +107,18 @@ func (q *Queue) relieve() error {
 		q.mu.Unlock()
 		return nil
 	}
-	err := q.makeRoom(0)
+	err := q.makeSpace(0)
 	if errors.Is(err, errThinning) {
 		q.wake()
 		return nil
 	}
-	if errors.Is(err, errNoRoom) {
+	if errors.Is(err, errNoSpace) {
 		return nil
 	}
 	return err
 }
 
-// crowdedLocked says whether it is time to make room.
+// crowdedLocked says whether it is time to make space.
 func (q *Queue) crowdedLocked() bool {
 	soft, _ := q.limitsLocked()
 	return q.bytesLocked() > soft
@@ -222,32 +222,32 @@ func (q *Queue) thinnableLocked(s *segment) bool {
 		return false
 	}
 	all := span{s.first, s.end - 1}
-	return !q.isGoneLocked(all) && len(q.held.set.and(ranges{all})) == 0 && !q.handedLocked(s) && !q.inUseLocked(s)
+	return !q.isGoneLocked(all) && len(q.replayable.set.and(ranges{all})) == 0 && !q.inFlightLocked(s) && !q.inUseLocked(s)
 }
 
-// handedLocked says whether records of s may be on their way to the server.
-func (q *Queue) handedLocked(s *segment) bool {
-	return s.handed || q.handed.a <= s.end-1 && s.first <= q.handed.b
+// inFlightLocked says whether records of s may be on their way to the server.
+func (q *Queue) inFlightLocked(s *segment) bool {
+	return s.inFlight || q.inFlight.a <= s.end-1 && s.first <= q.inFlight.b
 }
 
-// handLocked notes that records of s, or of memory in one with nil, are handed
-// out.
-func (q *Queue) handLocked(s *segment, out span) {
+// markInFlightLocked notes that records of s, or of memory in one with nil, were
+// handed out.
+func (q *Queue) markInFlightLocked(s *segment, out span) {
 	if s != nil {
-		s.handed = true
+		s.inFlight = true
 		return
 	}
-	if q.handed.b == 0 {
-		q.handed = out
+	if q.inFlight.b == 0 {
+		q.inFlight = out
 	}
-	q.handed = span{min(q.handed.a, out.a), max(q.handed.b, out.b)}
+	q.inFlight = span{min(q.inFlight.a, out.a), max(q.inFlight.b, out.b)}
 }
 
-// unhandLocked: the link ended, nothing is on its way any more.
-func (q *Queue) unhandLocked() {
-	q.handed = span{}
+// clearInFlightLocked: the link ended, nothing is on its way any more.
+func (q *Queue) clearInFlightLocked() {
+	q.inFlight = span{}
 	for _, s := range q.segs {
-		s.handed = false
+		s.inFlight = false
 	}
 }
 
@@ -263,8 +263,8 @@ func (q *Queue) inUseLocked(s *segment) bool {
 	return false
 }
 
-// disturbLocked notes that records of what is being thinned were released, held
-// or given up meanwhile: it has to be begun again.
+// disturbLocked notes that records of what is being thinned were released, became
+// replayable or were given up meanwhile: it has to be begun again.
 func (q *Queue) disturbLocked(pieces ranges) {
 	for _, p := range pieces {
 		if p.a <= q.thinned.b && q.thinned.a <= p.b {

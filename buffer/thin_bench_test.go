@@ -24,7 +24,7 @@ func BenchmarkThin(b *testing.B) {
 				class = 1
 			}
 			for q.Append(class, dev, uint32(i%8), rec) != nil {
-				<-q.Room()
+				<-q.NotFull()
 			}
 		}
 		flushNow(b, q)
@@ -38,7 +38,7 @@ func BenchmarkThin(b *testing.B) {
 		at, _ := q.Bounds()
 		reads := 0
 		for {
-			first, recs, err := q.Read(at, 30_000, 200)
+			first, recs, err := q.readRecords(at, 30_000, 200)
 			if err != nil {
 				b.Fatal(err)
 			}

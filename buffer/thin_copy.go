@@ -105,7 +105,7 @@ func (j *thinning) plan(q *Queue) (done bool, err error) {
 	var kept uint64
 	bad := map[uint64][]byte{}
 	first := j.planned == 0
-	err = q.look(s, s.first, j.living[j.planned], func(n uint64, v []byte, m *bolt.Bucket) bool {
+	err = q.visitRecords(s, s.first, j.living[j.planned], func(n uint64, v []byte, m *bolt.Bucket) bool {
 		if first && j.before == nil {
 			j.before = append([]byte{}, m.Get([]byte("before"))...)
 		}
@@ -125,7 +125,7 @@ func (j *thinning) plan(q *Queue) (done bool, err error) {
 		return true, j.report(q, s, err)
 	}
 	if len(bad) > 0 {
-		return true, j.setAside(q, s, bad)
+		return true, j.quarantine(q, s, bad)
 	}
 	if !first && estimate(j.keep+keep) > q.sz.mostThinned() {
 		j.segs = j.segs[:j.planned]
@@ -140,14 +140,14 @@ func (j *thinning) plan(q *Queue) (done bool, err error) {
 }
 
 // setAside takes damaged records out; then all begins anew.
-func (j *thinning) setAside(q *Queue, s *segment, bad map[uint64][]byte) error {
+func (j *thinning) quarantine(q *Queue, s *segment, bad map[uint64][]byte) error {
 	if err := q.buildIndex(s); err != nil { // says whose they are
 		return j.report(q, s, err)
 	}
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	for n, v := range bad {
-		if err := q.setAside(s, n, v, "corrupt"); err != nil {
+		if err := q.quarantine(s, n, v, "corrupt"); err != nil {
 			return err
 		}
 	}
@@ -195,9 +195,9 @@ func (j *thinning) measure(q *Queue) error {
 	return err
 }
 
-// look calls f for the records of s from number from on that are in living,
+// visitRecords calls f for the records of s from number from on that are in living,
 // until it says false.
-func (q *Queue) look(s *segment, from uint64, living ranges, f func(n uint64, v []byte, m *bolt.Bucket) bool) error {
+func (q *Queue) visitRecords(s *segment, from uint64, living ranges, f func(n uint64, v []byte, m *bolt.Bucket) bool) error {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	return q.view(s, func(r, m *bolt.Bucket) error {
@@ -246,7 +246,7 @@ func (j *thinning) copy(q *Queue) error {
 	var arena []byte
 	seen, from := 0, s.end
 	chunk := max(q.sz.commit, thinChunk)
-	err := q.look(s, max(j.from, s.first), j.living[j.at], func(n uint64, v []byte, _ *bolt.Bucket) bool {
+	err := q.visitRecords(s, max(j.from, s.first), j.living[j.at], func(n uint64, v []byte, _ *bolt.Bucket) bool {
 		if len(arena) >= chunk || seen >= 4*chunk {
 			from = n
 			return false

@@ -94,7 +94,7 @@ func (m *thinModel) append(event bool) {
 // deliver acknowledges some of the oldest and leaves a frame on its way.
 func (m *thinModel) deliver() {
 	for i := range 1 + m.rnd.Intn(20) {
-		first, recs, err := m.q.Read(m.at, 4000, 40)
+		first, recs, err := m.q.readRecords(m.at, 4000, 40)
 		if err != nil {
 			m.t.Fatal(err)
 		}
@@ -160,7 +160,7 @@ func (m *thinModel) present() map[uint64]bool {
 		q.mu.Lock()
 		living := q.livingLocked(span{s.first, s.end - 1})
 		q.mu.Unlock()
-		err := q.look(s, s.first, living, func(n uint64, _ []byte, _ *bolt.Bucket) bool { there[n] = true; return true })
+		err := q.visitRecords(s, s.first, living, func(n uint64, _ []byte, _ *bolt.Bucket) bool { there[n] = true; return true })
 		if err != nil {
 			m.t.Fatal(err)
 		}

@@ -196,7 +196,7 @@ func (q *Queue) standsForLocked(first uint64) bool {
 
 // beyondLocked is what the sidecar says of numbers that are gone beyond the
 // mark: not the holes that thinning left, which a start finds by itself and
-// which are more than it has room for.
+// which are more than it has space for.
 func (q *Queue) beyondLocked() (out ranges) {
 	for _, p := range q.gone {
 		if len(out) == maxBeyond {

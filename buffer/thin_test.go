@@ -88,7 +88,7 @@ func resolution(t *testing.T, q *Queue) (events, gap int) {
 	at, _ := q.Bounds()
 	last := map[uint32]uint64{}
 	for {
-		first, got, err := q.Entries(at, 30_000, 200)
+		first, got, err := q.Read(at, 30_000, 200)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -198,7 +198,7 @@ func TestErrorOfTheRead(t *testing.T) {
 			t.Fatalf("meta page %d was not read", id)
 		}
 		tree, err := Walk(r, size)
-		if err != nil || len(tree.Damage) > 1 || len(tree.Damage) == 1 && !errors.Is(tree.Damage[0], bad) {
+		if err != nil || len(tree.Damage) > 1 || len(tree.Damage) == 1 && !errors.Is(tree.Damage[0].Err, bad) {
 			t.Fatalf("page %d: %v, damage %v", id, err, tree.Damage)
 		}
 		n := 0

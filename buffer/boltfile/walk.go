@@ -5,21 +5,17 @@ import (
 	"io"
 )
 
-// PageError is a page that cannot be used, or 0 and the file as a whole.
-type PageError struct {
+// Damage is a page that cannot be used, or 0 and the file as a whole.
+type Damage struct {
 	Page uint64
 	Err  error
 }
-
-func (e PageError) Error() string { return fmt.Sprintf("page %d: %v", e.Page, e.Err) }
-
-func (e PageError) Unwrap() error { return e.Err }
 
 // Tree is what the trees of a file hold.
 type Tree struct {
 	Meta    Meta
 	Buckets map[string][]Element // by name; the keys rise unless the file is damaged
-	Damage  []PageError
+	Damage  []Damage
 }
 
 // Walk reads a file of size bytes that another process may be writing at this
@@ -45,7 +41,7 @@ func Walk(r io.ReaderAt, size int64) (*Tree, error) {
 	return t, nil
 }
 
-func (t *Tree) fail(page uint64, err error) { t.Damage = append(t.Damage, PageError{page, err}) }
+func (t *Tree) fail(page uint64, err error) { t.Damage = append(t.Damage, Damage{page, err}) }
 
 type walker struct {
 	reader

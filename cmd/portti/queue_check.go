@@ -68,7 +68,7 @@ func showCheck(cmd *cobra.Command, look *buffer.Inspection, dir string) error {
 	g, out := globalsOf(cmd), cmd.OutOrStdout()
 	if g.json {
 		err := writeJSON(cmd, map[string]any{"sound": bad == 0, "records": records, "waiting": look.Waiting,
-			"segments": len(look.Segments), "set_aside": look.Kept, "damaged": append([]string{}, look.Aside...), "faults": list})
+			"segments": len(look.Segments), "set_aside": look.Kept, "damaged": append([]string{}, look.Damaged...), "faults": list})
 		if err == nil && bad > 0 {
 			err = exit(exitFailed, nil)
 		}
@@ -82,7 +82,7 @@ func showCheck(cmd *cobra.Command, look *buffer.Inspection, dir string) error {
 		}
 	}
 	if !g.quiet {
-		for _, name := range look.Aside {
+		for _, name := range look.Damaged {
 			fmt.Fprintf(out, "note: %s was set aside earlier; what could be read of it is in the buffer\n", name)
 		}
 		fmt.Fprintf(out, "%d sound records in %d files, %d of them waiting, %d set aside\n", records, len(look.Segments), look.Waiting, look.Kept)

@@ -284,12 +284,12 @@ func (i *importer) take(from buffer.Source, after uint64, r *buffer.Record, rec 
 		switch {
 		case errors.Is(err, buffer.ErrFull):
 			select {
-			case <-i.queue.Room():
+			case <-i.queue.NotFull():
 				continue
 			case <-i.ctx.Done():
 				return i.ctx.Err()
 			}
-		case errors.Is(err, buffer.ErrNoRoom):
+		case errors.Is(err, buffer.ErrNoSpace):
 			return fmt.Errorf("%w. Let the gateway deliver first, or raise max_size in [buffer]", err)
 		case err != nil:
 			return err

@@ -71,7 +71,7 @@ type dater struct {
 
 // queue is what a dater needs of *buffer.Queue.
 type queue interface {
-	Entries(from uint64, maxBytes, maxRecs int) (uint64, []buffer.Entry, error)
+	Read(from uint64, maxBytes, maxRecs int) (uint64, []buffer.Entry, error)
 	Ack(from, through uint64) error
 	Rewind() (uint64, error)
 	Forget() error
@@ -175,7 +175,7 @@ func (d *dater) Changed() <-chan struct{} {
 // good until the next Read.
 func (d *dater) Read(from uint64, maxBytes, maxRecs int) (uint64, [][]byte, error) {
 	for {
-		first, entries, err := d.queue.Entries(from, maxBytes, maxRecs)
+		first, entries, err := d.queue.Read(from, maxBytes, maxRecs)
 		if err != nil || len(entries) == 0 {
 			return first, nil, err
 		}

@@ -37,7 +37,7 @@ func newShelf(boot uint32) *shelf {
 	return &shelf{boot: boot, offsets: map[uint32]buffer.Offset{}, changed: make(chan struct{}), aside: map[uint64]string{}}
 }
 
-func (s *shelf) Entries(from uint64, _, maxRecs int) (uint64, []buffer.Entry, error) {
+func (s *shelf) Read(from uint64, _, maxRecs int) (uint64, []buffer.Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rest := s.entries[min(int(from), len(s.entries)):]

@@ -28,6 +28,9 @@ func (s sink) Append(class byte, dev uint16, stream uint32, rec []byte) error {
 	return err
 }
 
+// Room is what a device.Sink calls NotFull.
+func (s sink) Room() <-chan struct{} { return s.NotFull() }
+
 func (g *Gateway) bufferOptions() buffer.Options {
 	c := g.cfg
 	return buffer.Options{

@@ -32,7 +32,7 @@ func (g *Gateway) Queue() status.Queue {
 
 // QueueOf is the buffer in detail as the files tell it.
 func QueueOf(l *buffer.Inspection, cfg *config.Config, now clock.Now, boot [16]byte) status.Queue {
-	s := status.Queue{Schema: status.Schema, Totals: ledgerOf(l.Total), Damaged: l.Aside}
+	s := status.Queue{Schema: status.Schema, Totals: ledgerOf(l.Total), Damaged: l.Damaged}
 	s.Gateway, _ = IdentityOf(cfg)
 	s.Buffer = status.Buffer{State: status.BufferOK, Waiting: l.Waiting, WaitingDisk: l.Waiting, Bytes: l.Bytes,
 		CapacityBytes: int64(cfg.Buffer.MaxSize), CommitEveryS: status.Seconds(time.Duration(cfg.Buffer.CommitEvery)),
@@ -66,7 +66,7 @@ func oldest(l *buffer.Inspection, now clock.Now, boot [16]byte) time.Duration {
 	return time.Duration(max(age, 0)) * time.Millisecond
 }
 
-func fillQueue(s *status.Queue, devices map[string]buffer.Counts, segments []buffer.SegmentLook, imports []buffer.Imported) {
+func fillQueue(s *status.Queue, devices map[string]buffer.Counts, segments []buffer.SegmentInfo, imports []buffer.Imported) {
 	s.Devices, s.Segment, s.Imports = []status.QueueDevice{}, []status.QueueSegment{}, []status.QueueImport{}
 	for name, c := range devices {
 		s.Devices = append(s.Devices, status.QueueDevice{Name: name, Ledger: ledgerOf(c)})

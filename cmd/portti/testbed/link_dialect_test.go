@@ -94,7 +94,7 @@ func (l life) live(t *testing.T, dialect, mode string) {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- link.Run(t.Context(), q) }()
+	go func() { done <- link.Run(t.Context(), source{q}) }()
 	device, err := q.Device("panel")
 	for n := 0; n < 180 && err == nil; n++ {
 		time.Sleep(time.Second)

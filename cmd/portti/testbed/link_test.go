@@ -43,6 +43,17 @@ func numbered(n int) string {
 	return fmt.Sprintf(`{"tsmId":12100,"tsmEv":10,"tsmTs":%d,"tsmTuid":"XXXX03PNL00000001","n":%d}`, 1700000000+n, n)
 }
 
+// source gives a link the records of a queue as they are.
+type source struct{ *buffer.Queue }
+
+func (s source) Read(from uint64, maxBytes, maxRecs int) (first uint64, recs [][]byte, err error) {
+	first, entries, err := s.Queue.Read(from, maxBytes, maxRecs)
+	for i := range entries {
+		recs = append(recs, entries[i].Rec)
+	}
+	return first, recs, err
+}
+
 // drain runs a link until everything in the queue is proven, and says how that
 // ended.
 func drain(t *testing.T, o uplink.Options, q *buffer.Queue) <-chan error {
@@ -56,7 +67,7 @@ func drain(t *testing.T, o uplink.Options, q *buffer.Queue) <-chan error {
 	}
 	done := make(chan error, 1)
 	go func() {
-		err := link.Run(t.Context(), q)
+		err := link.Run(t.Context(), source{q})
 		if err != nil {
 			err = fmt.Errorf("%w; %+v", err, link.Status())
 		}

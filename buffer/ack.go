@@ -5,26 +5,26 @@ import (
 	"time"
 )
 
-// hold is the acknowledged records that may be asked for again. They are
+// replayable is the acknowledged records that may be asked for again. They are
 // merged in steps of a 64th of the hold time, so there are never many, and a
 // step is released one step late, so that nothing goes early.
-type hold struct {
+type replayable struct {
 	step  int64 // milliseconds
-	steps []holdStep
+	steps []replayStep
 	set   ranges // all steps together
 }
 
-type holdStep struct {
+type replayStep struct {
 	at  int64 // Mono at which the step began
 	set ranges
 }
 
-func (h *hold) add(now int64, pieces ranges) {
+func (h *replayable) add(now int64, pieces ranges) {
 	if len(pieces) == 0 {
 		return
 	}
 	if k := len(h.steps); k == 0 || now-h.steps[k-1].at >= h.step {
-		h.steps = append(h.steps, holdStep{at: now})
+		h.steps = append(h.steps, replayStep{at: now})
 	}
 	last := &h.steps[len(h.steps)-1]
 	for _, s := range pieces {
@@ -34,7 +34,7 @@ func (h *hold) add(now int64, pieces ranges) {
 }
 
 // pop takes away the oldest step if all of it is at least age old.
-func (h *hold) pop(now int64, age time.Duration) (ranges, bool) {
+func (h *replayable) pop(now int64, age time.Duration) (ranges, bool) {
 	if len(h.steps) == 0 || now < h.steps[0].at+h.step+age.Milliseconds() {
 		return nil, false
 	}
@@ -46,14 +46,14 @@ func (h *hold) pop(now int64, age time.Duration) (ranges, bool) {
 	return set, true
 }
 
-func (h *hold) remove(s span) {
+func (h *replayable) remove(s span) {
 	h.set.remove(s)
 	for i := range h.steps {
 		h.steps[i].set.remove(s)
 	}
 }
 
-func (h *hold) clear() ranges {
+func (h *replayable) clear() ranges {
 	set := h.set
 	h.set, h.steps = nil, nil
 	return set
@@ -114,13 +114,13 @@ func (q *Queue) deferLocked(pieces ranges) ranges {
 	return pieces
 }
 
-// livingLocked is what of s is waiting: neither gone nor held.
+// livingLocked is what of s is waiting: neither gone nor replayable.
 func (q *Queue) livingLocked(s span) ranges {
 	s.a = max(s.a, q.released+1)
 	if s.b < s.a {
 		return nil
 	}
-	return q.held.set.minus(q.gone.minus(ranges{s}))
+	return q.replayable.set.minus(q.gone.minus(ranges{s}))
 }
 
 func (q *Queue) ackLocked(pieces ranges) {
@@ -128,7 +128,7 @@ func (q *Queue) ackLocked(pieces ranges) {
 	q.disturbLocked(pieces)
 	q.tallyLocked(pieces, func(s *segment, dev uint16, n uint64) { q.waitingLocked(s, dev, n, false) })
 	q.acceptLocked(pieces)
-	if q.hold() == 0 {
+	if q.holdTime() == 0 {
 		q.releaseLocked(pieces)
 		return
 	}
@@ -137,9 +137,9 @@ func (q *Queue) ackLocked(pieces ranges) {
 		pieces = q.replayed.minus(pieces)
 		q.releaseLocked(again)
 	}
-	q.held.add(now, pieces)
+	q.replayable.add(now, pieces)
 	q.expireLocked(now)
-	q.armLocked(now, q.hold().Milliseconds())
+	q.armLocked(now, q.holdTime().Milliseconds())
 }
 
 // acceptLocked counts what was acknowledged before it was committed, once.
@@ -154,16 +154,16 @@ func (q *Queue) acceptLocked(pieces ranges) {
 	}
 }
 
-// expireLocked releases what was held long enough.
+// expireLocked releases what was replayable long enough.
 func (q *Queue) expireLocked(now int64) {
 	for {
-		if q.opt.Unproven && len(q.held.steps) > 0 {
-			set := q.held.steps[0].set
+		if q.opt.Unproven && len(q.replayable.steps) > 0 {
+			set := q.replayable.steps[0].set
 			if len(set) > 0 && set[len(set)-1].b > q.committed {
 				return // not on disk yet
 			}
 		}
-		set, ok := q.held.pop(now, q.hold())
+		set, ok := q.replayable.pop(now, q.holdTime())
 		if !ok {
 			return
 		}
@@ -171,11 +171,11 @@ func (q *Queue) expireLocked(now int64) {
 	}
 }
 
-// shortenLocked releases held records early, oldest first, while more says so.
+// shortenLocked releases replayable records early, oldest first, while more says so.
 func (q *Queue) shortenLocked(floor time.Duration, more func() bool) {
 	now := q.opt.Mono()
 	for more() {
-		set, ok := q.held.pop(now, floor)
+		set, ok := q.replayable.pop(now, floor)
 		if !ok {
 			return
 		}
@@ -185,7 +185,7 @@ func (q *Queue) shortenLocked(floor time.Duration, more func() bool) {
 }
 
 // Rewind is called when the link ended in any way that we did not ask for:
-// what is held is waiting again and is committed when CommitEvery has passed
+// what is replayable is waiting again and is committed when CommitEvery has passed
 // from now. It returns where to read from. A record is replayed because of the
 // hold at most once.
 func (q *Queue) Rewind() (from uint64, err error) {
@@ -195,9 +195,9 @@ func (q *Queue) Rewind() (from uint64, err error) {
 		q.expireLocked(now)
 		q.late, q.behind = nil, 0 // all that waits is offered again
 		from = q.released + 1
-		s := q.unindexedLocked(q.held.set)
+		s := q.unindexedLocked(q.replayable.set)
 		if s == nil {
-			set := q.held.clear()
+			set := q.replayable.clear()
 			q.tallyLocked(set, func(s *segment, dev uint16, n uint64) { q.waitingLocked(s, dev, n, true) })
 			if !q.opt.Unproven {
 				for _, s := range set {
@@ -205,7 +205,7 @@ func (q *Queue) Rewind() (from uint64, err error) {
 				}
 			}
 			q.since = now
-			q.unhandLocked()
+			q.clearInFlightLocked()
 			q.notifyLocked()
 			q.armLocked(now, q.opt.CommitEvery.Milliseconds())
 			q.mu.Unlock()
@@ -213,7 +213,7 @@ func (q *Queue) Rewind() (from uint64, err error) {
 		}
 		q.mu.Unlock()
 		if err := q.indexOrRepair(s); errors.Is(err, errLater) {
-			return from, nil // cannot be counted now: what is held stays so and is not replayed
+			return from, nil // cannot be counted now: what is replayable stays so and is not replayed
 		} else if err != nil {
 			return 0, err
 		}
@@ -229,7 +229,7 @@ func (q *Queue) Forget() error {
 		q.expireLocked(q.opt.Mono())
 		return nil
 	}
-	q.releaseLocked(q.held.clear())
+	q.releaseLocked(q.replayable.clear())
 	return nil
 }
 
@@ -240,7 +240,7 @@ func (q *Queue) unindexedLocked(pieces ranges) *segment {
 		for i := q.segAtLocked(p.a); i < len(q.segs) && q.segs[i].first <= p.b; i++ {
 			s := q.segs[i]
 			part := span{max(p.a, s.first), min(p.b, s.end-1)}
-			if s.index == nil && !s.skipped && !s.whole(part) && !q.tail.holds(part) {
+			if s.index == nil && !s.skipped && !s.whole(part) && !q.tail.contains(part) {
 				return s
 			}
 		}
@@ -253,8 +253,8 @@ func (s *segment) whole(part span) bool {
 	return part.a == s.first && part.b == s.end-1
 }
 
-// holds says whether all living records of s are in memory.
-func (t *tail) holds(s span) bool {
+// contains says whether all living records of s are in memory.
+func (t *tail) contains(s span) bool {
 	return len(t.blocks) > 0 && t.blocks[0].first <= s.a && s.a <= t.blocks[len(t.blocks)-1].last()
 }
 
@@ -271,7 +271,7 @@ func (q *Queue) waitingLocked(s *segment, dev uint16, n uint64, more bool) {
 }
 
 // tallyLocked calls f for the records in pieces, which are neither gone nor
-// held, or all held. unindexedLocked has said nil.
+// replayable, or all replayable. unindexedLocked has said nil.
 func (q *Queue) tallyLocked(pieces ranges, f func(s *segment, dev uint16, n uint64)) {
 	for _, p := range pieces {
 		for i := q.segAtLocked(p.a); i < len(q.segs) && q.segs[i].first <= p.b; i++ {
@@ -284,7 +284,7 @@ func (q *Queue) tallyLocked(pieces ranges, f func(s *segment, dev uint16, n uint
 						f(s, uint16(dev), n)
 					}
 				}
-			case q.tail.holds(part):
+			case q.tail.contains(part):
 				q.tail.each(part, func(_ uint64, v []byte) { f(s, valueDevice(v), 1) })
 			default:
 				for n := part.a; n <= part.b; n++ {
@@ -322,10 +322,10 @@ func (q *Queue) releaseLocked(pieces ranges) {
 			q.wake()
 		}
 	}
-	q.roomLocked()
+	q.signalNotFullLocked()
 }
 
-// noteworthyLocked says whether the committer should look: a segment is
+// noteworthyLocked says whether the committer has something to do: a segment is
 // through, or the progress is worth a note on disk.
 func (q *Queue) noteworthyLocked(s *segment) bool {
 	return q.disk.progress >= q.sz.progress || q.isGoneLocked(span{s.first, s.end - 1})

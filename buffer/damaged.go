@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// keepAside gives a salvaged file its last name and lets the oldest ones go.
-func (q *Queue) keepAside(name string) error {
+// keepDamaged gives a salvaged file its last name and lets the oldest ones go.
+func (q *Queue) keepDamaged(name string) error {
 	base := strings.TrimSuffix(name, salvageSuffix) + damagedInfix
 	names, err := q.fs.List()
 	if err != nil {
@@ -22,16 +22,16 @@ func (q *Queue) keepAside(name string) error {
 	if err := q.fs.Rename(name, fmt.Sprintf("%s%d", base, n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return q.countAside()
+	return q.countDamaged()
 }
 
-// countAside lists the files set aside, keeps the latest and counts their size.
-func (q *Queue) countAside() error { return q.keepLatest(maxAside) }
+// countDamaged lists the files set aside, keeps the latest and counts their size.
+func (q *Queue) countDamaged() error { return q.keepLatest(maxDamaged) }
 
-// dropAside removes the oldest file set aside and says whether there was one.
-func (q *Queue) dropAside() (bool, error) {
+// dropDamaged removes the oldest file set aside and says whether there was one.
+func (q *Queue) dropDamaged() (bool, error) {
 	q.mu.Lock()
-	had := len(q.figures.aside)
+	had := len(q.figures.damagedFiles)
 	q.mu.Unlock()
 	if had == 0 {
 		return false, nil
@@ -39,7 +39,7 @@ func (q *Queue) dropAside() (bool, error) {
 	err := q.keepLatest(had - 1)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.figures.aside) < had, err
+	return len(q.figures.damagedFiles) < had, err
 }
 
 func (q *Queue) keepLatest(most int) error {
@@ -47,28 +47,28 @@ func (q *Queue) keepLatest(most int) error {
 	if err != nil {
 		return err
 	}
-	var aside []string
+	var damaged []string
 	for _, n := range names {
 		if strings.Contains(n, damagedInfix) {
-			aside = append(aside, n)
+			damaged = append(damaged, n)
 		}
 	}
-	slices.Sort(aside)
-	for len(aside) > most {
-		if err := q.fs.Remove(aside[0]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	slices.Sort(damaged)
+	for len(damaged) > most {
+		if err := q.fs.Remove(damaged[0]); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			break // a directory: leave it to a person
 		}
-		aside = aside[1:]
+		damaged = damaged[1:]
 	}
 	var bytes int64
-	for _, n := range aside {
+	for _, n := range damaged {
 		if size, err := q.fs.Size(n); err == nil {
 			bytes += size
 		}
 	}
 	kept := q.quarantineBytes()
 	q.mu.Lock()
-	q.figures.aside, q.figures.asideBytes, q.figures.quarantineBytes = aside, bytes, kept
+	q.figures.damagedFiles, q.figures.damagedBytes, q.figures.quarantineBytes = damaged, bytes, kept
 	q.mu.Unlock()
 	return nil
 }

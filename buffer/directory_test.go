@@ -39,7 +39,7 @@ func TestDiskTakenAway(t *testing.T) {
 			synctest.Wait()
 			at, _ := q.Bounds()
 			for range 5 { // what is in files that are not open cannot be read now
-				if _, _, err := q.Read(at+3000, 3000, 100); err != nil {
+				if _, _, err := q.readRecords(at+3000, 3000, 100); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Second)
@@ -63,7 +63,7 @@ func TestDiskTakenAway(t *testing.T) {
 				appendN(t, q, dev, 0, 1)
 				time.Sleep(2 * time.Minute)
 				synctest.Wait()
-				if _, _, err := q.Read(at+3000, 3000, 100); err != nil {
+				if _, _, err := q.readRecords(at+3000, 3000, 100); err != nil {
 					t.Fatal(err)
 				}
 				if after := listing(t, dir); before != after {

@@ -7,21 +7,21 @@ import (
 	"syscall"
 )
 
-// Place is which directory a path names: it changes when something is mounted
+// DirID is which directory a path names: it changes when something is mounted
 // there or taken away.
-type Place struct{ dev, ino uint64 }
+type DirID struct{ dev, ino uint64 }
 
-// Place looks where the path leads now.
-func (o osFS) Place() (Place, error) {
+// DirID looks where the path leads now.
+func (o osFS) DirID() (DirID, error) {
 	info, err := os.Stat(o.dir)
 	if err != nil {
-		return Place{}, err
+		return DirID{}, err
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || !info.IsDir() {
-		return Place{}, &os.PathError{Op: "stat", Path: o.dir, Err: syscall.ENOTDIR}
+		return DirID{}, &os.PathError{Op: "stat", Path: o.dir, Err: syscall.ENOTDIR}
 	}
-	return Place{uint64(st.Dev), st.Ino}, nil
+	return DirID{uint64(st.Dev), st.Ino}, nil
 }
 
 // errElsewhere: the path leads to another directory than the one that the queue
@@ -35,7 +35,7 @@ func (q *Queue) moved() error {
 	if home == nil {
 		return nil
 	}
-	now, err := q.fs.Place()
+	now, err := q.fs.DirID()
 	if err != nil {
 		// Not wrapped: a missing folder must not look like a missing file.
 		return fmt.Errorf("the buffer's folder cannot be found: %v", err)
@@ -48,7 +48,7 @@ func (q *Queue) moved() error {
 
 // settleHome remembers where the queue is at home.
 func (q *Queue) settleHome() {
-	if now, err := q.fs.Place(); err == nil {
+	if now, err := q.fs.DirID(); err == nil {
 		q.home.Store(&now)
 	}
 }

@@ -194,12 +194,12 @@ func TestStrictReadsOnlyWhatIsOnDisk(t *testing.T) {
 		bump(&q.waiting, dev, 1)
 		q.mu.Unlock()
 		changed := q.Changed()
-		if _, recs, _ := q.Read(1, 1000, 10); len(recs) != 0 {
+		if _, recs, _ := q.readRecords(1, 1000, 10); len(recs) != 0 {
 			t.Fatal("read before the fsync")
 		}
 		q.wake()
 		<-changed
-		if _, recs, _ := q.Read(1, 1000, 10); len(recs) != 1 {
+		if _, recs, _ := q.readRecords(1, 1000, 10); len(recs) != 1 {
 			t.Fatal("not readable after the fsync")
 		}
 		appendN(t, q, dev, 0, 5)
@@ -308,10 +308,10 @@ func TestSealEndsTheStream(t *testing.T) {
 		if err := q.Append(0, dev, 0, []byte("{}")); !errors.Is(err, ErrSealed) {
 			t.Error(err)
 		}
-		if _, recs, err := q.Read(1, 1000, 10); len(recs) != 3 || err != nil {
+		if _, recs, err := q.readRecords(1, 1000, 10); len(recs) != 3 || err != nil {
 			t.Error(recs, err)
 		}
-		if _, _, err := q.Read(4, 1000, 10); err != io.EOF {
+		if _, _, err := q.readRecords(4, 1000, 10); err != io.EOF {
 			t.Error(err)
 		}
 	})
@@ -346,13 +346,13 @@ func TestReadRespectsItsLimits(t *testing.T) {
 				q.tail.drop(0, len(q.tail.blocks), func(*block) bool { return true })
 				q.mu.Unlock()
 			}
-			if _, recs, _ := q.Read(1, 1, 10); len(recs) != 1 {
+			if _, recs, _ := q.readRecords(1, 1, 10); len(recs) != 1 {
 				t.Error(where, ": at least one record even over the limit: ", len(recs))
 			}
-			if _, recs, _ := q.Read(1, 1<<20, 7); len(recs) != 7 {
+			if _, recs, _ := q.readRecords(1, 1<<20, 7); len(recs) != 7 {
 				t.Error(where, ": ", len(recs))
 			}
-			_, recs, _ := q.Read(1, 1000, 1000)
+			_, recs, _ := q.readRecords(1, 1000, 1000)
 			n := 0
 			for _, r := range recs {
 				n += len(r)
