@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"portti/cmd/portti/status"
 )
 
 // sign is how a thing is doing, as a mark.
@@ -120,9 +118,6 @@ func (d *drawing) text(s string) string {
 		return r
 	}, s)
 }
-
-// clean makes foreign text harmless and cuts it.
-func clean(s string, limit int) string { return status.Clean(s, limit) }
 
 func (d *drawing) cut(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {

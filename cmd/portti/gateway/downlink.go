@@ -39,7 +39,7 @@ type downlink struct {
 	accept  []string // of CommandNames
 	actions actions
 	devices commander
-	send    func(*thingsee.Message) bool
+	send    appender
 	server  func() string // who asks, for the log
 	log     *slog.Logger
 
@@ -51,7 +51,7 @@ type downlink struct {
 	counts struct{ received, executed, refused, repeated, ignored atomic.Uint64 }
 }
 
-func newDownlink(accept []string, gateway string, h actions, devices commander, say func(*thingsee.Message) bool, server func() string, log *slog.Logger) *downlink {
+func newDownlink(accept []string, gateway string, h actions, devices commander, say appender, server func() string, log *slog.Logger) *downlink {
 	return &downlink{
 		gateway: gateway, accept: accept, actions: h, devices: devices, send: say, server: server,
 		log: log.With("component", "downlink"), inbox: make(chan []byte, downlinkWaiting),

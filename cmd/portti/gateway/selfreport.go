@@ -33,7 +33,7 @@ const (
 // It belongs to the goroutine that supervises, except for its interval and its
 // heartbeats.
 type selfReport struct {
-	send    func(*thingsee.Message) bool
+	send    appender
 	log     *slog.Logger
 	version string
 	gateway string
@@ -51,7 +51,7 @@ type selfReport struct {
 	heartbeats heartbeats // guarded by mu
 }
 
-func newSelfReport(cfg *config.Config, gateway, version string, mono func() int64, say func(*thingsee.Message) bool, log *slog.Logger) *selfReport {
+func newSelfReport(cfg *config.Config, gateway, version string, mono func() int64, say appender, log *slog.Logger) *selfReport {
 	tuids := map[string]string{}
 	for _, d := range cfg.ActiveDevices() {
 		if d.ID != "" {
