@@ -8,6 +8,7 @@ import (
 
 	"portti/buffer"
 	"portti/cmd/portti/config"
+	"portti/cmd/portti/status"
 )
 
 func queueCheckCmd() *cobra.Command {
@@ -85,10 +86,10 @@ func showCheck(cmd *cobra.Command, look *buffer.Inspection, dir string) error {
 		for _, name := range look.Aside {
 			fmt.Fprintf(out, "note: %s was set aside earlier; what could be read of it is in the buffer\n", name)
 		}
-		fmt.Fprintf(out, "%d sound records in %d files, %d of them waiting, %d set aside\n", records, len(look.Segments), look.Waiting, look.Kept)
+		fmt.Fprintf(out, "%s in %s, %d of them waiting, %d set aside\n", status.Count(uint64(records), "sound record"), status.Count(uint64(len(look.Segments)), "file"), look.Waiting, look.Kept)
 	}
 	if bad > 0 {
-		return exit(exitFailed, fmt.Errorf("%d things are wrong in %s. The gateway sets aside what is damaged when it meets it, keeps the rest and counts what is lost; to take the readings off this card first: portti queue export", bad, dir))
+		return exit(exitFailed, fmt.Errorf("%s in %s. The gateway sets aside what is damaged when it meets it, keeps the rest and counts what is lost; to take the readings off this card first: portti queue export", status.Count(uint64(bad), "fault"), dir))
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"portti/cmd/portti/carry"
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/gateway"
+	"portti/cmd/portti/status"
 	"portti/device"
 	"portti/device/clock"
 )
@@ -260,7 +261,7 @@ func (i *importer) remarks(name string, r *carry.Reader, undated, damaged uint64
 		return
 	}
 	if undated > 0 {
-		i.leave(name, "%d readings have no time yet. Export again when their gateway knows it, and name both files; or see --guess", undated)
+		i.leave(name, "no time is known yet for %s. Export again when their gateway knows it, and name both files; or see --guess", status.Count(undated, "reading"))
 	}
 	complete := r.Complete()
 	switch {
@@ -330,7 +331,7 @@ func (i *importer) report(cmd *cobra.Command) error {
 		}
 	} else {
 		if !g.quiet {
-			fmt.Fprintf(cmd.OutOrStdout(), "%d readings taken over, %d were here already\n", t.Taken, t.Here)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s taken over, %d already here\n", status.Count(t.Taken, "reading"), t.Here)
 		}
 		for _, why := range t.Left {
 			fmt.Fprintln(cmd.ErrOrStderr(), "left: "+why)

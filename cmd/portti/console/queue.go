@@ -27,7 +27,7 @@ func (d *drawing) queue(s *status.Queue) {
 	if !s.Running {
 		d.b.WriteString("The gateway does not run; this is what its files say.\n\n")
 	}
-	waiting := []string{grouped(b.Waiting, d.space()) + " readings"}
+	waiting := []string{d.count(b.Waiting, "reading")}
 	if b.Waiting > 0 && b.OldestAgeS > 0 {
 		waiting = append(waiting, "oldest "+span(b.OldestAgeS))
 	}

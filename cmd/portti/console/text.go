@@ -208,6 +208,14 @@ func coarse(seconds float64) string {
 	return "long"
 }
 
+// count is a number with its noun.
+func (d *drawing) count(n uint64, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return grouped(n, d.space()) + " " + noun
+}
+
 // grouped writes n in groups of three digits.
 func grouped(n uint64, space string) string {
 	s := strconv.FormatUint(n, 10)

@@ -72,7 +72,7 @@ func (f *found) link(s *snapshot) {
 		}
 		f.add(l.Problem, "", "host", host, "why", l.LastError)
 	}
-	f.addIf(l.Quarantined > 0, "UP-QUARANTINE", "", "count", fmt.Sprint(l.Quarantined))
+	f.addIf(l.Quarantined > 0, "UP-QUARANTINE", "", "count", status.Count(l.Quarantined, "message"))
 	f.addIf(s.cfg.Uplink.Ack == uplink.AckNone, "CFG-UNPROVEN", "")
 }
 
@@ -124,7 +124,7 @@ func (f *found) buffer(s *snapshot) {
 	f.addIf(q.Slow > 0, "BUF-SLOW", "", "seconds", fmt.Sprint(q.Slow/1000))
 	full := q.Full
 	if last := s.lastLoss; last != nil {
-		f.add("BUF-LOST", "", "count", fmt.Sprint(last.Count), "reason", lossInWords(last.Reason, q.WhenFull), "from", last.from, "to", last.to)
+		f.add("BUF-LOST", "", "count", status.Count(last.Count, "reading"), "reason", lossInWords(last.Reason, q.WhenFull), "from", last.from, "to", last.to)
 		full = full || last.Reason == status.LossFull && q.Bytes > q.Limit/2
 	}
 	f.addIf(full, "BUF-FULL", "", "what", fullInWords(q))
