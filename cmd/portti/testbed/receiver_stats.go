@@ -38,7 +38,7 @@ func (s Stats) Summary() string {
 	}{
 		{s.Changed, "", " came again with other bytes"},
 		{s.Bare, "object", " without an array"},
-		{s.Bad, "bad frame or message", ""},
+		{s.Bad, "bad message", ""},
 		{s.Refused, "handshake", " refused for the token"},
 		{s.Skipped, "", " stored before"},
 		{s.Nacked, "record", " answered by nack"},
