@@ -119,7 +119,7 @@ func configShowCmd() *cobra.Command {
 			return writeJSON(cmd, tree)
 		},
 	}
-	cmd.Flags().Bool("origin", false, "say beside each value where it comes from")
+	cmd.Flags().Bool("origin", false, "show next to each value where it comes from")
 	return cmd
 }
 

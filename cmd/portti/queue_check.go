@@ -18,7 +18,7 @@ func queueCheckCmd() *cobra.Command {
 		Long: `Reads every page, every tree, the checksum of every record, the state file, the
 summaries, the ledger and what was set aside, and names each thing that is wrong with
 its file, page, byte and, for a record, its number. Nothing is changed and no lock is
-taken: it may run beside the gateway, which it does not hold up, and on a copy of a card.
+taken: it may run next to the gateway, which it does not hold up, and on a copy of a card.
 DIR is a state folder or the buffer in it; without DIR the configuration says where it is.
 
 Exit codes: 0 nothing wrong (what the next start mends without loss is only told),

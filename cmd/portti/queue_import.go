@@ -38,7 +38,7 @@ Nothing of this gateway's own is given up to make room: where there is too littl
 import stops, and goes on when it is repeated later.
 
 Readings without a time were taken before their gateway's clock was ever set. They are
-left out, unless a file named beside theirs, exported later, knows the time of that
+left out, unless a file named next to theirs, exported later, knows the time of that
 boot. --guess dates them by when the file was exported, with the greatest error in
 tsErr; use it where their gateway will never deliver them itself.
 

@@ -21,7 +21,7 @@ type Options struct {
 // width is what every terminal has.
 const width = 80
 
-// below is where a line goes on that does not fit beside its title.
+// below is where a line goes on that does not fit next to its title.
 const below = "                   "
 
 // Render draws s as one screen.

@@ -59,7 +59,7 @@ func (d *drawing) line(parts ...string) {
 	d.b.WriteString(strings.TrimRight(d.text(strings.Join(parts, "")), " ") + "\n")
 }
 
-// status writes one of the lines at the top: as many parts as fit beside the
+// status writes one of the lines at the top: as many parts as fit next to the
 // word, the others below.
 func (d *drawing) status(title, mark, word string, parts ...string) {
 	const indent, words, gap = 8, 8, 3

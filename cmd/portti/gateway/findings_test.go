@@ -75,7 +75,7 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-// A problem that goes on is one problem, whatever else comes and goes beside
+// A problem that goes on is one problem, whatever else comes and goes next to
 // the link's own.
 func TestProblemKeepsItsBeginning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
