@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"portti/cmd/portti/config"
+	"portti/cmd/portti/status"
 )
 
 func configCmd() *cobra.Command {
@@ -51,8 +52,8 @@ image can be checked where it is built. Exit code 0 = good, 1 = not.`,
 				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w)
 			}
 			if !globalsOf(cmd).quiet {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %d devices, server %s\n",
-					path, len(cfg.ActiveDevices()), cfg.Uplink.Server())
+				fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %s, server %s\n",
+					path, status.Count(uint64(len(cfg.ActiveDevices())), "device"), cfg.Uplink.Server())
 			}
 			return nil
 		},
@@ -118,7 +119,7 @@ func configShowCmd() *cobra.Command {
 			return writeJSON(cmd, tree)
 		},
 	}
-	cmd.Flags().Bool("origin", false, "say beside each value where it comes from")
+	cmd.Flags().Bool("origin", false, "show next to each value where it comes from")
 	return cmd
 }
 

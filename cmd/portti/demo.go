@@ -68,7 +68,7 @@ func newDemoGateway(file string, log *slog.Logger) (testbed.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Metrics.Listen = "" // the port is that of a real gateway beside it
+	cfg.Metrics.Listen = "" // the port is that of a real gateway next to it
 	now, err := believedClock()
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 
 	"portti/buffer"
 	"portti/cmd/portti/config"
+	"portti/cmd/portti/status"
 )
 
 func queueCheckCmd() *cobra.Command {
@@ -17,7 +18,7 @@ func queueCheckCmd() *cobra.Command {
 		Long: `Reads every page, every tree, the checksum of every record, the state file, the
 summaries, the ledger and what was set aside, and names each thing that is wrong with
 its file, page, byte and, for a record, its number. Nothing is changed and no lock is
-taken: it may run beside the gateway, which it does not hold up, and on a copy of a card.
+taken: it may run next to the gateway, which it does not hold up, and on a copy of a card.
 DIR is a state folder or the buffer in it; without DIR the configuration says where it is.
 
 Exit codes: 0 nothing wrong (what the next start mends without loss is only told),
@@ -85,10 +86,10 @@ func showCheck(cmd *cobra.Command, look *buffer.Inspection, dir string) error {
 		for _, name := range look.Damaged {
 			fmt.Fprintf(out, "note: %s was set aside earlier; what could be read of it is in the buffer\n", name)
 		}
-		fmt.Fprintf(out, "%d sound records in %d files, %d of them waiting, %d set aside\n", records, len(look.Segments), look.Waiting, look.Kept)
+		fmt.Fprintf(out, "%s in %s, %d of them waiting, %d set aside\n", status.Count(uint64(records), "sound record"), status.Count(uint64(len(look.Segments)), "file"), look.Waiting, look.Kept)
 	}
 	if bad > 0 {
-		return exit(exitFailed, fmt.Errorf("%d things are wrong in %s. The gateway sets aside what is damaged when it meets it, keeps the rest and counts what is lost; to take the readings off this card first: portti queue export", bad, dir))
+		return exit(exitFailed, fmt.Errorf("%s in %s. The gateway sets aside what is damaged when it meets it, keeps the rest and counts what is lost; to take the readings off this card first: portti queue export", status.Count(uint64(bad), "fault"), dir))
 	}
 	return nil
 }

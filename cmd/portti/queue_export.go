@@ -17,6 +17,7 @@ import (
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/durable"
 	"portti/cmd/portti/gateway"
+	"portti/cmd/portti/status"
 	"portti/device/clock"
 )
 
@@ -87,13 +88,13 @@ func exported(cmd *cobra.Command, name string, sum carry.Summary, err error) err
 			to = cmd.OutOrStdout()
 			name = " to " + name
 		}
-		fmt.Fprintf(to, "%d readings copied%s; they also stay in this gateway\n", sum.Records, name)
+		fmt.Fprintf(to, "%s copied%s, and also kept in this gateway\n", status.Count(sum.Records, "reading"), name)
 		if sum.Undated > 0 {
 			fmt.Fprintf(to, "%d of them have no time yet, because the clock was never set; see portti queue import --help\n", sum.Undated)
 		}
 	}
 	if sum.Missing > 0 {
-		return exit(exitFailed, fmt.Errorf("up to %d readings could not be read; they are named in the file. portti queue check says where", sum.Missing))
+		return exit(exitFailed, fmt.Errorf("up to %s could not be read; their numbers are in the file. portti queue check says where", status.Count(sum.Missing, "reading")))
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"portti/cmd/portti/carry"
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/gateway"
+	"portti/cmd/portti/status"
 	"portti/device"
 	"portti/device/clock"
 )
@@ -37,7 +38,7 @@ Nothing of this gateway's own is given up to make room: where there is too littl
 import stops, and goes on when it is repeated later.
 
 Readings without a time were taken before their gateway's clock was ever set. They are
-left out, unless a file named beside theirs, exported later, knows the time of that
+left out, unless a file named next to theirs, exported later, knows the time of that
 boot. --guess dates them by when the file was exported, with the greatest error in
 tsErr; use it where their gateway will never deliver them itself.
 
@@ -260,7 +261,7 @@ func (i *importer) remarks(name string, r *carry.Reader, undated, damaged uint64
 		return
 	}
 	if undated > 0 {
-		i.leave(name, "%d readings have no time yet. Export again when their gateway knows it, and name both files; or see --guess", undated)
+		i.leave(name, "no time is known yet for %s. Export again when their gateway knows it, and name both files; or see --guess", status.Count(undated, "reading"))
 	}
 	complete := r.Complete()
 	switch {
@@ -330,7 +331,7 @@ func (i *importer) report(cmd *cobra.Command) error {
 		}
 	} else {
 		if !g.quiet {
-			fmt.Fprintf(cmd.OutOrStdout(), "%d readings taken over, %d were here already\n", t.Taken, t.Here)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s taken over, %d already here\n", status.Count(t.Taken, "reading"), t.Here)
 		}
 		for _, why := range t.Left {
 			fmt.Fprintln(cmd.ErrOrStderr(), "left: "+why)

@@ -162,7 +162,7 @@ func TestKilledImport(t *testing.T) {
 	if killed == 0 {
 		t.Error("none was killed: the test tested nothing")
 	}
-	if !s.do("portti 0 queue import -c "+to+" a.jsonl") || !s.do(fmt.Sprintf("stdout ^0 readings taken over, %d were here already", n)) {
+	if !s.do("portti 0 queue import -c "+to+" a.jsonl") || !s.do(fmt.Sprintf("stdout ^0 readings taken over, %d already here", n)) {
 		t.Fatal(s.stdout, s.stderr)
 	}
 	if !s.do("portti 0 queue check -c "+to) || !s.do("same a b "+strconv.Itoa(n)) {
@@ -246,7 +246,7 @@ func TestALostLineIsNotTakenForAHole(t *testing.T) {
 	if !s.do("portti 1 queue import -c "+to+" short.jsonl") || !s.do("stdout ^39 readings taken over") || !s.do("stderr not as it was written") {
 		t.Error(s.stdout, s.stderr)
 	}
-	if !s.do("portti 0 queue import -c "+to+" a.jsonl") || !s.do("stdout ^1 readings taken over, 39 were") || !s.do("same a b 40") {
+	if !s.do("portti 0 queue import -c "+to+" a.jsonl") || !s.do("stdout ^1 reading taken over, 39 already") || !s.do("same a b 40") {
 		t.Error(s.stdout, s.stderr)
 	}
 }

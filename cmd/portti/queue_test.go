@@ -223,7 +223,7 @@ device = [{name = "p", type = "lines", port = "tcp://127.0.0.1:9", id = "XXXX03P
 		!strings.Contains(s.stderr, fmt.Sprintf("process %d", os.Getpid())) {
 		t.Error(s.stderr)
 	}
-	// Looking is possible beside it.
+	// Looking is possible meanwhile.
 	if !s.do("portti 0 queue check -c b.toml") || !s.do("portti 0 queue export --files -c b.toml") {
 		t.Error(s.stderr)
 	}

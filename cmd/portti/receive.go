@@ -53,7 +53,7 @@ that is too slow is dropped.`,
 	f.StringVar(&files.token, "token-file", "", "read the token from `FILE`, anew for each connection")
 	f.StringVar(&o.Ack, "ack", "fence", "none, fence, count or envelope")
 	f.BoolVar(&o.TLS, "tls", false, "TLS with a self-signed certificate")
-	f.StringVar(&o.TLSDir, "tls-dir", "", "keep the certificate in `DIR` (default: beside --out, else in memory)")
+	f.StringVar(&o.TLSDir, "tls-dir", "", "keep the certificate in `DIR` (default: next to --out, else in memory)")
 	f.StringVar(&o.OutFile, "out", "", "append the messages to `FILE` as well; with envelope FILE.marks says how far each gateway is")
 	f.DurationVar(&o.Heartbeat, "heartbeat", 5*time.Second, "`INTERVAL` of the heartbeats of dialect haltless")
 	f.StringVar(&o.Forward.URL, "forward", "", "POST each array to `URL` before it is proven")

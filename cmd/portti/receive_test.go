@@ -55,7 +55,7 @@ func TestReceivePrintsMessagesAndNothingElse(t *testing.T) {
 	if b, _ := os.ReadFile(file); string(b) != msg+"\n" {
 		t.Fatalf("wrote %q", b)
 	}
-	s.says(t, "1 messages in 1 frames over 1 connections; 1 distinct, 0 came again; 1 handshakes refused")
+	s.says(t, "1 message in 1 frame over 1 connection; 1 distinct, 0 came again; 1 handshake refused")
 	if strings.Contains(s.err.String(), "s3cret") {
 		t.Fatal("the token was printed")
 	}

@@ -2,14 +2,8 @@
 // another without a network: what `portti queue export` writes and `portti queue
 // import` reads.
 //
-//	sum, err := carry.Write(w, head, queue.Each)
-//
-//	r, err := carry.NewReader(file) // reads the header
-//	for {
-//		item, err := r.Next()      // io.EOF: the end, cut or not
-//		...
-//	}
-//	err = r.Complete()                 // nil when nothing was cut off or changed
+// See the example: Write takes the records of a queue; a Reader gives them back
+// one by one, and Complete says whether anything was cut off or changed.
 //
 // # The file
 //

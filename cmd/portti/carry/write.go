@@ -76,7 +76,7 @@ type writer struct {
 	after   uint64 // the last number of the line before
 	next    uint64
 	buf     []byte
-	healed  []byte
+	dated   []byte
 	summary Summary
 }
 
@@ -145,12 +145,12 @@ func (o *writer) date(r buffer.Record) ([]byte, bool) {
 	if boot.Offset == nil {
 		return r.Rec, false
 	}
-	healed, err := thingsee.FillTime(o.healed[:0], r.Rec, *boot.Offset, boot.Error)
+	rec, err := thingsee.FillTime(o.dated[:0], r.Rec, *boot.Offset, boot.Error)
 	if err != nil {
 		return r.Rec, false
 	}
-	o.healed = healed
-	return healed, true
+	o.dated = rec
+	return rec, true
 }
 
 // plain says whether a record can stand in a line as it is.

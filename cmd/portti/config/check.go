@@ -5,7 +5,6 @@ import (
 	"net"
 	"strconv"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"portti/device"
@@ -97,7 +96,7 @@ func notPrintable(s string, limit int) string {
 		return fmt.Sprintf("has %d characters, and %d are allowed", n, limit)
 	}
 	for _, r := range s {
-		if !unicode.IsPrint(r) || r == utf8.RuneError {
+		if !isPrintable(r) {
 			return "holds characters that cannot be printed"
 		}
 	}

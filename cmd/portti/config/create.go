@@ -78,7 +78,7 @@ token_file = "/etc/portti/credentials/uplink-token"    # one line, read again wh
 # max_message = "64KiB"           # a larger message from the server ends the link
 # batch_max_messages = 200
 # batch_max_bytes = "30kB"
-# order = "fifo"                  # fresh-first = after an outage new readings go at once, the backlog beside them
+# order = "fifo"                  # fresh-first = after an outage new readings go at once, the backlog in between
 # backlog_share = 50              # fresh-first: the backlog's part of the bytes in percent
 # drain_rate = "0"                # limit for what is older than the connection, such as "20kB/s": docs/traffic.md
 # compression = false             # offer the server permessage-deflate

@@ -41,7 +41,7 @@ func (l *loader) checkDialect(path string) {
 }
 
 // checkUseless is about a setting that somebody changed and that does nothing
-// beside with. The default may stand there: config show writes it.
+// where with holds. The default may stand there: config show writes it.
 func (l *loader) checkUseless(path, key string, usual bool, with, hint string) {
 	if !usual && !l.bad[key] {
 		l.fault(path, key, fmt.Sprintf("%q has no meaning with %s", lastOf(key), with), hint)

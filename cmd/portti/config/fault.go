@@ -152,6 +152,8 @@ func excerpt(line string, from, to int) (shown, mark string) {
 	return string(all), strings.Repeat(" ", len(left)-cut) + strings.Repeat("^", carets)
 }
 
+func isPrintable(r rune) bool { return r != utf8.RuneError && unicode.IsPrint(r) }
+
 // printable replaces what would move the cursor, so that carets stay under
 // their word and a file cannot paint on the terminal.
 func printable(s string) string {
@@ -159,7 +161,7 @@ func printable(s string) string {
 		switch {
 		case r == '\t':
 			return ' '
-		case r == utf8.RuneError || !unicode.IsPrint(r):
+		case !isPrintable(r):
 			return '·'
 		}
 		return r

@@ -29,7 +29,7 @@ type LoadOptions struct {
 const maxFile = 1 << 20
 
 // Load reads all layers: what is built in, the image builder's file, the main
-// file, the *.toml in the folder conf.d beside it in the order of their names,
+// file, the *.toml in the folder conf.d next to it in the order of their names,
 // the environment. A later layer wins key by key; devices are joined by name.
 //
 // The error is a *ConfigError with everything that is wrong; errors.Is with
@@ -107,7 +107,7 @@ func (l *loader) layers(path string, o LoadOptions) (missing bool) {
 	return missing
 }
 
-// confD lists the files beside the main one, hidden ones and editors' left
+// confD lists the files next to the main one, hidden ones and editors' left
 // overs excluded by the pattern.
 func confD(path string) []string {
 	dir := filepath.Join(filepath.Dir(path), "conf.d")

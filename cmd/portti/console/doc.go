@@ -1,7 +1,6 @@
 // Package console draws the status document on a terminal.
 //
-//	console.Render(os.Stdout, status, console.Options{Zone: time.Local})
-//	fmt.Println(console.Short(status))
+// See the examples of Render and Short.
 //
 // It fits 80 columns, needs neither colour nor UTF-8, and never judges: what
 // is a problem stands in the document. Colour is never the only sign of

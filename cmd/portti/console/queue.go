@@ -27,7 +27,7 @@ func (d *drawing) queue(s *status.Queue) {
 	if !s.Running {
 		d.b.WriteString("The gateway does not run; this is what its files say.\n\n")
 	}
-	waiting := []string{grouped(b.Waiting, d.space()) + " readings"}
+	waiting := []string{d.count(b.Waiting, "reading")}
 	if b.Waiting > 0 && b.OldestAgeS > 0 {
 		waiting = append(waiting, "oldest "+span(b.OldestAgeS))
 	}
@@ -52,13 +52,13 @@ func (d *drawing) queue(s *status.Queue) {
 	}
 	row("Lost", lost)
 	for _, i := range s.Imports {
-		row("Imported", "from "+clean(i.Gateway, 64))
+		row("Imported", "from "+status.Clean(i.Gateway, 64))
 	}
 	for _, name := range s.Damaged {
-		row("Damaged", clean(name, 64))
+		row("Damaged", status.Clean(name, 64))
 	}
 	for _, f := range s.Faults {
-		d.wrap("  "+d.mark(warn)+" ", clean(f, 300))
+		d.wrap("  "+d.mark(warn)+" ", status.Clean(f, 300))
 	}
 	d.queueDevices(s)
 }
@@ -84,7 +84,7 @@ func (d *drawing) queueDevices(s *status.Queue) {
 			name = "(not known)"
 		}
 		n := func(v uint64) string { return grouped(v, d.space()) }
-		d.line(pad(d.cut(clean(name, 64), 27), 28), padLeft(n(l.Read), 11), padLeft(n(l.Acked), 12), padLeft(n(l.Waiting), 11),
+		d.line(pad(d.cut(status.Clean(name, 64), 27), 28), padLeft(n(l.Read), 11), padLeft(n(l.Acked), 12), padLeft(n(l.Waiting), 11),
 			padLeft(n(l.Quarantined), 8), padLeft(n(l.Lost.Sum()), 9))
 	}
 }
@@ -95,7 +95,7 @@ func (d *drawing) queuePlain(s *status.Queue) {
 			if i > 0 {
 				d.b.WriteByte('\t')
 			}
-			d.b.WriteString(clean(fmt.Sprint(f), 300))
+			d.b.WriteString(status.Clean(fmt.Sprint(f), 300))
 		}
 		d.b.WriteByte('\n')
 	}
@@ -103,7 +103,7 @@ func (d *drawing) queuePlain(s *status.Queue) {
 	row("queue", "running", s.Running, "waiting", b.Waiting, "oldest_s", number(b.OldestAgeS), "bytes", b.Bytes, "capacity", b.CapacityBytes,
 		"headroom_s", number(b.HeadroomS), "segments", len(s.Segment))
 	row("totals", "read", t.Read, "delivered", t.Acked, "waiting", t.Waiting, "set_aside", t.Quarantined, "lost", t.Lost.Sum())
-	for _, r := range status.LossReasons() {
+	for _, r := range t.Lost.Reasons() {
 		if n := t.Lost[r]; n > 0 {
 			row("lost", r, n)
 		}

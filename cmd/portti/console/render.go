@@ -3,8 +3,6 @@ package console
 import (
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +21,7 @@ type Options struct {
 // width is what every terminal has.
 const width = 80
 
-// below is where a line goes on that does not fit beside its title.
+// below is where a line goes on that does not fit next to its title.
 const below = "                   "
 
 // Render draws s as one screen.
@@ -51,7 +49,7 @@ func Short(s *status.Document) string {
 	if s.Degraded() {
 		word = "degraded"
 	}
-	return fmt.Sprintf("portti %s %s buf=%d lost=%d dev=%d/%d", word, clean(s.Link.State, 20),
+	return fmt.Sprintf("portti %s %s buf=%d lost=%d dev=%d/%d", word, status.Clean(s.Link.State, 20),
 		s.Buffer.Waiting, s.Totals.Lost.Sum(), fine, len(s.Devices))
 }
 
@@ -78,18 +76,18 @@ func (d *drawing) head() {
 	if name == "" {
 		name = s.Gateway.ID
 	}
-	clock := "clock ok (" + clean(s.Clock.Source, 8) + ")"
+	clock := "clock ok (" + status.Clean(s.Clock.Source, 8) + ")"
 	if !s.Clock.Trusted {
 		clock = "clock not set"
 	}
-	left := fmt.Sprintf("portti %s on %s", clean(s.Version, 24), clean(name, 64))
+	left := fmt.Sprintf("portti %s on %s", status.Clean(s.Version, 24), status.Clean(name, 64))
 	middle := "up " + span(s.UptimeS)
 	d.line(pad(d.cut(left, 45), 47), pad(d.cut(middle, 14), 16), d.cut(clock, 17))
 }
 
 func (d *drawing) link() {
 	l := d.s.Link
-	mark, word := d.mark(good), clean(l.State, 10)
+	mark, word := d.mark(good), status.Clean(l.State, 10)
 	switch l.State {
 	case status.LinkOnline:
 	case status.LinkWaiting, status.LinkParked:
@@ -99,7 +97,7 @@ func (d *drawing) link() {
 	default:
 		mark = d.mark(unsure)
 	}
-	first := []string{d.cut(clean(l.URLHost, 80), 58), d.since(l.Since, l.SinceS)}
+	first := []string{d.cut(status.Clean(l.URLHost, 80), 58), d.since(l.Since, l.SinceS)}
 	if l.State == status.LinkOnline && l.RTTms > 0 {
 		first = append(first, "rtt "+milliseconds(l.RTTms))
 	}
@@ -117,7 +115,7 @@ func (d *drawing) link() {
 		d.wrap(below, "The backlog is held to "+bytesOf(int64(l.DrainRate))+" a second (drain_rate).")
 	}
 	if l.State != status.LinkOnline && l.OpensS == 0 && l.LastError != "" {
-		d.wrap(below, clean(l.LastError, 300))
+		d.wrap(below, status.Clean(l.LastError, 300))
 	}
 }
 
@@ -140,9 +138,9 @@ func (d *drawing) buffer() {
 	if state == "" {
 		state = status.BufferOK
 	}
-	d.status("BUFFER", mark, clean(state, 10), parts...)
+	d.status("BUFFER", mark, status.Clean(state, 10), parts...)
 	if b.LastError != "" {
-		d.wrap(below, clean(b.LastError, 300))
+		d.wrap(below, status.Clean(b.LastError, 300))
 	}
 }
 
@@ -168,19 +166,12 @@ func (d *drawing) data() {
 	}
 }
 
-// reasons lists why readings were lost, in the order of the enumeration; what
-// a newer daemon may count beside comes last.
+// reasons lists why readings were lost.
 func (d *drawing) reasons(l status.Losses) string {
-	order := status.LossReasons()
-	for _, r := range slices.Sorted(maps.Keys(l)) {
-		if !slices.Contains(order, r) {
-			order = append(order, r)
-		}
-	}
 	var parts []string
-	for _, r := range order {
+	for _, r := range l.Reasons() {
 		if l[r] > 0 {
-			parts = append(parts, clean(r, 20)+" "+grouped(l[r], d.space()))
+			parts = append(parts, status.Clean(r, 20)+" "+grouped(l[r], d.space()))
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -204,9 +195,9 @@ func (d *drawing) problems() {
 		case status.Info:
 			mark = d.mark(unsure)
 		}
-		code := clean(p.Code, 20)
+		code := status.Clean(p.Code, 20)
 		d.line("  ", mark, " ", code, "  ", span(p.SinceS)+" ago")
-		d.wrap("    ", clean(p.Sentence, 400))
-		d.wrap("    ", d.arrow()+" "+clean(p.Action, 300))
+		d.wrap("    ", status.Clean(p.Sentence, 400))
+		d.wrap("    ", d.arrow()+" "+status.Clean(p.Action, 300))
 	}
 }

@@ -33,14 +33,14 @@ func (d *drawing) devices() {
 		}
 		kind, word := d.deviceState(dev)
 		d.line(
-			pad(d.cut(clean(dev.Name, 64), nameColumn-1), nameColumn),
-			pad(d.cut(clean(dev.Type, 20), typeColumn-1), typeColumn),
+			pad(d.cut(status.Clean(dev.Name, 64), nameColumn-1), nameColumn),
+			pad(d.cut(status.Clean(dev.Type, 20), typeColumn-1), typeColumn),
 			pad(d.cut(shortPort(dev), portColumn-1), portColumn),
 			padLeft(last, lastColumn),
 			padLeft(number(dev.RateHz)+"/s", rateColumn)+"  ",
 			d.mark(kind)+" "+d.cut(word, stateColumn))
 		if dev.State != status.DeviceOK && dev.LastError != "" {
-			d.wrap("  ", clean(dev.LastError, 200))
+			d.wrap("  ", status.Clean(dev.LastError, 200))
 		}
 	}
 }
@@ -51,7 +51,7 @@ func (d *drawing) deviceState(dev status.Device) (sign, string) {
 	switch dev.State {
 	case status.DeviceOK:
 		if dev.Detail != "" {
-			return good, clean(dev.Detail, 64)
+			return good, status.Clean(dev.Detail, 64)
 		}
 		return good, "ok"
 	case status.DeviceSilent, status.DeviceGarbage:
@@ -59,7 +59,7 @@ func (d *drawing) deviceState(dev status.Device) (sign, string) {
 	case status.DeviceMissing, status.DeviceBusy:
 		return bad, dev.State
 	}
-	return unsure, clean(dev.State, 20)
+	return unsure, status.Clean(dev.State, 20)
 }
 
 // shortPort names a port in few letters: what it is today if it is there, else
@@ -70,14 +70,14 @@ func shortPort(dev status.Device) string {
 		name = dev.Resolved
 	}
 	if rest, ok := strings.CutPrefix(name, "tcp://"); ok {
-		return clean(rest, 64)
+		return status.Clean(rest, 64)
 	}
 	if rest, ok := strings.CutPrefix(name, "/dev/pts/"); ok {
 		name = "pts/" + rest
 	} else if strings.HasPrefix(name, "/") {
 		name = path.Base(name)
 	}
-	return clean(name, 64)
+	return status.Clean(name, 64)
 }
 
 // plain writes one thing a line, fields separated by tabs, for scripts of the
@@ -89,7 +89,7 @@ func (d *drawing) plain() {
 			if i > 0 {
 				d.b.WriteByte('\t')
 			}
-			d.b.WriteString(clean(fmt.Sprint(f), 300))
+			d.b.WriteString(status.Clean(fmt.Sprint(f), 300))
 		}
 		d.b.WriteByte('\n')
 	}

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"portti/cmd/portti/status"
 )
 
 // sign is how a thing is doing, as a mark.
@@ -61,7 +59,7 @@ func (d *drawing) line(parts ...string) {
 	d.b.WriteString(strings.TrimRight(d.text(strings.Join(parts, "")), " ") + "\n")
 }
 
-// status writes one of the lines at the top: as many parts as fit beside the
+// status writes one of the lines at the top: as many parts as fit next to the
 // word, the others below.
 func (d *drawing) status(title, mark, word string, parts ...string) {
 	const indent, words, gap = 8, 8, 3
@@ -120,9 +118,6 @@ func (d *drawing) text(s string) string {
 		return r
 	}, s)
 }
-
-// clean makes foreign text harmless and cuts it.
-func clean(s string, limit int) string { return status.Clean(s, limit) }
 
 func (d *drawing) cut(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {
@@ -211,6 +206,14 @@ func coarse(seconds float64) string {
 		return fmt.Sprintf("%.0f d", s/86400)
 	}
 	return "long"
+}
+
+// count is a number with its noun.
+func (d *drawing) count(n uint64, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return grouped(n, d.space()) + " " + noun
 }
 
 // grouped writes n in groups of three digits.

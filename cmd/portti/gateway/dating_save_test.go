@@ -112,7 +112,7 @@ func TestDaterWaitsForWhoKeepsTheTime(t *testing.T) {
 	})
 }
 
-// What a trusted clock said of a boot, noted beside other writes, dates the
+// What a trusted clock said of a boot, noted next to other writes, dates the
 // records of that boot even where it was never fixed: in the same boot after a
 // restart, and in the next.
 func TestDaterGoesByWhatWasNoted(t *testing.T) {

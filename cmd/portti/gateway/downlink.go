@@ -39,7 +39,7 @@ type downlink struct {
 	accept  []string // of CommandNames
 	actions actions
 	devices commander
-	send    func(*thingsee.Message) bool
+	send    appender
 	server  func() string // who asks, for the log
 	log     *slog.Logger
 
@@ -51,9 +51,9 @@ type downlink struct {
 	counts struct{ received, executed, refused, repeated, ignored atomic.Uint64 }
 }
 
-func newDownlink(accept []string, gateway string, h actions, devices commander, say func(*thingsee.Message) bool, server func() string, log *slog.Logger) *downlink {
+func newDownlink(accept []string, gateway string, h actions, devices commander, send appender, server func() string, log *slog.Logger) *downlink {
 	return &downlink{
-		gateway: gateway, accept: accept, actions: h, devices: devices, send: say, server: server,
+		gateway: gateway, accept: accept, actions: h, devices: devices, send: send, server: server,
 		log: log.With("component", "downlink"), inbox: make(chan []byte, downlinkWaiting),
 		frames: allowance{limits: []limitPer{{downlinkFrames, time.Minute}}},
 		taken:  allowance{limits: []limitPer{{perMinute, time.Minute}, {perHour, time.Hour}}},
@@ -160,7 +160,7 @@ func (d *downlink) take(ctx context.Context, c *thingsee.Command, now time.Time)
 		o = d.forDevice(ctx, c)
 	}
 	if c.Tracked {
-		d.past.keep(c, o.answers, now)
+		d.past.add(c, o.answers, now)
 	}
 	d.finish(c, o)
 }

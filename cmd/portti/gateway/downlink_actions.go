@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"portti/cmd/portti/config"
+	"portti/cmd/portti/status"
 	"portti/device/thingsee"
 )
 
@@ -89,7 +90,7 @@ func (d *downlink) doReload(ctx context.Context, _ *thingsee.Command, _ string) 
 	if r.Error != "" { // its text may tell of the machine more than the server need know
 		return "", errors.New("the configuration has mistakes; the gateway goes on with the one it has")
 	}
-	return fmt.Sprintf("%d settings hold now, %d after a restart", len(r.Applied), len(r.Restart)), nil
+	return fmt.Sprintf("%s in force now, %d after a restart", status.Count(uint64(len(r.Applied)), "setting"), len(r.Restart)), nil
 }
 
 // doLogLevel takes "debug" or "debug 30m".

@@ -62,7 +62,7 @@ func (r *replays) find(c *thingsee.Command, now time.Time) (*replay, bool) {
 	return nil, false
 }
 
-func (r *replays) keep(c *thingsee.Command, answers []*thingsee.Message, now time.Time) {
+func (r *replays) add(c *thingsee.Command, answers []*thingsee.Message, now time.Time) {
 	if len(r.list) == replayMost {
 		r.list = append(r.list[:0], r.list[1:]...)
 	}

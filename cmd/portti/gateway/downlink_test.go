@@ -169,7 +169,7 @@ func TestRequests(t *testing.T) {
 		"flush":                     {command(2147483647, "flush", ""), "1402/36 transactionId=2147483647 result=0", "flush", ""},
 		"in Haltian's spelling":     {command(0, "FLUSH", `,"payload":""`), "1402/36 transactionId=0 result=0", "flush", ""},
 		"reconnect":                 {command(3, "reconnect", ""), "1402/36 transactionId=3 result=0", "reconnect", ""},
-		"reload":                    {command(4, "reload", ""), `1402/36 transactionId=4 result=0 payload="1 settings hold now, 2 after a restart"`, "reload", ""},
+		"reload":                    {command(4, "reload", ""), `1402/36 transactionId=4 result=0 payload="1 setting in force now, 2 after a restart"`, "reload", ""},
 		"log level":                 {command(5, "log-level", `,"payload":"debug"`), `1402/36 transactionId=5 result=0 payload="debug for 10m"`, "level DEBUG 10m0s", ""},
 		"log level for a time":      {command(5, "LOG_LEVEL", `,"payload":" warn  1h "`), `1402/36 transactionId=5 result=0 payload="warn for 1h"`, "level WARN 1h0m0s", ""},
 		"report interval":           {command(6, "report-interval", `,"payload":"10m"`), `1402/36 transactionId=6 result=0 payload="10m"`, "every 10m0s", ""},

@@ -72,7 +72,7 @@ func (f *found) link(s *snapshot) {
 		}
 		f.add(l.Problem, "", "host", host, "why", l.LastError)
 	}
-	f.addIf(l.Quarantined > 0, "UP-QUARANTINE", "", "count", fmt.Sprint(l.Quarantined))
+	f.addIf(l.Quarantined > 0, "UP-QUARANTINE", "", "count", status.Count(l.Quarantined, "message"))
 	f.addIf(s.cfg.Uplink.Ack == uplink.AckNone, "CFG-UNPROVEN", "")
 }
 
@@ -124,8 +124,8 @@ func (f *found) buffer(s *snapshot) {
 	f.addIf(q.Slow > 0, "BUF-SLOW", "", "seconds", fmt.Sprint(q.Slow/1000))
 	full := q.Full
 	if last := s.lastLoss; last != nil {
-		f.add("BUF-LOST", "", "count", fmt.Sprint(last.Count), "reason", lossInWords(last.Reason, q.WhenFull), "from", last.from, "to", last.to)
-		full = full || last.Reason == "full" && q.Bytes > q.Limit/2
+		f.add("BUF-LOST", "", "count", status.Count(last.Count, "reading"), "reason", lossInWords(last.Reason, q.WhenFull), "from", last.from, "to", last.to)
+		full = full || last.Reason == status.LossFull && q.Bytes > q.Limit/2
 	}
 	f.addIf(full, "BUF-FULL", "", "what", fullInWords(q))
 	f.addIf(q.DiskLow, "BUF-DISK-LOW", "", "free", config.Size(q.DiskFree/1e6*1e6).String(), "least", config.Size(q.MinFree).String(), "path", s.cfg.Paths.State)
@@ -163,24 +163,24 @@ func fullInWords(q buffer.Stats) string {
 
 func lossInWords(reason string, policy buffer.WhenFull) string {
 	switch reason {
-	case "full":
+	case status.LossFull:
 		if policy == buffer.Thin {
 			return "the buffer was full and the oldest were thinned"
 		}
 		return "the buffer was full"
-	case "age":
+	case status.LossAge:
 		return "they were older than max_age"
-	case "rate":
+	case status.LossRate:
 		return "they came faster than rate_limit"
-	case "memory":
+	case status.LossMemory:
 		return "the disk was too slow and memory was full"
-	case "io":
+	case status.LossIO:
 		return "the disk failed"
-	case "corrupt":
+	case status.LossCorrupt:
 		return "the file they were in was damaged"
-	case "rollback":
+	case status.LossRollback:
 		return "the buffer was set back to an older state"
-	case "shrink":
+	case status.LossShrink:
 		return "max_size was lowered"
 	}
 	return reason

@@ -75,7 +75,7 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-// A problem that goes on is one problem, whatever else comes and goes beside
+// A problem that goes on is one problem, whatever else comes and goes next to
 // the link's own.
 func TestProblemKeepsItsBeginning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -97,4 +97,36 @@ func TestProblemKeepsItsBeginning(t *testing.T) {
 		}
 		t.Error("not shown")
 	})
+}
+
+// The status document may import neither the link nor the devices, so that its
+// names for their states stand apart from theirs.
+func TestStatesAgree(t *testing.T) {
+	for state, shown := range map[uplink.State]string{
+		uplink.Connecting: status.LinkConnecting, uplink.Online: status.LinkOnline, uplink.Waiting: status.LinkWaiting,
+		uplink.Parked: status.LinkParked, uplink.Stopped: status.LinkStopped,
+	} {
+		if string(state) != shown {
+			t.Errorf("the link says %s, the status document %s", state, shown)
+		}
+	}
+	for state, shown := range map[device.State]string{
+		device.Missing: status.DeviceMissing, device.Busy: status.DeviceBusy, device.Silent: status.DeviceSilent,
+		device.Garbage: status.DeviceGarbage, device.Fine: status.DeviceOK,
+	} {
+		if string(state) != shown {
+			t.Errorf("the devices say %s, the status document %s", state, shown)
+		}
+	}
+}
+
+// Every reason for a loss has its words, also on a gateway that thins.
+func TestLossReasonsHaveWords(t *testing.T) {
+	for _, reason := range status.LossReasons() {
+		for _, policy := range []buffer.WhenFull{buffer.Thin, buffer.DropNewest} {
+			if words := lossInWords(reason, policy); words == reason {
+				t.Errorf("no words for %s", reason)
+			}
+		}
+	}
 }

@@ -18,7 +18,7 @@ var ErrRunning = errors.New("already running")
 // lockState makes the state folder this process's own. The lock lies on the
 // folder itself, so that it needs no file: on a full or read-only disk the
 // gateway works from memory. It is the kernel's and ends with the process,
-// however it ends; the PID in the file beside only serves the message to the
+// however it ends; the PID in the file next to it only serves the message to the
 // second one, and is written where that is possible.
 func lockState(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {

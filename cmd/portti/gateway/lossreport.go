@@ -37,13 +37,13 @@ const lossReportEvery = 10 * time.Minute
 type lossReport struct {
 	path     string
 	log      *slog.Logger
-	send     func(*thingsee.Message) bool
+	send     appender
 	reported map[string]map[string]uint64 // device, reason, count
 	last     time.Time
 	warned   bool
 }
 
-func newLossReport(state string, send func(*thingsee.Message) bool, log *slog.Logger) *lossReport {
+func newLossReport(state string, send appender, log *slog.Logger) *lossReport {
 	r := &lossReport{path: filepath.Join(state, "stated.json"), send: send, log: log, reported: map[string]map[string]uint64{}}
 	text, err := os.ReadFile(r.path)
 	if err == nil {

@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -130,13 +128,8 @@ func (e *exposition) buffer(s *status.Document) {
 	}
 	e.one("portti_buffer_appended_messages_total", counter, "Readings handed to the buffer, those lost at once included; kept across restarts.", float64(s.Totals.Read))
 	e.family("portti_buffer_lost_messages_total", counter, "Readings given up, by reason; kept across restarts.")
-	for _, reason := range status.LossReasons() {
+	for _, reason := range s.Totals.Lost.Reasons() {
 		e.sample(float64(s.Totals.Lost[reason]), "reason", reason)
-	}
-	for _, reason := range slices.Sorted(maps.Keys(s.Totals.Lost)) {
-		if !slices.Contains(status.LossReasons(), reason) {
-			e.sample(float64(s.Totals.Lost[reason]), "reason", reason)
-		}
 	}
 	e.one("portti_buffer_quarantined_messages", gauge, "Readings set aside because the server refused them.", float64(s.Totals.Quarantined))
 	e.ledger(s.Totals.Ledger)

@@ -8,6 +8,10 @@ import (
 	"portti/device/thingsee"
 )
 
+// appender puts a message of the gateway into the buffer, and returns whether it
+// is there: ownMessages.append, or a test's own.
+type appender func(*thingsee.Message) bool
+
 // ownMessages takes the gateway's messages about itself: they go through the
 // buffer like readings of the device ":gateway". That device is made with the
 // first message, so that a gateway that sends none has no such account.

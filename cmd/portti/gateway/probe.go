@@ -88,19 +88,19 @@ func probeWith(ctx context.Context, exe, path string) error {
 	}
 	select {
 	case err := <-ended:
-		return verdict(ctx, err, said.b.String())
+		return probeResult(ctx, err, said.b.String())
 	case <-ctx.Done():
 	}
 	select {
 	case err := <-ended:
-		return verdict(ctx, err, said.b.String())
+		return probeResult(ctx, err, said.b.String())
 	case <-time.After(probeGrace): // said is still its own
 		return errors.New("it had not ended when its time was over, and cannot be killed")
 	}
 }
 
-// verdict says what the end of the process means.
-func verdict(ctx context.Context, err error, said string) error {
+// probeResult says what the end of the process means.
+func probeResult(ctx context.Context, err error, said string) error {
 	rest, begun := strings.CutPrefix(said, ProbeBegins+"\n")
 	switch {
 	case begun && err == nil:

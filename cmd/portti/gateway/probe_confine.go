@@ -11,7 +11,7 @@ import (
 )
 
 // What a process may use that opens a file which may be anything. An honest
-// walk needs 20 MB beside the file's own pages.
+// walk needs 20 MB in addition to the file's own pages.
 const (
 	probeMemory  = 64 << 20
 	probeStack   = 16 << 20

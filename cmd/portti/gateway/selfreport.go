@@ -33,7 +33,7 @@ const (
 // It belongs to the goroutine that supervises, except for its interval and its
 // heartbeats.
 type selfReport struct {
-	send    func(*thingsee.Message) bool
+	send    appender
 	log     *slog.Logger
 	version string
 	gateway string
@@ -51,14 +51,14 @@ type selfReport struct {
 	heartbeats heartbeats // guarded by mu
 }
 
-func newSelfReport(cfg *config.Config, gateway, version string, mono func() int64, say func(*thingsee.Message) bool, log *slog.Logger) *selfReport {
+func newSelfReport(cfg *config.Config, gateway, version string, mono func() int64, send appender, log *slog.Logger) *selfReport {
 	tuids := map[string]string{}
 	for _, d := range cfg.ActiveDevices() {
 		if d.ID != "" {
 			tuids[d.Name] = d.ID
 		}
 	}
-	r := &selfReport{send: say, log: log, version: version, gateway: gateway, mono: mono,
+	r := &selfReport{send: send, log: log, version: version, gateway: gateway, mono: mono,
 		runNote: filepath.Join(cfg.Paths.State, "running"), heartbeats: newHeartbeats(tuids)}
 	r.interval.Store(int64(cfg.Gateway.ReportInterval))
 	return r

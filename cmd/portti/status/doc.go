@@ -5,9 +5,7 @@
 // it; the terminal, the page and the metrics show it and work out nothing about
 // health for themselves. As JSON it only grows.
 //
-//	problems := status.NewProblems()
-//	problems.Sync([]status.Finding{{Code: "DEV-GONE", Subject: "gps", Args: []string{"port", "/dev/ttyUSB0"}}})
-//	document.Problems = problems.Active()
+// See the examples of Problems and Document.
 //
 // # Promises
 //

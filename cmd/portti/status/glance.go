@@ -11,21 +11,25 @@ func (s *Document) Glance() string {
 	if n := s.Totals.Lost.Sum(); n > 0 {
 		lost = fmt.Sprintf("%d lost", n)
 	}
+	wait := Count(s.Buffer.Waiting, "reading") + " wait"
+	if s.Buffer.Waiting == 1 {
+		wait += "s"
+	}
 	switch s.Link.State {
 	case LinkOnline:
 		return fmt.Sprintf("Readings reach the server, %s.", lost)
 	case LinkConnecting:
-		return fmt.Sprintf("Connecting; %d readings wait, %s.", s.Buffer.Waiting, lost)
+		return fmt.Sprintf("Connecting; %s, %s.", wait, lost)
 	case LinkStopped:
-		return fmt.Sprintf("Stopped; %d readings wait, %s.", s.Buffer.Waiting, lost)
+		return fmt.Sprintf("Stopped; %s, %s.", wait, lost)
 	}
 	if s.Link.OpensS > 0 {
-		return fmt.Sprintf("Outside the uplink hours, which begin in %s; %d readings wait, %s.",
-			InWords(time.Duration(s.Link.OpensS*float64(time.Second))), s.Buffer.Waiting, lost)
+		return fmt.Sprintf("Outside the uplink hours, which begin in %s; %s, %s.",
+			InWords(time.Duration(s.Link.OpensS*float64(time.Second))), wait, lost)
 	}
-	text := fmt.Sprintf("Not connected, %d readings wait, %s.", s.Buffer.Waiting, lost)
+	text := fmt.Sprintf("Not connected, %s, %s.", wait, lost)
 	if s.Buffer.HeadroomS > 0 {
-		text = fmt.Sprintf("Not connected, %d readings wait, %s; room for about %s.", s.Buffer.Waiting, lost,
+		text = fmt.Sprintf("Not connected, %s, %s; room for about %s.", wait, lost,
 			InWords(time.Duration(s.Buffer.HeadroomS*float64(time.Second))))
 	}
 	return text

@@ -5,12 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+)
+
+// Why a reading can be lost.
+const (
+	LossFull     = "full"     // the buffer was full
+	LossAge      = "age"      // older than max_age
+	LossRate     = "rate"     // faster than rate_limit
+	LossMemory   = "memory"   // the disk was too slow and memory was full
+	LossIO       = "io"       // the disk failed
+	LossCorrupt  = "corrupt"  // the file was damaged
+	LossRollback = "rollback" // the buffer was set back to an older state
+	LossShrink   = "shrink"   // max_size was lowered
 )
 
 // LossReasons lists why a reading can be lost. Losses always shows them all,
 // so that a missing reason never has to be read as zero.
 func LossReasons() []string {
-	return []string{"full", "age", "rate", "memory", "io", "corrupt", "rollback", "shrink"}
+	return []string{LossFull, LossAge, LossRate, LossMemory, LossIO, LossCorrupt, LossRollback, LossShrink}
 }
 
 // Losses counts lost readings by reason.
@@ -24,6 +37,18 @@ func (l Losses) MarshalJSON() ([]byte, error) {
 	}
 	maps.Copy(all, l)
 	return json.Marshal(all)
+}
+
+// Reasons lists the known reasons, and then those that only a newer gateway
+// knows and that occur in l.
+func (l Losses) Reasons() []string {
+	all := LossReasons()
+	for _, r := range slices.Sorted(maps.Keys(l)) {
+		if !slices.Contains(all, r) {
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 // Sum is everything lost.

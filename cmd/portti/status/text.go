@@ -33,7 +33,15 @@ func Clean(s string, limit int) string {
 	return b.String()
 }
 
-// Duration writes a duration as one says it: two units at most.
+// Count writes a number with its noun: 1 message, 2 messages.
+func Count(n uint64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// InWords writes a duration as one says it: two units at most.
 func InWords(t time.Duration) string {
 	switch {
 	case t < 0:

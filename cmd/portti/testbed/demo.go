@@ -188,7 +188,7 @@ func (d *demo) run(ctx context.Context) error {
 	go func() { d.ended <- d.gateway.Run(gatewayCtx) }()
 
 	told := d.story(ctx)
-	d.teller.hush()
+	d.teller.stop()
 	d.recv.Refuse(false) // Ctrl-C may have come while the link was cut
 	errs := []error{told}
 	stopDevices()

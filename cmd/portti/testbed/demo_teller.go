@@ -34,7 +34,7 @@ func newTeller(out io.Writer, now func() time.Time) *teller {
 	return &teller{out: out, now: now, every: 2500 * time.Millisecond, states: 2 * time.Second, shown: make(map[string]time.Time)}
 }
 
-// calm shows less, for a demo that runs beside other work.
+// calm shows less, for a demo that runs next to other work.
 func (t *teller) calm() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -47,8 +47,8 @@ func (t *teller) stateEvery() time.Duration {
 	return t.states
 }
 
-// hush ends the showing of messages.
-func (t *teller) hush() {
+// stop ends the showing of messages.
+func (t *teller) stop() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.quiet = true
@@ -127,7 +127,7 @@ func describe(msg []byte) (kind, text string) {
 			id = fmt.Sprint(v)
 		case "tsmEv", "tsmTs", "tsmGw", "tsErr":
 		default:
-			if id != "90100" || name != "lat" && name != "lon" { // its position is in the 1210 beside it
+			if id != "90100" || name != "lat" && name != "lon" { // its position is in the 1210 next to it
 				values = append(values, fmt.Sprintf(" %v=%v", name, v))
 			}
 		}

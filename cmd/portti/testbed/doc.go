@@ -2,12 +2,7 @@
 // server that prints what arrives, serial devices that exist only in software,
 // a player for recordings, and the demo that puts them together.
 //
-//	r, err := testbed.NewReceiver(testbed.Options{Listen: "127.0.0.1:0", Ack: "fence", Out: os.Stdout})
-//	go r.Run(ctx)                     // r.Addr() is where it listens, r.Stats() what it saw
-//
-//	p, err := testbed.OpenPty("/tmp/ttyGPS", 0)
-//	gps, err := testbed.NewGPS(testbed.GPSOptions{Seed: 1})
-//	stats, err := testbed.Live(ctx, p, gps) // a GPS receiver on /tmp/ttyGPS
+// See the examples of Receiver, GPS and Live.
 //
 // # Promises
 //

@@ -264,3 +264,6 @@ func TestCoordinatesAreNeverSixtyMinutes(t *testing.T) {
 		}
 	}
 }
+
+// angle brings a difference of courses between -180 and 180.
+func angle(d float64) float64 { return math.Mod(d+540, 360) - 180 }

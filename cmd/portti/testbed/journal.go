@@ -14,7 +14,7 @@ import (
 	"syscall"
 )
 
-// journal keeps marks on the disk, beside the file of messages. A line is
+// journal keeps marks on the disk, next to the file of messages. A line is
 // written before the messages that it speaks of, and says where they will
 // stand; so after a crash in between the last line tells whether they are all
 // there (the mark holds), or not (it does not, and what there is of them is

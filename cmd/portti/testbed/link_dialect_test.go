@@ -49,7 +49,7 @@ func (r *renewing) valid() (string, error) {
 	return r.now, nil
 }
 
-// life is what has to be heard and said beside the data.
+// life is what has to be heard and said in addition to the data.
 type life struct {
 	kinds    map[string]uint64 // of what the server says, at least
 	commands int64             // to it, at least
@@ -57,7 +57,7 @@ type life struct {
 }
 
 // Three minutes of a gateway's own link with the receiver, in every dialect and
-// mode: a reading a second, and beside them heartbeats, pings, subscriptions
+// mode: a reading a second, and in addition heartbeats, pings, subscriptions
 // and a token that ends every minute and is replaced before. Everything arrives
 // once.
 func TestLinkLivesInEveryDialect(t *testing.T) {

@@ -143,7 +143,7 @@ func TestPlayByteForByte(t *testing.T) {
 func TestPlayRecordedLogs(t *testing.T) {
 	logs, _ := filepath.Glob("../../../../shared/corpora/gpsd/*/*.log")
 	if len(logs) == 0 {
-		t.Skip("no recorded logs beside this checkout")
+		t.Skip("no recorded logs next to this checkout")
 	}
 	for _, file := range logs {
 		data, err := os.ReadFile(file)

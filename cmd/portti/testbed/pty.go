@@ -102,7 +102,7 @@ func (p *Pty) Name() string {
 	if p.link != "" {
 		return p.link
 	}
-	return p.path
+	return p.Path()
 }
 
 // Opened is closed once a reader has opened the line for the first time.

@@ -1,6 +1,9 @@
 package testbed
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Stats is what a Receiver has seen since it was made.
 type Stats struct {
@@ -27,27 +30,35 @@ type Stats struct {
 
 // Summary is the numbers as a sentence for people.
 func (s Stats) Summary() string {
-	text := fmt.Sprintf("%d messages in %d frames over %d connections; %d distinct, %d came again",
-		s.Messages, s.Frames, s.Connections, s.Distinct, s.Repeats)
+	text := fmt.Sprintf("%s in %s over %s; %d distinct, %d came again",
+		count(s.Messages, "message"), count(s.Frames, "frame"), count(s.Connections, "connection"), s.Distinct, s.Repeats)
 	for _, n := range []struct {
-		count int64
-		what  string
+		count      int64
+		noun, what string // where there is no noun, messages are meant
 	}{
-		{s.Changed, "came again with other bytes"},
-		{s.Bare, "objects without an array"},
-		{s.Bad, "bad frames or messages"},
-		{s.Refused, "handshakes refused for the token"},
-		{s.Skipped, "stored before"},
-		{s.Nacked, "records answered by nack"},
-		{s.Forwarded, "taken by the API"},
-		{s.SetAside, "set aside"},
-		{s.Dropped, "subscribers too slow"},
+		{s.Changed, "", " came again with other bytes"},
+		{s.Bare, "object", " without an array"},
+		{s.Bad, "bad message", ""},
+		{s.Refused, "handshake", " refused for the token"},
+		{s.Skipped, "", " stored before"},
+		{s.Nacked, "record", " answered by nack"},
+		{s.Forwarded, "", " taken by the API"},
+		{s.SetAside, "", " set aside"},
+		{s.Dropped, "subscriber", " too slow"},
 	} {
 		if n.count > 0 {
-			text += fmt.Sprintf("; %d %s", n.count, n.what)
+			text += "; " + count(n.count, n.noun) + n.what
 		}
 	}
 	return text
+}
+
+// count is a number with its noun: 1 message, 2 messages.
+func count(n int64, noun string) string {
+	if n != 1 && noun != "" {
+		noun += "s"
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d %s", n, noun))
 }
 
 // add adds what one frame counted.

@@ -156,6 +156,3 @@ func (r *route) speed(s float64) float64 {
 	}
 	return math.Min(cruise, math.Sqrt(crawl*crawl+2*braking*near))
 }
-
-// angle brings a difference of courses between -180 and 180.
-func angle(d float64) float64 { return math.Mod(d+540, 360) - 180 }
