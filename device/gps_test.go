@@ -347,7 +347,7 @@ func TestGPSQuiet(t *testing.T) {
 
 // gpsTimes notes when messages come out.
 type gpsTimes struct {
-	gpsNothing
+	nothing
 	start time.Time
 	at    []time.Duration
 }
@@ -486,16 +486,9 @@ func TestGPSCheck(t *testing.T) {
 	}
 }
 
-// gpsNothing is an Out that costs nothing.
-type gpsNothing struct{ emitted int }
-
-func (n *gpsNothing) Emit(*thingsee.Message) { n.emitted++ }
-func (*gpsNothing) Frame(Result)             {}
-func (*gpsNothing) Detail(string)            {}
-
 func TestGPSAllocations(t *testing.T) {
 	d := newGPS(Config{}, Env{Clock: gpsClock(false)})
-	out := &gpsNothing{}
+	out := &nothing{}
 	d.out = out
 	a, b := []byte(cycle("120000.00", "6500.74400", "10.0", "57.30")), []byte(cycle("120001.00", "6500.74410", "10.0", "57.30"))
 	for range 8 {
@@ -513,7 +506,7 @@ func TestGPSAllocations(t *testing.T) {
 
 func BenchmarkGPSEpoch(b *testing.B) {
 	d := newGPS(Config{}, Env{Clock: gpsClock(false)})
-	d.out = &gpsNothing{}
+	d.out = &nothing{}
 	in := [][]byte{[]byte(cycle("120000.00", "6500.74400", "10.0", "57.30")), []byte(cycle("120001.00", "6500.74410", "10.0", "57.30"))}
 	b.ReportAllocs()
 	b.SetBytes(int64(len(in[0])))

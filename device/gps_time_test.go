@@ -181,7 +181,7 @@ func TestGPSFlags(t *testing.T) {
 
 func TestGPSTimeDoesNotAllocate(t *testing.T) {
 	d := newGPS(Config{}, Env{Clock: clocktest.NewMachine(1, 0).Clock(gpsFloor)})
-	d.out = &gpsNothing{}
+	d.out = &nothing{}
 	epochs := make([][]byte, 500)
 	for i := range epochs {
 		epochs[i] = []byte(cycle(after(gpsNoon, i).Format("150405.00"), "6500.74400", "10.0", "57.30"))
