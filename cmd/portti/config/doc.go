@@ -1,6 +1,6 @@
 // Package config loads, checks, shows and makes the configuration.
 //
-//	cfg, err := config.Load(config.DefaultPath, config.LoadOptions{Environ: os.Environ()})
+// See the example of Load.
 //
 // # Promises
 //

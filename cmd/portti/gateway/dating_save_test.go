@@ -20,7 +20,7 @@ func TestDaterKeepsTheTimeOfABoot(t *testing.T) {
 	trusted := clock.Now{Mono: 5_000, Unix: day + 5_000, Trusted: true, Err: 2}
 	want := buffer.Offset{Unix: day, Err: 2}
 	synctest.Test(t, func(t *testing.T) {
-		q := newShelf(1)
+		q := newFakeQueue(1)
 		c := clock.Fake(clock.Now{}, buildDay)
 		d := newDater(q, c, time.Minute, buildDay, quiet)
 		done := make(chan struct{})
@@ -59,7 +59,7 @@ func TestDaterKeepsTheTimeOfABoot(t *testing.T) {
 		"set":         buffer.ErrOffsetSet,
 		"sealed":      buffer.ErrSealed,
 	} {
-		q := newShelf(1)
+		q := newFakeQueue(1)
 		q.refuse = refuse
 		d := newDater(q, clock.Fake(trusted, buildDay), time.Minute, buildDay, quiet)
 		d.expect(true)
@@ -69,15 +69,15 @@ func TestDaterKeepsTheTimeOfABoot(t *testing.T) {
 	}
 }
 
-// slowShelf tells an offset to everybody while it is still being written, as the
+// slowQueue tells an offset to everybody while it is still being written, as the
 // queue does.
-type slowShelf struct {
-	*shelf
+type slowQueue struct {
+	*fakeQueue
 	written chan struct{}
 }
 
-func (s slowShelf) SetOffset(b uint32, o buffer.Offset) error {
-	err := s.shelf.SetOffset(b, o)
+func (s slowQueue) SetOffset(b uint32, o buffer.Offset) error {
+	err := s.fakeQueue.SetOffset(b, o)
 	<-s.written
 	return err
 }
@@ -85,7 +85,7 @@ func (s slowShelf) SetOffset(b uint32, o buffer.Offset) error {
 // No record leaves before the offset it depends on is durable, whoever fixes it.
 func TestDaterWaitsForWhoKeepsTheTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := slowShelf{newShelf(1), make(chan struct{})}
+		q := slowQueue{newFakeQueue(1), make(chan struct{})}
 		q.entries = []buffer.Entry{provisional(1, 1_000)}
 		d := newDater(q, clock.Fake(clock.Now{Mono: 5_000, Unix: buildDay.UnixMilli(), Trusted: true}, buildDay), time.Minute, buildDay, quiet)
 		d.expect(true)
@@ -117,7 +117,7 @@ func TestDaterWaitsForWhoKeepsTheTime(t *testing.T) {
 // restart, and in the next.
 func TestDaterGoesByWhatWasNoted(t *testing.T) {
 	day := buildDay.UnixMilli()
-	q := newShelf(2)
+	q := newFakeQueue(2)
 	q.entries = []buffer.Entry{provisional(1, 10_000), provisional(2, 20_000)}
 	q.starts = []buffer.Start{
 		{Boot: 1, Lasted: 50_000, Offset: buffer.Offset{Unix: day}, Known: true},
@@ -140,7 +140,7 @@ func TestDaterGoesByWhatWasNoted(t *testing.T) {
 // records say how far it may be from where it was put.
 func TestDaterPlacesATimelessBootBetweenTwoOthers(t *testing.T) {
 	day := buildDay.UnixMilli()
-	q := newShelf(4)
+	q := newFakeQueue(4)
 	q.entries = []buffer.Entry{provisional(2, 10_000)}
 	q.starts = []buffer.Start{
 		{Boot: 1, Lasted: 100_000, Offset: buffer.Offset{Unix: day}, Known: true},
@@ -165,7 +165,7 @@ func TestDaterPlacesATimelessBootBetweenTwoOthers(t *testing.T) {
 // Without any time this boot is not guessed to be before the end of the last.
 func TestDaterGuessesAfterTheBootBefore(t *testing.T) {
 	day := buildDay.UnixMilli()
-	q := newShelf(2)
+	q := newFakeQueue(2)
 	q.entries = []buffer.Entry{provisional(2, 10_000)}
 	q.starts = []buffer.Start{
 		{Boot: 1, Lasted: 3_600_000, Offset: buffer.Offset{Unix: day}, Known: true},
@@ -183,7 +183,7 @@ func TestDaterGuessesAfterTheBootBefore(t *testing.T) {
 // The sources of time outrank each other as package clock says; whatever comes
 // after a record was handed out, it is the same bytes when it is asked for again.
 func TestDaterIsTheSameForEverySource(t *testing.T) {
-	q := newShelf(1)
+	q := newFakeQueue(1)
 	q.entries = []buffer.Entry{provisional(1, 1_000), provisional(1, 2_000)}
 	m := clocktest.NewMachine(1, 0)
 	m.Sleep(10 * time.Second)

@@ -19,50 +19,50 @@ import (
 	"portti/device/thingsee"
 )
 
-// shelf is a queue of fixed entries that remembers offsets as the real one
+// fakeQueue is a queue of fixed entries that remembers offsets as the real one
 // does: once.
-type shelf struct {
-	mu      sync.Mutex
-	entries []buffer.Entry
-	boot    uint32
-	offsets map[uint32]buffer.Offset
-	changed chan struct{}
-	refuse  error
-	ackErr  error
-	aside   map[uint64]string
-	starts  []buffer.Start
+type fakeQueue struct {
+	mu          sync.Mutex
+	entries     []buffer.Entry
+	boot        uint32
+	offsets     map[uint32]buffer.Offset
+	changed     chan struct{}
+	refuse      error
+	ackErr      error
+	quarantined map[uint64]string
+	starts      []buffer.Start
 }
 
-func newShelf(boot uint32) *shelf {
-	return &shelf{boot: boot, offsets: map[uint32]buffer.Offset{}, changed: make(chan struct{}), aside: map[uint64]string{}}
+func newFakeQueue(boot uint32) *fakeQueue {
+	return &fakeQueue{boot: boot, offsets: map[uint32]buffer.Offset{}, changed: make(chan struct{}), quarantined: map[uint64]string{}}
 }
 
-func (s *shelf) Read(from uint64, _, maxRecs int) (uint64, []buffer.Entry, error) {
+func (s *fakeQueue) Read(from uint64, _, maxRecs int) (uint64, []buffer.Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rest := s.entries[min(int(from), len(s.entries)):]
 	return from, rest[:min(maxRecs, len(rest))], nil
 }
-func (s *shelf) Ack(_, _ uint64) error        { return s.ackErr }
-func (s *shelf) Rewind() (uint64, error)      { return 0, nil }
-func (s *shelf) Forget() error                { return nil }
-func (s *shelf) Bounds() (first, next uint64) { return 0, uint64(len(s.entries)) }
-func (s *shelf) Behind(uint64) bool           { return false }
-func (s *shelf) Boot() uint32                 { return s.boot }
-func (s *shelf) Quarantine(n uint64, reason string) error {
+func (s *fakeQueue) Ack(_, _ uint64) error        { return s.ackErr }
+func (s *fakeQueue) Rewind() (uint64, error)      { return 0, nil }
+func (s *fakeQueue) Forget() error                { return nil }
+func (s *fakeQueue) Bounds() (first, next uint64) { return 0, uint64(len(s.entries)) }
+func (s *fakeQueue) Behind(uint64) bool           { return false }
+func (s *fakeQueue) Boot() uint32                 { return s.boot }
+func (s *fakeQueue) Quarantine(n uint64, reason string) error {
 	if s.refuse != nil {
 		return s.refuse
 	}
-	s.aside[n] = reason
+	s.quarantined[n] = reason
 	return nil
 }
-func (s *shelf) Offset(b uint32) (o buffer.Offset, ok bool) {
+func (s *fakeQueue) Offset(b uint32) (o buffer.Offset, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o, ok = s.offsets[b]
 	return o, ok
 }
-func (s *shelf) SetOffset(b uint32, o buffer.Offset) error {
+func (s *fakeQueue) SetOffset(b uint32, o buffer.Offset) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.refuse != nil {
@@ -74,7 +74,7 @@ func (s *shelf) SetOffset(b uint32, o buffer.Offset) error {
 	s.offsets[b] = o
 	return nil
 }
-func (s *shelf) Starts() []buffer.Start {
+func (s *fakeQueue) Starts() []buffer.Start {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.starts) == 0 {
@@ -83,13 +83,13 @@ func (s *shelf) Starts() []buffer.Start {
 	return slices.Clone(s.starts)
 }
 
-func (s *shelf) Changed() <-chan struct{} {
+func (s *fakeQueue) Changed() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.changed
 }
 
-func (s *shelf) add(e buffer.Entry) {
+func (s *fakeQueue) add(e buffer.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.entries = append(s.entries, e)
@@ -119,7 +119,7 @@ var (
 func texts(recs [][]byte) string { return string(bytes.Join(recs, []byte("\n"))) }
 
 func TestDaterWritesTheTimeInWhenTheClockIsTrusted(t *testing.T) {
-	q := newShelf(3)
+	q := newFakeQueue(3)
 	q.entries = []buffer.Entry{dated(1_800_000_000_000), provisional(3, 5_000), provisional(3, 5_250)}
 	c := clock.Fake(clock.Now{Mono: 6_000, Unix: 0}, buildDay)
 	d := newDater(q, c, 2*time.Minute, buildDay, quiet)
@@ -167,7 +167,7 @@ func TestDaterGuessesWhenTheHoldIsOver(t *testing.T) {
 		"clock after the floor":  {day + 3_600_000, day + 3_600_000 - 120_000, int64(plausible/time.Second) - 3600 + 120},
 	} {
 		t.Run(name, func(t *testing.T) {
-			q := newShelf(1)
+			q := newFakeQueue(1)
 			q.entries = []buffer.Entry{provisional(1, 100_000)}
 			d := newDater(q, clock.Fake(clock.Now{Mono: 120_000, Unix: c.unix}, buildDay), 2*time.Minute, buildDay, quiet)
 			_, recs, err := d.Read(0, 1<<20, 10)
@@ -185,7 +185,7 @@ func TestDaterGuessesWhenTheHoldIsOver(t *testing.T) {
 }
 
 func TestDaterPlacesAnEarlierBootBeforeThisOne(t *testing.T) {
-	q := newShelf(2)
+	q := newFakeQueue(2)
 	q.entries = []buffer.Entry{provisional(1, 10_000), provisional(2, 1_000)}
 	at := buildDay.Add(24 * time.Hour).UnixMilli()
 	c := clock.Fake(clock.Now{Mono: 5_000, Unix: at, Trusted: true}, buildDay)
@@ -203,7 +203,7 @@ func TestDaterPlacesAnEarlierBootBeforeThisOne(t *testing.T) {
 }
 
 func TestDaterSendsNothingBeforeTheOffsetIsKept(t *testing.T) {
-	q := newShelf(1)
+	q := newFakeQueue(1)
 	q.entries, q.refuse = []buffer.Entry{provisional(1, 1_000)}, errors.New("no space left on device")
 	c := clock.Fake(clock.Now{Mono: 2_000, Unix: buildDay.UnixMilli(), Trusted: true}, buildDay)
 	d := newDater(q, c, time.Minute, buildDay, quiet)
@@ -215,7 +215,7 @@ func TestDaterSendsNothingBeforeTheOffsetIsKept(t *testing.T) {
 		t.Fatalf("not handed out afterwards: %q, %v", recs, err)
 	}
 	// Where the disk is gone for now, live readings go on.
-	q = newShelf(1)
+	q = newFakeQueue(1)
 	q.entries, q.refuse = []buffer.Entry{provisional(1, 1_000)}, fmt.Errorf("wrapped: %w", buffer.ErrMemoryOnly)
 	d = newDater(q, c, time.Minute, buildDay, quiet)
 	if _, recs, err := d.Read(0, 1<<20, 10); err != nil || len(recs) != 1 {
@@ -229,7 +229,7 @@ func TestDaterSendsNothingBeforeTheOffsetIsKept(t *testing.T) {
 // would make all of them unreadable to the server, which acknowledges them
 // nevertheless. It goes aside, its neighbours go out.
 func TestDaterSetsAsideWhatItCannotDate(t *testing.T) {
-	q := newShelf(1)
+	q := newFakeQueue(1)
 	odd := buffer.Entry{Class: device.ClassProvisional, Boot: 1, Rec: []byte(`{"tsmId":1}`)}
 	q.entries = []buffer.Entry{dated(1_800_000_000_000), odd, odd, dated(1_800_000_001_000)}
 	d := newDater(q, clock.Fake(clock.Now{Mono: 1, Unix: 1_800_000_000_000, Trusted: true}, buildDay), time.Minute, buildDay, quiet)
@@ -237,8 +237,8 @@ func TestDaterSetsAsideWhatItCannotDate(t *testing.T) {
 		t.Fatalf("%d %q %v", first, recs, err)
 	}
 	first, recs, err := d.Read(1, 1<<20, 10)
-	if first != 3 || len(recs) != 1 || err != nil || q.aside[1] != reasonUndated || q.aside[2] != reasonUndated {
-		t.Fatalf("%d %q %v, aside %v", first, recs, err, q.aside)
+	if first != 3 || len(recs) != 1 || err != nil || q.quarantined[1] != reasonUndated || q.quarantined[2] != reasonUndated {
+		t.Fatalf("%d %q %v, aside %v", first, recs, err, q.quarantined)
 	}
 	q.refuse = errors.New("too many open files")
 	if first, recs, err := d.Read(1, 1<<20, 10); first != 3 || len(recs) != 1 || err != nil {
@@ -248,7 +248,7 @@ func TestDaterSetsAsideWhatItCannotDate(t *testing.T) {
 
 // An error of the source ends the link and with it the daemon.
 func TestDaterKeepsTheLinkAlive(t *testing.T) {
-	q := newShelf(1)
+	q := newFakeQueue(1)
 	d := newDater(q, clock.Fake(clock.Now{}, buildDay), time.Minute, buildDay, quiet)
 	q.ackErr, q.refuse = fmt.Errorf("wrapped: %w", buffer.ErrRollback), errors.New("too many open files")
 	if err := errors.Join(d.Ack(1, 500), d.Quarantine(7, "rejected")); err != nil {
@@ -257,9 +257,9 @@ func TestDaterKeepsTheLinkAlive(t *testing.T) {
 }
 
 func TestDaterWakesTheLink(t *testing.T) {
-	woken := func(t *testing.T, change func(*shelf, *clock.Clock)) {
+	woken := func(t *testing.T, change func(*fakeQueue, *clock.Clock)) {
 		synctest.Test(t, func(t *testing.T) {
-			q := newShelf(1)
+			q := newFakeQueue(1)
 			q.entries = []buffer.Entry{provisional(1, 1)}
 			c := clock.Fake(clock.Now{}, buildDay)
 			d := newDater(q, c, 2*time.Minute, buildDay, quiet)
@@ -284,13 +284,13 @@ func TestDaterWakesTheLink(t *testing.T) {
 		})
 	}
 	t.Run("record", func(t *testing.T) {
-		woken(t, func(q *shelf, _ *clock.Clock) { q.add(dated(1)) })
+		woken(t, func(q *fakeQueue, _ *clock.Clock) { q.add(dated(1)) })
 	})
 	t.Run("trust", func(t *testing.T) {
-		woken(t, func(_ *shelf, c *clock.Clock) { c.Set(clock.Now{Mono: 10, Unix: 1, Trusted: true}) })
+		woken(t, func(_ *fakeQueue, c *clock.Clock) { c.Set(clock.Now{Mono: 10, Unix: 1, Trusted: true}) })
 	})
 	t.Run("hold over", func(t *testing.T) {
-		woken(t, func(_ *shelf, c *clock.Clock) { c.Set(clock.Now{Mono: 120_000}) })
+		woken(t, func(_ *fakeQueue, c *clock.Clock) { c.Set(clock.Now{Mono: 120_000}) })
 	})
 }
 
@@ -299,7 +299,7 @@ func TestDaterWakesTheLink(t *testing.T) {
 func TestDaterMissesNoWakeUp(t *testing.T) {
 	for range 200 {
 		synctest.Test(t, func(t *testing.T) {
-			q := newShelf(1)
+			q := newFakeQueue(1)
 			c := clock.Fake(clock.Now{}, buildDay)
 			d := newDater(q, c, time.Minute, buildDay, quiet)
 			var wg sync.WaitGroup

@@ -1,7 +1,7 @@
 // Package gateway puts the packages together: the devices' readings go into the
 // buffer, the link takes them out, and this package dates, supervises and reports.
 //
-//	err := gateway.Run(ctx, cfg, gateway.Options{Version: "1.2.0", Log: log})
+// See the example of Run.
 //
 // run.go reads from top to bottom. Next to the data path run:
 //

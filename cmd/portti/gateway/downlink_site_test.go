@@ -26,9 +26,9 @@ import (
 	"portti/uplink/uplinktest"
 )
 
-// talker is a WebSocket server that takes arrays, answers pings, and says what
-// a test tells it to.
-type talker struct {
+// commandServer is a WebSocket server that takes arrays, answers pings, and
+// sends what a test wants.
+type commandServer struct {
 	net    *uplinktest.Listener
 	server http.Server
 
@@ -40,13 +40,13 @@ type talker struct {
 	bad      []string
 }
 
-func newTalker() *talker {
-	s := &talker{net: uplinktest.Listen(), keys: map[string]bool{}}
+func newCommandServer() *commandServer {
+	s := &commandServer{net: uplinktest.Listen(), keys: map[string]bool{}}
 	s.server.Handler = s
 	return s
 }
 
-func (s *talker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *commandServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	conn, err := new(websocket.Upgrader).Upgrade(w, r, nil)
 	if err != nil {
 		return
@@ -65,7 +65,7 @@ func (s *talker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *talker) take(frame []byte) {
+func (s *commandServer) take(frame []byte) {
 	all, err := thingseetest.ParseAll(frame)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,7 +86,7 @@ func (s *talker) take(frame []byte) {
 }
 
 // say sends one text message.
-func (s *talker) say(t *testing.T, text string) {
+func (s *commandServer) say(t *testing.T, text string) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,14 +96,14 @@ func (s *talker) say(t *testing.T, text string) {
 }
 
 // cut breaks the present connection.
-func (s *talker) cut() {
+func (s *commandServer) cut() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conn.Close()
 }
 
 // new gives what came since the last call, as "1402/36", and keeps it in last.
-func (s *talker) new(last *[]thingseetest.Received) string {
+func (s *commandServer) new(last *[]thingseetest.Received) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var words []string
@@ -145,9 +145,9 @@ func (l *lampDriver) Command(port io.Writer, c thingsee.Command, answer *thingse
 	return nil
 }
 
-// spokenSite is a whole gateway that speaks of itself and is spoken to: one
+// downlinkSite is a whole gateway that reports of itself and takes commands: one
 // lamp, one server, in a bubble.
-type spokenSite struct {
+type downlinkSite struct {
 	t       *testing.T
 	dir     string
 	accept  string
@@ -155,7 +155,7 @@ type spokenSite struct {
 	clock   *clock.Clock
 	level   slog.LevelVar
 	log     strings.Builder
-	server  *talker
+	server  *commandServer
 	line    *simLine
 	lamp    lampDriver
 	loads   int
@@ -165,14 +165,14 @@ type spokenSite struct {
 	last    []thingseetest.Received
 }
 
-// spoken runs tell on a site.
-func spoken(t *testing.T, accept, every string, tell func(s *spokenSite)) {
+// onDownlinkSite runs test on a site.
+func onDownlinkSite(t *testing.T, accept, every string, test func(s *downlinkSite)) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "run"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		s := &spokenSite{t: t, dir: dir, accept: accept, every: every, server: newTalker()}
+		s := &downlinkSite{t: t, dir: dir, accept: accept, every: every, server: newCommandServer()}
 		s.clock = clock.Fake(clock.Now{Mono: 60_000, Unix: buildDay.AddDate(0, 1, 0).UnixMilli(), Trusted: true}, buildDay)
 		s.clock.Flow()
 		served := make(chan struct{})
@@ -190,11 +190,11 @@ func spoken(t *testing.T, accept, every string, tell func(s *spokenSite)) {
 				t.Log(s.log.String())
 			}
 		}()
-		tell(s)
+		test(s)
 	})
 }
 
-func (s *spokenSite) start() {
+func (s *downlinkSite) start() {
 	s.t.Helper()
 	path := filepath.Join(s.dir, "portti.toml")
 	text := fmt.Sprintf(`config_version = 1
@@ -249,7 +249,7 @@ expect_every = "24h"
 }
 
 // pass lets time go by; the books must balance at the end.
-func (s *spokenSite) pass(d time.Duration) status.Document {
+func (s *downlinkSite) pass(d time.Duration) status.Document {
 	s.t.Helper()
 	time.Sleep(d)
 	synctest.Wait()
@@ -260,7 +260,7 @@ func (s *spokenSite) pass(d time.Duration) status.Document {
 	return st
 }
 
-func (s *spokenSite) halt() status.Document {
+func (s *downlinkSite) halt() status.Document {
 	s.t.Helper()
 	s.stop()
 	s.stop = nil
@@ -271,7 +271,7 @@ func (s *spokenSite) halt() status.Document {
 }
 
 // heard checks what the server got since the last check.
-func (s *spokenSite) heard(what, want string) {
+func (s *downlinkSite) heard(what, want string) {
 	s.t.Helper()
 	if got := s.server.new(&s.last); got != want {
 		s.t.Errorf("%s: the server got %q, want %q", what, got, want)
@@ -280,7 +280,7 @@ func (s *spokenSite) heard(what, want string) {
 
 // ask sends a request and checks the answer: what is in it, and the number of
 // the request.
-func (s *spokenSite) ask(message, want string) {
+func (s *downlinkSite) ask(message, want string) {
 	s.t.Helper()
 	s.server.say(s.t, message)
 	s.pass(2 * time.Second)
@@ -290,7 +290,7 @@ func (s *spokenSite) ask(message, want string) {
 		s.t.Fatal(message, err)
 	}
 	for _, m := range s.last {
-		a := said{Received: m}
+		a := sentMessage{Received: m}
 		if m.Tuid != asked[0].Target || m.Gateway != me || !m.Dated || a.number("transactionId") != float64(asked[0].Transaction) {
 			s.t.Errorf("%s was answered by %+v", message, m)
 		}
@@ -298,18 +298,20 @@ func (s *spokenSite) ask(message, want string) {
 }
 
 // result is the result of the last answer.
-func (s *spokenSite) result() float64 { return said{Received: s.last[len(s.last)-1]}.number("result") }
+func (s *downlinkSite) result() float64 {
+	return sentMessage{Received: s.last[len(s.last)-1]}.number("result")
+}
 
 func everything() string { return `"` + strings.Join(config.CommandNames(), `", "`) + `"` }
 
 // Threat U5: every command through a whole gateway; each is answered under its
 // transactionId through the buffer, does what it says, and leaves its trace.
 func TestCommandsThroughAGateway(t *testing.T) {
-	spoken(t, everything(), "1h", func(s *spokenSite) {
+	onDownlinkSite(t, everything(), "1h", func(s *downlinkSite) {
 		s.start()
 		s.heard("at the start", "1100/11 1112/11 1000/17")
 		s.ask(command(1, "status", ""), "90310/33 1402/36")
-		if payload := (said{Received: s.last[1]}).text("payload"); !strings.HasPrefix(payload, "Readings reach the server, nothing lost. ") {
+		if payload := (sentMessage{Received: s.last[1]}).text("payload"); !strings.HasPrefix(payload, "Readings reach the server, nothing lost. ") {
 			t.Error(payload)
 		}
 		s.ask(command(2, "flush", ""), "1402/36")
@@ -372,7 +374,7 @@ func TestCommandsThroughAGateway(t *testing.T) {
 // The machine is started again by the unit of root's that waits for the
 // request, and once: a repeat of the request after the start does nothing.
 func TestRebootThroughAGateway(t *testing.T) {
-	spoken(t, `"reboot"`, "0s", func(s *spokenSite) {
+	onDownlinkSite(t, `"reboot"`, "0s", func(s *downlinkSite) {
 		s.start()
 		s.pass(10 * time.Minute)
 		request := filepath.Join(s.dir, "run", rebootRequest)
@@ -415,7 +417,7 @@ func TestRebootThroughAGateway(t *testing.T) {
 // By default nothing that a server says is more than counted, and the gateway
 // that is told to be mute is.
 func TestDeafAndMute(t *testing.T) {
-	spoken(t, "", "0s", func(s *spokenSite) {
+	onDownlinkSite(t, "", "0s", func(s *downlinkSite) {
 		s.start()
 		for i, c := range []string{"status", "flush", "reconnect", "log-level", "reload", "report-interval", "reboot"} {
 			s.server.say(t, command(i, c, ""))
@@ -434,10 +436,10 @@ func TestDeafAndMute(t *testing.T) {
 
 // The gateway speaks for itself through a day with an outage and a power cut.
 func TestSelfReportThroughAGateway(t *testing.T) {
-	spoken(t, "", "5m", func(s *spokenSite) {
+	onDownlinkSite(t, "", "5m", func(s *downlinkSite) {
 		s.start()
 		s.heard("at the start", "1100/11 1112/11 1000/17")
-		if up := (said{Received: s.last[1]}); up.number("uptime") < 60 || up.number("uptime") > 62 || up.Tuid != me || up.Gateway != me {
+		if up := (sentMessage{Received: s.last[1]}); up.number("uptime") < 60 || up.number("uptime") > 62 || up.Tuid != me || up.Gateway != me {
 			t.Errorf("%+v", up)
 		}
 		s.line.change(func() { s.line.buf = append(s.line.buf, '\n') })
@@ -446,7 +448,7 @@ func TestSelfReportThroughAGateway(t *testing.T) {
 		if n := strings.Count(words, "90310/10"); n != 4 && n != 5 || strings.Count(words, "11200/10") != n || strings.Contains(words, "11201") {
 			t.Errorf("in 20 minutes: %s", words)
 		}
-		h := said{Received: s.last[len(s.last)-2]}
+		h := sentMessage{Received: s.last[len(s.last)-2]}
 		st := s.gateway.Status()
 		if h.ID != thingsee.GatewayHealth || h.number("devicesOk") != 1 || h.number("devices") != 1 || h.number("clockTrusted") != 1 || h.number("read") < 5 || h.number("read") > float64(st.Totals.Read) {
 			t.Errorf("%+v", h)
@@ -471,7 +473,7 @@ func TestSelfReportThroughAGateway(t *testing.T) {
 // How often the gateway reports is taken over by a reload, and only when it was
 // changed there: what the server has set holds otherwise.
 func TestReportIntervalIsReloaded(t *testing.T) {
-	spoken(t, everything(), "1h", func(s *spokenSite) {
+	onDownlinkSite(t, everything(), "1h", func(s *downlinkSite) {
 		s.start()
 		every := func(what string, want time.Duration) {
 			t.Helper()

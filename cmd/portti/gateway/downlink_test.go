@@ -81,8 +81,8 @@ func (f fakeDevices) Command(_ context.Context, c thingsee.Command) (*thingsee.M
 	return m, nil
 }
 
-// desk is a downlink on fakes: what is asked, what is answered, what is logged.
-type desk struct {
+// downlinkTest is a downlink on fakes: what is asked, what is answered, what is logged.
+type downlinkTest struct {
 	t        *testing.T
 	downlink *downlink
 	actions  *fakeActions
@@ -91,16 +91,16 @@ type desk struct {
 	now      time.Time
 }
 
-func newDesk(t *testing.T, accept ...string) *desk {
-	d := &desk{t: t, actions: &fakeActions{every: 5 * time.Minute}, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+func newDownlinkTest(t *testing.T, accept ...string) *downlinkTest {
+	d := &downlinkTest{t: t, actions: &fakeActions{every: 5 * time.Minute}, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	log := slog.New(slog.NewTextHandler(&d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	d.downlink = newDownlink(accept, me, d.actions, fakeDevices{d.actions}, d.send, func() string { return "wss://server" }, log)
 	return d
 }
 
-// say writes an answer without what is the same in all, and holds it against
+// send writes an answer without what is the same in all, and holds it against
 // the catalogue.
-func (d *desk) send(m *thingsee.Message) bool {
+func (d *downlinkTest) send(m *thingsee.Message) bool {
 	d.t.Helper()
 	tuid := m.Tuid
 	if m.Tuid == "" {
@@ -130,7 +130,7 @@ func (d *desk) send(m *thingsee.Message) bool {
 }
 
 // ask is a message of the server; it gives the answers and what was done.
-func (d *desk) ask(message string) (answers, done string) {
+func (d *downlinkTest) ask(message string) (answers, done string) {
 	d.t.Helper()
 	d.answers, d.actions.done = nil, nil
 	d.downlink.receive([]byte(message))
@@ -232,7 +232,7 @@ func TestRequests(t *testing.T) {
 		"transactionId as 1.": {to(me, 1402, 35, `,"transactionId":1.5,"command":"flush"`), "", "", "ignored"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := newDesk(t, config.CommandNames()...)
+			d := newDownlinkTest(t, config.CommandNames()...)
 			d.actions.reloaded = Reloaded{Applied: []string{"a"}, Restart: []string{"b", "c"}}
 			answers, done := d.ask(c.message)
 			if answers != c.answers || done != c.done {
@@ -265,7 +265,7 @@ func TestRequestsNotAllowed(t *testing.T) {
 		t.Fatal("a command is not tried")
 	}
 	for allowed := range requests {
-		d := newDesk(t, allowed)
+		d := newDownlinkTest(t, allowed)
 		d.downlink.taken.limits = nil
 		for name, message := range requests {
 			answers, done := d.ask(message)
@@ -289,7 +289,7 @@ func TestRequestsNotAllowed(t *testing.T) {
 }
 
 func TestFailuresAreAnswered(t *testing.T) {
-	d := newDesk(t, config.CommandNames()...)
+	d := newDownlinkTest(t, config.CommandNames()...)
 	d.actions.err = errors.New("it cannot be")
 	for i, c := range []string{command(1, "reload", ""), command(2, "log-level", `,"payload":"debug"`), command(3, "reboot", "")} {
 		if answers, _ := d.ask(c); answers != fmt.Sprintf(`1402/36 transactionId=%d result=-1 payload="it cannot be"`, i+1) {
@@ -306,7 +306,7 @@ func TestFailuresAreAnswered(t *testing.T) {
 
 // A request that comes again is answered again and not carried out again.
 func TestRepeats(t *testing.T) {
-	d := newDesk(t, config.CommandNames()...)
+	d := newDownlinkTest(t, config.CommandNames()...)
 	first, _ := d.ask(command(7, "reboot", ""))
 	d.now = d.now.Add(9 * time.Minute)
 	again, done := d.ask(strings.Replace(command(7, "reboot", ""), "1492603998", "1492604000", 1))
@@ -331,7 +331,7 @@ func TestRepeats(t *testing.T) {
 		t.Error(d.log.String())
 	}
 
-	d = newDesk(t, config.CommandNames()...)
+	d = newDownlinkTest(t, config.CommandNames()...)
 	d.downlink.taken.limits, d.downlink.frames.limits = nil, nil
 	for i := range replayMost + 1 {
 		d.ask(command(i, "flush", ""))
@@ -345,7 +345,7 @@ func TestRepeats(t *testing.T) {
 }
 
 func TestRequestsTooFast(t *testing.T) {
-	d := newDesk(t, config.CommandNames()...)
+	d := newDownlinkTest(t, config.CommandNames()...)
 	taken := 0
 	for i := range 2 * 3600 / 5 {
 		answers, done := d.ask(command(i, "flush", ""))
@@ -365,7 +365,7 @@ func TestRequestsTooFast(t *testing.T) {
 		t.Errorf("%d lines of the log", n)
 	}
 	// Nonsense costs nothing and hides nothing for longer than a minute.
-	d = newDesk(t, config.CommandNames()...)
+	d = newDownlinkTest(t, config.CommandNames()...)
 	for range 1000 {
 		d.ask(`{"tsmDstTuid":`)
 	}
@@ -383,7 +383,7 @@ func TestRequestsTooFast(t *testing.T) {
 
 // A server that talks faster than anything is done holds up nobody.
 func TestReceiveNeverWaits(t *testing.T) {
-	d := newDesk(t, config.CmdFlush)
+	d := newDownlinkTest(t, config.CmdFlush)
 	message := []byte(command(1, "flush", ""))
 	for range 10 * downlinkWaiting {
 		d.downlink.receive(message)
@@ -400,7 +400,7 @@ func TestReceiveNeverWaits(t *testing.T) {
 }
 
 func TestMixedArray(t *testing.T) {
-	d := newDesk(t, config.CmdFlush)
+	d := newDownlinkTest(t, config.CmdFlush)
 	_, done := d.ask("[" + command(1, "flush", "") + "," + to("ELSE", 1402, 35, "") + ",5," + command(2, "reboot", "") + "," + command(1, "flush", "") + "]")
 	s := d.downlink.status()
 	if done != "flush" || s != (status.Downlink{Received: 5, Executed: 1, Refused: 1, Repeated: 1, Ignored: 2}) {

@@ -171,19 +171,19 @@ func TestMetricsAnswerOnlyOnePath(t *testing.T) {
 	}
 }
 
-// told is a log that a test can wait for.
-type told struct {
+// sharedLog is a log that a test can wait for.
+type sharedLog struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (l *told) Write(p []byte) (int, error) {
+func (l *sharedLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
-func (l *told) String() string {
+func (l *sharedLog) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
@@ -191,9 +191,9 @@ func (l *told) String() string {
 
 // running starts the metrics on addr and stops them with the test; no
 // goroutine may be left then.
-func running(t *testing.T, addr string, retry time.Duration) (log *told, stop func()) {
+func running(t *testing.T, addr string, retry time.Duration) (log *sharedLog, stop func()) {
 	t.Helper()
-	log = &told{}
+	log = &sharedLog{}
 	m := &metrics{addr: addr, status: evilStatus, retry: retry, log: slog.New(slog.NewTextHandler(log, nil))}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

@@ -18,13 +18,13 @@ import (
 	"portti/device/thingsee/thingseetest"
 )
 
-// said is one message of the gateway as it would be kept.
-type said struct {
+// sentMessage is one message of the gateway as it would be kept.
+type sentMessage struct {
 	at time.Time
 	thingseetest.Received
 }
 
-func (s said) number(name string) (v float64) {
+func (s sentMessage) number(name string) (v float64) {
 	for _, f := range s.Fields {
 		if f.Name == name {
 			_ = json.Unmarshal(f.JSON, &v)
@@ -34,7 +34,7 @@ func (s said) number(name string) (v float64) {
 	return -1
 }
 
-func (s said) text(name string) (v string) {
+func (s sentMessage) text(name string) (v string) {
 	for _, f := range s.Fields {
 		if f.Name == name {
 			_ = json.Unmarshal(f.JSON, &v)
@@ -43,33 +43,33 @@ func (s said) text(name string) (v string) {
 	return v
 }
 
-// speech is a selfReport whose messages a test receives, told second by second how things
-// stand.
-type speech struct {
+// reportTest is a selfReport whose messages a test receives, told second by
+// second how things stand.
+type reportTest struct {
 	t      *testing.T
 	dir    string
 	report *selfReport
 	now    time.Time
-	heard  []said
+	sent   []sentMessage
 	s      status.Document
 }
 
-func newSpeech(t *testing.T, every time.Duration) *speech {
-	p := &speech{t: t, dir: t.TempDir(), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+func newReportTest(t *testing.T, every time.Duration) *reportTest {
+	p := &reportTest{t: t, dir: t.TempDir(), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	p.s = status.Document{Link: status.Link{State: status.LinkConnecting}, Devices: []status.Device{{Name: "gps", State: status.DeviceOK}, {Name: "panel", State: status.DeviceOK}, {Name: "tags", State: status.DeviceOK}}}
 	p.restart(every)
 	return p
 }
 
-func (p *speech) restart(every time.Duration) {
+func (p *reportTest) restart(every time.Duration) {
 	cfg := &config.Config{Gateway: config.Gateway{ReportInterval: config.Duration(every)}, Paths: config.Paths{State: p.dir},
 		Devices: []device.Config{{Name: "gps", ID: "GPS"}, {Name: "panel", ID: "PANEL"}, {Name: "tags"}}}
-	p.report = newSelfReport(cfg, "XXXX00GATEWAY00001", "1.2.3", func() int64 { return 90_500 }, p.hear, slog.New(slog.DiscardHandler))
+	p.report = newSelfReport(cfg, "XXXX00GATEWAY00001", "1.2.3", func() int64 { return 90_500 }, p.receive, slog.New(slog.DiscardHandler))
 }
 
-// hear takes what is said as a stamp would write it, and holds it against the
+// receive takes what is sent as a stamp would write it, and holds it against the
 // catalogue.
-func (p *speech) hear(m *thingsee.Message) bool {
+func (p *reportTest) receive(m *thingsee.Message) bool {
 	p.t.Helper()
 	m.Tuid, m.Time = "XXXX00GATEWAY00001", p.now.UnixMilli()-m.Age
 	r, err := thingseetest.Parse(m.Append(nil))
@@ -86,54 +86,54 @@ func (p *speech) hear(m *thingsee.Message) bool {
 			p.t.Errorf("%d has a field %s that the catalogue lacks", r.ID, f.Name)
 		}
 	}
-	p.heard = append(p.heard, said{p.now, r})
+	p.sent = append(p.sent, sentMessage{p.now, r})
 	return true
 }
 
 // pass lets time go by, a second at a time.
-func (p *speech) pass(d time.Duration) {
+func (p *reportTest) pass(d time.Duration) {
 	for range int(d / time.Second) {
 		p.report.update(p.now, &p.s)
 		p.now = p.now.Add(time.Second)
 	}
 }
 
-func (p *speech) link(state string, d time.Duration) {
+func (p *reportTest) link(state string, d time.Duration) {
 	p.s.Link.State = state
 	p.pass(d)
 }
 
-// told gives what was said since the last time, as "1000/17".
-func (p *speech) told() string {
+// sentSince gives what was sent since the last time, as "1000/17".
+func (p *reportTest) sentSince() string {
 	var all []string
-	for _, s := range p.heard {
+	for _, s := range p.sent {
 		all = append(all, fmt.Sprintf("%d/%d", s.ID, s.Event))
 	}
-	p.heard = nil
+	p.sent = nil
 	return strings.Join(all, " ")
 }
 
-func (p *speech) count(id int) (n int) {
-	for _, s := range p.heard {
+func (p *reportTest) count(id int) (n int) {
+	for _, s := range p.sent {
 		n += b2i(s.ID == id)
 	}
 	return n
 }
 
-func (p *speech) want(what, words string) {
+func (p *reportTest) want(what, words string) {
 	p.t.Helper()
-	if got := p.told(); got != words {
+	if got := p.sentSince(); got != words {
 		p.t.Errorf("%s: %s, want %s", what, got, words)
 	}
 }
 
 func TestSelfReportOfADay(t *testing.T) {
-	p := newSpeech(t, 5*time.Minute)
+	p := newReportTest(t, 5*time.Minute)
 	p.pass(time.Second)
-	if info := p.heard[0]; info.text("swVersion") != "portti-1.2.3" || info.text("modelCode") != "" {
+	if info := p.sent[0]; info.text("swVersion") != "portti-1.2.3" || info.text("modelCode") != "" {
 		t.Errorf("%+v", info)
 	}
-	if up := p.heard[1]; up.number("uptime") != 90 {
+	if up := p.sent[1]; up.number("uptime") != 90 {
 		t.Errorf("%+v", up)
 	}
 	p.want("at the start", "1100/11 1112/11")
@@ -149,8 +149,8 @@ func TestSelfReportOfADay(t *testing.T) {
 	if n := p.count(90310); n < 287 || n > 288 {
 		t.Errorf("%d reports a day", n)
 	}
-	if len(p.heard) != 2*p.count(90310) {
-		t.Errorf("and else: %s", p.told())
+	if len(p.sent) != 2*p.count(90310) {
+		t.Errorf("and else: %s", p.sentSince())
 	}
 	if last := p.report.lastMessage(); last == nil || last.ID != 1000 || last.Event != 12 {
 		t.Errorf("the last word: %+v", last)
@@ -158,11 +158,11 @@ func TestSelfReportOfADay(t *testing.T) {
 }
 
 func TestSelfReportIsMute(t *testing.T) {
-	p := newSpeech(t, 0)
+	p := newReportTest(t, 0)
 	p.link(status.LinkOnline, time.Hour)
 	p.link(status.LinkWaiting, time.Hour)
-	if len(p.heard) > 0 || p.report.lastMessage() != nil {
-		t.Errorf("said %s, and at last %v", p.told(), p.report.lastMessage())
+	if len(p.sent) > 0 || p.report.lastMessage() != nil {
+		t.Errorf("said %s, and at last %v", p.sentSince(), p.report.lastMessage())
 	}
 	if files, _ := os.ReadDir(p.dir); len(files) > 0 {
 		t.Errorf("it left %v behind", files)
@@ -170,13 +170,13 @@ func TestSelfReportIsMute(t *testing.T) {
 	p.report.setEvery(time.Minute)
 	p.link(status.LinkOnline, time.Minute)
 	if p.count(1100) != 1 || p.count(90310) == 0 {
-		t.Errorf("allowed to speak it says %s", p.told())
+		t.Errorf("allowed to speak it says %s", p.sentSince())
 	}
 }
 
 // A run that did not end in order is told at the next start.
 func TestSelfReportAfterAPowerCut(t *testing.T) {
-	p := newSpeech(t, time.Minute)
+	p := newReportTest(t, time.Minute)
 	p.pass(time.Second)
 	p.want("the first start ever", "1100/11 1112/11")
 	p.restart(time.Minute)
@@ -200,42 +200,42 @@ func TestSelfReportAfterAPowerCut(t *testing.T) {
 }
 
 func TestSelfReportWhileAway(t *testing.T) {
-	p := newSpeech(t, time.Minute)
+	p := newReportTest(t, time.Minute)
 	p.link(status.LinkOnline, 10*time.Minute)
-	p.told()
+	p.sentSince()
 	p.link(status.LinkWaiting, 59*time.Second)
 	p.link(status.LinkOnline, time.Second)
 	if n := p.count(1000); n > 0 {
-		t.Errorf("an outage of 59 s is told: %s", p.told())
+		t.Errorf("an outage of 59 s is told: %s", p.sentSince())
 	}
-	p.told()
+	p.sentSince()
 	start := p.now
 	p.link(status.LinkWaiting, 62*time.Second)
-	if p.count(1000) != 1 || p.heard[len(p.heard)-1].Event != 18 || p.heard[len(p.heard)-1].Time != start.UnixMilli() {
-		t.Errorf("an outage of a minute: %+v", p.heard)
+	if p.count(1000) != 1 || p.sent[len(p.sent)-1].Event != 18 || p.sent[len(p.sent)-1].Time != start.UnixMilli() {
+		t.Errorf("an outage of a minute: %+v", p.sent)
 	}
-	p.told()
+	p.sentSince()
 	p.link(status.LinkParked, 24*time.Hour)
-	if n := p.count(90310); n != 24 || len(p.heard) != 48 {
-		t.Errorf("a day without a link: %d reports of %d messages", n, len(p.heard))
+	if n := p.count(90310); n != 24 || len(p.sent) != 48 {
+		t.Errorf("a day without a link: %d reports of %d messages", n, len(p.sent))
 	}
-	p.told()
+	p.sentSince()
 	p.link(status.LinkOnline, time.Second)
-	if got := p.told(); !strings.HasPrefix(got, "1000/17 90310/10") {
+	if got := p.sentSince(); !strings.HasPrefix(got, "1000/17 90310/10") {
 		t.Errorf("back again: %s", got)
 	}
 }
 
 // A link that flaps makes few messages, and they come in pairs.
 func TestSelfReportOfAFlappingLink(t *testing.T) {
-	p := newSpeech(t, 24*time.Hour)
+	p := newReportTest(t, 24*time.Hour)
 	for range 24 * 3600 / 70 {
 		p.link(status.LinkOnline, 5*time.Second)
 		p.link(status.LinkWaiting, 65*time.Second)
 	}
 	p.link(status.LinkOnline, time.Second)
 	pairs, event := 0, 18
-	for _, s := range p.heard {
+	for _, s := range p.sent {
 		if s.ID != 1000 {
 			continue
 		}
@@ -250,7 +250,7 @@ func TestSelfReportOfAFlappingLink(t *testing.T) {
 }
 
 func TestHeartbeatsFollowTheDevices(t *testing.T) {
-	p := newSpeech(t, 5*time.Minute)
+	p := newReportTest(t, 5*time.Minute)
 	p.s.Devices[1].State = status.DeviceSilent // and reads on, slowly
 	p.link(status.LinkOnline, time.Second)
 	for range 10 {
@@ -258,34 +258,34 @@ func TestHeartbeatsFollowTheDevices(t *testing.T) {
 		p.pass(time.Minute)
 	}
 	if n := p.count(11201); n > 0 {
-		t.Errorf("a slow device is told as lost: %s", p.told())
+		t.Errorf("a slow device is told as lost: %s", p.sentSince())
 	}
-	i := slices.IndexFunc(p.heard, func(s said) bool { return s.ID == 11200 })
-	p.heard = p.heard[i:]
-	first := p.heard[0]
+	i := slices.IndexFunc(p.sent, func(s sentMessage) bool { return s.ID == 11200 })
+	p.sent = p.sent[i:]
+	first := p.sent[0]
 	if first.number("slotInterval") != 60 || first.number("slotBitCount") != 1 || string(first.Fields[2].JSON) != `[{"tuid":"GPS","slotBits":1},{"tuid":"PANEL","slotBits":1}]` {
 		t.Errorf("%+v", first)
 	}
-	p.told()
+	p.sentSince()
 	p.s.Devices[0].State = status.DeviceMissing
 	p.pass(2 * time.Minute)
 	if n := p.count(11201); n > 0 {
-		t.Errorf("two slots: %s", p.told())
+		t.Errorf("two slots: %s", p.sentSince())
 	}
 	p.pass(70 * time.Second)
-	lost := p.heard[slices.IndexFunc(p.heard, func(s said) bool { return s.ID == 11201 && s.text("tuid") == "GPS" })]
+	lost := p.sent[slices.IndexFunc(p.sent, func(s sentMessage) bool { return s.ID == 11201 && s.text("tuid") == "GPS" })]
 	if lost.number("slotBitCount") != 3 || lost.number("slotBits") != 0 || lost.number("slotInterval") != 60 || lost.Event != 10 {
 		t.Errorf("%+v", lost)
 	}
-	p.told()
+	p.sentSince()
 	p.pass(time.Hour)
 	if n := p.count(11201); n > 0 {
-		t.Errorf("it is told again: %s", p.told())
+		t.Errorf("it is told again: %s", p.sentSince())
 	}
-	p.told()
+	p.sentSince()
 	p.s.Devices[0].State = status.DeviceOK
 	p.pass(time.Minute)
-	back := p.heard[slices.IndexFunc(p.heard, func(s said) bool { return s.ID == 11201 })]
+	back := p.sent[slices.IndexFunc(p.sent, func(s sentMessage) bool { return s.ID == 11201 })]
 	if back.number("slotBitCount") != 1 || back.number("slotBits") != 1 || back.text("tuid") != "GPS" {
 		t.Errorf("%+v", back)
 	}
@@ -304,11 +304,11 @@ func TestHealthTellsTheStatus(t *testing.T) {
 		s.Devices = append(s.Devices, status.Device{State: state})
 	}
 	s.Problems = []status.Problem{{Code: "DEV-GONE", Severity: status.Error}, {Code: "UP-X", Severity: status.Warning}, {Code: "I", Severity: status.Info}}
-	p := newSpeech(t, time.Minute)
+	p := newReportTest(t, time.Minute)
 	var m thingsee.Message
 	health(&m, 33, s)
-	p.hear(&m)
-	h := p.heard[0]
+	p.receive(&m)
+	h := p.sent[0]
 	for name, want := range map[string]float64{
 		"waiting": 12, "lostAge": 7, "lostIo": 1, "lostFull": 0, "headroom": 7200, "rtt": 84, "devicesOk": 1, "devices": 6, "clockTrusted": 1, "uptime": 12,
 		"read": 101, "acked": 80, "quarantined": 1, "connects": 3, "devicesMissing": 1, "devicesBusy": 1, "devicesSilent": 2, "devicesGarbage": 1, "problems": 2,
@@ -326,20 +326,20 @@ func TestHealthTellsTheStatus(t *testing.T) {
 		}
 	}
 	health(&m, 10, &status.Document{Totals: status.Totals{Ledger: status.Ledger{Read: 1<<64 - 1}}})
-	p.heard = nil
-	if p.hear(&m); p.heard[0].number("headroom") != -1 || p.heard[0].number("rtt") != -1 || p.heard[0].number("read") < 9e18 {
-		t.Errorf("%+v", p.heard[0])
+	p.sent = nil
+	if p.receive(&m); p.sent[0].number("headroom") != -1 || p.sent[0].number("rtt") != -1 || p.sent[0].number("read") < 9e18 {
+		t.Errorf("%+v", p.sent[0])
 	}
 	systemInfo(&m, 33, "", "XXXX00EFS80560445")
-	p.heard = nil
-	if p.hear(&m); p.heard[0].text("swVersion") != "portti" || p.heard[0].text("modelCode") != "XXXX00" || p.heard[0].text("psn") != "EFS80560445" {
-		t.Errorf("%+v", p.heard[0])
+	p.sent = nil
+	if p.receive(&m); p.sent[0].text("swVersion") != "portti" || p.sent[0].text("modelCode") != "XXXX00" || p.sent[0].text("psn") != "EFS80560445" {
+		t.Errorf("%+v", p.sent[0])
 	}
 }
 
 // The note of a run lies in the state folder, under a name of its own.
 func TestNoteOfARun(t *testing.T) {
-	p := newSpeech(t, time.Minute)
+	p := newReportTest(t, time.Minute)
 	p.pass(time.Second)
 	if _, err := os.Stat(filepath.Join(p.dir, "running")); err != nil {
 		t.Error(err)

@@ -85,9 +85,9 @@ detail = "off"
 expect_every = "24h"
 `
 
-// story runs tell on a site in a bubble. The server tells its time, which is the
-// true one; o may say otherwise.
-func story(t *testing.T, o testbed.Options, tell func(s *timeSite)) {
+// onTimeSite runs test on a site in a bubble. The server tells its time, which is the
+// true one, unless o sets another.
+func onTimeSite(t *testing.T, o testbed.Options, test func(s *timeSite)) {
 	t.Helper()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -111,7 +111,7 @@ func story(t *testing.T, o testbed.Options, tell func(s *timeSite)) {
 				t.Log(s.log.String())
 			}
 		}()
-		tell(s)
+		test(s)
 	})
 }
 

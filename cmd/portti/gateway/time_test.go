@@ -49,7 +49,7 @@ func TestBootIn1970(t *testing.T) {
 		}, clock.SourceServer, time.Second},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			story(t, row.server, func(s *timeSite) {
+			onTimeSite(t, row.server, func(s *timeSite) {
 				s.more = row.more
 				if row.source == clock.SourceServer {
 					s.server.Refuse(true)
@@ -78,7 +78,7 @@ func TestBootIn1970(t *testing.T) {
 // best guess and say how wrong it may be; the time that comes later changes none
 // of them.
 func TestHoldEndsWithoutATime(t *testing.T) {
-	story(t, testbed.Options{Date: trueDate}, func(s *timeSite) {
+	onTimeSite(t, testbed.Options{Date: trueDate}, func(s *timeSite) {
 		s.boot(epoch)
 		s.feed(60)
 		if n := len(s.got()); n != 0 {
@@ -109,7 +109,7 @@ func TestHoldEndsWithoutATime(t *testing.T) {
 // Row 26: in 1970 no certificate is valid yet. The clock is named, not the
 // certificate; nothing is sent through it; the link comes up when the time does.
 func TestCertificateInTheFuture(t *testing.T) {
-	story(t, testbed.Options{TLS: true}, func(s *timeSite) {
+	onTimeSite(t, testbed.Options{TLS: true}, func(s *timeSite) {
 		s.built = time.Now().AddDate(-3, 0, 0) // before the certificate
 		s.boot(epoch)
 		s.feed(60)
@@ -131,7 +131,7 @@ func TestCertificateInTheFuture(t *testing.T) {
 // Row 26: the wall clock shows 1970, but it cannot be before the day this
 // program was made: with a certificate that was valid then the link works.
 func TestCertificateIsJudgedByTheFloor(t *testing.T) {
-	story(t, testbed.Options{TLS: true}, func(s *timeSite) {
+	onTimeSite(t, testbed.Options{TLS: true}, func(s *timeSite) {
 		s.boot(epoch)
 		time.Sleep(5 * time.Second)
 		if st := s.checkedStatus(); st.Link.State != status.LinkOnline {
@@ -157,7 +157,7 @@ func TestWallClockJumps(t *testing.T) {
 		{"an hour back by a time server", []time.Duration{-time.Hour}, (*clocktest.Machine).Leap, "jumped back by 1 h 0 min", 2 * time.Hour},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			story(t, testbed.Options{Date: trueDate}, func(s *timeSite) {
+			onTimeSite(t, testbed.Options{Date: trueDate}, func(s *timeSite) {
 				s.more = `pong_timeout = "5m"`
 				s.boot(time.Now())
 				s.machine.Sync(true, 0)
@@ -190,7 +190,7 @@ func TestWallClockJumps(t *testing.T) {
 
 // The jump is shown for ten minutes, as something to know and not to do.
 func TestStepIsShown(t *testing.T) {
-	story(t, testbed.Options{}, func(s *timeSite) {
+	onTimeSite(t, testbed.Options{}, func(s *timeSite) {
 		s.boot(time.Now())
 		s.machine.Sync(true, 0)
 		s.feed(3)
@@ -209,7 +209,7 @@ func TestStepIsShown(t *testing.T) {
 
 // Row 29: a leap second, and slewing, are no event.
 func TestLeapSecond(t *testing.T) {
-	story(t, testbed.Options{}, func(s *timeSite) {
+	onTimeSite(t, testbed.Options{}, func(s *timeSite) {
 		s.boot(time.Now())
 		s.machine.Sync(true, 0)
 		s.feed(5)
@@ -230,7 +230,7 @@ func TestLeapSecond(t *testing.T) {
 // Row 30: a receiver that is years off, on a machine that knows the time and on
 // one that does not. Its time sets nothing; what it reads goes on.
 func TestReceiverIsYearsOff(t *testing.T) {
-	story(t, testbed.Options{}, func(s *timeSite) {
+	onTimeSite(t, testbed.Options{}, func(s *timeSite) {
 		s.boot(epoch)
 		s.fix(20, func() time.Time { return time.Now().AddDate(20, 0, 0) })
 		s.fix(20, func() time.Time { return time.Now().AddDate(-1, 0, 0) })
@@ -264,7 +264,7 @@ func TestReceiverIsYearsOff(t *testing.T) {
 // One connection anew, nothing twice that had been proven long before, no step,
 // and no part that looks stuck.
 func TestAnHourAsleep(t *testing.T) {
-	story(t, testbed.Options{}, func(s *timeSite) {
+	onTimeSite(t, testbed.Options{}, func(s *timeSite) {
 		s.boot(time.Now())
 		s.machine.Sync(true, 0)
 		s.feed(100)
@@ -290,7 +290,7 @@ func TestAnHourAsleep(t *testing.T) {
 // nothing asks for it: the next boot, which knows nothing, dates it exactly. What
 // the next boot read is dated when a third one knows the time.
 func TestTimeIsKeptAcrossBoots(t *testing.T) {
-	story(t, testbed.Options{}, func(s *timeSite) {
+	onTimeSite(t, testbed.Options{}, func(s *timeSite) {
 		s.server.Refuse(true)
 		s.boot(epoch)
 		s.feed(10)
@@ -335,7 +335,7 @@ func TestTimeIsKeptAcrossBoots(t *testing.T) {
 // A restart of the gateway, a cut, and a better source in between: what was
 // dated once comes again as the same bytes.
 func TestHealedOnceIsTheSameForEver(t *testing.T) {
-	story(t, testbed.Options{Date: func() time.Time { return time.Now().Add(900 * time.Millisecond) }}, func(s *timeSite) {
+	onTimeSite(t, testbed.Options{Date: func() time.Time { return time.Now().Add(900 * time.Millisecond) }}, func(s *timeSite) {
 		s.more = "[clock]\ntrust_server = true"
 		s.boot(epoch)
 		s.feed(50)
@@ -366,7 +366,7 @@ func TestHealedOnceIsTheSameForEver(t *testing.T) {
 // The last good time is kept without writing for it, and is the floor of the
 // next boot: a receiver that tells an earlier time is not believed.
 func TestLastGoodTimeIsTheFloor(t *testing.T) {
-	story(t, testbed.Options{}, func(s *timeSite) {
+	onTimeSite(t, testbed.Options{}, func(s *timeSite) {
 		s.boot(time.Now())
 		s.machine.Sync(true, 0)
 		s.feed(1)
