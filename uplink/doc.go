@@ -1,15 +1,9 @@
 // Package uplink carries finished records to a WebSocket server and knows when
 // they have arrived.
 //
-//	link, err := uplink.New(uplink.Options{
-//		URL:   "wss://ingest.example.net/socket",
-//		Token: uplink.NewFileToken("/etc/portti/credentials/uplink-token"),
-//		Log:   log,
-//	})
-//	err = link.Run(ctx, queue) // until the queue gives io.EOF and all is proven
-//
-// Run dials, sends, waits for proof and dials again, for ever. Status says
-// what it is doing, Wake makes it try now, Idle feeds a watchdog.
+// New makes a Link and Run delivers a Source with it: it dials, sends, waits for
+// proof and dials again, for ever. Status says what it is doing, Wake makes it
+// try now, Idle feeds a watchdog. See the example.
 //
 // # Frames
 //
