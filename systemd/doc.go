@@ -2,25 +2,8 @@
 // tells systemd when the daemon is ready and what it does, and feeds the
 // watchdog only while every part moves.
 //
-// In the daemon:
-//
-//	var sd systemd.Notifier
-//	interval, err := systemd.WatchdogInterval()
-//	go systemd.Watch(ctx, sd, interval, func() string {
-//		if devices.Idle() > 20*time.Second {
-//			return "devices"
-//		}
-//		return ""
-//	}, log)
-//	sd.Ready()
-//	sd.Status("online, 3 devices, 12 waiting, nothing lost")
-//	...
-//	sd.Stopping()
-//
-// On the command line:
-//
-//	s := systemd.NewService("/etc/portti/portti.toml", sample, check)
-//	did, err := s.Install()
+// The daemon uses a Notifier and Watch, the command line a Service: see the
+// examples.
 //
 // # Promises
 //

@@ -1,15 +1,9 @@
 // Package uplink carries finished records to a WebSocket server and knows when
 // they have arrived.
 //
-//	link, err := uplink.New(uplink.Options{
-//		URL:   "wss://ingest.example.net/socket",
-//		Token: uplink.NewFileToken("/etc/portti/credentials/uplink-token"),
-//		Log:   log,
-//	})
-//	err = link.Run(ctx, queue) // until the queue gives io.EOF and all is proven
-//
-// Run dials, sends, waits for proof and dials again, for ever. Status says
-// what it is doing, Wake makes it try now, Idle feeds a watchdog.
+// New makes a Link and Run delivers a Source with it: it dials, sends, waits for
+// proof and dials again, for ever. Status says what it is doing, Wake makes it
+// try now, Idle feeds a watchdog. See the example.
 //
 // # Frames
 //
@@ -38,7 +32,7 @@
 // tell every repeat by one number kept per gateway and epoch, and refuse a
 // single record, which is then set aside alone. What it claims beyond what was
 // sent proves nothing, and a number that was never given to a record means that
-// the numbering was set back: the queue is told, and begins a new epoch. With
+// the numbering was set back: the queue is notified, and begins a new epoch. With
 // "none" written is taken for delivered once it is AckDelay old: delivery is
 // not proven, and readings can be lost.
 //
@@ -69,15 +63,15 @@
 //
 // With several addresses an end that may be the server's fault leads to the
 // next one at once, and to a pause only after the last. From another than the
-// first the link comes home after 10 minutes, in order and with nothing in
-// flight, and ever more rarely (6 h) while the first stays away. The limit of a
+// first the link goes back to it after 10 minutes, in order and with nothing in
+// flight, and ever more rarely (6 h) while the first cannot be reached. The limit of a
 // frame and the epoch belong to the address, and what was sent to one and not
 // proven is sent to the next.
 //
 // # Dialects
 //
 // A dialect says how the address is made, how the token is presented, what the
-// server's messages mean and what counts as life: one file for each. Only
+// server's messages mean and what counts as a sign of life: one file for each. Only
 // "thingsee" is documented to take arrays; the others carry them where the
 // operator's server does. A token that goes as the first message may be checked
 // after pings are answered already, so where proof is a pong nothing is sent

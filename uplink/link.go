@@ -35,21 +35,21 @@ type Link struct {
 	drainRate atomic.Int64 // bytes a second, 0: any
 
 	// owned by the goroutine of Run
-	route       *route // of the present or next connection
-	at          int    // its place among routes
-	tried       int    // addresses, since the last pause
-	homeWait    time.Duration
-	backoff     backoff
-	splits      [lanes]splits
-	sent        sentBefore
-	drain       drain
-	schedule    Schedule
-	token       Secret    // of the last dial
-	authTried   bool      // the immediate try after a refusal has been spent
-	authAt      time.Time // when it last was
-	lastWake    time.Time
-	writeBuffer int
-	rtt         time.Duration
+	route         *route // of the present or next connection
+	at            int    // its place among routes
+	tried         int    // addresses, since the last pause
+	preferredWait time.Duration
+	backoff       backoff
+	splits        [lanes]splits
+	sent          sentBefore
+	drain         drain
+	schedule      Schedule
+	token         Secret    // of the last dial
+	authTried     bool      // the immediate try after a refusal has been spent
+	authAt        time.Time // when it last was
+	lastWake      time.Time
+	writeBuffer   int
+	rtt           time.Duration
 }
 
 // New checks o and makes a Link. The error names every problem and no secret.
@@ -226,7 +226,7 @@ func (l *Link) connect(ctx context.Context, src Source) (*session, *dialError) {
 	l.board.update(func(s *Status) { s.Connects++; s.Compressed = g.deflate; now = *s })
 	l.board.event(slog.LevelInfo, "uplink.connected", "", "link is up", "remote", now.Server, "attempt", now.Attempts)
 	s := newSession(l, conn, g, src)
-	s.home = l.homeTime(s.started)
+	s.preferredAt = l.preferredTime(s.started)
 	return s, nil
 }
 
@@ -268,7 +268,7 @@ func (l *Link) onStable() {
 	l.backoff.reset()
 	l.authTried = false
 	if l.tried = 0; l.at == 0 {
-		l.homeWait = 0
+		l.preferredWait = 0
 	}
 	l.board.update(func(s *Status) { s.Problem, s.Attempts = "", 0 })
 }
@@ -299,7 +299,7 @@ func (l *Link) closed(end ending, src Source) (done bool, err error) {
 		return true, err
 	}
 	l.board.event(slog.LevelInfo, "uplink.closed", "", "link was closed in order")
-	if end.home {
+	if end.toPreferred {
 		l.take(0)
 	}
 	return end.eof, nil

@@ -81,7 +81,7 @@ func (s *session) due(now time.Time) time.Time {
 	if s.patience > 0 && s.lastMessage.Add(s.patience).Before(next) {
 		next = s.lastMessage.Add(s.patience)
 	}
-	times := [...]time.Time{s.sendAfter, s.laterAt, s.home, s.hoursCheck, {}}
+	times := [...]time.Time{s.sendAfter, s.laterAt, s.preferredAt, s.hoursCheck, {}}
 	if s.cursors.old() {
 		times[len(times)-1] = s.link.drain.ready(s.link.rate(), now)
 	}

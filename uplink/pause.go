@@ -15,7 +15,7 @@ func (l *Link) after(ctx context.Context, src Source, f finding, what string) (d
 	}
 	from := l.route.name
 	delay, state := backoffFloor+l.backoff.uniform(time.Second), Waiting
-	if !l.elsewhere(&f) {
+	if !l.nextRoute(&f) {
 		delay, state = l.delay(&f)
 	}
 	sentence := f.sentence

@@ -13,8 +13,8 @@ import (
 // tries that again. The wait doubles each time the preferred one is still not
 // there.
 const (
-	homeMin = 10 * time.Minute
-	homeMax = 6 * time.Hour
+	preferredMin = 10 * time.Minute
+	preferredMax = 6 * time.Hour
 )
 
 // route is one server's address with what is known about it.
@@ -89,10 +89,11 @@ func (l *Link) epoch() string {
 	return derivedEpoch(l.o.Epoch(), l.route.epoch)
 }
 
-// elsewhere goes on to the next address after an end that may be this one's
-// fault, and not that of the clock, the token or a message. It returns false when there is none that was not tried since the last
-// pause: then the next attempt is made at the preferred one, after a pause.
-func (l *Link) elsewhere(f *finding) bool {
+// nextRoute goes on to the next address after an end that may be this one's
+// fault, and not that of the clock, the token or a message. It returns false when
+// every address was tried since the last pause: then the next attempt is made at
+// the preferred one, after a pause.
+func (l *Link) nextRoute(f *finding) bool {
 	if len(l.routes) == 1 || f.tokenless || f.do == actionSpread || f.do == actionClock || f.cause == causeSize || f.cause == causePayload ||
 		(f.do == actionAuth || f.do == actionAuthPark) && l.atOnce() {
 		return false
@@ -119,12 +120,12 @@ func (l *Link) take(i int) {
 	l.board.event(slog.LevelInfo, "uplink.switched", "", "trying another address", "remote", l.route.name)
 }
 
-// homeTime is when a connection to another address than the preferred one ends
+// preferredTime is when a connection to another address than the preferred one ends
 // in order, to try that again; zero for the preferred one.
-func (l *Link) homeTime(now time.Time) time.Time {
+func (l *Link) preferredTime(now time.Time) time.Time {
 	if l.at == 0 {
 		return time.Time{}
 	}
-	l.homeWait = min(max(2*l.homeWait, homeMin), homeMax)
-	return now.Add(l.homeWait + l.backoff.uniform(l.homeWait/4))
+	l.preferredWait = min(max(2*l.preferredWait, preferredMin), preferredMax)
+	return now.Add(l.preferredWait + l.backoff.uniform(l.preferredWait/4))
 }

@@ -111,7 +111,7 @@ func TestSeveralAddresses(t *testing.T) {
 		time.Sleep(time.Minute)
 		before := h.log()
 		h.set("a.test", true)
-		time.Sleep(15 * time.Minute) // homeMin and a quarter
+		time.Sleep(15 * time.Minute) // preferredMin and a quarter
 		w.state(Online)
 		if st := w.link.Status(); st.Server != "ws://a.test" || st.Failures == 0 {
 			t.Errorf("server %s", st.Server)

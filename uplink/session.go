@@ -47,7 +47,7 @@ type session struct {
 	laterAt     time.Time
 	sendAfter   time.Time // before it nothing is sent: the server may still be looking at the token
 	epoch       string
-	home        time.Time // when to try a better address; zero: this is the best
+	preferredAt time.Time // when to try a better address; zero: this is the best
 	hoursCheck  time.Time // when to check the uplink hours; zero: there are none
 	started     time.Time
 	stable      bool // proof, or up long enough: backoff starts anew
@@ -62,14 +62,14 @@ type session struct {
 
 // ending is how a session ended.
 type ending struct {
-	fatal    error // of the queue
-	asked    bool  // we closed in order with every proof in
-	clean    bool  // and the server answered
-	eof      bool  // and nothing will ever follow
-	home     bool  // to try a better address
-	own      error // our reason, if we had one
-	read     error // the reader's
-	unproven unprovenAtEnd
+	fatal       error // of the queue
+	asked       bool  // we closed in order with every proof in
+	clean       bool  // and the server answered
+	eof         bool  // and nothing will ever follow
+	toPreferred bool  // to try a better address
+	own         error // our reason, if we had one
+	read        error // the reader's
+	unproven    unprovenAtEnd
 }
 
 func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
@@ -191,7 +191,7 @@ func (s *session) ending(own error, clean bool) ending {
 	}
 	if errors.Is(own, errAsked) {
 		e.own, e.asked, e.clean, e.eof = nil, true, clean, s.eof
-		e.home = !s.home.IsZero() && !time.Now().Before(s.home)
+		e.toPreferred = !s.preferredAt.IsZero() && !time.Now().Before(s.preferredAt)
 	}
 	if suspect, ok := s.flight.firstUnproven(); ok {
 		e.unproven = unprovenAtEnd{suspect: suspect, frames: s.flight.count(), largest: s.flight.largest(), proven: s.proven}

@@ -73,7 +73,7 @@ func (s *session) onServerMessage(m *received, now time.Time) error {
 	if s.patience > 0 && now.Sub(s.lastMessage) >= s.patience {
 		return errSilent
 	}
-	if !s.home.IsZero() && !now.Before(s.home) {
+	if !s.preferredAt.IsZero() && !now.Before(s.preferredAt) {
 		s.finish = true
 	}
 	return nil

@@ -230,7 +230,7 @@ func (i *refreshIssuer) login(ctx context.Context) (login, error) {
 	i.seen = info
 	found := err == nil && l.issuer == i.c.TokenURL && l.client == i.c.ClientID
 	if i.c.Seed == nil {
-		return l, i.judge(found, err)
+		return l, i.loginFault(found, err)
 	}
 	seed, serr := i.c.Seed.Token(ctx)
 	sum := sha256.Sum256([]byte(seed.Reveal()))
@@ -244,8 +244,8 @@ func (i *refreshIssuer) login(ctx context.Context) (login, error) {
 	return login{issuer: i.c.TokenURL, client: i.c.ClientID, seed: first, refresh: seed}, nil
 }
 
-// judge says why there is no login.
-func (i *refreshIssuer) judge(found bool, err error) error {
+// loginFault says why there is no login.
+func (i *refreshIssuer) loginFault(found bool, err error) error {
 	switch {
 	case found:
 		return nil
