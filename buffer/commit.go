@@ -86,7 +86,7 @@ func (q *Queue) pass() {
 }
 
 // settleOpenings brings the note of the files in use up to date, unless another
-// disk is in the place of ours.
+// disk is mounted there now.
 func (q *Queue) settleOpenings(now int64) (again int64) {
 	if q.opt.Probe == nil || q.moved() != nil {
 		return 0
@@ -116,7 +116,7 @@ func (q *Queue) work(now int64) error {
 	if err := q.regain(); err != nil {
 		return err
 	}
-	if err := q.goHome(); err != nil {
+	if err := q.followDir(); err != nil {
 		return err
 	}
 	if err := q.secure(); err != nil {
@@ -210,8 +210,8 @@ func (q *Queue) fail(err error) {
 	}
 }
 
-// answer tells those who wait for the sidecar that it cannot be written. Those
-// who came while it was being written wait for the next pass.
+// answer reports to those who wait for the sidecar that it cannot be written.
+// Those who came while it was being written wait for the next pass.
 func (q *Queue) answer() {
 	q.mu.Lock()
 	waiters := q.disk.waiters
@@ -389,7 +389,7 @@ func (q *Queue) finish() {
 	q.mu.Lock()
 	rest := q.gone.minus(ranges{{max(q.committed, q.released) + 1, q.next - 1}})
 	left := rest.size()
-	if err == nil && left > 0 { // no space, and told to drop the newest
+	if err == nil && left > 0 { // no space, and the policy is to drop the newest
 		q.releaseReplayableLocked(span{rest[0].a, q.next - 1})
 		q.loseLocked(q.livingLocked(span{rest[0].a, q.next - 1}), "full", stamp{}, stamp{})
 	}

@@ -25,13 +25,14 @@ func (o osFS) DirID() (DirID, error) {
 }
 
 // errElsewhere: the path leads to another directory than the one that the queue
-// was opened in, because a disk went or came. What lies there is not ours, be
-// it nothing: a file that is missing there is not lost, and none may be made.
+// was opened in, because a disk was taken away or mounted. What lies there
+// belongs to somebody else: a file that is missing there is not lost, and none
+// may be made.
 var errElsewhere = errors.New("another file system is in the place of the buffer's folder")
 
 // moved says whether the path leads elsewhere now.
 func (q *Queue) moved() error {
-	home := q.home.Load()
+	home := q.dirID.Load()
 	if home == nil {
 		return nil
 	}
@@ -46,17 +47,17 @@ func (q *Queue) moved() error {
 	return nil
 }
 
-// settleHome remembers where the queue is at home.
-func (q *Queue) settleHome() {
+// noteDirID remembers the directory that the queue works in.
+func (q *Queue) noteDirID() {
 	if now, err := q.fs.DirID(); err == nil {
-		q.home.Store(&now)
+		q.dirID.Store(&now)
 	}
 }
 
-// goHome is the committer's: it sees to it that the queue works in its own
-// directory. A disk that was taken away and came back is another place with the
-// same state file; all that is open is opened anew there.
-func (q *Queue) goHome() error {
+// followDir is the committer's: it makes sure that the queue works in its own
+// directory. A disk that was taken away and came back is another directory with
+// the same state file; all that is open is opened anew there.
+func (q *Queue) followDir() error {
 	err := q.moved()
 	if !errors.Is(err, errElsewhere) {
 		return err
@@ -68,8 +69,8 @@ func (q *Queue) goHome() error {
 	if !ours {
 		return err
 	}
-	_ = q.closeFiles() // of the disk that went
-	q.settleHome()
+	_ = q.closeFiles() // of the disk that was taken away
+	q.noteDirID()
 	q.info("buffer.returned", "the buffer's disk is back")
 	return nil
 }

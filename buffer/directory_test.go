@@ -118,7 +118,7 @@ func listing(t *testing.T, dir string) (out string) {
 	return out
 }
 
-// TestStateFileSetBack: an older copy of the state file beside newer readings,
+// TestStateFileSetBack: an older copy of the state file next to newer readings,
 // as when a backup is put back in part. A new epoch begins, nothing is lost.
 func TestStateFileSetBack(t *testing.T) {
 	dir := filepath.Join(fastDir(t), "q")

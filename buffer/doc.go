@@ -1,21 +1,10 @@
 // Package buffer keeps records until they are proven delivered. A record is
-// opaque bytes with a number, a class, a device and a stream beside it.
+// opaque bytes with a number, a class, a device and a stream.
 //
-//	q, err := buffer.Open(buffer.Options{Dir: "/var/lib/portti/buffer",
-//		CommitEvery: time.Second, FenceHold: 30 * time.Second, Mono: mono, BootID: id})
-//	dev, err := q.Device("gps")
-//	err = q.Append(class, dev, stream, record) // any goroutine; never waits for the disk
-//
-//	at, _ := q.Bounds()                        // one reader: the link
-//	for {
-//		changed := q.Changed()                 // before Read, or a wake-up is missed
-//		first, recs, err := q.Read(at, 30_000, 200)
-//		...                                    // io.EOF: sealed and at the end
-//		err = q.Ack(first, first+uint64(len(recs))-1)
-//	}
-//	at, err = q.Rewind()                       // the link ended in any way we did not ask for
-//	err = q.Forget()                           // we closed it, with every proof in
-//	err = q.Close()                            // commits what is left
+// Any number of goroutines append, and Append never waits for the disk. One
+// reader, the link, reads from Bounds on and acknowledges what the server has
+// proven. Its end is Rewind where we did not ask for it, and Forget where we
+// did, with every proof in. See the examples.
 //
 // # Promises
 //
@@ -48,10 +37,10 @@
 // DropNewest Append says ErrFull instead); while the disk is merely slow Append
 // says ErrFull and the caller waits for NotFull or calls Lose.
 //
-// No file ends the process, as far as that can be known before. A file is looked
-// through, without bbolt, before bbolt opens it: one that is shorter than its meta
-// page says, or whose pages are no tree, is salvaged and never opened. One that
-// looks sound and is suspicious nevertheless (a meta page is not valid, it has a
+// No file ends the process, as far as that can be known before. A file is checked,
+// without bbolt, before bbolt opens it: one that is shorter than its meta page
+// says, or whose pages are no tree, is salvaged and never opened. One that
+// passes and is still suspicious (a meta page is not valid, it has a
 // list of free pages, two processes in a row ended within a minute of opening it)
 // is opened by another process first, given Options.Probe, and if that one dies or
 // does not end in 20 s it is salvaged too. What a salvage keeps and what it lost is
@@ -68,16 +57,16 @@
 // known and the count is at least that.
 //
 // The identity of a record is its epoch and its number together. A state file
-// that is missing, damaged or older than the segments beside it begins a new
+// that is missing, damaged or older than the segments next to it begins a new
 // epoch, and Stats and the log say so (BUF-ROLLBACK): every survivor has a new
 // identity from then on, and none that was given before is given again. Within it
 // the survivors keep their numbers: all new ones are above them and above whatever
 // is present, and the order and the files stay as they are. A whole directory that
 // was set back looks sound from within; only an acknowledgement beyond its numbers
-// tells.
+// shows it.
 //
 // A folder that another disk was mounted over, or whose disk was taken away, is
-// left alone until its own state file shows there again; so long the queue works
+// left alone until its own state file shows there again; meanwhile the queue works
 // from memory.
 //
 // # Limits

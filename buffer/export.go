@@ -196,7 +196,7 @@ const chunkBytes = 256 << 10
 
 // Each hands out every record that is not released, in memory or on disk, up to
 // the last one there is when it is called, as Inspection.Each does. It may be
-// used beside the one reader, which waits no longer than for a chunk of 256 KB.
+// used in addition to the one reader, which waits no longer than for a chunk of 256 KB.
 func (q *Queue) Each(record func(Record) error, missing func(first, last uint64, why string) error) error {
 	q.mu.Lock()
 	at, next := q.seenLocked()
@@ -304,7 +304,7 @@ func nameOf(names []string, dev uint16) string {
 	return ""
 }
 
-// copySegment copies from a segment. What is damaged is only told: the reader
+// copySegment copies from a segment. What is damaged is only reported: the reader
 // has it repaired when it comes there.
 func (q *Queue) copySegment(c *chunk, s *segment, w readRange, names []string) error {
 	q.reading.Lock()

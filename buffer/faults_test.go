@@ -11,7 +11,7 @@ import (
 )
 
 // life is a seeded life of a queue on a disk that may fail, with a simple model
-// beside it.
+// next to it.
 type life struct {
 	t         *testing.T
 	fs        *fakeFS

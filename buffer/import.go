@@ -12,7 +12,7 @@ import (
 // records themselves: after a crash in the middle an import that is begun again
 // goes on where the last commit ended.
 //
-// An import tells, with each record, from where on its source had nothing else
+// An import says, with each record, from where on its source had nothing else
 // to deliver: what it skips had been delivered, given up or never existed, and
 // numbers never come back. So a file is one range here, however many holes its
 // numbers have.

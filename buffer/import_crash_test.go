@@ -219,7 +219,7 @@ func eachNth(t *testing.T, live func(t *testing.T, dir string, fail func(*fakeFS
 }
 
 // TestNthOperationFailsWhileImporting lets each operation fail in turn while a
-// file is imported beside readings of the gateway's own. What is refused stays
+// file is imported in addition to readings of the gateway's own. What is refused stays
 // on the stick and is imported once more, from the beginning, until it is taken:
 // every record is delivered once, and nothing is lost. Rows 6, 9, 10, 11 and 66.
 func TestNthOperationFailsWhileImporting(t *testing.T) {

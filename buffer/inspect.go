@@ -99,7 +99,7 @@ func (l readOnlyFS) List() ([]string, error) {
 }
 
 // Inspect looks at the files of the queue in dir, every page and every value,
-// and changes nothing. No lock is taken, so it may be used beside the process
+// and changes nothing. No lock is taken, so it may be used next to the process
 // that has the queue open and does not hold it up; what that process has in
 // memory it does not see. It fails only where there is nothing to look at:
 // fs.ErrNotExist, no permission, or ErrNewer.

@@ -254,10 +254,10 @@ func (bytesFile) WriteAt([]byte, int64) (int, error)        { return 0, fs.ErrPe
 func (bytesFile) Sync() error                               { return nil }
 func (bytesFile) Close() error                              { return nil }
 
-// TestInspectBesideAWriter: beside a queue that commits and releases there is
+// TestInspectNextToAWriter: next to a queue that commits and releases there is
 // never a fault, and what comes out was put in. The writer may go on for some
 // commits with each look that succeeded, so that one always does in the end.
-func TestInspectBesideAWriter(t *testing.T) {
+func TestInspectNextToAWriter(t *testing.T) {
 	dir := filepath.Join(fastDir(t), "q")
 	o := testOptions(dir)
 	o.tune = smallSizes()

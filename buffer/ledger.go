@@ -47,7 +47,7 @@ type account struct {
 }
 
 // ledger is stored with every commit, so it is never older than the records
-// beside it. Device 0 is for readings whose device is not known.
+// in the same file. Device 0 is for readings whose device is not known.
 type ledger struct {
 	gen      uint64 // rises with every commit: the highest one found counts
 	accepted uint64
@@ -255,7 +255,7 @@ func count(d *decoder) uint64 {
 	return n
 }
 
-// balance raises read where a ledger older than the records beside it would
+// balance raises read where a ledger older than the records next to it would
 // make acked negative.
 func (l *ledger) balance(waiting []uint64) {
 	var read, used uint64

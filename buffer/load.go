@@ -73,7 +73,7 @@ func (q *Queue) recover() error {
 		return err
 	}
 	st, stErr := readSidecar(q.fs)
-	if errors.Is(stErr, syscall.EIO) { // once is not for ever, and much depends on it
+	if errors.Is(stErr, syscall.EIO) { // a single EIO may be transient, and much depends on it
 		st, stErr = readSidecar(q.fs)
 	}
 	if stErr != nil && !damaged(stErr) {
@@ -87,7 +87,7 @@ func (q *Queue) recover() error {
 		return err
 	}
 	q.disk.blind = false
-	q.settleHome()
+	q.noteDirID()
 	fresh := stErr != nil && len(q.segs) == 0
 	if stErr != nil && !fresh {
 		q.figures.epochs++
@@ -162,7 +162,7 @@ func (q *Queue) number(st state, known bool) {
 	q.released = min(q.released, q.next-1)
 	q.gone = q.gone.and(ranges{{q.released + 1, q.next}})
 	q.committed = q.next - 1
-	// Between segments and behind the last one there is nothing.
+	// Between segments and after the last one there is nothing.
 	for i, s := range q.segs {
 		until := q.next
 		if i+1 < len(q.segs) {
@@ -199,7 +199,7 @@ func (q *Queue) loadSegments(names []string, noted *state) error {
 		s.uncounted = true
 		s.end = unknownEnd
 		// Beside its damaged original nobody knows whether what is missing was
-		// counted before the power went: the sidecar tells.
+		// counted before the power went: the sidecar says so.
 		s.rescued = slices.Contains(names, s.name+salvageSuffix) && slices.Contains(names, s.name)
 		for through := q.thinnedThrough(s); i+1 < len(firsts) && firsts[i+1] <= through; i++ {
 			// It was made of that one too, and the power went before it was removed.

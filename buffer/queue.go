@@ -47,7 +47,7 @@ type Queue struct {
 	timer   *time.Timer   // the one timer: kicks
 	busy    atomic.Int64  // Mono when the committer began this pass + 1, 0 when at rest
 
-	home atomic.Pointer[DirID] // the directory we are at home in; nil while blind
+	dirID atomic.Pointer[DirID] // the directory that the queue was opened in; nil while blind
 
 	openings *openings // the note of the files in use
 
@@ -83,7 +83,7 @@ type Queue struct {
 	ledger     ledger
 	arrivals   []arrival // imported and not known to be on disk
 	waiting    []uint64  // by device
-	full       bool      // at MaxSize and told to drop the newest
+	full       bool      // at MaxSize, and the policy is to drop the newest
 	inFlight   span      // handed out from memory since the last Rewind, all between included
 	thinned    span      // the numbers being thinned
 	disturbed  bool      // of these some were released or became replayable meanwhile

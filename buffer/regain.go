@@ -85,7 +85,7 @@ func (q *Queue) regain() error {
 // mergeLocked puts the queue read from disk in front.
 func (q *Queue) mergeLocked(old *Queue) {
 	q.reader.seg = old.reader.seg
-	q.home.Store(old.home.Load())
+	q.dirID.Store(old.dirID.Load())
 	q.disk.blind, q.disk.started = false, old.disk.started
 	q.disk.gen, q.disk.sidecar, q.disk.noted, q.disk.ledgerAt = old.disk.gen, old.disk.sidecar, old.disk.noted, old.disk.ledgerAt
 	q.disk.base = old.disk.base

@@ -310,7 +310,7 @@ func (q *Queue) enterRescued(s *segment, got *saved, cause error) {
 	q.noteLossLocked(l)
 }
 
-// loseMissingLocked counts what was there and is not left, but for as many as
+// loseMissingLocked counts what was there and is not left, except for as many as
 // were delivered.
 func (q *Queue) loseMissingLocked(l *Loss, was, left []uint64, delivered uint64) {
 	for dev := range was {

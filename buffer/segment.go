@@ -23,7 +23,7 @@ type segment struct {
 	name  string
 
 	// Guarded by Queue.mu.
-	end       uint64 // first number behind it; first when it holds none
+	end       uint64 // first number after it; first when it holds none
 	sum       summary
 	version   int      // rises with every commit
 	size      int64    // of the file

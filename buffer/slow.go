@@ -37,7 +37,7 @@ func (q *Queue) turn(at int64) {
 	}
 }
 
-// slowLocked is how long the slowest commit of late took, or the one that is
+// slowLocked is how long the slowest recent commit took, or the one that is
 // under way has taken so far; 0 when the disk is as it should be.
 func (q *Queue) slowLocked() (ms int64) {
 	now := q.opt.Mono()

@@ -11,7 +11,7 @@ type Start struct {
 	Boot   uint32
 	Lasted int64 // milliseconds of it that are known; of this boot, until now
 	// Offset is where it stood in wall time, when Known: by a trusted clock
-	// that SetLastGood told of, or else as SetOffset fixed it.
+	// that SetLastGood was given, or else as SetOffset fixed it.
 	Offset Offset
 	Known  bool
 	Again  bool // this boot, and the queue was opened in it before

@@ -73,7 +73,7 @@ type figures struct {
 	thinWritten      uint64
 	thinShed         uint64
 	damagedFiles     []string
-	slow, slowAt     int64 // the slowest commit of late, ms, and when it ended
+	slow, slowAt     int64 // the slowest recent commit, ms, and when it ended
 }
 
 // Stats takes a picture. It is cheap enough to call every second.

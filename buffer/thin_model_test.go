@@ -21,7 +21,7 @@ type fact struct {
 	gone   bool // it was found missing once
 }
 
-// thinModel is a queue at its limit and, beside it, every record there ever was.
+// thinModel is a queue at its limit and, next to it, every record there ever was.
 type thinModel struct {
 	t      *testing.T
 	rnd    *rand.Rand

@@ -65,7 +65,7 @@ func (j *thinning) replace(q *Queue, used int64, through uint64) error {
 	}
 	name := j.segs[0].name
 	if err := q.fs.Rename(j.tmp, name); err != nil {
-		// It may have been done nevertheless.
+		// It may have been done all the same.
 		if _, there := q.fs.Size(j.tmp); there == nil {
 			return err
 		} else if !errors.Is(there, fs.ErrNotExist) {

@@ -170,6 +170,24 @@ func TestCutShort(t *testing.T) {
 	}
 }
 
+// TestFarTooLarge: what a file says of its size does not decide how much memory is
+// taken for it, however long the file is.
+func TestFarTooLarge(t *testing.T) {
+	b := fileOf(leafPage())
+	for txid, pages := range []uint64{1<<24 + 1, 1 << 40, 1 << 62, ^uint64(0)} {
+		copy(b[txid%2*PageSize:], metaPage(4, pages, uint64(txid)+10))
+		if _, err := Check(bytes.NewReader(b), 1<<62, Branches); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%d pages: %v", pages, err)
+		}
+	}
+	b = fileOf(leafPage())
+	copy(b, metaPage(4, 1<<20, 10))
+	binary.NativeEndian.PutUint32(b[4*PageSize+12:], 1<<19)
+	if _, err := Check(bytes.NewReader(b), 1<<40, Branches); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a page of 2 GB: %v", err)
+	}
+}
+
 type readerFunc func(b []byte, off int64) (int, error)
 
 func (f readerFunc) ReadAt(b []byte, off int64) (int, error) { return f(b, off) }

@@ -17,8 +17,10 @@
 // an error and not a fault of memory.
 //
 // Check and Walk read each page at most once, except for the two meta pages and
-// the headers of leaves, and go at most 16 pages deep. Check keeps one page and a
-// byte for each page of the file; Walk keeps every leaf. Scan keeps one page of
-// at most 64 times PageSize, and reads each page at most 64 times. Elements of a
-// damaged page may overlap, but no more of them are visited than fit into a page.
+// the headers of leaves, and go at most 16 pages deep. Check keeps the pages
+// between the root and one leaf, and a byte for each page of the file; Walk keeps
+// every leaf. A file that uses more than 64 GB, or a value of more than 1 GB, is
+// taken for damaged. Scan keeps one page of at most 64 times PageSize, and reads
+// each page at most 65 times. Elements of a damaged page may overlap, but no more
+// of them are visited than fit into a page, by Scan twice as many.
 package boltfile

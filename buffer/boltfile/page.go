@@ -31,7 +31,9 @@ const (
 	metaSize     = 64
 	firstPages   = 4 // two meta pages, and two that creation writes
 	maxDepth     = 16
-	maxOverflow  = 63 // pages that Scan reads together with the first
+	maxPages     = 1 << 24 // of a file, 64 GB
+	maxLength    = 1 << 18 // pages that one overflows into, 1 GB
+	maxOverflow  = 63      // pages that Scan reads together with the first
 )
 
 // NoFreelist in Meta.Freelist: bbolt finds the free pages by a walk.
@@ -165,7 +167,7 @@ func NewestMeta(r io.ReaderAt, size int64) (Meta, error) {
 	if found == 0 {
 		return Meta{}, fmt.Errorf("no valid meta page: %w", ErrDamaged)
 	}
-	if best.Pages < firstPages || best.Pages > uint64(size)/PageSize {
+	if best.Pages < firstPages || best.Pages > min(uint64(size)/PageSize, maxPages) {
 		return Meta{}, fmt.Errorf("%d bytes for %d pages: %w", size, best.Pages, ErrDamaged)
 	}
 	return best, nil
@@ -198,7 +200,7 @@ func (r *reader) page(id uint64) (Page, error) {
 		return nil, err
 	}
 	over := uint64(p.Overflow())
-	if p.ID() != id || over >= r.high-id {
+	if p.ID() != id || over >= min(r.high-id, maxLength) {
 		return nil, fmt.Errorf("page %d has a bad header: %w", id, ErrDamaged)
 	}
 	if over == 0 {
