@@ -19,7 +19,7 @@ DAMAGES  ?= 10000
 MINUTES  ?= 40
 ROOMS    ?=
 
-.PHONY: help build run test storage simulation nightly lint fuzz armv6 arm64 bench cross peers faults container clean
+.PHONY: help build run test storage simulation nightly lint lines fuzz armv6 arm64 bench cross peers faults container clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -58,6 +58,9 @@ nightly: build ## the long forms of everything above with new seeds, for MINUTES
 
 fuzz: ## every fuzz target of ROOMS for FUZZTIME (20s), three at a time
 	GO="$(GO)" FUZZTIME=$(FUZZTIME) cross/fuzz $(or $(ROOMS),./...)
+
+lines: ## lines of code and tests by room, next to their ceilings
+	@cross/lines
 
 bench: build ## the table of figures in the README, about five minutes (FIGURES=long: twenty)
 	GO="$(GO)" cross/bench
