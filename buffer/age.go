@@ -60,7 +60,7 @@ func (q *Queue) expireAge(now int64) error {
 		case s.skipped || through || oldest <= limit:
 			q.mu.Lock()
 		case newest > limit && !s.writable:
-			if err = q.shed(s, "age"); err != nil {
+			if err = q.shed(s, LostAge); err != nil {
 				return err
 			}
 			continue
@@ -111,7 +111,7 @@ func (q *Queue) expireFront(s *segment, now, limit int64) error {
 		pieces := q.livingLocked(all)
 		x := q.unindexedLocked(pieces)
 		if x == nil {
-			q.loseLocked(pieces, "age", oldest, last)
+			q.loseLocked(pieces, LostAge, oldest, last)
 			q.mu.Unlock()
 			return nil
 		}
@@ -172,6 +172,6 @@ func (q *Queue) expireTailLocked(now, limit int64) {
 	if through >= n {
 		all := span{n, through}
 		q.releaseReplayableLocked(all)
-		q.loseLocked(q.livingLocked(all), "age", first, stamp{q.boot, now - limit})
+		q.loseLocked(q.livingLocked(all), LostAge, first, stamp{q.boot, now - limit})
 	}
 }

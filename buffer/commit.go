@@ -391,7 +391,7 @@ func (q *Queue) finish() {
 	left := rest.size()
 	if err == nil && left > 0 { // no space, and the policy is to drop the newest
 		q.releaseReplayableLocked(span{rest[0].a, q.next - 1})
-		q.loseLocked(q.livingLocked(span{rest[0].a, q.next - 1}), "full", stamp{}, stamp{})
+		q.loseLocked(q.livingLocked(span{rest[0].a, q.next - 1}), LostFull, stamp{}, stamp{})
 	}
 	q.logLossesLocked(q.opt.Mono())
 	next := q.next

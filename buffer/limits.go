@@ -13,6 +13,17 @@ var (
 	errThinning = errors.New("space on disk is being made")
 )
 
+// Why the queue loses readings: Loss.Reason, and the keys of Counts.Lost. Its
+// caller has reasons of its own (Queue.Lose).
+const (
+	LostFull     = "full"     // there was no space
+	LostAge      = "age"      // older than MaxAge
+	LostIO       = "io"       // the disk failed
+	LostCorrupt  = "corrupt"  // the file was damaged
+	LostRollback = "rollback" // the files were set back to an older state
+	LostShrink   = "shrink"   // MaxSize was lowered
+)
+
 // Loss is readings given up for one reason, without another reason between.
 type Loss struct {
 	Reason      string
@@ -124,16 +135,16 @@ func (q *Queue) keepLossLocked(l Loss) {
 // loseNewestLocked counts a record that is not taken at all.
 func (q *Queue) loseNewestLocked(dev uint16) {
 	q.ledger.read(dev, 1)
-	q.ledger.lose(dev, "full", 1)
+	q.ledger.lose(dev, LostFull, 1)
 	now := Time{q.boot, q.opt.Mono()}
 	name := q.ledger.devices[dev].name
-	if k := len(q.losses); k > 0 && q.losses[k-1].First == q.next && q.losses[k-1].Reason == "full" {
+	if k := len(q.losses); k > 0 && q.losses[k-1].First == q.next && q.losses[k-1].Reason == LostFull {
 		q.losses[k-1].Count++
 		q.losses[k-1].Newest = now
 		q.losses[k-1].Devices[name]++
 		return
 	}
-	q.noteLossLocked(Loss{Reason: "full", First: q.next, Last: q.next, Count: 1, Oldest: now, Newest: now,
+	q.noteLossLocked(Loss{Reason: LostFull, First: q.next, Last: q.next, Count: 1, Oldest: now, Newest: now,
 		Devices: map[string]uint64{name: 1}})
 }
 
@@ -160,7 +171,7 @@ func (q *Queue) ringLocked(size int) bool {
 		all := span{max(n, b.first), b.last()}
 		q.releaseReplayableLocked(all)
 		oldest, newest := header(b.value(all.a)), header(b.value(all.b))
-		q.loseLocked(q.livingLocked(all), "io", stamp{oldest.Boot, oldest.Mono}, stamp{newest.Boot, newest.Mono})
+		q.loseLocked(q.livingLocked(all), LostIO, stamp{oldest.Boot, oldest.Mono}, stamp{newest.Boot, newest.Mono})
 	}
 	return true
 }
@@ -192,7 +203,7 @@ func (q *Queue) makeSpace(grow int64) error {
 		}
 		through := s != nil && q.isGoneLocked(span{s.first, s.end - 1})
 		reason, policy := q.reasonLocked(), q.opt.WhenFull
-		stuck := s == nil || !through && policy == DropNewest && reason != "shrink" || s.damage != nil
+		stuck := s == nil || !through && policy == DropNewest && reason != LostShrink || s.damage != nil
 		if stuck {
 			q.full = s != nil
 		}

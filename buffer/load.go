@@ -401,12 +401,12 @@ func (q *Queue) missing(st state) {
 			end = st.segs[i+1].first
 		}
 		var present uint64
-		reason := "corrupt"
+		reason := LostCorrupt
 		if j >= 0 {
 			s := q.segs[j]
 			present = s.sum.count
 			if !s.rescued {
-				reason = "rollback"
+				reason = LostRollback
 			}
 			if s.damage != nil || s.rescued && s.expected || !s.rescued && !st.clean {
 				continue

@@ -92,10 +92,10 @@ func (q *Queue) fitsLocked(grow int64) bool {
 // reasonLocked is why readings are given up for want of space.
 func (q *Queue) reasonLocked() string {
 	if q.disk.shrinking != 0 && q.opt.Mono() < q.disk.shrinking && q.crowdedLocked() {
-		return "shrink"
+		return LostShrink
 	}
 	q.disk.shrinking = 0
-	return "full"
+	return LostFull
 }
 
 // shrinkWithin is how long a lowered MaxSize stays the reason where readings

@@ -135,7 +135,7 @@ func (q *Queue) quarantine(s *segment, n uint64, v []byte, reason string) error 
 	}
 	q.waitingLocked(s, dev, 1, false)
 	if keepErr != nil {
-		q.ledger.lose(dev, "io", 1)
+		q.ledger.lose(dev, LostIO, 1)
 	} else {
 		q.ledger.quarantine(dev, 1)
 	}

@@ -215,7 +215,7 @@ func (q *Queue) fromSegment(s *segment, w readRange) (uint64, []Entry, error) {
 		}
 	}
 	if len(out) == 0 && bad != nil {
-		return first + 1, nil, q.quarantine(s, first, bad, "corrupt")
+		return first + 1, nil, q.quarantine(s, first, bad, LostCorrupt)
 	}
 	return first, out, nil
 }

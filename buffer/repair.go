@@ -261,7 +261,7 @@ func (q *Queue) enterRescued(s *segment, got *saved, cause error) {
 	if err == nil {
 		s.size = size
 	}
-	l := Loss{Reason: "corrupt", First: s.first, Last: s.end - 1, Devices: map[string]uint64{},
+	l := Loss{Reason: LostCorrupt, First: s.first, Last: s.end - 1, Devices: map[string]uint64{},
 		Oldest: Time{s.sum.oldest.boot, s.sum.oldest.mono}, Newest: Time{s.sum.newest.boot, s.sum.newest.mono}}
 	was, left, fresh := s.waiting, got.all, s.uncounted
 	if fresh {
@@ -318,7 +318,7 @@ func (q *Queue) loseMissingLocked(l *Loss, was, left []uint64, delivered uint64)
 		known := min(n, delivered)
 		n, delivered = n-known, delivered-known
 		if n > 0 {
-			q.ledger.lose(uint16(dev), "corrupt", n)
+			q.ledger.lose(uint16(dev), LostCorrupt, n)
 			l.Devices[q.ledger.devices[dev].name] += n
 			l.Count += n
 		}

@@ -147,7 +147,7 @@ func (j *thinning) quarantine(q *Queue, s *segment, bad map[uint64][]byte) error
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	for n, v := range bad {
-		if err := q.quarantine(s, n, v, "corrupt"); err != nil {
+		if err := q.quarantine(s, n, v, LostCorrupt); err != nil {
 			return err
 		}
 	}

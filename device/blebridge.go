@@ -40,6 +40,8 @@ baud = 115200
 id = "XXXX03BLE000{serial}"
 # tags = { "AA:BB:CC:DD:EE:FF" = "XXXX03TAG00000001" }   # address of a tag = its tsmTuid
 # only_tags = false               # true = only the tags named above
+# prefix = "00"                   # what stands before each object; without this line "00" or nothing
+# terminator = "\r"               # what ends a line; without this line CR or LF
 `,
 	}
 }

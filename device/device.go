@@ -52,13 +52,13 @@ type Result uint8
 // The results of a frame. Everything from Checksum to Range is bad input;
 // Unknown is well formed but not for us and does not count as bad.
 const (
-	OK Result = iota
-	Unknown
-	Checksum
-	TooLong
-	Malformed
-	Range
-	Results // their number
+	OK        Result = iota // understood, whether a reading came of it or not ("warming up")
+	Unknown                 // another device's, a comment, half a frame at the opening
+	Checksum                // its own check says that bytes are wrong
+	TooLong                 // no end within the longest frame there can be
+	Malformed               // not of the form that the device is known to send
+	Range                   // a value that the sensor or the message cannot have
+	Results                 // their number
 )
 
 // Env is what the daemon lends to every driver.

@@ -26,10 +26,11 @@ func named(name string) device.Kind {
 // TestDrivers has one line for each driver.
 func TestDrivers(t *testing.T) {
 	lines := map[string]devicetest.Options{
-		"ble-bridge": {Allocs: 4},                // details, answers
-		"dew":        {Checked: true},            // the example of CONTRIBUTING.md
-		"gps":        {Allocs: 8, Unfinished: 2}, // details, the log; a position is two messages
-		"lines":      {},
+		"ble-bridge": {Allocs: 4}, // details, answers
+		// the example of CONTRIBUTING.md
+		"dew":   {Checked: true, Bad: map[string]any{"address": &device.DewOptions{Address: 248}}},
+		"gps":   {Allocs: 8, Unfinished: 2}, // details, the log; a position is two messages
+		"lines": {},
 	}
 	kinds := kinds()
 	if tested := slices.Sorted(maps.Keys(lines)); !slices.Equal(tested, kinds.Names()) {

@@ -65,6 +65,10 @@ port = "/dev/serial/by-id/usb-u-blox_7-if0{port}"      # ls -l /dev/serial/by-id
 baud = 9600
 id = "XXXX03GPS000{serial}"         # tsmTuid: the name the server knows this thing by
 # expect_every = "1s"             # silent for three times this = a problem
+# detail = "separate"             # altitude, speed, heading, quality: in a message of their own | append | off
+# checksum = "required"           # optional = sentences without one are taken too
+# speed_floor = 0.5               # m/s; below it no heading is sent
+# lacr_from_hdop = 0              # metres of error per unit of HDOP; 0 = only an error that the receiver states
 `,
 	}
 }

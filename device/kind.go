@@ -27,7 +27,7 @@ type Kind struct {
 	// configuration, so that id may be left out. nil = never.
 	NamesThings func(c Config) bool
 	// Problems are what the driver may find wrong with what it reads, by the
-	// codes that it gives to Out.Flag.
+	// codes that it raises (see Flagger).
 	Problems []Problem
 	// Binary says that the wire does not carry text for people.
 	Binary bool

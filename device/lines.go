@@ -50,6 +50,10 @@ baud = 115200
 id = "XXXX03PNL000{serial}"
 # message = 12100                 # tsmId of every line; without it chosen by the keys
 # map = { t = "temp", rh = "humd" }      # renames keys
+# scale = { t = 0.1 }             # a value is multiplied by this …
+# offset = { t = -273.15 }        # … and then this is added
+# id_field = "dev"                # the key that names the thing, where one line speaks for many
+# time_field = "ts"               # the key with the time: Unix seconds or RFC 3339
 # extra = "separate"              # fields the message does not define: separate | keep | drop
 # rate_limit = 0                  # readings per second, 0 = none
 `,

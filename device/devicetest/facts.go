@@ -2,6 +2,7 @@ package devicetest
 
 import (
 	"bytes"
+	"errors"
 	"maps"
 	"math/rand/v2"
 	"path/filepath"
@@ -31,7 +32,8 @@ func (s suite) facts(t testing.TB) {
 		t.Errorf("%s polls and does not write", k.Name)
 	}
 	own := s.options(t)
-	s.sample(t, append(own, keysOf(reflect.TypeFor[device.Config]())...))
+	s.sample(t, own, keysOf(reflect.TypeFor[device.Config]()))
+	s.refusals(t)
 	s.problems(t)
 	if err := (device.Table{k}).Check(s.cfg); err != nil {
 		t.Errorf("the plainest device is refused: %v", err)
@@ -74,25 +76,33 @@ func (s suite) options(t testing.TB) []string {
 }
 
 // sample checks the form of the sample; the tests of the configuration load it.
-func (s suite) sample(t testing.TB, keys []string) {
+func (s suite) sample(t testing.TB, own, shared []string) {
 	t.Helper()
 	text, ok := strings.CutPrefix(s.kind.Sample, "[[device]]\n")
 	if !ok || !strings.HasSuffix(text, "\n") {
 		t.Errorf("Sample must begin with a line [[device]] and end with a line:\n%s", s.kind.Sample)
 	}
-	set := map[string]string{}
+	set, named := map[string]string{}, map[string]bool{}
 	line := regexp.MustCompile(`^(# )?([a-z_]+) = (.+)$`)
 	for text := range strings.Lines(text) {
 		text = strings.TrimSuffix(text, "\n")
 		m := line.FindStringSubmatch(text)
+		if m != nil {
+			named[m[2]] = true
+		}
 		switch {
 		case m == nil && !strings.HasPrefix(text, "#"):
 			t.Errorf("Sample: %q is neither a key nor a comment", text)
 		case m == nil:
-		case !slices.Contains(keys, m[2]):
+		case !slices.Contains(own, m[2]) && !slices.Contains(shared, m[2]):
 			t.Errorf("Sample: %s has no key %s", s.kind.Name, m[2])
 		case m[1] == "":
 			set[m[2]] = m[3]
+		}
+	}
+	for _, key := range own {
+		if !named[key] {
+			t.Errorf("Sample must explain %s, if need be in a line that begins with #", key)
 		}
 	}
 	for key, part := range map[string]string{"name": "{n}", "type": `"` + s.kind.Name + `"`, "port": "{port}", "id": "{serial}"} {
@@ -102,6 +112,19 @@ func (s suite) sample(t testing.TB, keys []string) {
 		}
 		if !strings.Contains(value, part) {
 			t.Errorf("Sample must set %s to something with %s, not to %q", key, part, value)
+		}
+	}
+}
+
+// refusals checks that wrong values of own keys are refused by name.
+func (s suite) refusals(t testing.TB) {
+	t.Helper()
+	for key, options := range s.o.Bad {
+		c := s.cfg
+		c.Options = options
+		var wrong *device.KeyError
+		if err := (device.Table{s.kind}).Check(c); !errors.As(err, &wrong) || wrong.Key != key {
+			t.Errorf("%+v must be refused with an error that names %s, not with: %v", options, key, err)
 		}
 	}
 }

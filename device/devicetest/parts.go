@@ -14,6 +14,7 @@ import (
 
 	"portti/cross/testkit"
 	"portti/device"
+	"portti/device/thingsee"
 	"portti/device/thingsee/thingseetest"
 )
 
@@ -93,6 +94,16 @@ func catalogued(t testing.TB, record string) {
 	}
 	for _, p := range thingseetest.Check(r) {
 		t.Errorf("%s in %s", p, record)
+	}
+	d, ok := thingsee.Lookup(r.ID)
+	if !ok {
+		t.Errorf("no message has the tsmId %d; docs/messages.md lists them: %s", r.ID, record)
+		return
+	}
+	for _, v := range r.Fields {
+		if _, ok := d.Field([]byte(v.Name)); !ok && r.ID != thingsee.Generic {
+			t.Errorf("%d has no field %s; docs/messages.md lists them: %s", r.ID, v.Name, record)
+		}
 	}
 }
 

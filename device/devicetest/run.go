@@ -25,6 +25,9 @@ type Options struct {
 	// Checked says that a record is made of nothing but frames with a checksum,
 	// so that a spoiled byte may lose records and never changes one.
 	Checked bool
+	// Bad are values of own keys that the kind must refuse: by key, the Options
+	// with it wrong. Every own key that has a rule wants one.
+	Bad map[string]any
 }
 
 // longest is how much of a recording is played.

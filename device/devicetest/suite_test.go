@@ -107,9 +107,15 @@ func (d *hygrometer) whole(port device.Port, out device.Out) error {
 
 func (d *hygrometer) emit(out device.Out) {
 	d.m.Reset(12100, 10)
+	if d.broken == "no message" {
+		d.m.Reset(12999, 10)
+	}
 	value := int64(d.frame[1])
 	if d.broken == "range" {
 		value *= 1000
+	}
+	if d.broken == "misnamed" {
+		d.m.Int("humidity", value)
 	}
 	d.m.Int("humd", value)
 	out.Emit(&d.m)
@@ -199,6 +205,8 @@ func TestBrokenDriversFail(t *testing.T) {
 		{"endless", "golden", "goes on reading"},
 		{"splits", "golden", "in pieces of 1"},
 		{"range", "golden", "humd: 1000"},
+		{"misnamed", "golden", "12100 has no field humidity"},
+		{"no message", "golden", "no message has the tsmId 12999"},
 		{"writes", "golden", "Writes must say so"},
 		{"flags", "golden", "it raises DROP-ODD"},
 		{"many", "golden", "does not agree"},
@@ -236,6 +244,13 @@ func TestBrokenKindsFail(t *testing.T) {
 		{"facts", "set type", func(k *device.Kind) { k.Sample = strings.Replace(k.Sample, "hygrometer", "gps", 1) }},
 		{"facts", "neither a key", func(k *device.Kind) { k.Sample += "baud\n" }},
 		{"facts", "has no key bauds", func(k *device.Kind) { k.Sample += "# bauds = 1\n" }},
+		{"facts", "Sample must explain unit", func(k *device.Kind) {
+			k.Options = func() any {
+				return new(struct {
+					Unit string `toml:"unit"`
+				})
+			}
+		}},
 		{"facts", "pointer to a struct", func(k *device.Kind) { k.Options = func() any { return struct{}{} } }},
 		{"facts", "needs a toml tag", func(k *device.Kind) { k.Options = func() any { return new(struct{ Unit string }) } }},
 		{"facts", "all devices have", func(k *device.Kind) {
@@ -256,6 +271,27 @@ func TestBrokenKindsFail(t *testing.T) {
 		part := parts(t, k, reading(), expected())[c.part]
 		if said := verdict(t, part); !strings.Contains(said, c.says) {
 			t.Errorf("%s says %q, want %q", c.part, said, c.says)
+		}
+	}
+}
+
+// A rule for an own key that refuses nothing, or blames another key, is none.
+func TestValuesThatMustBeRefused(t *testing.T) {
+	type options struct {
+		Unit string `toml:"unit"`
+	}
+	k := hygrometers("")
+	k.Options = func() any { return new(options) }
+	for rule, fails := range map[error]bool{
+		nil:                            true,
+		errors.New("unit must be set"): true,
+		&device.KeyError{Key: "units"}: true,
+		&device.KeyError{Key: "unit"}:  false,
+	} {
+		k.New = func(device.Config, device.Env) (device.Driver, error) { return &hygrometer{}, rule }
+		s := newSuite(k, Options{Bad: map[string]any{"unit": new(options)}})
+		if said := verdict(t, s.refusals); (said != "") != fails {
+			t.Errorf("%v: %q", rule, said)
 		}
 	}
 }

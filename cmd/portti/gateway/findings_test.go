@@ -120,6 +120,14 @@ func TestStatesAgree(t *testing.T) {
 	}
 }
 
+// The reasons of the rooms are those of the document, and it has no other.
+func TestLossReasonsAgree(t *testing.T) {
+	rooms := []string{buffer.LostFull, buffer.LostAge, device.LostRate, device.LostMemory, device.LostIO, buffer.LostCorrupt, buffer.LostRollback, buffer.LostShrink}
+	if !slices.Equal(rooms, status.LossReasons()) || buffer.LostIO != device.LostIO {
+		t.Errorf("the rooms have %v, the document %v", rooms, status.LossReasons())
+	}
+}
+
 // Every reason for a loss has its words, also on a gateway that thins.
 func TestLossReasonsHaveWords(t *testing.T) {
 	for _, reason := range status.LossReasons() {
