@@ -222,6 +222,29 @@ func TestSecretsStayHidden(t *testing.T) {
 	}
 }
 
+// A device's own keys hold wherever its type stands.
+func TestTypeInALaterFile(t *testing.T) {
+	cfg, err := load(t, map[string]string{
+		"portti.toml":      good + "[[device]]\nname = \"p\"\nport = \"/dev/ttyUSB1\"\nid = \"T1\"\nmessage = 12100\n",
+		"conf.d/type.toml": "[[device]]\nname = \"p\"\ntype = \"lines\"\nextra = \"drop\"\n",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o, ok := cfg.Devices[0].Options.(*device.LinesOptions); !ok || o.Message != 12100 || o.Extra != "drop" {
+		t.Errorf("%+v", cfg.Devices[0].Options)
+	}
+}
+
+// A file that breaks off is one mistake: what may have stood behind is not missed.
+func TestFileThatBreaksOff(t *testing.T) {
+	_, err := load(t, map[string]string{"portti.toml": good + "[[device]]\nname = \"p\"\ntype = \"gps\"\nport = \"/dev/ttyUSB1\"\nid = "})
+	var e *Error
+	if !errors.As(err, &e) || len(e.Faults) != 1 {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestSampleLoads(t *testing.T) {
 	all := device.Kinds().Names()
 	cases := [][]string{nil, slices.Concat(all, all)}

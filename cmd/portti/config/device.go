@@ -64,6 +64,9 @@ func (l *loader) checkDevice(path, key string, d device.Config) {
 		at, text := key, err.Error()
 		if name := keyOf(err); name != "" {
 			at = key + "." + name
+			if _, set := l.set[at]; l.broken && !set { // it may stand on a line that could not be read
+				continue
+			}
 			text = strconv.Quote(name) + strings.TrimPrefix(text, name)
 		}
 		if !l.bad[at] {

@@ -13,9 +13,9 @@ import (
 // are mostly consequences.
 const maxSyntax = 10
 
-// document takes in one file. A line that is not TOML is reported and blanked,
-// and the rest read all the same, so that one run of `config check` shows as
-// many mistakes as possible.
+// document reads one file; layers applies it. A line that is not TOML is reported
+// and blanked, and the rest read all the same, so that one run of `config check`
+// shows as many mistakes as possible.
 func (l *loader) document(name string, original []byte) {
 	doc := bytes.Clone(original)
 	src := &source{name: name, doc: original}
@@ -40,7 +40,7 @@ func (l *loader) document(name string, original []byte) {
 		}
 	}
 	src.x = newIndex(doc)
-	l.apply(src, tree)
+	src.tree = tree
 }
 
 // syntaxAt is the offset of a syntax error in doc.

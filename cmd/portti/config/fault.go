@@ -97,6 +97,7 @@ type source struct {
 	name   string
 	doc    []byte
 	x      *index
+	tree   map[string]any
 	broken bool  // lines of it could not be read
 	starts []int // where each line begins; made at first use
 }

@@ -74,6 +74,7 @@ func SocketOf(path string, o LoadOptions) (string, error) {
 type loader struct {
 	cfg      *Config
 	kinds    device.Table
+	types    map[string]string // of each device by its name, from whichever file says it last
 	sources  []*source
 	set      map[string]setting // where each key was last set
 	bad      map[string]bool    // keys that already have a fault
@@ -103,6 +104,10 @@ func (l *loader) layers(path string, o LoadOptions) (missing bool) {
 	missing = !l.file(path, true)
 	for _, name := range confD(path) {
 		l.file(name, false)
+	}
+	l.types = typesIn(l.sources)
+	for _, src := range l.sources {
+		l.apply(src, src.tree)
 	}
 	return missing
 }

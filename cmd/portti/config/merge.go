@@ -55,33 +55,32 @@ func (l *loader) device(src *source, tree map[string]any, inFile string, here ma
 	}
 	if n < 0 {
 		n = len(l.cfg.Devices)
-		l.cfg.Devices = append(l.cfg.Devices, device.Config{Name: name})
+		d := device.Config{Name: name}
+		if k, ok := l.kinds.Named(l.types[name]); ok && k.Options != nil {
+			d.Options = k.Options()
+		}
+		l.cfg.Devices = append(l.cfg.Devices, d)
 		if l.set == nil {
 			l.set = map[string]setting{}
 		}
 		l.set[key] = setting{src, src.place(inFile)}
 	}
-	if kind, ok := tree["type"].(string); ok {
-		l.setType(src, &l.cfg.Devices[n], kind, key)
-	}
 	l.table(src, reflect.ValueOf(&l.cfg.Devices[n]).Elem(), tree, inFile, key)
 }
 
-// setType gives a device the keys of its type. An earlier file may have set keys
-// of another type, which are mistakes then.
-func (l *loader) setType(src *source, d *device.Config, kind, key string) {
-	if kind == d.Type {
-		return
-	}
-	if d.Options != nil {
-		for _, f := range fieldsOf(reflect.ValueOf(d.Options).Elem()) {
-			if !f.value.IsZero() {
-				l.fault(src.name, join(key, f.name), belongs(f.name, d.Type, kind), "")
+// typesIn finds the type of each device before anything else is read of it: which
+// keys it has depends on that, and a later file may name it.
+func typesIn(sources []*source) map[string]string {
+	types := map[string]string{}
+	for _, src := range sources {
+		list, _ := src.tree["device"].([]any)
+		for _, v := range list {
+			tree, _ := v.(map[string]any)
+			name, _ := tree["name"].(string)
+			if kind, ok := tree["type"].(string); ok {
+				types[name] = kind
 			}
 		}
 	}
-	d.Type, d.Options = kind, nil
-	if k, ok := l.kinds.Named(kind); ok && k.Options != nil {
-		d.Options = k.Options()
-	}
+	return types
 }

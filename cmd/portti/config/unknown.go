@@ -106,7 +106,7 @@ func (l *loader) foreign(src *source, name, inFile, table string) bool {
 	if owner == "" || i < 0 {
 		return false
 	}
-	kind := l.cfg.Devices[i].Type
+	kind := l.types[l.cfg.Devices[i].Name]
 	if _, known := l.kinds.Named(kind); !known {
 		return true
 	}
