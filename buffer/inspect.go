@@ -36,7 +36,7 @@ func (f Fault) String() string {
 	return at + ": " + f.What
 }
 
-// SegmentLook is one segment as it lies on disk.
+// SegmentInfo is one segment as it lies on disk.
 type SegmentInfo struct {
 	File    string
 	First   uint64 // first number that may be in it
@@ -47,7 +47,7 @@ type SegmentInfo struct {
 	Used    int64  // of these in use
 }
 
-// BootLook is a boot of the machine that the queue remembers.
+// BootInfo is a boot of the machine that the queue remembers.
 type BootInfo struct {
 	Index  uint32
 	ID     [16]byte

@@ -98,7 +98,7 @@ func (q *Queue) recover() error {
 		q.epoch = randomEpoch()
 		q.figures.epochs++
 		q.figures.rollbacks++
-		q.warn("buffer.recovered", "the state file is older than the readings beside it; new epoch begun", "code", "BUF-ROLLBACK")
+		q.warn("buffer.recovered", "the state file is older than the readings next to it; new epoch begun", "code", "BUF-ROLLBACK")
 	}
 	q.number(st, stErr == nil)
 	if e := q.settle(st, stErr == nil); e != nil {

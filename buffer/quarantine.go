@@ -92,7 +92,7 @@ func excerpt(v []byte) []byte {
 	return v
 }
 
-// setAside keeps a stored value in the quarantine file and takes the record
+// quarantine keeps a stored value in the quarantine file and takes the record
 // out of the books. s is its segment, nil when it is in memory. q.reading is
 // held.
 func (q *Queue) quarantine(s *segment, n uint64, v []byte, reason string) error {

@@ -6,7 +6,7 @@ import (
 	"portti/buffer/boltfile"
 )
 
-// maxAside is how many damaged files are kept for a person.
+// maxDamaged is how many damaged files are kept for a person.
 const maxDamaged = 4
 
 // saved is what could be read of a damaged segment. Every value carries a

@@ -180,7 +180,7 @@ func (q *Queue) isWritten(s *segment) bool {
 	return s.writable
 }
 
-// segAt is the index of the segment that holds n, or of the first after it.
+// segAtLocked is the index of the segment that holds n, or of the first after it.
 func (q *Queue) segAtLocked(n uint64) int {
 	return sort.Search(len(q.segs), func(i int) bool { return q.segs[i].end > n })
 }

@@ -16,7 +16,7 @@ import (
 // that, and in it the oldest segments. So levels fall from old to new in steps
 // of one, and each reaches more than twice as far back as the one before it.
 // Two neighbouring readings of a stream that are left at level n are at most 2^n
-// original ones apart. What TestThinResolution measures is in doc.go.
+// original ones apart.
 //
 // Where halving frees less than a quarter of what must be rewritten, since
 // there are mostly events, the segments are dense and left alone. When no others

@@ -139,7 +139,7 @@ func (j *thinning) plan(q *Queue) (done bool, err error) {
 	return false, j.begin(q)
 }
 
-// setAside takes damaged records out; then all begins anew.
+// quarantine takes damaged records out; then all begins anew.
 func (j *thinning) quarantine(q *Queue, s *segment, bad map[uint64][]byte) error {
 	if err := q.buildIndex(s); err != nil { // says whose they are
 		return j.report(q, s, err)

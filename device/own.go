@@ -11,7 +11,7 @@ import (
 // itself are stamped and kept as those of a device are.
 type Own struct{ stamp stamp }
 
-// Own makes what the gateway sends its own messages with; number is its number
+// Own makes the sender of the gateway's own messages; number is its number
 // in the ledger. It is for one goroutine.
 func (s *Set) Own(number uint16, log *slog.Logger) *Own {
 	o := &Own{stamp: stamp{

@@ -12,7 +12,7 @@ import (
 // numbers of their records.
 const envelopeProtocol = "thingsee-batch.v1"
 
-// maxEnvelopeWord is longer than any acknowledgement; a longer message is not
+// maxAckMessage is longer than any acknowledgement; a longer message is not
 // read.
 const maxAckMessage = 4 << 10
 

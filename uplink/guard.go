@@ -37,8 +37,8 @@ type guard struct {
 
 func newGuard(conn net.Conn) *guard { return &guard{Conn: conn} }
 
-// Write reports a failure while the link is being made at the next Read that
-// fails, and not at once. A proxy or server that refused before it was asked has
+// While the link is being made Write returns no failure; the next Read that fails
+// returns it. A proxy or server that refused before it was asked has
 // closed by then, and what it said first, which names the cause, can still be read.
 func (g *guard) Write(p []byte) (int, error) {
 	n, err := g.Conn.Write(p)
@@ -54,7 +54,7 @@ func (g *guard) Write(p []byte) (int, error) {
 
 func (g *guard) Read(p []byte) (int, error) {
 	n, err := g.Conn.Read(p)
-	if err != nil && g.unsent != nil {
+	if err != nil && g.unsent != nil && !g.up.Load() {
 		err = g.unsent
 	}
 	if why := g.reason.Load(); why != nil {

@@ -3,7 +3,7 @@ package uplink
 // The orders in which records leave, Options.Order.
 const (
 	OrderFIFO       = "fifo"        // oldest first
-	OrderFreshFirst = "fresh-first" // after an outage what is new goes at once, and the backlog next to it
+	OrderFreshFirst = "fresh-first" // after an outage what is new goes at once, and the backlog in between
 )
 
 // lane is one of the streams in which records travel. Within a lane numbers rise.

@@ -223,7 +223,7 @@ func (s *session) send(now time.Time) (sent bool, err error) {
 	return false, nil
 }
 
-// may reports whether a lane has leave to send now.
+// maySend reports whether a lane has leave to send now.
 func (s *session) maySend(in lane, now time.Time) bool {
 	l := s.link
 	if in == laneMain && s.drained(now) {

@@ -25,13 +25,13 @@ const (
 // that refuses everything for a day must not empty the queue into quarantine.
 type poison struct {
 	maxBytes      int     // limit of a frame for this server
-	maxRecs       int     // limit while below until; 0: none
+	maxRecs       int     // limit while below suspectBelow; 0: none
 	suspectBelow  uint64  // records before this go one frame at a time
 	freshSuspects []split // and so do these, which were on their way in a fresh lane
 
 	pathLimit int // limit of a frame while nothing larger gets through; 0: none
 	silent    int // ends in a row with nothing proven and no message of the server
-	proofs    int // since tight was last changed
+	proofs    int // since pathLimit was last changed
 
 	first, end  uint64 // the frame that failed last
 	tries       int

@@ -37,7 +37,7 @@ func (s *session) greet() error {
 	return nil
 }
 
-// say sends a message that is no data.
+// writeText sends a message that is no data.
 func (s *session) writeText(message []byte) error {
 	s.link.beat(s.link.o.WriteTimeout)
 	_ = s.conn.SetWriteDeadline(time.Now().Add(s.link.o.WriteTimeout))

@@ -30,10 +30,12 @@ type counter struct {
 	said     map[failure][]string // of tests under way
 	tests    map[string][]string  // failed ones, by package
 	whole    map[string]bool      // packages that failed by themselves
+	crashed  map[string]bool      // packages in whose output a panic stands
+	raced    bool                 // the race detector has reported something
 }
 
 func newCounter(out io.Writer) *counter {
-	return &counter{out: out, packages: map[string]*tally{}, said: map[failure][]string{}, tests: map[string][]string{}, whole: map[string]bool{}}
+	return &counter{out: out, packages: map[string]*tally{}, said: map[failure][]string{}, tests: map[string][]string{}, whole: map[string]bool{}, crashed: map[string]bool{}}
 }
 
 // run counts `go test -json args`. A failed test is no error of it; a go
@@ -80,7 +82,10 @@ func (c *counter) line(line []byte) {
 		c.said[key] = []string{} // until it ends
 	case e.Action == "output":
 		if strings.HasPrefix(e.Output, "panic: ") || strings.HasPrefix(e.Output, "fatal error: ") {
-			c.whole[e.Package] = true
+			c.crashed[e.Package] = true
+		}
+		if strings.HasPrefix(e.Output, "WARNING: DATA RACE") {
+			c.raced = true
 		}
 		c.said[key] = append(c.said[key], e.Output)
 	case e.Test == "":
@@ -136,7 +141,7 @@ func (c *counter) packageEnd(e event) {
 		fmt.Fprintf(c.out, "ok    %s %.1fs\n", e.Package, e.Elapsed)
 	case "fail":
 		fmt.Fprintf(c.out, "FAIL  %s %.1fs\n", e.Package, e.Elapsed)
-		if len(c.tests[e.Package]) == 0 || c.unended(e.Package) {
+		if len(c.tests[e.Package]) == 0 || c.crashed[e.Package] || c.unended(e.Package) {
 			c.whole[e.Package] = true
 		}
 		if c.whole[e.Package] {

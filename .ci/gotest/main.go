@@ -7,7 +7,8 @@
 // failed by itself (it does not build, panics or hangs), since then some of its
 // tests may not have run. What passes the second time is flaky: it counts as
 // passed and is written down, with a name that can be looked for. More failures
-// than a handful are no accident and are not run again.
+// than a handful are no accident and are not run again, and neither is a data
+// race.
 //
 // It appends "passed failed skipped" to the file CI_COUNTS and a line for each
 // flaky test to CI_FLAKY. A test counts once, without its subtests. It ends
@@ -15,6 +16,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -53,8 +55,11 @@ func run(args []string, out io.Writer) error {
 		return err
 	}
 	failed := first.failures()
-	if len(failed) > mostAgain {
+	switch {
+	case len(failed) > mostAgain:
 		return write(first.sum(), nil, fmt.Errorf("%d failures: too many to run again", len(failed)))
+	case first.raced: // seldom twice, and never an accident
+		return write(first.sum(), nil, errors.New("a data race: not run again"))
 	}
 	sum := first.sum()
 	var flaky []string

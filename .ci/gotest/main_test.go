@@ -30,6 +30,7 @@ func TestFlaky(t *testing.T) { t.Run("inner", func(t *testing.T) { if once(t, "F
 func TestBroken(t *testing.T) { if os.Getenv("BROKEN") != "" { t.Error("every time") } }
 func TestPanics(t *testing.T) { if once(t, "PANICS") { panic("the first time") } }
 func TestHangs(t *testing.T) { if once(t, "HANGS") { time.Sleep(time.Hour) } }
+func TestRace(t *testing.T) { if once(t, "RACE") { os.Stdout.WriteString("WARNING: DATA RACE\n"); t.Fail() } }
 func TestLast(t *testing.T) {}
 `,
 	} {
@@ -48,11 +49,12 @@ func TestFailedTestsRunAgain(t *testing.T) {
 		counts, flaky string
 		fails         bool
 	}{
-		"all is well":             {"", "6 0 1", "", false},
-		"a flaky test":            {"FLAKY", "6 0 1", "tree/odd TestFlaky", false},
-		"a panic hides the rest":  {"PANICS", "6 0 1", "tree/odd", false},
-		"a test that never ended": {"HANGS", "6 0 1", "tree/odd", false},
-		"a broken test":           {"BROKEN", "5 1 1", "", true},
+		"all is well":             {"", "7 0 1", "", false},
+		"a flaky test":            {"FLAKY", "7 0 1", "tree/odd TestFlaky", false},
+		"a panic hides the rest":  {"PANICS", "7 0 1", "tree/odd", false},
+		"a test that never ended": {"HANGS", "7 0 1", "tree/odd", false},
+		"a broken test":           {"BROKEN", "6 1 1", "", true},
+		"a data race":             {"RACE", "6 1 1", "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tree(t)
@@ -98,7 +100,7 @@ func TestPackageThatDoesNotBuild(t *testing.T) {
 	if err := run([]string{"-vet=off", "./..."}, &out); err == nil || !strings.Contains(out.String(), "more_test.go:2") {
 		t.Errorf("ended with %v\n%s", err, out.String())
 	}
-	if got := said(t, "counts"); got != "5 1 0" {
+	if got := said(t, "counts"); got != "6 1 0" {
 		t.Errorf("counted %q", got)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"portti/cmd/portti/gateway"
 )
 
-// queueProbeCmd is for the daemon only, see daemon.Probe.
+// queueProbeCmd is for the running gateway only, see gateway.Probe.
 func queueProbeCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:    "probe FILE",

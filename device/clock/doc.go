@@ -16,7 +16,7 @@
 //	gnss    three fixes in a row of one receiver, two seconds or more from first
 //	        to last, whose offsets against the monotonic clock lie within 1 s,
 //	        none of them before the floor or ten years after it. Contradicting
-//	        what is believed already by more than a minute, and what a bad
+//	        what is believed already by more than a minute plus what a bad
 //	        crystal drifts (200 ppm), they are refused; off by more than 1 s
 //	        they correct it.
 //	server  an answer's Date, or a dialect's heartbeat, uncertain by 5 s at most

@@ -1,26 +1,9 @@
 package thingsee
 
 import (
-	"encoding/json"
 	"math"
-	"os"
 	"testing"
 )
-
-const reference = "../../../shared/reference/"
-
-// shared reads a file of facts kept outside the project; without it the test
-// has nothing to compare with.
-func shared(t *testing.T, name string, v any) {
-	t.Helper()
-	b, err := os.ReadFile(reference + name)
-	if err != nil {
-		t.Skipf("no published facts to compare with: %v", err)
-	}
-	if err := json.Unmarshal(b, v); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func TestTableIsSound(t *testing.T) {
 	last := 0
@@ -47,75 +30,6 @@ func TestTableIsSound(t *testing.T) {
 			t.Errorf("%d is in the table", id)
 		}
 	}
-}
-
-// ours are the limits that nature sets and no page prints.
-func ours(id int, name string) (lo, hi bool) {
-	switch name {
-	case "temp", "airp", "lght", "dist", "tvoc", "lacr", "uptime":
-		return true, false
-	case "batl":
-		return true, true
-	case "lat", "lon":
-		return id == 1210, id == 1210
-	}
-	return false, false
-}
-
-func TestTableAgreesWithPublishedFacts(t *testing.T) {
-	var facts struct {
-		Messages []struct {
-			ID        int `json:"tsmId"`
-			Name      string
-			Direction string
-			Fields    []struct {
-				Name, Type, Unit string
-				Min, Max         *float64
-				Required         bool
-			}
-		}
-	}
-	shared(t, "thingsee-catalogue.json", &facts)
-	if len(facts.Messages) < 90 {
-		t.Fatalf("only %d messages in the facts", len(facts.Messages))
-	}
-	for _, m := range facts.Messages {
-		d, ok := Lookup(m.ID)
-		if !ok || d.Name != m.Name || [...]string{"up", "down", "both"}[d.Direction] != m.Direction || len(d.Fields) != len(m.Fields) {
-			t.Errorf("%d: %+v, facts %+v", m.ID, d, m)
-			continue
-		}
-		for i, want := range m.Fields {
-			f := d.Fields[i]
-			unit := want.Unit
-			if unit == "" && (m.ID == 1111 || m.ID == 1210) {
-				unit = f.Unit // only inferred by the facts
-			}
-			if f.Name != want.Name || f.Type.String() != want.Type || f.Unit != unit || f.Required != want.Required {
-				t.Errorf("%d: %+v, facts %+v", m.ID, f, want)
-			}
-			lower, upper := ours(m.ID, f.Name)
-			if !limit(f.Min, want.Min, -math.MaxFloat64, lower) || !limit(f.Max, want.Max, math.MaxFloat64, upper) {
-				t.Errorf("%d: limits %v..%v of %s are not published", m.ID, f.Min, f.Max, f.Name)
-			}
-		}
-	}
-	private := 0
-	for _, d := range table {
-		if d.ID >= 90000 {
-			private++
-		}
-	}
-	if len(table) != len(facts.Messages)+private {
-		t.Errorf("%d messages and %d private, facts have %d", len(table)-private, private, len(facts.Messages))
-	}
-}
-
-func limit(got float64, published *float64, none float64, ours bool) bool {
-	if published != nil {
-		return got == *published
-	}
-	return got == none || ours
 }
 
 func TestMessageFor(t *testing.T) {

@@ -72,7 +72,7 @@ func (l *loader) checkChannels(path string, u Uplink) {
 	}
 }
 
-// linkHeartbeat is the interval in the link's own terms.
+// LinkHeartbeat is the interval in the link's own terms.
 func LinkHeartbeat(u Uplink) time.Duration {
 	if u.Heartbeat == 0 {
 		return -1

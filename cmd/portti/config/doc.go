@@ -13,8 +13,8 @@
 // column and, where there is one, what was probably meant. A configuration that
 // Load gives has passed every rule; nothing that it names was opened.
 //
-// No secret stands in a configuration: tokens and keys lie in files of their own,
-// and an address that carries one is shown with it replaced.
+// Tokens and keys lie in files of their own; a secret in an address is shown
+// replaced.
 //
 // # Limits
 //

@@ -48,7 +48,7 @@ func (f Fault) String() string {
 	return b.String()
 }
 
-// ConfigError is everything wrong with a configuration at once, in the order
+// Error is everything wrong with a configuration at once, in the order
 // of the files.
 type Error struct {
 	Faults  []Fault

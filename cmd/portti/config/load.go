@@ -32,7 +32,7 @@ const maxFile = 1 << 20
 // file, the *.toml in the folder conf.d next to it in the order of their names,
 // the environment. A later layer wins key by key; devices are joined by name.
 //
-// The error is a *ConfigError with everything that is wrong; errors.Is with
+// The error is an *Error with everything that is wrong; errors.Is with
 // ErrNotConfigured tells a configuration that is not there. Nothing is opened
 // that the configuration names: no port, no token, no server, so the answer is
 // the same on a build machine.

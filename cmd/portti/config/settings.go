@@ -29,7 +29,7 @@ func collect(all map[string]string, path string, v reflect.Value) {
 		}
 		_, text := inner.Addr().Interface().(encoding.TextMarshaler)
 		switch {
-		case key == "device": // by name, see settings
+		case key == "device": // by name, see Settings
 		case text || inner.Kind() != reflect.Struct && inner.Kind() != reflect.Map:
 			all[key] = fmt.Sprint(plain(inner))
 		case inner.Kind() == reflect.Struct:

@@ -65,7 +65,7 @@ func (l *loader) checkTraffic(path string) {
 	}
 }
 
-// zone is where the hours of Schedule are read off the clock.
+// Zone is where the hours of Schedule are read off the clock.
 func (u Uplink) Zone() (*time.Location, error) {
 	if u.ScheduleZone == "" {
 		return time.Local, nil

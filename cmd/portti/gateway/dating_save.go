@@ -18,7 +18,7 @@ func (d *dater) expect(needed bool) {
 	}
 }
 
-// keep makes this boot's offset durable once it is known and needed. It is not
+// saveOffset makes this boot's offset durable once it is known and needed. It is not
 // watch's work, since a slow card may take its time over it.
 func (d *dater) saveOffset(ctx context.Context) {
 	tick := time.NewTicker(time.Second)

@@ -13,11 +13,12 @@
 //
 // # Promises
 //
-// A stop takes less than five seconds, whatever the server and the disk do, and
-// loses nothing that was accepted. The status document and the list of problems
+// A stop takes less than five seconds, whatever the server does, and loses nothing
+// that was accepted; a slow card takes the time that it needs. The status document and the list of problems
 // are functions of one snapshot of all parts (snapshot.go, report.go,
-// findings.go). A part that does not move for 45 seconds is named, and systemd's
-// watchdog is no longer fed.
+// findings.go). A part that does not move for 45 seconds, or three quarters of the
+// watchdog's interval if that is less, is named, and the watchdog is no longer fed;
+// the buffer has five minutes, since a card may take its time.
 //
 // Status, Queue and Reload may be called from any goroutine; Run once.
 package gateway

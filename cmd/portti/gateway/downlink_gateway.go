@@ -89,7 +89,7 @@ func (a *gatewayActions) reboot(ctx context.Context, transaction int) error {
 	return a.reboots.ask(ctx, transaction)
 }
 
-// newDownlink makes the downlink of d, nil where the configuration accepts no
+// newDownlink makes the downlink of g, nil where the configuration accepts no
 // command.
 func (g *Gateway) newDownlink() *downlink {
 	if len(g.cfg.Uplink.AcceptCommands) == 0 {

@@ -43,13 +43,13 @@ func TestReload(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 		defer cancel()
-		r, err := g.Daemon.Reload(ctx)
+		r, err := g.Instance.Reload(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return r
 	}
-	capacity := func() int64 { return g.Daemon.Status().Buffer.CapacityBytes }
+	capacity := func() int64 { return g.Instance.Status().Buffer.CapacityBytes }
 
 	if r := reload(); len(r.Applied)+len(r.Restart) != 0 || r.Error != "" {
 		t.Errorf("nothing was edited: %+v", r)
@@ -89,7 +89,7 @@ func TestReloadAfterTheEnd(t *testing.T) {
 	g.Halt()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if _, err := g.Daemon.Reload(ctx); err == nil {
+	if _, err := g.Instance.Reload(ctx); err == nil {
 		t.Error("a daemon that has ended was reloaded")
 	}
 }

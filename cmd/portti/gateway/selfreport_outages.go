@@ -1,8 +1,9 @@
 package gateway
 
 import (
-	"portti/device/thingsee"
 	"time"
+
+	"portti/device/thingsee"
 )
 
 const (

@@ -25,7 +25,8 @@ func (g *Gateway) supervise(ctx context.Context) {
 		g.problems.Sync(findings(s))
 		g.logChanges()
 		if s.link.State == uplink.Online {
-			g.lossReport.update(s.byDevice, s.stats.Losses, g.unix, s.at)
+			// Looked at after the ledger: a loss that it counts has its times there.
+			g.lossReport.update(s.byDevice, g.queue.Stats().Losses, g.unix, s.at)
 		}
 		doc := g.document(s)
 		g.selfReport.update(s.at, &doc)

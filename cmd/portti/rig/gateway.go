@@ -76,7 +76,7 @@ func (g *Gateway) Until(what string, ok func(*status.Document) bool) *status.Doc
 func (g *Gateway) UntilGone(what string, ok func(*status.Document) bool) (st *status.Document) {
 	g.Helper()
 	testkit.Eventually(g.TB, what, func() bool {
-		gone := g.Gone() // asked first: the last word of one that ended may be the one
+		gone := g.Gone() // asked first: the last status of one that ended may fulfil ok
 		var err error
 		if st, err = g.Ask(); err == nil && ok(st) {
 			return true
@@ -96,7 +96,7 @@ func (g *Gateway) Await() {
 // Inside is a gateway in this process.
 type Inside struct {
 	*Gateway
-	Daemon *gateway.Gateway
+	Instance *gateway.Gateway
 	stop   context.CancelFunc
 }
 
@@ -114,7 +114,7 @@ func (s *Site) Run(o gateway.Options) *Inside {
 	if err != nil {
 		s.Fatal(err)
 	}
-	g := &Inside{Daemon: d, Gateway: &Gateway{TB: s.TB, Ended: make(chan struct{}), ask: func() (*status.Document, error) {
+	g := &Inside{Instance: d, Gateway: &Gateway{TB: s.TB, Ended: make(chan struct{}), ask: func() (*status.Document, error) {
 		st := d.Status()
 		return &st, nil
 	}}}

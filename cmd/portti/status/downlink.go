@@ -1,6 +1,6 @@
 package status
 
-// DownlinkStatus counts what the server asked since the start: received =
+// Downlink counts what the server asked since the start: received =
 // executed + refused + repeated + ignored, but for what is in hand.
 type Downlink struct {
 	Received uint64 `json:"received"` // messages; one that is not understood counts once

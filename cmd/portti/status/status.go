@@ -2,11 +2,11 @@ package status
 
 import "time"
 
-// StatusSchema is the version of the status document. Fields are only ever
+// Schema is the version of the status document. Fields are only ever
 // added, so it stays 1 until one has to change its meaning.
 const Schema = 1
 
-// Status is the one truth about a running gateway: the control socket serves
+// Document is the one truth about a running gateway: the control socket serves
 // it, and every face (terminal, page, metrics) shows it without working out
 // anything about health for itself.
 //
@@ -30,7 +30,7 @@ type Document struct {
 	Problems []Problem `json:"problems"`
 }
 
-// GatewayStatus says which gateway this is.
+// Gateway says which gateway this is.
 type Gateway struct {
 	ID   string `json:"id"`   // tsmGw
 	Name string `json:"name"` // for people
@@ -45,7 +45,7 @@ const (
 	LinkStopped    = "stopped"
 )
 
-// LinkStatus is the way to the server.
+// Link is the way to the server.
 type Link struct {
 	State     string    `json:"state"`
 	Since     time.Time `json:"since"`
@@ -88,7 +88,7 @@ const (
 	BufferDegraded = "degraded" // the disk does not do what it should
 )
 
-// BufferStatus is what waits and what room there is.
+// Buffer is what waits and what room there is.
 type Buffer struct {
 	State         string  `json:"state"`
 	Waiting       uint64  `json:"waiting"`
@@ -107,14 +107,14 @@ type Buffer struct {
 	LastError     string  `json:"last_error"` // why State is degraded
 }
 
-// TotalsStatus counts readings since the ledger was begun.
+// Totals counts readings since the ledger was begun.
 type Totals struct {
 	Ledger
 	Accepted uint64 `json:"accepted"` // ever committed or acknowledged, each once
 	Resent   uint64 `json:"resent"`   // sent again because a connection ended
 }
 
-// ClockStatus says what the time in messages rests on.
+// Clock says what the time in messages rests on.
 type Clock struct {
 	Trusted bool   `json:"trusted"`
 	Source  string `json:"source"` // kernel | gnss | server | none
@@ -133,7 +133,7 @@ const (
 	DeviceOK      = "ok"
 )
 
-// DeviceStatus is one device.
+// Device is one device.
 type Device struct {
 	Name     string  `json:"name"`
 	Type     string  `json:"type"`

@@ -1,6 +1,6 @@
 package status
 
-// TokenStatus is what may be shown of the access token.
+// Token is what may be shown of the access token.
 type Token struct {
 	Source      string `json:"source"`      // file | client-credentials | refresh-token | device-code | login | jwt
 	Fingerprint string `json:"fingerprint"` // first digits of its SHA-256; empty = there is none yet

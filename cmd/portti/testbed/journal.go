@@ -10,8 +10,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"portti/cmd/portti/durable"
 	"syscall"
+
+	"portti/cmd/portti/durable"
 )
 
 // journal keeps marks on the disk, next to the file of messages. A line is

@@ -196,8 +196,8 @@ func (s *session) data(frame []byte) error {
 // broken ends a connection whose frame could not be written, and with it the
 // receiver: what is not written is not proven, so the client keeps it.
 func (s *session) broken(err error) error {
-	// First the word to this client: the receiver's end says goodbye to all in
-	// its own way.
+	// This client is closed first, with 1011: the end of the receiver closes all
+	// others with 1001.
 	s.bye(websocket.CloseInternalServerErr, "cannot store")
 	s.r.fail(err)
 	return s.linger(err)

@@ -83,21 +83,6 @@ func TestOwnSamples(t *testing.T) {
 	samples(t, list)
 }
 
-func TestPublishedSamples(t *testing.T) {
-	b, err := os.ReadFile("../../../../shared/reference/thingsee-samples.json")
-	if err != nil {
-		t.Skipf("no published facts to compare with: %v", err)
-	}
-	var list []sample
-	if err := json.Unmarshal(b, &list); err != nil {
-		t.Fatal(err)
-	}
-	if len(list) < 100 {
-		t.Fatalf("only %d samples", len(list))
-	}
-	samples(t, list)
-}
-
 func TestParse(t *testing.T) {
 	r, err := Parse([]byte(` {"temp":21.50,"tsmTs":"1520416221.123","tsmId":12100.0,"tsmCloudTs":5,"tsmEv":"x","tsmTuid":"a","temp":22,"tsErr":3,"humd":[1] }`))
 	if err != nil || r.ID != 12100 || r.Event != -1 || r.Time != 1520416221123 || !r.Dated || r.Tuid != "a" || r.TimeErr != 3 {
