@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"portti/buffer/boltfile"
 	"strconv"
 	"strings"
+
+	"portti/buffer/boltfile"
 )
 
 // # The format on disk

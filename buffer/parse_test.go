@@ -3,8 +3,9 @@ package buffer
 import (
 	"bytes"
 	"math/rand"
-	"portti/buffer/boltfile"
 	"testing"
+
+	"portti/buffer/boltfile"
 )
 
 // TestRangesAgainstAMap holds the set against one that cannot be wrong.

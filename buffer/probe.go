@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"hash/crc32"
 	"path/filepath"
-	"portti/buffer/boltfile"
 	"runtime/debug"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"portti/buffer/boltfile"
 )
 
 // ErrNoProbe, in an error of Options.Probe: no other process could be started,

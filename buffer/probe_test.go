@@ -9,10 +9,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"portti/buffer/boltfile"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"portti/buffer/boltfile"
 )
 
 // asked counts probes and answers them.

@@ -4,10 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
-	"portti/buffer/boltfile"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
+
+	"portti/buffer/boltfile"
 )
 
 // target is the segment that takes the batch: the newest one while there is

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"portti/buffer/boltfile"
 	"runtime/debug"
 	"sort"
 	"sync"
@@ -14,6 +13,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"portti/buffer/boltfile"
 )
 
 // segment is one bbolt file. A segment ends where the next one begins; the

@@ -97,7 +97,7 @@ func (g *Gateway) Await() {
 type Inside struct {
 	*Gateway
 	Instance *gateway.Gateway
-	stop   context.CancelFunc
+	stop     context.CancelFunc
 }
 
 // Run starts a gateway in this process and waits until it reads every line. It
