@@ -71,6 +71,7 @@ func (g *fakeGateway) Run(ctx context.Context) error {
 	}
 	var all sync.WaitGroup
 	defer all.Wait()
+	read := make(chan struct{}) // closed when nothing more will be read
 	for i, name := range g.setting("port") {
 		port, err := serial.Open(name, &serial.Mode{BaudRate: 9600})
 		if err != nil {
@@ -80,8 +81,9 @@ func (g *fakeGateway) Run(ctx context.Context) error {
 		defer port.Close()
 		all.Go(func() { g.readPort(port, i) })
 	}
+	go func() { all.Wait(); close(read) }()
 	for {
-		err := g.session(ctx)
+		err := g.session(read)
 		if err == nil {
 			return nil
 		}
@@ -123,8 +125,8 @@ func (g *fakeGateway) set(link string) {
 	g.mu.Unlock()
 }
 
-// session sends until ctx has ended and all is proven (nil) or the link broke.
-func (g *fakeGateway) session(ctx context.Context) error {
+// session sends until nothing more is read and all is proven (nil) or the link broke.
+func (g *fakeGateway) session(read <-chan struct{}) error {
 	token, _ := os.ReadFile(g.setting("token_file")[0])
 	conn, _, err := websocket.DefaultDialer.Dial(g.setting("url")[0], http.Header{"Authorization": {"Bearer " + strings.TrimSpace(string(token))}})
 	if err != nil {
@@ -141,16 +143,22 @@ func (g *fakeGateway) session(ctx context.Context) error {
 	}()
 	defer func() { conn.Close(); <-broken }()
 	for {
+		ended := false // asked before the queue: what was read last is in it then
+		select {
+		case <-read:
+			ended = true
+		default:
+		}
 		g.mu.Lock()
 		batch := g.queue[:min(len(g.queue), 100)]
 		g.mu.Unlock()
 		if len(batch) == 0 {
-			if ctx.Err() != nil {
+			if ended {
 				return nil
 			}
 			select {
 			case <-g.changed:
-			case <-ctx.Done():
+			case <-read:
 			case <-broken:
 				return errors.New("broken")
 			}
