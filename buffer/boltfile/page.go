@@ -90,6 +90,32 @@ func (p Page) Child(i int) (id uint64, ok bool) {
 	return binary.NativeEndian.Uint64(p[at+8:]), end <= uint64(len(p))
 }
 
+// holds says whether the i-th element lies within the page.
+func (p Page) holds(i int) bool {
+	if p.Flags() == LeafPage {
+		_, ok := p.Leaf(i)
+		return ok
+	}
+	_, ok := p.Child(i)
+	return ok
+}
+
+// key is that of the i-th element, which the page holds.
+func (p Page) key(i int) []byte {
+	head := p[HeaderSize+i*ElementSize:]
+	pos, size := u32(head), u32(head[4:])
+	if p.Flags() == LeafPage {
+		pos, size = u32(head[4:]), u32(head[8:])
+	}
+	return head[pos : pos+size]
+}
+
+// child is where the i-th element leads to, which the page holds.
+func (p Page) child(i int) uint64 {
+	id, _ := p.Child(i)
+	return id
+}
+
 // capacity is how many elements the page has place for, those of the buckets within
 // it included. Elements of a damaged page may overlap, and without this bound
 // a page of 4 KB could hold more of them than can ever be visited.
