@@ -1,10 +1,9 @@
 package buffer
 
-import (
-	"time"
+import "time"
 
-	bolt "go.etcd.io/bbolt"
-)
+// agedMost is how many records are given up for their age at a time.
+const agedMost = 50_000
 
 // ageLocked is how old a record is at least, in milliseconds. Within a boot the
 // monotonic clock says so. Across boots the two boots' offsets do when both are
@@ -130,18 +129,11 @@ func (q *Queue) agedThrough(s *segment, from, end uint64, now, limit int64) (nex
 	through = from - 1
 	var times []stamp
 	var numbers []uint64
-	err = q.view(s, func(r, _ *bolt.Bucket) error {
-		c := r.Cursor()
-		for k, v := c.Seek(key(from)); k != nil && len(numbers) < q.sz.trim; k, v = c.Next() {
-			n, ok := recordKey(k, from, end)
-			if !ok {
-				break
-			}
-			if e, err := parseValue(n, v); err == nil {
-				times, numbers = append(times, stamp{e.Boot, e.Mono}), append(numbers, n)
-			}
+	err = q.visit(s, from, end, func(n uint64, v []byte) bool {
+		if e, err := parseValue(n, v); err == nil {
+			times, numbers = append(times, stamp{e.Boot, e.Mono}), append(numbers, n)
 		}
-		return nil
+		return len(numbers) < agedMost
 	})
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -22,8 +22,9 @@ func (q *Queue) writeAhead(s *segment, b *batch, was int64) {
 	if was == 0 || s.used == was || s.used < s.ahead || b.count == 0 || b.bytes > aheadBatch {
 		return
 	}
-	end := min(s.used+aheadStep, s.size)
-	if end <= s.used {
+	size, err := q.fs.Size(s.name)
+	end := min(s.used+aheadStep, size)
+	if err != nil || end <= s.used {
 		return
 	}
 	s.ahead = end

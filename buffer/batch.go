@@ -74,12 +74,12 @@ func (b *batch) each(f func(n uint64, v []byte) error) error {
 }
 
 // commit writes one batch, the ledger, the summary and the release mark in one
-// transaction, and deletes what was released from the segment it writes to.
+// transaction.
 //
 // After an error nothing is known of what reached the disk, so the file is
-// closed for writing at the last commit that succeeded and the same records
-// are written again under the same numbers to a new file: a segment ends where
-// the next begins, so what may be in the old one twice is never read.
+// never written again, and the same records are written under the same numbers
+// to a new file: a segment ends where the next begins, so what may be in the old
+// one twice is never read.
 func (q *Queue) commit() error {
 	q.mu.Lock()
 	b := q.batchLocked()
@@ -101,11 +101,11 @@ func (q *Queue) commitBatch(b *batch) error {
 	q.tick()
 	s, err := q.target(b)
 	var sum summary
-	var used, was int64
+	var was int64
 	if err == nil {
 		was = s.used
 		q.accountLocking(b)
-		sum, used, err = q.write(s, b)
+		sum, err = q.write(s, b)
 	}
 	if err == nil && s.name != segmentName(s.first) {
 		err = q.install(s)
@@ -122,13 +122,8 @@ func (q *Queue) commitBatch(b *batch) error {
 		}
 		return err
 	}
-	q.committedLocked(s, b, sum, used)
+	q.committedLocked(s, b, sum)
 	q.mu.Unlock()
-	if size, err := q.fs.Size(s.name); err == nil {
-		q.mu.Lock()
-		s.size = size
-		q.mu.Unlock()
-	}
 	q.writeAhead(s, b, was)
 	return nil
 }
@@ -168,8 +163,8 @@ func (q *Queue) unsavedLocked(through uint64) []uint64 {
 }
 
 // committedLocked enters a successful commit into the books.
-func (q *Queue) committedLocked(s *segment, b *batch, sum summary, used int64) {
-	s.sum, s.used = sum, used
+func (q *Queue) committedLocked(s *segment, b *batch, sum summary) {
+	s.sum, s.used = sum, q.disk.writer.used
 	s.version++
 	if len(b.pieces) > 0 {
 		s.end = b.pieces[len(b.pieces)-1].b + 1
@@ -204,11 +199,14 @@ func (q *Queue) committedLocked(s *segment, b *batch, sum summary, used int64) {
 	}
 }
 
-// write is the transaction. It returns the summary of s after it and the
-// high-water mark.
-func (q *Queue) write(s *segment, b *batch) (sum summary, used int64, err error) {
+// write is the transaction. It returns the summary of s after it.
+func (q *Queue) write(s *segment, b *batch) (summary, error) {
+	// Whoever still reads what the commit before the last one left goes first: its
+	// pages are written over now, see opened.
+	q.reading.Lock()
+	q.reading.Unlock() //nolint:staticcheck // nothing is guarded; it is a queue for those inside
 	q.mu.Lock()
-	sum = s.sum.clone()
+	sum := s.sum.clone()
 	var before []byte
 	for i, o := range q.segs {
 		if o.first < s.first && (i+1 == len(q.segs) || q.segs[i+1].first >= s.first) {
@@ -216,42 +214,25 @@ func (q *Queue) write(s *segment, b *batch) (sum summary, used int64, err error)
 		}
 	}
 	q.mu.Unlock()
-	err = guard("write "+s.name, func() error {
-		return s.db.Update(func(tx *bolt.Tx) error {
-			r, err := tx.CreateBucketIfNotExists(recordsBucket())
-			if err != nil {
-				return err
-			}
-			r.FillPercent = 1 // not stored; keys only grow
-			if err := trim(r, b.release, q.sz.trim, &sum); err != nil {
-				return err
-			}
-			err = b.each(func(n uint64, v []byte) error {
-				var k [8]byte
-				sum.add(n, header(v))
-				return r.Put(putKey(&k, n), v)
-			})
-			if err != nil {
-				return err
-			}
-			if err := putFacts(tx, b.release, sum.encode(), b.ledger, before); err != nil {
-				return err
-			}
-			return nil
-		})
+	err := q.disk.writer.commit(func(r, m *bolt.Bucket) error {
+		put := func(n uint64, v []byte) error {
+			var k [8]byte
+			sum.add(n, header(v))
+			return r.Put(putKey(&k, n), v)
+		}
+		if err := q.disk.carried.each(put); err != nil {
+			return err
+		}
+		if err := b.each(put); err != nil {
+			return err
+		}
+		return putFacts(m, b.release, sum.encode(), b.ledger, before)
 	})
-	if err == nil {
-		used, err = highWater(s.db)
-	}
-	return sum, used, err
+	return sum, err
 }
 
-func putFacts(tx *bolt.Tx, released uint64, sum, ledger, before []byte) error {
-	m, err := tx.CreateBucketIfNotExists(factsBucket())
-	if err != nil {
-		return err
-	}
-	err = m.Put([]byte("format"), encodeFormat(formatVersion))
+func putFacts(m *bolt.Bucket, released uint64, sum, ledger, before []byte) error {
+	err := m.Put([]byte("format"), encodeFormat(formatVersion))
 	if err == nil {
 		err = m.Put([]byte("released"), encodeReleased(released))
 	}
@@ -265,24 +246,4 @@ func putFacts(tx *bolt.Tx, released uint64, sum, ledger, before []byte) error {
 		err = m.Put([]byte("before"), before)
 	}
 	return err
-}
-
-// trim deletes released records from the front, by key: inside a transaction
-// emptied pages stay in the tree, so First and Delete in turn is quadratic.
-func trim(r *bolt.Bucket, released uint64, most int, sum *summary) error {
-	var keys [][]byte
-	c := r.Cursor()
-	for k, v := c.First(); k != nil && len(keys) < most; k, v = c.Next() {
-		if _, ok := recordKey(k, 0, released+1); !ok {
-			break
-		}
-		keys = append(keys, k)
-		sum.remove(v)
-	}
-	for _, k := range keys {
-		if err := r.Delete(k); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -122,7 +122,7 @@ func TestLateAcknowledgement(t *testing.T) {
 			at = first + uint64(len(recs))
 		}
 		q.reading.Lock()
-		_ = q.reader.seg.close()
+		q.reader.opened.close()
 		q.reading.Unlock()
 		f.mu.Lock()
 		f.failAt, f.always, f.count = 1, true, 0

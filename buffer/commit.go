@@ -24,11 +24,14 @@ type disk struct {
 
 	// The committer's own.
 	sidecar  File
-	started  bool   // the sidecar was written by this process
-	loading  bool   // Open is not done
-	blind    bool   // nothing is known of what is on disk
-	never    error  // the disk must not be touched
-	base     ledger // as the newest segment on disk has it
+	writer   *writer // fills the newest segment, nil while there is none
+	carried  load    // what its first commit takes along
+	starts   int     // times that the disk was looked through
+	started  bool    // the sidecar was written by this process
+	loading  bool    // Open is not done
+	blind    bool    // nothing is known of what is on disk
+	never    error   // the disk must not be touched
+	base     ledger  // as the newest segment on disk has it
 	pause    int64
 	tryAt    int64
 	ledgerAt int64
@@ -71,27 +74,15 @@ func (q *Queue) pass() {
 	q.pressedLocked()
 	q.mu.Unlock()
 	q.lateAcks()
+	q.retryUnread(now)
 	if q.writableNow(now) {
 		q.fail(q.work(now))
 	}
 	q.answer()
 	q.lateNumbers()
-	again := q.settleOpenings(now)
 	q.mu.Lock()
 	q.armNextLocked(q.opt.Mono())
-	if again > 0 && !q.closed {
-		q.armLocked(now, again-now)
-	}
 	q.mu.Unlock()
-}
-
-// settleOpenings brings the note of the files in use up to date, unless another
-// disk is mounted there now.
-func (q *Queue) settleOpenings(now int64) (again int64) {
-	if q.opt.Probe == nil || q.moved() != nil {
-		return 0
-	}
-	return q.openings.settle(q.fs, now)
 }
 
 func (q *Queue) writableNow(now int64) bool {
@@ -143,7 +134,7 @@ func (q *Queue) work(now int64) error {
 
 func (q *Queue) commits(now int64) error {
 	for q.commitDue(now) {
-		if err := q.commit(); err != nil {
+		if err := q.commitOrAgain(); err != nil {
 			return q.restWhenFull(now, err)
 		}
 		if !q.ending() {
@@ -157,6 +148,23 @@ func (q *Queue) commits(now int64) error {
 		return q.restWhenFull(now, q.commitLedger())
 	}
 	return nil
+}
+
+// commitOrAgain goes on in a new file at once after a failure. A second one in a
+// row is the disk's, not the file's.
+func (q *Queue) commitOrAgain() error {
+	err := q.commit()
+	if err == nil || errors.Is(err, errThinning) || errors.Is(err, errNoSpace) {
+		return err
+	}
+	q.mu.Lock()
+	known := q.disk.err != nil
+	q.mu.Unlock()
+	if known {
+		return err
+	}
+	q.warn("buffer.file-ended", "file cannot be written any more, going on in a new one", "code", ioCode(err), "err", err)
+	return q.commit()
 }
 
 // restWhenFull has a queue that is full, and drops the newest, rest for a second.
@@ -336,6 +344,9 @@ func (q *Queue) armNextLocked(now int64) {
 	if q.closed {
 		return
 	}
+	if at := q.nextTryLocked(); at > 0 {
+		q.armLocked(now, at-now)
+	}
 	if q.disk.err != nil || q.disk.never != nil {
 		if q.disk.never == nil {
 			q.armLocked(now, q.disk.tryAt-now)
@@ -412,19 +423,12 @@ func (q *Queue) finish() {
 func (q *Queue) closeFiles() error {
 	q.reading.Lock()
 	defer q.reading.Unlock()
-	q.mu.Lock()
-	segs := q.segs
-	q.mu.Unlock()
 	var err error
-	for _, s := range segs {
-		err = errors.Join(err, s.close())
-	}
+	q.reader.opened.close()
+	q.endWriting()
 	if q.disk.sidecar != nil {
 		err = errors.Join(err, q.disk.sidecar.Close())
 		q.disk.sidecar = nil
-	}
-	if q.moved() == nil {
-		q.openings.end(q.fs)
 	}
 	return err
 }

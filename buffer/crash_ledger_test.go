@@ -31,8 +31,8 @@ type hook struct {
 	commit, removed func(name string)
 }
 
-func (h *hook) OpenDB(name string, ro bool, size, limit int) (DB, error) {
-	db, err := h.osFS.OpenDB(name, ro, size, limit)
+func (h *hook) CreateDB(name string, step, limit int) (DB, error) {
+	db, err := h.osFS.CreateDB(name, step, limit)
 	return &hookedDB{db, h, name}, err
 }
 

@@ -17,7 +17,7 @@ import (
 // smallSizes make everything happen within a few hundred records.
 func smallSizes() sizes {
 	return sizes{segment: 64 << 10, reuse: 32 << 10, soft: 3 * blockSize, hard: 5 * blockSize, commit: 8 << 10,
-		numbers: 128, trim: 1000, progress: 20, holdFloor: 2 * time.Second, ledger: time.Minute, retry: time.Minute}
+		numbers: 128, progress: 20, holdFloor: 2 * time.Second, ledger: time.Minute, retry: time.Minute}
 }
 
 // truth is what the test knows at a moment of the run.

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // Record is a record on its way to somewhere else than the link.
@@ -146,7 +144,7 @@ func (l *Inspection) collect(s SegmentInfo, end uint64) (found map[uint64][]byte
 		return found, why, err
 	}
 	defer file.Close()
-	got := salvage(file, size)
+	got, _ := salvage(file, size) // what cannot be read is missing from what it found
 	for _, n := range got.numbers {
 		if _, known := found[n]; known || n < s.First || n >= end || l.isReleased(n) {
 			continue
@@ -309,25 +307,18 @@ func nameOf(names []string, dev uint16) string {
 func (q *Queue) copySegment(c *chunk, s *segment, w readRange, names []string) error {
 	q.reading.Lock()
 	defer q.reading.Unlock()
-	err := q.view(s, func(r, _ *bolt.Bucket) error {
-		cur := r.Cursor()
-		for k, v := cur.Seek(key(w.from)); k != nil && !c.full(); k, v = cur.Next() {
-			n, ok := recordKey(k, w.from, w.to+1)
-			if !ok {
-				return nil
-			}
-			e, err := parseValue(n, v)
-			if err != nil {
-				c.lost, c.why, c.next = span{n, n}, "its checksum does not fit", n+1
-				return nil
-			}
-			c.add(n, nameOf(names, e.Device), e)
+	err := q.visit(s, w.from, w.to+1, func(n uint64, v []byte) bool {
+		e, err := parseValue(n, v)
+		if err != nil {
+			c.lost, c.why, c.next = span{n, n}, "its checksum does not fit", n+1
+			return false
 		}
-		if !c.full() {
-			c.next = w.to + 1
-		}
-		return nil
+		c.add(n, nameOf(names, e.Device), e)
+		return !c.full()
 	})
+	if err == nil && c.why == "" && !c.full() {
+		c.next = w.to + 1
+	}
 	switch {
 	case errors.Is(err, errGone):
 		c.next = w.from
@@ -347,7 +338,7 @@ func (q *Queue) Segments() []SegmentInfo {
 	defer q.mu.Unlock()
 	out := make([]SegmentInfo, 0, len(q.segs))
 	for _, s := range q.segs {
-		l := SegmentInfo{File: s.name, First: s.first, Records: s.sum.count, Bytes: s.size, Used: s.used}
+		l := SegmentInfo{File: s.name, First: s.first, Records: s.sum.count, Bytes: s.used, Used: s.used}
 		if s.end > s.first && s.end != unknownEnd {
 			l.Last = s.end - 1
 		}

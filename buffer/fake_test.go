@@ -165,12 +165,12 @@ func (f *fakeFS) List() ([]string, error) {
 	return f.osFS.List()
 }
 
-func (f *fakeFS) OpenDB(name string, readOnly bool, size, limit int) (DB, error) {
+func (f *fakeFS) CreateDB(name string, step, limit int) (DB, error) {
 	err, effect := f.fault()
 	if err != nil && !effect {
 		return nil, err
 	}
-	db, e := f.osFS.OpenDB(name, readOnly, size, limit)
+	db, e := f.osFS.CreateDB(name, step, limit)
 	if e != nil {
 		return nil, e
 	}
@@ -259,13 +259,6 @@ type fakeDB struct {
 	inode int
 	path  string
 	open  *os.File
-}
-
-func (d *fakeDB) View(f func(*bolt.Tx) error) error {
-	if err, _ := d.fs.fault(); err != nil {
-		return err
-	}
-	return d.DB.View(f)
 }
 
 func (d *fakeDB) Update(f func(*bolt.Tx) error) error {

@@ -20,7 +20,6 @@ import (
 //	<16 hex digits>.seg      a segment: a bbolt file; the name is its first number
 //	<16 hex digits>.seg.damaged-<n>   a damaged segment, kept for a person
 //	<16 hex digits>.seg.salvage       one that is just being salvaged
-//	opening                  the segment being opened, while it is, see opening.go
 //	quarantine.log[.1]       records set aside, one JSON object a line
 //	*.tmp                    left by a power cut, removed at the next start
 //
@@ -276,21 +275,6 @@ func (s *summary) add(n uint64, e Entry) {
 	s.bytes += uint64(len(e.Rec))
 	s.last, s.newest = n, at
 	bump(&s.devices, e.Device, 1)
-}
-
-// remove takes away a record from the front; what remains begins later than
-// first, which stays a lower bound, as does oldest.
-func (s *summary) remove(v []byte) {
-	if s.count == 0 || len(v) < headerLen {
-		return
-	}
-	s.count--
-	s.bytes -= min(s.bytes, uint64(len(v)-headerLen))
-	if dev := int(valueDevice(v)); dev < len(s.devices) && s.devices[dev] > 0 {
-		s.devices[dev]--
-	} else {
-		takeOne(s.devices)
-	}
 }
 
 func (s *summary) clone() summary {

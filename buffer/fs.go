@@ -2,13 +2,10 @@ package buffer
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"syscall"
-	"time"
 
 	bolt "go.etcd.io/bbolt"
 	"golang.org/x/sys/unix"
@@ -33,9 +30,9 @@ type FS interface {
 	Free() (int64, error)
 	// List names what is in the directory.
 	List() ([]string, error)
-	// OpenDB opens a bbolt file, and creates it when it is not read-only. The
-	// map is size bytes, and the file refuses to grow beyond limit.
-	OpenDB(name string, readOnly bool, size, limit int) (DB, error)
+	// CreateDB makes a bbolt file, and fails where there is a file of that name. It
+	// grows by step bytes at a time and refuses to grow beyond limit.
+	CreateDB(name string, step, limit int) (DB, error)
 }
 
 // File is an open plain file.
@@ -46,9 +43,10 @@ type File interface {
 	Close() error
 }
 
-// DB is what the queue needs of a bbolt database.
+// DB is a bbolt file that is being written. Nothing is read through it.
 type DB interface {
-	View(func(*bolt.Tx) error) error
+	// Update commits one transaction. After an error what it wrote is not known,
+	// and nothing more can be written.
 	Update(func(*bolt.Tx) error) error
 	Close() error
 }
@@ -151,38 +149,4 @@ func (o osFS) List() ([]string, error) {
 		names[i] = e.Name()
 	}
 	return names, nil
-}
-
-// OpenDB sets what was measured to matter: the page size, so that a file made
-// on a kernel with 16 KB pages does not cost four times the bytes; no synced
-// freelist, one page less in every commit and cheap to rebuild in a small
-// file; a map as large as the file may become, so that a growing file never
-// waits for a reader; and a limit on waiting for the lock.
-func (o osFS) OpenDB(name string, readOnly bool, size, limit int) (db DB, err error) {
-	defer recovered("open", &err)
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	b, err := bolt.Open(o.path(name), 0o600, &bolt.Options{
-		Timeout:         time.Second,
-		NoFreelistSync:  true,
-		FreelistType:    bolt.FreelistMapType,
-		ReadOnly:        readOnly,
-		InitialMmapSize: size,
-		PageSize:        pageSize,
-		MaxSize:         limit,
-		OpenFile:        openRegular,
-		NoStatistics:    true,
-	})
-	if err != nil {
-		return nil, err
-	}
-	b.AllocSize = allocSize
-	return b, nil
-}
-
-// recovered turns a panic into an error: bbolt panics on damaged pages, and
-// with debug.SetPanicOnFault so does a page that the disk cannot deliver.
-func recovered(what string, err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("cannot %s: %w: %v", what, errDamaged, p)
-	}
 }

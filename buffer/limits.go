@@ -55,12 +55,7 @@ func (q *Queue) loseLocked(pieces ranges, reason string, oldest, newest stamp) {
 	}
 	l := Loss{Reason: reason, First: pieces[0].a, Last: pieces[len(pieces)-1].b, Devices: map[string]uint64{},
 		Oldest: Time{oldest.boot, oldest.mono}, Newest: Time{newest.boot, newest.mono}}
-	q.tallyLocked(pieces, func(s *segment, dev uint16, n uint64) {
-		q.waitingLocked(s, dev, n, false)
-		q.ledger.lose(dev, reason, n)
-		l.Devices[q.ledger.devices[dev].name] += n
-		l.Count += n
-	})
+	q.tallyLocked(pieces, func(s *segment, dev uint16, n uint64) { q.loseOfLocked(&l, s, dev, n) })
 	q.releaseLocked(pieces)
 	q.noteLossLocked(l)
 }
@@ -282,9 +277,6 @@ func (q *Queue) closeWritten(s *segment) (bool, error) {
 	if !open {
 		return false, nil
 	}
-	if err := s.close(); err != nil {
-		return false, err
-	}
 	return true, q.commitLedger()
 }
 
@@ -292,33 +284,40 @@ func (q *Queue) closeWritten(s *segment) (bool, error) {
 func (q *Queue) bytesLocked() int64 {
 	n := int64(sidecarSize) + q.figures.damagedBytes + q.figures.quarantineBytes + q.figures.thinBytes
 	for _, s := range q.segs {
-		n += s.size
+		n += s.used
 	}
 	return n
 }
 
-// shed gives up a whole segment.
+// shed gives up a whole segment. It need not be readable for that: what waits in
+// it is counted by device.
 func (q *Queue) shed(s *segment, reason string) error {
-	for {
-		q.mu.Lock()
-		if s.end > s.first {
-			all := span{s.first, s.end - 1}
-			q.releaseReplayableLocked(all)
-			pieces := q.livingLocked(all)
-			if x := q.unindexedLocked(pieces); x != nil {
-				q.mu.Unlock()
-				if err := q.buildIndex(x); err != nil {
-					return err
-				}
-				continue
+	q.mu.Lock()
+	if s.end > s.first {
+		all := span{s.first, s.end - 1}
+		q.releaseReplayableLocked(all)
+		l := Loss{Reason: reason, First: s.first, Last: s.end - 1, Devices: map[string]uint64{},
+			Oldest: Time{s.sum.oldest.boot, s.sum.oldest.mono}, Newest: Time{s.sum.newest.boot, s.sum.newest.mono}}
+		for dev, n := range slices.Clone(s.waiting) {
+			if n > 0 {
+				q.loseOfLocked(&l, s, uint16(dev), n)
 			}
-			q.loseLocked(pieces, reason, s.sum.oldest, s.sum.newest)
-			q.goneLocked(ranges{all})
 		}
-		s.writable = false
-		q.segs = slices.DeleteFunc(slices.Clone(q.segs), func(o *segment) bool { return o == s })
-		q.disk.doomed = append(q.disk.doomed, s)
-		q.mu.Unlock()
-		return q.secure()
+		q.releaseLocked(q.gone.minus(ranges{{max(s.first, q.released+1), s.end - 1}}))
+		q.noteLossLocked(l)
 	}
+	s.writable = false
+	q.segs = slices.DeleteFunc(slices.Clone(q.segs), func(o *segment) bool { return o == s })
+	q.disk.doomed = append(q.disk.doomed, s)
+	q.mu.Unlock()
+	return q.secure()
+}
+
+// loseOfLocked counts records of a device, of a segment or with nil of memory, as
+// given up.
+func (q *Queue) loseOfLocked(l *Loss, s *segment, dev uint16, n uint64) {
+	q.waitingLocked(s, dev, n, false)
+	q.ledger.lose(dev, l.Reason, n)
+	l.Devices[q.ledger.devices[dev].name] += n
+	l.Count += n
 }

@@ -235,11 +235,9 @@ type slowFS struct {
 	gate chan struct{}
 }
 
-func (s *slowFS) OpenDB(name string, ro bool, size, limit int) (DB, error) {
-	if !ro {
-		<-s.gate
-	}
-	return s.fakeFS.OpenDB(name, ro, size, limit)
+func (s *slowFS) CreateDB(name string, step, limit int) (DB, error) {
+	<-s.gate
+	return s.fakeFS.CreateDB(name, step, limit)
 }
 
 // TestRingWhileTheDiskIsAway: with the disk gone the newest readings stay in

@@ -8,12 +8,17 @@ import (
 	"strings"
 	"syscall"
 
-	bolt "go.etcd.io/bbolt"
+	"portti/buffer/boltfile"
 )
 
-// errUnread: a segment is there but cannot be read now, for a reason that may
-// pass, such as permissions or file descriptors.
+// errUnread: something is there but cannot be read now, for a reason that may
+// pass, such as a card that stutters, permissions or file descriptors.
 var errUnread = errors.New("cannot read what is on disk")
+
+// unreadStarts is how often a start that cannot read all of its files begins
+// anew, after 1, 2 and 4 s, before it goes on without those that the disk does not
+// deliver.
+const unreadStarts = 4
 
 // load takes over what is on disk. Whatever state it is in, the queue works
 // afterwards:
@@ -72,10 +77,8 @@ func (q *Queue) recover() error {
 	if err != nil {
 		return err
 	}
+	q.disk.starts++
 	st, stErr := readSidecar(q.fs)
-	if errors.Is(stErr, syscall.EIO) { // a single EIO may be transient, and much depends on it
-		st, stErr = readSidecar(q.fs)
-	}
 	if stErr != nil && !damaged(stErr) {
 		return stErr
 	}
@@ -187,12 +190,10 @@ func (q *Queue) number(st state, known bool) {
 	}
 }
 
-// loadSegments opens every segment once to learn what it holds. Only the
-// newest, and only while it is small, is written again: opening a large file
-// for writing reads every page of it.
+// loadSegments opens every segment once to learn what it holds. None is written
+// again; a small newest one is carried into the next file.
 func (q *Queue) loadSegments(names []string, noted *state) error {
 	firsts, err := q.sweep(names)
-	q.openings.only(q.fs, names)
 	var failed error = err
 	for i := 0; i < len(firsts); i++ {
 		s := newSegment(firsts[i])
@@ -209,11 +210,17 @@ func (q *Queue) loadSegments(names []string, noted *state) error {
 			s.end = firsts[i+1]
 		}
 		q.segs = append(q.segs, s)
-		if err := q.examine(s, i == len(firsts)-1); err != nil {
-			if !damaged(err) {
-				return fmt.Errorf("%w: %w", errUnread, err)
-			}
+		switch err := q.examine(s); {
+		case err == nil:
+			s.carry = i == len(firsts)-1 && s.used <= q.sz.reuse && s.level == 0
+		case damaged(err):
 			s.damage = err
+		case errors.Is(err, ErrNewer):
+			return err
+		case badMedium(err) && q.disk.starts >= unreadStarts:
+			q.passOver(s, err)
+		default:
+			return fmt.Errorf("%w: %w", errUnread, err)
 		}
 	}
 	q.ledger.raise(&noted.ledger)
@@ -222,7 +229,9 @@ func (q *Queue) loadSegments(names []string, noted *state) error {
 		if s.damage == nil {
 			continue
 		}
-		if err := q.rescue(s); err != nil {
+		if err := q.rescue(s); errors.Is(err, errUnread) && badMedium(err) && q.disk.starts >= unreadStarts {
+			q.passOver(s, err)
+		} else if err != nil {
 			failed = errors.Join(failed, err)
 			s.skipped = true
 			if s == q.segs[len(q.segs)-1] { // the ledger is in it
@@ -258,44 +267,25 @@ func (q *Queue) sweep(names []string) ([]uint64, error) {
 }
 
 // examine reads the facts of a segment.
-func (q *Queue) examine(s *segment, newest bool) error {
+func (q *Queue) examine(s *segment) error {
 	q.reading.Lock()
 	defer q.reading.Unlock()
-	size, err := q.fs.Size(s.name)
+	f, last, err := q.outline(s)
 	if err != nil {
 		return err
 	}
-	s.size = size
-	var sum summary
-	var led ledger
-	sumErr, ledErr := errDamaged, errDamaged
-	end := s.end
-	err = q.glance(s, func(r, m *bolt.Bucket) error {
-		if err := checkFormat(m.Get([]byte("format"))); err != nil {
-			return fmt.Errorf("%s: format: %w", s.name, err)
-		}
-		sum, sumErr = decodeSummary(m.Get([]byte("summary")))
-		led, ledErr = decodeLedger(m.Get([]byte("ledger")))
-		if before, err := decodeSummary(m.Get([]byte("before"))); err == nil {
-			s.before = &before
-		}
-		s.level, s.through = decodeThinned(m.Get([]byte("thinned")))
-		q.released = max(q.released, min(decodeReleased(m.Get([]byte("released"))), s.end-1))
-		last := s.first
-		if k, _ := r.Cursor().Last(); k != nil {
-			n, ok := recordKey(k, s.first, ^uint64(0))
-			if !ok {
-				return fmt.Errorf("%s: last key: %w", s.name, errDamaged)
-			}
-			last = n + 1
-		}
-		s.end = min(s.end, last)
-		s.used = r.Tx().Size()
-		return nil
-	})
-	if err != nil {
-		return err
+	if err := checkFormat(f["format"]); err != nil {
+		return fmt.Errorf("%s: format: %w", s.name, err)
 	}
+	sum, sumErr := decodeSummary(f["summary"])
+	led, ledErr := decodeLedger(f["ledger"])
+	if before, err := decodeSummary(f["before"]); err == nil {
+		s.before = &before
+	}
+	s.level, s.through = decodeThinned(f["thinned"])
+	q.released = max(q.released, min(decodeReleased(f["released"]), s.end-1))
+	until := s.end // as far as it may go
+	s.end = min(s.end, max(s.first, last+1))
 	if ledErr == nil && led.gen >= q.ledger.gen {
 		q.ledger = led
 	}
@@ -308,34 +298,37 @@ func (q *Queue) examine(s *segment, newest bool) error {
 	// more than is counted: count anew.
 	if sumErr != nil || sum.count > 0 && sum.last+1 != s.end || sum.count == 0 && s.end > s.first {
 		if sum, err = q.recount(s); err != nil {
-			s.end = end // a broken tree can show any key as its last
+			s.end = until // a broken tree can show any key as its last
 			return err
 		}
 	}
 	s.sum = sum
-	s.writable = newest && s.used <= q.sz.reuse && s.level == 0
 	return nil
+}
+
+// outline is what a file says of itself, and its last number. q.reading is held.
+func (q *Queue) outline(s *segment) (f map[string][]byte, last uint64, err error) {
+	err = q.reads(s, func(tx *boltfile.Tx) error {
+		s.used = int64(tx.Meta.Pages) * pageSize
+		var err error
+		if f, err = facts(tx); err == nil {
+			last, err = lastNumber(tx, s.first)
+		}
+		return err
+	})
+	return f, last, err
 }
 
 // recount makes a summary from the records. q.reading is held.
 func (q *Queue) recount(s *segment) (summary, error) {
 	var sum summary
-	var keys present
-	err := q.view(s, func(r, _ *bolt.Bucket) error {
-		c := r.Cursor()
-		for k, v := c.First(); k != nil; k, v = c.Next() {
-			if n, ok := recordKey(k, s.first, s.end); ok {
-				if !keys.add(n) {
-					return fmt.Errorf("%s: keys out of order: %w", s.name, errDamaged)
-				}
-				e, err := parseValue(n, v)
-				if err != nil {
-					e = Entry{}
-				}
-				sum.add(n, e)
-			}
+	err := q.visit(s, s.first, s.end, func(n uint64, v []byte) bool {
+		e, err := parseValue(n, v)
+		if err != nil {
+			e = Entry{}
 		}
-		return nil
+		sum.add(n, e)
+		return true
 	})
 	return sum, err
 }
@@ -371,7 +364,12 @@ func (q *Queue) settle(st state, known bool) error {
 		pieces := q.livingLocked(span{s.first, s.end - 1})
 		if x := q.unindexedLocked(pieces); x != nil {
 			if err := q.buildIndex(x); err != nil && !damaged(err) {
-				return fmt.Errorf("%w: %w", errUnread, err)
+				if !badMedium(err) || q.disk.starts < unreadStarts {
+					return fmt.Errorf("%w: %w", errUnread, err)
+				}
+				s.uncounted = true
+				q.passOver(s, err)
+				continue
 			} else if err != nil {
 				s.damage, s.skipped, s.uncounted = err, true, true
 				continue
@@ -408,7 +406,7 @@ func (q *Queue) missing(st state) {
 			if !s.rescued {
 				reason = LostRollback
 			}
-			if s.damage != nil || s.rescued && s.expected || !s.rescued && !st.clean {
+			if s.damage != nil || s.skipped || s.rescued && s.expected || !s.rescued && !st.clean {
 				continue
 			}
 		}
@@ -424,7 +422,7 @@ func (q *Queue) missing(st state) {
 
 // removeThrough unlinks what a power cut brought back.
 func (q *Queue) removeThrough() error {
-	for len(q.segs) > 1 && q.segs[0].end-1 <= q.released && q.segs[0].damage == nil {
+	for len(q.segs) > 1 && q.segs[0].end-1 <= q.released && q.segs[0].damage == nil && !q.segs[0].skipped {
 		if err := q.unlink(q.segs[0]); err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package buffer
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,13 +44,6 @@ type Options struct {
 	BootID [16]byte // of this boot of the machine
 	Log    *slog.Logger
 	FS     FS // default OS(Dir)
-	// Probe opens a segment file in another process, by calling Visit there, and
-	// gives nil when that ended well. It is called for a suspicious file before
-	// bbolt opens it in this process, see opening.go, with 20 s at the most. An
-	// error that is ErrNoProbe says that no process could be started; any other
-	// condemns the file to be set aside and salvaged without bbolt. nil: files
-	// are opened in this process, with what can be recovered recovered.
-	Probe func(ctx context.Context, path string) error
 
 	tune sizes // tests only
 }
@@ -59,12 +51,11 @@ type Options struct {
 // sizes are the limits that were measured; see doc.go.
 type sizes struct {
 	segment   int64         // bytes of a segment file
-	reuse     int64         // a segment up to this is opened again for writing
+	reuse     int64         // a segment up to this is carried into the next file at a start
 	soft      int           // bytes in memory above which writing begins early
 	hard      int           // bytes in memory above which Append refuses
 	commit    int           // bytes of one commit
 	numbers   uint64        // numbers reserved at a time
-	trim      int           // records deleted in one commit
 	progress  uint64        // records released from disk between two notes of it
 	holdFloor time.Duration // acknowledged records younger than this stay under pressure
 	ledger    time.Duration // the ledger is committed at least this often
@@ -74,7 +65,7 @@ type sizes struct {
 func defaultSizes(maxSize int64) sizes {
 	s := sizes{
 		segment: 8 << 20, reuse: 1 << 20, soft: 4 << 20, hard: 8 << 20, commit: 1 << 20,
-		numbers: 1 << 20, trim: 50_000, progress: 10_000,
+		numbers: 1 << 20, progress: 10_000,
 		holdFloor: 2 * time.Second, ledger: 30 * time.Minute, retry: time.Minute,
 	}
 	// A small queue is thinned and given up in small pieces.

@@ -22,8 +22,8 @@ type panicking struct {
 	hits   int
 }
 
-func (p *panicking) OpenDB(name string, ro bool, size, limit int) (DB, error) {
-	db, err := p.osFS.OpenDB(name, ro, size, limit)
+func (p *panicking) CreateDB(name string, step, limit int) (DB, error) {
+	db, err := p.osFS.CreateDB(name, step, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func writerPanics(t *testing.T, dir, where string, from int, always bool) {
 	if p.hits == 0 {
 		t.Fatal("nothing panicked: the test tested nothing")
 	}
-	if s := q.Stats(); always && (!s.Degraded || s.Code != "BUF-CORRUPT" || s.Err == "") {
+	if s := q.Stats(); always && (!s.Degraded || s.Code != "BUF-IO" || s.Err == "") {
 		t.Errorf("the writer always panics, and it shows %v %q %q", s.Degraded, s.Code, s.Err)
 	}
 	onlyOnce(t, q, rounds*each)

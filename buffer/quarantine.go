@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"unicode/utf8"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // Records that cannot be delivered are appended to quarantine.log, one JSON
@@ -62,9 +60,9 @@ func (q *Queue) Quarantine(n uint64, reason string) error {
 		s := q.segs[i]
 		q.mu.Unlock()
 		var v []byte
-		err := q.view(s, func(r, _ *bolt.Bucket) error {
-			v = bytes.Clone(excerpt(r.Get(key(n))))
-			return nil
+		err := q.visit(s, n, n+1, func(_ uint64, stored []byte) bool {
+			v = bytes.Clone(excerpt(stored))
+			return true
 		})
 		switch {
 		case errors.Is(err, errGone):

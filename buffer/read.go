@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // Entry is a record with what was said about it when it was appended.
@@ -21,7 +18,7 @@ type Entry struct {
 
 // reader is the state of the one reader, guarded by Queue.reading.
 type reader struct {
-	seg     *segment // open for reading
+	opened  opened
 	pins    []*block
 	entries []Entry
 	arena   []byte
@@ -89,22 +86,6 @@ func (q *Queue) entries(from uint64, maxBytes, maxRecs int) (uint64, []Entry, er
 			return first, out, nil
 		}
 		from = first
-	}
-}
-
-// errLater: the segment is sound but cannot be read now, for want of file
-// descriptors or memory.
-var errLater = errors.New("cannot read now")
-
-// later has readers try again in a second.
-func (q *Queue) later(s *segment, err error) {
-	q.mu.Lock()
-	first := !q.again
-	q.again = true
-	q.armLocked(q.opt.Mono(), time.Second.Milliseconds())
-	q.mu.Unlock()
-	if first {
-		q.warn("buffer.read-failed", "segment cannot be read now, trying again", "code", "BUF-IO", "file", s.name, "err", err)
 	}
 }
 
@@ -201,6 +182,7 @@ func (q *Queue) fromSegment(s *segment, w readRange) (uint64, []Entry, error) {
 		q.later(s, err)
 		return 0, nil, errLater
 	}
+	q.readable(s)
 	if first > w.from {
 		// Numbers that were never written, or a broken tree that hides them?
 		// The index knows, and makes gone what is not there.
@@ -237,35 +219,29 @@ func (q *Queue) copyRun(s *segment, w readRange) (first uint64, out []Entry, bad
 	r := &q.reader
 	out, r.arena = r.entries[:0], r.arena[:0]
 	first = w.to + 1
-	err = q.view(s, func(b *bolt.Bucket, _ *bolt.Bucket) error {
-		c := b.Cursor()
-		next := w.from
-		var seek [8]byte
-		for k, v := c.Seek(putKey(&seek, w.from)); k != nil; k, v = c.Next() {
-			n, ok := recordKey(k, w.from, w.to+1)
-			if !ok || len(out) > 0 && n != next {
-				break
-			}
-			if len(out) == 0 {
-				first = n
-			}
-			e, err := parseValue(n, v)
-			if err != nil {
-				if len(out) == 0 {
-					bad = append([]byte{}, excerpt(v)...)
-				}
-				break
-			}
-			if len(out) > 0 && (len(r.arena)+len(e.Rec) > w.bytes || len(out) == w.recs) {
-				break
-			}
-			at := len(r.arena)
-			r.arena = append(r.arena, e.Rec...)
-			e.Rec = r.arena[at:len(r.arena):len(r.arena)]
-			out = append(out, e)
-			next = n + 1
+	next := w.from
+	err = q.visit(s, w.from, w.to+1, func(n uint64, v []byte) bool {
+		if len(out) == 0 {
+			first = n
+		} else if n != next {
+			return false
 		}
-		return nil
+		e, err := parseValue(n, v)
+		if err != nil {
+			if len(out) == 0 {
+				bad = append([]byte{}, excerpt(v)...)
+			}
+			return false
+		}
+		if len(out) > 0 && (len(r.arena)+len(e.Rec) > w.bytes || len(out) == w.recs) {
+			return false
+		}
+		at := len(r.arena)
+		r.arena = append(r.arena, e.Rec...)
+		e.Rec = r.arena[at:len(r.arena):len(r.arena)]
+		out = append(out, e)
+		next = n + 1
+		return true
 	})
 	r.entries = out
 	return first, out, bad, err

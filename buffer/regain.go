@@ -60,11 +60,12 @@ func (q *Queue) regain() error {
 		return nil
 	}
 	old := &Queue{opt: q.opt, sz: q.sz, fs: q.fs, log: q.log, kick: make(chan struct{}, 1), next: 1, reserved: 1,
-		stopped: make(chan struct{}), stop: q.stop, openings: q.openings}
-	old.boot, old.epoch, old.disk.loading = 1, q.Epoch(), true
+		stopped: make(chan struct{}), stop: q.stop}
+	old.boot, old.epoch, old.disk.loading, old.disk.starts = 1, q.Epoch(), true, q.disk.starts
 	old.timer = time.AfterFunc(time.Hour, func() {})
 	old.timer.Stop()
 	err := old.recover()
+	q.disk.starts = old.disk.starts
 	if err == nil && old.next > q.blindFirst {
 		err = fmt.Errorf("numbers on disk reach %d, those in memory began at %d: restart to take over what is on disk", old.next-1, q.blindFirst)
 	}
@@ -84,7 +85,8 @@ func (q *Queue) regain() error {
 
 // mergeLocked puts the queue read from disk in front.
 func (q *Queue) mergeLocked(old *Queue) {
-	q.reader.seg = old.reader.seg
+	q.reader.opened.close()
+	q.reader.opened = old.reader.opened
 	q.dirID.Store(old.dirID.Load())
 	q.disk.blind, q.disk.started = false, old.disk.started
 	q.disk.gen, q.disk.sidecar, q.disk.noted, q.disk.ledgerAt = old.disk.gen, old.disk.sidecar, old.disk.noted, old.disk.ledgerAt

@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -70,7 +71,7 @@ func (q *Queue) repairAll() error {
 		q.mu.Lock()
 		var s *segment
 		for _, o := range q.segs {
-			if o.damage != nil {
+			if o.damage != nil && q.opt.Mono() >= o.tryAt {
 				s = o
 				break
 			}
@@ -79,7 +80,9 @@ func (q *Queue) repairAll() error {
 		if s == nil {
 			return nil
 		}
-		if err := q.rescue(s); err != nil {
+		if err := q.rescue(s); errors.Is(err, errUnread) {
+			q.passOver(s, err)
+		} else if err != nil {
 			q.skipDamaged()
 			return err
 		}
@@ -107,18 +110,12 @@ func (q *Queue) skipDamaged() {
 func (q *Queue) rescue(s *segment) error {
 	q.tick()
 	q.mu.Lock()
-	cause := s.damage
-	s.writable = false
+	cause, written := s.damage, s.writable
+	s.carry = false
 	q.mu.Unlock()
-	s.mu.Lock()
-	if s.db != nil {
-		// Its locks may be held for ever after a panic: leave it open.
-		if !errors.Is(cause, errDamaged) {
-			_ = s.db.Close()
-		}
-		s.db, s.rw = nil, false
+	if written {
+		q.endWriting()
 	}
-	s.mu.Unlock()
 	original := s.name + salvageSuffix
 	err := q.fs.Rename(s.name, original)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -131,10 +128,9 @@ func (q *Queue) rescue(s *segment) error {
 	if err != nil {
 		return err
 	}
-	q.openings.forgive(s.name)
-	s.mu.Lock()
-	s.sound, s.trusted, s.condemned = false, false, nil // it is another file now
-	s.mu.Unlock()
+	q.reading.Lock()
+	q.reader.opened.close() // it is another file now
+	q.reading.Unlock()
 	q.enterRescued(s, got, cause)
 	if !q.disk.loading { // what is missing must be on record before the evidence goes
 		q.mu.Lock()
@@ -153,10 +149,10 @@ func (q *Queue) rebuild(s *segment, original string) (*saved, error) {
 	file, size, err := openSized(q.fs, original)
 	if err == nil {
 		defer file.Close()
-		got = salvage(file, size)
+		got, err = salvage(file, size)
 	}
 	if err != nil && !damaged(err) {
-		return nil, err
+		return nil, fmt.Errorf("%w: %s: %w", errUnread, original, err)
 	}
 	q.mu.Lock()
 	if s.end == unknownEnd {
@@ -206,61 +202,66 @@ func openSized(f FS, name string) (File, int64, error) {
 
 func (q *Queue) writeSaved(s *segment, file File, got *saved, facts []byte, released uint64) (summary, error) {
 	var sum summary
-	tmp := s.name + tmpSuffix
-	_ = q.fs.Remove(tmp)
 	var bytes int64
 	for _, n := range got.numbers {
 		bytes += int64(got.at[n].n + thinLineLen)
 	}
-	// It may be of a time when segments were larger.
-	most := max(q.sz.limit(), int(estimate(bytes))+2*allocSize)
-	db, err := q.fs.OpenDB(tmp, false, int(q.sz.segment), most)
+	w, err := newWriter(q.fs, s.name+tmpSuffix, estimate(bytes)+allocSize)
 	if err != nil {
 		return sum, err
 	}
 	rest := got.numbers
 	for done := false; err == nil && !done; {
-		err = db.Update(func(tx *bolt.Tx) error {
-			r, err := tx.CreateBucketIfNotExists(recordsBucket())
-			if err != nil {
-				return err
-			}
-			r.FillPercent = 1
-			for bytes := 0; len(rest) > 0 && bytes < q.sz.commit; rest = rest[1:] {
-				n := rest[0]
-				v := make([]byte, got.at[n].n)
-				if _, err := file.ReadAt(v, got.at[n].off); err != nil {
-					return err
-				}
-				if err := r.Put(key(n), v); err != nil {
-					return err
-				}
+		var part load
+		if part, rest, err = got.read(file, rest, q.sz.commit); err != nil {
+			break
+		}
+		done = len(rest) == 0
+		err = w.commit(func(r, m *bolt.Bucket) error {
+			err := part.each(func(n uint64, v []byte) error {
 				sum.add(n, header(v))
-				bytes += len(v)
-			}
-			done = len(rest) == 0
-			return putFacts(tx, released, sum.encode(), facts, nil)
+				return r.Put(key(n), v)
+			})
+			return errors.Join(err, putFacts(m, released, sum.encode(), facts, nil))
 		})
 	}
-	if err = errors.Join(err, db.Close()); err != nil {
-		return sum, errors.Join(err, ignoreMissing(q.fs.Remove(tmp)))
+	used := w.used
+	if err == nil {
+		err = w.close()
 	}
-	if err := q.fs.Rename(tmp, s.name); err != nil {
+	if err != nil {
+		w.drop()
 		return sum, err
 	}
+	if err := q.fs.Rename(w.name, s.name); err != nil {
+		return sum, err
+	}
+	q.mu.Lock()
+	s.used = used
+	q.mu.Unlock()
 	return sum, q.fs.SyncDir()
+}
+
+// read takes the first of these records out of the file, about most bytes.
+func (s *saved) read(file File, numbers []uint64, most int) (part load, rest []uint64, err error) {
+	for len(numbers) > 0 && len(part.bytes) < most {
+		at := s.at[numbers[0]]
+		v := make([]byte, at.n)
+		if n, err := file.ReadAt(v, at.off); n < len(v) {
+			return part, numbers, fmt.Errorf("%w: %w", errUnread, err)
+		}
+		part.add(numbers[0], v)
+		numbers = numbers[1:]
+	}
+	return part, numbers, nil
 }
 
 // enterRescued enters the new file into the books and counts what is missing:
 // by device where it is known what the segment held, which its own summary or
 // that of the next segment says.
 func (q *Queue) enterRescued(s *segment, got *saved, cause error) {
-	size, err := q.fs.Size(s.name)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if err == nil {
-		s.size = size
-	}
 	l := Loss{Reason: LostCorrupt, First: s.first, Last: s.end - 1, Devices: map[string]uint64{},
 		Oldest: Time{s.sum.oldest.boot, s.sum.oldest.mono}, Newest: Time{s.sum.newest.boot, s.sum.newest.mono}}
 	was, left, fresh := s.waiting, got.all, s.uncounted
@@ -273,9 +274,8 @@ func (q *Queue) enterRescued(s *segment, got *saved, cause error) {
 	if s.skipped {
 		q.surfacedLocked(s.first)
 	}
-	s.sum, s.damage, s.skipped, s.rescued = *got.sum, nil, false, true
+	s.sum, s.damage, s.skipped, s.rescued, s.fails, s.tryAt = *got.sum, nil, false, true, 0, 0
 	s.version++
-	s.used = q.sz.segment
 	s.waiting = q.presentLocked(s, got)
 	switch {
 	case !fresh:
@@ -354,7 +354,7 @@ func at(t []uint64, dev int) uint64 {
 // presentLocked indexes the rescued file and counts what waits in it.
 func (q *Queue) presentLocked(s *segment, got *saved) []uint64 {
 	var keys present
-	s.index = index{}
+	s.index = newIndex()
 	for _, n := range got.numbers {
 		keys.add(n)
 		s.index.set(n, got.at[n].dev)

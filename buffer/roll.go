@@ -5,103 +5,147 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
-
-	bolt "go.etcd.io/bbolt"
-
-	"portti/buffer/boltfile"
 )
 
-// target is the segment that takes the batch: the newest one while there is
-// space in it, else a new one, still under its temporary name.
+// target is the segment that takes the batch: the one being written while there
+// is space in it, else a new one, still under its temporary name.
 func (q *Queue) target(b *batch) (*segment, error) {
 	need := int64(b.bytes+24*b.count)*13/10 + 4*pageSize
-	q.mu.Lock()
-	var s *segment
-	if k := len(q.segs); k > 0 && q.segs[k-1].writable {
-		s = q.segs[k-1]
-		through := s.used > q.sz.reuse && q.isGoneLocked(span{s.first, s.end - 1})
-		if s.used+need > min(q.sz.segment, q.opt.MaxSize/8) && s.used > 8*pageSize || through {
-			s.writable = false
-			q.mu.Unlock()
-			if err := s.close(); err != nil {
-				return nil, err
-			}
-			q.mu.Lock()
-			s = nil
-		}
-	}
-	grow := q.sz.growth(0, need)
-	if s != nil {
-		grow = q.sz.growth(s.size, s.used+need)
-	}
-	q.mu.Unlock()
+	q.endFull(need)
 	if b.count > 0 {
-		if err := q.makeSpace(grow); err != nil {
+		if err := q.makeSpace(need); err != nil { // it may end the segment being written, and begin another
 			return nil, err
 		}
 	}
-	if s != nil {
-		q.mu.Lock()
-		alive := s.writable // it may have been given up to make space
-		q.mu.Unlock()
-		if alive {
-			return s, s.openWritable(q)
-		}
+	if s := q.written(); s != nil {
+		return s, nil
 	}
-	return q.create(b)
+	q.endWriting()
+	return q.create(b, need)
 }
 
-// growth is how much longer a file of this size becomes when it must hold so
-// many bytes: bbolt grows a small file to the size of its map at once and a
-// larger one in steps of allocSize.
-func (z sizes) growth(size, bytes int64) int64 {
-	switch {
-	case bytes <= size:
-		return 0
-	case z.segment <= allocSize:
-		return z.segment - size
+// written is the segment being written, nil when there is none.
+func (q *Queue) written() *segment {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if k := len(q.segs); k > 0 && q.segs[k-1].writable {
+		return q.segs[k-1]
 	}
-	return bytes + allocSize - size
-}
-
-// openWritable opens for writing. Readers share the handle: bbolt locks the
-// file for each open, also inside one process.
-func (s *segment) openWritable(q *Queue) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.db != nil && s.rw {
-		return nil
-	}
-	if s.db != nil {
-		if err := s.db.Close(); err != nil {
-			return err
-		}
-		s.db = nil
-	}
-	if err := s.open(q, false, boltfile.Contents); err != nil {
-		return err
-	}
-	s.rw = true
 	return nil
 }
 
+// endFull ends the segment being written when so many bytes have no space in it,
+// and when everything in it is through and it could be removed.
+func (q *Queue) endFull(need int64) {
+	s := q.written()
+	if s == nil {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	full := s.used+need > min(q.sz.segment, q.opt.MaxSize/8) && s.used > 8*pageSize
+	if full || s.used > q.sz.reuse && q.isGoneLocked(span{s.first, s.end - 1}) {
+		s.writable = false
+	}
+}
+
+// endWriting closes the file being written, if there is one, for good. What is in
+// it is on disk.
+func (q *Queue) endWriting() {
+	if s := q.written(); s != nil {
+		q.mu.Lock()
+		s.writable = false
+		q.mu.Unlock()
+	}
+	if q.disk.writer != nil {
+		_ = q.disk.writer.close()
+		q.disk.writer = nil
+	}
+}
+
 // create makes an empty file under a temporary name. It gets its own name
-// after its first commit, so that a segment in place is always whole.
-func (q *Queue) create(b *batch) (*segment, error) {
+// after its first commit, so that a segment in place is always whole. Its first
+// commit takes along what is in a small newest segment of an earlier process, and
+// it then takes the place of that one, so that many short lives do not leave as
+// many files.
+func (q *Queue) create(b *batch, need int64) (*segment, error) {
 	first := b.to + 1
 	if len(b.pieces) > 0 {
 		first = b.pieces[0].a
 	}
+	var carried load
+	if c := q.toCarry(); c != nil {
+		var err error
+		if carried, err = q.carry(c); err == nil {
+			first, need = c.first, need+int64(len(carried.bytes))*2
+		} else if !errors.Is(err, errGone) {
+			q.mu.Lock()
+			c.carry = false // whoever reads it finds out what it has
+			q.mu.Unlock()
+		}
+	}
 	s := newSegment(first)
 	s.name += tmpSuffix
-	s.rw = true
-	_ = q.fs.Remove(s.name)
-	db, err := q.fs.OpenDB(s.name, false, int(q.sz.segment), q.sz.limit())
+	w, err := newWriter(q.fs, s.name, max(q.sz.segment, need))
 	if err != nil {
-		return nil, errors.Join(err, ignoreMissing(q.fs.Remove(s.name)))
+		return nil, err
 	}
-	s.db = db
+	q.disk.writer, q.disk.carried = w, carried
 	return s, nil
+}
+
+// toCarry is the segment whose records the next file begins with, or nil.
+func (q *Queue) toCarry() *segment {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if k := len(q.segs); k > 0 && q.segs[k-1].carry && q.segs[k-1].damage == nil && !q.segs[k-1].skipped {
+		return q.segs[k-1]
+	}
+	return nil
+}
+
+// load is stored records on their way to another file.
+type load struct {
+	numbers []uint64
+	ends    []int
+	bytes   []byte
+	sum     summary
+}
+
+func (l *load) add(n uint64, v []byte) {
+	l.sum.add(n, header(v))
+	l.bytes = append(l.bytes, v...)
+	l.numbers, l.ends = append(l.numbers, n), append(l.ends, len(l.bytes))
+}
+
+func (l *load) each(f func(n uint64, v []byte) error) error {
+	at := 0
+	for i, n := range l.numbers {
+		if err := f(n, l.bytes[at:l.ends[i]:l.ends[i]]); err != nil {
+			return err
+		}
+		at = l.ends[i]
+	}
+	return nil
+}
+
+// carry reads what is still wanted of a segment. A record whose checksum does not
+// fit is carried along as it is, and set aside when it is read.
+func (q *Queue) carry(s *segment) (l load, err error) {
+	q.reading.Lock()
+	defer q.reading.Unlock()
+	q.mu.Lock()
+	end := s.end
+	gone := slices.Clone(q.gone)
+	released := q.released
+	q.mu.Unlock()
+	err = q.visit(s, max(s.first, released+1), end, func(n uint64, v []byte) bool {
+		if !gone.has(n) {
+			l.add(n, excerpt(v))
+		}
+		return true
+	})
+	return l, err
 }
 
 func ignoreMissing(err error) error {
@@ -111,67 +155,42 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// install gives a new segment its name and makes that durable. An empty segment,
-// as salvaging one without records leaves it, may have had that name: it is
-// replaced, and must not be unlinked by it any more.
+// install gives a new segment its name and makes that durable. One with the same
+// first number, which is empty or whose records the new one has, is replaced by
+// it, and must not be unlinked any more.
 func (q *Queue) install(s *segment) error {
-	name := segmentName(s.first)
-	if err := q.fs.Rename(s.name, name); err != nil {
-		return err
+	tmp, name := s.name, segmentName(s.first)
+	if err := q.fs.Rename(tmp, name); err != nil {
+		if _, e := q.fs.Size(tmp); !errors.Is(e, fs.ErrNotExist) {
+			return err
+		} // it was done all the same
 	}
-	s.name = name
 	q.mu.Lock()
-	var replaced *segment
+	s.name, q.disk.writer.name = name, name
+	s.used, s.writable = q.disk.writer.used, true
 	if k := len(q.segs); k > 0 && q.segs[k-1].first == s.first {
-		replaced = q.segs[k-1]
+		old := q.segs[k-1]
+		old.gone = true
+		s.end, s.sum, s.waiting = old.end, q.disk.carried.sum, old.waiting
+		s.before, s.inFlight, s.proven = old.before, old.inFlight, old.proven
 		q.segs = q.segs[: k-1 : k-1]
 	}
-	q.mu.Unlock()
-	if replaced != nil {
-		replaced.mu.Lock()
-		if replaced.gone = true; replaced.db != nil {
-			_ = replaced.db.Close() // nothing is in it
-			replaced.db = nil
-		}
-		replaced.mu.Unlock()
-	}
-	if err := q.fs.SyncDir(); err != nil {
-		return err
-	}
-	q.mu.Lock()
-	s.writable = true
 	q.segs = append(q.segs, s)
+	q.disk.carried = load{}
+	q.disk.shaky = true
 	q.mu.Unlock()
-	return nil
+	return q.syncDir()
 }
 
 // abandon ends writing to s after an error.
 func (q *Queue) abandon(s *segment) {
 	q.mu.Lock()
-	known, empty := false, s.end == s.first
-	for i, o := range q.segs {
-		if o == s {
-			known = true
-			if empty {
-				q.segs = append(q.segs[:i:i], q.segs[i+1:]...)
-			}
-			break
-		}
-	}
+	known := slices.Contains(q.segs, s)
 	s.writable = false
 	q.mu.Unlock()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.db != nil {
-		_ = s.db.Close() // it failed already
-		s.db = nil
-	}
-	s.rw = false
+	q.endWriting()
 	if !known {
 		_ = q.fs.Remove(s.name)
-	}
-	if !known || empty {
-		s.gone = true
 	}
 }
 
@@ -212,21 +231,8 @@ func (q *Queue) unlinkReleased() error {
 }
 
 func (q *Queue) unlink(s *segment) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	q.mu.Lock()
 	s.gone = true
-	if s.db != nil {
-		_ = s.db.Close() // nothing in it is wanted any more
-		s.db = nil
-	}
+	q.mu.Unlock()
 	return ignoreMissing(q.fs.Remove(s.name))
-}
-
-// highWater is the bytes of pages in use, free ones included.
-func highWater(db DB) (n int64, err error) {
-	err = db.View(func(tx *bolt.Tx) error {
-		n = tx.Size()
-		return nil
-	})
-	return n, err
 }

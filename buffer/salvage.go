@@ -30,14 +30,15 @@ type location struct {
 // salvage looks at every page of a file for values whose checksum is right,
 // whatever the tree above them is like. Records that were trimmed may appear
 // again: the caller knows which numbers are wanted.
-func salvage(f File, size int64) *saved {
+// The error is of a page that could not be read: more may be in the file.
+func salvage(f File, size int64) (*saved, error) {
 	out := &saved{at: map[uint64]location{}}
-	boltfile.Scan(f, size, out.add)
+	err := boltfile.Scan(f, size, out.add)
 	for n := range out.at {
 		out.numbers = append(out.numbers, n)
 	}
 	slices.Sort(out.numbers)
-	return out
+	return out, err
 }
 
 // add keeps what an element holds if that is sound.

@@ -9,92 +9,134 @@ import (
 	"portti/buffer/boltfile"
 )
 
-// precheck says whether bbolt can open a segment safely; see boltfile.Check.
-func precheck(f FS, name string, level boltfile.Level) (boltfile.Meta, error) {
-	size, err := f.Size(name)
-	if err != nil {
-		return boltfile.Meta{}, err
-	}
-	file, err := f.Open(name, os.O_RDONLY)
-	if err != nil {
-		return boltfile.Meta{}, err
-	}
-	defer file.Close()
-	if f, ok := file.(interface{ scattered() }); ok && level == boltfile.Branches {
-		// Branch pages lie 100 KB apart, and reading ahead costs more than they
-		// do: 29 cold files were checked in 33 ms with this, in 80 ms without.
-		f.scattered()
-	}
-	m, err := boltfile.Check(file, size, level, string(factsBucket()))
-	if err != nil {
-		return m, fmt.Errorf("%s: %w", name, err)
-	}
-	return m, nil
+// opened is the segment that is open for reading, guarded by Queue.reading. A
+// segment that is being written is read from its own file too, never through
+// bbolt: bbolt writes over no page that the newest commit or the one before it
+// uses, so a look at the file that began after a commit is good until the second
+// commit after it begins, and for that the committer waits until nobody reads.
+type opened struct {
+	seg     *segment
+	version int // of the segment that tx belongs to
+	file    File
+	tx      *boltfile.Tx
+	records *boltfile.Cursor // nil until it is used
 }
 
-// walked is what the trees of a segment hold, in the order of the keys.
-type walked struct {
-	records []boltfile.Element
-	facts   map[string][]byte
-	damage  []boltfile.Damage
-	size    int64
-	used    int64
+// close forgets the file: it is opened anew at the next use.
+func (o *opened) close() {
+	if o.file != nil {
+		_ = o.file.Close() // it was only read
+	}
+	*o = opened{}
 }
 
-// walkTries bounds how often a segment is read again that is being written. A
-// daemon commits about once a second, and a walk takes some 20 ms.
-const walkTries = 20
+// cursor is one over the records, kept because it knows the way of its last search.
+func (o *opened) cursor() (_ *boltfile.Cursor, err error) {
+	if o.records == nil {
+		o.records, err = o.tx.Bucket(string(recordsBucket()))
+	}
+	return o.records, err
+}
 
-// walkSegment reads a segment without bbolt. What is damaged is in damage and the
-// rest is read nevertheless; the error is for a file that cannot be opened, or
-// that never held still.
-func walkSegment(f FS, name string) (*walked, error) {
-	for range walkTries {
-		w, err := walkOnce(f, name)
-		if !errors.Is(err, boltfile.ErrChanged) {
-			return w, err
+// look gives the pages of a segment as they are now. q.reading is held.
+func (q *Queue) look(s *segment) (*boltfile.Tx, error) {
+	o := &q.reader.opened
+	q.mu.Lock()
+	gone, version, name := s.gone, s.version, s.name
+	q.mu.Unlock()
+	switch {
+	case gone:
+		return nil, errGone
+	case o.seg == s && o.tx != nil && o.version == version:
+		return o.tx, nil
+	case o.seg != s:
+		o.close()
+	}
+	if o.file == nil {
+		if err := q.moved(); err != nil {
+			return nil, err
+		}
+		file, err := q.fs.Open(name, os.O_RDONLY)
+		if err != nil {
+			return nil, err
+		}
+		o.seg, o.file = s, file
+		if f, ok := file.(interface{ scattered() }); ok {
+			f.scattered() // what is read ahead we say ourselves
 		}
 	}
-	return nil, fmt.Errorf("%s is written too fast to be read", name)
-}
-
-// walkOnce fails with ErrChanged when the file was written meanwhile.
-func walkOnce(f FS, name string) (*walked, error) {
-	file, err := f.Open(name, os.O_RDONLY)
+	size, err := q.fs.Size(name)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	size, err := f.Size(name)
-	if err != nil {
-		return nil, err
-	}
-	t, err := boltfile.Walk(file, size)
-	if err != nil {
-		return nil, err
-	}
-	if len(t.Damage) > 0 && t.Damage[0].Page == 0 { // no meta page: did it grow just now?
-		if now, err := f.Size(name); err == nil && now != size {
-			return nil, boltfile.ErrChanged
-		}
-	}
-	w := &walked{facts: map[string][]byte{}, damage: t.Damage, size: size, used: int64(t.Meta.Pages) * pageSize}
-	for _, e := range t.Buckets[string(factsBucket())] {
-		w.facts[string(e.Key)] = e.Value
-	}
-	w.order(t.Buckets[string(recordsBucket())])
-	return w, nil
+	o.version, o.records = version, nil
+	o.tx, err = boltfile.Begin(o.file, size)
+	return o.tx, err
 }
 
-// order takes the records whose keys rise; what lies out of order is left out,
-// since no search would find it.
-func (w *walked) order(records []boltfile.Element) {
-	w.records = records[:0]
-	for _, e := range records {
-		if n := len(w.records); n > 0 && bytes.Compare(w.records[n-1].Key, e.Key) >= 0 {
-			w.damage = append(w.damage, boltfile.Damage{Page: e.Page, Err: fmt.Errorf("key %x out of order: %w", e.Key, errDamaged)})
-			continue
-		}
-		w.records = append(w.records, e)
+// reads runs f on the pages of a segment. q.reading is held.
+func (q *Queue) reads(s *segment, f func(tx *boltfile.Tx) error) error {
+	tx, err := q.look(s)
+	if err == nil {
+		err = f(tx)
 	}
+	if err != nil && !errors.Is(err, errGone) {
+		q.reader.opened.close()
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	return err
+}
+
+// visit calls f for the records with numbers from from on and below end, in their
+// order, until it says false. q.reading is held.
+func (q *Queue) visit(s *segment, from, end uint64, f func(n uint64, v []byte) (more bool)) error {
+	return q.reads(s, func(tx *boltfile.Tx) error {
+		c, err := q.reader.opened.cursor()
+		if err != nil {
+			return err
+		}
+		var k8 [8]byte
+		k, v, err := c.Seek(putKey(&k8, from))
+		for ; k != nil && err == nil; k, v, err = c.Next() {
+			n, ok := recordKey(k, from, ^uint64(0))
+			if !ok {
+				return fmt.Errorf("key %x: %w", k, errDamaged)
+			}
+			if n >= end || !f(n, v) {
+				return nil
+			}
+		}
+		return err
+	})
+}
+
+// facts is what the small bucket of a file holds.
+func facts(tx *boltfile.Tx) (map[string][]byte, error) {
+	c, err := tx.Bucket(string(factsBucket()))
+	if err != nil {
+		return nil, err
+	}
+	all := map[string][]byte{}
+	k, v, err := c.First()
+	for ; k != nil && err == nil; k, v, err = c.Next() {
+		all[string(k)] = bytes.Clone(v)
+	}
+	return all, err
+}
+
+// lastNumber is the highest number in a file, 0 when it holds none.
+func lastNumber(tx *boltfile.Tx, first uint64) (uint64, error) {
+	c, err := tx.Bucket(string(recordsBucket()))
+	if err != nil {
+		return 0, err
+	}
+	k, _, err := c.Last()
+	if k == nil || err != nil {
+		return 0, err
+	}
+	n, ok := recordKey(k, first, ^uint64(0))
+	if !ok {
+		return 0, fmt.Errorf("last key %x: %w", k, errDamaged)
+	}
+	return n, nil
 }

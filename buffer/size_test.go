@@ -10,9 +10,12 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"portti/buffer/boltfile"
 )
 
-// dirBytes is what all files of a queue take together.
+// dirBytes is what all files of a queue take together: of a segment its pages in
+// use, since nothing was ever written behind them.
 func dirBytes(t testing.TB, dir string) (n int64) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -20,8 +23,21 @@ func dirBytes(t testing.TB, dir string) (n int64) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil {
-			n += info.Size()
+		info, err := e.Info()
+		if err != nil {
+			continue
+		}
+		n += info.Size()
+		if isSegment(e.Name()) {
+			f, err := os.Open(filepath.Join(dir, e.Name()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := boltfile.NewestMeta(f, info.Size())
+			if err = errors.Join(err, f.Close()); err != nil {
+				t.Fatal(err)
+			}
+			n += int64(m.Pages)*pageSize - info.Size()
 		}
 	}
 	return n

@@ -39,8 +39,8 @@ func (s *slowDisk) work() error {
 	return fail
 }
 
-func (s *slowDisk) OpenDB(name string, ro bool, size, limit int) (DB, error) {
-	db, err := s.osFS.OpenDB(name, ro, size, limit)
+func (s *slowDisk) CreateDB(name string, step, limit int) (DB, error) {
+	db, err := s.osFS.CreateDB(name, step, limit)
 	return &slowDB{db, s}, err
 }
 

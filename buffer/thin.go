@@ -2,7 +2,6 @@ package buffer
 
 import (
 	"errors"
-	"math/bits"
 	"slices"
 )
 
@@ -152,8 +151,7 @@ func (q *Queue) chooseThinning() *thinning {
 
 // pickLocked gives the oldest neighbours of the level that is the most over its
 // share, and the level they are to have. Where the new file would be about as
-// long as the old ones are, since a small file has a power of two as its length,
-// another level is better.
+// long as the old ones are another level is better.
 func (q *Queue) pickLocked(dense uint8) (segs []*segment, level uint8) {
 	var runs [maxLevel][]*segment
 	var share [maxLevel]int64
@@ -167,7 +165,7 @@ func (q *Queue) pickLocked(dense uint8) (segs []*segment, level uint8) {
 			continue
 		}
 		l := s.level
-		share[l] += s.size / int64(l+1)
+		share[l] += s.used / int64(l+1)
 		if open[l] = open[l] || len(runs[l]) == 0; open[l] && len(runs[l]) < thinGroup {
 			runs[l] = append(runs[l], s)
 		}
@@ -196,15 +194,9 @@ func (q *Queue) gains(segs []*segment) bool {
 		if keep > 0 && estimate(keep+half) > q.sz.mostThinned() {
 			break
 		}
-		keep, old = keep+half, old+s.size
+		keep, old = keep+half, old+s.used
 	}
-	size := estimate(keep)
-	if size > allocSize {
-		size += allocSize / 2
-	} else {
-		size = 1 << bits.Len64(uint64(size-1))
-	}
-	return 4*(old-size) >= old
+	return 4*(old-estimate(keep)) >= old
 }
 
 // mostThinned is how large a file thinning makes: where files grow in steps two
@@ -293,11 +285,8 @@ func (q *Queue) endThinning() {
 	if j == nil {
 		return
 	}
-	if j.db != nil {
-		_ = j.db.Close() // it is not wanted
-	}
-	if j.tmp != "" {
-		_ = q.fs.Remove(j.tmp) // else the next start does it
+	if j.out != nil {
+		j.out.drop()
 	}
 	q.mu.Lock()
 	q.thinned, q.disturbed, q.figures.thinBytes = span{}, false, 0

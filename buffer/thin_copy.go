@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	bolt "go.etcd.io/bbolt"
+
+	"portti/buffer/boltfile"
 )
 
 // thinning is one piece of work over several passes of the committer, who owns
@@ -25,10 +27,9 @@ type thinning struct {
 	shed    int64
 	kept    uint64
 
-	tmp    string
-	db     DB
-	at     int    // the segment being copied
-	from   uint64 // and the number to go on at
+	out    *writer // the new file, nil before it is begun
+	at     int     // the segment being copied
+	from   uint64  // and the number to go on at
 	before []byte
 	sum    summary
 	lost   tally
@@ -105,10 +106,12 @@ func (j *thinning) plan(q *Queue) (done bool, err error) {
 	var kept uint64
 	bad := map[uint64][]byte{}
 	first := j.planned == 0
-	err = q.visitRecords(s, s.first, j.living[j.planned], func(n uint64, v []byte, m *bolt.Bucket) bool {
-		if first && j.before == nil {
-			j.before = append([]byte{}, m.Get([]byte("before"))...)
+	if first {
+		if err := j.readBefore(q, s); err != nil {
+			return true, j.report(q, s, err)
 		}
+	}
+	err = q.visitRecords(s, s.first, j.living[j.planned], func(n uint64, v []byte) bool {
 		e, err := parseValue(n, v)
 		switch size := int64(len(v) + thinLineLen); {
 		case err != nil:
@@ -137,6 +140,17 @@ func (j *thinning) plan(q *Queue) (done bool, err error) {
 		return false, nil
 	}
 	return false, j.begin(q)
+}
+
+// readBefore keeps what the first of the segments says of the one before it.
+func (j *thinning) readBefore(q *Queue, s *segment) error {
+	q.reading.Lock()
+	defer q.reading.Unlock()
+	return q.reads(s, func(tx *boltfile.Tx) error {
+		f, err := facts(tx)
+		j.before = f["before"]
+		return err
+	})
 }
 
 // quarantine takes damaged records out; then all begins anew.
@@ -174,51 +188,29 @@ func (j *thinning) begin(q *Queue) error {
 	if j.kept == 0 {
 		return nil
 	}
-	size := int(estimate(j.keep))
-	tmp := segmentName(j.segs[0].first) + tmpSuffix
-	_ = q.fs.Remove(tmp)
-	j.tmp = tmp
-	db, err := q.fs.OpenDB(tmp, false, size, max(q.sz.limit(), size+2*allocSize))
-	if err != nil {
-		return err
-	}
-	j.db = db
-	return j.measure(q)
+	var err error
+	j.out, err = newWriter(q.fs, segmentName(j.segs[0].first)+tmpSuffix, estimate(j.keep)+allocSize)
+	return err
 }
 
 // measure counts the new file against the limit.
-func (j *thinning) measure(q *Queue) error {
-	size, err := q.fs.Size(j.tmp)
+func (j *thinning) measure(q *Queue) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.figures.thinBytes = size
-	return err
+	q.figures.thinBytes = j.out.used
 }
 
 // visitRecords calls f for the records of s from number from on that are in living,
 // until it says false.
-func (q *Queue) visitRecords(s *segment, from uint64, living ranges, f func(n uint64, v []byte, m *bolt.Bucket) bool) error {
+func (q *Queue) visitRecords(s *segment, from uint64, living ranges, f func(n uint64, v []byte) bool) error {
 	q.reading.Lock()
 	defer q.reading.Unlock()
-	return q.view(s, func(r, m *bolt.Bucket) error {
-		c := r.Cursor()
-		i := 0
-		for k, v := c.Seek(key(from)); k != nil; k, v = c.Next() {
-			n, ok := recordKey(k, from, s.end)
-			if !ok {
-				break
-			}
-			for i < len(living) && living[i].b < n {
-				i++
-			}
-			if i == len(living) {
-				break
-			}
-			if n >= living[i].a && !f(n, v, m) {
-				break
-			}
+	i := 0
+	return q.visit(s, from, s.end, func(n uint64, v []byte) bool {
+		for i < len(living) && living[i].b < n {
+			i++
 		}
-		return nil
+		return i < len(living) && (n < living[i].a || f(n, v))
 	})
 }
 
@@ -241,13 +233,11 @@ func (j *thinning) report(q *Queue, s *segment, err error) error {
 // copy takes over what stays, as much as one commit writes.
 func (j *thinning) copy(q *Queue) error {
 	s := j.segs[j.at]
-	var keys []uint64
-	var ends []int
-	var arena []byte
+	var out load
 	seen, from := 0, s.end
 	chunk := max(q.sz.commit, thinChunk)
-	err := q.visitRecords(s, max(j.from, s.first), j.living[j.at], func(n uint64, v []byte, _ *bolt.Bucket) bool {
-		if len(arena) >= chunk || seen >= 4*chunk {
+	err := q.visitRecords(s, max(j.from, s.first), j.living[j.at], func(n uint64, v []byte) bool {
+		if len(out.bytes) >= chunk || seen >= 4*chunk {
 			from = n
 			return false
 		}
@@ -256,8 +246,7 @@ func (j *thinning) copy(q *Queue) error {
 		if e := header(v); j.goes(e) {
 			j.lost.add(n, e, len(v)+thinLineLen)
 		} else {
-			arena = append(arena, v...)
-			keys, ends = append(keys, n), append(ends, len(arena))
+			out.add(n, v)
 		}
 		return true
 	})
@@ -267,37 +256,26 @@ func (j *thinning) copy(q *Queue) error {
 	if j.from = from; from == s.end {
 		j.at++
 	}
-	if len(keys) == 0 {
+	if len(out.numbers) == 0 {
 		return nil
 	}
-	err = guard("write "+j.tmp, func() error { return j.put(keys, ends, arena) })
-	if err != nil {
+	if err := j.put(&out); err != nil {
 		return err
 	}
 	q.mu.Lock()
-	q.figures.thinWritten += uint64(len(arena))
+	q.figures.thinWritten += uint64(len(out.bytes))
 	q.mu.Unlock()
-	return j.measure(q)
+	j.measure(q)
+	return nil
 }
 
-func (j *thinning) put(keys []uint64, ends []int, arena []byte) error {
+func (j *thinning) put(out *load) error {
 	sum := j.sum.clone()
-	err := j.db.Update(func(tx *bolt.Tx) error {
-		r, err := tx.CreateBucketIfNotExists(recordsBucket())
-		if err != nil {
-			return err
-		}
-		r.FillPercent = 1
-		at := 0
-		for i, n := range keys {
-			v := arena[at:ends[i]]
-			at = ends[i]
+	err := j.out.commit(func(r, _ *bolt.Bucket) error {
+		return out.each(func(n uint64, v []byte) error {
 			sum.add(n, header(v))
-			if err := r.Put(key(n), v); err != nil {
-				return err
-			}
-		}
-		return nil
+			return r.Put(key(n), v)
+		})
 	})
 	j.sum = sum
 	return err

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // fact is what the model knows of a record.
@@ -160,7 +158,7 @@ func (m *thinModel) present() map[uint64]bool {
 		q.mu.Lock()
 		living := q.livingLocked(span{s.first, s.end - 1})
 		q.mu.Unlock()
-		err := q.visitRecords(s, s.first, living, func(n uint64, _ []byte, _ *bolt.Bucket) bool { there[n] = true; return true })
+		err := q.visitRecords(s, s.first, living, func(n uint64, _ []byte) bool { there[n] = true; return true })
 		if err != nil {
 			m.t.Fatal(err)
 		}

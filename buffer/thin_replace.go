@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
+
+	"portti/buffer/boltfile"
 )
 
 // finish puts the new file in the place of the old ones. Its ledger already
@@ -28,33 +30,21 @@ func (j *thinning) finish(q *Queue) error {
 	}
 	q.mu.Unlock()
 	facts := saved.encode()
-	err := guard("write "+j.tmp, func() error {
-		return j.db.Update(func(tx *bolt.Tx) error {
-			var before []byte
-			if len(j.before) > 0 {
-				before = j.before
-			}
-			if err := putFacts(tx, released, j.sum.encode(), facts, before); err != nil {
-				return err
-			}
-			return tx.Bucket(factsBucket()).Put([]byte("thinned"), encodeThinned(j.level, through))
-		})
+	err := j.out.commit(func(_, m *bolt.Bucket) error {
+		if err := putFacts(m, released, j.sum.encode(), facts, j.before); err != nil {
+			return err
+		}
+		return m.Put([]byte("thinned"), encodeThinned(j.level, through))
 	})
-	var used int64
-	if err == nil {
-		used, err = highWater(j.db)
-	}
-	err = errors.Join(err, j.db.Close())
-	j.db = nil
-	if err != nil {
+	if err := errors.Join(err, j.out.close()); err != nil {
 		return err
 	}
-	return j.replace(q, used, through)
+	return j.replace(q, through)
 }
 
 // replace renames the new file over the first of the old ones and enters it
 // into the books. Nobody reads from disk meanwhile.
-func (j *thinning) replace(q *Queue, used int64, through uint64) error {
+func (j *thinning) replace(q *Queue, through uint64) error {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	q.mu.Lock()
@@ -64,30 +54,23 @@ func (j *thinning) replace(q *Queue, used int64, through uint64) error {
 		return errGone
 	}
 	name := j.segs[0].name
-	if err := q.fs.Rename(j.tmp, name); err != nil {
+	if err := q.fs.Rename(j.out.name, name); err != nil {
 		// It may have been done all the same.
-		if _, there := q.fs.Size(j.tmp); there == nil {
+		if _, there := q.fs.Size(j.out.name); there == nil {
 			return err
 		} else if !errors.Is(there, fs.ErrNotExist) {
 			return j.report(q, j.segs[0], errors.Join(errDamaged, err))
 		}
 	}
-	j.tmp = ""
-	for _, s := range j.segs {
-		_ = s.close() // read-only
-	}
-	size, err := q.fs.Size(name)
-	if err != nil {
-		size = estimate(j.keep)
-	}
+	q.reader.opened.close()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	j.enterLocked(q, size, used, through)
+	j.enterLocked(q, through)
 	return nil
 }
 
 // enterLocked makes the books say what the new file says.
-func (j *thinning) enterLocked(q *Queue, size, used int64, through uint64) {
+func (j *thinning) enterLocked(q *Queue, through uint64) {
 	a, rest := j.segs[0], j.segs[1:]
 	l := Loss{Reason: j.reason, First: j.lost.first, Last: j.lost.last, Count: j.lost.count, Devices: map[string]uint64{},
 		Oldest: Time{j.lost.oldest.boot, j.lost.oldest.mono}, Newest: Time{j.lost.newest.boot, j.lost.newest.mono}}
@@ -100,10 +83,10 @@ func (j *thinning) enterLocked(q *Queue, size, used int64, through uint64) {
 	}
 	var old int64
 	for _, s := range j.segs {
-		old += s.size
+		old += s.used
 	}
 	a.sum, a.end, a.version, a.index = j.sum, j.sum.last+1, a.version+1, nil
-	a.waiting, a.size, a.used = slices.Clone(j.sum.devices), size, used
+	a.waiting, a.used = slices.Clone(j.sum.devices), j.out.used
 	a.level, a.through, a.before, a.dense = j.level, through, nil, j.dense
 	q.segs = slices.DeleteFunc(slices.Clone(q.segs), func(s *segment) bool { return slices.Contains(rest, s) })
 	q.disk.doomed = append(q.disk.doomed, rest...)
@@ -114,7 +97,8 @@ func (j *thinning) enterLocked(q *Queue, size, used int64, through uint64) {
 	q.tail.forget(through)
 	q.thinned, q.disturbed, q.figures.thinBytes = span{}, false, 0
 	q.figures.thinnings++
-	q.figures.thinShed += uint64(max(0, old-size))
+	q.figures.thinShed += uint64(max(0, old-a.used))
+	j.out = nil
 	q.noteLossLocked(l)
 }
 
@@ -129,12 +113,9 @@ func (q *Queue) secure() error {
 		return nil
 	}
 	if shaky {
-		if err := q.fs.SyncDir(); err != nil {
+		if err := q.syncDir(); err != nil {
 			return err
 		}
-		q.mu.Lock()
-		q.disk.shaky = false
-		q.mu.Unlock()
 	}
 	if err := q.writeSidecar(reserved, false); err != nil {
 		return err
@@ -146,6 +127,17 @@ func (q *Queue) secure() error {
 	if err == nil {
 		q.mu.Lock()
 		q.disk.doomed = nil
+		q.mu.Unlock()
+	}
+	return err
+}
+
+// syncDir makes durable which files there are.
+func (q *Queue) syncDir() error {
+	err := q.fs.SyncDir()
+	if err == nil {
+		q.mu.Lock()
+		q.disk.shaky = false
 		q.mu.Unlock()
 	}
 	return err
@@ -176,9 +168,10 @@ func decodeThinned(b []byte) (level uint8, through uint64) {
 func (q *Queue) thinnedThrough(s *segment) (through uint64) {
 	q.reading.Lock()
 	defer q.reading.Unlock()
-	_ = q.glance(s, func(_, m *bolt.Bucket) error {
-		_, through = decodeThinned(m.Get([]byte("thinned")))
-		return nil
+	_ = q.reads(s, func(tx *boltfile.Tx) error {
+		f, err := facts(tx)
+		_, through = decodeThinned(f["thinned"])
+		return err
 	})
 	return through
 }

@@ -72,7 +72,7 @@ func TestThinKeepsTheWholeSpan(t *testing.T) {
 			if left != events {
 				t.Errorf("%d of %d events are left", left, events)
 			}
-			if gap > 1<<s.Level || s.Level > map[int]int{2: 3, 5: 5, 10: 7}[times] || s.Segments > 34 || s.ThinWritten > 2*s.ThinShed {
+			if gap > 1<<s.Level || s.Level > map[int]int{2: 3, 5: 5, 10: 7}[times] || s.Segments > 42 || s.ThinWritten > 2*s.ThinShed {
 				t.Errorf("filled %d times: neighbours are %d apart at level %d, %+v", times, gap, s.Level, s)
 			}
 			falling(t, q)

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -80,11 +79,6 @@ func TestWalkFindsAllThatBboltWrote(t *testing.T) {
 			t.Fatalf("%q is not at byte %d of page %d", e.Key, e.Offset, e.Page)
 		}
 	}
-	for _, level := range []Level{Branches, Headers, Contents} {
-		if m, err := Check(bytes.NewReader(b), int64(len(b)), level, "small"); err != nil || m != tree.Meta {
-			t.Fatal(level, m, err)
-		}
-	}
 }
 
 // TestScanNeedsNoTree: with every branch page cleared, and both meta pages, all
@@ -114,8 +108,7 @@ func TestScanNeedsNoTree(t *testing.T) {
 }
 
 // TestEachPageRuined clears every page, and overwrites it with another one: what
-// is found was there before, what is not found is named as damage, and a page of
-// the tree that is gone does not pass Check.
+// is found was there before, and what is not found is named as damage.
 func TestEachPageRuined(t *testing.T) {
 	good := made(t, 3000)
 	m, err := NewestMeta(bytes.NewReader(good), int64(len(good)))
@@ -145,13 +138,6 @@ func TestEachPageRuined(t *testing.T) {
 			if len(got) < len(all) && len(tree.Damage) == 0 && id > 1 {
 				t.Fatalf("page %d as %d: %d elements are missing and no damage is named", id, other, len(all)-len(got))
 			}
-			_, err = Check(r, int64(len(b)), Contents, "small")
-			if err != nil && !errors.Is(err, ErrDamaged) {
-				t.Fatal(err)
-			}
-			if id > 1 && (err == nil) != (len(tree.Damage) == 0) {
-				t.Fatalf("page %d as %d: Check says %v, Walk %v", id, other, err, tree.Damage)
-			}
 		}
 	}
 }
@@ -161,7 +147,7 @@ func TestCutShort(t *testing.T) {
 	b := made(t, 100)
 	m, _ := NewestMeta(bytes.NewReader(b), int64(len(b)))
 	for n := 0; n < int(m.Pages)*PageSize; n += 512 {
-		if _, err := Check(bytes.NewReader(b[:n]), int64(n), Branches); !errors.Is(err, ErrDamaged) {
+		if _, err := Begin(bytes.NewReader(b[:n]), int64(n)); !errors.Is(err, ErrDamaged) {
 			t.Fatalf("%d bytes: %v", n, err)
 		}
 		if tree, err := Walk(bytes.NewReader(b[:n]), int64(n)); err != nil || len(tree.Damage) == 0 {
@@ -176,14 +162,18 @@ func TestFarTooLarge(t *testing.T) {
 	b := fileOf(leafPage())
 	for txid, pages := range []uint64{1<<24 + 1, 1 << 40, 1 << 62, ^uint64(0)} {
 		copy(b[txid%2*PageSize:], metaPage(4, pages, uint64(txid)+10))
-		if _, err := Check(bytes.NewReader(b), 1<<62, Branches); !errors.Is(err, ErrDamaged) {
+		if _, err := Begin(bytes.NewReader(b), 1<<62); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%d pages: %v", pages, err)
 		}
 	}
 	b = fileOf(leafPage())
 	copy(b, metaPage(4, 1<<20, 10))
 	binary.NativeEndian.PutUint32(b[4*PageSize+12:], 1<<19)
-	if _, err := Check(bytes.NewReader(b), 1<<40, Branches); !errors.Is(err, ErrDamaged) {
+	tx, err := Begin(bytes.NewReader(b), 1<<40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Bucket("n"); !errors.Is(err, ErrDamaged) {
 		t.Errorf("a page of 2 GB: %v", err)
 	}
 }
@@ -210,18 +200,16 @@ func TestErrorOfTheRead(t *testing.T) {
 			}
 			return n, nil
 		})
-		if _, err := Check(r, size, Contents); err != nil && err != bad {
+		if _, err := Begin(r, size); id < 2 != (err == bad) {
 			t.Fatalf("page %d: %v", id, err)
-		} else if id < 2 && err == nil {
-			t.Fatalf("meta page %d was not read", id)
 		}
 		tree, err := Walk(r, size)
 		if err != nil || len(tree.Damage) > 1 || len(tree.Damage) == 1 && !errors.Is(tree.Damage[0].Err, bad) {
 			t.Fatalf("page %d: %v, damage %v", id, err, tree.Damage)
 		}
 		n := 0
-		if Scan(r, size, func(Element) { n++ }); n < 2900 {
-			t.Fatalf("page %d: %d elements", id, n)
+		if err := Scan(r, size, func(Element) { n++ }); n < 2900 || !errors.Is(err, bad) {
+			t.Fatalf("page %d: %d elements, %v", id, n, err)
 		}
 	}
 }
@@ -319,9 +307,6 @@ func TestElementsThatOverlap(t *testing.T) {
 		if got := len(tree.Buckets[name]); err != nil || len(tree.Damage) == 0 || got > len(p)/ElementSize {
 			t.Errorf("bucket %q: %d elements, %v, %v", name, got, err, tree.Damage)
 		}
-		if _, err := Check(r, size, Contents); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "elements") {
-			t.Errorf("bucket %q: %v", name, err)
-		}
 		visited := 0
 		if scanPage(p, 0, func(Element) { visited++ }); visited > 2*len(p)/ElementSize {
 			t.Errorf("bucket %q: Scan visits %d elements", name, visited)
@@ -343,35 +328,6 @@ func TestBucketWithoutAName(t *testing.T) {
 		tree, err := Walk(bytes.NewReader(b), int64(len(b)))
 		if err != nil || len(tree.Buckets[""]) != c.elements || (len(tree.Damage) == 0) != c.sound {
 			t.Errorf("%s: %v %+v", what, err, tree)
-		}
-		if _, err := Check(bytes.NewReader(b), int64(len(b)), Contents); (err == nil) != c.sound {
-			t.Errorf("%s: Check says %v", what, err)
-		}
-	}
-}
-
-// TestFreelist checks a list of free pages: one that fits, and ones that do not.
-func TestFreelist(t *testing.T) {
-	for what, list := range map[string][]uint64{"sound": {2, 3}, "": {1}, "page 99": {99}} {
-		b := append(fileOf(leafPage()), make([]byte, PageSize)...)
-		for at := 0; at < 2*PageSize; at += PageSize {
-			m := metaPage(4, 6, 1)
-			binary.NativeEndian.PutUint64(m[HeaderSize+32:], 5)
-			h := fnv.New64a()
-			h.Write(m[HeaderSize:][:56])
-			binary.NativeEndian.PutUint64(m[HeaderSize+56:], h.Sum64())
-			copy(b[at:], m)
-		}
-		p := b[5*PageSize:]
-		binary.NativeEndian.PutUint64(p, 5)
-		binary.NativeEndian.PutUint16(p[8:], FreelistPage)
-		binary.NativeEndian.PutUint16(p[10:], uint16(len(list)))
-		for i, id := range list {
-			binary.NativeEndian.PutUint64(p[HeaderSize+8*i:], id)
-		}
-		_, err := Check(bytes.NewReader(b), int64(len(b)), Branches)
-		if what == "sound" && err != nil || what != "sound" && (!errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), what)) {
-			t.Errorf("%v: %v", list, err)
 		}
 	}
 }
@@ -414,8 +370,5 @@ func FuzzPages(f *testing.F) {
 		if visited > 4*len(b)/ElementSize {
 			t.Fatalf("%d elements in %d bytes", visited, len(b))
 		}
-		c := checker{reader: none, level: Headers}
-		_ = c.leaf(page, false, 0)
-		_ = c.leaf(page, true, 0)
 	})
 }

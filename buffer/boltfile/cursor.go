@@ -20,8 +20,14 @@ const aheadSize = 64 << 10
 type Tx struct {
 	Meta  Meta
 	r     io.ReaderAt
-	ahead []byte // what was read last of the leaves
-	from  int64  // where that lies in the file
+	ahead window // leaves in their order
+	one   window // the last other page
+}
+
+// window is a piece of the file that was read.
+type window struct {
+	from int64
+	b    []byte
 }
 
 // Begin reads the meta pages of a file of size bytes.
@@ -77,7 +83,7 @@ type Cursor struct {
 type level struct {
 	page Page
 	at   int
-	own  []byte // what a branch page is read into
+	own  []byte // the branch page that was read last at this depth
 }
 
 // First goes to the first element.
@@ -176,9 +182,12 @@ func (c *Cursor) down(pick func(Page) int, ahead bool) error {
 		id = c.stack[n-1].page.child(c.stack[n-1].at)
 	}
 	for len(c.stack) <= maxDepth {
-		p, err := c.load(id, ahead)
-		if err != nil {
-			return err
+		p := c.known(id)
+		if p == nil {
+			var err error
+			if p, err = c.load(id, ahead); err != nil {
+				return err
+			}
 		}
 		if err := c.between(p); err != nil {
 			return err
@@ -191,8 +200,18 @@ func (c *Cursor) down(pick func(Page) int, ahead bool) error {
 	return fmt.Errorf("page %d: too deep: %w", id, ErrDamaged)
 }
 
-// push puts a page on the stack. The room that an earlier branch page of that
-// depth was read into is used again.
+// known is a branch page that was read at this depth before, or nil: one search
+// after another takes the same way.
+func (c *Cursor) known(id uint64) Page {
+	if n := len(c.stack); n < cap(c.stack) {
+		if p := Page(c.stack[:n+1][n].own); len(p) > 0 && p.ID() == id {
+			return p
+		}
+	}
+	return nil
+}
+
+// push puts a page on the stack.
 func (c *Cursor) push(p Page, pick func(Page) int) {
 	n := len(c.stack)
 	if n < cap(c.stack) {
@@ -202,7 +221,7 @@ func (c *Cursor) push(p Page, pick func(Page) int) {
 	}
 	l := &c.stack[n]
 	if p.Flags() == BranchPage {
-		l.own = append(l.own[:0], p...) // what was read ahead is overwritten by the next leaf
+		l.own = append(l.own[:0], p...) // the next page is read over this one
 		p = l.own
 	}
 	l.page, l.at = p, pick(p)
@@ -246,7 +265,7 @@ func (c *Cursor) between(p Page) error {
 }
 
 // page reads a page with those that it overflows into, out of what was read
-// ahead where that is possible.
+// before where that is possible.
 func (t *Tx) page(id uint64, ahead bool) (Page, error) {
 	if id < 2 || id >= t.Meta.Pages {
 		return nil, fmt.Errorf("page %d out of place: %w", id, ErrDamaged)
@@ -274,20 +293,36 @@ func (t *Tx) page(id uint64, ahead bool) (Page, error) {
 	return p, nil
 }
 
-// bytes is n bytes of the file at off. Where they were not read ahead want bytes
+// bytes is n bytes of the file at off. Where they were not read before want bytes
 // are, in one read; if only the first n of them can be, that is enough.
 func (t *Tx) bytes(off, n, want int64) (Page, error) {
-	if at := off - t.from; at < 0 || at+n > int64(len(t.ahead)) {
-		t.ahead, t.from = slices.Grow(t.ahead[:0], int(want))[:want], off
-		got, err := t.r.ReadAt(t.ahead, off)
-		if t.ahead = t.ahead[:got]; int64(got) < n {
-			t.ahead = t.ahead[:0]
-			if errors.Is(err, io.EOF) {
-				err = fmt.Errorf("the file ends before it: %w", ErrDamaged)
-			}
-			return nil, err
-		}
+	if p := t.ahead.at(off, n); p != nil {
+		return p, nil
 	}
-	at := off - t.from
-	return Page(t.ahead[at : at+n : at+n]), nil
+	w := &t.ahead
+	if want == PageSize {
+		w = &t.one
+	}
+	if p := w.at(off, n); p != nil {
+		return p, nil
+	}
+	w.b, w.from = slices.Grow(w.b[:0], int(want))[:want], off
+	got, err := t.r.ReadAt(w.b, off)
+	if w.b = w.b[:got]; int64(got) < n {
+		w.b = w.b[:0]
+		if errors.Is(err, io.EOF) {
+			err = fmt.Errorf("the file ends before it: %w", ErrDamaged)
+		}
+		return nil, err
+	}
+	return w.at(off, n), nil
+}
+
+// at is n bytes of the file at off, nil when they are not in the window.
+func (w *window) at(off, n int64) Page {
+	at := off - w.from
+	if at < 0 || at+n > int64(len(w.b)) {
+		return nil
+	}
+	return Page(w.b[at : at+n : at+n])
 }

@@ -49,14 +49,26 @@ func example() (file *os.File, size int64, remove func()) {
 	}
 }
 
-func ExampleCheck() {
+func ExampleBegin() {
 	file, size, remove := example()
 	defer remove()
-	_, err := boltfile.Check(file, size, boltfile.Contents)
+	tx, err := boltfile.Begin(file, size)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fruit, err := tx.Bucket("fruit")
+	if err != nil {
+		log.Fatal(err)
+	}
+	k, v, err := fruit.First()
+	for ; k != nil && err == nil; k, v, err = fruit.Next() {
+		fmt.Printf("%s is %s\n", k, v)
+	}
 	fmt.Println(err)
-	_, err = boltfile.Check(file, 2*boltfile.PageSize, boltfile.Contents) // cut short
+	_, err = boltfile.Begin(file, 2*boltfile.PageSize) // cut short
 	fmt.Println(errors.Is(err, boltfile.ErrDamaged))
 	// Output:
+	// apple is red
 	// <nil>
 	// true
 }
@@ -80,11 +92,13 @@ func ExampleWalk() {
 func ExampleScan() {
 	file, size, remove := example()
 	defer remove()
-	boltfile.Scan(file, size, func(e boltfile.Element) {
+	err := boltfile.Scan(file, size, func(e boltfile.Element) {
 		if string(e.Key) == "apple" {
 			fmt.Println(string(e.Value))
 		}
 	})
+	fmt.Println(err)
 	// Output:
 	// red
+	// <nil>
 }

@@ -1,6 +1,7 @@
 package boltfile
 
 import (
+	"errors"
 	"fmt"
 	"io"
 )
@@ -128,15 +129,19 @@ func (w *walker) add(bucket string, e Element, page uint64, off int64) {
 // Scan visits every element of every page of a file of size bytes, whatever the
 // tree above it is like and whatever its header says it is. Elements of older
 // transactions, and bytes that were never an element, are among them: the caller
-// knows what is sound. What an element holds is valid during the visit. A page
-// that the disk cannot deliver is passed over.
-func Scan(r io.ReaderAt, size int64, visit func(Element)) {
+// knows what is sound. What an element holds is valid during the visit. The error
+// is that of the first page which the disk could not deliver: the others are
+// visited all the same.
+func Scan(r io.ReaderAt, size int64, visit func(Element)) (err error) {
 	buf := make([]byte, PageSize)
 	for off := int64(0); off < size; off += PageSize {
-		n, err := r.ReadAt(buf, off)
+		n, readErr := r.ReadAt(buf, off)
+		if readErr != nil && !errors.Is(readErr, io.EOF) && err == nil {
+			err = fmt.Errorf("page %d: %w", off/PageSize, readErr)
+		}
 		if n < HeaderSize {
-			if err == io.EOF {
-				return
+			if readErr == io.EOF {
+				return err
 			}
 			continue
 		}
@@ -149,6 +154,7 @@ func Scan(r io.ReaderAt, size int64, visit func(Element)) {
 		}
 		scanPage(p, off, visit)
 	}
+	return err
 }
 
 // scanPage visits the elements of one page, and of the buckets within it.

@@ -81,13 +81,11 @@ func (d *simDisk) SyncDir() error {
 	return d.FS.SyncDir()
 }
 
-func (d *simDisk) OpenDB(name string, readOnly bool, size, limit int) (buffer.DB, error) {
-	if !readOnly {
-		if err := d.change(); err != nil {
-			return nil, err
-		}
+func (d *simDisk) CreateDB(name string, step, limit int) (buffer.DB, error) {
+	if err := d.change(); err != nil {
+		return nil, err
 	}
-	db, err := d.FS.OpenDB(name, readOnly, size, limit)
+	db, err := d.FS.CreateDB(name, step, limit)
 	if err != nil {
 		return nil, err
 	}
