@@ -76,22 +76,9 @@ func (q *Queue) pass() {
 	}
 	q.answer()
 	q.lateNumbers()
-	again := q.settleOpenings(now)
 	q.mu.Lock()
 	q.armNextLocked(q.opt.Mono())
-	if again > 0 && !q.closed {
-		q.armLocked(now, again-now)
-	}
 	q.mu.Unlock()
-}
-
-// settleOpenings brings the note of the files in use up to date, unless another
-// disk is mounted there now.
-func (q *Queue) settleOpenings(now int64) (again int64) {
-	if q.opt.Probe == nil || q.moved() != nil {
-		return 0
-	}
-	return q.openings.settle(q.fs, now)
 }
 
 func (q *Queue) writableNow(now int64) bool {
@@ -422,9 +409,6 @@ func (q *Queue) closeFiles() error {
 	if q.disk.sidecar != nil {
 		err = errors.Join(err, q.disk.sidecar.Close())
 		q.disk.sidecar = nil
-	}
-	if q.moved() == nil {
-		q.openings.end(q.fs)
 	}
 	return err
 }

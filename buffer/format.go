@@ -20,9 +20,9 @@ import (
 //	<16 hex digits>.seg      a segment: a bbolt file; the name is its first number
 //	<16 hex digits>.seg.damaged-<n>   a damaged segment, kept for a person
 //	<16 hex digits>.seg.salvage       one that is just being salvaged
-//	opening                  the segment being opened, while it is, see opening.go
 //	quarantine.log[.1]       records set aside, one JSON object a line
 //	*.tmp                    left by a power cut, removed at the next start
+//	opening                  a note that older versions left, removed at the next start
 //
 // A segment has two buckets:
 //
@@ -94,6 +94,7 @@ const (
 	salvageSuffix = ".salvage"
 	damagedInfix  = ".damaged-"
 	sidecarName   = "state"
+	oldNote       = "opening"
 )
 
 var (

@@ -192,7 +192,6 @@ func (q *Queue) number(st state, known bool) {
 // for writing reads every page of it.
 func (q *Queue) loadSegments(names []string, noted *state) error {
 	firsts, err := q.sweep(names)
-	q.openings.only(q.fs, names)
 	var failed error = err
 	for i := 0; i < len(firsts); i++ {
 		s := newSegment(firsts[i])
@@ -239,8 +238,11 @@ func (q *Queue) sweep(names []string) ([]uint64, error) {
 	var firsts []uint64
 	var err error
 	for _, name := range names {
-		if strings.HasSuffix(name, tmpSuffix) {
+		switch {
+		case strings.HasSuffix(name, tmpSuffix):
 			err = errors.Join(err, ignoreMissing(q.fs.Remove(name)))
+		case name == oldNote:
+			_ = q.fs.Remove(name) // nobody reads it, and it may stay
 		}
 		seg, ok := strings.CutSuffix(name, salvageSuffix)
 		first, is := parseSegmentName(seg)

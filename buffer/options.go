@@ -1,7 +1,6 @@
 package buffer
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,13 +44,6 @@ type Options struct {
 	BootID [16]byte // of this boot of the machine
 	Log    *slog.Logger
 	FS     FS // default OS(Dir)
-	// Probe opens a segment file in another process, by calling Visit there, and
-	// gives nil when that ended well. It is called for a suspicious file before
-	// bbolt opens it in this process, see opening.go, with 20 s at the most. An
-	// error that is ErrNoProbe says that no process could be started; any other
-	// condemns the file to be set aside and salvaged without bbolt. nil: files
-	// are opened in this process, with what can be recovered recovered.
-	Probe func(ctx context.Context, path string) error
 
 	tune sizes // tests only
 }

@@ -49,8 +49,6 @@ type Queue struct {
 
 	dirID atomic.Pointer[DirID] // the directory that the queue was opened in; nil while blind
 
-	openings *openings // the note of the files in use
-
 	reading sync.Mutex // held by whoever reads from disk; never while mu is held
 	reader  reader     // guarded by reading
 
@@ -118,7 +116,7 @@ func Open(o Options) (*Queue, error) {
 	q := &Queue{
 		opt: o, sz: sz, fs: o.FS, log: o.Log.With("component", "buffer"),
 		kick: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
-		next: 1, reserved: 1, openings: new(openings),
+		next: 1, reserved: 1,
 	}
 	q.tail.limit = sz.soft
 	q.replayable.step = max(1, q.holdTime().Milliseconds()/64)

@@ -60,7 +60,7 @@ func (q *Queue) regain() error {
 		return nil
 	}
 	old := &Queue{opt: q.opt, sz: q.sz, fs: q.fs, log: q.log, kick: make(chan struct{}, 1), next: 1, reserved: 1,
-		stopped: make(chan struct{}), stop: q.stop, openings: q.openings}
+		stopped: make(chan struct{})}
 	old.boot, old.epoch, old.disk.loading = 1, q.Epoch(), true
 	old.timer = time.AfterFunc(time.Hour, func() {})
 	old.timer.Stop()

@@ -131,9 +131,8 @@ func (q *Queue) rescue(s *segment) error {
 	if err != nil {
 		return err
 	}
-	q.openings.forgive(s.name)
 	s.mu.Lock()
-	s.sound, s.trusted, s.condemned = false, false, nil // it is another file now
+	s.sound = false // it is another file now
 	s.mu.Unlock()
 	q.enterRescued(s, got, cause)
 	if !q.disk.loading { // what is missing must be on record before the evidence goes

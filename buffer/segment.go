@@ -50,9 +50,7 @@ type segment struct {
 	rw   bool // db is open for writing
 	gone bool // unlinked
 
-	sound     bool  // all its leaves were seen to be leaves
-	trusted   bool  // it was suspicious, and that is settled
-	condemned error // it was suspicious, and must not be opened
+	sound bool // all its leaves were seen to be leaves
 
 	ahead int64 // the committer's: zeros are written up to here, see ahead.go
 }
@@ -78,20 +76,10 @@ func (s *segment) open(q *Queue, readOnly bool, level boltfile.Level) error {
 	if err := q.moved(); err != nil {
 		return err
 	}
-	m, err := precheck(q.fs, s.name, level)
-	if err == nil {
-		err = q.trust(s, m)
-	}
-	if err != nil {
+	if _, err := precheck(q.fs, s.name, level); err != nil {
 		return err
 	}
-	if q.opt.Probe != nil || !readOnly {
-		q.openings.enter(q.fs, role(readOnly), s, q.opt.Mono())
-	}
 	db, err := q.fs.OpenDB(s.name, readOnly, int(q.sz.segment), q.sz.limit())
-	if err != nil || q.opt.Probe == nil {
-		q.openings.leave(q.fs, role(readOnly))
-	}
 	if err != nil {
 		return fmt.Errorf("cannot open %s: %w", s.name, err)
 	}
