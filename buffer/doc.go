@@ -39,12 +39,8 @@
 //
 // No file ends the process, as far as that can be known before. A file is checked,
 // without bbolt, before bbolt opens it: one that is shorter than its meta page
-// says, or whose pages are no tree, is salvaged and never opened. One that
-// passes and is still suspicious (a meta page is not valid, it has a
-// list of free pages, two processes in a row ended within a minute of opening it)
-// is opened by another process first, given Options.Probe, and if that one dies or
-// does not end in 20 s it is salvaged too. What a salvage keeps and what it lost is
-// in the log, in Stats and in the ledger.
+// says, or whose pages are no tree, is salvaged and never opened. What a salvage
+// keeps and what it lost is in the log, in Stats and in the ledger.
 //
 // A panic while a file is written is a failure like any other and does not end
 // the process: the outcome of a failed commit is never trusted, the file is left
@@ -125,8 +121,6 @@
 //	roll.go       new segments, released ones
 //	ahead.go      zeros ahead of the pages in use
 //	segment.go    opening, reading, the index of who owns which number
-//	opening.go    a note of the files in use, for those at which processes die
-//	probe.go      suspicious files, opened by another process first
 //	read.go       Read
 //	ack.go        Ack, Rewind, Forget and the hold
 //	behind.go     records that surface behind the reader, late acknowledgements

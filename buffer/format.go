@@ -22,6 +22,7 @@ import (
 //	<16 hex digits>.seg.salvage       one that is just being salvaged
 //	quarantine.log[.1]       records set aside, one JSON object a line
 //	*.tmp                    left by a power cut, removed at the next start
+//	opening                  a note that older versions left, removed at the next start
 //
 // A segment has two buckets:
 //
@@ -93,6 +94,7 @@ const (
 	salvageSuffix = ".salvage"
 	damagedInfix  = ".damaged-"
 	sidecarName   = "state"
+	oldNote       = "opening"
 )
 
 var (

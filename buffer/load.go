@@ -248,8 +248,11 @@ func (q *Queue) sweep(names []string) ([]uint64, error) {
 	var firsts []uint64
 	var err error
 	for _, name := range names {
-		if strings.HasSuffix(name, tmpSuffix) {
+		switch {
+		case strings.HasSuffix(name, tmpSuffix):
 			err = errors.Join(err, ignoreMissing(q.fs.Remove(name)))
+		case name == oldNote:
+			_ = q.fs.Remove(name) // nobody reads it, and it may stay
 		}
 		seg, ok := strings.CutSuffix(name, salvageSuffix)
 		first, is := parseSegmentName(seg)

@@ -57,9 +57,6 @@ func special(r rune) bool {
 //     rating is 1.5 and the daemon blind to the clock. AF_NETLINK costs 0.1.
 //   - AF_NETLINK: to be told when a network appears, instead of waiting for the
 //     next attempt. It may ask and listen; changing anything needs a capability.
-//   - OOMPolicy: a suspicious file of the buffer is opened by a second process of
-//     ours, which may be one that takes all memory. It offers itself to the kernel
-//     first; that it was taken must not end the service.
 //   - MemoryMax: the program reads it and lets its collector work harder before
 //     the kernel ends us, so a drop-in that changes it is enough.
 const unitText = `# Written by "portti service install". Change it with: systemctl edit portti
@@ -94,7 +91,6 @@ ConfigurationDirectory=portti
 ConfigurationDirectoryMode=0750
 
 MemoryMax=96M
-OOMPolicy=continue
 TasksMax=256
 LimitNOFILE=1024
 OOMScoreAdjust=-200

@@ -26,7 +26,7 @@ func queueCmd() *cobra.Command {
 		Use:   "queue",
 		Short: "stats | check | export | import  the readings that wait",
 	})
-	cmd.AddCommand(queueStatsCmd(), queueCheckCmd(), queueExportCmd(), queueImportCmd(), queueProbeCmd())
+	cmd.AddCommand(queueStatsCmd(), queueCheckCmd(), queueExportCmd(), queueImportCmd())
 	return cmd
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -152,12 +151,6 @@ func TestKilledImport(t *testing.T) {
 	killed := 0
 	for killedAfter(t, 1+2*killed, "b/buffer", program(t, "queue", "import", "-c", to, "a.jsonl")) {
 		killed++
-		// The built program has another one look at files of a buffer that was killed
-		// twice soon after it was opened, and goes on (TestKilledTwiceIsProbed). This
-		// one cannot call itself, and would rebuild them: that is another test's.
-		if err := os.Remove("b/buffer/opening"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.Fatal(err)
-		}
 	}
 	if killed == 0 {
 		t.Error("none was killed: the test tested nothing")

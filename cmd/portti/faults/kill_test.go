@@ -146,3 +146,30 @@ func (k *killer) judge(st *status.Document) {
 		k.Errorf("the server has %s", got.Summary())
 	}
 }
+
+// Killed again and again right after its start, when nothing was written yet: the
+// next start finds its files sound, sets none aside and loses nothing. Row 66.
+func TestKilledRightAfterTheStart(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, testbed.Options{})
+	s.Buffer = "commit_every = \"100ms\""
+	s.Down()
+	g := s.Start()
+	s.Line().Feed(1000)
+	g.Until("1000 are on disk", func(st *status.Document) bool { return st.Buffer.WaitingDisk == 1000 })
+	g.Stop()
+	for range 4 {
+		s.Line().Clear()
+		g = s.Start()
+		g.Kill()
+	}
+	s.Line().Clear()
+	s.Up()
+	g = s.Start()
+	st := g.Until("all arrive", func(st *status.Document) bool { return rig.Drained(st) && s.Arrived(st) })
+	s.Whole(st)
+	if rig.HasProblem(st, "BUF-CORRUPT") {
+		t.Error("a sound file was set aside")
+	}
+	g.Stop()
+}

@@ -46,7 +46,6 @@ func (g *Gateway) bufferOptions() buffer.Options {
 		BootID:      g.clock.BootID(),
 		Log:         g.opt.Log,
 		FS:          g.opt.FS,
-		Probe:       g.probe(),
 	}
 }
 

@@ -143,7 +143,6 @@ func OpenBuffer(cfg *config.Config, built time.Time, log *slog.Logger) (q *buffe
 		q, err = buffer.Open(buffer.Options{
 			Dir: cfg.Paths.BufferDir(), MaxSize: int64(cfg.Buffer.MaxSize), CommitEvery: max(time.Second, time.Duration(cfg.Buffer.CommitEvery)),
 			WhenFull: buffer.WhenFull(cfg.Buffer.WhenFull), MinFree: int64(cfg.Buffer.MinFreeDisk), Mono: func() int64 { return ticks.Now().Mono }, BootID: ticks.BootID(), Log: log,
-			Probe: Probe,
 		})
 	}
 	if err != nil {
