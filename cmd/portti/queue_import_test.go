@@ -149,7 +149,7 @@ func TestKilledImport(t *testing.T) {
 	}
 	// Each is let change more than the one before, until one comes to its end.
 	killed := 0
-	for killedAfter(t, 1+2*killed, "b/buffer", program(t, "queue", "import", "-c", to, "a.jsonl")) {
+	for killedAfter(t, 1+killed, "b/buffer", program(t, "queue", "import", "-c", to, "a.jsonl")) {
 		killed++
 	}
 	if killed == 0 {
