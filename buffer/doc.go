@@ -37,14 +37,20 @@
 // DropNewest Append says ErrFull instead); while the disk is merely slow Append
 // says ErrFull and the caller waits for NotFull or calls Lose.
 //
-// No file ends the process, as far as that can be known before. A file is checked,
-// without bbolt, before bbolt opens it: one that is shorter than its meta page
-// says, or whose pages are no tree, is salvaged and never opened. What a salvage
-// keeps and what it lost is in the log, in Stats and in the ledger.
+// No file ends the process. bbolt opens nothing but files that this process made,
+// and nothing is read through it: it maps a file into memory and believes what it
+// finds there. All reading goes page by page through boltfile, where a page that
+// the disk cannot deliver is an error. A fault while a file is written, of the disk,
+// of memory or a panic of bbolt, ends the use of that file and nothing else: its
+// last commit is never trusted, and the same records go to a new file at once. A
+// second failure in a row is the disk's.
 //
-// A panic while a file is written is a failure like any other and does not end
-// the process: the outcome of a failed commit is never trusted, the file is left
-// at its last good one, and the same records go to a new file.
+// Damaged is a file that was read and found wrong. One that cannot be read now, as
+// with EIO on a card that stutters or for want of descriptors, is waited for: it is
+// not renamed, removed or counted. Readers pass over it after 3 s, and what is in it
+// is handed out when it can be read. A start that cannot read its files works from
+// memory and looks again after 1, 2 and 4 s; then it goes on without those that the
+// disk does not deliver.
 //
 // Damage costs what is damaged. A value with a wrong checksum is set aside in
 // quarantine.log, a file with a broken tree is read page by page, rewritten
@@ -70,6 +76,7 @@
 // 65,513 bytes a record; 32,767 devices; 8 MB of records in memory, of which
 // from 4 MB on acknowledged ones older than 2 s are released early and the
 // oldest are written, 1 MB a commit; segments of 8 MB, or an eighth of MaxSize.
+// Sizes are of the pages in use: a file is longer, and has nothing behind them.
 // At MaxSize holds end first, then the policy decides, see below.
 // MaxAge goes by monotonic time and known offsets between boots, never by the
 // wall clock: see Queue.ageLocked for what is certain and what is not.
@@ -106,10 +113,10 @@
 // New records lie in 64 KB blocks in the form in which they are stored. One
 // goroutine, the committer, does all writing: it takes everything in memory
 // that is not released, in number order, writes it with the ledger, the
-// segment's summary and the mark of what is released in one bbolt transaction,
-// and deletes released records from the file that it writes anyway. One mutex
-// guards the books and is never held across file I/O; a second one belongs to
-// the reader. At most two files are open: the one read and the one written.
+// segment's summary and the mark of what is released in one bbolt transaction.
+// One mutex guards the books and is never held across file I/O; a second one
+// belongs to the reader. Open at most are the file being
+// written, the one being read, the state file, and while it thins the new one.
 //
 //	format.go     the format on disk, and how each thing is encoded
 //	options.go    options and sizes
@@ -120,7 +127,12 @@
 //	slow.go       how long the committer has been at one piece of work
 //	roll.go       new segments, released ones
 //	ahead.go      zeros ahead of the pages in use
-//	segment.go    opening, reading, the index of who owns which number
+//	segment.go    one file, and the index of who owns which number
+//	segment_read.go   reading it, page by page
+//	segment_walk.go   reading one that another process may be writing
+//	writer.go     filling a new file, until the first error
+//	boltdb.go     bbolt, and what is left of it after a fault
+//	unread.go     files that cannot be read now
 //	read.go       Read
 //	ack.go        Ack, Rewind, Forget and the hold
 //	behind.go     records that surface behind the reader, late acknowledgements
@@ -137,8 +149,7 @@
 //	load.go       what a start finds
 //	regain.go     a start that could not read the disk
 //	directory.go  a disk that is taken away, or mounted over
-//	boltfile/     a bbolt file read without bbolt
-//	segment_read.go  a segment checked and read without bbolt
+//	boltfile/     bbolt files, read without bbolt
 //	salvage.go    what can be read of a damaged segment
 //	repair.go     setting one aside and putting a sound one in its place
 //	damaged.go    damaged files: what was set aside, and how much of it is kept

@@ -80,8 +80,17 @@ func (f osFile) Sync() error {
 	return nil
 }
 
-// scattered tells the kernel that single pages will be read here and there.
-func (f osFile) scattered() { _ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_RANDOM) }
+// scattered tells the kernel whether single pages will be read here and there, or
+// all of them in their order: of a cold file 64 KB at a time wait for the disk
+// each time unless it reads ahead, and a look at one page waits for what it does
+// not need if it does.
+func (f osFile) scattered(yes bool) {
+	advice := unix.FADV_SEQUENTIAL
+	if yes {
+		advice = unix.FADV_RANDOM
+	}
+	_ = unix.Fadvise(int(f.Fd()), 0, 0, advice)
+}
 
 // openRegular is os.OpenFile that refuses links, directories, devices and
 // FIFOs, whoever put them there.

@@ -18,8 +18,18 @@ type opened struct {
 	seg     *segment
 	version int // of the segment that tx belongs to
 	file    File
+	advised bool // the kernel was told how it is read
+	single  bool // single pages of it
 	tx      *boltfile.Tx
 	records *boltfile.Cursor // nil until it is used
+}
+
+// scattered says whether single pages are read next, or all in their order.
+func (o *opened) scattered(yes bool) {
+	if f, ok := o.file.(interface{ scattered(bool) }); ok && (!o.advised || o.single != yes) {
+		f.scattered(yes)
+	}
+	o.advised, o.single = true, yes
 }
 
 // close forgets the file: it is opened anew at the next use.
@@ -61,9 +71,7 @@ func (q *Queue) look(s *segment) (*boltfile.Tx, error) {
 			return nil, err
 		}
 		o.seg, o.file = s, file
-		if f, ok := file.(interface{ scattered() }); ok {
-			f.scattered() // what is read ahead we say ourselves
-		}
+		o.scattered(true)
 	}
 	size, err := q.fs.Size(name)
 	if err != nil {
@@ -95,6 +103,7 @@ func (q *Queue) visit(s *segment, from, end uint64, f func(n uint64, v []byte) (
 		if err != nil {
 			return err
 		}
+		q.reader.opened.scattered(false)
 		var k8 [8]byte
 		k, v, err := c.Seek(putKey(&k8, from))
 		for ; k != nil && err == nil; k, v, err = c.Next() {

@@ -89,7 +89,7 @@ func (h heard) link(t *testing.T, q *Queue) {
 // TestStutterAtTheStart: a card that answers with errors for a while when it is
 // looked through costs nothing, whatever the error and however many calls it
 // meets: no file is renamed, removed or counted as damaged, what comes in
-// meanwhile is handed out, and in the end everything arrives, once. Row 7.
+// meanwhile is handed out, and in the end everything arrives, once. Row 12.
 func TestStutterAtTheStart(t *testing.T) {
 	const n = 3000
 	good := filepath.Join(fastDir(t), "good")
@@ -146,7 +146,7 @@ func stutters(t *testing.T, dir string, n int, e error, long time.Duration, shar
 
 // TestOneFileIsUnreadable: a file that the disk does not deliver for an hour, at
 // the start or from some moment on, holds up neither the others nor the saving,
-// waits as it is, and arrives when it can be read.
+// waits as it is, and arrives when it can be read. Row 12.
 func TestOneFileIsUnreadable(t *testing.T) {
 	const n = 3000
 	for _, which := range []string{"first", "middle", "newest"} {

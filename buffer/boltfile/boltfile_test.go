@@ -237,7 +237,7 @@ func metaPage(root, pages, txid uint64) []byte {
 	binary.NativeEndian.PutUint32(b, magic)
 	binary.NativeEndian.PutUint32(b[4:], 2)
 	binary.NativeEndian.PutUint32(b[8:], PageSize)
-	for at, v := range map[int]uint64{16: root, 32: NoFreelist, 40: pages, 48: txid} {
+	for at, v := range map[int]uint64{16: root, 32: ^uint64(0), 40: pages, 48: txid} {
 		binary.NativeEndian.PutUint64(b[at:], v)
 	}
 	h := fnv.New64a()

@@ -3,9 +3,10 @@
 // checksums on its data pages, and some damage makes it panic in a goroutine of
 // its own or run in circles, where its caller cannot recover.
 //
-// Check says whether bbolt can open a file safely. Walk reads what the trees of
-// a file hold, also of one that another process is writing. Scan looks at each
-// page by itself, for a file whose trees are broken. See the examples.
+// Begin gives the state of a file at its newest commit, and cursors over its
+// buckets, which check as they go. Walk reads what all trees of a file hold, also of
+// one that another process is writing, and goes on behind what is damaged. Scan
+// looks at each page by itself, for a file whose trees are broken. See the examples.
 //
 // # Promises
 //
@@ -16,10 +17,9 @@
 // ErrChanged, or is what ReadAt returned; a page that the disk cannot deliver is
 // an error and not a fault of memory.
 //
-// Check and Walk read each page at most once, except for the two meta pages and
-// the headers of leaves, and go at most 16 pages deep. Check keeps the pages
-// between the root and one leaf, and a byte for each page of the file; Walk keeps
-// every leaf. A file that uses more than 64 GB, or a value of more than 1 GB, is
+// A cursor and Walk go at most 16 pages deep. A cursor keeps one branch page for
+// each of them and 64 KB of leaves, or one page of a larger value; Walk reads each
+// page at most once, except for the two meta pages, and keeps every leaf. A file that uses more than 64 GB, or a value of more than 1 GB, is
 // taken for damaged. Scan keeps one page of at most 64 times PageSize, and reads
 // each page at most 65 times. Elements of a damaged page may overlap, but no more
 // of them are visited than fit into a page, by Scan twice as many.

@@ -19,9 +19,8 @@ const (
 	ElementSize = 16 // of an element without its key and value
 
 	// The flags of a page.
-	BranchPage   = 1
-	LeafPage     = 2
-	FreelistPage = 16
+	BranchPage = 1
+	LeafPage   = 2
 
 	// BucketElement is the flag of an element whose value is a bucket.
 	BucketElement = 1
@@ -35,9 +34,6 @@ const (
 	maxLength    = 1 << 18 // pages that one overflows into, 1 GB
 	maxOverflow  = 63      // pages that Scan reads together with the first
 )
-
-// NoFreelist in Meta.Freelist: bbolt finds the free pages by a walk.
-const NoFreelist = ^uint64(0)
 
 var (
 	// ErrDamaged is wrapped by the errors about what is not as bbolt writes it.
@@ -149,11 +145,9 @@ func (e Element) bucket() (root uint64, inline Page, err error) {
 
 // Meta is what a meta page says.
 type Meta struct {
-	Root     uint64 // the page at the top of the tree of buckets
-	Freelist uint64 // the page with the list of free pages, or NoFreelist
-	Pages    uint64 // the number of pages in use, the free ones among them included
-	TxID     uint64 // the transaction that wrote it
-	Alone    bool   // the other meta page is not valid
+	Root  uint64 // the page at the top of the tree of buckets
+	Pages uint64 // the number of pages in use, the free ones among them included
+	TxID  uint64 // the transaction that wrote it
 }
 
 // ParseMeta reads a meta page; ok is false when it is not a valid one.
@@ -167,14 +161,13 @@ func ParseMeta(p []byte) (m Meta, ok bool) {
 	if u32(b) != magic || u32(b[4:]) != 2 || u32(b[8:]) != PageSize || binary.NativeEndian.Uint64(b[56:]) != h.Sum64() {
 		return Meta{}, false
 	}
-	return Meta{Root: binary.NativeEndian.Uint64(b[16:]), Freelist: binary.NativeEndian.Uint64(b[32:]),
-		Pages: binary.NativeEndian.Uint64(b[40:]), TxID: binary.NativeEndian.Uint64(b[48:])}, true
+	return Meta{Root: binary.NativeEndian.Uint64(b[16:]), Pages: binary.NativeEndian.Uint64(b[40:]), TxID: binary.NativeEndian.Uint64(b[48:])}, true
 }
 
 // NewestMeta reads the meta page that bbolt will use of a file of size bytes.
 func NewestMeta(r io.ReaderAt, size int64) (Meta, error) {
 	var best Meta
-	found := 0
+	found := false
 	buf := make([]byte, PageSize)
 	for i := range int64(2) {
 		if size < (i+1)*PageSize {
@@ -184,13 +177,12 @@ func NewestMeta(r io.ReaderAt, size int64) (Meta, error) {
 			return Meta{}, err
 		}
 		if m, ok := ParseMeta(buf); ok {
-			if found++; found == 1 || m.TxID > best.TxID {
-				best = m
+			if !found || m.TxID > best.TxID {
+				best, found = m, true
 			}
 		}
 	}
-	best.Alone = found == 1
-	if found == 0 {
+	if !found {
 		return Meta{}, fmt.Errorf("no valid meta page: %w", ErrDamaged)
 	}
 	if best.Pages < firstPages || best.Pages > min(uint64(size)/PageSize, maxPages) {
@@ -243,10 +235,4 @@ func (r *reader) page(id uint64) (Page, error) {
 		return nil, err
 	}
 	return p, nil
-}
-
-func (r *reader) header(id uint64) (Page, error) {
-	h := make(Page, HeaderSize)
-	err := readFull(r.r, h, int64(id)*PageSize)
-	return h, err
 }
