@@ -147,6 +147,7 @@
 //	sidecar.go    the file "state": numbers, epoch, boots
 //	boots.go      boots, their times, the epoch
 //	load.go       what a start finds
+//	examine.go    what one file says of itself
 //	regain.go     a start that could not read the disk
 //	directory.go  a disk that is taken away, or mounted over
 //	boltfile/     bbolt files, read without bbolt

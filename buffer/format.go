@@ -163,8 +163,12 @@ func parseValue(n uint64, v []byte) (Entry, error) {
 	return header(v), nil
 }
 
-// header reads a value that is known to be sound.
+// header reads a value that is known to be sound. One that is too short to be a
+// record is none.
 func header(v []byte) Entry {
+	if len(v) < headerLen {
+		return Entry{}
+	}
 	return Entry{
 		Class:  v[4],
 		Device: binary.BigEndian.Uint16(v[5:]),

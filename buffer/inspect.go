@@ -152,6 +152,9 @@ func (l *Inspection) sidecar() error {
 			l.fault(Fault{File: sidecarName, What: "missing: the next start begins a new epoch"})
 		}
 		return nil
+	case badMedium(l.stErr):
+		l.fault(Fault{File: sidecarName, What: "cannot be read: " + l.stErr.Error()})
+		return nil
 	case l.stErr != nil:
 		l.fault(Fault{File: sidecarName, What: "unreadable, the next start begins a new epoch: " + l.stErr.Error()})
 		return nil

@@ -21,7 +21,7 @@ func (l *Inspection) segment(first uint64, after []uint64) (out *segmentWalk, me
 	name := segmentName(first)
 	w, err := walkSegment(l.fs, name)
 	if err != nil {
-		if damaged(err) && !errors.Is(err, fs.ErrNotExist) {
+		if (damaged(err) || badMedium(err)) && !errors.Is(err, fs.ErrNotExist) {
 			l.fault(Fault{File: name, What: err.Error()})
 			return &segmentWalk{info: SegmentInfo{File: name, First: first}}, 0, nil
 		}

@@ -226,7 +226,9 @@ func (q *Queue) makeSpace(grow int64) error {
 			}
 		}
 		if !through {
-			s = q.victim(policy)
+			if s = q.victim(policy); s == nil {
+				return errNoSpace
+			}
 			if closed, err := q.closeWritten(s); err != nil {
 				return err
 			} else if closed {
@@ -250,11 +252,11 @@ func (q *Queue) releaseAllReplayableLocked() {
 
 // victim is the segment to be given up as a whole: the oldest of which nothing
 // is on its way, or where the newest readings go first, which only a lower
-// limit asks of them, the newest closed one.
+// limit asks of them, the newest closed one. What nobody could count yet stays.
 func (q *Queue) victim(policy WhenFull) *segment {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if k := len(q.segs); policy == DropNewest && k > 1 {
+	if k := len(q.segs); policy == DropNewest && k > 1 && !q.segs[k-2].uncounted {
 		return q.segs[k-2]
 	}
 	for _, s := range q.segs {
@@ -262,7 +264,12 @@ func (q *Queue) victim(policy WhenFull) *segment {
 			return s
 		}
 	}
-	return q.segs[0]
+	for _, s := range q.segs {
+		if !s.uncounted {
+			return s
+		}
+	}
+	return nil
 }
 
 // closeWritten has the segment being written end, if that is s, and another one

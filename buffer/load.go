@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-
-	"portti/buffer/boltfile"
 )
 
 // errUnread: something is there but cannot be read now, for a reason that may
@@ -267,73 +265,6 @@ func (q *Queue) sweep(names []string) ([]uint64, error) {
 	}
 	slices.Sort(firsts)
 	return firsts, err
-}
-
-// examine reads the facts of a segment.
-func (q *Queue) examine(s *segment) error {
-	q.reading.Lock()
-	defer q.reading.Unlock()
-	f, last, err := q.outline(s)
-	if err != nil {
-		return err
-	}
-	if err := checkFormat(f["format"]); err != nil {
-		return fmt.Errorf("%s: format: %w", s.name, err)
-	}
-	sum, sumErr := decodeSummary(f["summary"])
-	led, ledErr := decodeLedger(f["ledger"])
-	if before, err := decodeSummary(f["before"]); err == nil {
-		s.before = &before
-	}
-	s.level, s.through = decodeThinned(f["thinned"])
-	q.released = max(q.released, min(decodeReleased(f["released"]), s.end-1))
-	until := s.end // as far as it may go
-	s.end = min(s.end, max(s.first, last+1))
-	if ledErr == nil && led.gen >= q.ledger.gen {
-		q.ledger = led
-	}
-	// That of a thinned segment may be gone before the next commit: what is in it
-	// and not in the newest that was written by a commit goes to the sidecar.
-	if ledErr == nil && s.level == 0 && led.gen >= q.disk.base.gen {
-		q.disk.base = led.without(nil)
-	}
-	// A file that went on after a commit whose outcome was not known holds
-	// more than is counted: count anew.
-	if sumErr != nil || sum.count > 0 && sum.last+1 != s.end || sum.count == 0 && s.end > s.first {
-		if sum, err = q.recount(s); err != nil {
-			s.end = until // a broken tree can show any key as its last
-			return err
-		}
-	}
-	s.sum = sum
-	return nil
-}
-
-// outline is what a file says of itself, and its last number. q.reading is held.
-func (q *Queue) outline(s *segment) (f map[string][]byte, last uint64, err error) {
-	err = q.reads(s, func(tx *boltfile.Tx) error {
-		s.used = int64(tx.Meta.Pages) * pageSize
-		var err error
-		if f, err = facts(tx); err == nil {
-			last, err = lastNumber(tx, s.first)
-		}
-		return err
-	})
-	return f, last, err
-}
-
-// recount makes a summary from the records. q.reading is held.
-func (q *Queue) recount(s *segment) (summary, error) {
-	var sum summary
-	err := q.visit(s, s.first, s.end, func(n uint64, v []byte) bool {
-		e, err := parseValue(n, v)
-		if err != nil {
-			e = Entry{}
-		}
-		sum.add(n, e)
-		return true
-	})
-	return sum, err
 }
 
 // inherit gives damaged segments what the next one knows of them. Where the

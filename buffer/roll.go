@@ -129,8 +129,8 @@ func (l *load) each(f func(n uint64, v []byte) error) error {
 	return nil
 }
 
-// carry reads what is still wanted of a segment. A record whose checksum does not
-// fit is carried along as it is, and set aside when it is read.
+// carry reads what is still wanted of a segment. One with a damaged record stays
+// where it is: the reader sets that aside.
 func (q *Queue) carry(s *segment) (l load, err error) {
 	q.reading.Lock()
 	defer q.reading.Unlock()
@@ -139,13 +139,16 @@ func (q *Queue) carry(s *segment) (l load, err error) {
 	gone := slices.Clone(q.gone)
 	released := q.released
 	q.mu.Unlock()
+	var bad error
 	err = q.visit(s, max(s.first, released+1), end, func(n uint64, v []byte) bool {
-		if !gone.has(n) {
-			l.add(n, excerpt(v))
+		if gone.has(n) {
+			return true
 		}
-		return true
+		_, bad = parseValue(n, v)
+		l.add(n, v)
+		return bad == nil
 	})
-	return l, err
+	return l, errors.Join(err, bad)
 }
 
 func ignoreMissing(err error) error {

@@ -1,0 +1,95 @@
+package buffer
+
+import (
+	"fmt"
+
+	"portti/buffer/boltfile"
+)
+
+// examine reads the facts of a segment.
+func (q *Queue) examine(s *segment) error {
+	q.reading.Lock()
+	defer q.reading.Unlock()
+	f, last, used, err := q.outline(s)
+	if err != nil {
+		return err
+	}
+	if err := checkFormat(f["format"]); err != nil {
+		return fmt.Errorf("%s: format: %w", s.name, err)
+	}
+	sum, sumErr := decodeSummary(f["summary"])
+	q.mu.Lock()
+	if before, err := decodeSummary(f["before"]); err == nil {
+		s.before = &before
+	}
+	s.level, s.through = decodeThinned(f["thinned"])
+	s.used = used
+	until := s.end // as far as it may go
+	s.end = min(s.end, max(s.first, last+1))
+	q.adoptLocked(s, f, until)
+	// A file that went on after a commit whose outcome was not known holds
+	// more than is counted: count anew.
+	anew := sumErr != nil || sum.count > 0 && sum.last+1 != s.end || sum.count == 0 && s.end > s.first
+	q.mu.Unlock()
+	if anew {
+		if sum, err = q.recount(s); err != nil {
+			q.mu.Lock()
+			s.end = until // a broken tree can show any key as its last
+			q.mu.Unlock()
+			return err
+		}
+	}
+	q.mu.Lock()
+	s.sum = sum
+	q.mu.Unlock()
+	return nil
+}
+
+// adoptLocked takes over what a file says of the whole queue. After the start the
+// queue knows better, but for counts that only rise.
+func (q *Queue) adoptLocked(s *segment, f map[string][]byte, until uint64) {
+	led, err := decodeLedger(f["ledger"])
+	if !q.disk.loading {
+		if err == nil {
+			q.ledger.raise(&led)
+		}
+		return
+	}
+	q.released = max(q.released, min(decodeReleased(f["released"]), until-1))
+	if err == nil && led.gen >= q.ledger.gen {
+		q.ledger = led
+	}
+	// That of a thinned segment may be gone before the next commit: what is in it
+	// and not in the newest that was written by a commit goes to the sidecar.
+	if err == nil && s.level == 0 && led.gen >= q.disk.base.gen {
+		q.disk.base = led.without(nil)
+	}
+}
+
+// outline is what a file says of itself: its facts, its last number and the bytes
+// in use. q.reading is held.
+func (q *Queue) outline(s *segment) (f map[string][]byte, last uint64, used int64, err error) {
+	err = q.reads(s, func(tx *boltfile.Tx) error {
+		used = int64(tx.Meta.Pages) * pageSize
+		var err error
+		if f, err = facts(tx); err == nil {
+			last, err = lastNumber(tx, s.first)
+		}
+		return err
+	})
+	return f, last, used, err
+}
+
+// recount makes a summary from the records. q.reading is held.
+func (q *Queue) recount(s *segment) (summary, error) {
+	var sum summary
+	err := q.visit(s, s.first, s.end, func(n uint64, v []byte) bool {
+		e, err := parseValue(n, v)
+		if err != nil {
+			e = Entry{}
+		}
+		sum.add(n, e)
+		return true
+	})
+	return sum, err
+}
