@@ -134,7 +134,7 @@ func (q *Queue) work(now int64) error {
 
 func (q *Queue) commits(now int64) error {
 	for q.commitDue(now) {
-		if err := q.commitOrAgain(); err != nil {
+		if err := q.orAgain(q.commit); err != nil {
 			return q.restWhenFull(now, err)
 		}
 		if !q.ending() {
@@ -145,15 +145,15 @@ func (q *Queue) commits(now int64) error {
 		}
 	}
 	if q.ledgerDue(now) {
-		return q.restWhenFull(now, q.commitLedger())
+		return q.restWhenFull(now, q.orAgain(q.commitLedger))
 	}
 	return nil
 }
 
-// commitOrAgain goes on in a new file at once after a failure. A second one in a
-// row is the disk's, not the file's.
-func (q *Queue) commitOrAgain() error {
-	err := q.commit()
+// orAgain commits, and goes on in a new file at once after a failure. A second one
+// in a row is the disk's, not the file's.
+func (q *Queue) orAgain(commit func() error) error {
+	err := commit()
 	if err == nil || errors.Is(err, errThinning) || errors.Is(err, errNoSpace) {
 		return err
 	}
@@ -164,7 +164,7 @@ func (q *Queue) commitOrAgain() error {
 		return err
 	}
 	q.warn("buffer.file-ended", "file cannot be written any more, going on in a new one", "code", ioCode(err), "err", err)
-	return q.commit()
+	return commit()
 }
 
 // restWhenFull has a queue that is full, and drops the newest, rest for a second.
@@ -409,7 +409,7 @@ func (q *Queue) finish() {
 	q.mu.Unlock()
 	if err == nil && left > 0 {
 		left = 0 // as ordered, and in the ledger
-		err = q.commit()
+		err = q.orAgain(q.commit)
 	}
 	if err == nil {
 		err = q.writeSidecar(next, true)

@@ -73,16 +73,9 @@ func (q *Queue) create(b *batch, need int64) (*segment, error) {
 	if len(b.pieces) > 0 {
 		first = b.pieces[0].a
 	}
-	var carried load
-	if c := q.toCarry(); c != nil {
-		var err error
-		if carried, err = q.carry(c); err == nil {
-			first, need = c.first, need+int64(len(carried.bytes))*2
-		} else if !errors.Is(err, errGone) {
-			q.mu.Lock()
-			c.carry = false // whoever reads it finds out what it has
-			q.mu.Unlock()
-		}
+	carried, from, ok := q.carry()
+	if ok {
+		first, need = from, need+int64(len(carried.bytes))*2
 	}
 	s := newSegment(first)
 	s.name += tmpSuffix
@@ -92,16 +85,6 @@ func (q *Queue) create(b *batch, need int64) (*segment, error) {
 	}
 	q.disk.writer, q.disk.carried = w, carried
 	return s, nil
-}
-
-// toCarry is the segment whose records the next file begins with, or nil.
-func (q *Queue) toCarry() *segment {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if k := len(q.segs); k > 0 && q.segs[k-1].carry && q.segs[k-1].damage == nil && !q.segs[k-1].skipped {
-		return q.segs[k-1]
-	}
-	return nil
 }
 
 // load is stored records on their way to another file.
@@ -129,18 +112,23 @@ func (l *load) each(f func(n uint64, v []byte) error) error {
 	return nil
 }
 
-// carry reads what is still wanted of a segment. One with a damaged record stays
-// where it is: the reader sets that aside.
-func (q *Queue) carry(s *segment) (l load, err error) {
+// carry reads what is still wanted of the segment that the next file is to take
+// the place of. With false there is none, or it cannot be read or holds a damaged
+// record: then it stays where it is, and whoever reads it finds out what it has.
+func (q *Queue) carry() (l load, first uint64, ok bool) {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	q.mu.Lock()
-	end := s.end
-	gone := slices.Clone(q.gone)
-	released := q.released
+	k := len(q.segs)
+	if k == 0 || !q.segs[k-1].carry || q.segs[k-1].damage != nil || q.segs[k-1].skipped {
+		q.mu.Unlock()
+		return load{}, 0, false
+	}
+	s := q.segs[k-1]
+	end, released, gone := s.end, q.released, slices.Clone(q.gone)
 	q.mu.Unlock()
 	var bad error
-	err = q.visit(s, max(s.first, released+1), end, func(n uint64, v []byte) bool {
+	err := q.visit(s, max(s.first, released+1), end, func(n uint64, v []byte) bool {
 		if gone.has(n) {
 			return true
 		}
@@ -148,7 +136,13 @@ func (q *Queue) carry(s *segment) (l load, err error) {
 		l.add(n, v)
 		return bad == nil
 	})
-	return l, errors.Join(err, bad)
+	if err != nil || bad != nil {
+		q.mu.Lock()
+		s.carry = false
+		q.mu.Unlock()
+		return load{}, 0, false
+	}
+	return l, s.first, true
 }
 
 func ignoreMissing(err error) error {
@@ -174,6 +168,7 @@ func (q *Queue) install(s *segment) error {
 	if k := len(q.segs); k > 0 && q.segs[k-1].first == s.first {
 		old := q.segs[k-1]
 		old.gone = true
+		old.endWaitLocked() // who waits for its repair finds the new one
 		s.end, s.sum, s.waiting = old.end, q.disk.carried.sum, old.waiting
 		s.before, s.inFlight, s.proven = old.before, old.inFlight, old.proven
 		q.segs = q.segs[: k-1 : k-1]

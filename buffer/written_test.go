@@ -118,6 +118,32 @@ func goesBad(t *testing.T, edit func([]byte) []byte, what string) (lost bool) {
 	return lost
 }
 
+// TestFileGoesBadBeforeTheStop: with everything delivered and the file cut under
+// it, the last commit of a stop goes to another file, and the next start misses
+// nothing. Row 12.
+func TestFileGoesBadBeforeTheStop(t *testing.T) {
+	dir := filepath.Join(fastDir(t), "q")
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(dir)
+		q := mustOpen(t, o)
+		dev, _ := q.Device("dev")
+		for i := range 10 {
+			appendN(t, q, dev, i*50, 50)
+			time.Sleep(1100 * time.Millisecond)
+			synctest.Wait()
+		}
+		numbers, _ := drain(t, q)
+		mustAck(t, q, numbers[0], numbers[len(numbers)-1])
+		inPlace(t, segmentFiles(t, dir)[0], func(b []byte) []byte { return b[:9*pageSize] })
+		mustClose(t, q)
+		q = mustOpen(t, o)
+		if c := checkLedger(t, q); c.LostAll() != 0 || c.Waiting != 0 || c.Acked != c.Read {
+			t.Errorf("%+v", c)
+		}
+		mustClose(t, q)
+	})
+}
+
 // inPlace changes a file as it lies, under whoever has it open.
 func inPlace(t *testing.T, path string, edit func([]byte) []byte) {
 	t.Helper()

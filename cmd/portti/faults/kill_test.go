@@ -68,10 +68,6 @@ type killer struct {
 	accepted int
 	lost     int
 	oldest   time.Duration
-	// dense: the readings come faster than one a millisecond, so that their times,
-	// which the server knows them by, may be the same after a restart. The oracle
-	// knows them by their numbers.
-	dense bool
 }
 
 // life is the numbers fed to one life of the gateway: first..accepted were
@@ -142,7 +138,11 @@ func (k *killer) judge(st *status.Document) {
 	if st.Totals.Lost.Sum() != 0 || st.Totals.Quarantined != 0 {
 		k.Errorf("the ledger has losses: %+v", st.Totals)
 	}
-	if got := k.Server.Stats(); got.Changed != 0 && !k.dense || got.Bad != 0 {
+	// The server knows readings by their times, and those of a burst are moved apart
+	// by a millisecond each, which a process that is killed takes with it: on a busy
+	// machine another reading gets the same time then. The oracle knows them by
+	// their numbers.
+	if got := k.Server.Stats(); got.Bad != 0 {
 		k.Errorf("the server has %s", got.Summary())
 	}
 }

@@ -47,7 +47,7 @@ func littleMemory(t *testing.T, megabytes, readings int, shared bool) {
 	s.Buffer = "commit_every = \"" + every.String() + "\""
 	s.Uplink = "fence_hold = \"0s\""
 	s.Down()
-	k := killer{site: s, dense: true}
+	k := killer{site: s}
 	var squeeze func(*rig.Process)
 	if shared {
 		squeeze = func(g *rig.Process) { c.squeeze(g, megabytes-2); squeeze = nil }
