@@ -27,6 +27,7 @@ func rooms() map[string][]string {
 		"cmd/portti/carry":             {"portti/buffer", "portti/device", "portti/device/"},
 		"cmd/portti/testbed":           {"portti/cmd/portti/durable", "portti/device/", "github.com/gorilla/websocket", "github.com/golang-jwt/jwt/v5", "golang.org/x/sys/"},
 		"cmd/portti/rig":               {"portti/cmd/portti/config", "portti/cmd/portti/gateway", "portti/cmd/portti/status", "portti/cmd/portti/testbed", "portti/device", "portti/cross/testkit"},
+		"cmd/portti/rig/faultfs":       {"github.com/hanwen/go-fuse/v2/"},
 		"device":                       {"portti/device/", "go.bug.st/serial", "golang.org/x/sys/"},
 		"device/":                      {}, // byte formats: the standard library alone
 		"device/clock":                 {"golang.org/x/sys/"},
@@ -44,7 +45,7 @@ func rooms() map[string][]string {
 
 // forTests lists the packages that exist for tests.
 func forTests() []string {
-	return []string{"portti/cmd/portti/rig", "portti/cross/testkit", "portti/device/clock/clocktest", "portti/device/devicetest", "portti/device/thingsee/thingseetest", "portti/uplink/uplinktest"}
+	return []string{"portti/cmd/portti/rig", "portti/cmd/portti/rig/faultfs", "portti/cross/testkit", "portti/device/clock/clocktest", "portti/device/devicetest", "portti/device/thingsee/thingseetest", "portti/uplink/uplinktest"}
 }
 
 // longest is the greatest number of lines of a function outside of tests.

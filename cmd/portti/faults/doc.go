@@ -11,11 +11,12 @@
 // bytes. What the gateway says of itself is held against that, and its ledger
 // is checked each time it is asked.
 //
-// Files are named after what is broken: kill, stop, server, disk, syscall, net,
-// port, network, host. Networks are loopback or namespaces made for the test;
-// disks are images on loop devices or memory file systems. All of it is taken
-// down when a test ends, however it ends. A test whose tool is missing says so
-// and is skipped; with CI=true it fails.
+// Files are named after what is broken: kill, stop, server, disk, syscall, stutter,
+// unreadable, net, port, network, host. Networks are loopback or namespaces made for
+// the test; disks are images on loop devices, memory file systems, or a file system
+// of our own that misbehaves (rig/faultfs). All of it is taken down when a test ends,
+// however it ends. A test whose tool is missing says so and is skipped; with CI=true
+// it fails.
 //
 // The package has no code of its own outside of its tests.
 package faults
