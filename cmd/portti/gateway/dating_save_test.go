@@ -27,6 +27,7 @@ func TestDaterKeepsTheTimeOfABoot(t *testing.T) {
 		go func() { d.saveOffset(t.Context()); close(done) }()
 		kept := func() (buffer.Offset, bool) {
 			time.Sleep(3 * time.Second)
+			synctest.Wait() // the look of this very moment is over too
 			return q.Offset(1)
 		}
 		d.expect(false)
