@@ -274,7 +274,7 @@ func (q *Queue) enterRescued(s *segment, got *saved, cause error) {
 	if s.skipped {
 		q.surfacedLocked(s.first)
 	}
-	s.sum, s.damage, s.skipped, s.rescued, s.fails, s.tryAt = *got.sum, nil, false, true, 0, 0
+	s.sum, s.damage, s.skipped, s.rescued, s.fails, s.tryAt, s.unread = *got.sum, nil, false, true, 0, 0, nil
 	s.version++
 	s.waiting = q.presentLocked(s, got)
 	switch {

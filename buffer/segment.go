@@ -34,6 +34,7 @@ type segment struct {
 	fails     int      // times in a row that it could not be read
 	failedAt  int64    // the first of these
 	tryAt     int64    // when to try again, once readers pass over it
+	unread    error    // why they do
 	proven    ranges   // acknowledged while it was skipped: whose they are is not known yet
 	level     uint8    // how often it was thinned
 	through   uint64   // the last number it then stood for, 0 when it was not

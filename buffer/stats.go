@@ -54,6 +54,8 @@ type Stats struct {
 	Err      string
 	Code     string
 	Damaged  []string // names of files set aside, newest last
+	Unread   []string // names of files that cannot be read now, and wait until they can
+	UnreadBy string   // why the first of them cannot
 	Losses   []Loss   // the latest 16
 }
 
@@ -95,6 +97,12 @@ func (q *Queue) Stats() Stats {
 	for _, g := range q.segs {
 		if g.level <= maxLevel {
 			s.Level = max(s.Level, int(g.level))
+		}
+		if g.unread != nil {
+			if len(s.Unread) == 0 {
+				s.UnreadBy = g.unread.Error()
+			}
+			s.Unread = append(s.Unread, g.name)
 		}
 	}
 	s.Slow = q.slowLocked()

@@ -190,6 +190,9 @@ func unreadable(t *testing.T, dir string, n int, file string, atStart bool) {
 		t.Errorf("%d of %d arrived meanwhile", len(got), n)
 	}
 	s := q.Stats()
+	if len(s.Unread) != 1 || s.Unread[0] != file || !strings.Contains(s.UnreadBy, syscall.EIO.Error()) {
+		t.Errorf("it does not say what it waits for: %q %q", s.Unread, s.UnreadBy)
+	}
 	if s.Degraded || len(s.Damaged) != 0 || s.Accepted < uint64(n-before) {
 		t.Errorf("%+v", s)
 	}
@@ -200,6 +203,9 @@ func unreadable(t *testing.T, dir string, n int, file string, atStart bool) {
 		got.link(t, q)
 		time.Sleep(time.Minute)
 		synctest.Wait()
+	}
+	if s := q.Stats(); len(s.Unread) != 0 {
+		t.Errorf("it still waits for %q", s.Unread)
 	}
 	if c := checkLedger(t, q); len(got) != n || c.LostAll() != 0 || c.Waiting != 0 {
 		t.Errorf("%d of %d arrived in the end, %+v", len(got), n, c)

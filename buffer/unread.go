@@ -41,7 +41,7 @@ func (q *Queue) later(s *segment, err error) {
 	}
 	q.mu.Unlock()
 	if first {
-		q.warn("buffer.read-failed", "segment cannot be read now, trying again", "code", "BUF-IO", "file", s.name, "err", err)
+		q.warn("buffer.read-failed", "segment cannot be read now, trying again", "code", "BUF-UNREAD", "file", s.name, "err", err)
 	}
 	if pass {
 		q.passOver(s, err)
@@ -59,13 +59,13 @@ func (q *Queue) passOver(s *segment, err error) {
 		pause = 1000
 		s.fails = 1
 	}
-	s.skipped, s.tryAt = true, now+pause
+	s.skipped, s.tryAt, s.unread = true, now+pause, err
 	s.endWaitLocked()
 	q.notifyLocked()
 	q.armLocked(now, pause)
 	q.mu.Unlock()
 	if fresh {
-		q.warn("buffer.passed-over", "segment cannot be read now; what is in it waits until it can", "code", "BUF-IO", "file", s.name, "err", err)
+		q.warn("buffer.passed-over", "segment cannot be read now; what is in it waits until it can", "code", "BUF-UNREAD", "file", s.name, "err", err)
 	}
 }
 
@@ -94,7 +94,7 @@ func (q *Queue) retryUnread(now int64) {
 			q.admit(s)
 		case damaged(err):
 			q.mu.Lock()
-			s.damage, s.tryAt = err, 0
+			s.damage, s.tryAt, s.unread = err, 0, nil
 			q.mu.Unlock()
 		default:
 			q.passOver(s, err)
@@ -129,7 +129,7 @@ func (q *Queue) readAgain(s *segment) error {
 func (q *Queue) admit(s *segment) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	s.skipped, s.fails = false, 0
+	s.skipped, s.fails, s.unread = false, 0, nil
 	if s.uncounted && s.end > s.first {
 		q.tallyLocked(q.livingLocked(span{s.first, s.end - 1}), func(s *segment, dev uint16, n uint64) { q.waitingLocked(s, dev, n, true) })
 		q.ledger.balance(q.waiting)

@@ -120,6 +120,7 @@ func (f *found) buffer(s *snapshot) {
 	if n := len(q.Damaged); n > 0 && q.Code != "BUF-CORRUPT" {
 		f.add("BUF-CORRUPT", "", "what", q.Damaged[n-1])
 	}
+	f.addIf(len(q.Unread) > 0, "BUF-UNREAD", "", "count", status.Count(uint64(len(q.Unread)), "file"), "why", q.UnreadBy)
 	f.addIf(q.Rollbacks > 0, "BUF-ROLLBACK", "")
 	f.addIf(q.Slow > 0, "BUF-SLOW", "", "seconds", fmt.Sprint(q.Slow/1000))
 	full := q.Full

@@ -49,6 +49,7 @@ func TestFindings(t *testing.T) {
 		"what a driver flags":        {func(s *snapshot) { s.devices = []device.Status{{Name: "gps", Flags: []string{"GPS-JUMP"}}} }, "GPS-JUMP/gps"},
 		"a part that does not move":  {func(s *snapshot) { s.stuck = "buffer" }, "SYS-WATCHDOG/"},
 		"a disk that fails":          {func(s *snapshot) { s.stats.Code, s.stats.Rollbacks, s.stats.Slow = "BUF-IO", 1, 9000 }, "BUF-IO/ BUF-ROLLBACK/ BUF-SLOW/"},
+		"files that wait":            {func(s *snapshot) { s.stats.Unread, s.stats.UnreadBy = []string{"q-1", "q-2"}, "input/output error" }, "BUF-UNREAD/"},
 		"a file set aside":           {func(s *snapshot) { s.stats.Damaged = []string{"q-1.damaged"} }, "BUF-CORRUPT/"},
 		"a file set aside, code too": {func(s *snapshot) { s.stats.Damaged, s.stats.Code = []string{"q-1.damaged"}, "BUF-CORRUPT" }, "BUF-CORRUPT/"},
 		"four fifths full":           {func(s *snapshot) { s.stats.Bytes = 800 }, "BUF-FILLING/"},

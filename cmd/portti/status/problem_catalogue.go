@@ -106,6 +106,9 @@ func bufferProblems() []Entry {
 		{Code: "BUF-SLOW", Severity: Warning, Title: "Disk is slow", DependsOn: []string{"BUF-IO", "BUF-READONLY"},
 			Sentence: "Saving readings took {seconds} s at a time: more of them are in memory only, and would be lost if the power failed.",
 			Actions:  []string{"See what else writes to the card: iotop, or grep sd /proc/diskstats", "Replace the card if it stays so: a card that wears out becomes slow first"}},
+		{Code: "BUF-UNREAD", Severity: Error, Title: "Buffer file cannot be read now", ImpactsData: true,
+			Sentence: "The disk does not deliver {count} of the buffer: {why}. What is in there waits, everything else goes on.",
+			Actions:  []string{"Check the card or disk: dmesg | grep -iE 'mmc|ext4|I/O'", "Replace the card soon: errors like this become more"}},
 	}
 }
 
