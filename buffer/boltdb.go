@@ -29,6 +29,7 @@ type boltDB struct {
 	file   *os.File // the file of db
 	log    *commitLog
 	mapped uintptr // where the map of db begins
+	length int     // of the map: a power of two, from 32 KB on
 	ended  bool    // a commit began and did not come to a good end
 }
 
@@ -90,7 +91,10 @@ func (o osFS) CreateDB(name string, step, limit int) (_ DB, err error) {
 		return nil, err
 	}
 	d.db.AllocSize = step
-	d.mapped = d.db.Info().Data
+	d.mapped, d.length = d.db.Info().Data, 32<<10
+	for d.length < limit {
+		d.length *= 2
+	}
 	return d, nil
 }
 
@@ -118,13 +122,9 @@ func (d *boltDB) Close() error {
 	if !d.ended {
 		return d.db.Close()
 	}
-	err := d.file.Close()
-	// The length is a power of two from 32 KB on, and Munmap refuses any other
-	// than the one that was mapped.
 	at := *(*unsafe.Pointer)(unsafe.Pointer(&d.mapped))
-	for size := 32 << 10; size <= 1<<30 && unix.Munmap(unsafe.Slice((*byte)(at), size)) != nil; size *= 2 {
-	}
-	return err
+	// Munmap refuses a length that is not the one that was mapped.
+	return errors.Join(d.file.Close(), unix.Munmap(unsafe.Slice((*byte)(at), d.length)))
 }
 
 // guarded turns a panic, also one from a page of a map that the disk cannot
