@@ -140,6 +140,7 @@ func survive(t testing.TB, dir string, texts map[uint64]string, read int) outcom
 		t.Fatalf("%d of %d missing, ledger admits to %+v", missing, read, c)
 	}
 	mustClose(t, q)
+	out.stats = q.Stats() // the reader goes on before the file that was set aside has its last name
 	q = mustOpen(t, o)
 	if c := checkLedger(t, q); c.Waiting != 0 || c.LostAll()+c.Quarantined != out.ledger.LostAll()+out.ledger.Quarantined {
 		t.Fatalf("after a restart %+v, before %+v: %+v", c, out.ledger, q.Stats())
