@@ -151,7 +151,7 @@ func (c *Cursor) element() (k, v []byte, err error) {
 	if !ok || e.Flags > BucketElement || !c.top && e.Flags != 0 {
 		return nil, nil, fmt.Errorf("page %d: element %d: %w", l.page.ID(), l.at, ErrDamaged)
 	}
-	if len(c.last) > 0 && bytes.Compare(e.Key, c.last) <= 0 {
+	if len(e.Key) == 0 || len(c.last) > 0 && bytes.Compare(e.Key, c.last) <= 0 { // bbolt stores no empty key
 		return nil, nil, fmt.Errorf("page %d: element %d: keys out of order: %w", l.page.ID(), l.at, ErrDamaged)
 	}
 	c.flags, c.last = e.Flags, append(c.last[:0], e.Key...)
