@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -102,7 +103,7 @@ func (q *Queue) Ack(from, through uint64) error {
 // read nor repaired now: it is acknowledged when they are repaired.
 func (q *Queue) deferLocked(pieces ranges) ranges {
 	for _, s := range q.segs {
-		if !s.skipped || s.index != nil || s.end <= s.first {
+		if !s.uncountable() {
 			continue
 		}
 		all := ranges{{s.first, s.end - 1}}
@@ -113,6 +114,9 @@ func (q *Queue) deferLocked(pieces ranges) ranges {
 	}
 	return pieces
 }
+
+// uncountable says that nobody knows now whose the records of a segment are.
+func (s *segment) uncountable() bool { return s.skipped && s.index == nil && s.end > s.first }
 
 // livingLocked is what of s is waiting: neither gone nor replayable.
 func (q *Queue) livingLocked(s span) ranges {
@@ -197,7 +201,7 @@ func (q *Queue) Rewind() (from uint64, err error) {
 		from = q.released + 1
 		s := q.unindexedLocked(q.replayable.set)
 		if s == nil {
-			set := q.replayable.clear()
+			set := q.takeReplayableLocked()
 			q.tallyLocked(set, func(s *segment, dev uint16, n uint64) { q.waitingLocked(s, dev, n, true) })
 			if !q.opt.Unproven {
 				for _, s := range set {
@@ -218,6 +222,25 @@ func (q *Queue) Rewind() (from uint64, err error) {
 			return 0, err
 		}
 	}
+}
+
+// takeReplayableLocked empties the hold, but for records that cannot be counted by
+// device now: they stay in it, and are not replayed.
+func (q *Queue) takeReplayableLocked() ranges {
+	set := q.replayable.set
+	for _, s := range q.segs {
+		if s.uncountable() {
+			set = ranges{{s.first, s.end - 1}}.minus(set)
+		}
+	}
+	if set.size() == q.replayable.set.size() {
+		return q.replayable.clear()
+	}
+	set = slices.Clone(set)
+	for _, p := range set {
+		q.replayable.remove(p)
+	}
+	return set
 }
 
 // Forget ends the hold: the link was closed by us with every proof in.

@@ -384,55 +384,6 @@ func (q *Queue) armNextLocked(now int64) {
 	}
 }
 
-// finish is the committer's last pass: everything in memory, the ledger, what
-// can be unlinked, and a sidecar that says the exact state.
-func (q *Queue) finish() {
-	q.mu.Lock()
-	q.timer.Stop()
-	q.expireLocked(q.opt.Mono())
-	q.mu.Unlock()
-	err := q.disk.never
-	if err == nil {
-		err = q.work(q.opt.Mono())
-		q.endThinning()
-	}
-	q.answer()
-	q.mu.Lock()
-	rest := q.gone.minus(ranges{{max(q.committed, q.released) + 1, q.next - 1}})
-	left := rest.size()
-	if err == nil && left > 0 { // no space, and the policy is to drop the newest
-		q.releaseReplayableLocked(span{rest[0].a, q.next - 1})
-		q.loseLocked(q.livingLocked(span{rest[0].a, q.next - 1}), LostFull, stamp{}, stamp{})
-	}
-	q.logLossesLocked(q.opt.Mono())
-	next := q.next
-	q.mu.Unlock()
-	if err == nil && left > 0 {
-		left = 0 // as ordered, and in the ledger
-		err = q.orAgain(q.commit)
-	}
-	if err == nil {
-		err = q.writeSidecar(next, true)
-	}
-	if left > 0 {
-		err = errors.Join(fmt.Errorf("cannot save %d readings in memory", left), err)
-	}
-	q.disk.closeErr = errors.Join(err, q.closeFiles())
-}
-
-func (q *Queue) closeFiles() error {
-	q.reading.Lock()
-	defer q.reading.Unlock()
-	var err error
-	q.reader.opened.close()
-	q.endWriting()
-	if q.disk.sidecar != nil {
-		err = errors.Join(err, q.disk.sidecar.Close())
-		q.disk.sidecar = nil
-	}
-	return err
-}
-
 // drainedLocked says that everything on disk is through and when that should be
 // noted: 10 s after the last commit, which says it too, and once a minute.
 func (q *Queue) drainedLocked() (at int64, ok bool) {

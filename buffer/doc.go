@@ -124,6 +124,7 @@
 //	tail.go       the blocks in memory
 //	commit.go     the committer: what is due
 //	batch.go      one commit: the batch and its transaction
+//	finish.go     the last pass: what a stop saves and closes
 //	slow.go       how long the committer has been at one piece of work
 //	roll.go       new segments, released ones
 //	ahead.go      zeros ahead of the pages in use

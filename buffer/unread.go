@@ -113,13 +113,12 @@ func (q *Queue) readAgain(s *segment) error {
 		}
 	}
 	q.mu.Lock()
-	s.index = nil
-	end, sum := s.end, s.sum.clone()
+	end, sum, known := s.end, s.sum.clone(), s.index != nil
 	q.mu.Unlock()
 	q.reading.Lock()
 	_, _, err := q.scan(s, end, sum)
 	q.reading.Unlock()
-	if err != nil {
+	if err != nil || known {
 		return err
 	}
 	return q.buildIndex(s)

@@ -1,0 +1,80 @@
+package buffer
+
+import (
+	"math/rand/v2"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestRewindWhileAFileIsUnreadable: a link that ends while acknowledged records lie
+// in a file that the disk does not deliver, so that nobody knows whose they are,
+// leaves them held: they neither wait nor are delivered until the file can be
+// read. Row 12.
+func TestRewindWhileAFileIsUnreadable(t *testing.T) {
+	for _, indexed := range []bool{false, true} {
+		dir := filepath.Join(fastDir(t), "q")
+		synctest.Test(t, func(t *testing.T) {
+			f := &stutter{osFS: osFS{dir}, err: syscall.EIO, share: 1, rnd: rand.New(rand.NewPCG(1, 2))}
+			o := testOptions(dir)
+			o.FS, o.tune, o.FenceHold = f, smallSizes(), 10*time.Minute
+			q := mustOpen(t, o)
+			a, _ := q.Device("a")
+			b, _ := q.Device("b")
+			const n = 400
+			for i := range n { // two devices, so that no summary says whose a part is
+				dev := a
+				if i%3 == 0 {
+					dev = b
+				}
+				appendN(t, q, dev, i, 1)
+			}
+			time.Sleep(1100 * time.Millisecond)
+			synctest.Wait()
+			got := heard{}
+			numbers, recs := drain(t, q)
+			for _, r := range recs {
+				got[r]++
+			}
+			mustAck(t, q, numbers[0], numbers[9]) // by what is in memory
+			file := filepath.Base(segmentFiles(t, dir)[0])
+			q.mu.Lock()
+			q.tail.forget(q.committed)
+			q.mu.Unlock()
+			if indexed {
+				mustAck(t, q, numbers[10], numbers[19])
+			}
+			f.mu.Lock()
+			f.name, f.until = file, time.Now().Add(time.Minute)
+			f.mu.Unlock()
+			q.reading.Lock()
+			q.reader.opened.close()
+			q.reading.Unlock()
+			for range 30 { // until it is passed over, and tried again
+				time.Sleep(time.Second)
+				synctest.Wait()
+				if _, err := q.Rewind(); err != nil {
+					t.Fatal(err)
+				}
+				drain(t, q)
+				checkLedger(t, q)
+			}
+			if len(q.Stats().Unread) != 1 {
+				t.Fatalf("the test does not test what it is for: %+v", q.Stats())
+			}
+			time.Sleep(2 * time.Minute)
+			synctest.Wait()
+			if _, err := q.Rewind(); err != nil {
+				t.Fatal(err)
+			}
+			got = heard{}
+			got.link(t, q)
+			if c := checkLedger(t, q); len(got) != n || c.Waiting != 0 || c.Acked != n || c.LostAll() != 0 {
+				t.Errorf("indexed %v: %d of %d came, %+v", indexed, len(got), n, c)
+			}
+			mustClose(t, q)
+		})
+	}
+}
