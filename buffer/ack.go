@@ -16,11 +16,13 @@ type replayable struct {
 }
 
 type replayStep struct {
-	at  int64 // Mono at which the step began
-	set ranges
+	at      int64 // Mono at which the step began
+	set     ranges
+	devices []uint64 // records by device
 }
 
-func (h *replayable) add(now int64, pieces ranges) {
+// add takes pieces into the hold, and whose they are.
+func (h *replayable) add(now int64, pieces ranges, devices []uint64) {
 	if len(pieces) == 0 {
 		return
 	}
@@ -32,32 +34,37 @@ func (h *replayable) add(now int64, pieces ranges) {
 		last.set.add(s)
 		h.set.add(s)
 	}
+	for dev, n := range devices {
+		bump(&last.devices, uint16(dev), n)
+	}
 }
 
 // pop takes away the oldest step if all of it is at least age old.
-func (h *replayable) pop(now int64, age time.Duration) (ranges, bool) {
+func (h *replayable) pop(now int64, age time.Duration) (replayStep, bool) {
 	if len(h.steps) == 0 || now < h.steps[0].at+h.step+age.Milliseconds() {
-		return nil, false
+		return replayStep{}, false
 	}
-	set := h.steps[0].set
-	h.steps = h.steps[1:]
-	for _, s := range set {
-		h.set.remove(s)
-	}
-	return set, true
+	return h.take(0), true
 }
 
-func (h *replayable) remove(s span) {
-	h.set.remove(s)
-	for i := range h.steps {
-		h.steps[i].set.remove(s)
+// take takes away a step.
+func (h *replayable) take(i int) replayStep {
+	s := h.steps[i]
+	h.steps = slices.Delete(h.steps, i, i+1)
+	for _, p := range s.set {
+		h.set.remove(p)
 	}
+	return s
 }
 
-func (h *replayable) clear() ranges {
-	set := h.set
-	h.set, h.steps = nil, nil
-	return set
+// devices is how many records are held, by device.
+func (h *replayable) devices() (sum []uint64) {
+	for _, s := range h.steps {
+		for dev, n := range s.devices {
+			bump(&sum, uint16(dev), n)
+		}
+	}
+	return sum
 }
 
 // Bounds is the first number not yet released, where a connection begins, and
@@ -83,7 +90,7 @@ func (q *Queue) Ack(from, through uint64) error {
 			return ErrRollback
 		}
 		pieces := q.livingLocked(span{from, through})
-		s := q.unindexedLocked(pieces)
+		s := q.unprovableLocked(pieces)
 		if s == nil {
 			q.ackLocked(q.deferLocked(pieces))
 			q.mu.Unlock()
@@ -130,20 +137,45 @@ func (q *Queue) livingLocked(s span) ranges {
 func (q *Queue) ackLocked(pieces ranges) {
 	now := q.opt.Mono()
 	q.disturbLocked(pieces)
-	q.tallyLocked(pieces, func(s *segment, dev uint16, n uint64) { q.waitingLocked(s, dev, n, false) })
 	q.acceptLocked(pieces)
+	done, held := q.splitLocked(pieces)
+	q.releaseLocked(done, q.provedLocked(done))
+	q.replayable.add(now, held, q.provedLocked(held))
 	if q.holdTime() == 0 {
-		q.releaseLocked(pieces)
 		return
 	}
-	if !q.opt.Unproven {
-		again := q.replayed.and(pieces)
-		pieces = q.replayed.minus(pieces)
-		q.releaseLocked(again)
-	}
-	q.replayable.add(now, pieces)
 	q.expireLocked(now)
 	q.armLocked(now, q.holdTime().Milliseconds())
+}
+
+// splitLocked says what of acknowledged records is released at once, and what is held.
+func (q *Queue) splitLocked(pieces ranges) (done, held ranges) {
+	switch {
+	case q.holdTime() == 0:
+		return pieces, nil
+	case q.opt.Unproven:
+		return nil, pieces
+	}
+	return q.replayed.and(pieces), q.replayed.minus(pieces)
+}
+
+// unprovableLocked is a segment that must be indexed before an acknowledgement of
+// pieces can be counted by device, or nil.
+func (q *Queue) unprovableLocked(pieces ranges) *segment {
+	done, held := q.splitLocked(pieces)
+	if s := q.unindexedLocked(done); s != nil {
+		return s
+	}
+	return q.unindexedLocked(held)
+}
+
+// provedLocked counts records as waiting no more and says whose they are.
+func (q *Queue) provedLocked(pieces ranges) (devices []uint64) {
+	q.tallyLocked(pieces, func(s *segment, dev uint16, n uint64) {
+		q.waitingLocked(s, dev, n, false)
+		bump(&devices, dev, n)
+	})
+	return devices
 }
 
 // acceptLocked counts what was acknowledged before it was committed, once.
@@ -167,11 +199,11 @@ func (q *Queue) expireLocked(now int64) {
 				return // not on disk yet
 			}
 		}
-		set, ok := q.replayable.pop(now, q.holdTime())
+		s, ok := q.replayable.pop(now, q.holdTime())
 		if !ok {
 			return
 		}
-		q.releaseLocked(set)
+		q.releaseLocked(s.set, s.devices)
 	}
 }
 
@@ -179,13 +211,18 @@ func (q *Queue) expireLocked(now int64) {
 func (q *Queue) shortenLocked(floor time.Duration, more func() bool) {
 	now := q.opt.Mono()
 	for more() {
-		set, ok := q.replayable.pop(now, floor)
+		s, ok := q.replayable.pop(now, floor)
 		if !ok {
 			return
 		}
-		q.figures.holdShortened += set.size()
-		q.releaseLocked(set)
+		q.endHoldLocked(s)
 	}
+}
+
+// endHoldLocked releases a step before its time.
+func (q *Queue) endHoldLocked(s replayStep) {
+	q.figures.holdShortened += s.set.size()
+	q.releaseLocked(s.set, s.devices)
 }
 
 // Rewind is called when the link ended in any way that we did not ask for:
@@ -199,15 +236,10 @@ func (q *Queue) Rewind() (from uint64, err error) {
 		q.expireLocked(now)
 		q.late, q.behind = nil, 0 // all that waits is offered again
 		from = q.released + 1
-		s := q.unindexedLocked(q.replayable.set)
+		set := q.rewindableLocked()
+		s := q.unindexedLocked(set)
 		if s == nil {
-			set := q.takeReplayableLocked()
-			q.tallyLocked(set, func(s *segment, dev uint16, n uint64) { q.waitingLocked(s, dev, n, true) })
-			if !q.opt.Unproven {
-				for _, s := range set {
-					q.replayed.add(s)
-				}
-			}
+			q.unholdLocked(set)
 			q.since = now
 			q.clearInFlightLocked()
 			q.notifyLocked()
@@ -224,23 +256,40 @@ func (q *Queue) Rewind() (from uint64, err error) {
 	}
 }
 
-// takeReplayableLocked empties the hold, but for records that cannot be counted by
-// device now: they stay in it, and are not replayed.
-func (q *Queue) takeReplayableLocked() ranges {
-	set := q.replayable.set
-	for _, s := range q.segs {
-		if s.uncountable() {
-			set = ranges{{s.first, s.end - 1}}.minus(set)
+// rewindableLocked is what is held, but for the steps with records that cannot be
+// counted by device now: they stay in the hold, and are not replayed.
+func (q *Queue) rewindableLocked() (set ranges) {
+	for _, step := range q.replayable.steps {
+		if !q.uncountableLocked(step.set) {
+			for _, p := range step.set {
+				set.add(p)
+			}
 		}
 	}
-	if set.size() == q.replayable.set.size() {
-		return q.replayable.clear()
-	}
-	set = slices.Clone(set)
-	for _, p := range set {
-		q.replayable.remove(p)
-	}
 	return set
+}
+
+// unholdLocked makes what is held and in set wait again.
+func (q *Queue) unholdLocked(set ranges) {
+	for i := 0; i < len(q.replayable.steps); {
+		if q.uncountableLocked(q.replayable.steps[i].set) {
+			i++
+			continue
+		}
+		q.replayable.take(i)
+	}
+	q.tallyLocked(set, func(s *segment, dev uint16, n uint64) { q.waitingLocked(s, dev, n, true) })
+	if !q.opt.Unproven {
+		for _, p := range set {
+			q.replayed.add(p)
+		}
+	}
+}
+
+func (q *Queue) uncountableLocked(set ranges) bool {
+	return slices.ContainsFunc(q.segs, func(s *segment) bool {
+		return s.uncountable() && len(set.and(ranges{{s.first, s.end - 1}})) > 0
+	})
 }
 
 // Forget ends the hold: the link was closed by us with every proof in.
@@ -252,7 +301,10 @@ func (q *Queue) Forget() error {
 		q.expireLocked(q.opt.Mono())
 		return nil
 	}
-	q.releaseLocked(q.replayable.clear())
+	for len(q.replayable.steps) > 0 {
+		s := q.replayable.take(0)
+		q.releaseLocked(s.set, s.devices)
+	}
 	return nil
 }
 
@@ -323,8 +375,17 @@ func (q *Queue) tallyLocked(pieces ranges, f func(s *segment, dev uint16, n uint
 	}
 }
 
-// releaseLocked makes numbers gone whose counting is done.
-func (q *Queue) releaseLocked(pieces ranges) {
+// releaseLocked makes proven numbers gone, and counts whose they were.
+func (q *Queue) releaseLocked(pieces ranges, devices []uint64) {
+	if len(pieces) == 0 {
+		return
+	}
+	q.ledger.release(devices)
+	q.finishLocked(pieces)
+}
+
+// finishLocked makes numbers gone whose counting is done.
+func (q *Queue) finishLocked(pieces ranges) {
 	q.disturbLocked(pieces)
 	for _, p := range pieces {
 		if p.b > q.committed {

@@ -1,28 +1,28 @@
 package buffer
 
 import (
+	"errors"
+
 	bolt "go.etcd.io/bbolt"
 )
 
 // batch is what one commit writes. The blocks are copies of their headers, so
 // that Append may go on while the committer reads.
 type batch struct {
-	to      uint64 // committed will be this
-	pieces  ranges
-	blocks  []block
-	pinned  []*block
-	bytes   int
-	count   int
-	saved   ledger
-	ledger  []byte // saved, encoded
-	release uint64
+	to     uint64 // committed will be this
+	pieces ranges
+	blocks []block
+	pinned []*block
+	bytes  int
+	count  int
+	ledger []byte // of all that is on disk with it, encoded
 }
 
 // batchLocked takes everything in memory that is not gone, in number order and
 // up to the size of a commit, acknowledged or not: so keys only ever grow and
 // segments never overlap.
 func (q *Queue) batchLocked() *batch {
-	b := &batch{to: q.committed, release: q.released}
+	b := &batch{to: q.committed}
 	all := span{q.committed + 1, min(q.next, q.reserved) - 1}
 	if all.a <= all.b {
 		all.a = max(all.a, q.released+1)
@@ -73,8 +73,7 @@ func (b *batch) each(f func(n uint64, v []byte) error) error {
 	return nil
 }
 
-// commit writes one batch, the ledger, the summary and the release mark in one
-// transaction.
+// commit writes one batch, the ledger and the summary in one transaction.
 //
 // After an error nothing is known of what reached the disk, so the file is
 // never written again, and the same records are written under the same numbers
@@ -87,12 +86,12 @@ func (q *Queue) commit() error {
 	return q.commitBatch(b)
 }
 
-// commitLedger writes the ledger and the release mark without any record: what
+// commitLedger writes the ledger without any record: what
 // is acknowledged and replayable need not be on disk because of it. With the hold it
 // was 120 KB each half hour on a healthy link, 5.8 MB a day.
 func (q *Queue) commitLedger() error {
 	q.mu.Lock()
-	b := &batch{to: q.committed, release: q.released}
+	b := &batch{to: q.committed}
 	q.mu.Unlock()
 	return q.commitBatch(b)
 }
@@ -115,7 +114,7 @@ func (q *Queue) commitBatch(b *batch) error {
 		q.tail.unpin(blk)
 	}
 	if err != nil {
-		q.ledger.dirty = true
+		q.ledger.dirty, q.ledger.worse = true, true
 		q.mu.Unlock()
 		if s != nil {
 			q.abandon(s)
@@ -124,6 +123,7 @@ func (q *Queue) commitBatch(b *batch) error {
 	}
 	q.committedLocked(s, b, sum)
 	q.mu.Unlock()
+	q.jot()
 	q.writeAhead(s, b, was)
 	return nil
 }
@@ -147,19 +147,10 @@ func (q *Queue) accountLocking(b *batch) {
 	b.pieces = q.gone.minus(b.pieces)
 	q.ledger.gen++
 	q.ledger.dirty = false
-	b.saved = q.ledger.without(q.unsavedLocked(b.to))
-	b.saved.accepted += q.uncountedLocked(b.pieces)
-	b.saved.imports = q.importsThroughLocked(b.to)
-	b.ledger = b.saved.encode()
-}
-
-// unsavedLocked is the records beyond number through that wait, by device.
-func (q *Queue) unsavedLocked(through uint64) []uint64 {
-	var n []uint64
-	for _, p := range q.livingLocked(span{through + 1, q.next - 1}) {
-		q.tail.each(p, func(_ uint64, v []byte) { bump(&n, valueDevice(v), 1) })
-	}
-	return n
+	q.disk.lossAt = 0
+	saved := q.savedLocked(b.to)
+	saved.accepted += q.uncountedLocked(b.pieces)
+	b.ledger = saved.encode()
 }
 
 // committedLocked enters a successful commit into the books.
@@ -183,7 +174,6 @@ func (q *Queue) committedLocked(s *segment, b *batch, sum summary) {
 	if s.index != nil {
 		_ = b.each(func(n uint64, v []byte) error { s.index.set(n, valueDevice(v)); return nil })
 	}
-	q.disk.base = b.saved
 	q.committed = max(q.committed, b.to)
 	q.arrivedLocked()
 	q.counted.remove(span{0, q.committed})
@@ -207,12 +197,6 @@ func (q *Queue) write(s *segment, b *batch) (summary, error) {
 	q.reading.Unlock() //nolint:staticcheck // nothing is guarded; it is a queue for those inside
 	q.mu.Lock()
 	sum := s.sum.clone()
-	var before []byte
-	for i, o := range q.segs {
-		if o.first < s.first && (i+1 == len(q.segs) || q.segs[i+1].first >= s.first) {
-			before = o.sum.encode()
-		}
-	}
 	q.mu.Unlock()
 	err := q.disk.writer.commit(func(r, m *bolt.Bucket) error {
 		put := func(n uint64, v []byte) error {
@@ -226,24 +210,14 @@ func (q *Queue) write(s *segment, b *batch) (summary, error) {
 		if err := b.each(put); err != nil {
 			return err
 		}
-		return putFacts(m, b.release, sum.encode(), b.ledger, before)
+		return putFacts(m, sum.encode(), b.ledger)
 	})
 	return sum, err
 }
 
-func putFacts(m *bolt.Bucket, released uint64, sum, ledger, before []byte) error {
-	err := m.Put([]byte("format"), encodeFormat(formatVersion))
-	if err == nil {
-		err = m.Put([]byte("released"), encodeReleased(released))
-	}
-	if err == nil {
-		err = m.Put([]byte("ledger"), ledger)
-	}
-	if err == nil {
-		err = m.Put([]byte("summary"), sum)
-	}
-	if err == nil && before != nil {
-		err = m.Put([]byte("before"), before)
-	}
-	return err
+func putFacts(m *bolt.Bucket, sum, ledger []byte) error {
+	return errors.Join(
+		m.Put([]byte("format"), encodeFormat(formatVersion)),
+		m.Put([]byte("ledger"), ledger),
+		m.Put([]byte("summary"), sum))
 }

@@ -56,7 +56,7 @@ func (q *Queue) lateAck(p span) {
 	for {
 		q.mu.Lock()
 		pieces := q.livingLocked(p)
-		s := q.unindexedLocked(pieces)
+		s := q.unprovableLocked(pieces)
 		if s == nil {
 			q.ackLocked(q.deferLocked(pieces))
 			q.mu.Unlock()

@@ -8,11 +8,12 @@ import (
 // disk is the committer's view of the disk.
 type disk struct {
 	// Guarded by Queue.mu.
-	due      int64 // when the timer fires, 0 when it is not armed
-	gen      uint64
+	due      int64  // when the timer fires, 0 when it is not armed
 	progress uint64 // released from disk since the sidecar was written
 	owed     int    // changes that the sidecar must have before the next commit
 	noted    int64  // Mono when the sidecar was written
+	jotted   int64  // Mono when any slot of it was
+	lossAt   int64  // of the first loss that no synced slot says, 0 when there is none
 	unnoted  bool   // the sidecar would say something new
 	err      error  // why the disk cannot be written, nil when it can
 	failedAt int64
@@ -24,6 +25,9 @@ type disk struct {
 
 	// The committer's own.
 	sidecar  File
+	slotSize int64   // bytes of a slot of it, 0 where there is no sound file
+	slot     int     // which of the synced ones holds the newest state
+	affirmed bool    // that is on the disk, see openSidecar
 	writer   *writer // fills the newest segment, nil while there is none
 	carried  load    // what its first commit takes along
 	starts   int     // times that the disk was looked through
@@ -31,7 +35,7 @@ type disk struct {
 	loading  bool    // Open is not done
 	blind    bool    // nothing is known of what is on disk
 	never    error   // the disk must not be touched
-	base     ledger  // as the newest segment on disk has it
+	doubt    string  // why more may be missing than can be counted, "" when not
 	pause    int64
 	tryAt    int64
 	ledgerAt int64
@@ -77,6 +81,7 @@ func (q *Queue) pass() {
 	q.retryUnread(now)
 	if q.writableNow(now) {
 		q.fail(q.work(now))
+		q.jotLoss(now)
 	}
 	q.answer()
 	q.lateNumbers()
@@ -336,7 +341,30 @@ func (q *Queue) pressedLocked() bool {
 func (q *Queue) ledgerDue(now int64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.ledger.dirty && (q.flush || now >= q.disk.rest && now-q.disk.ledgerAt >= q.sz.ledger.Milliseconds())
+	return q.ledger.dirty && (q.flush || now >= max(q.disk.rest, q.ledgerAtLocked()))
+}
+
+// ledgerAtLocked is when the ledger is to be committed, if it changed: each half
+// hour, and a minute after something was lost or set aside that no synced slot says.
+func (q *Queue) ledgerAtLocked() int64 {
+	if q.disk.lossAt > 0 {
+		return min(q.disk.ledgerAt+q.sz.ledger.Milliseconds(), max(q.disk.ledgerAt, q.disk.lossAt)+lossEvery)
+	}
+	return q.disk.ledgerAt + q.sz.ledger.Milliseconds()
+}
+
+// jotLoss says in the third slot, at most once a second, what was lost or set aside
+// since: counts of losses never fall because the process was killed.
+func (q *Queue) jotLoss(now int64) {
+	q.mu.Lock()
+	if q.ledger.worse && q.disk.lossAt == 0 {
+		q.disk.lossAt = now
+	}
+	due := q.ledger.worse && now >= q.disk.jotted+1000
+	q.mu.Unlock()
+	if due {
+		q.jot()
+	}
 }
 
 // armNextLocked sets the one timer to whatever comes first.
@@ -365,7 +393,10 @@ func (q *Queue) armNextLocked(now int64) {
 		q.armLocked(now, max(due-now, q.holdTime().Milliseconds()/4, 1))
 	}
 	if q.ledger.dirty {
-		q.armLocked(now, max(q.disk.ledgerAt+q.sz.ledger.Milliseconds()-now, rest))
+		q.armLocked(now, max(q.ledgerAtLocked()-now, rest))
+	}
+	if q.ledger.worse {
+		q.armLocked(now, q.disk.jotted+1000-now)
 	}
 	if q.disk.progress > 0 || q.disk.unnoted {
 		q.armLocked(now, q.disk.noted+noteEvery-now)

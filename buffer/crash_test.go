@@ -234,7 +234,7 @@ func cutRun(t *testing.T, l cutLife, c cuts) (images, bad int) {
 	var s *script
 	synctest.Test(t, func(t *testing.T) { s = runScript(t, f, c.seed, l.steps, l.edit) })
 	if !slices.ContainsFunc(f.log, func(o op) bool {
-		return o.kind == "write" && len(o.data) > slotSize && len(bytes.Trim(o.data, "\x00")) == 0 && strings.HasSuffix(o.name, segSuffix)
+		return o.kind == "write" && len(o.data) > pageSize && len(bytes.Trim(o.data, "\x00")) == 0 && strings.HasSuffix(o.name, segSuffix)
 	}) {
 		t.Errorf("%s: no zeros were written ahead", l.name)
 	}

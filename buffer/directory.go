@@ -64,12 +64,12 @@ func (q *Queue) followDir() error {
 	}
 	st, stErr := readSidecar(q.fs)
 	q.mu.Lock()
-	ours := stErr == nil && st.epoch == q.epochSaved && st.gen == q.disk.gen
+	ours := stErr == nil && st.epoch == q.epochSaved && st.ledger.gen == q.ledger.gen
 	q.mu.Unlock()
 	if !ours {
 		return err
 	}
-	_ = q.closeFiles() // of the disk that was taken away
+	q.closeFiles() // of the disk that was taken away
 	q.noteDirID()
 	q.info("buffer.returned", "the buffer's disk is back")
 	return nil

@@ -19,14 +19,13 @@ func (q *Queue) examine(s *segment) error {
 	}
 	sum, sumErr := decodeSummary(f["summary"])
 	q.mu.Lock()
-	if before, err := decodeSummary(f["before"]); err == nil {
-		s.before = &before
-	}
 	s.level, s.through = decodeThinned(f["thinned"])
 	s.used = used
 	until := s.end // as far as it may go
 	s.end = min(s.end, max(s.first, last+1))
-	q.adoptLocked(s, f, until)
+	if led, err := decodeLedger(f["ledger"]); err == nil {
+		q.adoptLocked(led)
+	}
 	// A file that went on after a commit whose outcome was not known holds
 	// more than is counted: count anew.
 	anew := sumErr != nil || sum.count > 0 && sum.last+1 != s.end || sum.count == 0 && s.end > s.first
@@ -45,24 +44,16 @@ func (q *Queue) examine(s *segment) error {
 	return nil
 }
 
-// adoptLocked takes over what a file says of the whole queue. After the start the
-// queue knows better, but for counts that only rise.
-func (q *Queue) adoptLocked(s *segment, f map[string][]byte, until uint64) {
-	led, err := decodeLedger(f["ledger"])
-	if !q.disk.loading {
-		if err == nil {
-			q.ledger.raise(&led)
-		}
+// adoptLocked takes over a ledger found at the start, if it is the newest so far.
+// After the start the queue knows better.
+func (q *Queue) adoptLocked(l ledger) {
+	if !q.disk.loading || l.gen < q.ledger.gen {
 		return
 	}
-	q.released = max(q.released, min(decodeReleased(f["released"]), until-1))
-	if err == nil && led.gen >= q.ledger.gen {
-		q.ledger = led
-	}
-	// That of a thinned segment may be gone before the next commit: what is in it
-	// and not in the newest that was written by a commit goes to the sidecar.
-	if err == nil && s.level == 0 && led.gen >= q.disk.base.gen {
-		q.disk.base = led.without(nil)
+	q.ledger = l
+	q.released, q.gone = l.mark, nil
+	for _, s := range l.beyond {
+		q.gone.add(s)
 	}
 }
 

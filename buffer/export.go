@@ -120,7 +120,7 @@ func (l *Inspection) holes(s SegmentInfo, end uint64, found []uint64, damaged bo
 	for _, n := range found {
 		keys.add(n)
 	}
-	return keys.spans.minus(l.released.minus(ranges{{from, last}}))
+	return keys.spans.minus(l.ledger.beyond.minus(ranges{{from, last}}))
 }
 
 // collect reads the values of a segment by number. why says that it is

@@ -38,18 +38,14 @@ func (q *Queue) finish() {
 	if left > 0 {
 		err = errors.Join(fmt.Errorf("cannot save %d readings in memory", left), err)
 	}
-	q.disk.closeErr = errors.Join(err, q.closeFiles())
+	q.closeFiles()
+	q.disk.closeErr = err
 }
 
-func (q *Queue) closeFiles() error {
+func (q *Queue) closeFiles() {
 	q.reading.Lock()
 	defer q.reading.Unlock()
-	var err error
 	q.reader.opened.close()
 	q.endWriting()
-	if q.disk.sidecar != nil {
-		err = errors.Join(err, q.disk.sidecar.Close())
-		q.disk.sidecar = nil
-	}
-	return err
+	q.closeSidecar()
 }

@@ -85,7 +85,7 @@ import (
 // directory and works in memory.
 
 const (
-	formatVersion = 1
+	formatVersion = 2
 	headerLen     = 4 + 1 + 2 + 4 + 4 + 8
 	pageSize      = boltfile.PageSize
 	allocSize     = 1 << 20
@@ -94,7 +94,6 @@ const (
 	salvageSuffix = ".salvage"
 	damagedInfix  = ".damaged-"
 	sidecarName   = "state"
-	oldNote       = "opening"
 )
 
 var (
@@ -330,22 +329,6 @@ func decodeSummary(b []byte) (summary, error) {
 		bump(&s.devices, uint16(dev), n)
 	}
 	return s, d.err
-}
-
-// encodeReleased keeps the last released number of a segment's facts.
-func encodeReleased(n uint64) []byte { return seal(binary.AppendUvarint(nil, n)) }
-
-// decodeReleased says 0 for what is damaged: then records are sent again.
-func decodeReleased(b []byte) uint64 {
-	body, err := unseal(b)
-	if err != nil {
-		return 0
-	}
-	d := decoder{b: body}
-	if n := d.uint(); d.err == nil {
-		return n
-	}
-	return 0
 }
 
 // bump adds to a table by device that grows as needed.

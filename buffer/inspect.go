@@ -77,13 +77,15 @@ type Inspection struct {
 	Imports  []Imported
 	Faults   []Fault
 
-	fs       FS
-	st       state
-	stErr    error
-	released ranges // beyond Released
-	ledger   ledger
-	waiting  []uint64 // by device
-	names    []string
+	fs      FS
+	st      state
+	stErr   error
+	synced  uint64 // generation of the newest synced slot
+	ledger  ledger
+	unread  []string // files that cannot be read now
+	waiting []uint64 // by device
+	bad     []uint64 // damaged records that the next start sets aside, by device
+	names   []string
 }
 
 // readOnlyFS is a directory that is only read: it makes nothing.
@@ -115,18 +117,31 @@ func inspect(f FS) (*Inspection, error) {
 		if err != nil || try == inspectTries {
 			return l, err
 		}
-		if st, err := readSidecar(f); (err == nil) == (l.stErr == nil) && st.gen == l.st.gen {
+		if syncedGen(f) == l.synced {
 			return l, nil
 		}
 	}
 }
 
-func inspectOnce(f FS) (*Inspection, error) {
-	names, err := f.List()
+// syncedGen is the generation of the newest synced slot, 0 when there is none.
+func syncedGen(f FS) uint64 {
+	all, errs, err := readSlots(f)
 	if err != nil {
+		return 0
+	}
+	best, _ := newestOf(all[:unsynced], errs[:unsynced])
+	return best.ledger.gen
+}
+
+// inspectOnce reads the state file before it lists the directory: what the state
+// counts is in a file then, or was removed since.
+func inspectOnce(f FS) (*Inspection, error) {
+	l := &Inspection{fs: f, synced: syncedGen(f)}
+	l.st, l.stErr = readSidecar(f)
+	var err error
+	if l.names, err = f.List(); err != nil {
 		return nil, err
 	}
-	l := &Inspection{fs: f, names: names}
 	if err := l.sidecar(); err != nil {
 		return nil, err
 	}
@@ -143,7 +158,6 @@ func (l *Inspection) fault(f Fault) { l.Faults = append(l.Faults, f) }
 
 // sidecar reads both slots of the state file.
 func (l *Inspection) sidecar() error {
-	l.st, l.stErr = readSidecar(l.fs)
 	switch {
 	case errors.Is(l.stErr, ErrNewer) || l.stErr != nil && errors.Is(l.stErr, fs.ErrPermission):
 		return fmt.Errorf("%s: %w", sidecarName, l.stErr)
@@ -161,27 +175,22 @@ func (l *Inspection) sidecar() error {
 	}
 	l.slots()
 	st := &l.st
-	l.Epoch, l.Next, l.Released, l.Clean, l.LastGood = st.epoch, st.reserved, st.released, st.clean, st.lastGood
+	l.Epoch, l.Next, l.Clean, l.LastGood = st.epoch, st.reserved, st.clean, st.lastGood
 	l.Boots = bootInfos(st.starts)
-	for _, s := range st.beyond {
-		l.released.add(s)
-	}
+	l.ledger = st.ledger
 	return nil
 }
 
 // slots looks at each slot by itself. One that was never written is zeros.
 func (l *Inspection) slots() {
-	file, err := l.fs.Open(sidecarName, os.O_RDONLY)
+	_, errs, err := readSlots(l.fs)
 	if err != nil {
 		return
 	}
-	defer file.Close()
-	for i := range int64(2) {
-		slot := make([]byte, slotSize)
-		n, _ := file.ReadAt(slot, i*slotSize)
-		if _, err := decodeState(slot[:n]); err != nil && slices.ContainsFunc(slot[:n], func(b byte) bool { return b != 0 }) {
-			l.fault(Fault{File: sidecarName, Offset: i * slotSize, Harmless: true,
-				What: fmt.Sprintf("slot %d of 2 is damaged, as by a power cut; the other one counts", i+1)})
+	for i, err := range errs[:unsynced] {
+		if err != nil && !errors.Is(err, errNoSlot) {
+			l.fault(Fault{File: sidecarName, Harmless: true,
+				What: fmt.Sprintf("slot %d of %d is damaged, as by a power cut; another one counts", i+1, slots)})
 		}
 	}
 }
@@ -213,6 +222,7 @@ func (l *Inspection) segments() error {
 		}
 		walks = append(walks, w)
 	}
+	l.Released = l.ledger.mark
 	if len(firsts) > 0 && l.stErr != nil {
 		l.Released = max(l.Released, firsts[0]-1)
 	}
@@ -222,21 +232,22 @@ func (l *Inspection) segments() error {
 	return nil
 }
 
-// books makes the ledger and sees whether it balances: nothing that waits, was
-// lost or set aside may exceed what was read.
+// books compares what was read with where it went, as the next start will: what
+// is missing and not yet counted as lost is a fault.
 func (l *Inspection) books() {
-	l.ledger.raise(&l.st.ledger)
-	for i := range l.ledger.devices {
-		a := &l.ledger.devices[i]
-		n := at(l.waiting, i)
-		if i > 0 && n+a.lostAll()+a.quarantined > a.read {
-			l.fault(Fault{File: "ledger", What: fmt.Sprintf("device %q: read %d, but %d wait, %d lost and %d set aside",
-				a.name, a.read, n, a.lostAll(), a.quarantined)})
+	for dev := range max(len(l.ledger.devices), len(l.waiting), len(l.bad)) {
+		a := l.ledger.account(uint16(dev))
+		known := a.finished() + at(l.waiting, dev) + at(l.bad, dev)
+		switch {
+		case known < a.read && len(l.unread) == 0:
+			l.fault(Fault{File: "ledger", What: fmt.Sprintf("device %q: %d readings are missing; the next start counts them as lost", a.name, a.read-known)})
+		case known > a.read:
+			l.fault(Fault{File: "ledger", Harmless: true,
+				What: fmt.Sprintf("device %q: %d readings are younger than the newest ledger; the next start counts them as read", a.name, known-a.read)})
+			a.read = known
 		}
 	}
-	balanced := l.ledger.without(nil)
-	balanced.balance(l.waiting)
-	l.Total, l.Devices = balanced.counts(l.waiting)
+	l.Total, l.Devices = l.ledger.counts(l.waiting, nil)
 	l.Imports = l.ledger.importsSeen()
 }
 

@@ -12,6 +12,8 @@ type segmentWalk struct {
 	info    SegmentInfo
 	numbers []uint64
 	devices []uint16
+	bad     []uint64 // damaged ones
+	badOf   []uint16 // whose they are, as the summary tells
 }
 
 // segment checks one segment: pages, tree, facts, every value, and its summary
@@ -23,6 +25,9 @@ func (l *Inspection) segment(first uint64, after []uint64) (out *segmentWalk, me
 	if err != nil {
 		if (damaged(err) || badMedium(err)) && !errors.Is(err, fs.ErrNotExist) {
 			l.fault(Fault{File: name, What: err.Error()})
+			if badMedium(err) {
+				l.unread = append(l.unread, name)
+			}
 			return &segmentWalk{info: SegmentInfo{File: name, First: first}}, 0, nil
 		}
 		return nil, 0, err
@@ -47,7 +52,7 @@ func (l *Inspection) segment(first uint64, after []uint64) (out *segmentWalk, me
 		}
 	}
 	counted, bad := l.values(out, w, end)
-	l.facts(w, name, end, counted, bad == 0 && len(w.damage) == 0)
+	l.facts(out, w, counted, bad == 0 && len(w.damage) == 0)
 	return out, merged, nil
 }
 
@@ -65,6 +70,7 @@ func (l *Inspection) values(out *segmentWalk, w *walked, end uint64) (counted su
 		if err != nil {
 			l.fault(Fault{File: name, Page: e.Page, Offset: e.Offset, Record: n, What: "its checksum does not fit: " + err.Error()})
 			bad++
+			out.bad = append(out.bad, n)
 			continue
 		}
 		counted.add(n, entry)
@@ -79,8 +85,9 @@ func (l *Inspection) values(out *segmentWalk, w *walked, end uint64) (counted su
 }
 
 // facts checks the small bucket, and takes over what counts for all segments.
-func (l *Inspection) facts(w *walked, name string, end uint64, counted summary, whole bool) {
-	for _, key := range []string{"summary", "ledger", "released"} {
+func (l *Inspection) facts(out *segmentWalk, w *walked, counted summary, whole bool) {
+	name := out.info.File
+	for _, key := range []string{"summary", "ledger"} {
 		if w.facts[key] == nil && whole {
 			l.fault(Fault{File: name, What: "has no " + key})
 		}
@@ -92,16 +99,17 @@ func (l *Inspection) facts(w *walked, name string, end uint64, counted summary, 
 		l.fault(Fault{File: name, What: fmt.Sprintf("its summary says %d records of %d bytes up to number %d, it holds %d of %d up to %d",
 			sum.count, sum.bytes, sum.last, counted.count, counted.bytes, counted.last)})
 	}
-	if led, err := decodeLedger(w.facts["ledger"]); err == nil && led.gen >= l.ledger.gen {
+	missing := slices.Clone(sum.devices)
+	for dev := range missing {
+		missing[dev] -= min(missing[dev], at(counted.devices, dev))
+	}
+	for range out.bad {
+		out.badOf = append(out.badOf, takeOne(missing))
+	}
+	if led, err := decodeLedger(w.facts["ledger"]); err == nil && led.gen > l.ledger.gen {
 		l.ledger = led
 	} else if err != nil && w.facts["ledger"] != nil {
 		l.fault(Fault{File: name, What: "its ledger is damaged"})
-	}
-	l.Released = max(l.Released, min(decodeReleased(w.facts["released"]), end-1))
-	if b := w.facts["released"]; b != nil {
-		if _, err := unseal(b); err != nil {
-			l.fault(Fault{File: name, What: "its note of what was released is damaged"})
-		}
 	}
 }
 
@@ -128,12 +136,17 @@ func (l *Inspection) enter(w *segmentWalk) {
 		w.info.Waiting++
 		bump(&l.waiting, w.devices[i], 1)
 	}
+	for i, n := range w.bad {
+		if !l.isReleased(n) {
+			bump(&l.bad, w.badOf[i], 1)
+		}
+	}
 	l.Waiting += w.info.Waiting
 	l.Next = max(l.Next, w.info.Last+1)
 	l.Segments = append(l.Segments, w.info)
 }
 
-func (l *Inspection) isReleased(n uint64) bool { return n <= l.Released || l.released.has(n) }
+func (l *Inspection) isReleased(n uint64) bool { return n <= l.Released || l.ledger.beyond.has(n) }
 
 // missingSegments looks for what the state file knows and the directory lacks.
 func (l *Inspection) missingSegments() {

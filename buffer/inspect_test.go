@@ -215,8 +215,8 @@ func TestInspectFindsWhatIsWrongAround(t *testing.T) {
 	}{
 		"state missing": {func() { os.Remove(in(sidecarName)) }, sidecarName, "missing", false},
 		"one slot torn": {func() {
-			damageFile(t, in(sidecarName), func(b []byte) []byte { b[slotSize+9] ^= 1; return b })
-		}, sidecarName, "slot 2 of 2", true},
+			damageFile(t, in(sidecarName), func(b []byte) []byte { b[pageSize+9] ^= 1; return b })
+		}, sidecarName, "slot 2 of 3", true},
 		"both slots gone": {func() {
 			damageFile(t, in(sidecarName), func(b []byte) []byte { clear(b); return b })
 		}, sidecarName, "unreadable", false},

@@ -16,12 +16,15 @@ type Counts struct {
 	Lost        map[string]uint64 // by reason; only reasons that occurred
 }
 
-// plus adds up accounts whose name is not known.
+// plus adds up accounts.
 func (c Counts) plus(o Counts) Counts {
 	c.Read += o.Read
 	c.Acked += o.Acked
 	c.Waiting += o.Waiting
 	c.Quarantined += o.Quarantined
+	if c.Lost == nil {
+		c.Lost = map[string]uint64{}
+	}
 	for r, n := range o.Lost {
 		c.Lost[r] += n
 	}
@@ -37,24 +40,32 @@ func (c Counts) LostAll() uint64 {
 	return n
 }
 
-// account is what is stored for a device. Waiting is counted from what is
-// present, and acked is the rest.
+// account is what is counted for a device, each where it happens. What waits is
+// counted from what is present, and what is held from the acknowledgements, so
+// none is the rest, and a difference shows.
 type account struct {
 	name        string
 	read        uint64
+	released    uint64 // proven, and their hold is over
 	quarantined uint64
 	lost        []uint64 // by index of ledger.reasons
 }
 
-// ledger is stored with every commit, so it is never older than the records
-// in the same file. Device 0 is for readings whose device is not known.
+// ledger is the counts of all devices and, with them, which numbers they have
+// counted as through: the two are written together and read as a pair. Each
+// commit carries it, and each slot of the sidecar; the highest gen counts, as a
+// whole. Device 0 is for readings whose device is not known.
 type ledger struct {
-	gen      uint64 // rises with every commit: the highest one found counts
+	gen      uint64
 	accepted uint64
+	through  uint64 // no number above was ever written
+	mark     uint64 // up to here all is through
+	beyond   ranges // and these
 	reasons  []string
 	devices  []account
 	imports  []taken // the latest last, see import.go
 	dirty    bool    // differs from what was committed last
+	worse    bool    // something was lost or set aside that no slot says yet
 }
 
 var errDevices = errors.New("cannot number another device: 32767 are known")
@@ -83,10 +94,23 @@ func (l *ledger) device(name string) (uint16, error) {
 
 func (l *ledger) read(dev uint16, n uint64) { l.account(dev).read += n }
 
-func (l *ledger) quarantine(dev uint16, n uint64) { l.account(dev).quarantined += n }
+// release counts records that were proven and need not be sent again.
+func (l *ledger) release(devices []uint64) {
+	for dev, n := range devices {
+		if n > 0 {
+			l.account(uint16(dev)).released += n
+		}
+	}
+}
+
+func (l *ledger) quarantine(dev uint16, n uint64) {
+	l.account(dev).quarantined += n
+	l.worse = true
+}
 
 func (l *ledger) lose(dev uint16, reason string, n uint64) {
 	a := l.account(dev)
+	l.worse = true
 	i := 0
 	for i < len(l.reasons) && l.reasons[i] != reason {
 		i++
@@ -108,80 +132,46 @@ func (a *account) lostAll() uint64 {
 	return n
 }
 
-// without is a copy that does not count the records in unsaved, by device, as
-// read.
-func (l *ledger) without(unsaved []uint64) ledger {
+// finished is what will never be handed out again.
+func (a *account) finished() uint64 { return a.released + a.quarantined + a.lostAll() }
+
+func (l *ledger) clone() ledger {
 	c := *l
+	c.beyond = slices.Clone(l.beyond)
 	c.reasons = slices.Clone(l.reasons)
 	c.devices = slices.Clone(l.devices)
 	c.imports = cloneTaken(l.imports)
 	for i := range c.devices {
-		a := &c.devices[i]
-		a.lost = slices.Clone(a.lost)
-		if i < len(unsaved) {
-			a.read -= min(a.read, unsaved[i])
-		}
+		c.devices[i].lost = slices.Clone(c.devices[i].lost)
 	}
 	return c
 }
 
-// raise takes over what is higher in o. All counters only ever rise, so of two
-// ledgers the one that knows more is right, counter by counter.
-func (l *ledger) raise(o *ledger) {
-	l.accepted = max(l.accepted, o.accepted)
-	l.takeAll(o)
-	for i := range o.devices {
-		dev, a := uint16(i), &o.devices[i]
-		if a.name == "" && i > 0 {
-			continue
+// savedLocked is the ledger for a commit that has all records through number to,
+// or for a slot: what stays in memory only, waiting or held, is not counted as
+// read, nor as accepted, since a crash forgets it. It is counted again when it is
+// shown.
+func (q *Queue) savedLocked(to uint64) ledger {
+	c := q.ledger.clone()
+	if to+1 < q.next {
+		unsaved := q.gone.minus(ranges{{max(to, q.released) + 1, q.next - 1}})
+		for _, p := range unsaved {
+			q.tail.each(p, func(_ uint64, v []byte) { c.devices[valueDevice(v)].read-- })
 		}
-		mine := l.account(dev)
-		if mine.name == "" {
-			mine.name = a.name
-		}
-		if mine.name != a.name {
-			continue
-		}
-		mine.read = max(mine.read, a.read)
-		mine.quarantined = max(mine.quarantined, a.quarantined)
-		for r, n := range a.lost {
-			if had := mine.lostFor(l.reasons, o.reasons[r]); n > had {
-				l.lose(dev, o.reasons[r], n-had)
-			}
-		}
+		c.accepted -= q.counted.and(unsaved).size()
 	}
-}
-
-func (a *account) lostFor(reasons []string, reason string) uint64 {
-	if i := slices.Index(reasons, reason); i >= 0 && i < len(a.lost) {
-		return a.lost[i]
-	}
-	return 0
-}
-
-// news is the accounts that differ from those in base, as numbers, those with
-// more losses first.
-func (l *ledger) news(base *ledger) []uint16 {
-	var worse, other []uint16
-	for i := range l.devices {
-		a, was := &l.devices[i], account{}
-		if i < len(base.devices) {
-			was = base.devices[i]
-		}
-		switch {
-		case a.lostAll() != was.lostAll() || a.quarantined != was.quarantined:
-			worse = append(worse, uint16(i))
-		case a.read != was.read || a.name != was.name:
-			other = append(other, uint16(i))
-		}
-	}
-	return append(worse, other...)
+	c.imports = q.importsThroughLocked(to)
+	c.through = max(c.through, to)
+	c.mark, c.beyond = q.released, q.beyondLocked()
+	return c
 }
 
 func (l *ledger) encode() []byte {
 	b := []byte{formatVersion}
-	b = binary.AppendUvarint(b, l.gen)
-	b = binary.AppendUvarint(b, l.accepted)
+	for _, v := range []uint64{l.gen, l.accepted, l.through, l.mark} {
+		b = binary.AppendUvarint(b, v)
+	}
+	b = appendRanges(b, l.beyond, l.mark)
 	b = binary.AppendUvarint(b, uint64(len(l.reasons)))
 	for _, r := range l.reasons {
 		b = appendText(b, r)
@@ -196,6 +186,7 @@ func (l *ledger) encode() []byte {
 func (a *account) encode(b []byte) []byte {
 	b = appendText(b, a.name)
 	b = binary.AppendUvarint(b, a.read)
+	b = binary.AppendUvarint(b, a.released)
 	b = binary.AppendUvarint(b, a.quarantined)
 	b = binary.AppendUvarint(b, uint64(len(a.lost)))
 	for _, n := range a.lost {
@@ -205,7 +196,7 @@ func (a *account) encode(b []byte) []byte {
 }
 
 func decodeAccount(d *decoder, reasons int) (account, error) {
-	a := account{name: d.text(), read: d.uint(), quarantined: d.uint()}
+	a := account{name: d.text(), read: d.uint(), released: d.uint(), quarantined: d.uint()}
 	n := count(d)
 	if n > uint64(reasons) {
 		return a, errDamaged
@@ -214,6 +205,31 @@ func decodeAccount(d *decoder, reasons int) (account, error) {
 		a.lost = append(a.lost, d.uint())
 	}
 	return a, d.err
+}
+
+// appendRanges writes spans above last as gaps and lengths.
+func appendRanges(b []byte, set ranges, last uint64) []byte {
+	b = binary.AppendUvarint(b, uint64(len(set)))
+	for _, s := range set {
+		b = binary.AppendUvarint(b, s.a-last)
+		b = binary.AppendUvarint(b, s.b-s.a)
+		last = s.b
+	}
+	return b
+}
+
+func decodeRanges(d *decoder, last uint64) (set ranges) {
+	for range count(d) {
+		a := last + d.uint()
+		b := a + d.uint()
+		if d.err != nil || a < last || b < a {
+			d.b, d.err = nil, errDamaged
+			return nil
+		}
+		set.add(span{a, b})
+		last = b
+	}
+	return set
 }
 
 func appendText(b []byte, s string) []byte {
@@ -230,7 +246,8 @@ func decodeLedger(b []byte) (ledger, error) {
 		return ledger{}, errDamaged
 	}
 	d := decoder{b: body[1:]}
-	l := ledger{gen: d.uint(), accepted: d.uint()}
+	l := ledger{gen: d.uint(), accepted: d.uint(), through: d.uint(), mark: d.uint()}
+	l.beyond = decodeRanges(&d, l.mark)
 	for range count(&d) {
 		l.reasons = append(l.reasons, d.text())
 	}
@@ -255,55 +272,25 @@ func count(d *decoder) uint64 {
 	return n
 }
 
-// balance raises read where a ledger older than the records next to it would
-// make acked negative.
-func (l *ledger) balance(waiting []uint64) {
-	var read, used uint64
-	for i := range max(len(l.devices), len(waiting)) {
-		a := l.account(uint16(i))
-		need := a.lostAll() + a.quarantined
-		if i < len(waiting) {
-			need += waiting[i]
-		}
-		if i > 0 && a.read < need {
-			a.read = need
-		}
-		read, used = read+a.read, used+need
-	}
-	if read < used {
-		l.account(0).read += used - read
-	}
-}
-
-// counts makes the published form.
-func (l *ledger) counts(waiting []uint64) (total Counts, devices map[string]Counts) {
+// counts makes the published form: what is stored, and by device what waits and
+// what is held.
+func (l *ledger) counts(waiting, held []uint64) (total Counts, devices map[string]Counts) {
 	devices = make(map[string]Counts, len(l.devices))
 	total.Lost = map[string]uint64{}
 	for i := range l.devices {
 		a := &l.devices[i]
-		c := Counts{Read: a.read, Quarantined: a.quarantined, Lost: map[string]uint64{}}
-		if i < len(waiting) {
-			c.Waiting = waiting[i]
-		}
+		c := Counts{Read: a.read, Acked: a.released + at(held, i), Waiting: at(waiting, i),
+			Quarantined: a.quarantined, Lost: map[string]uint64{}}
 		for r, n := range a.lost {
 			if n > 0 {
 				c.Lost[l.reasons[r]] = n
-				total.Lost[l.reasons[r]] += n
 			}
 		}
-		total.Read += c.Read
-		total.Waiting += c.Waiting
-		total.Quarantined += c.Quarantined
-		if used := c.Waiting + c.Quarantined + a.lostAll(); c.Read > used {
-			c.Acked = c.Read - used
-		}
-		if a.name != "" {
-			devices[a.name] = c
-		} else if c.Read+c.Waiting+c.Quarantined+a.lostAll() > 0 {
-			devices[""] = c.plus(devices[""])
+		total = total.plus(c)
+		if a.name != "" || c.Read+c.Acked+c.Waiting+c.Quarantined+a.lostAll() > 0 {
+			devices[a.name] = devices[a.name].plus(c)
 		}
 	}
-	total.Acked = total.Read - total.Waiting - total.Quarantined - total.LostAll()
 	return total, devices
 }
 
@@ -312,5 +299,14 @@ func (l *ledger) counts(waiting []uint64) (total Counts, devices map[string]Coun
 func (q *Queue) Ledger() (total Counts, devices map[string]Counts) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.ledger.counts(q.waiting)
+	return q.ledger.counts(sumOf(q.waiting, q.unseen), q.replayable.devices())
+}
+
+// sumOf adds up two tables by device.
+func sumOf(a, b []uint64) []uint64 {
+	sum := slices.Clone(a)
+	for dev, n := range b {
+		bump(&sum, uint16(dev), n)
+	}
+	return sum
 }

@@ -32,6 +32,10 @@ type Loss struct {
 	Oldest      Time // of the first and the last record; zero when not known
 	Newest      Time
 	Devices     map[string]uint64
+	// AtLeast says that Count is only what can be shown, as where the file that
+	// said more is ruined. AtMost is then a bound, 0 where there is none.
+	AtLeast bool
+	AtMost  uint64
 }
 
 // Time is a moment as the queue knows it: milliseconds of one boot. Offset
@@ -56,7 +60,7 @@ func (q *Queue) loseLocked(pieces ranges, reason string, oldest, newest stamp) {
 	l := Loss{Reason: reason, First: pieces[0].a, Last: pieces[len(pieces)-1].b, Devices: map[string]uint64{},
 		Oldest: Time{oldest.boot, oldest.mono}, Newest: Time{newest.boot, newest.mono}}
 	q.tallyLocked(pieces, func(s *segment, dev uint16, n uint64) { q.loseOfLocked(&l, s, dev, n) })
-	q.releaseLocked(pieces)
+	q.finishLocked(pieces)
 	q.noteLossLocked(l)
 }
 
@@ -102,6 +106,9 @@ func (q *Queue) logLoss(l Loss) {
 // join makes one loss of two for the same reason.
 func (l *Loss) join(more Loss) {
 	l.First, l.Last = min(l.First, more.First), max(l.Last, more.Last)
+	if l.AtLeast, l.AtMost = l.AtLeast || more.AtLeast, max(l.AtMost, l.Count)+max(more.AtMost, more.Count); !l.AtLeast {
+		l.AtMost = 0
+	}
 	l.Count += more.Count
 	if more.Oldest.before(l.Oldest) {
 		l.Oldest = more.Oldest
@@ -171,14 +178,16 @@ func (q *Queue) ringLocked(size int) bool {
 	return true
 }
 
-// releaseReplayableLocked releases early what is replayable in all.
+// releaseReplayableLocked ends the hold early of what is held in all, and of what was
+// acknowledged at about the same time: a step of the hold is counted as one.
 func (q *Queue) releaseReplayableLocked(all span) {
-	set := q.replayable.set.and(ranges{all})
-	for _, s := range set {
-		q.replayable.remove(s)
+	for i := 0; i < len(q.replayable.steps); {
+		if len(q.replayable.steps[i].set.and(ranges{all})) == 0 {
+			i++
+			continue
+		}
+		q.endHoldLocked(q.replayable.take(i))
 	}
-	q.figures.holdShortened += set.size()
-	q.releaseLocked(set)
 }
 
 // makeSpace sees to it that the files may grow by so many bytes. errThinning:
@@ -244,9 +253,8 @@ func (q *Queue) makeSpace(grow int64) error {
 // releaseAllReplayableLocked releases all that is replayable, whatever its age:
 // proven records go before anything is given up.
 func (q *Queue) releaseAllReplayableLocked() {
-	if set := q.replayable.set; len(set) > 0 {
-		q.figures.holdShortened += set.size()
-		q.releaseLocked(q.replayable.clear())
+	for len(q.replayable.steps) > 0 {
+		q.endHoldLocked(q.replayable.take(0))
 	}
 }
 
@@ -310,7 +318,7 @@ func (q *Queue) shed(s *segment, reason string) error {
 				q.loseOfLocked(&l, s, uint16(dev), n)
 			}
 		}
-		q.releaseLocked(q.gone.minus(ranges{{max(s.first, q.released+1), s.end - 1}}))
+		q.finishLocked(q.gone.minus(ranges{{max(s.first, q.released+1), s.end - 1}}))
 		q.noteLossLocked(l)
 	}
 	s.writable = false

@@ -46,10 +46,10 @@ func (q *Queue) load() {
 		q.fail(err)
 	}
 	if err != nil && q.disk.blind {
-		_ = q.closeFiles()
+		q.closeFiles()
 		q.segs, q.gone, q.waiting, q.ledger, q.losses = nil, nil, nil, ledger{}, nil
-		q.disk.base = ledger{}
-		q.epoch, q.epochSaved, q.boot, q.disk.gen = randomEpoch(), 0, 1, 0
+		q.unseen = nil
+		q.epoch, q.epochSaved, q.boot = randomEpoch(), 0, 1
 		q.beginBlind()
 	}
 	if err != nil && !q.disk.blind {
@@ -59,7 +59,7 @@ func (q *Queue) load() {
 		q.reserved = q.next + q.sz.numbers
 	}
 	if err == nil {
-		total, _ := q.ledger.counts(q.waiting)
+		total, _ := q.ledger.counts(q.waiting, nil)
 		q.info("buffer.opened", "buffer opened", "count", total.Waiting, "bytes", q.bytesLocked(),
 			"seq", q.next, "segments", len(q.segs))
 	}
@@ -83,7 +83,7 @@ func (q *Queue) recover() error {
 	if stErr == nil {
 		q.adopt(st)
 	}
-	err = q.loadSegments(names, &st)
+	err = q.loadSegments(names)
 	if errors.Is(err, errUnread) || errors.Is(err, ErrNewer) {
 		return err
 	}
@@ -133,13 +133,10 @@ func (q *Queue) older(st state) bool {
 // adopt takes the sidecar's facts. The boot's index is the one it had before,
 // or the next.
 func (q *Queue) adopt(st state) {
-	q.disk.gen, q.epoch, q.epochSaved = st.gen, st.epoch, st.epoch
+	q.epoch, q.epochSaved = st.epoch, st.epoch
 	q.lastGood = st.lastGood
 	q.starts = st.starts
-	q.released = st.released
-	for _, s := range st.beyond {
-		q.gone.add(s)
-	}
+	q.adoptLocked(st.ledger)
 }
 
 // number decides where numbering goes on, and in which boot we are.
@@ -190,16 +187,13 @@ func (q *Queue) number(st state, known bool) {
 
 // loadSegments opens every segment once to learn what it holds. None is written
 // again; a small newest one is carried into the next file.
-func (q *Queue) loadSegments(names []string, noted *state) error {
+func (q *Queue) loadSegments(names []string) error {
 	firsts, err := q.sweep(names)
 	var failed error = err
 	for i := 0; i < len(firsts); i++ {
 		s := newSegment(firsts[i])
 		s.uncounted = true
 		s.end = unknownEnd
-		// Beside its damaged original nobody knows whether what is missing was
-		// counted before the power went: the sidecar says so.
-		s.rescued = slices.Contains(names, s.name+salvageSuffix) && slices.Contains(names, s.name)
 		for through := q.thinnedThrough(s); i+1 < len(firsts) && firsts[i+1] <= through; i++ {
 			// It was made of that one too, and the power went before it was removed.
 			failed = errors.Join(failed, ignoreMissing(q.fs.Remove(segmentName(firsts[i+1]))))
@@ -221,8 +215,6 @@ func (q *Queue) loadSegments(names []string, noted *state) error {
 			return fmt.Errorf("%w: %w", errUnread, err)
 		}
 	}
-	q.ledger.raise(&noted.ledger)
-	q.inherit(noted.segs)
 	for _, s := range slices.Clone(q.segs) {
 		if s.damage == nil {
 			continue
@@ -246,11 +238,8 @@ func (q *Queue) sweep(names []string) ([]uint64, error) {
 	var firsts []uint64
 	var err error
 	for _, name := range names {
-		switch {
-		case strings.HasSuffix(name, tmpSuffix):
+		if strings.HasSuffix(name, tmpSuffix) {
 			err = errors.Join(err, ignoreMissing(q.fs.Remove(name)))
-		case name == oldNote:
-			_ = q.fs.Remove(name) // nobody reads it, and it may stay
 		}
 		seg, ok := strings.CutSuffix(name, salvageSuffix)
 		first, is := parseSegmentName(seg)
@@ -265,23 +254,6 @@ func (q *Queue) sweep(names []string) ([]uint64, error) {
 	}
 	slices.Sort(firsts)
 	return firsts, err
-}
-
-// inherit gives damaged segments what the next one knows of them. Where the
-// sidecar has another count of a segment that was closed, it was thinned since.
-func (q *Queue) inherit(notes []segNote) {
-	for i, s := range q.segs {
-		if s.damage == nil {
-			continue
-		}
-		k := slices.IndexFunc(notes, func(n segNote) bool { return n.first == s.first })
-		if k >= 0 && k < len(notes)-1 && i+1 < len(q.segs) && q.segs[i+1].before != nil && q.segs[i+1].before.count != notes[k].count {
-			continue
-		}
-		if i+1 < len(q.segs) && q.segs[i+1].before != nil && q.segs[i+1].before.first >= s.first && q.segs[i+1].before.last < s.end {
-			s.sum = *q.segs[i+1].before
-		}
-	}
 }
 
 // settle counts what waits, segment by segment, and what is missing. An error is
@@ -312,46 +284,8 @@ func (q *Queue) settle(st state, known bool) error {
 		}
 		q.tallyLocked(pieces, func(s *segment, dev uint16, n uint64) { q.waitingLocked(s, dev, n, true) })
 	}
-	if known {
-		q.missing(st)
-	}
-	q.ledger.balance(q.waiting)
+	q.reconcileLocked(q.suspectLocked(st, known))
 	return nil
-}
-
-// missing counts what the sidecar knows and what is not there: segments, the
-// content of a segment of which nothing else is known, and records that a clean
-// stop had counted. Whose they were is not known.
-func (q *Queue) missing(st state) {
-	for i, note := range st.segs {
-		if q.standsForLocked(note.first) {
-			continue
-		}
-		j := slices.IndexFunc(q.segs, func(s *segment) bool { return s.first == note.first })
-		end := st.reserved
-		if i+1 < len(st.segs) {
-			end = st.segs[i+1].first
-		}
-		var present uint64
-		reason := LostCorrupt
-		if j >= 0 {
-			s := q.segs[j]
-			present = s.sum.count
-			if !s.rescued {
-				reason = LostRollback
-			}
-			if s.damage != nil || s.skipped || s.rescued && s.expected || !s.rescued && !st.clean {
-				continue
-			}
-		}
-		if present >= note.count || end-1 <= st.released {
-			continue
-		}
-		// What was released before is not missed.
-		n := min(note.count-present, end-1-max(st.released, note.first-1))
-		q.ledger.lose(0, reason, n)
-		q.noteLossLocked(Loss{Reason: reason, First: note.first, Last: end - 1, Count: n, Devices: map[string]uint64{"": n}})
-	}
 }
 
 // removeThrough unlinks what a power cut brought back.

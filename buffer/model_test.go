@@ -141,7 +141,7 @@ func (m *model) quarantine() {
 			m.t.Fatal(err)
 		}
 		m.q.mu.Lock()
-		gone := m.q.isGoneLocked(span{n, n})
+		gone := m.q.isGoneLocked(span{n, n}) || m.q.replayable.set.has(n)
 		m.q.mu.Unlock()
 		if !gone {
 			m.t.Fatalf("record %d is still there", n)

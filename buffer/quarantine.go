@@ -33,7 +33,7 @@ type quarantined struct {
 // Quarantine takes a record out of the queue for good, because the server
 // refused it and said not to send it again. It is kept in a file, and counted
 // as quarantined, or as lost with reason io when it could not be kept. A number
-// that was acknowledged or released before is only released.
+// that was acknowledged or released before stays so.
 func (q *Queue) Quarantine(n uint64, reason string) error {
 	q.reading.Lock()
 	defer q.reading.Unlock()
@@ -119,12 +119,7 @@ func (q *Queue) quarantine(s *segment, n uint64, v []byte, reason string) error 
 	q.figures.quarantineBytes = kept
 	defer q.mu.Unlock()
 	one := ranges{{n, n}}
-	if q.isGoneLocked(one[0]) {
-		return nil
-	}
-	if q.replayable.set.has(n) { // delivered already: it is only released
-		q.replayable.remove(one[0])
-		q.releaseLocked(one)
+	if q.isGoneLocked(one[0]) || q.replayable.set.has(n) { // delivered already
 		return nil
 	}
 	s = nil
@@ -137,8 +132,7 @@ func (q *Queue) quarantine(s *segment, n uint64, v []byte, reason string) error 
 	} else {
 		q.ledger.quarantine(dev, 1)
 	}
-	q.disk.owed++ // a commit that counts it must find it gone on disk, or it is counted twice
-	q.releaseLocked(one)
+	q.finishLocked(one)
 	q.warn("buffer.quarantined", "record set aside", "code", "BUF-CORRUPT", "seq", n, "reason", reason,
 		"device", rec.Device, "err", keepErr)
 	return nil

@@ -81,6 +81,7 @@ type Queue struct {
 	ledger     ledger
 	arrivals   []arrival // imported and not known to be on disk
 	waiting    []uint64  // by device
+	unseen     []uint64  // of what waits: counted, and in a file that cannot be read now
 	full       bool      // at MaxSize, and the policy is to drop the newest
 	inFlight   span      // handed out from memory since the last Rewind, all between included
 	thinned    span      // the numbers being thinned
@@ -223,7 +224,7 @@ func (q *Queue) Lose(device uint16, reason string, n int) {
 	device = q.resolveLocked(device)
 	q.ledger.read(device, uint64(n))
 	q.ledger.lose(device, reason, uint64(n))
-	q.armLocked(q.opt.Mono(), q.sz.ledger.Milliseconds())
+	q.armLocked(q.opt.Mono(), 1000)
 }
 
 // NotFull is closed when Append will not answer ErrFull at once.

@@ -77,7 +77,7 @@ func checkLedger(t testing.TB, q *Queue) Counts {
 	var read uint64
 	for name, c := range devices {
 		read += c.Read
-		if name != "" && c.Read != c.Acked+c.Waiting+c.Quarantined+c.LostAll() {
+		if c.Read != c.Acked+c.Waiting+c.Quarantined+c.LostAll() {
 			t.Errorf("ledger of %q does not balance: %+v", name, c)
 		}
 	}

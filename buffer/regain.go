@@ -70,7 +70,7 @@ func (q *Queue) regain() error {
 		err = fmt.Errorf("numbers on disk reach %d, those in memory began at %d: restart to take over what is on disk", old.next-1, q.blindFirst)
 	}
 	if err != nil {
-		_ = old.closeFiles()
+		old.closeFiles()
 		return err
 	}
 	q.reading.Lock()
@@ -78,7 +78,7 @@ func (q *Queue) regain() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.mergeLocked(old)
-	total, _ := old.ledger.counts(old.waiting)
+	total, _ := old.ledger.counts(old.waiting, nil)
 	q.info("buffer.opened", "buffer on disk taken over", "count", total.Waiting, "segments", len(q.segs))
 	return nil
 }
@@ -89,8 +89,8 @@ func (q *Queue) mergeLocked(old *Queue) {
 	q.reader.opened = old.reader.opened
 	q.dirID.Store(old.dirID.Load())
 	q.disk.blind, q.disk.started = false, old.disk.started
-	q.disk.gen, q.disk.sidecar, q.disk.noted, q.disk.ledgerAt = old.disk.gen, old.disk.sidecar, old.disk.noted, old.disk.ledgerAt
-	q.disk.base = old.disk.base
+	q.disk.sidecar, q.disk.slotSize, q.disk.slot, q.disk.affirmed = old.disk.sidecar, old.disk.slotSize, old.disk.slot, old.disk.affirmed
+	q.disk.noted, q.disk.ledgerAt = old.disk.noted, old.disk.ledgerAt
 	q.segs, q.epochSaved = old.segs, old.epochSaved
 	q.figures.damagedFiles, q.figures.damagedBytes = old.figures.damagedFiles, old.figures.damagedBytes
 	q.figures.quarantineBytes = old.figures.quarantineBytes
@@ -114,8 +114,15 @@ func (q *Queue) mergeLocked(old *Queue) {
 	}
 	mine := q.ledger
 	waiting := q.waiting
-	q.ledger, q.waiting = old.ledger, old.waiting
+	q.ledger, q.waiting, q.unseen = old.ledger, old.waiting, old.unseen
 	q.alias = q.ledger.merge(&mine)
+	for i := range q.replayable.steps {
+		var devices []uint64
+		for dev, n := range q.replayable.steps[i].devices {
+			bump(&devices, q.alias[dev], n)
+		}
+		q.replayable.steps[i].devices = devices
+	}
 	for dev, n := range waiting {
 		bump(&q.waiting, q.alias[dev], n)
 	}
@@ -139,7 +146,8 @@ func (l *ledger) merge(o *ledger) []uint16 {
 		if i > 0 {
 			alias[i], _ = l.device(a.name) // both are far below the limit
 		}
-		l.read(alias[i], a.read)
+		l.account(alias[i]).read += a.read
+		l.account(alias[i]).released += a.released
 		l.quarantine(alias[i], a.quarantined)
 		for r, n := range a.lost {
 			if n > 0 {

@@ -164,29 +164,19 @@ func (q *Queue) rebuild(s *segment, original string) (*saved, error) {
 			s.end = max(s.end, got.sum.last+1)
 		}
 	}
-	end := s.end
-	for _, n := range got.numbers {
-		if n >= s.first && n < end {
-			bump(&got.all, got.at[n].dev, 1)
-		}
+	if got.ledger != nil {
+		q.adoptLocked(*got.ledger)
 	}
+	end := s.end
 	got.numbers = slices.DeleteFunc(got.numbers, func(n uint64) bool {
 		return n < s.first || n >= end || q.isGoneLocked(span{n, n})
 	})
-	if got.ledger != nil && got.ledger.gen > q.ledger.gen && q.disk.loading {
-		q.disk.base = got.ledger.without(nil)
-		q.ledger.gen = got.ledger.gen
-		q.ledger.raise(got.ledger)
-	}
-	facts := q.disk.base.encode()
-	released := q.released
+	saved := q.savedLocked(q.committed)
 	q.mu.Unlock()
-	sum, err := q.writeSaved(s, file, got, facts, released)
+	sum, err := q.writeSaved(s, file, got, saved.encode())
 	if err != nil {
 		return nil, err
 	}
-	got.before = got.sum // what it should have held
-	s.expected = got.sum != nil || s.sum.count > 0
 	got.sum = &sum
 	return got, nil
 }
@@ -200,7 +190,7 @@ func openSized(f FS, name string) (File, int64, error) {
 	return file, size, err
 }
 
-func (q *Queue) writeSaved(s *segment, file File, got *saved, facts []byte, released uint64) (summary, error) {
+func (q *Queue) writeSaved(s *segment, file File, got *saved, ledger []byte) (summary, error) {
 	var sum summary
 	var bytes int64
 	for _, n := range got.numbers {
@@ -222,7 +212,7 @@ func (q *Queue) writeSaved(s *segment, file File, got *saved, facts []byte, rele
 				sum.add(n, header(v))
 				return r.Put(key(n), v)
 			})
-			return errors.Join(err, putFacts(m, released, sum.encode(), facts, nil))
+			return errors.Join(err, putFacts(m, sum.encode(), ledger))
 		})
 	}
 	used := w.used
@@ -256,73 +246,62 @@ func (s *saved) read(file File, numbers []uint64, most int) (part load, rest []u
 	return part, numbers, nil
 }
 
-// enterRescued enters the new file into the books and counts what is missing:
-// by device where it is known what the segment held, which its own summary or
-// that of the next segment says.
+// enterRescued enters the new file into the books and counts what is missing. At
+// the start, and of a file that could not be read at the start, the ledger of all
+// says what that is.
 func (q *Queue) enterRescued(s *segment, got *saved, cause error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	l := Loss{Reason: LostCorrupt, First: s.first, Last: s.end - 1, Devices: map[string]uint64{},
-		Oldest: Time{s.sum.oldest.boot, s.sum.oldest.mono}, Newest: Time{s.sum.newest.boot, s.sum.newest.mono}}
-	was, left, fresh := s.waiting, got.all, s.uncounted
-	if fresh {
-		was = s.sum.devices
-		if s.sum.count == 0 && got.before != nil {
-			was = got.before.devices
-		}
-	}
+	l := q.missedLocked(s)
+	// What is held cannot be told by device when it is not in the file any more.
+	q.releaseReplayableLocked(span{s.first, s.end - 1})
+	was, fresh := s.waiting, s.uncounted
 	if s.skipped {
 		q.surfacedLocked(s.first)
 	}
 	s.sum, s.damage, s.skipped, s.rescued, s.fails, s.tryAt, s.unread = *got.sum, nil, false, true, 0, 0, nil
 	s.version++
-	s.waiting = q.presentLocked(s, got)
-	switch {
-	case !fresh:
-		left = s.waiting
-	case q.disk.loading:
-		s.waiting = nil // settle counts it
-	default:
-		s.uncounted = false
-		for dev, n := range s.waiting {
-			bump(&q.waiting, uint16(dev), n)
-		}
-	}
 	// What was acknowledged before it could be found out whose it was is no loss.
 	proven := s.proven
 	s.proven = nil
 	delivered := proven.size() - min(proven.size(), uint64(countIn(proven, got.numbers)))
-	for dev := range max(len(was), len(left)) {
-		if !fresh {
-			bump(&q.waiting, uint16(dev), at(left, dev)-at(was, dev)) // may be less
+	waiting := q.presentLocked(s, got)
+	if q.disk.loading {
+		s.waiting = nil // settle counts it
+	} else {
+		s.waiting, s.uncounted = waiting, false
+		for dev := range max(len(was), len(waiting)) {
+			bump(&q.waiting, uint16(dev), at(waiting, dev)-at(was, dev)) // may be less
 		}
-	}
-	q.loseMissingLocked(&l, was, left, delivered)
-	if fresh && !q.disk.loading {
-		q.ledger.balance(q.waiting)
+		if fresh {
+			was = q.unseen
+		}
+		q.deliveredLocked(was, waiting, delivered)
+		q.reconcileLocked(l)
 	}
 	if len(proven) > 0 {
 		q.ackLocked(q.provenLocked(proven))
 	}
 	s.endWaitLocked()
 	q.warn("buffer.quarantined", "damaged segment set aside", "code", "BUF-CORRUPT", "file", s.name,
-		"kept", len(got.numbers), "count", l.Count, "err", cause)
-	q.noteLossLocked(l)
+		"kept", len(got.numbers), "err", cause)
 }
 
-// loseMissingLocked counts what was there and is not left, except for as many as
-// were delivered.
-func (q *Queue) loseMissingLocked(l *Loss, was, left []uint64, delivered uint64) {
+// missedLocked is the loss of what is in no file any more and was in s.
+func (q *Queue) missedLocked(s *segment) Loss {
+	return Loss{Reason: LostCorrupt, First: s.first, Last: s.end - 1,
+		Oldest: Time{s.sum.oldest.boot, s.sum.oldest.mono}, Newest: Time{s.sum.newest.boot, s.sum.newest.mono}}
+}
+
+// deliveredLocked counts as released so many of the records that were there and are
+// not left.
+func (q *Queue) deliveredLocked(was, left []uint64, delivered uint64) {
+	released := make([]uint64, len(was))
 	for dev := range was {
-		n := was[dev] - min(was[dev], at(left, dev))
-		known := min(n, delivered)
-		n, delivered = n-known, delivered-known
-		if n > 0 {
-			q.ledger.lose(uint16(dev), LostCorrupt, n)
-			l.Devices[q.ledger.devices[dev].name] += n
-			l.Count += n
-		}
+		released[dev] = min(was[dev]-min(was[dev], at(left, dev)), delivered)
+		delivered -= released[dev]
 	}
+	q.ledger.release(released)
 }
 
 // provenLocked is what waits in a rescued segment of what was acknowledged.
@@ -361,7 +340,6 @@ func (q *Queue) presentLocked(s *segment, got *saved) []uint64 {
 	}
 	holes := keys.holes(s.first, s.end)
 	for _, p := range holes {
-		q.replayable.remove(p)
 		q.replayed.remove(p)
 	}
 	q.goneLocked(holes)

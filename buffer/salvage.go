@@ -16,8 +16,6 @@ type saved struct {
 	numbers []uint64
 	ledger  *ledger
 	sum     *summary
-	before  *summary
-	all     []uint64 // sound records by device, unwanted ones included
 }
 
 // location is where a value lies in the file.
@@ -62,10 +60,6 @@ func (s *saved) fact(name string, v []byte) {
 	case "summary":
 		if u, err := decodeSummary(v); err == nil && (s.sum == nil || u.last >= s.sum.last) {
 			s.sum = &u
-		}
-	case "before":
-		if u, err := decodeSummary(v); err == nil {
-			s.before = &u
 		}
 	}
 }

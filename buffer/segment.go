@@ -26,20 +26,18 @@ type segment struct {
 	waiting   []uint64 // records by device that are neither gone nor replayable
 	damage    error    // why it cannot be read; the committer repairs it
 	repaired  chan struct{}
-	before    *summary // what this file says of the one before it
-	uncounted bool     // not in Queue.waiting yet
-	expected  bool     // it was known what it should have held
-	rescued   bool     // it was salvaged, and what is missing counted
-	skipped   bool     // cannot be read or repaired now, readers pass over it
-	fails     int      // times in a row that it could not be read
-	failedAt  int64    // the first of these
-	tryAt     int64    // when to try again, once readers pass over it
-	unread    error    // why they do
-	proven    ranges   // acknowledged while it was skipped: whose they are is not known yet
-	level     uint8    // how often it was thinned
-	through   uint64   // the last number it then stood for, 0 when it was not
-	dense     uint8    // how little halving it would free, see thin.go
-	inFlight  bool     // of it a record was handed out since the last Rewind
+	uncounted bool   // not in Queue.waiting yet
+	skipped   bool   // cannot be read or repaired now, readers pass over it
+	fails     int    // times in a row that it could not be read
+	failedAt  int64  // the first of these
+	tryAt     int64  // when to try again, once readers pass over it
+	unread    error  // why they do
+	rescued   bool   // it was salvaged
+	proven    ranges // acknowledged while it was skipped: whose they are is not known yet
+	level     uint8  // how often it was thinned
+	through   uint64 // the last number it then stood for, 0 when it was not
+	dense     uint8  // how little halving it would free, see thin.go
+	inFlight  bool   // of it a record was handed out since the last Rewind
 
 	gone bool // unlinked, or replaced
 

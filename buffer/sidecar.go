@@ -3,31 +3,40 @@ package buffer
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"slices"
 )
 
-// The sidecar is one file of two slots of 4096 bytes, written alternately in
-// place and then synced: 17 KB and 3 flushes on the device, where writing a
-// new file and renaming it costs 78 KB. The valid slot with the higher
-// generation counts. It is written when numbers are reserved, when a segment
-// is about to be unlinked, after every 10,000 records released from disk, once
-// when the disk part is drained, every 6 hours, for a boot's offset, a new
-// epoch, and at stop; never for each record or acknowledgement.
+// The sidecar is one file of three slots. Two are written alternately in place and
+// synced: 17 KB and 3 flushes on the device, where writing a new file and renaming
+// it costs 78 KB. That is done when numbers are reserved, when a segment is about
+// to be unlinked, after every 10,000 records released from disk, once when the disk
+// part is drained, every 6 hours, for a boot's offset, a new epoch, and at stop;
+// never for each record or acknowledgement.
 //
-// A slot is: magic 8 bytes | version uint16 | length of payload uint16 |
+// The third is written, and not synced, after each commit returned and soon after a
+// loss. It costs 1 to 2 % of a commit's bytes, and is exact when the process was
+// killed; after a power cut it is as old as the kernel let it become, 30 s. It names
+// what was in a newest file that is missing or ruined. It is never written before
+// what it speaks of is on disk.
+//
+// The slot with the highest generation counts, the ledgers in the segments
+// included. A slot has as many pages as the ledger needs: one for 64 devices.
+//
+// A slot is: magic 8 bytes | version uint16 | length of payload uint32 |
 // payload | crc32c of all before | zeros. The payload is varints in the order
 // of state.encode.
 const (
-	slotSize    = 4096
-	slotHeader  = 12
+	slots       = 3
+	sidecarSize = slots * pageSize // at least
+	unsynced    = slots - 1        // the third slot
+	slotHeader  = 14
+	slotReserve = 512 // bytes that a new file has to spare
 	maxStarts   = 32
-	maxBeyond   = 64
 	maxNoted    = 150
-	slotReserve = 512 // for the ledger
-	sidecarSize = 2 * slotSize
 	noteEvery   = 6 * 60 * 60 * 1000 // ms
 )
 
@@ -43,35 +52,37 @@ type start struct {
 	seen  int64 // Unix milliseconds at mono 0 by a trusted clock, 0 = not known
 }
 
-// segNote remembers that a segment existed, so that it cannot vanish unseen.
+// segNote remembers that a segment existed, so that its name can be told when it
+// is missing.
 type segNote struct {
 	first, count uint64
 }
 
-// state is what the sidecar holds.
+// state is what a slot holds.
 type state struct {
-	gen      uint64
+	ledger   ledger // its gen is the slot's
 	epoch    uint64
 	reserved uint64 // the first number not in use; exact when clean
-	released uint64
 	clean    bool
+	boot     [16]byte // in which it was written
 	lastGood int64
 	starts   []start
-	beyond   ranges // released beyond the mark
 	segs     []segNote
-	// ledger is accounts that the newest segment does not have so yet, so that
-	// a file can be unlinked before the next commit counts what was in it.
-	ledger ledger
-	only   []uint16 // devices of ledger to save, as many as there is space for
 }
 
-func (s *state) encode() []byte {
-	b := append(make([]byte, 0, slotSize), slotMagic()...)
+// encode makes a slot of at most limit bytes, 0 for as many as it needs. Beyond
+// that the oldest segments are not named.
+func (s *state) encode(limit int) []byte {
+	b := append(make([]byte, 0, pageSize), slotMagic()...)
 	b = binary.LittleEndian.AppendUint16(b, formatVersion)
-	b = append(b, 0, 0)
-	for _, v := range []uint64{s.gen, s.epoch, s.reserved, s.released, bit(s.clean)} {
+	b = append(b, 0, 0, 0, 0)
+	led := s.ledger.encode()
+	b = binary.AppendUvarint(b, uint64(len(led)))
+	b = append(b, led...)
+	for _, v := range []uint64{s.epoch, s.reserved, bit(s.clean)} {
 		b = binary.AppendUvarint(b, v)
 	}
+	b = append(b, s.boot[:]...)
 	b = binary.AppendVarint(b, s.lastGood)
 	starts := s.starts[max(0, len(s.starts)-maxStarts):]
 	b = binary.AppendUvarint(b, uint64(len(starts)))
@@ -82,24 +93,16 @@ func (s *state) encode() []byte {
 		b = binary.AppendUvarint(b, bit(v.set))
 		b = binary.AppendVarint(b, v.off.Unix)
 		b = binary.AppendVarint(b, v.off.Err)
+		b = binary.AppendVarint(b, v.seen)
 	}
-	beyond := s.beyond[:min(len(s.beyond), maxBeyond)]
-	b = binary.AppendUvarint(b, uint64(len(beyond)))
-	last := s.released
-	for _, v := range beyond {
-		b = binary.AppendUvarint(b, v.a-last)
-		b = binary.AppendUvarint(b, v.b-v.a)
-		last = v.b
-	}
-	// As many segments as fit, the newest: at 8 MB each this covers gigabytes.
 	segs := s.segs[max(0, len(s.segs)-maxNoted):]
-	list, seen := appendNotes(nil, segs), appendSeen(nil, starts)
-	for len(b)+len(list)+len(seen) > slotSize-slotReserve {
+	list := appendNotes(nil, segs)
+	for limit > 0 && len(segs) > 0 && len(b)+len(list)+4 > limit {
 		segs = segs[1:]
 		list = appendNotes(list[:0], segs)
 	}
-	b = append(s.appendLedger(append(b, list...), slotSize-16-len(seen)), seen...)
-	binary.LittleEndian.PutUint16(b[10:], uint16(len(b)-slotHeader))
+	b = append(b, list...)
+	binary.LittleEndian.PutUint32(b[10:], uint32(len(b)-slotHeader))
 	return seal(b)
 }
 
@@ -114,43 +117,6 @@ func appendNotes(b []byte, segs []segNote) []byte {
 	return b
 }
 
-// appendLedger writes the accounts in only, as long as b stays below limit.
-func (s *state) appendLedger(b []byte, limit int) []byte {
-	b = binary.AppendUvarint(b, s.ledger.accepted)
-	b = binary.AppendUvarint(b, uint64(len(s.ledger.reasons)))
-	for _, r := range s.ledger.reasons {
-		b = appendText(b, r)
-	}
-	n := 0
-	var list []byte
-	for _, dev := range s.only {
-		more := s.ledger.devices[dev].encode(binary.AppendUvarint(nil, uint64(dev)))
-		if len(b)+len(list)+len(more) > limit {
-			break
-		}
-		list = append(list, more...)
-		n++
-	}
-	return append(binary.AppendUvarint(b, uint64(n)), list...)
-}
-
-func (s *state) decodeLedger(d *decoder) {
-	s.ledger.accepted = d.uint()
-	for range count(d) {
-		s.ledger.reasons = append(s.ledger.reasons, d.text())
-	}
-	for range count(d) {
-		dev := d.uint()
-		a, err := decodeAccount(d, len(s.ledger.reasons))
-		if err != nil || dev >= blindDevice {
-			d.b, d.err = nil, errDamaged
-			return
-		}
-		*s.ledger.account(uint16(dev)) = a
-		s.only = append(s.only, uint16(dev))
-	}
-}
-
 func bit(v bool) uint64 {
 	if v {
 		return 1
@@ -158,89 +124,131 @@ func bit(v bool) uint64 {
 	return 0
 }
 
-func decodeState(slot []byte) (state, error) {
+// decodeState reads the slot at the beginning of b.
+func decodeState(b []byte) (state, error) {
 	var s state
-	if len(slot) < slotHeader+4 || string(slot[:8]) != slotMagic() {
+	if len(b) < slotHeader+4 || string(b[:8]) != slotMagic() {
 		return s, errDamaged
 	}
-	n := slotHeader + int(binary.LittleEndian.Uint16(slot[10:]))
-	if n+4 > len(slot) {
+	n := uint64(binary.LittleEndian.Uint32(b[10:])) + slotHeader + 4
+	if n > uint64(len(b)) {
 		return s, errDamaged
 	}
-	body, err := unseal(slot[:n+4])
+	body, err := unseal(b[:n])
 	if err != nil {
 		return s, err
 	}
-	if v := binary.LittleEndian.Uint16(slot[8:]); v > formatVersion {
+	if v := binary.LittleEndian.Uint16(b[8:]); v > formatVersion {
 		return s, newerFormat(v)
-	} else if v < formatVersion { // there was none
+	} else if v < formatVersion {
 		return s, errDamaged
 	}
 	d := decoder{b: body[slotHeader:]}
-	s.gen, s.epoch, s.reserved, s.released, s.clean = d.uint(), d.uint(), d.uint(), d.uint(), d.uint() != 0
+	if s.ledger, err = decodeLedger([]byte(d.text())); err != nil {
+		return s, err
+	}
+	s.epoch, s.reserved, s.clean = d.uint(), d.uint(), d.uint() != 0
+	s.boot = d.id()
 	s.lastGood = d.int()
 	for range count(&d) {
-		if len(d.b) < 16 {
-			return s, errDamaged
-		}
-		v := start{id: [16]byte(d.b)}
-		d.b = d.b[16:]
-		v.index, v.mono, v.set = uint32(d.uint()), d.int(), d.uint() != 0
+		v := start{id: d.id(), index: uint32(d.uint()), mono: d.int(), set: d.uint() != 0}
 		v.off = Offset{Unix: d.int(), Err: d.int()}
+		v.seen = d.int()
 		s.starts = append(s.starts, v)
 	}
-	last := s.released
-	for range count(&d) {
-		a := last + d.uint()
-		last = a + d.uint()
-		s.beyond.add(span{a, last})
-	}
-	last = 0
+	var last uint64
 	for range count(&d) {
 		last += d.uint()
 		s.segs = append(s.segs, segNote{last, d.uint()})
 	}
-	s.decodeLedger(&d)
-	s.decodeSeen(&d)
 	return s, d.err // what a later version appended is passed over
 }
 
+// id reads 16 bytes.
+func (d *decoder) id() (id [16]byte) {
+	if len(d.b) < len(id) {
+		d.b, d.err = nil, errShort
+		return id
+	}
+	copy(id[:], d.b)
+	d.b = d.b[len(id):]
+	return id
+}
+
+// slotSizeOf is the bytes of a slot in a sidecar of so many.
+func slotSizeOf(size int64) int64 {
+	return max(pageSize, size/slots/pageSize*pageSize)
+}
+
+// errNoSlot: nothing was ever written there.
+var errNoSlot = errors.New("no slot")
+
+// readSlots returns what is in the slots of a sidecar, and why not.
+func readSlots(f FS) (all [slots]state, errs [slots]error, err error) {
+	file, size, err := openSized(f, sidecarName)
+	if err != nil {
+		return all, errs, err
+	}
+	defer file.Close()
+	b := make([]byte, min(size, slots*maxSlot))
+	n, err := file.ReadAt(b, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return all, errs, err
+	}
+	for i := range all {
+		slot := b[min(int64(n), int64(i)*slotSizeOf(size)):n]
+		all[i], errs[i] = decodeState(slot)
+		if len(slot) >= slotHeader && !slices.ContainsFunc(slot[:slotHeader], func(b byte) bool { return b != 0 }) {
+			errs[i] = errNoSlot
+		}
+	}
+	return all, errs, nil
+}
+
+// maxSlot is what a ledger of all devices that there can be needs.
+const maxSlot = 16 << 20
+
+// newestOf is the valid slot with the highest generation. With false there is none.
+func newestOf(all []state, errs []error) (best state, ok bool) {
+	for i, s := range all {
+		if errs[i] == nil && (!ok || s.ledger.gen > best.ledger.gen) {
+			best, ok = s, true
+		}
+	}
+	return best, ok
+}
+
 // readSidecar returns the newest valid slot. fs.ErrNotExist: there is no
-// sidecar; ErrNewer: not ours to touch; errDamaged: both slots are unreadable.
+// sidecar; ErrNewer: not ours to touch; errDamaged: no slot can be read.
 func readSidecar(f FS) (state, error) {
-	file, err := f.Open(sidecarName, os.O_RDONLY)
+	all, errs, err := readSlots(f)
 	if err != nil {
 		return state{}, err
 	}
-	defer file.Close()
-	buf := make([]byte, sidecarSize)
-	n, err := file.ReadAt(buf, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return state{}, err
-	}
-	buf = buf[:n]
-	best, result := state{}, errDamaged
-	for at := 0; at < len(buf); at += slotSize {
-		s, err := decodeState(buf[at:min(at+slotSize, len(buf))])
+	for _, err := range errs {
 		if errors.Is(err, ErrNewer) {
 			return state{}, err
 		}
-		if err == nil && (result != nil || s.gen > best.gen) {
-			best, result = s, nil
-		}
 	}
-	return best, result
+	best, ok := newestOf(all[:], errs[:])
+	if !ok {
+		return state{}, errDamaged
+	}
+	return best, nil
 }
 
-// makeSidecar creates the file: temporary name, sync, rename, directory sync.
-func makeSidecar(f FS) error {
+// makeSidecar creates the file with a first slot in it: temporary name, sync,
+// rename, directory sync.
+func makeSidecar(f FS, slot []byte) error {
 	const tmp = sidecarName + tmpSuffix
 	_ = f.Remove(tmp)
 	file, err := f.Open(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteAt(make([]byte, sidecarSize), 0)
+	b := make([]byte, slots*((len(slot)+slotReserve)/pageSize+1)*pageSize)
+	copy(b, slot)
+	_, err = file.WriteAt(b, 0)
 	if err == nil {
 		err = file.Sync()
 	}
@@ -259,24 +267,30 @@ func makeSidecar(f FS) error {
 	return f.SyncDir()
 }
 
-// writeSidecar saves the state as it is now; reserved is what the numbering may
-// use afterwards. Only the committer calls it.
-func (q *Queue) writeSidecar(reserved uint64, clean bool) error {
-	q.mu.Lock()
+// stateLocked is the state as it is now.
+func (q *Queue) stateLocked(reserved uint64, clean bool) state {
 	now := q.opt.Mono()
-	st := state{gen: q.disk.gen + 1, epoch: q.epoch, reserved: reserved, released: q.released,
-		clean: clean, lastGood: q.lastGood, beyond: q.beyondLocked()}
 	for i := range q.starts {
 		if q.starts[i].index == q.boot {
 			q.starts[i].mono = now
 		}
 	}
-	st.starts = slices.Clone(q.starts)
+	q.ledger.gen++
+	q.ledger.worse = false
+	st := state{ledger: q.savedLocked(q.committed), epoch: q.epoch, reserved: reserved, clean: clean,
+		boot: q.opt.BootID, lastGood: q.lastGood, starts: slices.Clone(q.starts)}
 	for _, s := range q.segs {
 		st.segs = append(st.segs, segNote{s.first, s.sum.count})
 	}
-	st.ledger = q.ledger.without(q.unsavedLocked(q.committed))
-	st.only = st.ledger.news(&q.disk.base)
+	return st
+}
+
+// writeSidecar saves the state as it is now; reserved is what the numbering may
+// use afterwards. Only the committer calls it.
+func (q *Queue) writeSidecar(reserved uint64, clean bool) error {
+	q.mu.Lock()
+	st := q.stateLocked(reserved, clean)
+	now := q.opt.Mono()
 	progress, owed, waiters := q.disk.progress, q.disk.owed, q.disk.waiters
 	q.disk.waiters = nil
 	q.mu.Unlock()
@@ -285,6 +299,7 @@ func (q *Queue) writeSidecar(reserved uint64, clean bool) error {
 	err := q.putSlot(&st)
 	q.mu.Lock()
 	if err != nil {
+		q.ledger.worse = true
 		q.disk.waiters = append(q.disk.waiters, waiters...)
 		q.mu.Unlock()
 		return err
@@ -292,10 +307,10 @@ func (q *Queue) writeSidecar(reserved uint64, clean bool) error {
 	for _, w := range waiters {
 		w <- nil
 	}
-	q.disk.gen, q.disk.started = st.gen, true
+	q.disk.started = true
 	q.disk.progress -= progress
 	q.disk.owed -= owed
-	q.disk.noted, q.disk.unnoted = now, false
+	q.disk.noted, q.disk.jotted, q.disk.lossAt, q.disk.unnoted = now, now, 0, false
 	q.figures.notes++
 	q.epochSaved = st.epoch
 	if !clean {
@@ -306,29 +321,104 @@ func (q *Queue) writeSidecar(reserved uint64, clean bool) error {
 	return nil
 }
 
-func (q *Queue) putSlot(st *state) error {
+// jot writes the third slot. That it fails costs nothing but what it is for.
+func (q *Queue) jot() {
 	if q.disk.sidecar == nil {
-		if size, err := q.fs.Size(sidecarName); err != nil || size != sidecarSize {
-			if err := makeSidecar(q.fs); err != nil {
-				return err
-			}
-		}
-		f, err := q.fs.Open(sidecarName, os.O_RDWR)
-		if err != nil {
+		return
+	}
+	q.mu.Lock()
+	st := q.stateLocked(q.reserved, false)
+	q.disk.jotted = q.opt.Mono()
+	q.mu.Unlock()
+	if b := st.encode(int(q.disk.slotSize)); int64(len(b)) <= q.disk.slotSize {
+		_, _ = q.disk.sidecar.WriteAt(b, unsynced*q.disk.slotSize)
+	}
+}
+
+// putSlot writes to that of the two synced slots which does not hold the newest
+// state. After an error it is that one again: what the kernel shows of it then is
+// not what the disk has.
+func (q *Queue) putSlot(st *state) error {
+	if err := q.openSidecar(); err != nil {
+		return err
+	}
+	b := st.encode(int(q.disk.slotSize))
+	if int64(len(b)) > q.disk.slotSize { // more devices than it has space for, or none yet
+		q.closeSidecar()
+		if err := makeSidecar(q.fs, st.encode(0)); err != nil {
 			return err
 		}
-		q.disk.sidecar = f
+		q.disk.slot, q.disk.affirmed = 0, true
+		return q.openSidecar()
 	}
-	slot := make([]byte, slotSize)
-	copy(slot, st.encode())
-	_, err := q.disk.sidecar.WriteAt(slot, int64(st.gen%2)*slotSize)
+	next := 1 - q.disk.slot
+	slot := make([]byte, q.disk.slotSize)
+	copy(slot, b)
+	_, err := q.disk.sidecar.WriteAt(slot, int64(next)*q.disk.slotSize)
 	if err == nil {
 		err = q.disk.sidecar.Sync()
 	}
 	if err != nil {
-		// What the kernel keeps after a failed sync is not known: start over.
+		q.closeSidecar()
+		return err
+	}
+	q.disk.slot = next
+	return nil
+}
+
+// openSidecar opens the file if there is a sound one. What an earlier process wrote
+// last is written once more: should its sync have failed, it is only in the cache,
+// and the next one goes over the only slot that the disk has.
+func (q *Queue) openSidecar() error {
+	if q.disk.sidecar != nil {
+		return nil
+	}
+	size, err := q.fs.Size(sidecarName)
+	if err != nil || size < slots*pageSize || size%(slots*pageSize) != 0 {
+		q.disk.slotSize = 0
+		return nil
+	}
+	f, err := q.fs.Open(sidecarName, os.O_RDWR)
+	if err != nil {
+		return err
+	}
+	q.disk.slotSize = slotSizeOf(size)
+	if !q.disk.affirmed {
+		if err := q.affirm(f); err != nil {
+			return fmt.Errorf("cannot write the state file again: %w", errors.Join(err, f.Close()))
+		}
+		q.disk.affirmed = true
+	}
+	q.disk.sidecar = f
+	return nil
+}
+
+// affirm writes the newest of the synced slots again as it is.
+func (q *Queue) affirm(f File) error {
+	all, errs, err := readSlots(q.fs)
+	if err != nil {
+		return err
+	}
+	if q.disk.slot = 0; errs[0] != nil || errs[1] == nil && all[1].ledger.gen > all[0].ledger.gen {
+		q.disk.slot = 1
+	}
+	if errs[q.disk.slot] != nil {
+		return nil // nothing is lost by writing over it
+	}
+	b := make([]byte, q.disk.slotSize)
+	at := int64(q.disk.slot) * q.disk.slotSize
+	if n, err := f.ReadAt(b, at); n < len(b) {
+		return err
+	}
+	if _, err := f.WriteAt(b, at); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+func (q *Queue) closeSidecar() {
+	if q.disk.sidecar != nil {
 		_ = q.disk.sidecar.Close()
 		q.disk.sidecar = nil
 	}
-	return err
 }

@@ -71,7 +71,7 @@ func TestNewerFormatIsNotTouched(t *testing.T) {
 		filled(t, dir, 50, nil)
 		if what == "state" {
 			damageFile(t, filepath.Join(dir, sidecarName), func(b []byte) []byte {
-				for at := 0; at < len(b); at += slotSize {
+				for at := 0; at < len(b); at += pageSize {
 					n := slotHeader + int(b[at+10]) + int(b[at+11])<<8
 					b[at+8] = formatVersion + 1
 					copy(b[at:], seal(b[at:at+n:at+n]))

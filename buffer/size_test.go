@@ -103,10 +103,10 @@ func TestLaterVersions(t *testing.T) {
 	if got, err := decodeLedger(more(l.encode())); err != nil || got.gen != 7 || len(got.devices) != 2 {
 		t.Error("ledger: ", got, err)
 	}
-	st := state{gen: 3, reserved: 9, segs: []segNote{{1, 2}}, ledger: l, only: []uint16{dev}}
-	b := st.encode()
+	st := state{reserved: 9, segs: []segNote{{1, 2}}, ledger: l}
+	b := st.encode(0)
 	b = append(b[:len(b)-4], 1, 2, 3)
-	binary.LittleEndian.PutUint16(b[10:], uint16(len(b)-slotHeader))
+	binary.LittleEndian.PutUint32(b[10:], uint32(len(b)-slotHeader))
 	got, err := decodeState(seal(b))
 	if err != nil || got.reserved != 9 || len(got.segs) != 1 || got.ledger.devices[dev].lost[0] != 3 {
 		t.Errorf("slot: %+v %v", got, err)
@@ -118,30 +118,58 @@ func TestLaterVersions(t *testing.T) {
 	}
 }
 
-// TestSlotNeverOverflows: whatever there is to say, a slot holds it or leaves
-// out the least important.
-func TestSlotNeverOverflows(t *testing.T) {
+// TestSlotLeavesOutNames: where a slot has no space for the names of all segments,
+// it leaves out the oldest, and no count.
+func TestSlotLeavesOutNames(t *testing.T) {
 	big := uint64(1) << 62
-	st := state{gen: big, epoch: ^uint64(0), reserved: 3 * big, released: big, clean: true, lastGood: -1 << 62}
+	st := state{ledger: ledger{gen: big, mark: big}, epoch: ^uint64(0), reserved: 3 * big, clean: true, lastGood: -1 << 62}
 	for i := range uint32(100) {
 		st.starts = append(st.starts, start{index: 1<<31 + i, mono: 1 << 61, set: true, off: Offset{Unix: -1 << 62, Err: 1 << 62}})
 	}
 	for i := range uint64(500) {
-		st.beyond.add(span{big + i<<40, big + i<<40 + 1<<38})
 		st.segs = append(st.segs, segNote{i << 50, big})
 	}
-	for i := range uint16(500) {
+	for i := range 20 {
 		dev, _ := st.ledger.device(fmt.Sprint("a device with a long name ", i))
 		st.ledger.read(dev, big)
-		st.ledger.lose(dev, "io", big)
-		st.only = append(st.only, dev)
 	}
-	b := st.encode()
-	if len(b) > slotSize {
+	b := st.encode(pageSize)
+	if len(b) > pageSize {
 		t.Fatal(len(b), " bytes")
 	}
-	got, err := decodeState(append(b, make([]byte, slotSize-len(b))...))
-	if err != nil || len(got.starts) == 0 || len(got.only) == 0 || got.reserved != 3*big {
-		t.Errorf("%d starts, %d segments, %d devices, %v", len(got.starts), len(got.segs), len(got.only), err)
+	got, err := decodeState(append(b, make([]byte, pageSize-len(b))...))
+	if err != nil || len(got.starts) != maxStarts || len(got.segs) == 0 || got.segs[len(got.segs)-1].first != 499<<50 ||
+		len(got.ledger.devices) != 21 || got.reserved != 3*big {
+		t.Errorf("%d starts, %d segments, %d devices, %v", len(got.starts), len(got.segs), len(got.ledger.devices), err)
 	}
+}
+
+// TestSlotsGrowWithTheDevices: the counts of all devices are one value, however
+// many there are, and all of them survive a kill.
+func TestSlotsGrowWithTheDevices(t *testing.T) {
+	dir := fastDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(dir)
+		q := mustOpen(t, o)
+		for i := range 700 {
+			dev, err := q.Device(fmt.Sprint("a device with a long name ", i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			q.Lose(dev, "rate", 2)
+		}
+		time.Sleep(2 * time.Minute)
+		killed := fastDir(t)
+		copyDir(t, dir, killed)
+		mustClose(t, q)
+		q = mustOpen(t, testOptions(killed))
+		total, devices := q.Ledger()
+		if total.Lost["rate"] != 1400 || total.Read != 1400 || len(devices) != 700 {
+			t.Errorf("%+v of %d devices", total, len(devices))
+		}
+		if size, _ := q.fs.Size(sidecarName); size <= sidecarSize || size%sidecarSize != 0 {
+			t.Error("state file of ", size, " bytes")
+		}
+		mustClose(t, q)
+	})
 }

@@ -2,7 +2,6 @@ package buffer
 
 import (
 	"cmp"
-	"encoding/binary"
 	"slices"
 )
 
@@ -49,29 +48,6 @@ func (q *Queue) sawLocked(unix int64) {
 	for i := range q.starts {
 		if q.starts[i].index == q.boot {
 			q.starts[i].seen = seen
-		}
-	}
-}
-
-// appendSeen writes the trusted offsets of starts: how many, then one varint
-// for each, 0 where none is known. It stands behind everything else in the
-// payload, where a version that does not know it passes it over.
-func appendSeen(b []byte, starts []start) []byte {
-	b = binary.AppendUvarint(b, uint64(len(starts)))
-	for _, s := range starts {
-		b = binary.AppendVarint(b, s.seen)
-	}
-	return b
-}
-
-// decodeSeen reads them where they were written.
-func (s *state) decodeSeen(d *decoder) {
-	if d.err != nil || len(d.b) == 0 {
-		return
-	}
-	for i := range count(d) {
-		if seen := d.int(); int(i) < len(s.starts) {
-			s.starts[i].seen = seen
 		}
 	}
 }

@@ -106,7 +106,7 @@ func (q *Queue) Stats() Stats {
 		}
 	}
 	s.Slow = q.slowLocked()
-	for _, n := range q.waiting {
+	for _, n := range sumOf(q.waiting, q.unseen) {
 		s.Waiting += n
 	}
 	if from := max(q.committed, q.released) + 1; from < q.next {

@@ -5,8 +5,6 @@ import (
 	"errors"
 
 	bolt "go.etcd.io/bbolt"
-
-	"portti/buffer/boltfile"
 )
 
 // thinning is one piece of work over several passes of the committer, who owns
@@ -27,12 +25,11 @@ type thinning struct {
 	shed    int64
 	kept    uint64
 
-	out    *writer // the new file, nil before it is begun
-	at     int     // the segment being copied
-	from   uint64  // and the number to go on at
-	before []byte
-	sum    summary
-	lost   tally
+	out  *writer // the new file, nil before it is begun
+	at   int     // the segment being copied
+	from uint64  // and the number to go on at
+	sum  summary
+	lost tally
 }
 
 // tally is what goes.
@@ -106,11 +103,6 @@ func (j *thinning) plan(q *Queue) (done bool, err error) {
 	var kept uint64
 	bad := map[uint64][]byte{}
 	first := j.planned == 0
-	if first {
-		if err := j.readBefore(q, s); err != nil {
-			return true, j.report(q, s, err)
-		}
-	}
 	err = q.visitRecords(s, s.first, j.living[j.planned], func(n uint64, v []byte) bool {
 		e, err := parseValue(n, v)
 		switch size := int64(len(v) + thinLineLen); {
@@ -140,17 +132,6 @@ func (j *thinning) plan(q *Queue) (done bool, err error) {
 		return false, nil
 	}
 	return false, j.begin(q)
-}
-
-// readBefore keeps what the first of the segments says of the one before it.
-func (j *thinning) readBefore(q *Queue, s *segment) error {
-	q.reading.Lock()
-	defer q.reading.Unlock()
-	return q.reads(s, func(tx *boltfile.Tx) error {
-		f, err := facts(tx)
-		j.before = f["before"]
-		return err
-	})
 }
 
 // quarantine takes damaged records out; then all begins anew.

@@ -20,9 +20,7 @@ func (j *thinning) finish(q *Queue) error {
 	through := j.segs[len(j.segs)-1].end - 1
 	q.mu.Lock()
 	q.ledger.gen++
-	saved := q.ledger.without(q.unsavedLocked(q.committed))
-	saved.imports = q.importsThroughLocked(q.committed)
-	released := q.released
+	saved := q.savedLocked(q.committed)
 	for dev, n := range j.lost.devices {
 		if n > 0 {
 			saved.lose(uint16(dev), j.reason, n)
@@ -31,7 +29,7 @@ func (j *thinning) finish(q *Queue) error {
 	q.mu.Unlock()
 	facts := saved.encode()
 	err := j.out.commit(func(_, m *bolt.Bucket) error {
-		if err := putFacts(m, released, j.sum.encode(), facts, j.before); err != nil {
+		if err := putFacts(m, j.sum.encode(), facts); err != nil {
 			return err
 		}
 		return m.Put([]byte("thinned"), encodeThinned(j.level, through))
@@ -87,7 +85,7 @@ func (j *thinning) enterLocked(q *Queue, through uint64) {
 	}
 	a.sum, a.end, a.version, a.index = j.sum, j.sum.last+1, a.version+1, nil
 	a.waiting, a.used = slices.Clone(j.sum.devices), j.out.used
-	a.level, a.through, a.before, a.dense = j.level, through, nil, j.dense
+	a.level, a.through, a.dense = j.level, through, j.dense
 	q.segs = slices.DeleteFunc(slices.Clone(q.segs), func(s *segment) bool { return slices.Contains(rest, s) })
 	q.disk.doomed = append(q.disk.doomed, rest...)
 	q.disk.shaky = true
@@ -187,9 +185,13 @@ func (q *Queue) standsForLocked(first uint64) bool {
 	return false
 }
 
-// beyondLocked is what the sidecar says of numbers that are gone beyond the
-// mark: not the holes that thinning left, which a start finds by itself and
-// which are more than it has space for.
+// maxBeyond is how many spans beyond the mark a ledger says. There are few: they
+// come of acknowledgements and losses out of order. What they would name and do not
+// is sent again after a crash.
+const maxBeyond = 1024
+
+// beyondLocked is what the ledger says of numbers that are gone beyond the mark:
+// not the holes that thinning left, which a start finds by itself.
 func (q *Queue) beyondLocked() (out ranges) {
 	for _, p := range q.gone {
 		if len(out) == maxBeyond {

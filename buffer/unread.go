@@ -131,9 +131,11 @@ func (q *Queue) admit(s *segment) {
 	s.skipped, s.fails, s.unread = false, 0, nil
 	if s.uncounted && s.end > s.first {
 		q.tallyLocked(q.livingLocked(span{s.first, s.end - 1}), func(s *segment, dev uint16, n uint64) { q.waitingLocked(s, dev, n, true) })
-		q.ledger.balance(q.waiting)
 	}
-	s.uncounted = false
+	if s.uncounted {
+		s.uncounted = false
+		q.reconcileLocked(Loss{Reason: LostCorrupt, First: s.first, Last: s.end - 1})
+	}
 	if proven := s.proven; len(proven) > 0 {
 		s.proven = nil
 		q.ackLocked(q.provenLocked(proven))
