@@ -210,14 +210,14 @@ func (q *Queue) write(s *segment, b *batch) (summary, error) {
 		if err := b.each(put); err != nil {
 			return err
 		}
-		return putFacts(m, sum.encode(), b.ledger)
+		return putFacts(m, s.first, sum.encode(), b.ledger)
 	})
 	return sum, err
 }
 
-func putFacts(m *bolt.Bucket, sum, ledger []byte) error {
+func putFacts(m *bolt.Bucket, first uint64, sum, ledger []byte) error {
 	return errors.Join(
-		m.Put([]byte("format"), encodeFormat(formatVersion)),
+		m.Put([]byte("format"), encodeFormat(formatVersion, first)),
 		m.Put([]byte("ledger"), ledger),
 		m.Put([]byte("summary"), sum))
 }

@@ -14,7 +14,7 @@ func (q *Queue) examine(s *segment) error {
 	if err != nil {
 		return err
 	}
-	if err := checkFormat(f["format"]); err != nil {
+	if _, err := checkFormat(f["format"]); err != nil {
 		return fmt.Errorf("%s: format: %w", s.name, err)
 	}
 	sum, sumErr := decodeSummary(f["summary"])

@@ -29,7 +29,7 @@ import (
 //	r   records: key = number, 8 bytes; value = header and record (below).
 //	m   facts, small enough to lie inside the root page that every commit
 //	    rewrites anyway:
-//	      format   formatVersion uint16 | crc
+//	      format   formatVersion uint16 | first number uint64 | crc
 //	      released the last released number at this commit u | crc: one bit of
 //	               it would else take records for delivered
 //	      ledger   the ledger of the whole queue (ledger.go)
@@ -233,20 +233,27 @@ func (d *decoder) text() string {
 	return s
 }
 
-func encodeFormat(version uint16) []byte { return seal(binary.LittleEndian.AppendUint16(nil, version)) }
+// encodeFormat is a segment's version and its first number, which its name says
+// too: a file that was renamed or copied is known by it.
+func encodeFormat(version uint16, first uint64) []byte {
+	return seal(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint16(nil, version), first))
+}
 
-// checkFormat looks at the version of a segment.
-func checkFormat(b []byte) error {
+// checkFormat looks at the version of a segment and says its first number.
+func checkFormat(b []byte) (first uint64, err error) {
 	f, err := unseal(b)
-	switch {
-	case err != nil || len(f) != 2:
-		return errDamaged
-	case binary.LittleEndian.Uint16(f) > formatVersion:
-		return newerFormat(binary.LittleEndian.Uint16(f))
-	case binary.LittleEndian.Uint16(f) < formatVersion: // there was none
-		return fmt.Errorf("%w: it has format %d, the first ever written is %d", errDamaged, binary.LittleEndian.Uint16(f), formatVersion)
+	if err != nil || len(f) < 2 {
+		return 0, errDamaged
 	}
-	return nil
+	switch v := binary.LittleEndian.Uint16(f); {
+	case v > formatVersion:
+		return 0, newerFormat(v)
+	case v < formatVersion:
+		return 0, fmt.Errorf("%w: it has format %d, the first one in this folder is %d", errDamaged, v, formatVersion)
+	case len(f) != 10:
+		return 0, errDamaged
+	}
+	return binary.LittleEndian.Uint64(f[2:]), nil
 }
 
 // newerFormat names the version that is needed.

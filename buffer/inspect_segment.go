@@ -45,10 +45,12 @@ func (l *Inspection) segment(first uint64, after []uint64) (out *segmentWalk, me
 		l.fault(Fault{File: name, Page: b.Page, Offset: int64(b.Page) * pageSize, What: b.Err.Error()})
 	}
 	if len(w.damage) == 0 || w.facts["format"] != nil {
-		if err := checkFormat(w.facts["format"]); errors.Is(err, ErrNewer) {
+		if holds, err := checkFormat(w.facts["format"]); errors.Is(err, ErrNewer) {
 			return nil, 0, fmt.Errorf("%s: %w", name, err)
 		} else if err != nil {
 			l.fault(Fault{File: name, What: "its format cannot be read"})
+		} else if holds != first {
+			l.fault(Fault{File: name, What: "has the name of another file; the next start takes it as " + segmentName(holds)})
 		}
 	}
 	counted, bad := l.values(out, w, end)

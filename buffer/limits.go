@@ -67,7 +67,7 @@ func (q *Queue) loseLocked(pieces ranges, reason string, oldest, newest stamp) {
 // noteLossLocked keeps a loss and logs it; one that goes on is logged once a
 // minute, as one.
 func (q *Queue) noteLossLocked(l Loss) {
-	if l.Count == 0 {
+	if l.Count == 0 && !l.AtLeast {
 		return
 	}
 	q.keepLossLocked(l)
@@ -98,6 +98,7 @@ func (q *Queue) logLossesLocked(now int64) {
 
 func (q *Queue) logLoss(l Loss) {
 	q.warn("buffer.dropped", "readings given up", "code", "BUF-LOST", "reason", l.Reason, "count", l.Count,
+		"at_least", l.AtLeast, "at_most", l.AtMost,
 		"seq", l.First, "seq_last", l.Last, "devices", l.Devices,
 		"boot_first", l.Oldest.Boot, "mono_s_first", l.Oldest.Mono/1000,
 		"boot_last", l.Newest.Boot, "mono_s_last", l.Newest.Mono/1000)

@@ -188,13 +188,20 @@ func (q *Queue) number(st state, known bool) {
 // loadSegments opens every segment once to learn what it holds. None is written
 // again; a small newest one is carried into the next file.
 func (q *Queue) loadSegments(names []string) error {
-	firsts, err := q.sweep(names)
-	var failed error = err
+	firsts, failed := q.sweep(names)
+	if renamed, err := q.putRight(firsts, suffixed(names, movedSuffix)); err != nil {
+		return fmt.Errorf("%w: %w", errUnread, err)
+	} else if renamed {
+		if names, err = q.fs.List(); err != nil {
+			return err
+		}
+		firsts, failed = q.sweep(names)
+	}
 	for i := 0; i < len(firsts); i++ {
 		s := newSegment(firsts[i])
 		s.uncounted = true
 		s.end = unknownEnd
-		for through := q.thinnedThrough(s); i+1 < len(firsts) && firsts[i+1] <= through; i++ {
+		for _, through := q.heading(s.name, s.first); i+1 < len(firsts) && firsts[i+1] <= through; i++ {
 			// It was made of that one too, and the power went before it was removed.
 			failed = errors.Join(failed, ignoreMissing(q.fs.Remove(segmentName(firsts[i+1]))))
 		}
@@ -230,6 +237,15 @@ func (q *Queue) loadSegments(names []string) error {
 		}
 	}
 	return failed
+}
+
+func suffixed(names []string, suffix string) (out []string) {
+	for _, name := range names {
+		if strings.HasSuffix(name, suffix) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // sweep removes what power cuts left and returns the first numbers of the

@@ -33,13 +33,10 @@ func (q *Queue) reconcileLocked(l Loss) {
 		q.warn("buffer.recovered", "readings found that are younger than the newest ledger; counted as read now",
 			"code", "BUF-ROLLBACK", "count", raised)
 	}
-	if l.AtLeast && !unread {
+	if l.AtLeast {
 		l.AtMost += l.Count
-		q.noteLossLocked(l)
-	} else if l.Count > 0 {
-		l.AtLeast, l.AtMost = false, 0
-		q.noteLossLocked(l)
 	}
+	q.noteLossLocked(l)
 }
 
 // ownLocked sees to records of which it cannot be read any more whose they are: they
@@ -88,14 +85,14 @@ func (q *Queue) suspectLocked(st state, known bool) Loss {
 
 // doubtLocked says whether more may be missing than the ledger can tell. It is exact
 // after a stop, and after a kill within one boot, since the third slot is. Otherwise
-// the newest file may have had commits that no ledger tells of: when it is damaged
-// or not there, and when the ledger is older than what it says of itself.
+// the newest file may have had commits that no ledger tells of, when it is damaged
+// or not there; and without the state nobody knows whether it is the newest.
 func (q *Queue) doubtLocked(l *Loss, st state, known bool) {
 	if known && (st.clean || st.boot == q.opt.BootID) {
 		return
 	}
 	newest := st.segs
-	ruined := len(q.segs) > 0 && q.segs[len(q.segs)-1].rescued
+	ruined := len(q.segs) > 0 && (!known || q.segs[len(q.segs)-1].rescued)
 	gone := len(newest) > 0 && !slices.ContainsFunc(q.segs, func(s *segment) bool { return s.first >= newest[len(newest)-1].first })
 	if !ruined && !gone {
 		return

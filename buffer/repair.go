@@ -212,7 +212,7 @@ func (q *Queue) writeSaved(s *segment, file File, got *saved, ledger []byte) (su
 				sum.add(n, header(v))
 				return r.Put(key(n), v)
 			})
-			return errors.Join(err, putFacts(m, sum.encode(), ledger))
+			return errors.Join(err, putFacts(m, s.first, sum.encode(), ledger))
 		})
 	}
 	used := w.used

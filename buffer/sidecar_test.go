@@ -132,7 +132,7 @@ func setFormat(t *testing.T, path string, version uint16) {
 		t.Fatal(err)
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
-		return tx.Bucket(factsBucket()).Put([]byte("format"), encodeFormat(version))
+		return tx.Bucket(factsBucket()).Put([]byte("format"), encodeFormat(version, 1))
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)

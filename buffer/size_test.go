@@ -112,7 +112,7 @@ func TestLaterVersions(t *testing.T) {
 		t.Errorf("slot: %+v %v", got, err)
 	}
 	for version, want := range map[uint16]error{0: errDamaged, formatVersion: nil, formatVersion + 1: ErrNewer, 0x100 | formatVersion: ErrNewer} {
-		if err := checkFormat(encodeFormat(version)); !errors.Is(err, want) {
+		if _, err := checkFormat(encodeFormat(version, 1)); !errors.Is(err, want) {
 			t.Errorf("format %#x: %v", version, err)
 		}
 	}

@@ -7,8 +7,6 @@ import (
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
-
-	"portti/buffer/boltfile"
 )
 
 // finish puts the new file in the place of the old ones. Its ledger already
@@ -29,7 +27,7 @@ func (j *thinning) finish(q *Queue) error {
 	q.mu.Unlock()
 	facts := saved.encode()
 	err := j.out.commit(func(_, m *bolt.Bucket) error {
-		if err := putFacts(m, j.sum.encode(), facts); err != nil {
+		if err := putFacts(m, j.segs[0].first, j.sum.encode(), facts); err != nil {
 			return err
 		}
 		return m.Put([]byte("thinned"), encodeThinned(j.level, through))
@@ -159,19 +157,6 @@ func decodeThinned(b []byte) (level uint8, through uint64) {
 		return 0, 0
 	}
 	return uint8(n), last
-}
-
-// thinnedThrough is the last number that a segment found at the start stands
-// for, 0 when it was not thinned or cannot be read.
-func (q *Queue) thinnedThrough(s *segment) (through uint64) {
-	q.reading.Lock()
-	defer q.reading.Unlock()
-	_ = q.reads(s, func(tx *boltfile.Tx) error {
-		f, err := facts(tx)
-		_, through = decodeThinned(f["thinned"])
-		return err
-	})
-	return through
 }
 
 // standsForLocked says whether what was in a segment that is not there any more

@@ -1,0 +1,78 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"portti/buffer/boltfile"
+)
+
+// A file is taken under the numbers that it holds. Where its name says others, as
+// after a repair by hand or by fsck, it gets the name that is right; where a file of
+// that name is there already it is a copy, and is set aside.
+
+// movedSuffix is of a file on its way to its right name: two may have each other's.
+const movedSuffix = ".moved"
+
+// heading is what a file says of itself: its first number, and when it was thinned
+// the last one that it stands for. One that cannot be read says what its name says.
+func (q *Queue) heading(name string, named uint64) (first, through uint64) {
+	q.reading.Lock()
+	defer q.reading.Unlock()
+	first = named
+	_ = q.reads(&segment{name: name}, func(tx *boltfile.Tx) error {
+		f, err := facts(tx)
+		if n, bad := checkFormat(f["format"]); err == nil && bad == nil {
+			first = n
+			_, through = decodeThinned(f["thinned"])
+		}
+		return err
+	})
+	return first, through
+}
+
+// putRight gives files the names of what is in them, and says whether there was one
+// to be renamed; then the directory is another.
+func (q *Queue) putRight(firsts []uint64, moved []string) (bool, error) {
+	for _, named := range firsts {
+		name := segmentName(named)
+		first, _ := q.heading(name, named)
+		if first == named {
+			continue
+		}
+		to := segmentName(first) + movedSuffix
+		q.warn("buffer.renamed", "file has the name of another one; it is taken under the numbers that it holds",
+			"file", name, "to", segmentName(first))
+		if _, err := q.fs.Size(to); err == nil {
+			to = name // a second copy
+		} else if err := q.fs.Rename(name, to); err != nil {
+			return false, err
+		}
+		moved = append(moved, to)
+	}
+	for _, name := range moved {
+		if err := q.settleName(name); err != nil {
+			return false, err
+		}
+	}
+	if len(moved) > 0 {
+		return true, q.fs.SyncDir()
+	}
+	return false, nil
+}
+
+// settleName gives a file on its way its right name, or sets a copy aside.
+func (q *Queue) settleName(name string) error {
+	right, onItsWay := strings.CutSuffix(name, movedSuffix)
+	_, err := q.fs.Size(right)
+	switch {
+	case onItsWay && errors.Is(err, fs.ErrNotExist):
+		return q.fs.Rename(name, right)
+	case err != nil:
+		return fmt.Errorf("%w: %w", errUnread, err)
+	}
+	q.warn("buffer.quarantined", "copy of another file set aside", "code", "BUF-CORRUPT", "file", name)
+	return q.keepDamaged(name)
+}
