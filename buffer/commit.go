@@ -353,6 +353,12 @@ func (q *Queue) ledgerAtLocked() int64 {
 	return q.disk.ledgerAt + q.sz.ledger.Milliseconds()
 }
 
+// tellLossLocked has jotLoss called when it is due.
+func (q *Queue) tellLossLocked() {
+	now := q.opt.Mono()
+	q.armLocked(now, q.disk.jotted+1000-now)
+}
+
 // jotLoss says in the third slot, at most once a second, what was lost or set aside
 // since: counts of losses never fall because the process was killed.
 func (q *Queue) jotLoss(now int64) {

@@ -139,6 +139,7 @@ func (q *Queue) keepLossLocked(l Loss) {
 func (q *Queue) loseNewestLocked(dev uint16) {
 	q.ledger.read(dev, 1)
 	q.ledger.lose(dev, LostFull, 1)
+	q.tellLossLocked()
 	now := Time{q.boot, q.opt.Mono()}
 	name := q.ledger.devices[dev].name
 	if k := len(q.losses); k > 0 && q.losses[k-1].First == q.next && q.losses[k-1].Reason == LostFull {

@@ -133,6 +133,7 @@ func (q *Queue) quarantine(s *segment, n uint64, v []byte, reason string) error 
 		q.ledger.quarantine(dev, 1)
 	}
 	q.finishLocked(one)
+	q.tellLossLocked()
 	q.warn("buffer.quarantined", "record set aside", "code", "BUF-CORRUPT", "seq", n, "reason", reason,
 		"device", rec.Device, "err", keepErr)
 	return nil

@@ -224,7 +224,7 @@ func (q *Queue) Lose(device uint16, reason string, n int) {
 	device = q.resolveLocked(device)
 	q.ledger.read(device, uint64(n))
 	q.ledger.lose(device, reason, uint64(n))
-	q.armLocked(q.opt.Mono(), 1000)
+	q.tellLossLocked()
 }
 
 // NotFull is closed when Append will not answer ErrFull at once.

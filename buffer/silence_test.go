@@ -94,20 +94,20 @@ func hurts(t *testing.T, dir string) map[string]func() {
 	}
 	state := filepath.Join(dir, sidecarName)
 	all := map[string]func(){
-		"nothing":       func() {},
-		"all files":     func() { removeAll(segs...) },
-		"exchanged":     func() { move(segs[1], dir+"/x"); move(segs[3], segs[1]); move(dir+"/x", segs[3]) },
-		"renamed up":    func() { move(segs[1], filepath.Join(dir, segmentName(1<<40))) },
-		"renamed down":  func() { move(segs[last], filepath.Join(dir, segmentName(2))) },
-		"copied over":   func() { removeAll(segs[2]); copyFile(t, segs[1], segs[2]) },
-		"copied beside": func() { copyFile(t, segs[1], filepath.Join(dir, segmentName(1<<40))) },
-		"copied last":   func() { removeAll(segs[last]); copyFile(t, segs[0], segs[last]) },
-		"only state":    func() { removeAll(state) },
-		"state and one": func() { removeAll(state, segs[2]) },
+		"nothing":        func() {},
+		"all files":      func() { removeAll(segs...) },
+		"exchanged":      func() { move(segs[1], dir+"/x"); move(segs[3], segs[1]); move(dir+"/x", segs[3]) },
+		"renamed up":     func() { move(segs[1], filepath.Join(dir, segmentName(1<<40))) },
+		"renamed down":   func() { move(segs[last], filepath.Join(dir, segmentName(2))) },
+		"copied over":    func() { removeAll(segs[2]); copyFile(t, segs[1], segs[2]) },
+		"copied beside":  func() { copyFile(t, segs[1], filepath.Join(dir, segmentName(1<<40))) },
+		"copied last":    func() { removeAll(segs[last]); copyFile(t, segs[0], segs[last]) },
+		"only state":     func() { removeAll(state) },
+		"state and one":  func() { removeAll(state, segs[2]) },
 		"state and last": func() { removeAll(state, segs[last]) },
-		"state in half": func() { os.Truncate(state, pageSize+100) },
-		"state of zero": func() { damageFile(t, state, func(b []byte) []byte { clear(b); return b }) },
-		"third slot":    func() { damageFile(t, state, func(b []byte) []byte { clear(b[2*pageSize:]); return b }) },
+		"state in half":  func() { os.Truncate(state, pageSize+100) },
+		"state of zero":  func() { damageFile(t, state, func(b []byte) []byte { clear(b); return b }) },
+		"third slot":     func() { damageFile(t, state, func(b []byte) []byte { clear(b[2*pageSize:]); return b }) },
 	}
 	for what, i := range map[string]int{"first": 0, "middle": last / 2, "last": last} {
 		path := segs[i]

@@ -136,8 +136,8 @@ func notRunning(err error) bool {
 
 // lookAt inspects a buffer's directory, or the one in a state folder.
 func lookAt(dir string) (*buffer.Inspection, error) {
-	if info, err := os.Stat(filepath.Join(dir, "buffer")); err == nil && info.IsDir() {
-		dir = filepath.Join(dir, "buffer")
+	if info, err := os.Stat(filepath.Join(dir, config.BufferFolder)); err == nil && info.IsDir() {
+		dir = filepath.Join(dir, config.BufferFolder)
 	}
 	look, err := buffer.Inspect(dir)
 	switch {

@@ -149,7 +149,7 @@ func TestKilledImport(t *testing.T) {
 	}
 	// Each is let change more than the one before, until one comes to its end.
 	killed := 0
-	for killedAfter(t, 1+killed, "b/buffer", program(t, "queue", "import", "-c", to, "a.jsonl")) {
+	for killedAfter(t, 1+killed, "b/buffer.v2", program(t, "queue", "import", "-c", to, "a.jsonl")) {
 		killed++
 	}
 	if killed == 0 {
@@ -187,7 +187,7 @@ func TestImportLeavesFilesToTheOwner(t *testing.T) {
 		t.Fatal(s.stderr)
 	}
 	const owner = 12345
-	for _, path := range append(glob(t, "b/*/*"), "b/buffer", "b") {
+	for _, path := range append(glob(t, "b/*/*"), "b/buffer.v2", "b") {
 		if err := os.Chown(path, owner, owner); err != nil {
 			t.Fatal(err)
 		}

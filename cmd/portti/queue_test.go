@@ -68,7 +68,7 @@ func (s *script) doQueue(verb string, args []string) bool {
 		}
 		return err == nil && os.WriteFile(args[2], text, 0o600) == nil
 	case "newer":
-		return laterFormat(filepath.Join(args[0], "buffer", "state")) == nil
+		return laterFormat(filepath.Join(args[0], "buffer.v2", "state")) == nil
 	}
 	s.t.Fatalf("unknown command %q", verb)
 	return false
@@ -79,7 +79,7 @@ func (s *script) fill(args []string) {
 	s.t.Helper()
 	from, _ := strconv.Atoi(args[2])
 	n, _ := strconv.Atoi(args[3])
-	dir := filepath.Join(args[0], "buffer")
+	dir := filepath.Join(args[0], "buffer.v2")
 	if err := os.MkdirAll(args[0], 0o700); err != nil {
 		s.t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func folderSum(t *testing.T, dir string) string {
 // messages counts what is in a buffer, of devices whose name begins so.
 func messages(t *testing.T, state, prefix string) map[string]int {
 	t.Helper()
-	l, err := buffer.Inspect(filepath.Join(state, "buffer"))
+	l, err := buffer.Inspect(filepath.Join(state, "buffer.v2"))
 	if err != nil || len(l.Faults) > 0 {
 		t.Fatal(err, l.Faults)
 	}
@@ -148,7 +148,7 @@ func messages(t *testing.T, state, prefix string) map[string]int {
 	return got
 }
 
-// laterFormat raises the version in both slots of a state file.
+// laterFormat raises the version in all slots of a state file.
 func laterFormat(path string) error {
 	b, err := os.ReadFile(path)
 	for at := 0; at < len(b); at += 4096 {
@@ -156,7 +156,7 @@ func laterFormat(path string) error {
 		if slot[8]++; slot[8] == 1 {
 			continue // never written
 		}
-		n := 12 + int(binary.LittleEndian.Uint16(slot[10:]))
+		n := 14 + int(binary.LittleEndian.Uint32(slot[10:]))
 		binary.LittleEndian.PutUint32(slot[n:], crc32.Checksum(slot[:n], crc32.MakeTable(crc32.Castagnoli)))
 	}
 	if err != nil {

@@ -350,6 +350,7 @@ var table = [...]Definition{
 		{"reason", String, "", lo, hi, true}, {"count", Integer, "", 0, hi, true},
 		{"from", Number, "s", lo, hi, false}, {"to", Number, "s", lo, hi, false},
 		{"device", String, "", lo, hi, false},
+		{"atLeast", Boolean, "", lo, hi, false}, {"atMost", Integer, "", 0, hi, false},
 	}},
 	{90310, "Gateway health", Up, []Field{
 		{"waiting", Integer, "", 0, hi, false}, {"lostFull", Integer, "", 0, hi, false},

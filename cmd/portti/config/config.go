@@ -231,8 +231,12 @@ func (c *Config) ActiveDevices() []device.Config {
 	return on
 }
 
+// BufferFolder is the buffer's folder in a state folder, one for each format: what
+// another version left in its own is not touched.
+const BufferFolder = "buffer.v2"
+
 // BufferDir is where the buffer of a state folder lies.
-func (p Paths) BufferDir() string { return filepath.Join(p.State, "buffer") }
+func (p Paths) BufferDir() string { return filepath.Join(p.State, BufferFolder) }
 
 // SocketName is the control socket's name in the folder [paths] run.
 const SocketName = "portti.sock"

@@ -16,7 +16,7 @@ import (
 )
 
 func (s *site) segments() []string {
-	names, _ := filepath.Glob(filepath.Join(s.State, "buffer", "*.seg"))
+	names, _ := filepath.Glob(filepath.Join(s.State, "buffer.v2", "*.seg"))
 	return names
 }
 
@@ -92,7 +92,7 @@ func TestFilesDamagedWhileDown(t *testing.T) {
 			})
 		},
 		"state file gone": func(t *testing.T, s *site) {
-			each(t, []string{filepath.Join(s.State, "buffer", "state")}, os.Remove)
+			each(t, []string{filepath.Join(s.State, "buffer.v2", "state")}, os.Remove)
 		},
 		"a folder instead": func(t *testing.T, s *site) {
 			each(t, s.segments(), func(n string) error {

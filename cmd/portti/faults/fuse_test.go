@@ -18,7 +18,7 @@ import (
 // gives that and the folder in which the files really are.
 func (s *site) below(t *testing.T) (f *faultfs.FS, real string) {
 	t.Helper()
-	real, at := filepath.Join(s.Dir, "real"), filepath.Join(s.State, "buffer")
+	real, at := filepath.Join(s.Dir, "real"), filepath.Join(s.State, "buffer.v2")
 	for _, dir := range []string{real, at} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)

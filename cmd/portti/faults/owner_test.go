@@ -36,7 +36,7 @@ func bufferOfSomeoneElse(t *testing.T, glob string) {
 	const nobody = 65534
 	s := newSite(t, testbed.Options{})
 	s.Buffer = "commit_every = \"100ms\""
-	dir := filepath.Join(s.State, "buffer")
+	dir := filepath.Join(s.State, "buffer.v2")
 	g := s.Start()
 	s.Line().Feed(10)
 	g.Until("10 arrive", s.Arrived)

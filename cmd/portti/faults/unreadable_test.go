@@ -198,7 +198,7 @@ func TestUnreadableWhileUsed(t *testing.T) {
 
 func unreadableWhileUsed(t *testing.T, way ruin, reading, fuse bool, r *rand.Rand) {
 	s := newSite(t, testbed.Options{})
-	v := &victim{site: s, r: r, dir: filepath.Join(s.State, "buffer")}
+	v := &victim{site: s, r: r, dir: filepath.Join(s.State, "buffer.v2")}
 	if fuse {
 		v.fuse, v.dir = s.below(t)
 	}

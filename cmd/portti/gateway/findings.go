@@ -121,6 +121,7 @@ func (f *found) buffer(s *snapshot) {
 		f.add("BUF-CORRUPT", "", "what", q.Damaged[n-1])
 	}
 	f.addIf(len(q.Unread) > 0, "BUF-UNREAD", "", "count", status.Count(uint64(len(q.Unread)), "file"), "why", q.UnreadBy)
+	f.addIf(s.left.files > 0, "BUF-OLD", "", "path", s.left.path, "count", status.Count(uint64(s.left.files), "file"))
 	f.addIf(q.Rollbacks > 0, "BUF-ROLLBACK", "")
 	f.addIf(q.Slow > 0, "BUF-SLOW", "", "seconds", fmt.Sprint(q.Slow/1000))
 	full := q.Full

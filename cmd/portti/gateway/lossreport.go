@@ -41,6 +41,7 @@ type lossReport struct {
 	reported map[string]map[string]uint64 // device, reason, count
 	last     time.Time
 	warned   bool
+	doubted  bool // see tellDoubt
 }
 
 func newLossReport(state string, send appender, log *slog.Logger) *lossReport {
@@ -65,7 +66,7 @@ func (r *lossReport) update(lost map[string]buffer.Counts, losses []buffer.Loss,
 	if !r.last.IsZero() && now.Sub(r.last) < lossReportEvery {
 		return
 	}
-	said := false
+	said := r.tellDoubt(losses)
 	for _, name := range slices.Sorted(maps.Keys(lost)) {
 		if name == ownDevice {
 			continue
@@ -101,7 +102,39 @@ func (r *lossReport) sendOne(name, reason string, n uint64, losses []buffer.Loss
 		m.Decimal("to", to, 3)
 	}
 	m.Text("device", []byte(name))
+	if atMost := mostLost(name, reason, n, losses); atMost > 0 {
+		m.Bool("atLeast", true)
+		m.Int("atMost", int64(atMost))
+	}
 	return r.send(&m)
+}
+
+// tellDoubt states a loss of which nothing can be counted at all. It is of the start:
+// there is at most one in a process.
+func (r *lossReport) tellDoubt(losses []buffer.Loss) bool {
+	i := slices.IndexFunc(losses, func(l buffer.Loss) bool { return l.AtLeast && l.Count == 0 })
+	if i < 0 || r.doubted {
+		return false
+	}
+	var m thingsee.Message
+	m.Reset(thingsee.LossStatement, thingsee.EventThreshold)
+	m.Text("reason", []byte(losses[i].Reason))
+	m.Int("count", 0)
+	m.Bool("atLeast", true)
+	m.Int("atMost", int64(losses[i].AtMost))
+	r.doubted = r.send(&m)
+	return r.doubted
+}
+
+// mostLost is how many of a device's readings may have been lost where n can be
+// shown, 0 where n is known to be all.
+func mostLost(name, reason string, n uint64, losses []buffer.Loss) uint64 {
+	for _, l := range losses {
+		if l.AtLeast && l.Reason == reason && l.Devices[name] > 0 {
+			return n + l.AtMost - min(l.AtMost, l.Count)
+		}
+	}
+	return 0
 }
 
 // lostBetween is the times, in Unix milliseconds, between which the readings were

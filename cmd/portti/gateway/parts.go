@@ -34,7 +34,7 @@ func (s sink) Room() <-chan struct{} { return s.NotFull() }
 func (g *Gateway) bufferOptions() buffer.Options {
 	c := g.cfg
 	return buffer.Options{
-		Dir:         filepath.Join(c.Paths.State, "buffer"),
+		Dir:         c.Paths.BufferDir(),
 		MaxSize:     int64(c.Buffer.MaxSize),
 		MaxAge:      time.Duration(c.Buffer.MaxAge),
 		CommitEvery: time.Duration(c.Buffer.CommitEvery),

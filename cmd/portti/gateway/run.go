@@ -69,6 +69,7 @@ type Gateway struct {
 	losses        losses
 	own           *ownMessages
 	lossReport    *lossReport
+	left          leftover
 	selfReport    *selfReport
 	downlink      *downlink // nil = no command is accepted
 	reloads       chan chan Reloaded
@@ -119,6 +120,7 @@ func New(cfg *config.Config, opt Options) (g *Gateway, err error) {
 			return nil, fmt.Errorf("cannot read the clock: %w", err)
 		}
 	}
+	g.left = leftBehind(cfg.Paths)
 	if g.queue, err = buffer.Open(g.bufferOptions()); err != nil {
 		return nil, fmt.Errorf("cannot open the buffer: %w", err)
 	}

@@ -220,7 +220,7 @@ func (s *simSite) open(_ context.Context, c device.Config) (device.Opened, error
 }
 
 func (s *simSite) start() {
-	s.disk = &simDisk{FS: buffer.OS(filepath.Join(s.cfg.Paths.State, "buffer"))}
+	s.disk = &simDisk{FS: buffer.OS(s.cfg.Paths.BufferDir())}
 	g, err := New(s.cfg, Options{
 		Version: "sim", Built: buildDay, Clock: s.clock, Log: slog.New(slog.NewTextHandler(&s.log, nil)),
 		Device: device.Tuning{Open: s.open}, FS: s.disk,

@@ -38,7 +38,8 @@ type snapshot struct {
 	fixed    bool
 
 	headroom    float64 // seconds, 0 = not known
-	lastLoss    *loss   // one that is fresh enough to be shown
+	left        leftover
+	lastLoss    *loss // one that is fresh enough to be shown
 	headroomLow bool
 	stuck       string // the part that does not move
 	rejected    bool   // the configuration as it stands on disk has mistakes
@@ -72,5 +73,6 @@ func (g *Gateway) snapshot() *snapshot {
 	s.offset, s.fixed = g.queue.Offset(g.queue.Boot())
 	s.headroom = g.inflow.headroom(s.total.Read, s.stats)
 	s.rejected = g.rejected.Load()
+	s.left = g.left
 	return s
 }
