@@ -197,6 +197,8 @@ func (q *Queue) write(s *segment, b *batch) (summary, error) {
 	q.reading.Unlock() //nolint:staticcheck // nothing is guarded; it is a queue for those inside
 	q.mu.Lock()
 	sum := s.sum.clone()
+	q.rows.forget(q.released)
+	named := q.rows.within(span{s.first, max(s.first, b.to)}).encode()
 	q.mu.Unlock()
 	err := q.disk.writer.commit(func(r, m *bolt.Bucket) error {
 		put := func(n uint64, v []byte) error {
@@ -210,14 +212,15 @@ func (q *Queue) write(s *segment, b *batch) (summary, error) {
 		if err := b.each(put); err != nil {
 			return err
 		}
-		return putFacts(m, s.first, sum.encode(), b.ledger)
+		return putFacts(m, s.first, sum.encode(), named, b.ledger)
 	})
 	return sum, err
 }
 
-func putFacts(m *bolt.Bucket, first uint64, sum, ledger []byte) error {
+func putFacts(m *bolt.Bucket, first uint64, sum, rows, ledger []byte) error {
 	return errors.Join(
 		m.Put([]byte("format"), encodeFormat(formatVersion, first)),
 		m.Put([]byte("ledger"), ledger),
+		m.Put([]byte("rows"), rows),
 		m.Put([]byte("summary"), sum))
 }

@@ -18,17 +18,22 @@ func (q *Queue) Behind(next uint64) bool {
 
 // surfacedLocked notes that records from n on can be read that could not before.
 // They will be sent behind ones with higher numbers. A receiver that keeps one
-// highest number takes such a record for known, and says so: they need an epoch
-// of their own. (Should the process die between passing a file over and finding
-// it readable, they do not get one.)
-func (q *Queue) surfacedLocked(n uint64) {
-	q.epoch = randomEpoch()
-	q.figures.epochs++
+// highest number takes such a record for known, and says so: those of a file that
+// was passed over need an epoch of their own, see renameLocked. (Should the process
+// die between passing a file over and finding it readable, they do not get one.)
+func (q *Queue) surfacedLocked(s span) {
 	q.wake()
-	if q.behind == 0 || n < q.behind {
-		q.behind = n
+	if q.behind == 0 || s.a < q.behind {
+		q.behind = s.a
 	}
 	q.notifyLocked()
+}
+
+// renameLocked gives records of s another epoch, where ones with higher numbers of
+// the same epoch may have been sent before.
+func (q *Queue) renameLocked(s span) {
+	q.figures.epochs++
+	q.rows.set(s, q.freshNameLocked())
 }
 
 // ackLater remembers an acknowledgement whose records could not be counted by

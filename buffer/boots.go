@@ -16,7 +16,7 @@ type Offset struct {
 // newEpochLocked begins a new numbering space; numbers themselves go on rising.
 func (q *Queue) newEpochLocked() {
 	q.epoch = randomEpoch()
-	q.figures.epochs++
+	q.renameLocked(span{q.released + 1, ^uint64(0)})
 	q.figures.rollbacks++
 	q.wake()
 }

@@ -26,6 +26,7 @@ func (q *Queue) examine(s *segment) error {
 	if led, err := decodeLedger(f["ledger"]); err == nil {
 		q.adoptLocked(led)
 	}
+	named, rowsErr := decodeRows(f["rows"])
 	// A file that went on after a commit whose outcome was not known holds
 	// more than is counted: count anew.
 	anew := sumErr != nil || sum.count > 0 && sum.last+1 != s.end || sum.count == 0 && s.end > s.first
@@ -39,8 +40,15 @@ func (q *Queue) examine(s *segment) error {
 		}
 	}
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	s.sum = sum
-	q.mu.Unlock()
+	if s.end > s.first {
+		q.rows.adopt(span{s.first, s.end - 1}, named, q.freshNameLocked())
+	}
+	if rowsErr != nil && sum.count > 0 {
+		q.warn("buffer.recovered", "what its records are called cannot be read: they get another epoch, and a receiver may have them twice",
+			"code", "BUF-ROLLBACK", "file", s.name, "err", rowsErr)
+	}
 	return nil
 }
 

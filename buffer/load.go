@@ -48,7 +48,7 @@ func (q *Queue) load() {
 	if err != nil && q.disk.blind {
 		q.closeFiles()
 		q.segs, q.gone, q.waiting, q.ledger, q.losses = nil, nil, nil, ledger{}, nil
-		q.unseen = nil
+		q.unseen, q.rows = nil, nil
 		q.epoch, q.epochSaved, q.boot = randomEpoch(), 0, 1
 		q.beginBlind()
 	}
@@ -168,6 +168,8 @@ func (q *Queue) number(st state, known bool) {
 		}
 		q.goneLocked(ranges{{s.end, until - 1}})
 	}
+	q.rows.forget(q.released)
+	q.rows.set(span{q.next, ^uint64(0)}, q.freshNameLocked())
 	i := slices.IndexFunc(q.starts, func(s start) bool { return s.id == q.opt.BootID })
 	if i >= 0 {
 		q.boot, q.resumed = q.starts[i].index, true

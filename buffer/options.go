@@ -40,10 +40,13 @@ type Options struct {
 	// queue sheds instead of growing beyond its size of then, or 8 MB. 0 is off.
 	MinFree int64
 	// Mono is milliseconds since boot, suspend included. Required.
-	Mono   func() int64
-	BootID [16]byte // of this boot of the machine
-	Log    *slog.Logger
-	FS     FS // default OS(Dir)
+	Mono func() int64
+	// Gateway is the id under which records are sent from now on. Those of before
+	// keep the one that they have.
+	Gateway string
+	BootID  [16]byte // of this boot of the machine
+	Log     *slog.Logger
+	FS      FS // default OS(Dir)
 
 	tune sizes // tests only
 }

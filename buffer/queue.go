@@ -77,6 +77,7 @@ type Queue struct {
 	counted    ranges // beyond committed: already counted as accepted
 	since      int64  // Mono at the last Rewind: ages in memory count from then at the earliest
 
+	rows       rows       // what records are called
 	segs       []*segment // by first number; the last one is written unless sealed
 	ledger     ledger
 	arrivals   []arrival // imported and not known to be on disk

@@ -28,6 +28,7 @@ func (q *Queue) beginBlind() {
 	q.reserved = q.next + q.sz.numbers
 	q.committed, q.released = q.next-1, q.next-1
 	q.blindFirst = q.next
+	q.rows.set(span{q.next, ^uint64(0)}, q.freshNameLocked())
 	q.boot = blindBoot
 	q.starts = []start{{id: q.opt.BootID, index: q.boot}}
 }
@@ -92,6 +93,9 @@ func (q *Queue) mergeLocked(old *Queue) {
 	q.disk.sidecar, q.disk.slotSize, q.disk.slot, q.disk.affirmed = old.disk.sidecar, old.disk.slotSize, old.disk.slot, old.disk.affirmed
 	q.disk.noted, q.disk.ledgerAt = old.disk.noted, old.disk.ledgerAt
 	q.segs, q.epochSaved = old.segs, old.epochSaved
+	mineRows := q.rows
+	q.rows = old.rows
+	q.rows.adopt(span{q.blindFirst, ^uint64(0)}, mineRows, q.freshNameLocked())
 	q.figures.damagedFiles, q.figures.damagedBytes = old.figures.damagedFiles, old.figures.damagedBytes
 	q.figures.quarantineBytes = old.figures.quarantineBytes
 	q.losses = append(old.losses, q.losses...)
@@ -132,7 +136,7 @@ func (q *Queue) mergeLocked(old *Queue) {
 		}
 		e.Device = q.alias[e.Device]
 	})
-	q.surfacedLocked(q.released + 1)
+	q.surfacedLocked(span{q.released + 1, old.next - 1})
 }
 
 // merge adds another ledger by name and says which number each of its devices

@@ -168,12 +168,19 @@ func (q *Queue) rebuild(s *segment, original string) (*saved, error) {
 		q.adoptLocked(*got.ledger)
 	}
 	end := s.end
+	if q.disk.loading && end > s.first {
+		q.rows.adopt(span{s.first, end - 1}, got.rows, q.freshNameLocked())
+	}
+	var named rows
+	if end > s.first {
+		named = q.rows.within(span{s.first, end - 1})
+	}
 	got.numbers = slices.DeleteFunc(got.numbers, func(n uint64) bool {
 		return n < s.first || n >= end || q.isGoneLocked(span{n, n})
 	})
 	saved := q.savedLocked(q.committed)
 	q.mu.Unlock()
-	sum, err := q.writeSaved(s, file, got, saved.encode())
+	sum, err := q.writeSaved(s, file, got, named.encode(), saved.encode())
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +197,7 @@ func openSized(f FS, name string) (File, int64, error) {
 	return file, size, err
 }
 
-func (q *Queue) writeSaved(s *segment, file File, got *saved, ledger []byte) (summary, error) {
+func (q *Queue) writeSaved(s *segment, file File, got *saved, rows, ledger []byte) (summary, error) {
 	var sum summary
 	var bytes int64
 	for _, n := range got.numbers {
@@ -212,7 +219,7 @@ func (q *Queue) writeSaved(s *segment, file File, got *saved, ledger []byte) (su
 				sum.add(n, header(v))
 				return r.Put(key(n), v)
 			})
-			return errors.Join(err, putFacts(m, s.first, sum.encode(), ledger))
+			return errors.Join(err, putFacts(m, s.first, sum.encode(), rows, ledger))
 		})
 	}
 	used := w.used
@@ -257,7 +264,8 @@ func (q *Queue) enterRescued(s *segment, got *saved, cause error) {
 	q.releaseReplayableLocked(span{s.first, s.end - 1})
 	was, fresh := s.waiting, s.uncounted
 	if s.skipped {
-		q.surfacedLocked(s.first)
+		q.renameLocked(span{s.first, max(s.first, s.end-1)})
+		q.surfacedLocked(span{s.first, s.end - 1})
 	}
 	s.sum, s.damage, s.skipped, s.rescued, s.fails, s.tryAt, s.unread = *got.sum, nil, false, true, 0, 0, nil
 	s.version++

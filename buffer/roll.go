@@ -44,6 +44,7 @@ func (q *Queue) endFull(need int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	full := s.used+need > min(q.sz.segment, q.opt.MaxSize/8) && s.used > 8*pageSize
+	full = full || len(q.rows.within(span{s.first, q.next})) > maxRows
 	if full || s.used > q.sz.reuse && q.isGoneLocked(span{s.first, s.end - 1}) {
 		s.writable = false
 	}

@@ -16,6 +16,7 @@ type saved struct {
 	numbers []uint64
 	ledger  *ledger
 	sum     *summary
+	rows    rows
 }
 
 // location is where a value lies in the file.
@@ -56,6 +57,10 @@ func (s *saved) fact(name string, v []byte) {
 	case "ledger":
 		if l, err := decodeLedger(v); err == nil && (s.ledger == nil || l.gen > s.ledger.gen) {
 			s.ledger = &l
+		}
+	case "rows":
+		if r, err := decodeRows(v); err == nil && len(r) >= len(s.rows) { // they only become more
+			s.rows = r
 		}
 	case "summary":
 		if u, err := decodeSummary(v); err == nil && (s.sum == nil || u.last >= s.sum.last) {

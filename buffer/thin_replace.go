@@ -19,6 +19,7 @@ func (j *thinning) finish(q *Queue) error {
 	q.mu.Lock()
 	q.ledger.gen++
 	saved := q.savedLocked(q.committed)
+	named := q.rows.within(span{j.segs[0].first, through}).encode()
 	for dev, n := range j.lost.devices {
 		if n > 0 {
 			saved.lose(uint16(dev), j.reason, n)
@@ -27,7 +28,7 @@ func (j *thinning) finish(q *Queue) error {
 	q.mu.Unlock()
 	facts := saved.encode()
 	err := j.out.commit(func(_, m *bolt.Bucket) error {
-		if err := putFacts(m, j.segs[0].first, j.sum.encode(), facts); err != nil {
+		if err := putFacts(m, j.segs[0].first, j.sum.encode(), named, facts); err != nil {
 			return err
 		}
 		return m.Put([]byte("thinned"), encodeThinned(j.level, through))

@@ -140,7 +140,8 @@ func (q *Queue) admit(s *segment) {
 		s.proven = nil
 		q.ackLocked(q.provenLocked(proven))
 	}
-	q.surfacedLocked(s.first)
+	q.renameLocked(span{s.first, max(s.first, s.end-1)})
+	q.surfacedLocked(span{s.first, s.end - 1})
 	q.info("buffer.read-again", "segment can be read again", "file", s.name, "count", s.sum.count)
 }
 
