@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -41,6 +42,15 @@ const (
 	maxTaken   = 32
 )
 
+// maxSkip is how many numbers below a record are taken for delivered, given up or
+// never used by its source. Each start after a power cut skips a million of them;
+// a hole of more is not believed, so that one false number does not cover all
+// that its source will ever write: the record is one range by itself.
+const maxSkip = 1 << 24
+
+// maxNumber is the highest number that a record can have.
+const maxNumber = 1<<63 - 1
+
 // taken is what was imported from a source.
 type taken struct {
 	Source
@@ -56,10 +66,17 @@ type arrival struct {
 
 // Import takes over record n of another queue, unless it was before: then it
 // says false. after is the record before it in the source's order, or n-1 where
-// it is not known whether there was one between. Beyond that it is an Append,
+// it is not known whether there was one between; holes of more than 16 million
+// numbers are not believed. Beyond that it is an Append,
 // with ErrNoSpace instead of giving anything up. That it was taken over becomes
 // durable together with the record, at the latest with Close.
 func (q *Queue) Import(from Source, after, n uint64, class byte, device uint16, stream uint32, rec []byte) (bool, error) {
+	if n == 0 || n > maxNumber {
+		return false, fmt.Errorf("cannot import record %d: no record has that number", n)
+	}
+	if after >= n || n-after > maxSkip {
+		after = n - 1
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.ledger.hasImported(from, n) {
@@ -77,7 +94,7 @@ func (q *Queue) Import(from Source, after, n uint64, class byte, device uint16, 
 	if err := q.appendLocked(class, device, stream, rec); err != nil {
 		return false, err
 	}
-	set := q.ledger.takeOver(from, span{min(after, n-1) + 1, n})
+	set := q.ledger.takeOver(from, span{after + 1, n})
 	q.arrivals = append(q.arrivals, arrival{at, from, set})
 	return true, nil
 }

@@ -89,6 +89,29 @@ func TestImportTakesEachRecordOnce(t *testing.T) {
 	})
 }
 
+// TestAFalseNumberCoversNothing: a record whose number is far above all others
+// stands for itself, and what its source really wrote is taken over afterwards.
+func TestAFalseNumberCoversNothing(t *testing.T) {
+	dir := fastDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		q := mustOpen(t, testOptions(dir))
+		dev, _ := q.Device("import:B/gps")
+		c := carried{src: Source{"B", 77}}
+		c.take(t, q, dev, []uint64{10, maxNumber})
+		// Each start after a power cut skips a million.
+		c.take(t, q, dev, []uint64{20, 20 + maxSkip, maxNumber - 1})
+		if got := c.take(t, q, dev, []uint64{15, 20, 1 << 20, 21 + maxSkip, 1 << 40}); got != 3 {
+			t.Errorf("%d new, want 15, %d and %d", got, 21+maxSkip, uint64(1<<40))
+		}
+		for _, n := range []uint64{0, maxNumber + 1, 1<<64 - 1} {
+			if ok, err := q.Import(c.src, n-1, n, 1, dev, 9, []byte("x")); ok || err == nil {
+				t.Errorf("record %d: %v, %v", n, ok, err)
+			}
+		}
+		mustClose(t, q)
+	})
+}
+
 // TestImportGivesNothingUp: a queue without space for it refuses, whatever it is
 // told to do with its own readings when it is full.
 func TestImportGivesNothingUp(t *testing.T) {
