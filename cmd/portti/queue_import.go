@@ -86,8 +86,12 @@ func runQueueImport(cmd *cobra.Command, args []string) error {
 	if guess && !i.now.Trusted {
 		return errors.New("cannot guess times: this gateway's own clock is not set. See: timedatectl")
 	}
-	if err := i.learn(files); err != nil {
+	files, err = i.learn(files)
+	if err != nil {
 		return err
+	}
+	if len(files) == 0 {
+		return i.report(cmd)
 	}
 	if err := becomeOwner(cfg.Paths.State); err != nil {
 		return err
@@ -153,12 +157,14 @@ type importer struct {
 	arena   []byte
 }
 
-// learn reads what the files' headers know of times, before any record.
-func (i *importer) learn(files []*os.File) error {
+// learn reads what the files' headers know of times, before any record, and
+// gives the files that can be read.
+func (i *importer) learn(files []*os.File) (sound []*os.File, err error) {
 	for _, f := range files {
 		r, err := carry.NewReader(f)
 		if err != nil {
-			return fmt.Errorf("cannot import %s: %w", f.Name(), err)
+			i.leave(f.Name(), "nothing of it was taken over: %v", err)
+			continue
 		}
 		for _, b := range r.Header.Boots {
 			if b.Offset != nil {
@@ -166,10 +172,11 @@ func (i *importer) learn(files []*os.File) error {
 			}
 		}
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
-			return fmt.Errorf("cannot import %s, which must be a file: %w", f.Name(), err)
+			return nil, fmt.Errorf("cannot import %s, which must be a file: %w", f.Name(), err)
 		}
+		sound = append(sound, f)
 	}
-	return nil
+	return sound, nil
 }
 
 func (i *importer) all(files []*os.File) error {
@@ -203,34 +210,26 @@ func (i *importer) file(name string, r *carry.Reader) error {
 	}
 	// Up to where every record of the source has been seen; not known behind a
 	// gap. Where a line is gone, after tells.
-	seen, known := max(r.Header.First, 1)-1, true
-	undated, damaged := uint64(0), uint64(0)
-	var first error
+	seen, known := r.Before(), true
+	var left remainder
 	for i.ctx.Err() == nil {
 		item, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return err
+			left.unread = err
+			break
 		}
 		if item.Record == nil {
 			known = false
-			if item.Damaged != nil {
-				damaged++
-				first = errors.Join(first, damagedLine(first, item))
-			}
+			left.line(item.Line, item.Damaged)
 			continue
 		}
 		rec, why := i.final(&r.Header, item.Record)
 		if why != nil {
 			known = false
-			if errors.Is(why, errUndated) {
-				undated++
-			} else {
-				damaged++
-				first = errors.Join(first, damagedLine(first, carry.Item{Line: item.Line, Damaged: why}))
-			}
+			left.line(item.Line, why)
 			continue
 		}
 		n := item.Record.Number
@@ -242,34 +241,57 @@ func (i *importer) file(name string, r *carry.Reader) error {
 		}
 		seen, known = n, true
 	}
-	i.tally.Undated += undated
-	i.tally.Damaged += damaged
-	i.remarks(name, r, undated, damaged, first)
+	i.tally.Undated += left.undated
+	i.tally.Damaged += left.damaged
+	if i.ctx.Err() == nil {
+		i.remarks(name, left, r.Complete())
+	}
 	return nil
 }
 
-// damagedLine keeps the first one.
-func damagedLine(first error, item carry.Item) error {
-	if first != nil {
-		return nil
-	}
-	return fmt.Errorf("line %d: %w", item.Line, item.Damaged)
+// remainder is what of a file was not taken over.
+type remainder struct {
+	undated uint64
+	damaged uint64 // lines
+	first   error  // of them
+	joined  int    // the line in which another file begins
+	unread  error
 }
 
-func (i *importer) remarks(name string, r *carry.Reader, undated, damaged uint64, first error) {
-	if i.ctx.Err() != nil {
-		return
-	}
-	if undated > 0 {
-		i.leave(name, "no time is known yet for %s. Export again when their gateway knows it, and name both files; or see --guess", status.Count(undated, "reading"))
-	}
-	complete := r.Complete()
+// line notes a line that was not taken over. One without a cause is a gap, which
+// is no fault of the file.
+func (l *remainder) line(number int, why error) {
 	switch {
+	case why == nil:
+		return
+	case errors.Is(why, errUndated):
+		l.undated++
+		return
+	case errors.Is(why, carry.ErrJoined):
+		l.joined = number
+		return
+	case l.first == nil:
+		l.first = fmt.Errorf("line %d: %w", number, why)
+	}
+	l.damaged++
+}
+
+// remarks says what of a file is not here, why, and what to do about it.
+func (i *importer) remarks(name string, l remainder, complete error) {
+	if l.undated > 0 {
+		i.leave(name, "no time is known yet for %s. Export again when their gateway knows it, and name both files; or see --guess", status.Count(l.undated, "reading"))
+	}
+	if l.first != nil && !errors.Is(l.first, carry.ErrCut) {
+		i.leave(name, "%s could not be used (first %v). Copy the file again, and repeat the import", status.Count(l.damaged, "line"), l.first)
+	}
+	switch {
+	case l.unread != nil:
+		i.leave(name, "it cannot be read any further (%v). What is before is here now; copy the file to another place, and import the copy", l.unread)
+	case l.joined > 0:
+		i.leave(name, "another export begins in line %d, and nothing from there on was taken over. Import each file as it was exported", l.joined)
 	case errors.Is(complete, carry.ErrCut):
 		i.leave(name, "%v. What was in it is here now; import the whole file when you have it", complete)
-	case damaged > 0:
-		i.leave(name, "%d lines could not be used (%v). Copy the file again, and repeat the import", damaged, first)
-	case complete != nil:
+	case complete != nil && l.first == nil:
 		i.leave(name, "%v. What was in it is here now; copy the file again, and repeat the import", complete)
 	}
 }

@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -240,6 +242,83 @@ func TestALostLineIsNotTakenForAHole(t *testing.T) {
 		t.Error(s.stdout, s.stderr)
 	}
 	if !s.do("portti 0 queue import -c "+to+" a.jsonl") || !s.do("stdout ^1 reading taken over, 39 already") || !s.do("same a b 40") {
+		t.Error(s.stdout, s.stderr)
+	}
+}
+
+// sealed is an object without its last brace as a line of an export.
+func sealed(object string) string {
+	return fmt.Sprintf("%s,\"crc\":\"%08x\"}\n", object, crc32.Checksum([]byte(object), crc32.MakeTable(crc32.Castagnoli)))
+}
+
+// TestFalseLinesCostThemselves: a file with one line more whose number is false,
+// and one whose header is, too. It is named, the others are taken over, and so is
+// what the gateway exports later.
+func TestFalseLinesCostThemselves(t *testing.T) {
+	const far = `{"n":9223372036854775807,"after":40,"device":"gps","class":0,"stream":5,"boot":1,"mono_ms":1,"messages":[{"a":1}]`
+	for name, c := range map[string]struct {
+		change func(lines []string)
+		status int
+		taken  int
+		stderr string
+	}{
+		"beyond the header": {func(l []string) { l[40] += sealed(far) }, 1, 40, `line 42: number 9223372036854775807 is beyond`},
+		"in the middle": {func(l []string) {
+			l[20] += sealed(strings.Replace(far, "9223372036854775807,\"after\":40", "40,\"after\":20", 1))
+		}, 1, 40,
+			`line 22: number 40 is out of order: lower ones follow`},
+		"the header allows it": {func(l []string) {
+			h := regexp.MustCompile(`"next":[0-9]+`).ReplaceAllString(l[0][:strings.Index(l[0], `,"crc"`)], `"next":9223372036854775808`)
+			l[0], l[40] = sealed(h), l[40]+sealed(far)
+		}, 1, 41, "not as it was written"},
+		"zero, negative, no number": {func(l []string) { l[1] = sealed(`{"n":0`) + sealed(`{"n":-1`) + sealed(`{"n":"1"`) + l[1] }, 1, 40, "3 lines could not be used .first line 2:"},
+		"another file behind it":    {func(l []string) { l[41] += l[0] + l[1] }, 1, 40, "another export begins in line 43"},
+		"another header within":     {func(l []string) { l[30] += l[0] }, 1, 30, "another export begins in line 32"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			s := script{t: t}
+			s.fill([]string{"a", "GATEWAYA", "0", "40"})
+			s.fill([]string{"b", "GATEWAYB", "0", "3"})
+			from, to := configFor(t, "a", "GATEWAYA"), configFor(t, "b", "GATEWAYB")
+			if !s.do("portti 0 queue export --out a.jsonl -c " + from) {
+				t.Fatal(s.stderr)
+			}
+			text, err := os.ReadFile("a.jsonl")
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.SplitAfter(string(text), "\n")
+			c.change(lines)
+			if err := os.WriteFile("false.jsonl", []byte(strings.Join(lines, "")), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if !s.do(fmt.Sprintf("portti %d queue import -c %s false.jsonl", c.status, to)) ||
+				!s.do(fmt.Sprintf("stdout ^%d readings taken over", c.taken)) || !s.do("stderr false.jsonl: .*"+c.stderr) {
+				t.Error(s.stdout, s.stderr)
+			}
+			s.fill([]string{"a", "GATEWAYA", "40", "25"})
+			if !s.do("portti 0 queue export --out later.jsonl -c "+from) || !s.do("portti 0 queue import -c "+to+" later.jsonl") ||
+				!s.do(fmt.Sprintf("stdout ^%d readings taken over", 65-min(c.taken, 40))) || c.taken <= 40 && !s.do("same a b 65") {
+				t.Error(s.stdout, s.stderr)
+			}
+		})
+	}
+}
+
+// TestOneBadFileLeavesTheOthers: what is no export is named, and the rest of the
+// stick is taken over.
+func TestOneBadFileLeavesTheOthers(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s := script{t: t}
+	s.fill([]string{"a", "GATEWAYA", "0", "40"})
+	s.fill([]string{"b", "GATEWAYB", "0", "3"})
+	from, to := configFor(t, "a", "GATEWAYA"), configFor(t, "b", "GATEWAYB")
+	if err := errors.Join(os.WriteFile("a.jsonl.gz", []byte("\x1f\x8b\b\x00"), 0o600), os.Mkdir("folder", 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if !s.do("portti 0 queue export --out a.jsonl -c "+from) || !s.do("portti 1 queue import -c "+to+" a.jsonl.gz folder a.jsonl") ||
+		!s.do("stdout ^40 readings taken over") || !s.do("stderr a.jsonl.gz: nothing of it was taken over: .*gunzip") || !s.do("stderr folder: nothing") {
 		t.Error(s.stdout, s.stderr)
 	}
 }

@@ -19,7 +19,8 @@
 //	gateway       tsmGw of the gateway whose readings these are
 //	epoch         the space of its numbers, 16 hexadecimal digits
 //	first, next   numbers: what is below first had been delivered or given up;
-//	              from next on nothing was looked at
+//	              from next on nothing was looked at. A line with a number below
+//	              first, or from next on, is damaged
 //	exported      wall time of the export, RFC 3339; as right as that clock was
 //	last_good_ms  the last wall time that the gateway trusted, Unix ms, 0 = none
 //	boot, mono_ms the boot in which it was exported and the milliseconds since
@@ -46,6 +47,9 @@
 // time yet: the message with "tsmTs":@<mono> in it, which is not JSON on purpose;
 // or raw, base64, for a record that is no JSON at all.
 //
+// Of two records whose numbers fall, the second is damaged; but the first where
+// the second is the one that follows, by its after, what stood before both.
+//
 // A line with missing, [first, last], and why names numbers that could not be
 // read: records may have been there. Numbers that are neither there nor named
 // were delivered, given up or never used, and never come back.
@@ -57,7 +61,8 @@
 //	sha256   of all bytes before this line
 //
 // A file without it was cut off. What is before is good nevertheless: importing
-// it, and the whole file later, takes every record over once.
+// it, and the whole file later, takes every record over once. Where another header
+// stands in it, two files were joined: from there on nothing is read.
 //
 // # Limits
 //

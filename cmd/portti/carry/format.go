@@ -75,6 +75,9 @@ type line struct {
 	SHA256  string  `json:"sha256,omitempty"`
 }
 
+// ends says whether it is the last line.
+func (l *line) ends() bool { return l.End == magic && l.Records != nil }
+
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 // seal ends a line that lacks its last brace.

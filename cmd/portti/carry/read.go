@@ -21,6 +21,9 @@ var (
 	ErrNotExport = errors.New("not an export of portti, or its first line is damaged")
 	// ErrNewer: a newer version wrote it.
 	ErrNewer = errors.New("written by a newer portti")
+	// ErrJoined: another export begins in the middle. What is behind its first
+	// line is not read: its numbers are those of another source.
+	ErrJoined = errors.New("another export begins in it")
 	// ErrCut: the end is missing.
 	ErrCut = errors.New("the file was cut off: its last line is missing")
 	// ErrChanged: a line is damaged, missing or added.
@@ -43,12 +46,20 @@ type Reader struct {
 	in       *bufio.Reader
 	sum      hash.Hash
 	lines    int
+	ahead    *ahead // the line after the one that Next gave last
 	last     uint64
 	records  uint64
 	damaged  int
 	trailer  *line
 	trailing bool // something stands behind the trailer
+	joined   bool // behind it, or in its place, another file
 	fits     bool // the sum in it does
+}
+
+// ahead is a line that was read to judge the one before it.
+type ahead struct {
+	item Item
+	err  error
 }
 
 // NewReader reads the header.
@@ -62,6 +73,9 @@ func NewReader(r io.Reader) (*Reader, error) {
 		return nil, err
 	}
 	in.sum.Write(text)
+	if bytes.HasPrefix(text, []byte{0x1f, 0x8b}) {
+		return nil, fmt.Errorf("%w: it is compressed; unpack it with gunzip and import what comes out", ErrNotExport)
+	}
 	body, err := unseal(bytes.TrimSuffix(text, []byte("\n")))
 	if err != nil || json.Unmarshal(body, &in.Header) != nil || in.Header.Portti != magic {
 		return nil, ErrNotExport
@@ -69,11 +83,19 @@ func NewReader(r io.Reader) (*Reader, error) {
 	if v := in.Header.Version; v > Version {
 		return nil, fmt.Errorf("%w: version %d of the file, this one reads up to %d", ErrNewer, v, Version)
 	}
-	if _, err := in.Header.EpochNumber(); err != nil || in.Header.Gateway == "" || len(in.Header.Gateway) > 64 {
+	h := &in.Header
+	if _, err := h.EpochNumber(); err != nil || h.Gateway == "" || len(h.Gateway) > 64 {
 		return nil, ErrNotExport
 	}
+	if h.Next < h.First || h.Next > 1<<63 {
+		return nil, fmt.Errorf("%w: it cannot hold the numbers from %d up to %d", ErrNotExport, h.First, h.Next)
+	}
+	in.last = in.Before()
 	return in, nil
 }
+
+// Before is the number before the first one that the file can hold.
+func (r *Reader) Before() uint64 { return max(r.Header.First, 1) - 1 }
 
 var errLong = errors.New("longer than any line of an export")
 
@@ -110,64 +132,137 @@ func (r *Reader) next() ([]byte, error) {
 }
 
 // Next gives the next item; io.EOF at the end of the file.
+//
+// A record says that its source had nothing between the line before and itself,
+// and whoever imports it remembers that. A number that is too high would take
+// what follows for delivered, so each record is held against the next line.
 func (r *Reader) Next() (Item, error) {
+	item, err := r.line()
+	switch {
+	case err != nil:
+		return item, err
+	case item.Missing != nil:
+		return r.gap(item), nil
+	case item.Record != nil:
+		next, err := r.line()
+		r.ahead = &ahead{next, err}
+		return r.record(item, next), nil
+	}
+	return r.damage(item, item.Damaged), nil
+}
+
+// line gives the next line, whether its numbers fit the others or not.
+func (r *Reader) line() (Item, error) {
+	if a := r.ahead; a != nil {
+		r.ahead = nil
+		return a.item, a.err
+	}
+	if r.joined {
+		return Item{}, io.EOF
+	}
 	text, err := r.next()
 	item := Item{Line: r.lines}
 	if errors.Is(err, errLong) {
-		return r.damage(item, err), nil
+		item.Damaged = err
+		return item, nil
 	}
 	if err != nil {
 		return item, err
 	}
-	if r.trailer != nil {
-		r.trailing = true
-		return r.damage(item, errors.New("it stands behind the end")), nil
-	}
 	before := r.sum.Sum(nil)
 	r.sum.Write(text)
+	l, err := parse(text)
+	if r.trailer != nil {
+		r.trailing, err = true, errors.New("it stands behind the end")
+	}
+	switch {
+	case err != nil && bytes.Contains(text, []byte(`{"portti":"`+magic+`",`)):
+		// Behind the last line of the file before, or what was left of it.
+		r.joined, item.Damaged = true, ErrJoined
+	case err != nil:
+		item.Damaged = err
+	case l.ends():
+		r.trailer, r.fits = l, l.SHA256 == fmt.Sprintf("%x", before)
+		return r.line()
+	case l.N != nil:
+		item.setRecord(l)
+	default:
+		item.Missing = l.Missing
+	}
+	return item, nil
+}
+
+// parse makes a line out of its text: a record, a gap or the end.
+func parse(text []byte) (*line, error) {
 	if !bytes.HasSuffix(text, []byte("\n")) {
-		return r.damage(item, errors.New("it is cut off")), nil
+		return nil, fmt.Errorf("it is not whole: %w", ErrCut)
 	}
 	body, err := unseal(text[:len(text)-1])
 	if err != nil {
-		return r.damage(item, err), nil
+		return nil, err
 	}
 	var l line
 	if err := json.Unmarshal(body, &l); err != nil {
-		return r.damage(item, err), nil
+		return nil, err
 	}
-	switch {
-	case l.End == magic && l.Records != nil:
-		r.trailer, r.fits = &l, l.SHA256 == fmt.Sprintf("%x", before)
-		return r.Next()
-	case l.Missing != nil && l.N == nil:
-		return r.gap(item, *l.Missing), nil
-	case l.N != nil:
-		return r.record(item, &l), nil
+	if !l.ends() && l.Missing == nil && l.N == nil {
+		return nil, errors.New("it is neither record nor end")
 	}
-	return r.damage(item, errors.New("it is neither record nor end")), nil
+	return &l, nil
 }
 
 func (r *Reader) damage(item Item, err error) Item {
 	r.damaged++
-	item.Damaged = err
-	return item
+	return Item{Line: item.Line, Damaged: err}
 }
 
-func (r *Reader) gap(item Item, m [2]uint64) Item {
-	if m[0] <= r.last || m[1] < m[0] || m[1] >= 1<<63 {
-		return r.damage(item, errors.New("its numbers are out of order"))
+func (r *Reader) gap(item Item) Item {
+	if m := *item.Missing; !r.rises(m) {
+		return r.damage(item, fmt.Errorf("the numbers %d to %d, named as missing, are out of order", m[0], m[1]))
 	}
-	r.last = m[1]
-	item.Missing = &m
+	r.last = item.Missing[1]
 	return item
 }
 
-func (r *Reader) record(item Item, l *line) Item {
-	n := *l.N
-	if n <= r.last || n < r.Header.First || n >= 1<<63 {
+// rises says whether a gap stands above all that was read, and below what was
+// exported. Version 1 once named the number after the last one too.
+func (r *Reader) rises(m [2]uint64) bool {
+	return m[0] > r.last && m[0] <= m[1] && m[1] <= r.Header.Next
+}
+
+// record enters a record, in view of the line behind it.
+func (r *Reader) record(item, next Item) Item {
+	n := item.Record.Number
+	switch {
+	case n >= r.Header.Next:
+		return r.damage(item, fmt.Errorf("number %d is beyond the numbers of the file, which end below %d", n, r.Header.Next))
+	case n <= r.last:
 		return r.damage(item, fmt.Errorf("number %d is out of order", n))
+	case r.leaps(item, next):
+		return r.damage(item, fmt.Errorf("number %d is out of order: lower ones follow", n))
+	case len(item.Record.Rec) == 0:
+		return r.damage(item, errors.New("it holds no record"))
 	}
+	r.last = n
+	r.records++
+	return item
+}
+
+// leaps says whether it is a record, not the lower number behind it, that is the
+// wrong one of the two: where that one fits what is known to stand before.
+func (r *Reader) leaps(item, next Item) bool {
+	n := item.Record.Number
+	switch {
+	case next.Missing != nil:
+		return r.rises(*next.Missing) && next.Missing[0] <= n
+	case next.Record == nil || len(next.Record.Rec) == 0 || next.Record.Number >= n || next.Record.Number <= r.last:
+		return false
+	}
+	return next.After == r.last || item.After != r.last && next.After > r.last
+}
+
+// setRecord takes the record out of a line; one that holds none is left empty.
+func (item *Item) setRecord(l *line) {
 	e := buffer.Entry{Class: l.Class &^ device.ClassProvisional, Stream: l.Stream, Boot: l.Boot, Mono: l.Mono}
 	switch {
 	case oneMessage(l.Messages):
@@ -177,14 +272,11 @@ func (r *Reader) record(item Item, l *line) Item {
 	case l.Raw != nil:
 		e.Rec, e.Class = l.Raw, l.Class
 	}
-	if len(e.Rec) == 0 || len(e.Rec) > buffer.MaxRecord || len(l.Device) > 200 {
-		return r.damage(item, errors.New("it holds no record"))
+	if len(e.Rec) > buffer.MaxRecord || len(l.Device) > 200 {
+		e.Rec = nil
 	}
-	r.last = n
-	r.records++
-	item.After = min(l.After, n-1)
-	item.Record = &buffer.Record{Number: n, Name: l.Device, Entry: e}
-	return item
+	item.After = min(l.After, max(*l.N, 1)-1)
+	item.Record = &buffer.Record{Number: *l.N, Name: l.Device, Entry: e}
 }
 
 // oneMessage says whether an array holds one object and nothing else, so that
@@ -197,6 +289,8 @@ func oneMessage(array json.RawMessage) bool {
 // Complete says, at the end, whether the file is as it was written.
 func (r *Reader) Complete() error {
 	switch {
+	case r.joined:
+		return ErrJoined
 	case r.trailer == nil:
 		return ErrCut
 	case r.damaged > 0 || r.trailing || !r.fits || *r.trailer.Records != r.records:

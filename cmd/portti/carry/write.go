@@ -31,7 +31,7 @@ type Summary struct {
 // HeaderOf makes the header for a queue of a gateway. Exported is left to the
 // caller.
 func HeaderOf(gateway string, q buffer.Head) Header {
-	h := Header{Gateway: gateway, Epoch: fmt.Sprintf("%016x", q.Epoch), First: q.First, Next: q.Next,
+	h := Header{Gateway: gateway, Epoch: fmt.Sprintf("%016x", q.Epoch), First: q.First, Next: max(q.First, q.Next),
 		LastGood: q.LastGood, Boot: q.Boot, Mono: q.Mono, Boots: []Boot{}}
 	for _, b := range q.Boots {
 		one := Boot{Boot: b.Index, ID: hex.EncodeToString(b.ID[:]), Mono: b.Mono, Seen: b.Seen}
@@ -89,6 +89,9 @@ func (o *writer) line(b []byte) error {
 }
 
 func (o *writer) missing(first, last uint64, why string) error {
+	if last = min(last, o.next-1); first > last { // it came after the header was made
+		return nil
+	}
 	o.summary.Missing += last - first + 1
 	o.after = last
 	text, err := json.Marshal(why)
