@@ -3,6 +3,8 @@ package buffer
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"os"
 	"slices"
 )
@@ -35,7 +37,41 @@ func bootInfos(starts []start) []BootInfo {
 
 // Head says what the files hold.
 func (l *Inspection) Head() Head {
-	return Head{Epoch: l.Epoch, First: l.Released + 1, Next: l.Next, LastGood: l.LastGood, Boots: l.Boots}
+	return Head{Epoch: l.epoch(), First: l.Released + 1, Next: l.end(), LastGood: l.LastGood, Boots: l.Boots}
+}
+
+// end is above all that Each hands out: in a damaged newest file more may be
+// found than its tree leads to.
+func (l *Inspection) end() uint64 {
+	end := l.Next
+	if len(l.Segments) == 0 {
+		return end
+	}
+	newest := l.Segments[len(l.Segments)-1]
+	if !l.faulty(newest.File) {
+		return end
+	}
+	found, _, _ := l.collect(newest, unknownEnd) // Each says what cannot be read
+	for n := range found {
+		end = max(end, n+1)
+	}
+	return end
+}
+
+// epoch is that of the state file. Where that is lost it is made of the oldest
+// record, so that the same files are the same source when they are exported once
+// more, and others of the gateway that lost theirs too, with the same numbers, are
+// another one.
+func (l *Inspection) epoch() uint64 {
+	if l.Epoch != 0 {
+		return l.Epoch
+	}
+	sum := fnv.New64a()
+	_ = l.Each(func(r Record) error {
+		fmt.Fprintf(sum, "%d %d %d %s", r.Number, r.Boot, r.Mono, r.Rec)
+		return io.EOF // one is enough
+	}, func(uint64, uint64, string) error { return nil })
+	return sum.Sum64()
 }
 
 // Each hands out every record that is not released, in the order of numbers,
