@@ -44,7 +44,12 @@ tsErr; use it where their gateway will never deliver them itself.
 
 Exit codes: 0 everything is here now, 1 something was left and is named, 2 wrong usage,
 130 interrupted; what was taken over until then stays.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage(errors.New("which files? Name those that portti queue export wrote, as /media/stick/*.jsonl"))
+			}
+			return nil
+		},
 		RunE: runQueueImport,
 	}
 	cmd.Flags().Bool("guess", false, "date readings whose time is not known")
@@ -163,7 +168,7 @@ func (i *importer) learn(files []*os.File) (sound []*os.File, err error) {
 	for _, f := range files {
 		r, err := carry.NewReader(f)
 		if err != nil {
-			i.leave(f.Name(), "nothing of it was taken over: %v", err)
+			i.leave(f.Name(), "nothing of it was taken over: %s", unusable(f, err))
 			continue
 		}
 		for _, b := range r.Header.Boots {
@@ -177,6 +182,22 @@ func (i *importer) learn(files []*os.File) (sound []*os.File, err error) {
 		sound = append(sound, f)
 	}
 	return sound, nil
+}
+
+// unusable says why a file cannot be begun with, and what to do about it.
+func unusable(f *os.File, err error) string {
+	if info, e := f.Stat(); e == nil && info.IsDir() {
+		return "it is a folder; name the files in it"
+	}
+	switch {
+	case errors.Is(err, carry.ErrPacked):
+		return fmt.Sprintf("it is %v. Unpack it with gunzip, and import what comes out", err)
+	case errors.Is(err, carry.ErrNewer):
+		return fmt.Sprintf("it was %v. Update portti on this gateway, and repeat the import", err)
+	case errors.Is(err, carry.ErrNotExport):
+		return fmt.Sprintf("it is %v. Copy it or export it again, and repeat the import", err)
+	}
+	return fmt.Sprintf("it cannot be read (%v). Copy it to another place, and import the copy", err)
 }
 
 func (i *importer) all(files []*os.File) error {

@@ -66,6 +66,7 @@
 //
 // # Limits
 //
-// Lines up to 512 KB; longer ones count as damaged. Nothing is encrypted or
+// A reader passes over a byte order mark and "\r" before "\n", but such a file is
+// not as it was written. Lines up to 512 KB; longer ones count as damaged. Nothing is encrypted or
 // signed: who can write the file can invent readings.
 package carry

@@ -127,3 +127,12 @@ func TestAFileThatStopsInTheMiddle(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestOtherLineEnds: a copy by way of another system brings every record, and is
+// not as it was written.
+func TestOtherLineEnds(t *testing.T) {
+	text := "\ufeff" + strings.ReplaceAll(written(t), "\n", "\r\n")
+	if _, items, complete, err := readAll(text); told(items) != "4 5 6-8 9 10 11" || !errors.Is(complete, ErrChanged) || err != nil {
+		t.Error(told(items), complete, err)
+	}
+}

@@ -19,6 +19,8 @@ var (
 	// ErrNotExport: the file was not written by `portti queue export`, or its
 	// first line is damaged, without which nothing in it can be told apart.
 	ErrNotExport = errors.New("not an export of portti, or its first line is damaged")
+	// ErrPacked: gzip made it smaller.
+	ErrPacked = errors.New("compressed with gzip")
 	// ErrNewer: a newer version wrote it.
 	ErrNewer = errors.New("written by a newer portti")
 	// ErrJoined: another export begins in the middle. What is behind its first
@@ -73,10 +75,13 @@ func NewReader(r io.Reader) (*Reader, error) {
 		return nil, err
 	}
 	in.sum.Write(text)
-	if bytes.HasPrefix(text, []byte{0x1f, 0x8b}) {
-		return nil, fmt.Errorf("%w: it is compressed; unpack it with gunzip and import what comes out", ErrNotExport)
+	if len(text) == 0 {
+		return nil, fmt.Errorf("%w: it is empty", ErrNotExport)
 	}
-	body, err := unseal(bytes.TrimSuffix(text, []byte("\n")))
+	if bytes.HasPrefix(text, []byte{0x1f, 0x8b}) {
+		return nil, ErrPacked
+	}
+	body, err := unseal(bare(bytes.TrimPrefix(text, []byte("\ufeff"))))
 	if err != nil || json.Unmarshal(body, &in.Header) != nil || in.Header.Portti != magic {
 		return nil, ErrNotExport
 	}
@@ -192,12 +197,18 @@ func (r *Reader) line() (Item, error) {
 	return item, nil
 }
 
+// bare is a line without its end, which a copy by way of another system may have
+// changed.
+func bare(text []byte) []byte {
+	return bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
+}
+
 // parse makes a line out of its text: a record, a gap or the end.
 func parse(text []byte) (*line, error) {
 	if !bytes.HasSuffix(text, []byte("\n")) {
 		return nil, fmt.Errorf("it is not whole: %w", ErrCut)
 	}
-	body, err := unseal(text[:len(text)-1])
+	body, err := unseal(bare(text))
 	if err != nil {
 		return nil, err
 	}
