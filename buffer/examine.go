@@ -53,11 +53,20 @@ func (q *Queue) examine(s *segment) error {
 }
 
 // adoptLocked takes over a ledger found at the start, if it is the newest so far.
-// After the start the queue knows better.
+// After the start the queue knows better. What was imported only becomes more, and
+// is in the same commit as the records: it counts from an older one too, since the
+// newest may be from after a commit that failed and is on disk all the same.
 func (q *Queue) adoptLocked(l ledger) {
-	if !q.disk.loading || l.gen < q.ledger.gen {
+	if !q.disk.loading {
 		return
 	}
+	if l.gen < q.ledger.gen {
+		q.ledger.takeAll(&l)
+		return
+	}
+	older := ledger{imports: q.ledger.imports}
+	older.takeAll(&l)
+	l.imports = older.imports
 	q.ledger = l
 	q.released, q.gone = l.mark, nil
 	for _, s := range l.beyond {
