@@ -64,6 +64,8 @@ type serverMessage struct {
 	// after, where it is not 0, makes reply wait: one time runs, and a
 	// newer reply takes the place of what waits.
 	after time.Duration
+	// inUse: the server sees another gateway with this one's identity.
+	inUse bool
 	// complaint is the server's own text about something that went wrong and
 	// does not end the session.
 	complaint string
@@ -79,6 +81,8 @@ type presenter struct {
 	endpoint   endpoint
 	credential credential
 	userAgent  string
+
+	gateway, start string // of the headers; start "": there are none
 }
 
 func newDialect(o *Options, ep endpoint) (dialect, error) {
@@ -119,6 +123,7 @@ func (p presenter) request(token Secret) (url.URL, http.Header) {
 	if p.userAgent != "" {
 		header.Set("User-Agent", p.userAgent)
 	}
+	p.introduce(header)
 	if !p.endpoint.basic.Empty() {
 		header.Set("Authorization", p.endpoint.basic.Reveal())
 	}

@@ -103,14 +103,14 @@ func parseHashAs(value string) (credential, error) {
 }
 
 // validHeaderName also refuses the headers of the handshake itself, which
-// must not be set twice.
+// must not be set twice, and those that say who comes.
 func validHeaderName(name string) bool {
 	canon := http.CanonicalHeaderKey(name)
 	switch canon {
 	case "", "Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding":
 		return false
 	}
-	if strings.HasPrefix(canon, "Sec-Websocket-") {
+	if strings.HasPrefix(canon, "Sec-Websocket-") || strings.HasPrefix(canon, headerPrefix) {
 		return false
 	}
 	for i := range len(name) {

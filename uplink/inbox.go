@@ -41,6 +41,7 @@ type received struct {
 	later       [][]byte // replies that wait
 	laterIn     time.Duration
 	complaint   string
+	inUse       bool    // another gateway has this one's identity
 	end         failure // the server ended the session
 	detail      string
 }
@@ -112,6 +113,7 @@ func (in *inbox) onServerMessage(kind string, h serverMessage) (ok bool) {
 		if h.after > 0 {
 			m.later, m.laterIn = h.reply, h.after
 		} else {
+			m.inUse = m.inUse || h.inUse
 			m.replies = append(m.replies, h.reply...)
 		}
 		ok = len(m.replies) <= maxReplies

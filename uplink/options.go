@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,7 +40,8 @@ type Options struct {
 	AckDelay time.Duration // AckNone only: how old a written record is before it is released (commit_every)
 
 	AckFallback string        // instead of AckEnvelope where the server does not know it; "": it must
-	Gateway     string        // AckEnvelope: who numbers the records
+	Gateway     string        // who sends; needed by AckEnvelope
+	Start       string        // of this process: 16 hexadecimal digits, made anew at each start. Goes with Gateway in headers of the upgrade, see headerStart; "": they do not go
 	Epoch       func() string // AckEnvelope: which numbering, 16 hexadecimal digits; asked at each connection
 
 	CAFile string // PEM file whose certificates alone are trusted; "" = the system's. Read at every dial.
@@ -148,6 +150,9 @@ func (o *Options) check() error {
 	}
 	if o.Ack == AckEnvelope && (o.Epoch == nil || o.Gateway == "") {
 		errs = append(errs, errors.New(`ack "envelope" needs the gateway's id and its epoch`))
+	}
+	if _, err := hex.DecodeString(o.Start); o.Start != "" && (err != nil || len(o.Start) != 16) {
+		errs = append(errs, errors.New("the start must be 16 hexadecimal digits"))
 	}
 	if f := o.AckFallback; f != "" && (o.Ack != AckEnvelope || f != AckFence && f != AckCount) {
 		errs = append(errs, errors.New(`the fallback of ack "envelope" can be fence or count, and no other ack has one`))

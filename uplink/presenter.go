@@ -7,7 +7,7 @@ import (
 
 // newPresenter decides how the token of one address is presented.
 func newPresenter(o *Options, ep endpoint) (presenter, error) {
-	p := presenter{endpoint: ep, userAgent: o.UserAgent}
+	p := presenter{endpoint: ep, userAgent: o.UserAgent, gateway: o.Gateway, start: o.Start}
 	var err error
 	if !ep.fragment.Empty() || o.Auth == AuthHash {
 		p.credential, err = hashCredential(o, ep)

@@ -21,6 +21,7 @@ const (
 	ProblemQuarantine   = "UP-QUARANTINE"
 	ProblemSilent       = "UP-SILENT"
 	ProblemLoggedOut    = "UP-LOGGED-OUT"
+	ProblemTakeover     = "UP-TAKEOVER"
 	ProblemRollback     = "BUF-ROLLBACK"
 
 	ProblemNoRoute   = "NET-NO-ROUTE"

@@ -81,6 +81,9 @@ func (r *reader) message(text []byte) error {
 		return errFlood
 	}
 	h := r.dialect.onMessage(text)
+	if n, ok := notice(text); ok && h.kind == "" {
+		h = n
+	}
 	if !h.time.IsZero() {
 		r.o.reportServerTime(h.time, messageSlack)
 	}

@@ -53,6 +53,7 @@ type session struct {
 	stable      bool // proof, or up long enough: backoff starts anew
 	finish      bool // stop sending, close when all is proven
 	eof         bool
+	takenOver   bool   // the log says that this identity is used twice
 	proven      bool   // something was
 	pinged      uint64 // frames written before the last ping
 	readDone    chan struct{}

@@ -53,6 +53,9 @@ func (s *session) onServerMessage(m *received, now time.Time) error {
 	if m.complaint != "" {
 		s.link.board.event(slog.LevelWarn, "uplink.complaint", "", "the server complains", "err", s.link.board.scrub.clean(m.complaint))
 	}
+	if m.inUse {
+		s.onTakeover(now)
+	}
 	if m.end != failUnknown {
 		return ended{m.end, m.detail}
 	}

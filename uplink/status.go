@@ -41,6 +41,8 @@ type Status struct {
 	Shrunk     bool // to where it is because nothing larger got through
 	InFlight   int  // bytes written and not proven
 
+	Takeover bool // the server sees another gateway with this one's identity
+
 	Backlog    bool // what is older than the connection is being sent
 	Compressed bool // the server agreed to compression
 	DrainRate  int  // bytes a second that the backlog is held to; 0: any
@@ -65,10 +67,11 @@ type statusBoard struct {
 	log   *slog.Logger
 	scrub scrubber // owned by the goroutine of Run
 
-	mu      sync.Mutex
-	s       Status
-	flaps   flaps
-	repeats map[string]*repeat
+	mu       sync.Mutex
+	s        Status
+	flaps    flaps
+	takeover takeover
+	repeats  map[string]*repeat
 }
 
 // repeat collapses one kind of event: the first is logged, then one summary
@@ -90,7 +93,9 @@ func (b *statusBoard) snapshot() Status {
 	defer b.mu.Unlock()
 	s := b.s
 	s.ServerKinds = maps.Clone(s.ServerKinds)
-	if s.Problem = b.flaps.problem(&s, time.Now()); s.Problem == "" && s.Shrunk {
+	now := time.Now()
+	s.Takeover = b.takeover.shown(s.State, s.Since, now)
+	if s.Problem = b.flaps.problem(&s, now); s.Problem == "" && s.Shrunk {
 		s.Problem = ProblemMTU
 	}
 	return s
@@ -106,6 +111,7 @@ func (b *statusBoard) update(f func(s *Status)) {
 func (b *statusBoard) enter(state State) {
 	b.update(func(s *Status) {
 		if now := time.Now(); s.State != state {
+			b.takeover.shown(s.State, s.Since, now) // it may have ended without anybody having looked
 			if s.State == Online && state != Stopped {
 				b.flaps.ended(s.Since, now)
 			}
