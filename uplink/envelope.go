@@ -31,13 +31,16 @@ type envelope struct {
 }
 
 func newEnvelope(o *Options, epoch string) envelope {
-	e := envelope{timeout: 3 * o.PongTimeout, epoch: [lanes]string{epoch, derivedEpoch(epoch, "fresh")}}
+	e := envelope{timeout: 3 * o.PongTimeout, epoch: [lanes]string{epoch, derivedEpoch(epoch, freshPurpose)}}
 	gateway, _ := json.Marshal(o.Gateway)
 	for in := range e.epoch {
 		e.open[in] = `{"type":"batch","gw":` + string(gateway) + `,"epoch":"` + e.epoch[in] + `","first":`
 	}
 	return e
 }
+
+// freshPurpose is what the numbering of the fresh lane is for.
+const freshPurpose = "fresh"
 
 // derivedEpoch names a numbering of its own that belongs to epoch.
 func derivedEpoch(epoch, purpose string) string {

@@ -32,7 +32,7 @@ type received struct {
 
 	frames  uint64        // proven, as the server's application says
 	through [lanes]uint64 // records
-	resumed uint64        // the server had everything up to here before
+	resumed [lanes]resume // what the server had before this connection
 	refused []ackMessage
 
 	lastMessage time.Time     // when the server's application last sent anything
@@ -44,6 +44,12 @@ type received struct {
 	inUse       bool    // another gateway has this one's identity
 	end         failure // the server ended the session
 	detail      string
+}
+
+// resume is the server's word that it had every record up to through.
+type resume struct {
+	said    bool
+	through uint64
 }
 
 func newInbox() *inbox {
@@ -85,9 +91,9 @@ func (in *inbox) onAck(w ackMessage) (err error) {
 				return
 			}
 			m.refused = append(m.refused, w)
-		case w.resumed && w.in == laneMain:
-			m.resumed = max(m.resumed, w.through)
-		case w.through > 0 && !w.resumed:
+		case w.resumed:
+			m.resumed[w.in] = resume{true, max(m.resumed[w.in].through, w.through)}
+		case w.through > 0:
 			in.refused = 0
 			m.through[w.in] = max(m.through[w.in], w.through)
 		}
@@ -107,13 +113,13 @@ func (in *inbox) onServerMessage(kind string, h serverMessage) (ok bool) {
 		if h.end != failUnknown && m.end == failUnknown {
 			m.end, m.detail = h.end, h.detail
 		}
+		m.inUse = m.inUse || h.inUse
 		if h.complaint != "" {
 			m.complaint = h.complaint
 		}
 		if h.after > 0 {
 			m.later, m.laterIn = h.reply, h.after
 		} else {
-			m.inUse = m.inUse || h.inUse
 			m.replies = append(m.replies, h.reply...)
 		}
 		ok = len(m.replies) <= maxReplies

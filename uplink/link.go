@@ -42,6 +42,7 @@ type Link struct {
 	backoff       backoff
 	splits        [lanes]splits
 	sent          sentBefore
+	promises      promises
 	drain         drain
 	schedule      Schedule
 	token         Secret    // of the last dial
@@ -63,6 +64,7 @@ func New(o Options) (*Link, error) {
 		o: o, routes: routes, route: routes[0], wake: make(chan struct{}, 1), origin: time.Now(),
 		backoff:     backoff{base: o.BackoffBase, cap: o.BackoffCap, spread: o.Spread, rand: o.Rand},
 		writeBuffer: minWriteBuffer,
+		promises:    promises{},
 	}
 	l.growBuffer(o.MaxBatchBytes)
 	l.drainRate.Store(int64(o.DrainRate))

@@ -130,13 +130,13 @@ func (s *session) prove(n uint64) error {
 }
 
 // tally is what one acknowledgement covered.
-type tally struct{ end, records uint64 }
+type tally struct{ end, records, last uint64 }
 
 // acking passes a gapless run of proven records on to the queue, without those
 // that the server refused: they are not in the queue any more.
 func (s *session) acking(t *tally) func(from, to uint64) error {
 	return func(from, to uint64) error {
-		t.end = max(t.end, s.cursors.proven(from, to))
+		t.end, t.last = max(t.end, s.cursors.proven(from, to)), max(t.last, to)
 		for from <= to {
 			last := to
 			for _, n := range s.refused {

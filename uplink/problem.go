@@ -22,6 +22,7 @@ const (
 	ProblemSilent       = "UP-SILENT"
 	ProblemLoggedOut    = "UP-LOGGED-OUT"
 	ProblemTakeover     = "UP-TAKEOVER"
+	ProblemSetback      = "UP-SETBACK"
 	ProblemRollback     = "BUF-ROLLBACK"
 
 	ProblemNoRoute   = "NET-NO-ROUTE"

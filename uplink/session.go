@@ -41,6 +41,7 @@ type session struct {
 	backlog     bool   // as the status says
 	head        []byte // what stands before the records of a frame; reused
 	refused     []uint64
+	acked       [lanes]bool   // something was, on this connection
 	lastMessage time.Time     // when the server's application last sent anything
 	patience    time.Duration // how often it does; 0: not known
 	later       [][]byte      // messages that wait for laterAt

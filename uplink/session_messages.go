@@ -102,9 +102,11 @@ func (s *session) onAck(m *received) error {
 	if err := s.prove(m.frames); err != nil {
 		return err
 	}
-	if m.resumed > 0 {
-		if err := s.resume(m.resumed); err != nil {
-			return err
+	for in, r := range m.resumed {
+		if r.said {
+			if err := s.resume(lane(in), r.through); err != nil {
+				return err
+			}
 		}
 	}
 	for in, through := range m.through {
@@ -133,16 +135,25 @@ func (s *session) proveThrough(in lane, through uint64) error {
 	}
 	var t tally
 	some, err := s.flight.proveThrough(in, through, s.acking(&t))
+	if t.last > 0 {
+		s.acked[in] = true
+		s.link.promises.of(s.numbering(in)).acked(t.last)
+	}
 	if !some && err == nil {
 		s.inbox.foreignAcks.Add(1)
 	}
 	return s.proved(some, t, err)
 }
 
-// resume takes what the server says it stored before this connection.
-func (s *session) resume(through uint64) error {
+// resume takes what the server says it stored before this connection. Of the
+// fresh lane that spares nothing: it begins with what was never sent.
+func (s *session) resume(in lane, through uint64) error {
 	if err := s.checkAssigned(through); err != nil {
 		return err
+	}
+	s.checkSetback(in, through)
+	if in == laneFresh {
+		return nil
 	}
 	first, _ := s.src.Bounds()
 	through = min(through, s.cursors.split-1) // nothing younger was ever sent before this connection
@@ -182,6 +193,7 @@ func (s *session) refuse(w ackMessage) error {
 		return errLater
 	}
 	s.refused = append(s.refused, w.refused)
+	s.link.promises.of(s.numbering(w.in)).nacked(w.refused)
 	if err := s.link.setAside(s.src, w.refused, QuarantineRejected, 0); err != nil {
 		return sourceError{err}
 	}

@@ -41,7 +41,9 @@ type Status struct {
 	Shrunk     bool // to where it is because nothing larger got through
 	InFlight   int  // bytes written and not proven
 
-	Takeover bool // the server sees another gateway with this one's identity
+	Takeover bool    // the server sees another gateway with this one's identity
+	Setbacks uint64  // times a server had lost what it had acknowledged
+	Setback  Setback // the last of them
 
 	Backlog    bool // what is older than the connection is being sent
 	Compressed bool // the server agreed to compression
