@@ -73,6 +73,9 @@ func (f *found) link(s *snapshot) {
 		f.add(l.Problem, "", "host", host, "why", l.LastError)
 	}
 	f.addIf(l.Quarantined > 0, "UP-QUARANTINE", "", "count", status.Count(l.Quarantined, "message"))
+	f.addIf(l.Takeover, "UP-TAKEOVER", "", "gateway", s.id)
+	f.addIf(l.Setbacks > 0, "UP-SETBACK", "", "epoch", l.Setback.Epoch, "from", fmt.Sprint(l.Setback.From), "through", fmt.Sprint(l.Setback.Through),
+		"count", status.Count(l.Setbacks, "time"))
 	f.addIf(s.cfg.Uplink.Ack == uplink.AckNone, "CFG-UNPROVEN", "")
 }
 
