@@ -13,6 +13,9 @@ const envelopeProtocol = "thingsee-batch.v1"
 // maxBatch bounds the messages of one batch.
 const maxBatch = 10_000
 
+// maxGateway is the longest id of a gateway, in bytes.
+const maxGateway = 128
+
 // row names one numbering of records: a gateway and an epoch of its buffer.
 type row struct{ gw, epoch string }
 
@@ -55,7 +58,7 @@ func readBatch(frame []byte) (batch, error) {
 		return batch{}, errors.New("not a batch")
 	}
 	switch {
-	case m.GW == "" || len(m.GW) > 128:
+	case m.GW == "" || len(m.GW) > maxGateway:
 		return batch{}, errors.New("gw must have 1 to 128 bytes")
 	case !isEpoch(m.Epoch):
 		return batch{}, errors.New("epoch must be 16 hex digits")

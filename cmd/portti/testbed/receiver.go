@@ -28,6 +28,7 @@ type Receiver struct {
 
 	mu       sync.Mutex
 	stats    Stats
+	starts   starts
 	sessions map[*session]struct{}
 	ended    bool
 	joined   sync.WaitGroup // one for each session
@@ -44,6 +45,7 @@ func NewReceiver(opts Options) (_ *Receiver, err error) {
 	}
 	opts = opts.withDefaults()
 	r := &Receiver{opts: opts, sessions: make(map[*session]struct{}), token: newGate(opts), forward: newForwarder(opts)}
+	r.starts.rows = map[string]*lastStarts{}
 	r.pending = pending{limit: opts.MaxPending, open: map[string]int{}}
 	r.down, r.fail = context.WithCancelCause(context.Background())
 	if opts.TLS {

@@ -25,6 +25,7 @@ type Stats struct {
 	Forwarded   int64 // messages that the API took
 	Subscribers int64 // at the fan-out, now
 	Dropped     int64 // subscribers that were too slow
+	InUse       int64 // connections by which an id was seen to be used by two gateways
 	Forgotten   bool  // the table of keys was full once, so Distinct may count a late repeat
 }
 
@@ -45,6 +46,7 @@ func (s Stats) Summary() string {
 		{s.Forwarded, "", " taken by the API"},
 		{s.SetAside, "", " set aside"},
 		{s.Dropped, "subscriber", " too slow"},
+		{s.InUse, "connection", " under an id that another gateway uses too"},
 	} {
 		if n.count > 0 {
 			text += "; " + count(n.count, n.noun) + n.what

@@ -28,7 +28,9 @@ type session struct {
 	split  splitter
 	seen   map[row]bool  // the buffers that have named themselves, for envelope
 	gone   chan struct{} // closed when the handler has ended
-	told   bool          // a bad frame of this connection has been logged
+	caller caller
+	met    bool // let in; guarded by r.mu
+	told   bool // a bad frame of this connection has been logged
 
 	ctx context.Context // ends with Cut and with the receiver
 	cut context.CancelFunc
@@ -62,7 +64,7 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 	conn.EnableWriteCompression(false) // what it says is short
 	s := &session{
 		r: r, conn: conn, ack: r.opts.Ack, token: token, speech: newSpeech(r.opts.Dialect, time.Now),
-		seen: map[row]bool{}, gone: make(chan struct{}),
+		seen: map[row]bool{}, gone: make(chan struct{}), caller: callerOf(req),
 	}
 	s.ctx, s.cut = context.WithCancel(r.down)
 	defer s.cut()
@@ -116,6 +118,7 @@ func (s *session) run(peer string) error {
 			return err
 		}
 	}
+	s.r.meet(s)
 	stop := s.alive()
 	defer stop()
 	s.conn.SetReadLimit(s.r.opts.MaxFrame)
