@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"portti/cmd/portti/config"
 	"portti/cmd/portti/testbed"
 )
 
@@ -18,6 +19,7 @@ import (
 func receiveCmd() *cobra.Command {
 	var o testbed.Options
 	var files receiveFiles
+	maxAge := config.Defaults().Buffer.MaxAge
 	cmd := &cobra.Command{
 		Use:   "receive",
 		Short: "be the server: print the Thingsee messages that arrive, one a line",
@@ -42,6 +44,7 @@ that is too slow is dropped.`,
   portti receive --out m.jsonl --forward https://api.example.net/data --forward-header Authorization=bearer.txt`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.MaxAge = maxAge.D()
 			return receive(cmd, o, files)
 		},
 	}
@@ -55,6 +58,7 @@ that is too slow is dropped.`,
 	f.BoolVar(&o.TLS, "tls", false, "TLS with a self-signed certificate")
 	f.StringVar(&o.TLSDir, "tls-dir", "", "keep the certificate in `DIR` (default: next to --out, else in memory)")
 	f.StringVar(&o.OutFile, "out", "", "append the messages to `FILE` as well; with envelope FILE.marks says how far each gateway is")
+	f.TextVar(&maxAge, "max-age", maxAge, "longest max_age (`AGE`) of the gateways; with envelope what was not used for 30 days more is forgotten")
 	f.DurationVar(&o.Heartbeat, "heartbeat", 5*time.Second, "`INTERVAL` of the heartbeats of dialect haltless")
 	f.StringVar(&o.Forward.URL, "forward", "", "POST each array to `URL` before it is proven")
 	f.StringArrayVar(&o.Forward.Headers, "forward-header", nil, "`NAME=FILE`: a header of the POST, its value read from the file")

@@ -107,6 +107,7 @@ func (r *Receiver) takeBatch(b batch, size int) ([]batchNack, error) {
 		nacks = append(nacks, batchNack{"nack", b.epoch, rec.n, f.Code, false, f.Reason})
 	}
 	add.Nacked = int64(len(nacks))
+	t.marks.touch(b.row)
 	if len(b.msgs) > 0 && b.through() > m.Through {
 		m = m.moved(b.through(), refused)
 		if err := t.writeMarked(fresh, b.row, m); err != nil {

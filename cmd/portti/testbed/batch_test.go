@@ -166,7 +166,7 @@ func TestBatchesTravelInEveryDialect(t *testing.T) {
 
 // A hostile client names gateway after gateway.
 func TestMarksAreBounded(t *testing.T) {
-	m := newMarks()
+	m := newMarks(0)
 	for i := range maxRows + 10 {
 		if err := m.settle(row{fmt.Sprint(i), epoch}, mark{Through: 1}); err != nil {
 			t.Fatal(err)
@@ -254,7 +254,7 @@ func TestJournalAfterACrashInMidWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		m, err := openMarks(file+".marks", f)
+		m, err := openMarks(file+".marks", f, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -321,7 +321,7 @@ func TestJournalIsRewritten(t *testing.T) {
 	}
 	defer out.Close()
 	s := &store{file: out, keys: newKeys(10)}
-	if s.marks, err = openMarks(file+".marks", out); err != nil {
+	if s.marks, err = openMarks(file+".marks", out, 0); err != nil {
 		t.Fatal(err)
 	}
 	s.marks.journal.size = rewriteAt // as if
@@ -336,7 +336,7 @@ func TestJournalIsRewritten(t *testing.T) {
 	if n := strings.Count(content(t, file+".marks"), "\n"); n != 3 {
 		t.Fatalf("%d lines: rewritten to one, and two more", n)
 	}
-	again, err := openMarks(file+".marks", out)
+	again, err := openMarks(file+".marks", out, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,7 +356,7 @@ func FuzzBatch(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := &Receiver{store: &store{keys: newKeys(100), marks: newMarks()}}
+		r := &Receiver{store: &store{keys: newKeys(100), marks: newMarks(0)}}
 		nacks, err := r.takeBatch(b, len(frame))
 		if err != nil {
 			t.Fatal(err)

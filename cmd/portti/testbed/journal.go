@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 
 	"portti/cmd/portti/durable"
 )
@@ -33,6 +34,7 @@ type entry struct {
 	GW    string `json:"gw"`
 	Epoch string `json:"epoch"`
 	mark
+	Used int64 `json:"used,omitempty"` // Unix seconds
 	// Where the lines of messages stand that came with it.
 	Node uint64 `json:"node,omitempty"`
 	At   int64  `json:"at,omitempty"`
@@ -44,7 +46,7 @@ type entry struct {
 const rewriteAt = 1 << 20
 
 // openMarks reads the journal at path, made for the messages in out.
-func openMarks(path string, out *os.File) (*marks, error) {
+func openMarks(path string, out *os.File, keep time.Duration) (*marks, error) {
 	info, err := out.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("cannot keep marks: %w", err)
@@ -53,12 +55,12 @@ func openMarks(path string, out *os.File) (*marks, error) {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		j.node = st.Ino
 	}
-	m := newMarks()
+	m := newMarks(keep)
 	m.journal = j
 	if err := j.load(m); err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", path, err)
 	}
-	if err := j.rewrite(m.rows); err != nil {
+	if err := j.rewrite(m); err != nil {
 		return nil, err
 	}
 	return m, nil
@@ -104,7 +106,11 @@ func (j *journal) load(m *marks) error {
 
 func (m *marks) put(e entry) {
 	m.turn++
-	m.rows[row{e.GW, e.Epoch}] = &remembered{e.mark, m.turn}
+	at := time.Now() // of a journal without times, and the most a clock that was ahead can have meant
+	if used := time.Unix(e.Used, 0); e.Used != 0 && used.Before(at) {
+		at = used
+	}
+	m.rows[row{e.GW, e.Epoch}] = &remembered{e.mark, m.turn, at}
 }
 
 // whole says whether the messages of the last entry are all in the file. A
@@ -142,12 +148,12 @@ func (j *journal) whole(e entry) (bool, error) {
 func checksum(lines []byte) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE(lines)) }
 
 // add writes an entry for lines that are about to be appended to out.
-func (j *journal) add(name row, m mark, lines []byte) error {
+func (j *journal) add(name row, m mark, lines []byte, now time.Time) error {
 	at, err := j.out.Seek(0, io.SeekEnd)
 	if err != nil {
 		return fmt.Errorf("cannot keep marks: %w", err)
 	}
-	e := entry{GW: name.gw, Epoch: name.epoch, mark: m}
+	e := entry{GW: name.gw, Epoch: name.epoch, mark: m, Used: now.Unix()}
 	if len(lines) > 0 {
 		e.Node, e.At, e.Size, e.Sum = j.node, at, int64(len(lines)), checksum(lines)
 	}
@@ -160,9 +166,9 @@ func (j *journal) add(name row, m mark, lines []byte) error {
 }
 
 // settle has the journal on the disk.
-func (j *journal) settle(rows map[row]*remembered) error {
+func (j *journal) settle(m *marks) error {
 	if j.size > rewriteAt {
-		return j.rewrite(rows)
+		return j.rewrite(m)
 	}
 	if err := j.file.Sync(); err != nil {
 		return fmt.Errorf("cannot keep marks: %w", err)
@@ -171,11 +177,13 @@ func (j *journal) settle(rows map[row]*remembered) error {
 }
 
 // rewrite replaces the journal by one line for each numbering, the longest
-// unused first.
-func (j *journal) rewrite(rows map[row]*remembered) error {
+// unused first. Those that have expired are left out.
+func (j *journal) rewrite(m *marks) error {
+	m.expire(time.Now())
 	var b bytes.Buffer
-	for _, name := range byUse(rows) {
-		b.Write(mustJSON(entry{GW: name.gw, Epoch: name.epoch, mark: rows[name].mark}))
+	for _, name := range byUse(m.rows) {
+		r := m.rows[name]
+		b.Write(mustJSON(entry{GW: name.gw, Epoch: name.epoch, mark: r.mark, Used: r.at.Unix()}))
 		b.WriteByte('\n')
 	}
 	if err := durable.Replace(j.path, b.Bytes(), 0o644); err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 )
 
 // mark is how far the records of one numbering are settled.
@@ -68,15 +69,22 @@ const maxRows = 10_000
 type marks struct {
 	rows    map[row]*remembered
 	turn    uint64
-	journal *journal // nil: in memory only
+	keep    time.Duration // how long a row stays after its last use; 0: for ever
+	journal *journal      // nil: in memory only
 }
 
 type remembered struct {
 	mark
-	used uint64 // turn of the last use
+	used uint64    // turn of the last use
+	at   time.Time // of the last use, by the wall clock: it goes over restarts
 }
 
-func newMarks() *marks { return &marks{rows: map[row]*remembered{}} }
+// rowsOutlive is how much longer than max_age of its gateway a row is kept. No
+// record of it is in the gateway's buffer then; the rest is for a gateway that
+// was switched off, where age does not count.
+const rowsOutlive = 30 * 24 * time.Hour
+
+func newMarks(keep time.Duration) *marks { return &marks{rows: map[row]*remembered{}, keep: keep} }
 
 // get gives a mark, the zero one for a numbering never seen.
 func (m *marks) get(name row) mark {
@@ -91,13 +99,16 @@ func (m *marks) note(name row, next mark, lines []byte) error {
 	if m.journal == nil {
 		return nil
 	}
-	return m.journal.add(name, next, lines)
+	return m.journal.add(name, next, lines, time.Now())
 }
 
 // settle makes it so.
 func (m *marks) settle(name row, next mark) error {
+	if m.rows[name] == nil {
+		m.expire(time.Now())
+	}
 	m.turn++
-	m.rows[name] = &remembered{next, m.turn}
+	m.rows[name] = &remembered{next, m.turn, time.Now()}
 	if len(m.rows) > maxRows {
 		oldest := name
 		for n, r := range m.rows {
@@ -110,7 +121,27 @@ func (m *marks) settle(name row, next mark) error {
 	if m.journal == nil {
 		return nil
 	}
-	return m.journal.settle(m.rows)
+	return m.journal.settle(m)
+}
+
+// touch takes note that a numbering is in use.
+func (m *marks) touch(name row) {
+	if r := m.rows[name]; r != nil {
+		m.turn++
+		r.used, r.at = m.turn, time.Now()
+	}
+}
+
+// expire forgets what was not used for long. A clock that was set costs a repeat.
+func (m *marks) expire(now time.Time) {
+	if m.keep == 0 {
+		return
+	}
+	for name, r := range m.rows {
+		if now.Sub(r.at) > m.keep {
+			delete(m.rows, name)
+		}
+	}
 }
 
 // byUse lists numberings, the longest unused first.
@@ -138,6 +169,7 @@ func (t *store) through(name row) uint64 {
 func (t *store) resume(name row, first uint64) (through uint64, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.marks.touch(name)
 	r := t.marks.rows[name]
 	if r == nil {
 		return 0, false

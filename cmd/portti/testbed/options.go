@@ -36,8 +36,9 @@ type Options struct {
 	OutFile string    // the same, appended to a file; with count and envelope it is on the disk before it is proven
 	Aside   string    // file of messages that can never be handled; default: OutFile + ".aside", or none without
 
-	MaxFrame    int64 // largest frame in bytes, default 1 MiB; a larger one ends the connection with 1009
-	MaxDistinct int   // keys remembered for counting repeats, default 4,000,000 (about 100 MB when full)
+	MaxFrame    int64         // largest frame in bytes, default 1 MiB; a larger one ends the connection with 1009
+	MaxAge      time.Duration // max_age of the gateways, default 30 days; with envelope a numbering is forgotten 30 days after that without use
+	MaxDistinct int           // keys remembered for counting repeats, default 4,000,000 (about 100 MB when full)
 
 	Heartbeat  time.Duration // dialect haltless, default 5 s
 	AuthWait   time.Duration // how long the first message may take, default 10 s
@@ -68,6 +69,7 @@ func (o Options) withDefaults() Options {
 	}
 	o.Ack = orDefault(o.Ack, "fence")
 	o.MaxFrame = orDefault(o.MaxFrame, 1<<20)
+	o.MaxAge = orDefault(o.MaxAge, 30*24*time.Hour)
 	o.MaxDistinct = orDefault(o.MaxDistinct, 4_000_000)
 	o.Heartbeat = orDefault(o.Heartbeat, 5*time.Second)
 	o.AuthWait = orDefault(o.AuthWait, 10*time.Second)
@@ -120,8 +122,8 @@ func (o Options) Check() error {
 	default:
 		return fmt.Errorf("cannot acknowledge by %q: choose none, fence, count or envelope", o.Ack)
 	}
-	if o.Heartbeat < 0 || o.AuthWait < 0 || o.MaxPending < 0 {
-		return errors.New("heartbeat, the wait for a token and the pending connections must not be negative")
+	if o.MaxAge < 0 || o.Heartbeat < 0 || o.AuthWait < 0 || o.MaxPending < 0 {
+		return errors.New("the age, the heartbeat, the wait for a token and the pending connections must not be negative")
 	}
 	return errors.Join(o.Forward.check(o.Aside != "" || o.Ack == "envelope"), o.Fanout.check())
 }

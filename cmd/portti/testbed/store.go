@@ -26,7 +26,8 @@ type store struct {
 
 func newStore(o Options) (*store, error) {
 	s := &store{out: o.Out, aside: &aside{path: o.Aside}, keys: newKeys(o.MaxDistinct), hear: o.OnMessage}
-	s.marks = newMarks()
+	keep := o.MaxAge + rowsOutlive
+	s.marks = newMarks(keep)
 	if o.OutFile == "" {
 		return s, nil
 	}
@@ -42,7 +43,7 @@ func newStore(o Options) (*store, error) {
 	if regular := info.Mode().IsRegular(); regular {
 		s.sync = o.Ack == "count" || o.Ack == "envelope"
 		if o.Ack == "envelope" {
-			if s.marks, err = openMarks(o.OutFile+".marks", f); err != nil {
+			if s.marks, err = openMarks(o.OutFile+".marks", f, keep); err != nil {
 				return nil, errors.Join(err, f.Close())
 			}
 		}
