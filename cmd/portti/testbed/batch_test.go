@@ -305,6 +305,7 @@ func TestJournalLeavesAnotherFileAlone(t *testing.T) {
 	}
 	restarted(t, file, func(conn *websocket.Conn) {
 		send(t, conn, packet(3, msg(3)))
+		hears(t, conn, resume(1)) // the second was acknowledged and is not here any more
 		hears(t, conn, ack(3))
 	})
 	if got := content(t, file); got != other+"\n"+printed(3) {

@@ -59,7 +59,7 @@ func (s source) Read(from uint64, maxBytes, maxRecs int) (first uint64, recs [][
 func drain(t *testing.T, o uplink.Options, q *buffer.Queue) <-chan error {
 	t.Helper()
 	o.Proxy, o.Gateway = "none", "XXXX00BENCH000001"
-	o.Epoch = func() string { return fmt.Sprintf("%016x", q.Epoch()) }
+	o.Epoch = func() string { return epochOf(q) }
 	o.BackoffBase, o.BackoffCap, o.Spread = 10*time.Millisecond, 100*time.Millisecond, 10*time.Millisecond
 	link, err := uplink.New(o)
 	if err != nil {
@@ -153,6 +153,44 @@ func TestLinkSetsAsideWhatTheReceiverRefuses(t *testing.T) {
 		})
 	}
 }
+
+// A receiver that was restored from an older copy has less than it
+// acknowledged: the link says what is missing, and goes on.
+func TestLinkFindsAReceiverSetBack(t *testing.T) {
+	r := running(t, Options{Ack: "envelope"})
+	q := queueOf(t, 100, nil)
+	link, err := uplink.New(uplink.Options{URL: r.URL(), Auth: "none", Proxy: "none", Ack: "envelope", Gateway: "XXXX00BENCH000001",
+		Epoch: func() string { return epochOf(q) }, BackoffBase: 10 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- link.Run(t.Context(), source{q}) }()
+	more := func(n int) {
+		t.Helper()
+		testkit.Eventually(t, "all is proven", func() bool { return link.Status().Proven == uint64(n) })
+		r.Cut()
+		if err := q.Append(0, 1, 1, []byte(numbered(n+1))); err != nil {
+			t.Fatal(err)
+		}
+		testkit.Eventually(t, "one more is proven", func() bool { return link.Status().Proven == uint64(n+1) })
+	}
+	more(100) // and nothing was lost
+	if st := link.Status(); st.Setbacks != 0 {
+		t.Errorf("%+v", st.Setback)
+	}
+	r.store.mu.Lock()
+	r.store.marks.rows[row{"XXXX00BENCH000001", epochOf(q)}].mark = mark{Through: 60}
+	r.store.mu.Unlock()
+	more(101)
+	if st := link.Status(); st.Setbacks != 1 || st.Setback != (uplink.Setback{Epoch: epochOf(q), From: 61, Through: 101}) {
+		t.Errorf("%d setbacks: %+v", st.Setbacks, st.Setback)
+	}
+	q.Seal()
+	drained(t, done)
+}
+
+func epochOf(q *buffer.Queue) string { return fmt.Sprintf("%016x", q.Epoch()) }
 
 // New readings overtake a backlog under an epoch of their own, so that the
 // highest number of one hides nothing of the other, also over a broken

@@ -45,7 +45,9 @@ func lowest(refused map[uint64]fault) uint64 {
 }
 
 // resume is what a client may be told that begins at record first, and ok when
-// that helps it. A client begins behind what it knows to be settled, so it has
+// that tells it anything: what need not come again, or that less is here than
+// before where it begins. Numbers have gaps, so that may be all right; the
+// client knows what was acknowledged to it. A client begins behind what it knows to be settled, so it has
 // the answers to everything before; a refusal after that has to be said again,
 // so the client is not told to pass it.
 func (m *mark) resume(first uint64) (through uint64, ok bool) {
@@ -58,7 +60,7 @@ func (m *mark) resume(first uint64) (through uint64, ok bool) {
 	if len(m.Refused) > 0 {
 		through = lowest(m.Refused) - 1
 	}
-	return through, through >= first
+	return through, through+1 != first
 }
 
 // maxRows bounds the numberings that are remembered. What is forgotten costs
