@@ -60,7 +60,7 @@ func Catalogue() []Entry {
 	var all []Entry
 	for _, family := range [][]Entry{
 		bufferProblems(), configProblems(), clockProblems(), deviceProblems(), hardwareProblems(),
-		networkProblems(), hostProblems(), certificateProblems(), serverProblems(),
+		networkProblems(), hostProblems(), certificateProblems(), serverProblems(), tokenProblems(), limitProblems(),
 	} {
 		all = append(all, family...)
 	}
@@ -310,6 +310,11 @@ func serverProblems() []Entry {
 		{Code: "UP-TAKEOVER", Severity: Warning, Title: "Two gateways, one identity",
 			Sentence: "The server sees another gateway with the id {gateway} of this one: most likely the card was copied, and both run.",
 			Actions:  []string{"Give one of the two another id: id in [gateway], then sudo systemctl restart portti", "If the other one is not known, ask the server's operator where it connects from"}},
+	}
+}
+
+func tokenProblems() []Entry {
+	return []Entry{
 		{Code: "UP-TOKEN-EXPIRING", Severity: Warning, Title: "Token ends soon",
 			Sentence: "The access token is good until {at}, by its own word.",
 			Actions:  []string{"Get a new token and run: sudo portti login"}},
@@ -331,6 +336,11 @@ func serverProblems() []Entry {
 		{Code: "UP-TOKEN-SERVER", Severity: Warning, Title: "Token server does not answer as it should", ShowAfter: 30 * time.Second,
 			Sentence: "No new access token: {why}. " + readingsWait,
 			Actions:  []string{"Check the addresses in [uplink.oauth] or [uplink.login]", "Nothing to do here if they are right; tell the token server's operator if it stays"}},
+	}
+}
+
+func limitProblems() []Entry {
+	return []Entry{
 		{Code: "UP-TOO-BIG", Severity: Warning, Title: "Message too big for the server",
 			Sentence: "The server refused a message as too big; smaller ones are being sent. " + readingsWait,
 			Actions:  []string{"Lower batch_max_bytes in [uplink] to what the server takes"}},
