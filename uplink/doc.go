@@ -51,6 +51,16 @@
 // DrainRate holds the backlog back in either order, Schedule names the hours in
 // which the link may be up, and Compression offers permessage-deflate.
 //
+// # Who comes
+//
+// With Options.Start every upgrade says in two headers which gateway comes and
+// which start of its process; never where the token goes by query. A server that
+// sees two starts of one gateway alternate may send
+// {"type":"notice","code":"identity-in-use"}, in every dialect and mode: Status
+// says so until a connection has lasted ten minutes without another one. A
+// resume below what was acknowledged in this process is a Setback: the server
+// has lost those records, and the queue does not have them any more.
+//
 // # Ends
 //
 // What to do after each end stands in one table, endPolicies. Delays have

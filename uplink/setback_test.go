@@ -25,7 +25,7 @@ func forgetful(t *testing.T, before func(n int, w *wire)) func(n int, w *wire) {
 	}
 }
 
-// A receiver was restored from an older copy: what it acknowledged and has not
+// Row 78: a receiver was restored from an older copy. What it acknowledged and has not
 // is named once, and counted again only when it loses more.
 func TestResumeBelowWhatWasAcknowledged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -32,7 +32,9 @@
 // system, not forced to the disk; the same goes for messages printed. The table of keys is
 // bounded (Options.MaxDistinct) and a repeat that comes later than that many
 // others counts as new. Marks are kept of 10,000 gateways and epochs; beyond
-// that the longest unused are forgotten, which costs repeats. Two processes
+// that the longest unused are forgotten, and all that were not used for
+// Options.MaxAge and 30 days, which costs repeats. Starts are kept of 10,000
+// gateways, in memory. Two processes
 // must not write one file.
 //
 // What the documentation of a dialect leaves open, and what the receiver does
