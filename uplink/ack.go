@@ -31,35 +31,34 @@ type engine interface {
 	applied() bool
 	// head appends what stands before the first of a frame's records, and tail
 	// is what stands after the last.
-	head(dst []byte, in lane, first uint64) []byte
+	head(dst []byte, who *name, first uint64) []byte
 	tail() string
 }
 
 // ackMessage is what a server's application says about delivery.
 type ackMessage struct {
 	frames  uint64 // frames of this connection, from 1; 0: none
-	through uint64 // the last record of in; 0: none
-	in      lane
-	resumed bool // through is what the server had before this connection
+	epoch   string // what the records are called that through and refused speak of
+	through uint64 // the last one; 0: none
+	resumed bool   // through is what the server had before this connection
 	refused uint64
 	again   bool // the refused record may be sent again later
-	foreign bool // about another numbering
 }
 
 // array is the plain frame: '[' + records joined by ',' + ']'.
 type array struct{}
 
-func (array) head(dst []byte, _ lane, _ uint64) []byte { return append(dst, '[') }
-func (array) tail() string                             { return "]" }
+func (array) head(dst []byte, _ *name, _ uint64) []byte { return append(dst, '[') }
+func (array) tail() string                              { return "]" }
 
-func newEngine(o *Options, epoch string) (engine, error) {
+func newEngine(o *Options) (engine, error) {
 	switch o.Ack {
 	case AckFence:
 		return fence{}, nil
 	case AckCount:
 		return count{timeout: 3 * o.PongTimeout}, nil
 	case AckEnvelope:
-		return newEnvelope(o, epoch), nil
+		return newEnvelope(o), nil
 	case AckNone:
 		if o.AckDelay < 0 {
 			return nil, errors.New("the delay of ack none must not be negative")

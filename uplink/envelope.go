@@ -1,8 +1,6 @@
 package uplink
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -21,40 +19,19 @@ const maxAckMessage = 4 << 10
 // the queue into quarantine.
 const maxRefused = 256
 
-// envelope: the server's application says up to which record it has stored,
-// under the epoch of the numbering. Each lane has an epoch of its own, since a
-// receiver keeps one highest number for each.
-type envelope struct {
-	timeout time.Duration
-	open    [lanes]string // up to the number of the first record
-	epoch   [lanes]string
-}
+// envelope: the server's application says up to which record it has stored, for
+// each name that it was told.
+type envelope struct{ timeout time.Duration }
 
-func newEnvelope(o *Options, epoch string) envelope {
-	e := envelope{timeout: 3 * o.PongTimeout, epoch: [lanes]string{epoch, derivedEpoch(epoch, freshPurpose)}}
-	gateway, _ := json.Marshal(o.Gateway)
-	for in := range e.epoch {
-		e.open[in] = `{"type":"batch","gw":` + string(gateway) + `,"epoch":"` + e.epoch[in] + `","first":`
-	}
-	return e
-}
-
-// freshPurpose is what the numbering of the fresh lane is for.
-const freshPurpose = "fresh"
-
-// derivedEpoch names a numbering of its own that belongs to epoch.
-func derivedEpoch(epoch, purpose string) string {
-	sum := sha256.Sum256([]byte(epoch + "\x00" + purpose))
-	return hex.EncodeToString(sum[:8])
-}
+func newEnvelope(o *Options) envelope { return envelope{timeout: 3 * o.PongTimeout} }
 
 func (envelope) marks() bool              { return false }
 func (envelope) ponged(uint64) uint64     { return 0 }
 func (envelope) window(w int) (int, bool) { return w, true }
 func (envelope) applied() bool            { return true }
 
-func (e envelope) head(dst []byte, in lane, first uint64) []byte {
-	dst = strconv.AppendUint(append(dst, e.open[in]...), first, 10)
+func (envelope) head(dst []byte, who *name, first uint64) []byte {
+	dst = strconv.AppendUint(append(dst, who.open...), first, 10)
 	return append(dst, `,"msgs":[`...)
 }
 
@@ -88,12 +65,6 @@ func (e envelope) message(text []byte) (ackMessage, bool) {
 	default:
 		return ackMessage{}, false
 	}
-	switch m.Epoch {
-	case e.epoch[laneMain]:
-	case e.epoch[laneFresh]:
-		w.in = laneFresh
-	default:
-		w = ackMessage{foreign: true}
-	}
+	w.epoch = m.Epoch
 	return w, true
 }

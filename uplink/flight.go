@@ -26,7 +26,8 @@ type sentFrame struct {
 	ahead     int // bytes on the way when it was written, its own included
 	at        time.Time
 	lane      lane
-	done      bool // proven while one before it is not
+	epoch     string // what the records are called
+	done      bool   // proven while one before it is not
 }
 
 func newFlight(window int, slow bool) flight {
@@ -99,12 +100,12 @@ func (f *flight) prove(n uint64, ack func(from, through uint64) error) (bool, er
 	return true, nil
 }
 
-// proveThrough does the same for the records of a lane up to number through,
-// which may end inside a frame.
-func (f *flight) proveThrough(in lane, through uint64, ack func(from, through uint64) error) (some bool, err error) {
+// proveThrough does the same for the records called so up to number through, which
+// may end inside a frame.
+func (f *flight) proveThrough(epoch string, through uint64, ack func(from, through uint64) error) (some bool, err error) {
 	for i := f.head; i < len(f.frames); i++ {
 		fr := &f.frames[i]
-		if fr.lane != in || fr.done || fr.from > through {
+		if fr.epoch != epoch || fr.done || fr.from > through {
 			continue
 		}
 		some = true
@@ -128,10 +129,10 @@ func (f *flight) proveThrough(in lane, through uint64, ack func(from, through ui
 	return some, nil
 }
 
-// holds reports whether record n is written and not proven.
-func (f *flight) holds(n uint64) bool {
+// holds reports whether record n, called so, is written and not proven.
+func (f *flight) holds(epoch string, n uint64) bool {
 	for _, fr := range f.frames[f.head:] {
-		if !fr.done && fr.from <= n && n < fr.end {
+		if !fr.done && fr.epoch == epoch && fr.from <= n && n < fr.end {
 			return true
 		}
 	}

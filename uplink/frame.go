@@ -14,9 +14,10 @@ const unlimited = 1 << 30
 
 // portion says what may go into a frame.
 type portion struct {
-	from  uint64 // the first record, or the next one that is there
-	below uint64 // the last one comes before it; 0: any
-	bytes int    // limit for a frame that was not sent before; 0: that of the server
+	from  uint64                    // the first record, or the next one that is there
+	below uint64                    // the last one comes before it; 0: any
+	last  func(first uint64) uint64 // the last record that may be in one frame with the first; nil: any
+	bytes int                       // limit for a frame that was not sent before; 0: that of the server
 }
 
 // pack reads the records of the next frame. size is the length of the frame.
@@ -36,6 +37,11 @@ func (l *Link) pack(src Source, c portion) (first uint64, recs [][]byte, size in
 	}
 	if c.below > 0 {
 		recs = recs[:min(uint64(len(recs)), c.below-first)]
+	}
+	if c.last != nil {
+		if n := c.last(first) - first; n < uint64(len(recs)) {
+			recs = recs[:n+1]
+		}
 	}
 	// The queue counts records; brackets and commas are ours to count.
 	size = 2 + len(recs[0])

@@ -30,9 +30,8 @@ type received struct {
 	pong   uint64 // answered ping
 	pongAt time.Time
 
-	frames  uint64        // proven, as the server's application says
-	through [lanes]uint64 // records
-	resumed [lanes]resume // what the server had before this connection
+	frames  uint64  // proven, as the server's application says
+	claims  []claim // about records
 	refused []ackMessage
 
 	lastMessage time.Time     // when the server's application last sent anything
@@ -46,10 +45,31 @@ type received struct {
 	detail      string
 }
 
-// resume is the server's word that it had every record up to through.
-type resume struct {
-	said    bool
+// claim is the server's word that it has every record up to through of those that
+// are called so; resumed, that it had them before this connection.
+type claim struct {
+	epoch   string
+	resumed bool
 	through uint64
+}
+
+// maxClaims is how many names a server may speak of between two turns of the writer.
+const maxClaims = 64
+
+// claim notes the highest number said for each name, false for more names than are
+// ever on the way.
+func (m *received) claim(c claim) bool {
+	for i := range m.claims {
+		if o := &m.claims[i]; o.epoch == c.epoch && o.resumed == c.resumed {
+			o.through = max(o.through, c.through)
+			return true
+		}
+	}
+	if len(m.claims) >= maxClaims {
+		return false
+	}
+	m.claims = append(m.claims, c)
+	return true
 }
 
 func newInbox() *inbox {
@@ -78,9 +98,6 @@ func (in *inbox) take() received {
 
 // onAck takes what the server says about delivery.
 func (in *inbox) onAck(w ackMessage) (err error) {
-	if w.foreign {
-		in.foreignAcks.Add(1)
-	}
 	in.post(func(m *received) {
 		m.lastMessage = time.Now()
 		m.frames = max(m.frames, w.frames)
@@ -91,11 +108,13 @@ func (in *inbox) onAck(w ackMessage) (err error) {
 				return
 			}
 			m.refused = append(m.refused, w)
-		case w.resumed:
-			m.resumed[w.in] = resume{true, max(m.resumed[w.in].through, w.through)}
-		case w.through > 0:
-			in.refused = 0
-			m.through[w.in] = max(m.through[w.in], w.through)
+		case w.resumed, w.through > 0:
+			if !w.resumed {
+				in.refused = 0
+			}
+			if !m.claim(claim{w.epoch, w.resumed, w.through}) {
+				in.foreignAcks.Add(1)
+			}
 		}
 	})
 	return err

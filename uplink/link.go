@@ -111,6 +111,9 @@ func (l *Link) beat(d time.Duration) { l.due.Store(int64(time.Since(l.origin) + 
 // and whatever the server does; and an error of src. Anything else it meets
 // by trying again, for ever. It may be called again after it has returned.
 func (l *Link) Run(ctx context.Context, src Source) error {
+	if _, ok := src.(Naming); l.o.Ack == AckEnvelope && !ok {
+		return errors.New(`ack "envelope" needs a source that names its records`)
+	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	pollCtx, stop := context.WithCancel(ctx)

@@ -243,7 +243,7 @@ func (s *session) drained(now time.Time) bool {
 // sendFrom writes a frame of one lane if that has any records.
 func (s *session) sendFrom(in lane, now time.Time) (sent bool, err error) {
 	l := s.link
-	c, limit, old := portion{from: s.cursors.at[in]}, l.route.poison.limit(), in == laneMain && s.cursors.old()
+	c, limit, old := portion{from: s.cursors.at[in], last: s.lastNamed}, l.route.poison.limit(), in == laneMain && s.cursors.old()
 	if old {
 		c.bytes = drainFrame(l.rate(), limit)
 	}
@@ -263,7 +263,8 @@ func (s *session) sendFrom(in lane, now time.Time) (sent bool, err error) {
 		s.cursors.over = s.cursors.over || c.below > 0 && first >= c.below
 		return false, nil
 	}
-	s.head = s.engine.head(s.head[:0], in, first)
+	who := s.nameOf(first)
+	s.head = s.engine.head(s.head[:0], who, first)
 	if size += len(s.head) + len(s.engine.tail()) - 2; size+s.slack(size) > l.writeBuffer {
 		// gorilla would split it into several WebSocket frames, which naive
 		// receivers cannot put together: connect again with a larger buffer.
@@ -278,7 +279,7 @@ func (s *session) sendFrom(in lane, now time.Time) (sent bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	fr := sentFrame{from: first, end: first + uint64(len(recs)), bytes: size, at: now, lane: in}
+	fr := sentFrame{from: first, end: first + uint64(len(recs)), bytes: size, at: now, lane: in, epoch: who.epoch}
 	if old {
 		l.drain.spend(l.rate(), size)
 	}

@@ -39,10 +39,9 @@ type Options struct {
 	Ack      string        // AckFence (default), AckCount, AckEnvelope or AckNone
 	AckDelay time.Duration // AckNone only: how old a written record is before it is released (commit_every)
 
-	AckFallback string        // instead of AckEnvelope where the server does not know it; "": it must
-	Gateway     string        // who sends; needed by AckEnvelope
-	Start       string        // of this process: 16 hexadecimal digits, made anew at each start. Goes with Gateway in headers of the upgrade, see headerStart; "": they do not go
-	Epoch       func() string // AckEnvelope: which numbering, 16 hexadecimal digits; asked at each connection
+	AckFallback string // instead of AckEnvelope where the server does not know it; "": it must
+	Gateway     string // who sends; needed by AckEnvelope
+	Start       string // of this process: 16 hexadecimal digits, made anew at each start. Goes with Gateway in headers of the upgrade, see headerStart; "": they do not go
 
 	CAFile string // PEM file whose certificates alone are trusted; "" = the system's. Read at every dial.
 	// ClientCert and ClientKey are PEM files of a certificate that the gateway shows to servers that ask
@@ -145,11 +144,11 @@ func (o *Options) setDefaults() {
 // check refuses what cannot work, all problems at once.
 func (o *Options) check() error {
 	var errs []error
-	if _, err := newEngine(o, ""); err != nil {
+	if _, err := newEngine(o); err != nil {
 		errs = append(errs, err)
 	}
-	if o.Ack == AckEnvelope && (o.Epoch == nil || o.Gateway == "") {
-		errs = append(errs, errors.New(`ack "envelope" needs the gateway's id and its epoch`))
+	if o.Ack == AckEnvelope && o.Gateway == "" {
+		errs = append(errs, errors.New(`ack "envelope" needs the gateway's id`))
 	}
 	if _, err := hex.DecodeString(o.Start); o.Start != "" && (err != nil || len(o.Start) != 16) {
 		errs = append(errs, errors.New("the start must be 16 hexadecimal digits"))

@@ -25,7 +25,7 @@ type route struct {
 	dialect  dialect
 	poison   poison
 	plain    bool   // it objected while compression was on
-	epoch    string // purpose of this address's numbering; "": the queue's own
+	epoch    string // what makes this server's epochs its own; "": they are the queue's
 }
 
 // newRoutes takes the addresses apart; each is checked.
@@ -76,17 +76,14 @@ func newRoute(o *Options, raw string) (*route, error) {
 	}, nil
 }
 
-// epoch is the numbering as the present server knows it. Where there are
-// several servers each has one of its own: what one has stored says nothing
-// about another.
-func (l *Link) epoch() string {
-	if l.o.Epoch == nil {
-		return ""
+// numbering is an epoch as this server knows it. Where there are several servers
+// each has one of its own: what one has stored says nothing about another.
+func (r *route) numbering(epoch string) string {
+	if r.epoch == "" {
+		return epoch
 	}
-	if l.route.epoch == "" {
-		return l.o.Epoch()
-	}
-	return derivedEpoch(l.o.Epoch(), l.route.epoch)
+	sum := sha256.Sum256([]byte(epoch + "\x00" + r.epoch))
+	return hex.EncodeToString(sum[:8])
 }
 
 // nextRoute goes on to the next address after an end that may be this one's

@@ -278,7 +278,7 @@ func TestEpochByServer(t *testing.T) {
 		got := map[string]string{}
 		for i, r := range l.routes {
 			l.take(i)
-			got[r.name] = l.epoch()
+			got[r.name] = r.numbering(testEpoch)
 		}
 		return got
 	}

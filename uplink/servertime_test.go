@@ -104,7 +104,7 @@ func (timely) onMessage(message []byte) serverMessage {
 // A time in a message of the dialect goes the same way.
 func TestTimeInAMessageIsTaken(t *testing.T) {
 	var h serverTimes
-	engine, err := newEngine(&Options{Ack: AckFence}, "")
+	engine, err := newEngine(&Options{Ack: AckFence})
 	if err != nil {
 		t.Fatal(err)
 	}

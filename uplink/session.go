@@ -41,15 +41,17 @@ type session struct {
 	backlog     bool   // as the status says
 	head        []byte // what stands before the records of a frame; reused
 	refused     []uint64
-	acked       [lanes]bool   // something was, on this connection
-	lastMessage time.Time     // when the server's application last sent anything
-	patience    time.Duration // how often it does; 0: not known
-	later       [][]byte      // messages that wait for laterAt
+	acked       map[string]bool // of which name something was, on this connection
+	lastMessage time.Time       // when the server's application last sent anything
+	patience    time.Duration   // how often it does; 0: not known
+	later       [][]byte        // messages that wait for laterAt
 	laterAt     time.Time
-	sendAfter   time.Time // before it nothing is sent: the server may still be looking at the token
-	epoch       string
-	preferredAt time.Time // when to try a better address; zero: this is the best
-	hoursCheck  time.Time // when to check the uplink hours; zero: there are none
+	sendAfter   time.Time                 // before it nothing is sent: the server may still be looking at the token
+	naming      Naming                    // nil where the server is told no names
+	name        name                      // of the records that were read last
+	lastNamed   func(first uint64) uint64 // the last record that has the name of the first; nil: all have
+	preferredAt time.Time                 // when to try a better address; zero: this is the best
+	hoursCheck  time.Time                 // when to check the uplink hours; zero: there are none
 	started     time.Time
 	stable      bool // proof, or up long enough: backoff starts anew
 	finish      bool // stop sending, close when all is proven
@@ -79,18 +81,31 @@ func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
 	if o.Ack == AckEnvelope && conn.Subprotocol() != envelopeProtocol {
 		o.Ack = o.AckFallback // dial refuses where there is none
 	}
-	epoch := l.epoch()
-	e, _ := newEngine(&o, epoch) // checked by New
+	e, _ := newEngine(&o) // checked by New
 	window, slow := e.window(l.o.Window)
 	first, next := src.Bounds()
+	var naming Naming
+	if o.Ack == AckEnvelope {
+		naming = src.(Naming) // checked by Run
+		if parts := o.Order == OrderFreshFirst && first < next; parts {
+			if next, parts = naming.Part(); !parts {
+				o.Order = OrderFIFO
+			}
+		}
+	}
 	s := &session{
-		link: l, conn: conn, guard: g, src: src, engine: e, dialect: l.route.dialect.startSession(), epoch: epoch,
+		link: l, conn: conn, guard: g, src: src, engine: e, dialect: l.route.dialect.startSession(), naming: naming, name: nameless(),
+		acked:    map[string]bool{},
 		inbox:    newInbox(),
 		ping:     newPinger(l.o.PingInterval, l.o.PongTimeout, l.rtt),
 		flight:   newFlight(window, slow),
 		cursors:  newCursors(o.Order, first, next),
 		started:  time.Now(),
 		readDone: make(chan struct{}),
+	}
+	if naming != nil {
+		s.name = name{first: 1} // none: each is asked for
+		s.lastNamed = func(first uint64) uint64 { return s.nameOf(first).last }
 	}
 	s.lastMessage, s.patience = s.started, s.dialect.patience()
 	s.inbox.received.patience = s.patience

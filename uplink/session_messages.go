@@ -102,16 +102,16 @@ func (s *session) onAck(m *received) error {
 	if err := s.prove(m.frames); err != nil {
 		return err
 	}
-	for in, r := range m.resumed {
-		if r.said {
-			if err := s.resume(lane(in), r.through); err != nil {
+	for _, c := range m.claims {
+		if c.resumed {
+			if err := s.resume(c); err != nil {
 				return err
 			}
 		}
 	}
-	for in, through := range m.through {
-		if through > 0 {
-			if err := s.proveThrough(lane(in), through); err != nil {
+	for _, c := range m.claims {
+		if !c.resumed {
+			if err := s.proveThrough(c); err != nil {
 				return err
 			}
 		}
@@ -124,20 +124,18 @@ func (s *session) onAck(m *received) error {
 	return nil
 }
 
-// proveThrough releases the records of a lane up to number through. What the
-// server claims beyond what was sent proves nothing: only what is in flight is
-// released. A number that was never given to any record is another matter: the
-// numbering was set back, and then the server has passed over what it was sent
-// as known, so what it acknowledges proves nothing at all.
-func (s *session) proveThrough(in lane, through uint64) error {
-	if err := s.checkAssigned(through); err != nil {
+// proveThrough releases the records called so up to a number. What the server claims
+// beyond what was sent proves nothing: only what is in flight is released. A number
+// that was never given to any record is another matter, see checkAssigned.
+func (s *session) proveThrough(c claim) error {
+	if err := s.checkAssigned(c); err != nil {
 		return err
 	}
 	var t tally
-	some, err := s.flight.proveThrough(in, through, s.acking(&t))
+	some, err := s.flight.proveThrough(c.epoch, c.through, s.acking(&t))
 	if t.last > 0 {
-		s.acked[in] = true
-		s.link.promises.of(s.numbering(in)).acked(t.last)
+		s.acked[c.epoch] = true
+		s.link.promises.of(c.epoch).acked(t.last)
 	}
 	if !some && err == nil {
 		s.inbox.foreignAcks.Add(1)
@@ -145,38 +143,46 @@ func (s *session) proveThrough(in lane, through uint64) error {
 	return s.proved(some, t, err)
 }
 
-// resume takes what the server says it stored before this connection. Of the
-// fresh lane that spares nothing: it begins with what was never sent.
-func (s *session) resume(in lane, through uint64) error {
-	if err := s.checkAssigned(through); err != nil {
+// resume takes what the server says it stored before this connection. Of what is
+// younger than that nothing was ever sent.
+func (s *session) resume(c claim) error {
+	spans := s.named(c.epoch)
+	if len(spans) == 0 {
+		s.inbox.foreignAcks.Add(1)
+		return nil
+	}
+	if err := s.checkAssigned(c); err != nil {
 		return err
 	}
-	s.checkSetback(in, through)
-	if in == laneFresh {
-		return nil
-	}
-	first, _ := s.src.Bounds()
-	through = min(through, s.cursors.split-1) // nothing younger was ever sent before this connection
-	if through < first {
-		return nil
-	}
-	if err := s.src.Ack(first, through); err != nil {
-		return sourceError{err}
+	s.checkSetback(c)
+	through := min(c.through, s.cursors.split-1)
+	for _, sp := range spans {
+		if sp.first <= through {
+			if err := s.src.Ack(sp.first, min(sp.end, through)); err != nil {
+				return sourceError{err}
+			}
+		}
 	}
 	var t tally
-	_, err := s.flight.proveThrough(laneMain, through, func(uint64, uint64) error { return nil })
-	s.cursors.at[laneMain] = max(s.cursors.at[laneMain], through+1)
+	_, err := s.flight.proveThrough(c.epoch, through, func(uint64, uint64) error { return nil })
+	first, _ := s.src.Bounds()
+	s.cursors.at[laneMain] = max(s.cursors.at[laneMain], min(first, s.cursors.split))
 	return s.proved(true, t, err)
 }
 
-// checkAssigned passes a number on that the queue never gave to a record: the queue
-// then begins a new numbering, and so does the next connection.
-func (s *session) checkAssigned(through uint64) error {
+// checkAssigned passes a number on that the queue never gave to a record of that
+// name, as in a copy of a running machine that was put back: then the server has
+// passed over what it was sent as known, and what it acknowledges proves nothing.
+// The queue gives all that waits another name, and the next connection uses it.
+func (s *session) checkAssigned(c claim) error {
 	first, next := s.src.Bounds()
-	if through < next {
+	if c.through < next {
 		return nil
 	}
-	if err := s.src.Ack(first, through); err != nil {
+	if spans := s.named(c.epoch); len(spans) == 0 || spans[len(spans)-1].end < next {
+		return nil
+	}
+	if err := s.src.Ack(first, c.through); err != nil {
 		return sourceError{err}
 	}
 	return errRollback
@@ -185,7 +191,7 @@ func (s *session) checkAssigned(through uint64) error {
 // refuse sets a record aside that the server will never take, or ends the
 // connection so that it is sent again later.
 func (s *session) refuse(w ackMessage) error {
-	if !s.flight.holds(w.refused) {
+	if !s.flight.holds(w.epoch, w.refused) {
 		s.inbox.foreignAcks.Add(1)
 		return nil
 	}
@@ -193,7 +199,7 @@ func (s *session) refuse(w ackMessage) error {
 		return errLater
 	}
 	s.refused = append(s.refused, w.refused)
-	s.link.promises.of(s.numbering(w.in)).nacked(w.refused)
+	s.link.promises.of(w.epoch).nacked(w.refused)
 	if err := s.link.setAside(s.src, w.refused, QuarantineRejected, 0); err != nil {
 		return sourceError{err}
 	}

@@ -64,31 +64,22 @@ func (p *promise) resumed(through, sent uint64) (from, to uint64, lost bool) {
 	return from, to, true
 }
 
-// numbering names the epoch of a lane.
-func (s *session) numbering(in lane) string {
-	if in == laneFresh {
-		return derivedEpoch(s.epoch, freshPurpose)
-	}
-	return s.epoch
-}
-
 // checkSetback tells when a resume is below what was acknowledged. Nothing can
 // be sent again for it but what is held: what was released has left the queue.
 // A resume that comes after an acknowledgement of this connection may have been
 // made before it, and tells nothing.
-func (s *session) checkSetback(in lane, through uint64) {
-	if s.acked[in] {
+func (s *session) checkSetback(c claim) {
+	if s.acked[c.epoch] {
 		return
 	}
-	epoch := s.numbering(in)
-	from, to, lost := s.link.promises.of(epoch).resumed(through, s.cursors.split-1)
+	from, to, lost := s.link.promises.of(c.epoch).resumed(c.through, s.cursors.split-1)
 	if !lost {
 		return
 	}
 	s.link.board.update(func(st *Status) {
 		st.Setbacks++
-		st.Setback = Setback{Epoch: epoch, From: from, Through: to}
+		st.Setback = Setback{Epoch: c.epoch, From: from, Through: to}
 	})
 	s.link.board.event(slog.LevelError, "uplink.setback", ProblemSetback, "the server does not have records any more that it had acknowledged",
-		"epoch", epoch, "from", from, "through", to)
+		"epoch", c.epoch, "from", from, "through", to)
 }

@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,7 +113,7 @@ func TestResumeThatIsNoSetback(t *testing.T) {
 // Each lane has a numbering of its own.
 func TestResumeOfTheFreshLane(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fresh := derivedEpoch(testEpoch, freshPurpose)
+		fresh := partEpoch(1)
 		w := start(t, enveloped(Options{Order: OrderFreshFirst, DrainRate: 1000, Rand: func() float64 { return 0 }}), forgetful(t, func(n int, w *wire) {
 			if n == 2 {
 				w.text(`{"type":"resume","epoch":%q,"through":503}`, fresh)
@@ -134,7 +135,7 @@ func TestResumeOfTheFreshLane(t *testing.T) {
 func TestPromisesAreBounded(t *testing.T) {
 	p := promises{}
 	for n := range uint64(10 * maxPromised) {
-		p.of(derivedEpoch("", string(rune(n)))).nacked(n)
+		p.of(fmt.Sprint(n)).nacked(n)
 		p.of(testEpoch).nacked(n)
 	}
 	if len(p) > maxPromises || len(p.of(testEpoch).refused) > maxPromised {

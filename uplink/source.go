@@ -27,6 +27,19 @@ type Source interface {
 	Changed() <-chan struct{}
 }
 
+// Naming is a Source whose records have names that a server can know them by, for
+// ever: a gateway and an epoch, and with them the record's number. AckEnvelope needs
+// one.
+type Naming interface {
+	// Name is what record n is called, the epoch as 16 hexadecimal digits, and the
+	// last number that has the same name. There is one for the record to come next.
+	Name(n uint64) (gateway, epoch string, last uint64)
+	// Part has what comes from now on go by another name than what waits, so that it
+	// may be sent first: a server keeps one highest number for each name. It returns
+	// the number of the next record to come; with false it cannot be done now.
+	Part() (next uint64, ok bool)
+}
+
 // surfacing is a Source whose records can appear below where its reader stands,
 // as when a disk comes back. Behind says that there are some. The Link then
 // closes its connection in order, once nothing else is to be sent, and begins

@@ -3,6 +3,7 @@ package uplink
 import (
 	"fmt"
 	"io"
+	"math"
 	"sync"
 	"testing"
 )
@@ -27,6 +28,42 @@ type fakeSource struct {
 	failRead         error
 	failAck          error
 	reads            int
+
+	parts []uint64 // where a part began
+	epoch string   // of what came before the first
+}
+
+// partEpoch is what records are called from the i-th part on.
+func partEpoch(i int) string { return fmt.Sprintf("%016x", 0xf00+i) }
+
+func (f *fakeSource) Name(n uint64) (gateway, epoch string, last uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	epoch, last = f.epoch, math.MaxUint64
+	for i, first := range f.parts {
+		if first > n {
+			last = first - 1
+			break
+		}
+		epoch = partEpoch(i + 1)
+	}
+	return "TSGW\"1", epoch, last
+}
+
+func (f *fakeSource) Part() (uint64, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	from := f.first
+	if k := len(f.parts); k > 0 {
+		from = f.parts[k-1]
+	}
+	for n := from; n < f.nextNum; n++ {
+		if f.readable(n) {
+			f.parts = append(f.parts, f.nextNum)
+			break
+		}
+	}
+	return f.nextNum, true
 }
 
 type recState uint8
@@ -41,7 +78,7 @@ const (
 func newFakeSource(tb testing.TB) *fakeSource {
 	return &fakeSource{
 		tb: tb, recs: map[uint64][]byte{}, state: map[uint64]recState{}, replay: map[uint64]int{},
-		first: 1, nextNum: 1, changed: make(chan struct{}), quarantined: map[uint64]string{},
+		epoch: testEpoch, first: 1, nextNum: 1, changed: make(chan struct{}), quarantined: map[uint64]string{},
 	}
 }
 

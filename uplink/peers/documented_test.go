@@ -80,7 +80,7 @@ func TestDocumentedReceivers(t *testing.T) {
 				o.Ack = uplink.AckCount
 			case "envelope":
 				o.Ack = uplink.AckEnvelope
-				o.Gateway, o.Epoch = "XXXX00PEER0000001", func() string { return "9f2c41d07ab3e655" }
+				o.Gateway = "XXXX00PEER0000001"
 			default:
 				t.Fatal("what is it?")
 			}

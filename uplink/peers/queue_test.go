@@ -5,6 +5,7 @@ package peers_test
 import (
 	"fmt"
 	"io"
+	"math"
 	"sync"
 	"time"
 )
@@ -90,6 +91,17 @@ func (q *queue) Ack(from, through uint64) error {
 	}
 	q.release()
 	return nil
+}
+
+// Name is the same for all, and for each queue: the second one is the first, again.
+func (q *queue) Name(uint64) (gateway, epoch string, last uint64) {
+	return "XXXX00PEER0000001", "9f2c41d07ab3e655", math.MaxUint64
+}
+
+func (q *queue) Part() (uint64, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return uint64(len(q.recs)) + 1, false
 }
 
 func (q *queue) Rewind() (uint64, error) {

@@ -78,6 +78,8 @@ type queue interface {
 	Quarantine(n uint64, reason string) error
 	Bounds() (first, next uint64)
 	Behind(next uint64) bool
+	Name(n uint64) (buffer.Name, uint64)
+	Part() (next uint64, ok bool)
 	Changed() <-chan struct{}
 	Boot() uint32
 	Offset(boot uint32) (buffer.Offset, bool)
@@ -321,3 +323,10 @@ func (d *dater) Rewind() (uint64, error)      { return d.queue.Rewind() }
 func (d *dater) Forget() error                { return d.queue.Forget() }
 func (d *dater) Bounds() (first, next uint64) { return d.queue.Bounds() }
 func (d *dater) Behind(next uint64) bool      { return d.queue.Behind(next) }
+func (d *dater) Part() (uint64, bool)         { return d.queue.Part() }
+
+// Name is what a server is told that record n is called.
+func (d *dater) Name(n uint64) (gateway, epoch string, last uint64) {
+	name, last := d.queue.Name(n)
+	return name.Gateway, epochText(name), last
+}

@@ -49,6 +49,10 @@ func (s *fakeQueue) Forget() error                { return nil }
 func (s *fakeQueue) Bounds() (first, next uint64) { return 0, uint64(len(s.entries)) }
 func (s *fakeQueue) Behind(uint64) bool           { return false }
 func (s *fakeQueue) Boot() uint32                 { return s.boot }
+func (s *fakeQueue) Part() (uint64, bool)         { return uint64(len(s.entries)), true }
+func (s *fakeQueue) Name(uint64) (buffer.Name, uint64) {
+	return buffer.Name{}, ^uint64(0)
+}
 func (s *fakeQueue) Quarantine(n uint64, reason string) error {
 	if s.refuse != nil {
 		return s.refuse

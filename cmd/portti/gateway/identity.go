@@ -3,7 +3,6 @@ package gateway
 import (
 	"crypto/rand"
 	"encoding/base32"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,14 +40,6 @@ func gatewayID(configured, state string) (string, error) {
 		return id, fmt.Errorf("cannot keep this gateway's identity: %w", err)
 	}
 	return id, nil
-}
-
-// newStart names this start of the gateway: 16 hexadecimal digits that no other
-// start has, of this gateway or of one with the same id.
-func newStart() string {
-	var b [8]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
 }
 
 func validID(id string) bool {

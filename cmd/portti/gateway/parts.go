@@ -42,6 +42,7 @@ func (g *Gateway) bufferOptions() buffer.Options {
 		Unproven:    c.Uplink.Ack == uplink.AckNone,
 		WhenFull:    buffer.WhenFull(c.Buffer.WhenFull),
 		MinFree:     int64(c.Buffer.MinFreeDisk),
+		Gateway:     g.id,
 		Mono:        func() int64 { return g.clock.Now().Mono },
 		BootID:      g.clock.BootID(),
 		Log:         g.opt.Log,
@@ -58,6 +59,15 @@ func (g *Gateway) hold() time.Duration {
 	return time.Duration(g.cfg.Uplink.FenceHold)
 }
 
+// startEpoch is what this start calls its records.
+func (g *Gateway) startEpoch() string {
+	_, next := g.queue.Bounds()
+	name, _ := g.queue.Name(next)
+	return epochText(name)
+}
+
+func epochText(n buffer.Name) string { return fmt.Sprintf("%016x", n.Epoch) }
+
 func (g *Gateway) linkOptions() (uplink.Options, error) {
 	u := g.cfg.Uplink
 	o := uplink.Options{
@@ -65,7 +75,7 @@ func (g *Gateway) linkOptions() (uplink.Options, error) {
 		Auth: u.Auth, QueryName: u.QueryName, HashAs: u.HashAs,
 		Channels: u.Channels, AuthSettle: time.Duration(u.AuthSettle), Heartbeat: config.LinkHeartbeat(u),
 		Ack: u.Ack, AckDelay: time.Duration(g.cfg.Buffer.CommitEvery), AckFallback: u.AckFallback,
-		Gateway: g.id, Start: newStart(), Epoch: func() string { return fmt.Sprintf("%016x", g.queue.Epoch()) },
+		Gateway: g.id, Start: g.startEpoch(),
 		LimitsFile: filepath.Join(g.cfg.Paths.State, "uplink-limits.json"),
 		CAFile:     u.CAFile, Proxy: u.Proxy, ClientCert: u.ClientCert, ClientKey: u.ClientKey, Pins: u.Pins,
 		PingInterval: time.Duration(u.PingInterval), PongTimeout: time.Duration(u.PongTimeout), WriteTimeout: time.Duration(u.WriteTimeout),

@@ -87,7 +87,7 @@ func (l life) live(t *testing.T, dialect, mode string) {
 	q := queueOf(t, 0, nil)
 	link, err := uplink.New(uplink.Options{
 		URL: "ws://localhost/socket", Dialect: dialect, Token: tokens, Channels: l.channels, Dial: net.Dial, Proxy: "none",
-		Ack: mode, AckDelay: time.Second, Gateway: "XXXX00BENCH000001", Epoch: func() string { return fmt.Sprintf("%016x", q.Epoch()) },
+		Ack: mode, AckDelay: time.Second, Gateway: "XXXX00BENCH000001",
 		PingInterval: 5 * time.Second,
 	})
 	if err != nil {

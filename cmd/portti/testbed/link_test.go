@@ -54,12 +54,16 @@ func (s source) Read(from uint64, maxBytes, maxRecs int) (first uint64, recs [][
 	return first, recs, err
 }
 
+func (s source) Name(n uint64) (gateway, epoch string, last uint64) {
+	name, last := s.Queue.Name(n)
+	return "XXXX00BENCH000001", fmt.Sprintf("%016x", name.Epoch), last
+}
+
 // drain runs a link until everything in the queue is proven, and says how that
 // ended.
 func drain(t *testing.T, o uplink.Options, q *buffer.Queue) <-chan error {
 	t.Helper()
 	o.Proxy, o.Gateway = "none", "XXXX00BENCH000001"
-	o.Epoch = func() string { return epochOf(q) }
 	o.BackoffBase, o.BackoffCap, o.Spread = 10*time.Millisecond, 100*time.Millisecond, 10*time.Millisecond
 	link, err := uplink.New(o)
 	if err != nil {
@@ -160,7 +164,7 @@ func TestLinkFindsAReceiverSetBack(t *testing.T) {
 	r := running(t, Options{Ack: "envelope"})
 	q := queueOf(t, 100, nil)
 	link, err := uplink.New(uplink.Options{URL: r.URL(), Auth: "none", Proxy: "none", Ack: "envelope", Gateway: "XXXX00BENCH000001",
-		Epoch: func() string { return epochOf(q) }, BackoffBase: 10 * time.Millisecond})
+		BackoffBase: 10 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +194,11 @@ func TestLinkFindsAReceiverSetBack(t *testing.T) {
 	drained(t, done)
 }
 
-func epochOf(q *buffer.Queue) string { return fmt.Sprintf("%016x", q.Epoch()) }
+func epochOf(q *buffer.Queue) string {
+	first, _ := q.Bounds()
+	name, _ := q.Name(first)
+	return fmt.Sprintf("%016x", name.Epoch)
+}
 
 // New readings overtake a backlog under an epoch of their own, so that the
 // highest number of one hides nothing of the other, also over a broken
