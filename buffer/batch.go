@@ -104,9 +104,11 @@ func (q *Queue) commitBatch(b *batch) error {
 	if err == nil {
 		was = s.used
 		q.accountLocking(b)
+		q.tick()
 		sum, err = q.write(s, b)
 	}
 	if err == nil && s.name != segmentName(s.first) {
+		q.tick()
 		err = q.install(s)
 	}
 	q.mu.Lock()

@@ -28,6 +28,7 @@ type disk struct {
 	slotSize int64   // bytes of a slot of it, 0 where there is no sound file
 	slot     int     // which of the synced ones holds the newest state
 	affirmed bool    // that is on the disk, see openSidecar
+	ruined   bool    // the file cannot be read, and another one takes its place
 	writer   *writer // fills the newest segment, nil while there is none
 	carried  load    // what its first commit takes along
 	starts   int     // times that the disk was looked through

@@ -18,6 +18,11 @@ var errUnread = errors.New("cannot read what is on disk")
 // deliver.
 const unreadStarts = 4
 
+// unreadState is how long the state file may answer with errors of the disk, in
+// milliseconds, before the queue goes on without it: what the segments say of
+// themselves then counts. Until then it works from memory. The file is kept.
+const unreadState = 10 * 60_000
+
 // load takes over what is on disk. Whatever state it is in, the queue works
 // afterwards:
 //
@@ -78,7 +83,10 @@ func (q *Queue) recover() error {
 	q.disk.starts++
 	st, stErr := readSidecar(q.fs)
 	if stErr != nil && !damaged(stErr) {
-		return stErr
+		if !badMedium(stErr) || q.disk.failedAt == 0 || q.opt.Mono()-q.disk.failedAt < unreadState {
+			return stErr
+		}
+		q.disk.ruined = true
 	}
 	if stErr == nil {
 		q.adopt(st)

@@ -314,7 +314,7 @@ func (q *Queue) Close() error {
 }
 
 // Idle is how long the committer has been at its present piece of work, which
-// is at most one commit: up to four syncs of the disk. It is 0 when it has none.
+// is at most one transaction: two syncs of the disk. It is 0 when it has none.
 func (q *Queue) Idle() time.Duration {
 	at := q.busy.Load()
 	if at == 0 {

@@ -62,7 +62,7 @@ func (q *Queue) regain() error {
 	}
 	old := &Queue{opt: q.opt, sz: q.sz, fs: q.fs, log: q.log, kick: make(chan struct{}, 1), next: 1, reserved: 1,
 		stopped: make(chan struct{}), stop: q.stop}
-	old.boot, old.epoch, old.disk.loading, old.disk.starts = 1, q.Epoch(), true, q.disk.starts
+	old.boot, old.epoch, old.disk.loading, old.disk.starts, old.disk.failedAt = 1, q.Epoch(), true, q.disk.starts, q.disk.failedAt
 	old.timer = time.AfterFunc(time.Hour, func() {})
 	old.timer.Stop()
 	err := old.recover()
@@ -91,6 +91,7 @@ func (q *Queue) mergeLocked(old *Queue) {
 	q.dirID.Store(old.dirID.Load())
 	q.disk.blind, q.disk.started = false, old.disk.started
 	q.disk.sidecar, q.disk.slotSize, q.disk.slot, q.disk.affirmed = old.disk.sidecar, old.disk.slotSize, old.disk.slot, old.disk.affirmed
+	q.disk.ruined = old.disk.ruined
 	q.disk.noted, q.disk.ledgerAt = old.disk.noted, old.disk.ledgerAt
 	q.segs, q.epochSaved = old.segs, old.epochSaved
 	mineRows := q.rows

@@ -209,6 +209,7 @@ func (q *Queue) writeSaved(s *segment, file File, got *saved, rows, ledger []byt
 	}
 	rest := got.numbers
 	for done := false; err == nil && !done; {
+		q.tick()
 		var part load
 		if part, rest, err = got.read(file, rest, q.sz.commit); err != nil {
 			break

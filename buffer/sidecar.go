@@ -238,8 +238,8 @@ func readSidecar(f FS) (state, error) {
 }
 
 // makeSidecar creates the file with a first slot in it: temporary name, sync,
-// rename, directory sync.
-func makeSidecar(f FS, slot []byte) error {
+// rename, directory sync. aside: what has its name is kept under another one.
+func makeSidecar(f FS, slot []byte, aside bool) error {
 	const tmp = sidecarName + tmpSuffix
 	_ = f.Remove(tmp)
 	file, err := f.Open(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL)
@@ -256,7 +256,7 @@ func makeSidecar(f FS, slot []byte) error {
 		return errors.Join(err, f.Remove(tmp))
 	}
 	// A directory or a damaged file of that name is kept for a person.
-	if _, err := f.Size(sidecarName); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if _, err := f.Size(sidecarName); aside && err == nil || err != nil && !errors.Is(err, fs.ErrNotExist) {
 		if err := f.Rename(sidecarName, sidecarName+damagedInfix+"1"); err != nil {
 			return err
 		}
@@ -345,10 +345,10 @@ func (q *Queue) putSlot(st *state) error {
 	b := st.encode(int(q.disk.slotSize))
 	if int64(len(b)) > q.disk.slotSize { // more devices than it has space for, or none yet
 		q.closeSidecar()
-		if err := makeSidecar(q.fs, st.encode(0)); err != nil {
+		if err := makeSidecar(q.fs, st.encode(0), q.disk.ruined); err != nil {
 			return err
 		}
-		q.disk.slot, q.disk.affirmed = 0, true
+		q.disk.slot, q.disk.affirmed, q.disk.ruined = 0, true, false
 		return q.openSidecar()
 	}
 	next := 1 - q.disk.slot
@@ -374,7 +374,7 @@ func (q *Queue) openSidecar() error {
 		return nil
 	}
 	size, err := q.fs.Size(sidecarName)
-	if err != nil || size < slots*pageSize || size%(slots*pageSize) != 0 {
+	if q.disk.ruined || err != nil || size < slots*pageSize || size%(slots*pageSize) != 0 {
 		q.disk.slotSize = 0
 		return nil
 	}

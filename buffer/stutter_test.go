@@ -218,3 +218,52 @@ func unreadable(t *testing.T, dir string, n int, file string, atStart bool) {
 		t.Error(err)
 	}
 }
+
+// badState is a disk on which the state file cannot be opened, until another one
+// has its name.
+type badState struct {
+	osFS
+	aside bool // the committer's
+}
+
+func (f *badState) Open(name string, flag int) (File, error) {
+	if name == sidecarName && !f.aside {
+		return nil, &os.PathError{Op: "open", Path: name, Err: syscall.EIO}
+	}
+	return f.osFS.Open(name, flag)
+}
+
+func (f *badState) Rename(from, to string) error {
+	f.aside = f.aside || from == sidecarName
+	return f.osFS.Rename(from, to)
+}
+
+// TestStateCannotBeRead: a state file that answers with EIO for good. The queue
+// works from memory meanwhile, then goes on with what the segments say, and keeps
+// the file for a person.
+func TestStateCannotBeRead(t *testing.T) {
+	dir := filepath.Join(fastDir(t), "q")
+	texts := filled(t, dir, 500, nil)
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(dir)
+		o.FS = &badState{osFS: osFS{dir}}
+		q := mustOpen(t, o)
+		dev, _ := q.Device("a")
+		appendN(t, q, dev, 0, 10)
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		if _, recs := drain(t, q); len(recs) != 10 || !q.Stats().Degraded {
+			t.Errorf("%d records before, %+v", len(recs), q.Stats())
+		}
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if _, recs := drain(t, q); len(recs) != len(texts)+10 || q.Stats().Degraded || q.Stats().WaitingMemory != 0 {
+			t.Errorf("%d records of %d, %+v", len(recs), len(texts)+10, q.Stats())
+		}
+		checkLedger(t, q)
+		mustClose(t, q)
+		if _, err := os.Stat(filepath.Join(dir, sidecarName+damagedInfix+"1")); err != nil {
+			t.Error("the file was not kept: ", err)
+		}
+	})
+}

@@ -131,6 +131,7 @@ func (q *Queue) secure() error {
 
 // syncDir makes durable which files there are.
 func (q *Queue) syncDir() error {
+	q.tick()
 	err := q.fs.SyncDir()
 	if err == nil {
 		q.mu.Lock()

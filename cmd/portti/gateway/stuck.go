@@ -12,10 +12,11 @@ import (
 // rest is for a starved processor and a card that takes its time to sync.
 const stuckAfter = 45 * time.Second
 
-// slowDisk is the same for the queue's committer. One commit is up to four
-// syncs, and an ailing card takes 30 s for one; a restart makes no card faster,
-// and what is in memory would be lost by it.
-const slowDisk = 5 * time.Minute
+// slowDisk is the same for the queue's committer: one piece of its work, which is
+// at most one transaction, two syncs. An ailing card takes 30 s for one; a call that
+// does not return for a minute is not slow any more, it hangs. An attempt that ended
+// with an error is progress too: a restart makes no card better.
+const slowDisk = 2 * time.Minute
 
 // stuck names the part that has not passed its loop for too long. It is asked
 // at least once a second. Where it was not asked for long, the whole process did
