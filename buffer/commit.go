@@ -27,7 +27,7 @@ type disk struct {
 	sidecar  File
 	slotSize int64   // bytes of a slot of it, 0 where there is no sound file
 	slot     int     // which of the synced ones holds the newest state
-	affirmed bool    // that is on the disk, see openSidecar
+	chosen   bool    // slot is known
 	ruined   bool    // the file cannot be read, and another one takes its place
 	writer   *writer // fills the newest segment, nil while there is none
 	carried  load    // what its first commit takes along

@@ -90,7 +90,7 @@ func (q *Queue) mergeLocked(old *Queue) {
 	q.reader.opened = old.reader.opened
 	q.dirID.Store(old.dirID.Load())
 	q.disk.blind, q.disk.started = false, old.disk.started
-	q.disk.sidecar, q.disk.slotSize, q.disk.slot, q.disk.affirmed = old.disk.sidecar, old.disk.slotSize, old.disk.slot, old.disk.affirmed
+	q.disk.sidecar, q.disk.slotSize, q.disk.slot, q.disk.chosen = old.disk.sidecar, old.disk.slotSize, old.disk.slot, old.disk.chosen
 	q.disk.ruined = old.disk.ruined
 	q.disk.noted, q.disk.ledgerAt = old.disk.noted, old.disk.ledgerAt
 	q.segs, q.epochSaved = old.segs, old.epochSaved

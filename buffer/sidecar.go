@@ -3,7 +3,6 @@ package buffer
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -348,7 +347,7 @@ func (q *Queue) putSlot(st *state) error {
 		if err := makeSidecar(q.fs, st.encode(0), q.disk.ruined); err != nil {
 			return err
 		}
-		q.disk.slot, q.disk.affirmed, q.disk.ruined = 0, true, false
+		q.disk.slot, q.disk.chosen, q.disk.ruined = 0, true, false
 		return q.openSidecar()
 	}
 	next := 1 - q.disk.slot
@@ -366,9 +365,11 @@ func (q *Queue) putSlot(st *state) error {
 	return nil
 }
 
-// openSidecar opens the file if there is a sound one. What an earlier process wrote
-// last is written once more: should its sync have failed, it is only in the cache,
-// and the next one goes over the only slot that the disk has.
+// openSidecar opens the file if there is a sound one. Of what an earlier process left
+// the older synced slot is written first. Should the sync of the newer one have failed
+// then, the disk never had it; with the power going amid that write both are gone.
+// The segments have the ledger and the names too, so nothing is lost by that but the
+// boots' times.
 func (q *Queue) openSidecar() error {
 	if q.disk.sidecar != nil {
 		return nil
@@ -378,42 +379,22 @@ func (q *Queue) openSidecar() error {
 		q.disk.slotSize = 0
 		return nil
 	}
+	if !q.disk.chosen {
+		all, errs, err := readSlots(q.fs)
+		if err != nil {
+			return err
+		}
+		if q.disk.slot = 0; errs[0] != nil || errs[1] == nil && all[1].ledger.gen > all[0].ledger.gen {
+			q.disk.slot = 1
+		}
+		q.disk.chosen = true
+	}
 	f, err := q.fs.Open(sidecarName, os.O_RDWR)
 	if err != nil {
 		return err
 	}
-	q.disk.slotSize = slotSizeOf(size)
-	if !q.disk.affirmed {
-		if err := q.affirm(f); err != nil {
-			return fmt.Errorf("cannot write the state file again: %w", errors.Join(err, f.Close()))
-		}
-		q.disk.affirmed = true
-	}
-	q.disk.sidecar = f
+	q.disk.sidecar, q.disk.slotSize = f, slotSizeOf(size)
 	return nil
-}
-
-// affirm writes the newest of the synced slots again as it is.
-func (q *Queue) affirm(f File) error {
-	all, errs, err := readSlots(q.fs)
-	if err != nil {
-		return err
-	}
-	if q.disk.slot = 0; errs[0] != nil || errs[1] == nil && all[1].ledger.gen > all[0].ledger.gen {
-		q.disk.slot = 1
-	}
-	if errs[q.disk.slot] != nil {
-		return nil // nothing is lost by writing over it
-	}
-	b := make([]byte, q.disk.slotSize)
-	at := int64(q.disk.slot) * q.disk.slotSize
-	if n, err := f.ReadAt(b, at); n < len(b) {
-		return err
-	}
-	if _, err := f.WriteAt(b, at); err != nil {
-		return err
-	}
-	return f.Sync()
 }
 
 func (q *Queue) closeSidecar() {
