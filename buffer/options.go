@@ -67,7 +67,7 @@ type sizes struct {
 
 func defaultSizes(maxSize int64) sizes {
 	s := sizes{
-		segment: 8 << 20, reuse: 1 << 20, soft: 4 << 20, hard: 8 << 20, commit: 1 << 20,
+		segment: 8 << 20, reuse: 1 << 20, soft: 4 << 20, hard: 8 << 20, commit: 2 << 20,
 		numbers: 1 << 20, progress: 10_000,
 		holdFloor: 2 * time.Second, ledger: 30 * time.Minute, retry: time.Minute,
 	}

@@ -203,7 +203,7 @@ func (q *Queue) writeSaved(s *segment, file File, got *saved, rows, ledger []byt
 	for _, n := range got.numbers {
 		bytes += int64(got.at[n].n + thinLineLen)
 	}
-	w, err := newWriter(q.fs, s.name+tmpSuffix, estimate(bytes)+allocSize)
+	w, err := newWriter(q.fs, s.name+tmpSuffix, bytes, estimate(bytes)+allocSize)
 	if err != nil {
 		return sum, err
 	}

@@ -246,7 +246,7 @@ func TestFailedFilesLeaveNothing(t *testing.T) {
 		return strings.Count(string(b), dir), files
 	}
 	for i := range 50 {
-		w, err := newWriter(osFS{dir}, "x", 1<<20<<(i%4))
+		w, err := newWriter(osFS{dir}, "x", 0, 1<<20<<(i%4))
 		if err != nil {
 			t.Fatal(err)
 		}
