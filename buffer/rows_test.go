@@ -97,6 +97,7 @@ func TestNamesLastForEver(t *testing.T) {
 				appendN(t, q, dev, at, 5) // sent, and never on disk
 				at += 5
 				note(q)
+				synctest.Wait() // nothing is unlinked meanwhile
 				copyDir(t, live, dead)
 				mustClose(t, q)
 				copyDir(t, dead, live)
