@@ -9,6 +9,7 @@ import (
 type disk struct {
 	// Guarded by Queue.mu.
 	due      int64  // when the timer fires, 0 when it is not armed
+	gen      uint64 // of the newest synced slot
 	progress uint64 // released from disk since the sidecar was written
 	owed     int    // changes that the sidecar must have before the next commit
 	noted    int64  // Mono when the sidecar was written

@@ -64,7 +64,8 @@ func (q *Queue) followDir() error {
 	}
 	st, stErr := readSidecar(q.fs)
 	q.mu.Lock()
-	ours := stErr == nil && st.epoch == q.epochSaved && st.ledger.gen == q.ledger.gen
+	// What was not synced may be there or not.
+	ours := stErr == nil && st.epoch == q.epochSaved && st.ledger.gen >= q.disk.gen && st.ledger.gen <= q.ledger.gen
 	q.mu.Unlock()
 	if !ours {
 		return err

@@ -91,7 +91,7 @@ func (q *Queue) mergeLocked(old *Queue) {
 	q.dirID.Store(old.dirID.Load())
 	q.disk.blind, q.disk.started = false, old.disk.started
 	q.disk.sidecar, q.disk.slotSize, q.disk.slot, q.disk.chosen = old.disk.sidecar, old.disk.slotSize, old.disk.slot, old.disk.chosen
-	q.disk.ruined = old.disk.ruined
+	q.disk.ruined, q.disk.gen = old.disk.ruined, old.disk.gen
 	q.disk.noted, q.disk.ledgerAt = old.disk.noted, old.disk.ledgerAt
 	q.segs, q.epochSaved = old.segs, old.epochSaved
 	mineRows := q.rows

@@ -306,7 +306,7 @@ func (q *Queue) writeSidecar(reserved uint64, clean bool) error {
 	for _, w := range waiters {
 		w <- nil
 	}
-	q.disk.started = true
+	q.disk.started, q.disk.gen = true, st.ledger.gen
 	q.disk.progress -= progress
 	q.disk.owed -= owed
 	q.disk.noted, q.disk.jotted, q.disk.lossAt, q.disk.unnoted = now, now, 0, false

@@ -37,14 +37,14 @@ func TestDiskVanishesAndReturns(t *testing.T) {
 	g.Until("it shows that the folder is gone", func(st *status.Document) bool {
 		return degraded(st) && rig.HasProblem(st, "BUF-IO") && st.Totals.Read == 1500
 	})
-	if err := os.MkdirAll(s.State+"/buffer", 0o700); err != nil {
+	if err := os.MkdirAll(s.State+"/buffer.v2", 0o700); err != nil {
 		t.Fatal(err)
 	}
 	s.Line().Feed(100)
 	g.Until("it shows that another is in its place", func(st *status.Document) bool {
 		return degraded(st) && rig.HasProblem(st, "BUF-MOVED") && st.Totals.Read == 1600
 	})
-	if names, err := os.ReadDir(s.State + "/buffer"); err != nil || len(names) > 0 {
+	if names, err := os.ReadDir(s.State + "/buffer.v2"); err != nil || len(names) > 0 {
 		t.Errorf("in the folder that is not its own: %v %v", names, err)
 	}
 	if err := os.RemoveAll(s.State); err != nil {
