@@ -13,15 +13,25 @@
 // hold is over, or the ledger says why not. At any moment, for each device and
 // for all, read = acked + waiting + quarantined + lost, by reason.
 //
+// Each of these is counted where it happens: read when a record comes, released
+// when its hold is over, lost and quarantined when it is given up or set aside, what
+// waits from what is there, what is held from the acknowledgements. None is the
+// rest, so a difference shows. The counts of all devices and the numbers that they
+// have counted as through are one value, written in every commit and in the state
+// file, and the newest one counts as a whole. A start compares it with the records
+// that are there: what is missing is lost (corrupt, or rollback where a sound file
+// was set back), to the reading and by device, whichever files went; what is there
+// and in no ledger raises read, and is said. Where the newest file and what was to
+// tell of it are gone both, the loss says AtLeast and AtMost. A file is unlinked only
+// after a synced note that counts its records.
+//
 // A power cut costs at most the records of the last CommitEvery that were not
-// acknowledged; with CommitEvery 0 nothing that was ever handed out. After it
-// the ledger's read and acked may be lower by the same amount: readings that were
-// only in memory count as never read, and what was given up or found missing is on
-// record before its file goes. The sidecar has space for that for some 60 devices
-// between two commits; beyond them a crash in that second shows losses of a device
-// as acknowledged. Records
-// released since the last note of it (10,000 from disk, or a minute after the
-// disk part was drained) wait and are sent again.
+// acknowledged; with CommitEvery 0 nothing that was ever handed out. Over a kill or
+// a cut read, acked and accepted may fall by the same amount: what was acknowledged
+// and never committed. Lost and quarantined do not fall over a kill that comes a
+// second after, nor over a cut that comes a minute after. Records released since the
+// last note of it (10,000 from disk, or a minute after the disk part was drained)
+// wait and are sent again.
 //
 // Numbers rise and are never used twice within an epoch. They have gaps, so
 // nobody may compute a count from two of them.
@@ -54,18 +64,21 @@
 //
 // Damage costs what is damaged. A value with a wrong checksum is set aside in
 // quarantine.log, a file with a broken tree is read page by page, rewritten
-// with what is sound and kept as .damaged-<n>; the rest is counted as corrupt.
-// Where only the sidecar knows that something is missing, its device is not
-// known and the count is at least that.
+// with what is sound and kept as .damaged-<n>; the rest is counted as corrupt. A
+// file that was renamed, exchanged or copied is taken under the numbers it holds.
 //
-// The identity of a record is its epoch and its number together. A state file
-// that is missing, damaged or older than the segments next to it begins a new
-// epoch, and Stats and the log say so (BUF-ROLLBACK): every survivor has a new
-// identity from then on, and none that was given before is given again. Within it
-// the survivors keep their numbers: all new ones are above them and above whatever
-// is present, and the order and the files stay as they are. A whole directory that
-// was set back looks sound from within; only an acknowledgement beyond its numbers
-// shows it.
+// A record is known outside by its Name, a gateway and an epoch, and its number.
+// Each start has an epoch of its own, and a record keeps the name that it was first
+// given for ever: it stands in its segment, so that no state file, lost or set back,
+// renames it, and two gateways with a copy of one card never use the same name for
+// two records. Two exceptions: what was passed over and surfaces behind records of
+// its epoch that may have been sent gets an epoch of its own, and so does what waits
+// when the server acknowledges a number that was never given.
+//
+// Beside that the numbering as a whole has an epoch, under which records are exported.
+// A state file that is missing, damaged or older than the segments next to it begins
+// a new one, and Stats and the log say so (BUF-ROLLBACK). The survivors keep their
+// numbers: all new ones are above them and above whatever is present.
 //
 // A folder that another disk was mounted over, or whose disk was taken away, is
 // left alone until its own state file shows there again; meanwhile the queue works
@@ -113,7 +126,7 @@
 // New records lie in 64 KB blocks in the form in which they are stored. One
 // goroutine, the committer, does all writing: it takes everything in memory
 // that is not released, in number order, writes it with the ledger, the
-// segment's summary and the mark of what is released in one bbolt transaction.
+// segment's summary and the names of its records in one bbolt transaction.
 // One mutex guards the books and is never held across file I/O; a second one
 // belongs to the reader. Open at most are the file being
 // written, the one being read, the state file, and while it thins the new one.
@@ -145,10 +158,13 @@
 //	thin_replace.go   putting them in the place of the old ones
 //	age.go        how old records are, and MaxAge
 //	ledger.go     counts by device
+//	reconcile.go  the ledger against what is there
+//	rows.go       what records are called
 //	sidecar.go    the file "state": numbers, epoch, boots
 //	boots.go      boots, their times, the epoch
 //	load.go       what a start finds
 //	examine.go    what one file says of itself
+//	misnamed.go   files with the name of another
 //	regain.go     a start that could not read the disk
 //	directory.go  a disk that is taken away, or mounted over
 //	boltfile/     bbolt files, read without bbolt
