@@ -97,11 +97,14 @@ func (q *Queue) logLossesLocked(now int64) {
 }
 
 func (q *Queue) logLoss(l Loss) {
-	q.warn("buffer.dropped", "readings given up", "code", "BUF-LOST", "reason", l.Reason, "count", l.Count,
-		"at_least", l.AtLeast, "at_most", l.AtMost,
+	more := []any{}
+	if l.AtLeast {
+		more = []any{"at_least", true, "at_most", l.AtMost}
+	}
+	q.warn("buffer.dropped", "readings given up", append(more, "code", "BUF-LOST", "reason", l.Reason, "count", l.Count,
 		"seq", l.First, "seq_last", l.Last, "devices", l.Devices,
 		"boot_first", l.Oldest.Boot, "mono_s_first", l.Oldest.Mono/1000,
-		"boot_last", l.Newest.Boot, "mono_s_last", l.Newest.Mono/1000)
+		"boot_last", l.Newest.Boot, "mono_s_last", l.Newest.Mono/1000)...)
 }
 
 // join makes one loss of two for the same reason.

@@ -129,7 +129,7 @@ func (f *found) buffer(s *snapshot) {
 	f.addIf(q.Slow > 0, "BUF-SLOW", "", "seconds", fmt.Sprint(q.Slow/1000))
 	full := q.Full
 	if last := s.lastLoss; last != nil {
-		f.add("BUF-LOST", "", "count", status.Count(last.Count, "reading"), "reason", lossInWords(last.Reason, q.WhenFull), "from", last.from, "to", last.to)
+		f.add("BUF-LOST", "", "count", last.inWords(), "reason", lossInWords(last.Reason, q.WhenFull), "when", last.when())
 		full = full || last.Reason == status.LossFull && q.Bytes > q.Limit/2
 	}
 	f.addIf(full, "BUF-FULL", "", "what", fullInWords(q))
@@ -166,6 +166,25 @@ func fullInWords(q buffer.Stats) string {
 	return "the oldest readings are given up to make room"
 }
 
+// inWords is how many readings are gone, as far as that is known.
+func (l *loss) inWords() string {
+	if !l.AtLeast {
+		return status.Count(l.Count, "reading")
+	}
+	if l.Count == 0 {
+		return "an unknown number of readings, at most " + status.Count(l.AtMost, "reading")
+	}
+	return "at least " + status.Count(l.Count, "reading") + " and at most " + status.Count(l.AtMost, "reading")
+}
+
+// when is between which times they were read, where that is known.
+func (l *loss) when() string {
+	if l.Oldest == (buffer.Time{}) && l.Newest == (buffer.Time{}) {
+		return ""
+	}
+	return ", from " + l.from + " to " + l.to
+}
+
 func lossInWords(reason string, policy buffer.WhenFull) string {
 	switch reason {
 	case status.LossFull:
@@ -182,7 +201,7 @@ func lossInWords(reason string, policy buffer.WhenFull) string {
 	case status.LossIO:
 		return "the disk failed"
 	case status.LossCorrupt:
-		return "the file they were in was damaged"
+		return "the file they were in is damaged or missing"
 	case status.LossRollback:
 		return "the buffer was set back to an older state"
 	case status.LossShrink:

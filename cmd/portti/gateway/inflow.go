@@ -80,10 +80,10 @@ type losses struct {
 }
 
 // fresh says whether such a loss happened lately. What was lost before this
-// process started is history.
-func (l *losses) fresh(total buffer.Counts, now time.Time) bool {
+// process started is history, and what its start found missing is not.
+func (l *losses) fresh(total buffer.Counts, latest []buffer.Loss, now time.Time) bool {
 	n := total.LostAll() - total.Lost["rate"] // a rate limit loses by order
-	if l.known && n > l.count {
+	if l.known && n > l.count || !l.known && len(latest) > 0 {
 		l.at = now
 	}
 	l.known, l.count = true, n

@@ -55,7 +55,7 @@ func (g *Gateway) observe(s *snapshot) {
 	g.inflow.note(s.total.Read)
 	s.headroom = g.inflow.headroom(s.total.Read, s.stats)
 	s.headroomLow = g.observeHeadroom(s)
-	if n := len(s.stats.Losses); g.losses.fresh(s.total, s.at) && n > 0 {
+	if n := len(s.stats.Losses); g.losses.fresh(s.total, s.stats.Losses, s.at) && n > 0 {
 		last := s.stats.Losses[n-1]
 		s.lastLoss = &loss{Loss: last, from: g.when(last.Oldest), to: g.when(last.Newest)}
 	}

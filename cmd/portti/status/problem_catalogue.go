@@ -89,7 +89,7 @@ func bufferProblems() []Entry {
 			Sentence: "The disk reports an error while readings are saved: {why}.",
 			Actions:  []string{"Check the card or disk: dmesg | grep -iE 'mmc|ext4|I/O'", "Replace the card soon: errors like this become more"}},
 		{Code: "BUF-LOST", Severity: Error, Title: "Readings were lost", ImpactsData: true,
-			Sentence: "The gateway lost {count}, from {from} to {to}: {reason}.",
+			Sentence: "The gateway lost {count}{when}: {reason}.",
 			Actions:  []string{"See which devices: portti status --json shows lost by reason and device", "Solve the problem shown next to this one"}},
 		{Code: "BUF-MOVED", Severity: Error, Title: "Another disk in place of the buffer's", ImpactsData: true,
 			Sentence: "Another file system was mounted over the state folder {path}, or its own was taken away: readings are kept in memory only.",
