@@ -169,12 +169,12 @@ func fullInWords(q buffer.Stats) string {
 // inWords is how many readings are gone, as far as that is known.
 func (l *loss) inWords() string {
 	if !l.AtLeast {
-		return status.Count(l.Count, "reading")
+		return "lost " + status.Count(l.Count, "reading")
 	}
 	if l.Count == 0 {
-		return "an unknown number of readings, at most " + status.Count(l.AtMost, "reading")
+		return "may have lost readings, at most " + fmt.Sprint(l.AtMost)
 	}
-	return "at least " + status.Count(l.Count, "reading") + " and at most " + status.Count(l.AtMost, "reading")
+	return "lost at least " + status.Count(l.Count, "reading") + ", at most " + fmt.Sprint(l.AtMost)
 }
 
 // when is between which times they were read, where that is known.
