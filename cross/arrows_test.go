@@ -22,7 +22,7 @@ func rooms() map[string][]string {
 		"cmd/portti":                   {"portti/", "github.com/spf13/cobra", "golang.org/x/sys/"},
 		"cmd/portti/config":            {"portti/device", "portti/uplink", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/"},
 		"cmd/portti/status":            {},
-		"cmd/portti/gateway":           {"portti/cmd/portti/carry", "portti/cmd/portti/config", "portti/cmd/portti/durable", "portti/cmd/portti/status", "portti/buffer", "portti/device", "portti/device/", "portti/systemd", "portti/uplink", "golang.org/x/sys/"},
+		"cmd/portti/gateway":           {"portti/cmd/portti/carry", "portti/cmd/portti/config", "portti/cmd/portti/durable", "portti/cmd/portti/machine", "portti/cmd/portti/status", "portti/buffer", "portti/device", "portti/device/", "portti/systemd", "portti/uplink", "golang.org/x/sys/"},
 		"cmd/portti/console":           {"portti/cmd/portti/status"},
 		"cmd/portti/carry":             {"portti/buffer", "portti/device", "portti/device/"},
 		"cmd/portti/testbed":           {"portti/cmd/portti/durable", "portti/device/", "github.com/gorilla/websocket", "github.com/golang-jwt/jwt/v5", "golang.org/x/sys/"},
@@ -40,6 +40,7 @@ func rooms() map[string][]string {
 		"cross":                        {},
 		"buffer/boltfile":              {},
 		"cmd/portti/durable":           {},
+		"cmd/portti/machine":           {"portti/cmd/portti/durable"},
 	}
 }
 
