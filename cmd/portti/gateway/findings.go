@@ -30,6 +30,7 @@ func findings(s *snapshot) []status.Finding {
 	var f found
 	f.addIf(s.rejected, "CFG-INVALID", "")
 	f.clock(s)
+	f.addIf(s.otherBoard, "GW-OTHER-BOARD", "", "gateway", s.id, "new", Renewal(s.cfg))
 	f.link(s)
 	f.token(s)
 	f.buffer(s)
@@ -73,7 +74,7 @@ func (f *found) link(s *snapshot) {
 		f.add(l.Problem, "", "host", host, "why", l.LastError)
 	}
 	f.addIf(l.Quarantined > 0, "UP-QUARANTINE", "", "count", status.Count(l.Quarantined, "message"))
-	f.addIf(l.Takeover, "UP-TAKEOVER", "", "gateway", s.id)
+	f.addIf(l.Takeover, "UP-TAKEOVER", "", "gateway", s.id, "new", Renewal(s.cfg))
 	f.addIf(l.Setbacks > 0, "UP-SETBACK", "", "epoch", l.Setback.Epoch, "from", fmt.Sprint(l.Setback.From), "through", fmt.Sprint(l.Setback.Through),
 		"count", status.Count(l.Setbacks, "time"))
 	f.addIf(s.cfg.Uplink.Ack == uplink.AckNone, "CFG-UNPROVEN", "")

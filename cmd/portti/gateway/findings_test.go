@@ -39,6 +39,7 @@ func TestFindings(t *testing.T) {
 		"no proof asked for":         {func(s *snapshot) { s.cfg.Uplink.Ack = uplink.AckNone }, "CFG-UNPROVEN/"},
 		"link and quarantine":        {func(s *snapshot) { s.link.Problem, s.link.Quarantined = "NET-DNS", 2 }, "NET-DNS/ UP-QUARANTINE/"},
 		"an identity used twice":     {func(s *snapshot) { s.link.Takeover = true }, "UP-TAKEOVER/"},
+		"a card from elsewhere":      {func(s *snapshot) { s.otherBoard = true }, "GW-OTHER-BOARD/"},
 		"a server set back":          {func(s *snapshot) { s.link.Setbacks = 2 }, "UP-SETBACK/"},
 		"a clock never set":          {func(s *snapshot) { s.clock.Trusted, s.fixed = false, false }, "CLK-UNSET/"},
 		"a clock kept from before":   {func(s *snapshot) { s.clock.Trusted = false }, ""},

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
@@ -9,23 +10,58 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
+	"portti/cmd/portti/config"
 	"portti/cmd/portti/durable"
 )
 
-// gatewayID gives the tsmGw of this gateway. "auto" is an identity of our own
-// made once and kept in the state folder: six characters of the range that
-// Haltian leaves to prototypes and eleven random ones, 17 in all as the message
-// header wants. It survives reinstalls as long as the state folder does, and
-// needs neither /etc/machine-id nor a network card.
+// autoID stands in the configuration for an identity of our own.
+const autoID = "auto"
+
+// A disk that gets its power together with the machine may answer with errors for a
+// while. After identityPatience the process ends with an error, so that whatever
+// started it starts it again: systemd does, for ever.
+const (
+	identityPatience  = 30 * time.Second
+	identityFirstWait = 250 * time.Millisecond
+	identityLongWait  = 4 * time.Second
+)
+
+// awaitID is gatewayID, repeated for a while where the identity is there and cannot
+// be read. Nothing can begin before: each reading carries the id, and so does the
+// buffer. Making another identity meanwhile would split one gateway into two. waits
+// hears of each error and of the time until the next attempt.
+func awaitID(ctx context.Context, cfg *config.Config, waits func(error, time.Duration)) (string, error) {
+	began := time.Now()
+	for wait := identityFirstWait; ; wait = min(2*wait, identityLongWait) {
+		id, err := gatewayID(cfg.Gateway.ID, cfg.Paths.State)
+		if err == nil || id != "" || time.Since(began)+wait > identityPatience {
+			return id, err
+		}
+		waits(err, wait)
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// gatewayID gives the tsmGw of this gateway. "auto" is an identity of our own,
+// made once and kept in the state folder. It survives reinstalls as long as the
+// state folder does, and needs neither /etc/machine-id nor a network card.
+//
+// Only where there is none, or half of one, another is made. An identity that cannot
+// be read, for whatever reason, is an error and no id.
 //
 // A disk that cannot be written does not keep the gateway from working: the
 // identity comes with an error then, and is good for this run only.
 func gatewayID(configured, state string) (string, error) {
-	if configured != "auto" {
+	if configured != autoID {
 		return configured, nil
 	}
-	path := filepath.Join(state, "gateway-id")
+	path := idFile(state)
 	text, err := os.ReadFile(path)
 	if id := strings.TrimSpace(string(text)); err == nil && validID(id) {
 		return id, nil
@@ -33,13 +69,54 @@ func gatewayID(configured, state string) (string, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("cannot read this gateway's identity: %w", err)
 	}
+	return NewIdentity(state)
+}
+
+// NewIdentity makes an identity and puts it in the place of the one in a state
+// folder, if any. A gateway that runs keeps its own until it ends. Where it cannot
+// be kept, the identity comes with an error.
+//
+// It is six characters of the range that Haltian leaves to prototypes and eleven
+// random ones, 17 in all as the message header wants.
+func NewIdentity(state string) (string, error) {
 	var random [7]byte
 	rand.Read(random[:])
 	id := "XXXX00" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random[:])[:11]
-	if err := durable.Replace(path, []byte(id+"\n"), 0o600); err != nil {
+	if err := durable.Replace(idFile(state), []byte(id+"\n"), 0o600); err != nil {
 		return id, fmt.Errorf("cannot keep this gateway's identity: %w", err)
 	}
 	return id, nil
+}
+
+func idFile(state string) string { return filepath.Join(state, "gateway-id") }
+
+// IdentityOf is the tsmGw of the gateway of a configuration, without making one.
+func IdentityOf(cfg *config.Config) (string, error) {
+	if cfg.Gateway.ID != autoID {
+		return cfg.Gateway.ID, nil
+	}
+	text, err := os.ReadFile(idFile(cfg.Paths.State))
+	id := strings.TrimSpace(string(text))
+	if err == nil && !validID(id) {
+		err = errors.New("it is damaged")
+	}
+	if err != nil {
+		return "", fmt.Errorf("cannot read this gateway's identity: %w", err)
+	}
+	return id, nil
+}
+
+// IdentitySince is when the identity of a configuration was made, by the clock of
+// then; the zero time where that is not known, as of one that the configuration sets.
+func IdentitySince(cfg *config.Config, built time.Time) time.Time {
+	if cfg.Gateway.ID != autoID {
+		return time.Time{}
+	}
+	info, err := os.Stat(idFile(cfg.Paths.State))
+	if err != nil || info.ModTime().Before(built) { // the clock was not set
+		return time.Time{}
+	}
+	return info.ModTime().UTC()
 }
 
 func validID(id string) bool {

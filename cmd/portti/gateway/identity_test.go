@@ -1,9 +1,19 @@
 package gateway
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"portti/cmd/portti/config"
 )
 
 // Row 5: half an identity, as an older program could have left it, is none.
@@ -20,6 +30,99 @@ func TestIdentityStays(t *testing.T) {
 	if again, err := gatewayID("auto", state); err != nil || again != first {
 		t.Errorf("%q, then %q: %v", first, again, err)
 	}
+}
+
+// unreadable puts something in the place of a file that is there and cannot be read,
+// also by root.
+func unreadable(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// auto is a configuration with an identity of its own and a state folder.
+func auto(t *testing.T) *config.Config {
+	t.Helper()
+	cfg := config.Defaults()
+	cfg.Paths.State = t.TempDir()
+	return cfg
+}
+
+// Row 80: an identity that cannot be read is waited for, and no other one is made.
+func TestIdentityThatCannotBeReadIsWaitedFor(t *testing.T) {
+	for _, lasts := range []time.Duration{50 * time.Millisecond, 3 * time.Second, 25 * time.Second} {
+		cfg := auto(t)
+		path := idFile(cfg.Paths.State)
+		unreadable(t, path)
+		synctest.Test(t, func(t *testing.T) {
+			go func() {
+				time.Sleep(lasts)
+				if err := errors.Join(os.Remove(path), os.WriteFile(path, []byte("XXXX00ABCDEFGHIJK\n"), 0o600)); err != nil {
+					t.Error(err)
+				}
+			}()
+			began, said := time.Now(), 0
+			id, err := awaitID(t.Context(), cfg, func(err error, _ time.Duration) {
+				said++
+				if !errors.Is(err, syscall.EISDIR) {
+					t.Errorf("said %v", err)
+				}
+			})
+			if took := time.Since(began); id != "XXXX00ABCDEFGHIJK" || err != nil || said == 0 || took > lasts+identityLongWait {
+				t.Errorf("%v: %q after %v, said %d times: %v", lasts, id, took, said, err)
+			}
+		})
+	}
+}
+
+// Row 80: after half a minute it is an error, and nothing was made.
+func TestIdentityThatCannotBeReadIsAnError(t *testing.T) {
+	cfg := auto(t)
+	unreadable(t, idFile(cfg.Paths.State))
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		id, err := awaitID(t.Context(), cfg, func(error, time.Duration) {})
+		if took := time.Since(began); id != "" || err == nil || took > identityPatience || took < identityPatience/2 {
+			t.Errorf("%q after %v: %v", id, took, err)
+		}
+	})
+	if left, _ := os.ReadDir(cfg.Paths.State); len(left) != 1 {
+		t.Errorf("%v", left)
+	}
+}
+
+// A stop while the disk is waited for is a clean one.
+func TestStopWhileTheIdentityIsWaitedFor(t *testing.T) {
+	cfg := auto(t)
+	unreadable(t, idFile(cfg.Paths.State))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	log := slog.New(&stopper{cancel: cancel})
+	if err := Run(ctx, cfg, Options{Log: log}); err != nil {
+		t.Error(err)
+	}
+}
+
+// stopper ends the gateway with its first line, which is that of the wait.
+type stopper struct {
+	slog.Handler
+	cancel func()
+}
+
+func (s *stopper) Enabled(context.Context, slog.Level) bool { return true }
+func (s *stopper) WithAttrs([]slog.Attr) slog.Handler       { return s }
+func (s *stopper) Handle(_ context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, "does not deliver its identity") {
+		s.cancel()
+	}
+	return nil
+}
+
+// heard is a log and what it said.
+func heard() (*slog.Logger, *bytes.Buffer) {
+	var b bytes.Buffer
+	return slog.New(slog.NewTextHandler(&b, nil)), &b
 }
 
 func content(t *testing.T, path string) string {

@@ -75,7 +75,7 @@ func (g *Gateway) linkOptions() (uplink.Options, error) {
 		Auth: u.Auth, QueryName: u.QueryName, HashAs: u.HashAs,
 		Channels: u.Channels, AuthSettle: time.Duration(u.AuthSettle), Heartbeat: config.LinkHeartbeat(u),
 		Ack: u.Ack, AckDelay: time.Duration(g.cfg.Buffer.CommitEvery), AckFallback: u.AckFallback,
-		Gateway: g.id, Start: g.startEpoch(),
+		Gateway: g.id, Start: g.start,
 		LimitsFile: filepath.Join(g.cfg.Paths.State, "uplink-limits.json"),
 		CAFile:     u.CAFile, Proxy: u.Proxy, ClientCert: u.ClientCert, ClientKey: u.ClientKey, Pins: u.Pins,
 		PingInterval: time.Duration(u.PingInterval), PongTimeout: time.Duration(u.PongTimeout), WriteTimeout: time.Duration(u.WriteTimeout),

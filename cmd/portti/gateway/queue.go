@@ -7,10 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"portti/buffer"
@@ -112,22 +109,6 @@ type patient struct {
 func (p patient) Write(b []byte) (int, error) {
 	_ = p.c.SetWriteDeadline(time.Now().Add(controlWriteTimeout)) // the server's own limit holds where this fails
 	return p.w.Write(b)
-}
-
-// IdentityOf is the tsmGw of the gateway of a configuration, without making one.
-func IdentityOf(cfg *config.Config) (string, error) {
-	if cfg.Gateway.ID != "auto" {
-		return cfg.Gateway.ID, nil
-	}
-	text, err := os.ReadFile(filepath.Join(cfg.Paths.State, "gateway-id"))
-	id := strings.TrimSpace(string(text))
-	if err == nil && !validID(id) {
-		err = errors.New("it is damaged")
-	}
-	if err != nil {
-		return "", fmt.Errorf("cannot read this gateway's identity: %w", err)
-	}
-	return id, nil
 }
 
 // OpenBuffer takes a state folder whose daemon does not run and opens its buffer

@@ -28,7 +28,7 @@ func (g *Gateway) document(s *snapshot) status.Document {
 func statusOf(s *snapshot) status.Document {
 	doc := status.Document{
 		Schema: status.Schema, Version: s.version, Time: s.at.UTC(), UptimeS: status.Seconds(s.uptime),
-		Gateway:  status.Gateway{ID: s.id, Name: s.name},
+		Gateway:  status.Gateway{ID: s.id, Name: s.name, Start: s.start},
 		Link:     linkStatus(s),
 		Buffer:   bufferStatus(s),
 		Totals:   status.Totals{Ledger: ledgerOf(s.total), Accepted: s.stats.Accepted, Resent: s.link.Resent},

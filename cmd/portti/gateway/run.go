@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"portti/buffer"
 	"portti/cmd/portti/config"
+	"portti/cmd/portti/machine"
 	"portti/cmd/portti/status"
 	"portti/device"
 	"portti/device/clock"
@@ -43,6 +45,7 @@ type Options struct {
 	Device  device.Tuning
 	Dial    uplink.Options // Dial and Rand are taken over
 	FS      buffer.FS
+	Machine fs.FS // the root folder of the machine whose board this is; nil = this one's
 	Notify  systemd.Notifier
 	Wake    <-chan os.Signal // SIGHUP: reload, look at the credentials again, try the link at once
 	// Load reads the configuration again, for a reload; nil = it never changes.
@@ -55,7 +58,9 @@ type Gateway struct {
 	opt           Options
 	log           *slog.Logger
 	id            string
+	start         string // this start's epoch, as the server hears it
 	name          string
+	board         *board
 	clock         *clock.Clock
 	queue         *buffer.Queue
 	dater         *dater
@@ -89,16 +94,24 @@ func Run(ctx context.Context, cfg *config.Config, opt Options) error {
 		return err
 	}
 	defer unlock()
-	g, err := New(cfg, opt)
-	if err != nil {
+	g, err := build(ctx, cfg, opt)
+	switch {
+	case err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return nil // nothing had begun
+	case err != nil:
 		return err
 	}
 	return g.Run(ctx)
 }
 
 // New opens the queue and makes every part; nothing is read or dialled yet.
-// The caller holds the state folder.
-func New(cfg *config.Config, opt Options) (g *Gateway, err error) {
+// The caller holds the state folder. It waits up to half a minute for an identity
+// that the disk does not deliver.
+func New(cfg *config.Config, opt Options) (*Gateway, error) {
+	return build(context.Background(), cfg, opt)
+}
+
+func build(ctx context.Context, cfg *config.Config, opt Options) (g *Gateway, err error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
@@ -107,10 +120,8 @@ func New(cfg *config.Config, opt Options) (g *Gateway, err error) {
 	if err := os.MkdirAll(cfg.Paths.State, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the state folder: %w", err)
 	}
-	if g.id, err = gatewayID(cfg.Gateway.ID, cfg.Paths.State); err != nil && g.id == "" {
+	if err := g.identify(ctx); err != nil {
 		return nil, err
-	} else if err != nil {
-		g.log.Error("this gateway's identity is good for this run only; set id in [gateway], or mend the disk", "event", "identity.save-failed", "gateway", g.id, "err", err)
 	}
 	if g.name = cfg.Gateway.Name; g.name == "" {
 		g.name, _ = os.Hostname() // only for people
@@ -146,6 +157,7 @@ func New(cfg *config.Config, opt Options) (g *Gateway, err error) {
 	g.lossReport = newLossReport(cfg.Paths.State, g.own.append, opt.Log)
 	g.selfReport = newSelfReport(cfg, g.id, opt.Version, func() int64 { return g.clock.Now().Mono }, g.own.append, opt.Log)
 	g.downlink = g.newDownlink()
+	g.start = g.startEpoch()
 	options, err := g.linkOptions()
 	if err != nil {
 		return nil, err
@@ -154,6 +166,27 @@ func New(cfg *config.Config, opt Options) (g *Gateway, err error) {
 		return nil, fmt.Errorf("cannot set up the link: %w", err)
 	}
 	return g, nil
+}
+
+// identify finds out who this gateway is, and whether it is on the board on which it
+// was when it became that.
+func (g *Gateway) identify(ctx context.Context) (err error) {
+	g.id, err = awaitID(ctx, g.cfg, func(err error, wait time.Duration) {
+		g.log.Warn("this gateway does not know who it is: the disk does not deliver its identity; trying again", "event", "identity.read-failed", "err", err, "wait", wait)
+		g.notify("status", g.opt.Notify.Status("waiting for the disk: "+err.Error()))
+	})
+	if g.id == "" {
+		return err
+	}
+	if err != nil {
+		g.log.Error("this gateway's identity is good for this run only; set id in [gateway], or mend the disk", "event", "identity.save-failed", "gateway", g.id, "err", err)
+	}
+	root := g.opt.Machine
+	if root == nil {
+		root = os.DirFS("/")
+	}
+	g.board = newBoard(MachineFile(g.cfg.Paths), g.id, machine.Read(root), g.opt.Log)
+	return nil
 }
 
 // Run serves the control socket and the metrics, and works until ctx ends.

@@ -16,6 +16,7 @@ import (
 type snapshot struct {
 	cfg     *config.Config
 	id      string // tsmGw
+	start   string // this start's epoch
 	name    string // for people
 	version string
 	at      time.Time
@@ -41,6 +42,7 @@ type snapshot struct {
 	left        leftover
 	lastLoss    *loss // one that is fresh enough to be shown
 	headroomLow bool
+	otherBoard  bool   // the state was made on another one
 	stuck       string // the part that does not move
 	rejected    bool   // the configuration as it stands on disk has mistakes
 }
@@ -53,7 +55,7 @@ type loss struct {
 
 func (g *Gateway) snapshot() *snapshot {
 	now := time.Now()
-	s := &snapshot{cfg: g.cfg, id: g.id, name: g.name, version: g.opt.Version, at: now, uptime: now.Sub(g.started)}
+	s := &snapshot{cfg: g.cfg, id: g.id, start: g.start, name: g.name, version: g.opt.Version, at: now, uptime: now.Sub(g.started)}
 	// The queue's two answers are not of one moment. Statistics first, so that what they
 	// call waiting can at most have been delivered by the time of the ledger;
 	// the ledger's number then replaces theirs, and the document is consistent.

@@ -52,6 +52,8 @@ func (g *Gateway) notify(what string, err error) {
 // the clock. It belongs to supervise's goroutine.
 func (g *Gateway) observe(s *snapshot) {
 	g.observeClock(s)
+	g.board.look()
+	s.otherBoard = g.board.other
 	g.inflow.note(s.total.Read)
 	s.headroom = g.inflow.headroom(s.total.Read, s.stats)
 	s.headroomLow = g.observeHeadroom(s)

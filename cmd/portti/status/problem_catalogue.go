@@ -54,12 +54,13 @@ func fill(pattern string, args []string) string {
 
 // Catalogue lists the problems of the gateway itself, sorted by code; those that
 // only one kind of device can have stand with its driver. The families: BUF
-// buffer, CFG configuration, CLK clock, DEV device, HW hardware and permissions,
-// NET path to the server, SYS host, TLS certificates, UP server.
+// buffer, CFG configuration, CLK clock, DEV device, GW the gateway's identity, HW
+// hardware and permissions, NET path to the server, SYS host, TLS certificates, UP
+// server.
 func Catalogue() []Entry {
 	var all []Entry
 	for _, family := range [][]Entry{
-		bufferProblems(), configProblems(), clockProblems(), deviceProblems(), hardwareProblems(),
+		bufferProblems(), configProblems(), clockProblems(), deviceProblems(), identityProblems(), hardwareProblems(),
 		networkProblems(), hostProblems(), certificateProblems(), serverProblems(), tokenProblems(), limitProblems(),
 	} {
 		all = append(all, family...)
@@ -177,6 +178,15 @@ func deviceProblems() []Entry {
 		{Code: "DEV-WRONG-BAUD", Severity: Error, Title: "Probably the wrong speed", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: gone,
 			Sentence: "{subject}: what arrives on {port} looks like another speed than {baud} baud.",
 			Actions:  []string{"Try the next usual speed in baud of this [[device]]: 4800, 9600, 38400, 57600, 115200"}},
+	}
+}
+
+func identityProblems() []Entry {
+	return []Entry{
+		{Code: "GW-OTHER-BOARD", Severity: Warning, Title: "State of another board",
+			Sentence: "This gateway's state was made on another board: the card was moved or copied. It keeps the id {gateway} and goes on.",
+			Actions: []string{"After a board swap: sudo portti identity keep. If the card was copied, give one of the two another id and restart it: {new}",
+				"See what was compared: sudo portti identity show"}},
 	}
 }
 
@@ -309,7 +319,7 @@ func serverProblems() []Entry {
 			Actions:  []string{"If other traffic from here is slow as well, it is the line: check the signal", "Else tell the server's operator"}},
 		{Code: "UP-TAKEOVER", Severity: Warning, Title: "Two gateways, one identity",
 			Sentence: "The server sees another gateway with the id {gateway} of this one: most likely the card was copied, and both run.",
-			Actions:  []string{"Give one of the two another id: id in [gateway], then sudo systemctl restart portti", "If the other one is not known, ask the server's operator where it connects from"}},
+			Actions:  []string{"Give one of the two another id: {new}; then sudo systemctl restart portti", "If the other one is not known, ask the server's operator where it connects from"}},
 	}
 }
 

@@ -34,6 +34,9 @@ type Document struct {
 type Gateway struct {
 	ID   string `json:"id"`   // tsmGw
 	Name string `json:"name"` // for people
+	// Start is the epoch under which this start records, as the server is told in
+	// the header Portti-Start.
+	Start string `json:"start"`
 }
 
 // The states of the link.

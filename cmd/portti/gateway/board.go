@@ -1,0 +1,93 @@
+package gateway
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"portti/cmd/portti/config"
+	"portti/cmd/portti/machine"
+)
+
+// MachineFile is the note of the board that the state of p was made on.
+func MachineFile(p config.Paths) string { return filepath.Join(p.State, "machine.json") }
+
+// Renewal is what a person changes to give this gateway another id.
+func Renewal(cfg *config.Config) string {
+	if cfg.Gateway.ID == autoID {
+		return "sudo portti identity new"
+	}
+	return "id in [gateway] (" + cfg.Origin("gateway.id").String() + ")"
+}
+
+// board holds the machine against the note of it in the state folder. Whether a
+// board was swapped or a card copied only a person knows, so that a gateway on
+// another board keeps its id, goes on sending, and asks: portti identity. A first
+// start notes the machine, and so does one with another id than noted: whoever gave
+// the gateway that id has answered.
+//
+// A note that cannot be read is not absent: for this run nothing is compared then,
+// and nothing written.
+//
+// It belongs to the goroutine that supervises.
+type board struct {
+	path  string
+	id    string // tsmGw
+	here  machine.Marks
+	log   *slog.Logger
+	other bool        // the state was made on another board
+	seen  os.FileInfo // the note as it was last read
+}
+
+func newBoard(path, id string, here machine.Marks, log *slog.Logger) *board {
+	b := &board{path: path, id: id, here: here, log: log.With("component", "daemon")}
+	b.seen, _ = os.Stat(path) // before it is read: a change in between is seen as one
+	note, err := machine.Load(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		b.save(machine.NewNote(id, here, time.Now()))
+	case errors.Is(err, machine.ErrDamaged):
+		b.log.Warn("the note of the board that this state was made on is damaged; the present board is noted", "event", "board.note-damaged", "err", err)
+		b.save(machine.NewNote(id, here, time.Now()))
+	case err != nil:
+		b.log.Warn("cannot read on which board this state was made; it is not compared with this one", "event", "board.read-failed", "err", err)
+	case note.Gateway != id:
+		b.log.Info("this gateway has another id than before; the present board is noted with it", "event", "board.noted", "before", note.Gateway)
+		b.save(machine.NewNote(id, here, time.Now()))
+	default:
+		b.other = note.Judge(here).Other
+		if note.Learn(here) {
+			b.save(note)
+		}
+	}
+	return b
+}
+
+func (b *board) save(n *machine.Note) {
+	if err := n.Save(b.path); err != nil {
+		b.log.Warn("cannot note which board this is; it is noted at the next start", "event", "board.save-failed", "err", err)
+	}
+}
+
+// look takes note of portti identity keep, which replaces the file. After portti
+// identity new it is another gateway's, which this one becomes at its next start.
+func (b *board) look() {
+	if !b.other {
+		return
+	}
+	info, err := os.Stat(b.path)
+	if err != nil || b.seen != nil && os.SameFile(info, b.seen) && info.ModTime().Equal(b.seen.ModTime()) && info.Size() == b.seen.Size() {
+		return
+	}
+	note, err := machine.Load(b.path)
+	if err != nil {
+		return // it is tried again in a second
+	}
+	b.seen = info
+	if note.Gateway == b.id {
+		b.other = note.Judge(b.here).Other
+	}
+}
