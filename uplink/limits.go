@@ -13,7 +13,8 @@ const maxLimitsFile = 16 << 10
 // A server that calls a frame too big does so after every restart of the
 // gateway, and each time readings travel in vain. Its limit is therefore kept
 // in a small file. It is a hint: whatever is wrong with the file, the link
-// works without.
+// works without. One that is there and cannot be read is not written over: it may
+// know of other servers.
 
 // recallLimits takes up what servers taught earlier.
 func (l *Link) recallLimits() {
@@ -22,11 +23,14 @@ func (l *Link) recallLimits() {
 	}
 	known := map[string]int{}
 	info, err := os.Stat(l.o.LimitsFile)
-	if err == nil && info.Mode().IsRegular() && info.Size() <= maxLimitsFile {
-		var raw []byte
-		if raw, err = os.ReadFile(l.o.LimitsFile); err == nil {
-			err = json.Unmarshal(raw, &known)
-		}
+	var raw []byte
+	whole := err == nil && info.Mode().IsRegular() && info.Size() <= maxLimitsFile
+	if whole {
+		raw, err = os.ReadFile(l.o.LimitsFile)
+	}
+	l.limitsUnread = err != nil && !os.IsNotExist(err)
+	if err == nil && whole {
+		err = json.Unmarshal(raw, &known)
 	}
 	if err != nil && !os.IsNotExist(err) {
 		l.board.event(slog.LevelWarn, "uplink.limits-read-failed", "", "what servers said of the size of messages cannot be read; it will be learnt again", "err", err)
@@ -43,6 +47,11 @@ func (l *Link) recallLimits() {
 func (l *Link) keepLimits() {
 	if l.o.LimitsFile == "" {
 		return
+	}
+	if l.limitsUnread {
+		if l.recallLimits(); l.limitsUnread {
+			return // which is said
+		}
 	}
 	known := map[string]int{}
 	for _, r := range l.routes {

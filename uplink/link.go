@@ -51,6 +51,7 @@ type Link struct {
 	lastWake      time.Time
 	writeBuffer   int
 	rtt           time.Duration
+	limitsUnread  bool // the file of limits is there and could not be read
 }
 
 // New checks o and makes a Link. The error names every problem and no secret.

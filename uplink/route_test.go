@@ -235,6 +235,34 @@ func TestLimitsAreKeptByServer(t *testing.T) {
 	}
 }
 
+// A file of limits that the disk does not deliver is not written over: what it says
+// of other servers is taken up when it can be read.
+func TestLimitsThatCannotBeReadAreKept(t *testing.T) {
+	dir := t.TempDir()
+	file, sound := filepath.Join(dir, "limits.json"), filepath.Join(dir, "sound")
+	fresh := func() *Link { return several(t, Options{LimitsFile: file}, newHosts(nil)).link }
+	first := fresh()
+	first.routes[1].poison.maxBytes = 7_000
+	first.keepLimits()
+	// A regular file whose first byte gives EIO, also to root.
+	if err := errors.Join(os.Rename(file, sound), os.Symlink("/proc/self/mem", file)); err != nil {
+		t.Fatal(err)
+	}
+	l := fresh()
+	l.routes[0].poison.maxBytes = 5_000
+	l.keepLimits()
+	if to, err := os.Readlink(file); err != nil || to != "/proc/self/mem" {
+		t.Fatalf("it was written over: %q, %v", to, err)
+	}
+	if err := os.Rename(sound, file); err != nil {
+		t.Fatal(err)
+	}
+	l.keepLimits()
+	if again := fresh(); again.routes[0].poison.maxBytes != 5_000 || again.routes[1].poison.maxBytes != 7_000 {
+		t.Errorf("limits %d and %d", again.routes[0].poison.maxBytes, again.routes[1].poison.maxBytes)
+	}
+}
+
 // A limit that cannot be kept stops nothing.
 func TestLimitsThatCannotBeKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
