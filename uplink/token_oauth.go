@@ -229,7 +229,9 @@ func (i *refreshIssuer) login(ctx context.Context) (login, error) {
 	l, info, err := i.keep.load()
 	i.seen = info
 	found := err == nil && l.issuer == i.c.TokenURL && l.client == i.c.ClientID
-	if i.c.Seed == nil {
+	if i.c.Seed == nil || err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errNoLogin) {
+		// What is kept and cannot be read may be newer than the first one, which is
+		// spent then: a server takes its return for a theft and ends the login.
 		return l, i.loginFault(found, err)
 	}
 	seed, serr := i.c.Seed.Token(ctx)

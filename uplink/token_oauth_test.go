@@ -271,6 +271,43 @@ func TestRefreshTokenFromAFile(t *testing.T) {
 	})
 }
 
+// The disk does not deliver what is kept: the first refresh token, which is spent, is
+// not used in its place. When the disk does, the gateway goes on with what is kept.
+func TestSpentRefreshTokenIsNotUsedForOneThatCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		seed, sound := filepath.Join(dir, "seed"), filepath.Join(dir, "sound")
+		write(t, seed, "refresh-0\n")
+		c := OAuth{Grant: GrantRefresh, TokenURL: "http://localhost/token", ClientID: "gw", Keep: dir + "/credentials/uplink-login", Home: dir, Seed: NewFileToken(seed)}
+		fam := &family{life: 60}
+		s := startTokens(func(_ int, w http.ResponseWriter, r *http.Request) { fam.serve(w, r) })
+		defer s.stop()
+		f, _ := NewOAuthToken(c, s.options())
+		if got, err := f.Token(t.Context()); err != nil || got.Reveal() != "access-1" {
+			t.Fatalf("%q %v", got.Reveal(), err)
+		}
+		// A regular file whose first byte gives EIO, also to root.
+		if err := errors.Join(os.Rename(c.Keep, sound), os.Symlink("/proc/self/mem", c.Keep)); err != nil {
+			t.Fatal(err)
+		}
+		f, _ = NewOAuthToken(c, s.options())
+		for range 5 {
+			var fault *TokenError
+			if _, err := f.Token(t.Context()); !errors.As(err, &fault) || fault.Problem != ProblemTokenLogin || fam.replayed() != 0 || s.count() != 1 {
+				t.Fatalf("%v, %d replays, %d requests", err, fam.replayed(), s.count())
+			}
+			time.Sleep(credentialPoll)
+		}
+		if err := os.Rename(sound, c.Keep); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(credentialPoll)
+		if got, err := f.Token(t.Context()); err != nil || got.Reveal() != "access-2" || fam.replayed() != 0 {
+			t.Errorf("%q %v, %d replays", got.Reveal(), err, fam.replayed())
+		}
+	})
+}
+
 // What is kept cannot be read: a person is told, and nothing spins.
 func TestLoginThatCannotBeRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

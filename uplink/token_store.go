@@ -122,11 +122,15 @@ func (k keeper) load() (login, os.FileInfo, error) {
 	return l, info, err
 }
 
+// errNoLogin is of a file that was read; every other error says nothing of what is
+// in it.
+var errNoLogin = errors.New("it is damaged, or of another version of portti")
+
 // parseLogin reads the text of a login file.
 func parseLogin(text []byte) (login, error) {
 	var v loginFile
 	if err := json.Unmarshal(text, &v); err != nil || v.Version != loginVersion || v.Refresh == "" {
-		return login{}, errors.New("it is damaged, or of another version of portti")
+		return login{}, errNoLogin
 	}
 	life := time.Duration(min(max(v.LifeS, 0), int64(maxTokenLife/time.Second))) * time.Second
 	l := login{issuer: v.Issuer, client: v.Client, seed: v.Seed, refresh: NewSecret(v.Refresh), access: NewSecret(v.Access), made: v.Made, life: life}
