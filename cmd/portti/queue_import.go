@@ -137,7 +137,7 @@ func openAll(names []string) (files []*os.File, err error) {
 func becomeOwner(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return fmt.Errorf("there is no buffer yet; start the gateway once: %w", err)
+		return fmt.Errorf("there is no state folder yet; start the gateway once: %w", err)
 	}
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || os.Geteuid() != 0 || owner.Uid == 0 {

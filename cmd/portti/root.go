@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -27,12 +29,14 @@ type verb struct {
 }
 
 // verbs is everything this build can do: a new verb is one line here and one
-// function in a file of its own. What is not built is not listed.
-func verbs() []verb {
+// function in a file of its own. What is not built is not listed. machine is the
+// root folder of the machine.
+func verbs(machine fs.FS) []verb {
 	return []verb{
 		{groupSee, statusCmd()},
 		{groupSee, queueCmd()},
 		{groupSetUp, configCmd()},
+		{groupSetUp, identityCmd(machine)},
 		{groupSetUp, loginCmd()},
 		{groupSetUp, reloadCmd()},
 		{groupSetUp, runCmd()},
@@ -48,8 +52,13 @@ func verbs() []verb {
 // gives the exit code (see exit.go). It touches nothing else of the process,
 // so a test can call it.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return runOn(ctx, os.DirFS("/"), args, stdin, stdout, stderr)
+}
+
+// runOn is run on the machine with that root folder.
+func runOn(ctx context.Context, machine fs.FS, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	started := false
-	root := rootCmd()
+	root := rootCmd(machine)
 	wrap(root, &started)
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -64,7 +73,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 // rootCmd builds the tree of verbs with the global flags.
-func rootCmd() *cobra.Command {
+func rootCmd(machine fs.FS) *cobra.Command {
 	root := &cobra.Command{
 		Use:               "portti",
 		Short:             "portti: sensor and GPS gateway",
@@ -81,7 +90,7 @@ func rootCmd() *cobra.Command {
 	root.SetHelpCommandGroupID(groupSetUp)
 	root.SetCompletionCommandGroupID(groupSetUp)
 	group(root)
-	for _, v := range verbs() {
+	for _, v := range verbs(machine) {
 		v.cmd.GroupID = v.group
 		root.AddCommand(v.cmd)
 	}

@@ -26,6 +26,8 @@ import (
 //	save FILE           keep what it printed
 //	env NAME=VALUE      for the commands that follow
 //	daemon FILE         a control socket at run/portti.sock that answers with FILE
+//	stored FILE         the commands about stdout are about this file then
+//	machine DIR         the root folder of the machine, for the commands that follow
 //	exists FILE         with ! in front: it must not be there
 //
 // and those about buffers in queue_test.go.
@@ -35,6 +37,7 @@ type script struct {
 	t              *testing.T
 	stdout, stderr string
 	sums           map[string]string
+	machine        string
 }
 
 func TestScripts(t *testing.T) {
@@ -85,7 +88,11 @@ func (s *script) do(line string) bool {
 	case "portti":
 		args := strings.Fields(rest)
 		var out, errs bytes.Buffer
-		code := run(context.Background(), args[1:], strings.NewReader(""), &out, &errs)
+		machine := os.DirFS("/")
+		if s.machine != "" {
+			machine = os.DirFS(s.machine)
+		}
+		code := runOn(context.Background(), machine, args[1:], strings.NewReader(""), &out, &errs)
 		s.stdout, s.stderr = out.String(), errs.String()
 		return strconv.Itoa(code) == args[0]
 	case "stdout":
@@ -100,6 +107,13 @@ func (s *script) do(line string) bool {
 	case "env":
 		name, value, _ := strings.Cut(rest, "=")
 		s.t.Setenv(name, value)
+		return true
+	case "stored":
+		text, err := os.ReadFile(rest)
+		s.stdout = string(text)
+		return err == nil
+	case "machine":
+		s.machine = rest
 		return true
 	case "daemon":
 		s.daemon(rest)
@@ -192,7 +206,7 @@ func TestInterrupted(t *testing.T) {
 // TestVerbsExplainThemselves: every verb has a short text and its help works.
 func TestVerbsExplainThemselves(t *testing.T) {
 	seen := map[string]bool{}
-	for _, v := range verbs() {
+	for _, v := range verbs(os.DirFS("/")) {
 		if seen[v.cmd.Name()] {
 			t.Errorf("%s is listed twice", v.cmd.Name())
 		}
