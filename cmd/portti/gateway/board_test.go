@@ -9,6 +9,7 @@ import (
 
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/machine"
+	"portti/cmd/portti/status"
 )
 
 // boardOf is a machine with that serial number.
@@ -120,8 +121,17 @@ func TestBoardCannotBeNoted(t *testing.T) {
 	}
 }
 
+// Both problems name what a person types: the verb, or the line of the configuration.
 func TestRenewal(t *testing.T) {
 	cfg := config.Defaults()
+	s := healthy()
+	s.otherBoard, s.link.Takeover = true, true
+	p := status.NewProblems()
+	p.Sync(findings(s))
+	if all := p.Active(); len(all) != 2 || !strings.Contains(all[0].Action, "another id and restart it: sudo portti identity new") ||
+		!strings.Contains(all[1].Action, "another id: sudo portti identity new; then sudo systemctl restart portti") {
+		t.Errorf("%+v", all)
+	}
 	if got := Renewal(cfg); got != "sudo portti identity new" {
 		t.Error(got)
 	}

@@ -102,7 +102,7 @@ func (r *Receiver) meet(s *session) {
 	}
 	r.stats.InUse++
 	if fresh {
-		r.opts.Log.Warn(fmt.Sprintf("two gateways have the id %s, one at %s and one at %s, most likely by a copied card: give one of them another [gateway] id",
+		r.opts.Log.Warn(fmt.Sprintf("two gateways have the id %s, one at %s and one at %s, most likely by a copied card: give one of them another one, with portti identity new there, or id in [gateway] where one is set",
 			s.caller.gateway, other.peer, s.caller.peer), "component", "receive", "event", "identity.in-use")
 	}
 	if s.ack != "count" && s.ack != "envelope" {

@@ -92,7 +92,7 @@ func TestNoticeGoesToBoth(t *testing.T) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			said := log.String()
-			if strings.Count(said, "two gateways have the id G") != 1 || strings.Count(said, "\n") != 1 || !strings.Contains(said, "another [gateway] id") ||
+			if strings.Count(said, "two gateways have the id G") != 1 || strings.Count(said, "\n") != 1 || !strings.Contains(said, "portti identity new there, or id in [gateway]") ||
 				!strings.Contains(said, b.LocalAddr().String()) || !strings.Contains(said, again.LocalAddr().String()) {
 				t.Errorf("said %q", said)
 			}
