@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"syscall"
@@ -101,6 +102,9 @@ func runQueueImport(cmd *cobra.Command, args []string) error {
 	if err := becomeOwner(cfg.Paths.State); err != nil {
 		return err
 	}
+	if i.own, err = gateway.IdentityOf(cfg); err != nil && !errors.Is(err, fs.ErrNotExist) { // "" is nobody's
+		return err
+	}
 	log := slog.New(slog.DiscardHandler)
 	if g.verbose {
 		log = newLog(cmd.ErrOrStderr(), cfg.Log, slog.LevelDebug)
@@ -113,7 +117,6 @@ func runQueueImport(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	i.queue = queue
-	i.own, _ = gateway.IdentityOf(cfg) // "" is nobody's
 	err = i.all(files)
 	if err := errors.Join(err, closeQueue()); err != nil && i.ctx.Err() == nil {
 		return fmt.Errorf("the import is not done; repeat it, nothing is taken over twice: %w", err)

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"portti/buffer"
 	"portti/cmd/portti/config"
 )
 
@@ -132,4 +133,36 @@ func content(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// An import writes into the buffer as the gateway does: what it takes over has a name
+// of this one. It does not begin while nobody can say whose readings are its own.
+func TestImportIsTheGateways(t *testing.T) {
+	cfg := auto(t)
+	cfg.Gateway.ID = "G"
+	open := func() (buffer.Name, error) {
+		q, done, err := OpenBuffer(cfg, time.Unix(0, 0), slog.New(slog.DiscardHandler))
+		if err != nil {
+			return buffer.Name{}, err
+		}
+		_, next := q.Bounds()
+		name, _ := q.Name(next)
+		return name, done()
+	}
+	if name, err := open(); name.Gateway != "G" || name.Epoch == 0 || err != nil {
+		t.Errorf("%+v: %v", name, err)
+	}
+	cfg.Gateway.ID = "auto"
+	if name, err := open(); name.Gateway != "" || err != nil {
+		t.Errorf("never started: %+v: %v", name, err)
+	}
+	unreadable(t, idFile(cfg.Paths.State))
+	if _, err := open(); !errors.Is(err, syscall.EISDIR) {
+		t.Errorf("an identity that cannot be read: %v", err)
+	}
+	if unlock, err := lockState(cfg.Paths.State); err != nil {
+		t.Errorf("the state folder is still locked: %v", err)
+	} else {
+		unlock()
+	}
 }

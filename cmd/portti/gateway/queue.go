@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -112,17 +113,24 @@ func (p patient) Write(b []byte) (int, error) {
 }
 
 // OpenBuffer takes a state folder whose daemon does not run and opens its buffer
-// for writing. Nothing is given up by age while it is open. close gives both
-// back; its error says what could not be saved.
+// for writing, as that of the gateway of the configuration; one that was never
+// started has no id yet. Nothing is given up by age while it is open. close gives
+// both back; its error says what could not be saved.
 func OpenBuffer(cfg *config.Config, built time.Time, log *slog.Logger) (q *buffer.Queue, close func() error, err error) {
 	unlock, err := lockState(cfg.Paths.State)
 	if err != nil {
 		return nil, nil, err
 	}
+	id, err := IdentityOf(cfg)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		unlock()
+		return nil, nil, err
+	}
 	ticks, err := clock.New(built)
 	if err == nil {
 		q, err = buffer.Open(buffer.Options{
-			Dir: cfg.Paths.BufferDir(), MaxSize: int64(cfg.Buffer.MaxSize), CommitEvery: max(time.Second, time.Duration(cfg.Buffer.CommitEvery)),
+			Gateway: id,
+			Dir:     cfg.Paths.BufferDir(), MaxSize: int64(cfg.Buffer.MaxSize), CommitEvery: max(time.Second, time.Duration(cfg.Buffer.CommitEvery)),
 			WhenFull: buffer.WhenFull(cfg.Buffer.WhenFull), MinFree: int64(cfg.Buffer.MinFreeDisk), Mono: func() int64 { return ticks.Now().Mono }, BootID: ticks.BootID(), Log: log,
 		})
 	}
