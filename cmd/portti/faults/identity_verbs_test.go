@@ -16,12 +16,15 @@ import (
 	"portti/cross/testkit"
 )
 
-// Row 80: the file with the identity is answered with EIO at the start, for 50 ms and
-// for 3 s. The gateway waits, says why, and comes up as the one that it was; nothing
-// was made in the place of what could not be read.
+// Row 80: the file with the identity, or all of the state folder, is answered with EIO
+// at the start, for 50 ms and for 3 s. The gateway waits, says why, and comes up as
+// the one that it was; nothing was made in the place of what could not be read.
 func TestIdentityStutters(t *testing.T) {
-	for _, lasts := range []time.Duration{short, 3 * time.Second} {
-		t.Run(lasts.String(), func(t *testing.T) {
+	for _, c := range []struct {
+		suffix string
+		lasts  time.Duration
+	}{{"gateway-id", short}, {"gateway-id", 3 * time.Second}, {"", short}, {"", 3 * time.Second}} {
+		t.Run(c.suffix+" "+c.lasts.String(), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, testbed.Options{})
 			s.ID = "auto"
@@ -33,14 +36,14 @@ func TestIdentityStutters(t *testing.T) {
 			s.Line().Clear()
 			note := content(t, filepath.Join(real, "machine.json"))
 			was := len(f.Changes())
-			f.On(faultfs.Plan{Calls: []faultfs.Op{faultfs.Open, faultfs.Stat, faultfs.Read}, Suffix: "gateway-id", Errno: syscall.EIO, Lasts: lasts})
+			f.On(faultfs.Plan{Calls: []faultfs.Op{faultfs.Open, faultfs.Stat, faultfs.Read}, Suffix: c.suffix, Errno: syscall.EIO, Lasts: c.lasts})
 			g = s.Start()
 			s.Line().Feed(10)
 			if st := g.Until("10 more arrive", s.Delivered); st.Gateway.ID != first.ID || st.Gateway.Start == first.Start {
 				t.Errorf("it was %+v and is %+v", first, st.Gateway)
 			}
 			struck(t, f)
-			if !strings.Contains(g.Said(), "identity.read-failed") {
+			if !strings.Contains(g.Said(), "state.read-failed") {
 				t.Error("it did not say why it waits")
 			}
 			for _, c := range f.Changes()[was:] {

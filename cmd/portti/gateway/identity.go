@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"portti/cmd/portti/config"
@@ -20,32 +21,58 @@ import (
 const autoID = "auto"
 
 // A disk that gets its power together with the machine may answer with errors for a
-// while. After identityPatience the process ends with an error, so that whatever
-// started it starts it again: systemd does, for ever.
+// while. After diskPatience the process ends with an error, so that whatever started
+// it starts it again: systemd does, for ever.
 const (
-	identityPatience  = 30 * time.Second
-	identityFirstWait = 250 * time.Millisecond
-	identityLongWait  = 4 * time.Second
+	diskPatience  = 30 * time.Second
+	diskFirstWait = 250 * time.Millisecond
+	diskLongWait  = 4 * time.Second
 )
 
-// awaitID is gatewayID, repeated for a while where the identity is there and cannot
-// be read. Nothing can begin before: each reading carries the id, and so does the
-// buffer. Making another identity meanwhile would split one gateway into two. waits
-// hears of each error and of the time until the next attempt.
-func awaitID(ctx context.Context, cfg *config.Config, waits func(error, time.Duration)) (string, error) {
+// waits hears of each error of the disk and of the time until the next attempt.
+type waits func(err error, next time.Duration)
+
+// patiently repeats what needs the disk until it is done, for diskPatience. It
+// returns the last error, or that of ctx.
+func patiently(ctx context.Context, w waits, try func() (done bool, err error)) error {
 	began := time.Now()
-	for wait := identityFirstWait; ; wait = min(2*wait, identityLongWait) {
-		id, err := gatewayID(cfg.Gateway.ID, cfg.Paths.State)
-		if err == nil || id != "" || time.Since(began)+wait > identityPatience {
-			return id, err
+	for wait := diskFirstWait; ; wait = min(2*wait, diskLongWait) {
+		done, err := try()
+		if done || time.Since(began)+wait > diskPatience {
+			return err
 		}
-		waits(err, wait)
+		w(err, wait)
 		select {
 		case <-ctx.Done():
-			return "", ctx.Err()
+			return ctx.Err()
 		case <-time.After(wait):
 		}
 	}
+}
+
+// awaitID makes the state folder, if there is none, and is gatewayID, repeated for a while where the identity is there and cannot
+// be read. Nothing can begin before: each reading carries the id, and so does the
+// buffer. Making another identity meanwhile would split one gateway into two.
+func awaitID(ctx context.Context, cfg *config.Config, w waits) (id string, err error) {
+	err = patiently(ctx, w, func() (bool, error) {
+		err := makeState(cfg.Paths.State)
+		if err != nil {
+			return !errors.Is(err, syscall.EIO), err
+		}
+		id, err = gatewayID(cfg.Gateway.ID, cfg.Paths.State)
+		return id != "", err
+	})
+	return id, err
+}
+
+// awaitLock is lockState, repeated for a while where the disk fails.
+func awaitLock(ctx context.Context, dir string, w waits) (unlock func(), err error) {
+	err = patiently(ctx, w, func() (bool, error) {
+		var err error
+		unlock, err = lockState(dir)
+		return !errors.Is(err, syscall.EIO), err
+	})
+	return unlock, err
 }
 
 // gatewayID gives the tsmGw of this gateway. "auto" is an identity of our own,

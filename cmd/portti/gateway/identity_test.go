@@ -70,7 +70,7 @@ func TestIdentityThatCannotBeReadIsWaitedFor(t *testing.T) {
 					t.Errorf("said %v", err)
 				}
 			})
-			if took := time.Since(began); id != "XXXX00ABCDEFGHIJK" || err != nil || said == 0 || took > lasts+identityLongWait {
+			if took := time.Since(began); id != "XXXX00ABCDEFGHIJK" || err != nil || said == 0 || took > lasts+diskLongWait {
 				t.Errorf("%v: %q after %v, said %d times: %v", lasts, id, took, said, err)
 			}
 		})
@@ -84,7 +84,7 @@ func TestIdentityThatCannotBeReadIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		id, err := awaitID(t.Context(), cfg, func(error, time.Duration) {})
-		if took := time.Since(began); id != "" || err == nil || took > identityPatience || took < identityPatience/2 {
+		if took := time.Since(began); id != "" || err == nil || took > diskPatience || took < diskPatience/2 {
 			t.Errorf("%q after %v: %v", id, took, err)
 		}
 	})
@@ -114,7 +114,7 @@ type stopper struct {
 func (s *stopper) Enabled(context.Context, slog.Level) bool { return true }
 func (s *stopper) WithAttrs([]slog.Attr) slog.Handler       { return s }
 func (s *stopper) Handle(_ context.Context, r slog.Record) error {
-	if strings.Contains(r.Message, "does not deliver its identity") {
+	if strings.Contains(r.Message, "the disk does not deliver") {
 		s.cancel()
 	}
 	return nil
@@ -164,5 +164,18 @@ func TestImportIsTheGateways(t *testing.T) {
 		t.Errorf("the state folder is still locked: %v", err)
 	} else {
 		unlock()
+	}
+}
+
+// The state folder cannot be what is no folder, nor lie below it.
+func TestStateIsAFolder(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{file, filepath.Join(file, "below")} {
+		if _, err := awaitLock(t.Context(), dir, func(error, time.Duration) { t.Error("it is waited for") }); !errors.Is(err, syscall.ENOTDIR) {
+			t.Errorf("%s: %v", dir, err)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -21,8 +22,8 @@ var ErrRunning = errors.New("already running")
 // however it ends; the PID in the file next to it only serves the message to the
 // second one, and is written where that is possible.
 func lockState(dir string) (unlock func(), err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("cannot make the state folder: %w", err)
+	if err := makeState(dir); err != nil {
+		return nil, err
 	}
 	f, err := os.Open(dir)
 	if err != nil {
@@ -38,6 +39,22 @@ func lockState(dir string) (unlock func(), err error) {
 	}
 	sign(path)
 	return func() { f.Close() }, nil
+}
+
+// makeState makes the state folder where there is none. One that cannot be looked at
+// gives the error of the disk; of MkdirAll it would be "file exists".
+func makeState(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = os.MkdirAll(dir, 0o700)
+	case err == nil && !info.IsDir():
+		err = &fs.PathError{Op: "mkdir", Path: dir, Err: unix.ENOTDIR}
+	}
+	if err != nil {
+		return fmt.Errorf("cannot make the state folder: %w", err)
+	}
+	return nil
 }
 
 // sign leaves our PID. Without room for it an old one must not stay.

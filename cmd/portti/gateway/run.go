@@ -89,19 +89,31 @@ type Gateway struct {
 // clean stop. A second end of patience is the caller's: ending the process at
 // any moment is safe.
 func Run(ctx context.Context, cfg *config.Config, opt Options) error {
-	unlock, err := lockState(cfg.Paths.State)
+	stopped := func(err error) bool { return ctx.Err() != nil && errors.Is(err, ctx.Err()) } // before anything had begun
+	unlock, err := awaitLock(ctx, cfg.Paths.State, opt.waits)
+	if stopped(err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	g, err := build(ctx, cfg, opt)
-	switch {
-	case err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		return nil // nothing had begun
-	case err != nil:
+	if stopped(err) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	return g.Run(ctx)
+}
+
+// waits says, before there is a gateway, what keeps it from coming up.
+func (o Options) waits(err error, next time.Duration) {
+	if o.Log != nil {
+		o.Log.Warn("the disk does not deliver the gateway's state; trying again", "component", "daemon", "event", "state.read-failed", "err", err, "wait", next)
+	}
+	_ = o.Notify.Status("waiting for the disk: " + err.Error()) // the log says the same
 }
 
 // New opens the queue and makes every part; nothing is read or dialled yet.
@@ -117,9 +129,6 @@ func build(ctx context.Context, cfg *config.Config, opt Options) (g *Gateway, er
 	}
 	g = &Gateway{cfg: cfg, opt: opt, log: opt.Log.With("component", "daemon"), problems: status.NewProblems(kindProblems(opt.Device.Kinds)...), started: time.Now(), source: clock.SourceNone,
 		reloads: make(chan chan Reloaded), running: cfg.Settings()}
-	if err := os.MkdirAll(cfg.Paths.State, 0o700); err != nil {
-		return nil, fmt.Errorf("cannot make the state folder: %w", err)
-	}
 	if err := g.identify(ctx); err != nil {
 		return nil, err
 	}
@@ -171,10 +180,7 @@ func build(ctx context.Context, cfg *config.Config, opt Options) (g *Gateway, er
 // identify finds out who this gateway is, and whether it is on the board on which it
 // was when it became that.
 func (g *Gateway) identify(ctx context.Context) (err error) {
-	g.id, err = awaitID(ctx, g.cfg, func(err error, wait time.Duration) {
-		g.log.Warn("this gateway does not know who it is: the disk does not deliver its identity; trying again", "event", "identity.read-failed", "err", err, "wait", wait)
-		g.notify("status", g.opt.Notify.Status("waiting for the disk: "+err.Error()))
-	})
+	g.id, err = awaitID(ctx, g.cfg, g.opt.waits)
 	if g.id == "" {
 		return err
 	}
