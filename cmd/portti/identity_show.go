@@ -48,8 +48,9 @@ func lookAtIdentity(cmd *cobra.Command, cfg *config.Config, root fs.FS) (*identi
 		return nil, err
 	}
 	id, err := gateway.IdentityOf(cfg)
+	note, unread := machine.Load(gateway.MachineFile(cfg.Paths))
 	switch {
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission), errors.Is(unread, fs.ErrPermission):
 		return nil, exit(exitUnknown, fmt.Errorf("no permission for %s. Use sudo", cfg.Paths.State))
 	case err != nil:
 		return nil, err
@@ -68,13 +69,13 @@ func lookAtIdentity(cmd *cobra.Command, cfg *config.Config, root fs.FS) (*identi
 	if doc, err := askStatus(cmd.Context(), g.socket, g.timeout); err == nil {
 		v.Running, v.Start, v.Acts = true, doc.Gateway.Start, doc.Gateway.ID
 	}
-	v.board(gateway.MachineFile(cfg.Paths), machine.Read(root))
+	v.board(note, unread, machine.Read(root))
 	return v, nil
 }
 
-func (v *identityView) board(path string, here machine.Marks) {
+// board compares this machine with the note, or says why there is none.
+func (v *identityView) board(note *machine.Note, err error, here machine.Marks) {
 	v.Cards = here.Cards
-	note, err := machine.Load(path)
 	if err != nil {
 		if v.Board = boardUnnoted; !errors.Is(err, fs.ErrNotExist) {
 			v.Board, v.Why = boardUnread, err.Error()

@@ -132,6 +132,14 @@ func TestIdentityVerbsKeepTheOwner(t *testing.T) {
 			t.Errorf("%s by a stranger: %v\n%s", verb, err, out)
 		}
 	}
+	s.Env = append(s.Env, "PORTTI_GATEWAY__ID=G") // then the note alone is read
+	for verb, code := range map[string]int{"show": 4, "keep": 1} {
+		out, err := s.verb("setpriv", "--reuid="+stranger, "--regid="+stranger, "--clear-groups", program, "identity", verb, "-c", file)
+		if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != code || !strings.Contains(string(out), "Use sudo") {
+			t.Errorf("%s by a stranger, with an id of the configuration: %v\n%s", verb, err, out)
+		}
+	}
+	s.Env = s.Env[:len(s.Env)-1]
 	if left, _ := os.ReadDir(s.State); len(left) != 1 || content(t, path) != "XXXX00ABCDEFGHIJK\n" {
 		t.Fatalf("a stranger changed it: %v", left)
 	}
