@@ -141,6 +141,12 @@ func (l *Inspection) enter(w *segmentWalk) {
 	for i, n := range w.bad {
 		if !l.isReleased(n) {
 			bump(&l.bad, w.badOf[i], 1)
+			continue
+		}
+		for k, f := range l.Faults {
+			if f.File == w.info.File && f.Record == n {
+				l.Faults[k].Harmless = true // it was set aside, or delivered
+			}
 		}
 	}
 	l.Waiting += w.info.Waiting
