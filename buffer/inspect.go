@@ -83,6 +83,7 @@ type Inspection struct {
 	synced  uint64 // generation of the newest synced slot
 	ledger  ledger
 	unread  []string // files that cannot be read now
+	thinned ranges   // numbers of files that went into another one
 	waiting []uint64 // by device
 	bad     []uint64 // damaged records that the next start sets aside, by device
 	names   []string

@@ -69,6 +69,7 @@ type decoder struct {
 	spans []Span
 	field string // in which it is wrong, and why
 	why   string
+	most  uint64 // losses of an account: one for each reason
 }
 
 // Fields says where the fields of a sound fact lie: format, ledger, summary, rows,
@@ -119,7 +120,7 @@ func (d *decoder) value(f field, it *item) {
 	if f.kind == "t" || f.kind == "ledger" {
 		width = int(min(v, 1<<30))
 	}
-	if n <= 0 || n+width > len(rest) || f.kind == "*" && v > uint64(len(rest)) {
+	if n <= 0 || n+width > len(rest) || f.kind == "*" && v > uint64(len(rest)-n) {
 		d.bad(f.name, "%d in %d bytes", v, len(rest))
 		return
 	}
@@ -134,6 +135,11 @@ func (d *decoder) value(f field, it *item) {
 	}
 	if v < f.low || f.high > 0 && v > f.high {
 		d.bad(f.name, "%d is out of range", v)
+	}
+	if f.name == "ledger.reasons" {
+		d.most = v
+	} else if f.name == "account.losses" && v > d.most {
+		d.bad(f.name, "%d, there are %d reasons", v, d.most)
 	}
 	switch f.kind {
 	case "*":
