@@ -126,13 +126,11 @@ func (d *decoder) value(f field, it *item) {
 	}
 	d.at += n + width
 	d.spans = append(d.spans, Span{f.name, from, d.at})
-	it.num[f.name], it.text[f.name] = v, string(rest[n:n+width])
-	if f.kind != "u" && f.kind != "*" && f.kind != "i" && width == 0 {
-		it.text[f.name] = string(rest[:n])
+	body := rest[:n+width]
+	if f.kind == "t" || f.kind == "ledger" {
+		body = body[n:]
 	}
-	if f.kind == "t" {
-		it.text[f.name] = string(rest[n : n+width])
-	}
+	it.num[f.name], it.text[f.name] = v, string(body)
 	if v < f.low || f.high > 0 && v > f.high {
 		d.bad(f.name, "%d is out of range", v)
 	}
@@ -152,7 +150,7 @@ func (d *decoder) value(f field, it *item) {
 		inner := &decoder{b: d.b[:d.at], at: from + n}
 		it.list[f.name] = []item{inner.items(layouts()["ledger"])}
 		d.spans = append(d.spans, inner.spans...)
-		if d.bad(inner.field, "%s", inner.why); d.field == "" && !sealed(rest[n:n+width]) {
+		if d.bad(inner.field, "%s", inner.why); d.field == "" && !sealed(body) {
 			d.bad("ledger.crc", "it does not fit")
 		}
 	}

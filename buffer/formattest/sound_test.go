@@ -91,7 +91,7 @@ func copied(t *testing.T, from, to string) string {
 	return to
 }
 
-// damageIn edits a file.
+// edit changes a file.
 func edit(t *testing.T, path string, f func(b []byte) []byte) {
 	t.Helper()
 	b, err := os.ReadFile(path)
