@@ -95,7 +95,7 @@ func harmful(dir string) (ours []formattest.Problem, theirs []string) {
 // TestDamagedQueues: of damaged folders the page and the program say the same:
 // sound, or not.
 func TestDamagedQueues(t *testing.T) {
-	base := t.TempDir()
+	base := fastDir(t)
 	dirs := []string{copied(t, "../testdata/golden/v2", filepath.Join(base, "golden"))}
 	if err := os.Remove(filepath.Join(dirs[0], "want.txt")); err != nil {
 		t.Fatal(err)
@@ -110,7 +110,10 @@ func TestDamagedQueues(t *testing.T) {
 	dirs = append(dirs, filepath.Join(base, "rich"))
 	rich(t, dirs[2])
 	bad := 0
-	const n = 300
+	n := 300
+	if testing.Short() || raceDetector {
+		n = 60
+	}
 	seed, _ := strconv.ParseInt(os.Getenv("PORTTI_SEED"), 10, 64)
 	for i := range int64(n) {
 		rnd := rand.New(rand.NewSource(seed<<32 + i))
@@ -130,7 +133,7 @@ func TestDamagedQueues(t *testing.T) {
 
 // TestDamageInOnePlace: what a random damage seldom meets is seen by both.
 func TestDamageInOnePlace(t *testing.T) {
-	base := filepath.Join(t.TempDir(), "rich")
+	base := filepath.Join(fastDir(t), "rich")
 	rich(t, base)
 	flipFact := func(name string) func(*testing.T, string) {
 		return func(t *testing.T, dir string) {
@@ -161,7 +164,7 @@ func TestDamageInOnePlace(t *testing.T) {
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
-			dir := copied(t, base, filepath.Join(t.TempDir(), "q"))
+			dir := copied(t, base, filepath.Join(fastDir(t), "q"))
 			damage(t, dir)
 			if ours, theirs := harmful(dir); len(ours) == 0 || len(theirs) == 0 {
 				t.Errorf("by the page %+v, by the program %v", ours, theirs)
@@ -185,7 +188,7 @@ func newer(b []byte, at int) bool {
 // one before it writes the state anew. After a cut between these two the state names
 // files that are not there, and nothing is missing.
 func TestStateNamesWhatWasThinned(t *testing.T) {
-	base := t.TempDir()
+	base := fastDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		dir := filepath.Join(base, "q")
 		q := begin(t, dir, 1, nil)

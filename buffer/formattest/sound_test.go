@@ -14,6 +14,17 @@ import (
 	"portti/buffer/formattest"
 )
 
+// fastDir is a folder in memory where there is one: these tests sync often.
+func fastDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "portti-format-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 // begin opens a queue of small files in a boot of its own.
 func begin(t *testing.T, dir string, boot byte, edit func(*buffer.Options)) *buffer.Queue {
 	t.Helper()
@@ -140,7 +151,7 @@ func sound(t *testing.T, dir string) formattest.Summary {
 }
 
 func TestGoldenQueue(t *testing.T) {
-	dir := copied(t, "../testdata/golden/v2", filepath.Join(t.TempDir(), "q"))
+	dir := copied(t, "../testdata/golden/v2", filepath.Join(fastDir(t), "q"))
 	if s := sound(t, dir); s.Records == 0 || s.Kept != 1 || !s.Clean {
 		t.Errorf("%+v", s)
 	}
@@ -253,7 +264,7 @@ func TestSoundQueues(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := fastDir(t)
 			synctest.Test(t, func(t *testing.T) {
 				q, right := live(t, filepath.Join(dir, "q"))
 				synctest.Wait()

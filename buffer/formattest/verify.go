@@ -42,6 +42,7 @@ type folder struct {
 	present  map[uint64]uint64 // those that wait, by device
 	boot     uint64            // highest boot index of a record
 	starts   uint64            // and that the state knows
+	beyond   [][2]uint64       // spans that are through beyond the mark
 }
 
 // Verify reads the folder of a queue that nobody writes meanwhile.
@@ -95,6 +96,12 @@ func (f *folder) adopt(l item) {
 // count says which records there are. A number that the next file may have as well
 // is read there, and a file that a thinned one stands for is not read at all.
 func (f *folder) count() {
+	last := f.ledger.num["ledger.mark"]
+	for _, s := range f.ledger.list["ledger.beyond"] {
+		from := last + s.num["beyond.gap"]
+		last = from + s.num["beyond.length"]
+		f.beyond = append(f.beyond, [2]uint64{from, last})
+	}
 	for i, s := range f.segments {
 		end, instead := ^uint64(0), false
 		for k, o := range f.segments {
@@ -137,17 +144,7 @@ func (f *folder) count() {
 
 // gone says that a number is through by the ledger that counts.
 func (f *folder) gone(n uint64) bool {
-	return n <= f.ledger.num["ledger.mark"] || slices.ContainsFunc(f.beyond(), func(s [2]uint64) bool { return s[0] <= n && n <= s[1] })
-}
-
-func (f *folder) beyond() (spans [][2]uint64) {
-	last := f.ledger.num["ledger.mark"]
-	for _, s := range f.ledger.list["ledger.beyond"] {
-		from := last + s.num["beyond.gap"]
-		last = from + s.num["beyond.length"]
-		spans = append(spans, [2]uint64{from, last})
-	}
-	return spans
+	return n <= f.ledger.num["ledger.mark"] || slices.ContainsFunc(f.beyond, func(s [2]uint64) bool { return s[0] <= n && n <= s[1] })
 }
 
 // notes holds the segments that the state names against those that are there.
@@ -203,7 +200,7 @@ func (f *folder) books() {
 	}
 	at.Field, at.Harmless = "ledger.accepted", false
 	f.check(l.num["ledger.accepted"] <= read, at, "%d of %d read", l.num["ledger.accepted"], read)
-	for _, s := range f.beyond() {
+	for _, s := range f.beyond {
 		at.Field = "beyond.length"
 		f.check(f.state.num == nil || s[1] < f.state.num["slot.reserved"], at, "%d is not reserved", s[1])
 	}
