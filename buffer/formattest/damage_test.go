@@ -149,6 +149,7 @@ func TestDamageInOnePlace(t *testing.T) {
 		"rows missing": func(t *testing.T, dir string) {
 			inSegment(t, segments(t, dir)[0], func(_, m *bolt.Bucket) error { return m.Delete([]byte("rows")) })
 		},
+		"an older state": func(t *testing.T, dir string) { change(t, dir, "slot.reserved", number(2)) },
 		"a key of a branch page": func(t *testing.T, dir string) {
 			edit(t, segments(t, dir)[0], func(b []byte) []byte {
 				for at := 2 * 4096; at < len(b); at += 4096 {
