@@ -368,7 +368,7 @@ func (q *Queue) jotLoss(now int64) {
 	if q.ledger.worse && q.disk.lossAt == 0 {
 		q.disk.lossAt = now
 	}
-	due := q.ledger.worse && now >= q.disk.jotted+1000
+	due := q.ledger.worse && !q.disk.shaky && now >= q.disk.jotted+1000
 	q.mu.Unlock()
 	if due {
 		q.jot()

@@ -131,7 +131,7 @@
 // belongs to the reader. Open at most are the file being
 // written, the one being read, the state file, and while it thins the new one.
 //
-//	format.go     the format on disk, and how each thing is encoded
+//	format.go     how each thing on disk is encoded; docs/format.md has the format
 //	options.go    options and sizes
 //	queue.go      Append and the other entrances
 //	tail.go       the blocks in memory

@@ -13,76 +13,20 @@ import (
 
 // # The format on disk
 //
-// Everything lies in one directory. Integers are big-endian in keys and in
-// record headers, so that they sort, and little-endian or varint elsewhere.
+// docs/format.md has every file and field, what a start finds after a cut at any
+// point, and which ledger counts; package formattest reads a folder by that page
+// alone. What to know here:
 //
-//	state                    two slots of 4096 bytes, see sidecar.go
-//	<16 hex digits>.seg      a segment: a bbolt file; the name is its first number
-//	<16 hex digits>.seg.damaged-<n>   a damaged segment, kept for a person
-//	<16 hex digits>.seg.salvage       one that is just being salvaged
-//	quarantine.log[.1]       records set aside, one JSON object a line
-//	*.tmp                    left by a power cut, removed at the next start
-//	opening                  a note that older versions left, removed at the next start
-//
-// A segment has two buckets:
-//
-//	r   records: key = number, 8 bytes; value = header and record (below).
-//	m   facts, small enough to lie inside the root page that every commit
-//	    rewrites anyway:
-//	      format   formatVersion uint16 | first number uint64 | crc
-//	      released the last released number at this commit u | crc: one bit of
-//	               it would else take records for delivered
-//	      ledger   the ledger of the whole queue (ledger.go)
-//	      summary  what this segment holds after this commit (summary below)
-//	      before   the summary of the segment before this one, final; it says
-//	               what was lost when that one cannot be read any more
-//	      thinned  only where records were taken out: how often u | the last
-//	               number that it stands for u | crc. Segments that begin behind
-//	               it and up to there went into it; a start removes them
-//
-// A bbolt file is in the byte order of the machine; its pages have 4096 bytes
-// on every machine.
-//
-// A value is
-//
-//	crc32c uint32 over key and everything that follows
-//	class  uint8
-//	device uint16
-//	stream uint32
-//	boot   uint32
-//	mono   int64, milliseconds since boot
-//	record
-//
-// A stored record is never rewritten.
-//
-// Below, u is an unsigned varint and i a signed one, as encoding/binary has
-// them; text is its length as u and the bytes; n * (...) is the number of items
-// as u and the items. crc is the CRC-32C of all that stands before it, uint32.
-//
-//	ledger    version uint8 | generation u | accepted u | n * (reason text) |
-//	          n * (account, by device number from 0) |
-//	          not in the first ones: n * (gateway text | epoch u |
-//	          n * (gap from the one before u, numbers less one u)) | crc
-//	account   name text | read u | quarantined u | n * (lost u, by reason)
-//	summary   version uint8 | records u | bytes u | first u | last u |
-//	          boot of the first u | boot of the last u | mono of the first i |
-//	          mono of the last i | n * (device u, records u) | crc
-//	slot      "porttiQ\n" | version uint16 | length of what follows uint16 |
-//	          generation u | epoch u | reserved u | released u | clean u |
-//	          last good time i | n * (boot id 16 bytes, index u, latest mono i,
-//	          offset known u, offset i, its error i) |
-//	          n * (gap from the one before u, numbers less one u): released beyond |
-//	          n * (gap from the one before u, records u): segments, newest 150 |
-//	          accepted u | n * (reason text) | n * (device u, account) | crc | zeros
-//
-// The accounts in a slot are those that the newest segment does not have so.
-// All counters only rise: the higher one counts.
-//
-// A later version may append to a ledger, a summary or a slot before the crc,
-// and add keys to m; this one passes over what it does not know, and does not
-// keep it when it writes. Anything else is a new version: a program that finds
-// a version above its own in "format" or in a slot touches nothing in the
-// directory and works in memory.
+//   - Keys and the headers of values are big-endian, so that they sort; all else is
+//     little-endian or varints. A bbolt file is in the byte order of the machine, with
+//     pages of 4096 bytes on every machine.
+//   - A value begins with a CRC-32C over its key and what follows; every fact and slot
+//     ends with one over itself. A stored record is never rewritten.
+//   - Facts are small: they lie inside the root page that every commit rewrites anyway.
+//   - A later version may append fields before a checksum and add facts; what is not
+//     known is passed over, and not kept. Anything else is a new version: a program
+//     that finds one above its own touches nothing in the folder.
+//   - A change here is a change of the page, and of the golden queue of a new version.
 
 const (
 	formatVersion = 2

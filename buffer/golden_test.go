@@ -14,6 +14,8 @@ import (
 	"time"
 )
 
+const goldenGateway = "XXXX00GOLDEN00000"
+
 func goldenDir() string {
 	return filepath.Join("testdata", "golden", fmt.Sprintf("v%d", formatVersion))
 }
@@ -60,7 +62,7 @@ func makeGolden(t *testing.T, dir string, files FS) {
 	o := testOptions(dir)
 	o.tune, o.FS, o.BootID = smallSizes(), files, [16]byte{1, 2, 3}
 	o.Mono = func() int64 { return 5_000 }
-	o.CommitEvery, o.FenceHold = time.Hour, 0
+	o.CommitEvery, o.FenceHold, o.Gateway = time.Hour, 0, goldenGateway
 	q := mustOpen(t, o)
 	gps, _ := q.Device("gps")
 	panel, _ := q.Device("panel \"ä\"")
@@ -138,6 +140,11 @@ func opensGolden(t *testing.T, dir, want string) {
 	}
 	if _, next := q.Bounds(); q.Epoch() != l.Epoch || next != l.Next || q.LastGood() != l.LastGood || q.Boot() != 3 {
 		t.Errorf("epoch %x next %d last good %d boot %d", q.Epoch(), next, q.LastGood(), q.Boot())
+	}
+	first, _ := q.Name(21)
+	last, _ := q.Name(170)
+	if first.Gateway != goldenGateway || last.Gateway != goldenGateway || first.Epoch == last.Epoch {
+		t.Errorf("records are called %+v and %+v", first, last)
 	}
 	if off, ok := q.Offset(1); !ok || off != (Offset{Unix: 1_520_416_221_123, Err: 7}) {
 		t.Error(off, ok)

@@ -83,6 +83,7 @@ type Inspection struct {
 	synced  uint64 // generation of the newest synced slot
 	ledger  ledger
 	unread  []string // files that cannot be read now
+	thinned ranges   // numbers of files that went into another one
 	waiting []uint64 // by device
 	bad     []uint64 // damaged records that the next start sets aside, by device
 	names   []string
@@ -149,6 +150,7 @@ func inspectOnce(f FS) (*Inspection, error) {
 		return nil, err
 	}
 	l.missingSegments()
+	l.olderState()
 	l.books()
 	l.others()
 	return l, nil
@@ -179,6 +181,18 @@ func (l *Inspection) sidecar() error {
 	l.Boots = bootInfos(st.starts)
 	l.ledger = st.ledger
 	return nil
+}
+
+// olderState looks for numbers that the state does not know to be in use, as after
+// an older copy of it was put back. A daemon reserves them before it uses them.
+func (l *Inspection) olderState() {
+	i := slices.IndexFunc(l.Segments, func(s SegmentInfo) bool { return s.Last >= l.st.reserved })
+	if l.stErr != nil || i < 0 {
+		return
+	}
+	if st, err := readSidecar(l.fs); err == nil && l.Segments[i].Last >= st.reserved {
+		l.fault(Fault{File: sidecarName, What: "older than the readings next to it: the next start begins a new epoch"})
+	}
 }
 
 // slots looks at each slot by itself. One that was never written is zeros.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+
+	"portti/buffer/boltfile"
 )
 
 // segmentWalk is a segment's records as far as they are needed for counting.
@@ -32,7 +34,9 @@ func (l *Inspection) segment(first uint64, after []uint64) (out *segmentWalk, me
 		}
 		return nil, 0, err
 	}
-	for _, through := decodeThinned(w.facts["thinned"]); merged < len(after) && after[merged] <= through; merged++ {
+	_, through := decodeThinned(w.facts["thinned"])
+	l.thinned.add(span{first + 1, through})
+	for ; merged < len(after) && after[merged] <= through; merged++ {
 		l.fault(Fault{File: segmentName(after[merged]), Harmless: true,
 			What: "what was in it is in " + name + " since it was thinned; the next start removes it"})
 	}
@@ -41,6 +45,9 @@ func (l *Inspection) segment(first uint64, after []uint64) (out *segmentWalk, me
 		end = after[merged]
 	}
 	out = &segmentWalk{info: SegmentInfo{File: name, First: first, Bytes: w.size, Used: w.used}}
+	if len(w.damage) == 0 {
+		w.damage = l.unpassable(name)
+	}
 	for _, b := range w.damage {
 		l.fault(Fault{File: name, Page: b.Page, Offset: int64(b.Page) * pageSize, What: b.Err.Error()})
 	}
@@ -56,6 +63,43 @@ func (l *Inspection) segment(first uint64, after []uint64) (out *segmentWalk, me
 	counted, bad := l.values(out, w, end)
 	l.facts(out, w, counted, bad == 0 && len(w.damage) == 0)
 	return out, merged, nil
+}
+
+// unpassable goes through a segment as the queue will: it finds its way by the keys
+// of branch pages, which a walk does not look at. With nil it got through, or the
+// file is gone or never held still.
+func (l *Inspection) unpassable(name string) []boltfile.Damage {
+	for range walkTries {
+		file, size, err := openSized(l.fs, name)
+		if err != nil {
+			return nil
+		}
+		tx, err := boltfile.Begin(file, size)
+		if err == nil {
+			err = errors.Join(passes(tx, recordsBucket()), passes(tx, factsBucket()))
+		}
+		now, e := boltfile.NewestMeta(file, size)
+		_ = file.Close()
+		switch {
+		case err == nil:
+			return nil
+		case e == nil && tx != nil && now.TxID == tx.Meta.TxID:
+			return []boltfile.Damage{{Err: err}}
+		}
+	}
+	return nil
+}
+
+func passes(tx *boltfile.Tx, bucket []byte) error {
+	c, err := tx.Bucket(string(bucket))
+	if err != nil {
+		return err
+	}
+	k, _, err := c.First()
+	for k != nil && err == nil {
+		k, _, err = c.Next()
+	}
+	return err
 }
 
 // values checks every record; counted is a summary of the sound ones.
@@ -89,7 +133,7 @@ func (l *Inspection) values(out *segmentWalk, w *walked, end uint64) (counted su
 // facts checks the small bucket, and takes over what counts for all segments.
 func (l *Inspection) facts(out *segmentWalk, w *walked, counted summary, whole bool) {
 	name := out.info.File
-	for _, key := range []string{"summary", "ledger"} {
+	for _, key := range []string{"summary", "ledger", "rows"} {
 		if w.facts[key] == nil && whole {
 			l.fault(Fault{File: name, What: "has no " + key})
 		}
@@ -100,6 +144,12 @@ func (l *Inspection) facts(out *segmentWalk, w *walked, counted summary, whole b
 	} else if err == nil && whole && !sum.agrees(counted) {
 		l.fault(Fault{File: name, What: fmt.Sprintf("its summary says %d records of %d bytes up to number %d, it holds %d of %d up to %d",
 			sum.count, sum.bytes, sum.last, counted.count, counted.bytes, counted.last)})
+	}
+	if _, err := decodeRows(w.facts["rows"]); err != nil && w.facts["rows"] != nil {
+		l.fault(Fault{File: name, What: "what its records are called is damaged: the next start calls them by another epoch"})
+	}
+	if level, _ := decodeThinned(w.facts["thinned"]); level == 0 && w.facts["thinned"] != nil {
+		l.fault(Fault{File: name, What: "up to which number it stands for others is damaged"})
 	}
 	missing := slices.Clone(sum.devices)
 	for dev := range missing {
@@ -141,6 +191,12 @@ func (l *Inspection) enter(w *segmentWalk) {
 	for i, n := range w.bad {
 		if !l.isReleased(n) {
 			bump(&l.bad, w.badOf[i], 1)
+			continue
+		}
+		for k, f := range l.Faults {
+			if f.File == w.info.File && f.Record == n {
+				l.Faults[k].Harmless = true // it was set aside, or delivered
+			}
 		}
 	}
 	l.Waiting += w.info.Waiting
@@ -159,7 +215,7 @@ func (l *Inspection) missingSegments() {
 		}
 		at := slices.IndexFunc(l.Segments, func(s SegmentInfo) bool { return s.First == note.first })
 		name := segmentName(note.first)
-		if at < 0 && note.count > 0 && end-1 > l.Released && !slices.Contains(l.names, name+salvageSuffix) {
+		if at < 0 && note.count > 0 && end-1 > l.Released && !l.thinned.has(note.first) && !slices.Contains(l.names, name+salvageSuffix) {
 			if _, err := l.fs.Size(name); err != nil && l.stillNoted(note.first) {
 				l.fault(Fault{File: name, What: fmt.Sprintf("missing, and up to %d records with it", note.count)})
 			}

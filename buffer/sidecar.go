@@ -326,6 +326,10 @@ func (q *Queue) jot() {
 		return
 	}
 	q.mu.Lock()
+	if q.disk.shaky { // what was put in place may not be on disk
+		q.mu.Unlock()
+		return
+	}
 	st := q.stateLocked(q.reserved, false)
 	q.disk.jotted = q.opt.Mono()
 	q.mu.Unlock()

@@ -71,7 +71,7 @@ func TestACopiedCardLosesNothing(t *testing.T) {
 						t.Errorf("%s: %d missing, the first %d", side.Line().Name, len(m), m[0])
 					}
 				}
-				if st := s.Server.Stats(); ack == "envelope" && (st.Repeats != st.Skipped || st.Skipped == 0) {
+				if st := s.Server.Stats(); ack == "envelope" && (st.Messages-st.Skipped != 500 || st.Skipped == 0) {
 					t.Errorf("stored twice: %s", st.Summary())
 				}
 			})
@@ -109,7 +109,7 @@ func TestAnOldCardPutBackLosesNothing(t *testing.T) {
 		g.Halt()
 	}
 	s.Whole(nil)
-	if st := s.Server.Stats(); st.Repeats != st.Skipped || st.Distinct != 850 {
+	if st := s.Server.Stats(); st.Messages-st.Skipped != 850 {
 		t.Errorf("stored twice: %s", st.Summary())
 	}
 }

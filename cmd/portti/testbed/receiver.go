@@ -193,7 +193,7 @@ func (r *Receiver) open() []*session {
 func (r *Receiver) add(s *session) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ended {
+	if r.ended || r.faults.refuse.Load() { // it was in its handshake when that was said
 		return false
 	}
 	r.sessions[s] = struct{}{}

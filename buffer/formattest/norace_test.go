@@ -1,0 +1,5 @@
+//go:build !race
+
+package formattest_test
+
+const raceDetector = false
