@@ -97,9 +97,8 @@ func brokenStart(t *testing.T, dir string, rnd *rand.Rand) int {
 			time.Sleep(time.Duration(rnd.Intn(20)) * time.Second)
 		}
 		f.mu.Lock()
-		f.failAt = min(f.failAt, f.count+1) // killed now
+		f.failAt, f.after = min(f.failAt, f.count+1), false // killed now
 		f.mu.Unlock()
-		f.after = false
 		_ = q.Close()
 	})
 	return f.hits
