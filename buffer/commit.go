@@ -37,7 +37,6 @@ type disk struct {
 	loading  bool    // Open is not done
 	blind    bool    // nothing is known of what is on disk
 	never    error   // the disk must not be touched
-	doubt    string  // why more may be missing than can be counted, "" when not
 	pause    int64
 	tryAt    int64
 	ledgerAt int64
