@@ -103,7 +103,8 @@ func (q *Queue) quarantine(s *segment, n uint64, v []byte, reason string) error 
 		}
 	}
 	q.mu.Lock()
-	rec := quarantined{Number: n, Epoch: fmt.Sprintf("%016x", q.epoch), Reason: reason, Boot: e.Boot, Mono: e.Mono}
+	name, _ := q.rows.at(n)
+	rec := quarantined{Number: n, Epoch: fmt.Sprintf("%016x", name.Epoch), Reason: reason, Boot: e.Boot, Mono: e.Mono}
 	if int(dev) < len(q.ledger.devices) {
 		rec.Device = q.ledger.devices[dev].name
 	}
