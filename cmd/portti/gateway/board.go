@@ -38,8 +38,9 @@ type board struct {
 	id    string // tsmGw
 	here  machine.Marks
 	log   *slog.Logger
-	other bool        // the state was made on another board
-	seen  os.FileInfo // the note as it was last read
+	other bool          // the state was made on another board
+	seen  os.FileInfo   // the note as it was last read
+	due   *machine.Note // to be written; nil for none
 }
 
 func newBoard(path, id string, here machine.Marks, log *slog.Logger) *board {
@@ -48,26 +49,31 @@ func newBoard(path, id string, here machine.Marks, log *slog.Logger) *board {
 	note, err := machine.Load(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		b.save(machine.NewNote(id, here, time.Now()))
+		b.due = machine.NewNote(id, here, time.Now())
 	case errors.Is(err, machine.ErrDamaged):
 		b.log.Warn("the note of the board that this state was made on is damaged; the present board is noted", "event", "board.note-damaged", "err", err)
-		b.save(machine.NewNote(id, here, time.Now()))
+		b.due = machine.NewNote(id, here, time.Now())
 	case err != nil:
 		b.log.Warn("cannot read on which board this state was made; it is not compared with this one", "event", "board.read-failed", "err", err)
 	case note.Gateway != id:
 		b.log.Info("this gateway has another id than before; the present board is noted with it", "event", "board.noted", "before", note.Gateway)
-		b.save(machine.NewNote(id, here, time.Now()))
+		b.due = machine.NewNote(id, here, time.Now())
 	default:
 		b.other = note.Judge(here).Other
 		if note.Learn(here) {
-			b.save(note)
+			b.due = note
 		}
 	}
 	return b
 }
 
-func (b *board) save(n *machine.Note) {
-	if err := n.Save(b.path); err != nil {
+// save writes the note that is due. It runs beside everything else: nobody reads a
+// line later because a card takes its time with a note.
+func (b *board) save() {
+	if b.due == nil {
+		return
+	}
+	if err := b.due.Save(b.path); err != nil {
 		b.log.Warn("cannot note which board this is; it is noted at the next start", "event", "board.save-failed", "err", err)
 	}
 }

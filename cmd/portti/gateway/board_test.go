@@ -48,7 +48,7 @@ func TestBoardAtTheStart(t *testing.T) {
 		}
 		before, _ := os.ReadFile(path)
 		log, said := heard()
-		b := newBoard(path, c.id, boardOf(c.here), log)
+		b := noted(newBoard(path, c.id, boardOf(c.here), log))
 		after, _ := os.ReadFile(path)
 		if b.other != c.other || (string(before) != string(after)) != c.wrote {
 			t.Errorf("%s: other %v, wrote %v\n%s", name, b.other, string(before) != string(after), said)
@@ -56,7 +56,7 @@ func TestBoardAtTheStart(t *testing.T) {
 		if c.says == "" && said.Len() > 0 || !strings.Contains(said.String(), c.says) || strings.Count(said.String(), "\n") > 1 {
 			t.Errorf("%s: said %q", name, said)
 		}
-		if again := newBoard(path, c.id, boardOf(c.here), log); again.other != c.other {
+		if again := noted(newBoard(path, c.id, boardOf(c.here), log)); again.other != c.other {
 			t.Errorf("%s: at the next start other is %v", name, again.other)
 		}
 	}
@@ -68,8 +68,8 @@ func TestBoardIsLearnt(t *testing.T) {
 	log, said := heard()
 	old, now := boardOf("1a"), boardOf("1a")
 	now.Values[machine.CPUInfo] = "1a"
-	newBoard(path, "G", old, log)
-	newBoard(path, "G", now, log)
+	noted(newBoard(path, "G", old, log))
+	noted(newBoard(path, "G", now, log))
 	note, err := machine.Load(path)
 	if err != nil || said.Len() > 0 {
 		t.Fatalf("%v: %s", err, said)
@@ -85,8 +85,8 @@ func TestBoardIsLearnt(t *testing.T) {
 func TestBoardIsKept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "machine.json")
 	log, _ := heard()
-	newBoard(path, "G", boardOf("1a"), log)
-	b := newBoard(path, "G", boardOf("2b"), log)
+	noted(newBoard(path, "G", boardOf("1a"), log))
+	b := noted(newBoard(path, "G", boardOf("2b"), log))
 	still := func(when string, do func() error) {
 		t.Helper()
 		if err := do(); err != nil {
@@ -116,7 +116,7 @@ func TestBoardIsKept(t *testing.T) {
 // A disk that cannot be written costs the note and nothing else.
 func TestBoardCannotBeNoted(t *testing.T) {
 	log, said := heard()
-	if b := newBoard(filepath.Join(t.TempDir(), "gone", "machine.json"), "G", boardOf("1a"), log); b.other || strings.Count(said.String(), "board.save-failed") != 1 {
+	if b := noted(newBoard(filepath.Join(t.TempDir(), "gone", "machine.json"), "G", boardOf("1a"), log)); b.other || strings.Count(said.String(), "board.save-failed") != 1 {
 		t.Errorf("%v: %s", b.other, said)
 	}
 }
@@ -143,4 +143,10 @@ func TestRenewal(t *testing.T) {
 	if err != nil || Renewal(cfg) != "id in [gateway] ("+file+":3)" {
 		t.Errorf("%q: %v", Renewal(cfg), err)
 	}
+}
+
+// noted has what is due written.
+func noted(b *board) *board {
+	b.save()
+	return b
 }

@@ -28,6 +28,8 @@ const (
 	// devicesLimit is for the ports to close after the stop was asked for. A
 	// port that the kernel holds longer is left to the end of the process.
 	devicesLimit = 2 * time.Second
+	// noteLimit is for the note of the board, which a disk that hangs still holds.
+	noteLimit = time.Second
 	// drainLimit is for the last readings to reach a server that is there.
 	// Committing the rest afterwards has no limit: whatever it takes on a slow
 	// card, it is worth waiting for until systemd ends it.
@@ -230,6 +232,9 @@ func (g *Gateway) work(ctx context.Context) error {
 		sides.Go(func() { g.link.WatchNetwork(aside) })
 	}
 
+	noted := make(chan struct{})
+	go func() { g.board.save(); close(noted) }()
+
 	linkCtx, stopLink := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLink()
 	read, sent := make(chan struct{}), make(chan error, 1)
@@ -268,6 +273,7 @@ func (g *Gateway) work(ctx context.Context) error {
 	g.closeToken() // last: readings come first
 	stopAside()
 	sides.Wait()
+	within(noted, noteLimit)
 	g.selfReport.removeRunNote()
 	end := g.snapshot()
 	end.link.State = uplink.Stopped
