@@ -194,7 +194,7 @@ func (l *ledger) importsSeen() []Imported {
 	return out
 }
 
-// appendImports is the last part of a ledger. The first ones did not have it.
+// appendImports is the last part of a ledger.
 func appendImports(b []byte, list []taken) []byte {
 	b = binary.AppendUvarint(b, uint64(len(list)))
 	for _, t := range list {

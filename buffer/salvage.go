@@ -27,8 +27,8 @@ type location struct {
 }
 
 // salvage looks at every page of a file for values whose checksum is right,
-// whatever the tree above them is like. Records that were trimmed may appear
-// again: the caller knows which numbers are wanted.
+// whatever the tree above them is like. A page of an
+// older commit may show a record that is through: the caller knows which are wanted.
 // The error is of a page that could not be read: more may be in the file.
 func salvage(f File, size int64) (*saved, error) {
 	out := &saved{at: map[uint64]location{}}
