@@ -75,9 +75,7 @@ func (s *state) encode(limit int) []byte {
 	b := append(make([]byte, 0, pageSize), slotMagic()...)
 	b = binary.LittleEndian.AppendUint16(b, formatVersion)
 	b = append(b, 0, 0, 0, 0)
-	led := s.ledger.encode()
-	b = binary.AppendUvarint(b, uint64(len(led)))
-	b = append(b, led...)
+	b = appendText(b, string(s.ledger.unsealed()))
 	for _, v := range []uint64{s.epoch, s.reserved, bit(s.clean)} {
 		b = binary.AppendUvarint(b, v)
 	}
@@ -143,7 +141,7 @@ func decodeState(b []byte) (state, error) {
 		return s, errDamaged
 	}
 	d := decoder{b: body[slotHeader:]}
-	if s.ledger, err = decodeLedger([]byte(d.text())); err != nil {
+	if s.ledger, err = parseLedger([]byte(d.text())); err != nil {
 		return s, err
 	}
 	s.epoch, s.reserved, s.clean = d.uint(), d.uint(), d.uint() != 0

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -44,6 +45,37 @@ func TestOffsetIsDurableAndFinal(t *testing.T) {
 		}
 		mustClose(t, q)
 	})
+}
+
+// TestTornSlotIsNone: no slot that is the beginning of one write and the rest of
+// another counts, whatever differs between the two.
+func TestTornSlotIsNone(t *testing.T) {
+	old := state{ledger: ledger{gen: 200, accepted: 300, mark: 300, reasons: []string{"full"}, devices: []account{{name: "gps", read: 300, released: 300}}},
+		epoch: 9, reserved: 700, starts: []start{{id: [16]byte{1}, index: 1, mono: 5000}}, segs: []segNote{{400, 20}}}
+	young := old
+	young.ledger = old.ledger.clone()
+	young.ledger.gen, young.ledger.devices[0].released = 201, 301
+	young.reserved, young.starts, young.segs = 800, []start{{id: [16]byte{1}, index: 1, mono: 5001}}, []segNote{{400, 30}}
+	a, b := old.encode(0), young.encode(0)
+	if len(a) != len(b) {
+		t.Fatal("the lengths tell them apart:", len(a), len(b))
+	}
+	tries := 0
+	for _, two := range [][2][]byte{{a, b}, {b, a}} {
+		for at := range two[0] {
+			torn := slices.Concat(two[0][:at], two[1][at:])
+			if bytes.Equal(torn, a) || bytes.Equal(torn, b) {
+				continue
+			}
+			tries++
+			if s, err := decodeState(torn); err == nil {
+				t.Errorf("cut at %d of %d: generation %d with reserved %d", at, len(a), s.ledger.gen, s.reserved)
+			}
+		}
+	}
+	if tries < len(a) {
+		t.Error("tries:", tries)
+	}
 }
 
 func TestBootsAreNumbered(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 )
 
 // field is a row of the table. Kinds: u and i are varints, t is a text, a number is
-// so many bytes, * is so many items as a u says, ledger is one with its length.
+// so many bytes, * is so many items as a u says, ledger is one with its length and without its crc.
 type field struct {
 	name, kind string
 	low, high  uint64 // of a u or of bytes; a high of 0 is none
@@ -147,11 +147,11 @@ func (d *decoder) value(f field, it *item) {
 			}
 		}
 	case "ledger":
-		inner := &decoder{b: d.b[:d.at], at: from + n}
-		it.list[f.name] = []item{inner.items(layouts()["ledger"])}
+		inner, fields := &decoder{b: d.b[:d.at], at: from + n}, layouts()["ledger"]
+		it.list[f.name] = []item{inner.items(fields[:len(fields)-1])}
 		d.spans = append(d.spans, inner.spans...)
-		if d.bad(inner.field, "%s", inner.why); d.field == "" && !sealed(body) {
-			d.bad("ledger.crc", "it does not fit")
+		if inner.field != "" {
+			d.bad(inner.field, "%s", inner.why)
 		}
 	}
 }

@@ -184,7 +184,7 @@ func TestFieldsAreInTheTable(t *testing.T) {
 	rich(t, dir)
 	page := table(t)
 	left := maps.Clone(page)
-	for _, fact := range []string{"slot", "format", "summary", "rows", "thinned"} {
+	for _, fact := range []string{"slot", "format", "ledger", "summary", "rows", "thinned"} {
 		b := newestSlot(t, dir)
 		if fact != "slot" {
 			b = factOf(t, dir, fact)
@@ -207,14 +207,18 @@ func TestFieldsAreInTheTable(t *testing.T) {
 func change(t *testing.T, dir, field string, e edited) (covered string) {
 	t.Helper()
 	room, _, _ := strings.Cut(field, ".")
-	switch room {
-	case "key", "value":
+	inSegments := []string{"format", "summary", "rows", "row", "thinned"}
+	if field == "ledger.crc" { // a slot has none
+		inSegments = append(inSegments, room)
+	}
+	switch {
+	case room == "key" || room == "value":
 		changeValue(t, dir, field, e)
 		return "value"
-	case "log":
+	case room == "log":
 		edit(t, filepath.Join(dir, "quarantine.log"), func(b []byte) []byte { return changeLine(t, b, field, e) })
 		return ""
-	case "format", "summary", "rows", "row", "thinned":
+	case slices.Contains(inSegments, room):
 		fact := strings.Replace(room+"s", "ss", "s", 1)
 		if room != "row" {
 			fact = room
@@ -228,7 +232,8 @@ func change(t *testing.T, dir, field string, e edited) (covered string) {
 	old := slices.Clone(slot)
 	if inner := spansOf("slot", slot, "slot.ledger")[0]; e.to != nil && room != "slot" && room != "start" && room != "note" {
 		_, n := binary.Uvarint(slot[inner.From:])
-		l := replaced(t, "ledger", slices.Clone(slot[inner.From+n:inner.To]), field, e)
+		l := replaced(t, "ledger", append(slices.Clone(slot[inner.From+n:inner.To]), 0, 0, 0, 0), field, e)
+		l = l[:len(l)-4] // in a slot it is without its crc
 		slot = slices.Concat(slot[:inner.From], binary.AppendUvarint(nil, uint64(len(l))), l, slot[inner.To:])
 		slot = sealed(slot)
 	} else {
