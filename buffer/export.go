@@ -3,8 +3,6 @@ package buffer
 import (
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"io"
 	"os"
 	"slices"
 )
@@ -12,13 +10,14 @@ import (
 // Record is a record on its way to somewhere else than the link.
 type Record struct {
 	Number uint64
+	Called Name   // by which it is known outside; the zero one when that cannot be read
 	Name   string // of its device; "" when not known
 	Entry
 }
 
 // Head is what must go along with records that leave.
 type Head struct {
-	Epoch    uint64
+	Epoch    uint64 // of the queue
 	First    uint64 // what is below has been delivered or given up
 	Next     uint64 // what is from here on is not looked at
 	Boot     uint32 // this boot's index; 0 where nobody runs
@@ -35,9 +34,15 @@ func bootInfos(starts []start) []BootInfo {
 	return out
 }
 
-// Head says what the files hold.
+// Head says what the files hold. Where the state file is lost the queue has another
+// epoch each time: it counts for records whose names are lost too, and those rather
+// come twice than are taken for others.
 func (l *Inspection) Head() Head {
-	return Head{Epoch: l.epoch(), First: l.Released + 1, Next: l.end(), LastGood: l.LastGood, Boots: l.Boots}
+	epoch := l.Epoch
+	if epoch == 0 {
+		epoch = randomEpoch()
+	}
+	return Head{Epoch: epoch, First: l.Released + 1, Next: l.end(), LastGood: l.LastGood, Boots: l.Boots}
 }
 
 // end is above all that Each hands out: in a damaged newest file more may be
@@ -51,27 +56,11 @@ func (l *Inspection) end() uint64 {
 	if !l.faulty(newest.File) {
 		return end
 	}
-	found, _, _ := l.collect(newest, unknownEnd) // Each says what cannot be read
+	found, _, _, _ := l.collect(newest, unknownEnd) // Each says what cannot be read
 	for n := range found {
 		end = max(end, n+1)
 	}
 	return end
-}
-
-// epoch is that of the state file. Where that is lost it is made of the oldest
-// record, so that the same files are the same source when they are exported once
-// more, and others of the gateway that lost theirs too, with the same numbers, are
-// another one.
-func (l *Inspection) epoch() uint64 {
-	if l.Epoch != 0 {
-		return l.Epoch
-	}
-	sum := fnv.New64a()
-	_ = l.Each(func(r Record) error {
-		fmt.Fprintf(sum, "%d %d %d %s", r.Number, r.Boot, r.Mono, r.Rec)
-		return io.EOF // one is enough
-	}, func(uint64, uint64, string) error { return nil })
-	return sum.Sum64()
 }
 
 // Each hands out every record that is not released, in the order of numbers,
@@ -92,7 +81,7 @@ func (l *Inspection) Each(record func(Record) error, missing func(first, last ui
 }
 
 func (l *Inspection) eachOf(s SegmentInfo, end uint64, record func(Record) error, missing func(first, last uint64, why string) error) error {
-	found, why, err := l.collect(s, end)
+	found, called, why, err := l.collect(s, end)
 	switch {
 	case errors.Is(err, os.ErrNotExist): // delivered since it was looked at
 		return nil
@@ -106,7 +95,7 @@ func (l *Inspection) eachOf(s SegmentInfo, end uint64, record func(Record) error
 	slices.Sort(numbers)
 	for _, hole := range l.holes(s, end, numbers, why != "") {
 		for len(numbers) > 0 && numbers[0] < hole.a {
-			if err := l.hand(numbers[0], found[numbers[0]], record, missing); err != nil {
+			if err := l.hand(numbers[0], found[numbers[0]], called, record, missing); err != nil {
 				return err
 			}
 			numbers = numbers[1:]
@@ -116,19 +105,20 @@ func (l *Inspection) eachOf(s SegmentInfo, end uint64, record func(Record) error
 		}
 	}
 	for _, n := range numbers {
-		if err := l.hand(n, found[n], record, missing); err != nil {
+		if err := l.hand(n, found[n], called, record, missing); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *Inspection) hand(n uint64, v []byte, record func(Record) error, missing func(first, last uint64, why string) error) error {
+func (l *Inspection) hand(n uint64, v []byte, called rows, record func(Record) error, missing func(first, last uint64, why string) error) error {
 	e, err := parseValue(n, v)
 	if err != nil {
 		return missing(n, n, "its checksum does not fit")
 	}
 	r := Record{Number: n, Entry: e}
+	r.Called, _ = called.at(n)
 	if int(e.Device) < len(l.ledger.devices) {
 		r.Name = l.ledger.devices[e.Device].name
 	}
@@ -159,13 +149,14 @@ func (l *Inspection) holes(s SegmentInfo, end uint64, found []uint64, damaged bo
 	return keys.spans.minus(l.ledger.beyond.minus(ranges{{from, last}}))
 }
 
-// collect reads the values of a segment by number. why says that it is
+// collect reads the values of a segment by number, and what they are called. why says that it is
 // damaged; then what its tree does not lead to is looked for page by page.
-func (l *Inspection) collect(s SegmentInfo, end uint64) (found map[uint64][]byte, why string, err error) {
+func (l *Inspection) collect(s SegmentInfo, end uint64) (found map[uint64][]byte, called rows, why string, err error) {
 	w, err := walkSegment(l.fs, s.File)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, "", err
 	}
+	called, _ = decodeRows(w.facts["rows"])
 	found = map[uint64][]byte{}
 	for _, e := range w.records {
 		if n, ok := recordKey(e.Key, s.First, end); ok && !l.isReleased(n) {
@@ -173,14 +164,17 @@ func (l *Inspection) collect(s SegmentInfo, end uint64) (found map[uint64][]byte
 		}
 	}
 	if why = l.doubt(s.File, w); why == "" {
-		return found, "", nil
+		return found, called, "", nil
 	}
 	file, size, err := openSized(l.fs, s.File)
 	if err != nil {
-		return found, why, err
+		return found, called, why, err
 	}
 	defer file.Close()
 	got, _ := salvage(file, size) // what cannot be read is missing from what it found
+	if called == nil {
+		called = got.rows
+	}
 	for _, n := range got.numbers {
 		if _, known := found[n]; known || n < s.First || n >= end || l.isReleased(n) {
 			continue
@@ -190,7 +184,7 @@ func (l *Inspection) collect(s SegmentInfo, end uint64) (found map[uint64][]byte
 			found[n] = v
 		}
 	}
-	return found, why, nil
+	return found, called, why, nil
 }
 
 // doubt says why a segment may hold more than its tree leads to.
@@ -262,14 +256,21 @@ type chunk struct {
 	next    uint64
 	lost    span
 	why     string
+	names   []string // of devices
+	called  rows
 	arena   []byte
 }
 
-func (c *chunk) add(n uint64, name string, e Entry) {
+func (c *chunk) add(n uint64, e Entry) {
 	at := len(c.arena)
 	c.arena = append(c.arena, e.Rec...)
 	e.Rec = c.arena[at:len(c.arena):len(c.arena)]
-	c.records = append(c.records, Record{n, name, e})
+	r := Record{Number: n, Entry: e}
+	r.Called, _ = c.called.at(n)
+	if int(e.Device) < len(c.names) {
+		r.Name = c.names[e.Device]
+	}
+	c.records = append(c.records, r)
 	c.next = n + 1
 }
 
@@ -286,6 +287,7 @@ func (q *Queue) chunk(from, to uint64) (*chunk, error) {
 		q.mu.Unlock()
 		return c, nil
 	}
+	c.names, c.called = q.namesLocked(), q.rows.within(span{w.from, w.to})
 	if q.tail.find(w.from) != nil {
 		q.copyTailLocked(c, w)
 		q.mu.Unlock()
@@ -305,9 +307,8 @@ func (q *Queue) chunk(from, to uint64) (*chunk, error) {
 	s := q.segs[i]
 	w.to = min(w.to, s.end-1)
 	c.next = w.to + 1
-	names := q.namesLocked()
 	q.mu.Unlock()
-	return c, q.copySegment(c, s, w, names)
+	return c, q.copySegment(c, s, w)
 }
 
 func (q *Queue) namesLocked() []string {
@@ -319,28 +320,19 @@ func (q *Queue) namesLocked() []string {
 }
 
 func (q *Queue) copyTailLocked(c *chunk, w readRange) {
-	names := q.namesLocked()
 	for n := w.from; n <= w.to && !c.full(); n++ {
 		b := q.tail.find(n)
 		if b == nil {
 			c.next = n
 			return
 		}
-		e := header(b.value(n))
-		c.add(n, nameOf(names, e.Device), e)
+		c.add(n, header(b.value(n)))
 	}
-}
-
-func nameOf(names []string, dev uint16) string {
-	if int(dev) < len(names) {
-		return names[dev]
-	}
-	return ""
 }
 
 // copySegment copies from a segment. What is damaged is only reported: the reader
 // has it repaired when it comes there.
-func (q *Queue) copySegment(c *chunk, s *segment, w readRange, names []string) error {
+func (q *Queue) copySegment(c *chunk, s *segment, w readRange) error {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	err := q.visit(s, w.from, w.to+1, func(n uint64, v []byte) bool {
@@ -349,7 +341,7 @@ func (q *Queue) copySegment(c *chunk, s *segment, w readRange, names []string) e
 			c.lost, c.why, c.next = span{n, n}, "its checksum does not fit", n+1
 			return false
 		}
-		c.add(n, nameOf(names, e.Device), e)
+		c.add(n, e)
 		return !c.full()
 	})
 	if err == nil && c.why == "" && !c.full() {

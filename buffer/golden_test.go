@@ -91,7 +91,7 @@ func makeGolden(t *testing.T, dir string, files FS) {
 	q.SetLastGood(1_700_000_000_000)
 	from, _ := q.Device("import:XXXX00OTHER000000/gps")
 	for n := uint64(10); n < 60; n += 5 {
-		if _, err := q.Import(Source{"XXXX00OTHER000000", 0xfedcba9876543210}, n-5, n, 2, from, 4, []byte(`{"other":1}`)); err != nil {
+		if _, err := q.Import(Name{"XXXX00OTHER000000", 0xfedcba9876543210}, n-5, n, 2, from, 4, []byte(`{"other":1}`)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -149,7 +149,7 @@ func opensGolden(t *testing.T, dir, want string) {
 	if off, ok := q.Offset(1); !ok || off != (Offset{Unix: 1_520_416_221_123, Err: 7}) {
 		t.Error(off, ok)
 	}
-	if ok, err := q.Import(Source{"XXXX00OTHER000000", 0xfedcba9876543210}, 54, 55, 2, 1, 4, []byte("x")); ok || err != nil {
+	if ok, err := q.Import(Name{"XXXX00OTHER000000", 0xfedcba9876543210}, 54, 55, 2, 1, 4, []byte("x")); ok || err != nil {
 		t.Error("taken over once more: ", ok, err)
 	}
 	if now, _ := os.ReadFile(filepath.Join(dir, quarantineName)); string(now) != string(kept) || len(kept) == 0 {

@@ -13,6 +13,10 @@ import (
 // records themselves: after a crash in the middle an import that is begun again
 // goes on where the last commit ended.
 //
+// A source is the name under which its records are known: a gateway and the epoch of
+// one start. So records that two copies of one card recorded under the same numbers
+// are told apart, and those of before the copy are the same.
+//
 // An import says, with each record, from where on its source had nothing else
 // to deliver: what it skips had been delivered, given up or never existed, and
 // numbers never come back. So a file is one range here, however many holes its
@@ -22,15 +26,9 @@ import (
 // own. Nothing was counted.
 var ErrNoSpace = errors.New("no space for records of another gateway below max_size")
 
-// Source is where a record to be imported got its number.
-type Source struct {
-	Gateway string
-	Epoch   uint64
-}
-
 // Imported is what was taken over from a source.
 type Imported struct {
-	Source
+	Name
 	Ranges [][2]uint64 // numbers, both included
 }
 
@@ -38,7 +36,7 @@ type Imported struct {
 // source that was imported longest ago and the lowest numbers are forgotten: a
 // file of them, imported once more, is delivered once more.
 const (
-	maxSources = 32
+	maxSources = 48
 	maxTaken   = 32
 )
 
@@ -53,14 +51,14 @@ const maxNumber = 1<<63 - 1
 
 // taken is what was imported from a source.
 type taken struct {
-	Source
+	Name
 	set ranges
 }
 
 // arrival is an imported record that is not known to be on disk yet.
 type arrival struct {
 	at   uint64 // its number here
-	from Source
+	from Name
 	set  ranges // what it adds to what is taken
 }
 
@@ -70,7 +68,7 @@ type arrival struct {
 // numbers are not believed. Beyond that it is an Append,
 // with ErrNoSpace instead of giving anything up. That it was taken over becomes
 // durable together with the record, at the latest with Close.
-func (q *Queue) Import(from Source, after, n uint64, class byte, device uint16, stream uint32, rec []byte) (bool, error) {
+func (q *Queue) Import(from Name, after, n uint64, class byte, device uint16, stream uint32, rec []byte) (bool, error) {
 	if n == 0 || n > maxNumber {
 		return false, fmt.Errorf("cannot import record %d: no record has that number", n)
 	}
@@ -116,7 +114,7 @@ func (q *Queue) importsThroughLocked(to uint64) []taken {
 			continue
 		}
 		for i := range saved {
-			if saved[i].Source != a.from {
+			if saved[i].Name != a.from {
 				continue
 			}
 			for _, s := range a.set {
@@ -144,16 +142,16 @@ func cloneTaken(in []taken) []taken {
 	return out
 }
 
-func (l *ledger) hasImported(from Source, n uint64) bool {
-	i := slices.IndexFunc(l.imports, func(t taken) bool { return t.Source == from })
+func (l *ledger) hasImported(from Name, n uint64) bool {
+	i := slices.IndexFunc(l.imports, func(t taken) bool { return t.Name == from })
 	return i >= 0 && l.imports[i].set.has(n)
 }
 
 // takeOver notes numbers as imported and says which of them were not before.
 // The source moves to the end: it is the latest.
-func (l *ledger) takeOver(from Source, s span) ranges {
-	t := taken{Source: from}
-	if i := slices.IndexFunc(l.imports, func(t taken) bool { return t.Source == from }); i >= 0 {
+func (l *ledger) takeOver(from Name, s span) ranges {
+	t := taken{Name: from}
+	if i := slices.IndexFunc(l.imports, func(t taken) bool { return t.Name == from }); i >= 0 {
 		t = l.imports[i]
 		l.imports = slices.Delete(l.imports, i, i+1)
 	}
@@ -174,7 +172,7 @@ func (l *ledger) takeOver(from Source, s span) ranges {
 func (l *ledger) takeAll(o *ledger) {
 	for _, t := range o.imports {
 		for _, s := range t.set {
-			l.takeOver(t.Source, s)
+			l.takeOver(t.Name, s)
 		}
 	}
 }
@@ -182,7 +180,7 @@ func (l *ledger) takeAll(o *ledger) {
 func (l *ledger) importsSeen() []Imported {
 	var out []Imported
 	for _, t := range l.imports {
-		i := Imported{Source: t.Source}
+		i := Imported{Name: t.Name}
 		for _, s := range t.set {
 			i.Ranges = append(i.Ranges, [2]uint64{s.a, s.b})
 		}
@@ -216,7 +214,7 @@ func decodeImports(d *decoder) (list []taken) {
 		return nil
 	}
 	for range count(d) {
-		t := taken{Source: Source{Gateway: d.text(), Epoch: d.uint()}}
+		t := taken{Name: Name{Gateway: d.text(), Epoch: d.uint()}}
 		var last uint64
 		for range count(d) {
 			a := last + d.uint()

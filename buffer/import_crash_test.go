@@ -33,7 +33,7 @@ func TestPowerCutDuringImport(t *testing.T) {
 	dir := fastDir(t)
 	f := newFake(filepath.Join(dir, "run"))
 	var s *script
-	c := carried{src: Source{"B", 77}, numbers: evens(1000, 1998)}
+	c := carried{src: Name{"B", 77}, numbers: evens(1000, 1998)}
 	synctest.Test(t, func(t *testing.T) { s = runImport(t, f, c) })
 	every, _ := replayed()
 	var partly atomic.Int64
@@ -223,7 +223,7 @@ func eachNth(t *testing.T, live func(t *testing.T, dir string, fail func(*fakeFS
 // on the stick and is imported once more, from the beginning, until it is taken:
 // every record is delivered once, and nothing is lost. Rows 6, 9, 10, 11 and 66.
 func TestNthOperationFailsWhileImporting(t *testing.T) {
-	c := carried{src: Source{"B", 77}, numbers: evens(1000, 1598)}
+	c := carried{src: Name{"B", 77}, numbers: evens(1000, 1598)}
 	eachNth(t, func(t *testing.T, dir string, fail func(*fakeFS)) bool {
 		f := newFake(dir)
 		if err := os.RemoveAll(dir); err != nil {

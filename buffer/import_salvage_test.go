@@ -51,7 +51,7 @@ func badImports(t *testing.T, f *fakeFS, which int, edit func([]byte) []byte) *s
 	s := &script{fs: f, texts: map[uint64]string{}, acked: map[uint64]bool{}, waiting: map[uint64]string{}}
 	s.opt = testOptions(f.dir)
 	s.opt.tune, s.opt.FenceHold = smallSizes(), 0
-	v := &salvaged{script: s, c: carried{src: Source{"B", 77}, numbers: evens(1000, 3998)}, all: map[string]bool{}}
+	v := &salvaged{script: s, c: carried{src: Name{"B", 77}, numbers: evens(1000, 3998)}, all: map[string]bool{}}
 	q := mustOpen(t, s.opt)
 	own, _ := q.Device("a")
 	dev, _ := q.Device("import:B/a")

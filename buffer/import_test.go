@@ -12,7 +12,7 @@ import (
 
 // carried is a file of records of another gateway: rising numbers with holes.
 type carried struct {
-	src     Source
+	src     Name
 	numbers []uint64
 }
 
@@ -57,8 +57,8 @@ func TestImportTakesEachRecordOnce(t *testing.T) {
 		own, _ := q.Device("gps")
 		appendN(t, q, own, 0, 5)
 		dev, _ := q.Device("import:B/gps")
-		c := carried{src: Source{"B", 77}}
-		other := carried{src: Source{"B", 78}}
+		c := carried{src: Name{"B", 77}}
+		other := carried{src: Name{"B", 78}}
 		steps := []struct {
 			name    string
 			c       carried
@@ -96,7 +96,7 @@ func TestAFalseNumberCoversNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := mustOpen(t, testOptions(dir))
 		dev, _ := q.Device("import:B/gps")
-		c := carried{src: Source{"B", 77}}
+		c := carried{src: Name{"B", 77}}
 		c.take(t, q, dev, []uint64{10, maxNumber})
 		// Each start after a power cut skips a million.
 		c.take(t, q, dev, []uint64{20, 20 + maxSkip, maxNumber - 1})
@@ -128,7 +128,7 @@ func TestImportGivesNothingUp(t *testing.T) {
 			for n < 1000 && err == nil {
 				n++
 				var ok bool
-				ok, err = q.Import(Source{"B", 1}, n-1, n, 1, dev, 1, rec)
+				ok, err = q.Import(Name{"B", 1}, n-1, n, 1, dev, 1, rec)
 				if errors.Is(err, ErrFull) {
 					<-q.NotFull()
 					n, err = n-1, nil
@@ -160,12 +160,12 @@ func TestImportNeedsTheDisk(t *testing.T) {
 		f.failAt, f.always, f.err = f.count+1, true, errors.New("no disk")
 		appendN(t, q, dev, 0, 1)
 		time.Sleep(2 * time.Second)
-		if _, err := q.Import(Source{"B", 1}, 0, 1, 1, dev, 1, []byte("x")); !errors.Is(err, ErrMemoryOnly) {
+		if _, err := q.Import(Name{"B", 1}, 0, 1, 1, dev, 1, []byte("x")); !errors.Is(err, ErrMemoryOnly) {
 			t.Error(err)
 		}
 		f.heal()
 		time.Sleep(time.Minute)
-		if ok, err := q.Import(Source{"B", 1}, 0, 1, 1, dev, 1, []byte("x")); !ok || err != nil {
+		if ok, err := q.Import(Name{"B", 1}, 0, 1, 1, dev, 1, []byte("x")); !ok || err != nil {
 			t.Error(ok, err)
 		}
 		mustClose(t, q)
@@ -178,18 +178,18 @@ func TestImportsAreBounded(t *testing.T) {
 	var l ledger
 	for g := range 100 {
 		for n := range uint64(100) {
-			l.takeOver(Source{fmt.Sprint("XXXX00EFS805604", g), uint64(g) << 50}, span{n * 1000, n*1000 + 500})
+			l.takeOver(Name{fmt.Sprint("XXXX00EFS805604", g), uint64(g) << 50}, span{n * 1000, n*1000 + 500})
 		}
 	}
 	l2, err := decodeLedger(l.encode())
-	if err != nil || !slices.EqualFunc(l.imports, l2.imports, func(a, b taken) bool { return a.Source == b.Source && slices.Equal(a.set, b.set) }) {
+	if err != nil || !slices.EqualFunc(l.imports, l2.imports, func(a, b taken) bool { return a.Name == b.Name && slices.Equal(a.set, b.set) }) {
 		t.Fatal(err, "does not survive")
 	}
 	if n := len(l.encode()); n > 8<<10 {
 		t.Error(n, " bytes in every commit")
 	}
-	last := Source{"XXXX00EFS80560499", uint64(99) << 50}
-	if !l.hasImported(last, 99_500) || l.hasImported(last, 99_501) || l.hasImported(Source{"XXXX00EFS8056040", 0}, 1) {
+	last := Name{"XXXX00EFS80560499", uint64(99) << 50}
+	if !l.hasImported(last, 99_500) || l.hasImported(last, 99_501) || l.hasImported(Name{"XXXX00EFS8056040", 0}, 1) {
 		t.Error("the wrong ones were forgotten")
 	}
 }

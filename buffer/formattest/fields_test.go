@@ -30,7 +30,7 @@ func rich(t *testing.T, dir string) {
 		dev, _ := q.Device("import:B/gps")
 		for _, gateway := range []string{"B", "C"} {
 			for n := uint64(10); n < 40; n += 10 {
-				if _, err := q.Import(buffer.Source{Gateway: gateway, Epoch: 7}, n-5, n, 1, dev, 9, []byte(`{"other":1}`)); err != nil {
+				if _, err := q.Import(buffer.Name{Gateway: gateway, Epoch: 7}, n-5, n, 1, dev, 9, []byte(`{"other":1}`)); err != nil {
 					t.Fatal(err)
 				}
 			}

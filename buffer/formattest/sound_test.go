@@ -204,7 +204,7 @@ func TestSoundQueues(t *testing.T) {
 			fill(t, q, 0, 100)
 			dev, _ := q.Device("import:B/gps")
 			for n := uint64(10); n < 200; n += 10 {
-				for _, from := range []buffer.Source{{Gateway: "B", Epoch: 1 << 63}, {Gateway: "C", Epoch: 7}} {
+				for _, from := range []buffer.Name{{Gateway: "B", Epoch: 1 << 63}, {Gateway: "C", Epoch: 7}} {
 					if _, err := q.Import(from, n-5, n, 1, dev, 9, []byte(`{"other":1}`)); err != nil {
 						t.Fatal(err)
 					}

@@ -223,18 +223,14 @@ func (i *importer) leave(name, format string, args ...any) {
 
 // file takes over one file. Only what stops the whole import is an error.
 func (i *importer) file(name string, r *carry.Reader) error {
-	epoch, err := r.Header.EpochNumber()
-	if err != nil {
-		return err
-	}
-	from := buffer.Source{Gateway: r.Header.Gateway, Epoch: epoch}
-	if from.Gateway == i.own && epoch == i.queue.Epoch() {
-		i.leave(name, "these are this gateway's own readings; it has them")
+	if from := r.Header.Called(); from.Gateway == i.own && from.Epoch == i.queue.Epoch() {
+		i.leave(name, "these are this gateway's own readings, and it has them; or those of a gateway with a copy of its card. Import the file on another gateway")
 		return nil
 	}
 	// Up to where every record of the source has been seen; not known behind a
 	// gap. Where a line is gone, after tells.
 	seen, known := r.Before(), true
+	var from buffer.Name // of the record before
 	var left remainder
 	for i.ctx.Err() == nil {
 		item, err := r.Next()
@@ -257,10 +253,11 @@ func (i *importer) file(name string, r *carry.Reader) error {
 			continue
 		}
 		n := item.Record.Number
-		if !known || seen != item.After {
+		if !known || seen != item.After || from != item.Record.Called && from != (buffer.Name{}) {
 			seen = n - 1
 		}
-		if err := i.take(from, seen, item.Record, rec); err != nil {
+		from = item.Record.Called
+		if err := i.take(seen, item.Record, rec); err != nil {
 			return err
 		}
 		seen, known = n, true
@@ -321,13 +318,13 @@ func (i *importer) remarks(name string, l remainder, complete error) {
 }
 
 // take puts one record into the queue, waiting for room in memory.
-func (i *importer) take(from buffer.Source, after uint64, r *buffer.Record, rec []byte) error {
-	dev, err := i.device("import:" + from.Gateway + "/" + r.Name)
+func (i *importer) take(after uint64, r *buffer.Record, rec []byte) error {
+	dev, err := i.device("import:" + r.Called.Gateway + "/" + r.Name)
 	if err != nil {
 		return err
 	}
 	for {
-		fresh, err := i.queue.Import(from, after, r.Number, r.Class&^device.ClassProvisional, dev, r.Stream, rec)
+		fresh, err := i.queue.Import(r.Called, after, r.Number, r.Class&^device.ClassProvisional, dev, r.Stream, rec)
 		switch {
 		case errors.Is(err, buffer.ErrFull):
 			select {

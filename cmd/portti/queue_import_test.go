@@ -219,6 +219,38 @@ func glob(t *testing.T, pattern string) []string {
 	return paths
 }
 
+// TestImportOfTwoCopies: a card was copied, both gateways recorded on under the
+// same numbers, and what waits in both is carried to a third: all of it comes there,
+// and what was recorded before the copy comes once.
+func TestImportOfTwoCopies(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s := script{t: t}
+	s.fill([]string{"a", "GATEWAYA", "0", "40"})
+	if err := os.CopyFS("copy", os.DirFS("a")); err != nil {
+		t.Fatal(err)
+	}
+	s.fill([]string{"a", "GATEWAYA", "100", "30"})
+	s.fill([]string{"copy", "GATEWAYA", "200", "50"})
+	s.fill([]string{"b", "GATEWAYB", "0", "3"})
+	to := configFor(t, "b", "GATEWAYB")
+	for _, from := range []string{"a", "copy"} {
+		if !s.do("portti 0 queue export --out " + from + ".jsonl -c " + configFor(t, from, "GATEWAYA")) {
+			t.Fatal(s.stderr)
+		}
+	}
+	if !s.do("portti 1 queue import -c "+configFor(t, "copy", "GATEWAYA")+" a.jsonl") || !strings.Contains(s.stderr, "copy of its card") {
+		t.Error("into the other copy:", s.stderr)
+	}
+	for _, f := range []struct{ file, says string }{
+		{"a.jsonl", "70 readings taken over, 0 already here"}, {"copy.jsonl", "50 readings taken over, 40 already here"},
+		{"a.jsonl", "0 readings taken over, 70 already here"}, {"copy.jsonl", "0 readings taken over, 90 already here"},
+	} {
+		if !s.do("portti 0 queue import -c "+to+" "+f.file) || !s.do("stdout ^"+f.says) {
+			t.Fatal(s.stdout, s.stderr)
+		}
+	}
+}
+
 // TestALostLineIsNotTakenForAHole: a file that lacks a line, cleanly cut out, is
 // not whole, and the whole one brings what was on it.
 func TestALostLineIsNotTakenForAHole(t *testing.T) {

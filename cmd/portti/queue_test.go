@@ -83,7 +83,7 @@ func (s *script) fill(args []string) {
 	if err := os.MkdirAll(args[0], 0o700); err != nil {
 		s.t.Fatal(err)
 	}
-	q, err := buffer.Open(buffer.Options{Dir: dir, CommitEvery: time.Hour, BootID: [16]byte{7}, Mono: func() int64 { return 60_000 }})
+	q, err := buffer.Open(buffer.Options{Dir: dir, Gateway: args[1], CommitEvery: time.Hour, BootID: [16]byte{7}, Mono: func() int64 { return 60_000 }})
 	if err != nil {
 		s.t.Fatal(err)
 	}

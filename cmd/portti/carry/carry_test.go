@@ -27,8 +27,12 @@ func sample() (Header, []buffer.Record) {
 	rec := func(n uint64, class byte, boot uint32, text string) buffer.Record {
 		return buffer.Record{Number: n, Name: "gps \"1\"", Entry: buffer.Entry{Class: class, Stream: 7, Boot: boot, Mono: 60_000, Rec: []byte(text)}}
 	}
+	named := func(r buffer.Record, gateway string, epoch uint64) buffer.Record {
+		r.Called = buffer.Name{Gateway: gateway, Epoch: epoch}
+		return r
+	}
 	return h, []buffer.Record{
-		rec(4, 0, 1, dated), rec(5, 1|device.ClassProvisional, 1, undated), rec(9, 0|device.ClassProvisional, 2, undated),
+		named(rec(4, 0, 1, dated), h.Gateway, 1<<60), rec(5, 1|device.ClassProvisional, 1, undated), named(rec(9, 0|device.ClassProvisional, 2, undated), "before", 5),
 		rec(10, 0, 2, "no\xffjson"), rec(11, 3, 2, "{\"a\":\n1}"),
 	}
 }
@@ -82,11 +86,11 @@ func readAll(text string) (h Header, items []Item, complete, err error) {
 func TestFormat(t *testing.T) {
 	lines := strings.Split(strings.TrimSuffix(written(t), "\n"), "\n")
 	want := []string{
-		`{"portti":"queue-export","version":1,"gateway":"XXXX00EFS80560445","epoch":"00000000000000ff","first":3,"next":100,"exported":"2026-11-22T04:00:00Z","last_good_ms":5,"boot":2,"mono_ms":70000,"boots":[{"boot":1,"id":"01","mono_ms":90000,"offset_ms":1520416221123,"error_s":3},{"boot":2,"id":"02","mono_ms":70000}],"crc":"a3493513"}`,
-		`{"n":4,"after":2,"device":"gps \"1\"","class":0,"stream":7,"boot":1,"mono_ms":60000,"messages":[` + dated + `],"crc":"`,
+		`{"portti":"queue-export","version":2,"gateway":"XXXX00EFS80560445","epoch":"00000000000000ff","first":3,"next":100,"exported":"2026-11-22T04:00:00Z","last_good_ms":5,"boot":2,"mono_ms":70000,"boots":[{"boot":1,"id":"01","mono_ms":90000,"offset_ms":1520416221123,"error_s":3},{"boot":2,"id":"02","mono_ms":70000}],"crc":"03f93fc0"}`,
+		`{"n":4,"after":2,"epoch":"1000000000000000","device":"gps \"1\"","class":0,"stream":7,"boot":1,"mono_ms":60000,"messages":[` + dated + `],"crc":"`,
 		`{"n":5,"after":4,"device":"gps \"1\"","class":1,"stream":7,"boot":1,"mono_ms":60000,"messages":[` + healed + `],"crc":"`,
 		`{"missing":[6,8],"why":"a hole","crc":"`,
-		`{"n":9,"after":8,"device":"gps \"1\"","class":128,"stream":7,"boot":2,"mono_ms":60000,"undated":"{\"tsmId\":12100,`,
+		`{"n":9,"after":8,"epoch":"0000000000000005","gateway":"before","device":"gps \"1\"","class":128,"stream":7,"boot":2,"mono_ms":60000,"undated":"{\"tsmId\":12100,`,
 		`{"n":10,"after":9,"device":"gps \"1\"","class":0,"stream":7,"boot":2,"mono_ms":60000,"raw":"bm//anNvbg==","crc":"`,
 		`{"n":11,"after":10,"device":"gps \"1\"","class":3,"stream":7,"boot":2,"mono_ms":60000,"raw":"eyJhIjoKMX0=","crc":"`,
 		`{"end":"queue-export","records":5,"sha256":"`,
@@ -113,10 +117,13 @@ func TestReadsWhatWasWritten(t *testing.T) {
 	recs[1].Rec, recs[1].Class = []byte(healed), 1
 	for i, it := range append(items[:2:2], items[3:]...) {
 		got, want := it.Record, recs[i]
+		if want.Called == (buffer.Name{}) {
+			want.Called = buffer.Name{Gateway: h.Gateway, Epoch: 255} // as the header says
+		}
 		if after := []uint64{2, 4, 8, 9, 10}[i]; it.After != after {
 			t.Errorf("record %d after %d, want %d", got.Number, it.After, after)
 		}
-		if got == nil || got.Number != want.Number || got.Name != want.Name || got.Class != want.Class ||
+		if got == nil || got.Number != want.Number || got.Called != want.Called || got.Name != want.Name || got.Class != want.Class ||
 			got.Stream != want.Stream || got.Boot != want.Boot || got.Mono != want.Mono || string(got.Rec) != string(want.Rec) {
 			t.Errorf("%+v, want %+v", it, want)
 		}
@@ -192,7 +199,7 @@ func TestEveryFlip(t *testing.T) {
 
 // TestRefusesOtherFiles: each reason has its words.
 func TestRefusesOtherFiles(t *testing.T) {
-	newer := strings.Replace(strings.SplitAfter(written(t), "\n")[0], `"version":1`, `"version":2`, 1)
+	newer := strings.Replace(strings.SplitAfter(written(t), "\n")[0], `"version":2`, `"version":3`, 1)
 	newer = string(seal([]byte(newer[:len(newer)-crcLen-1])))
 	for name, c := range map[string]struct {
 		text string
@@ -217,7 +224,7 @@ func TestStrangeLines(t *testing.T) {
 		`{"n":1,"messages":[{}]`, // below first
 		`{"n":18446744073709551615,"messages":[{}]`,
 		`{"n":4`, `{"n":4,"messages":[]`, `{"n":4,"messages":[1]`, `{"n":4,"messages":[{},{}]`, `{"n":4,"messages":{}`,
-		`{"n":4,"raw":""`, `{"n":4,"undated":""`, `{"n":"4","messages":[{}]`, `{"n":4,"class":256,"messages":[{}]`,
+		`{"n":4,"raw":""`, `{"n":4,"epoch":"5","messages":[{}]`, `{"n":4,"gateway":"` + strings.Repeat("g", 65) + `","messages":[{}]`, `{"n":4,"undated":""`, `{"n":"4","messages":[{}]`, `{"n":4,"class":256,"messages":[{}]`,
 		`{"n":4,"device":"` + strings.Repeat("d", 300) + `","messages":[{}]`,
 		`{"missing":[9,8],"why":""`, `{"missing":[0,8],"why":""`, `{"end":"queue-export"`, `{`,
 	} {

@@ -15,9 +15,9 @@
 // The first line is the header:
 //
 //	portti        "queue-export"
-//	version       1; a reader refuses a higher one
+//	version       2; a reader refuses a higher one
 //	gateway       tsmGw of the gateway whose readings these are
-//	epoch         the space of its numbers, 16 hexadecimal digits
+//	epoch         of the queue, 16 hexadecimal digits
 //	first, next   numbers: what is below first had been delivered or given up;
 //	              from next on nothing was looked at. A line with a number below
 //	              first, or from next on, is damaged
@@ -36,6 +36,11 @@
 //	n         its number
 //	after     the number of the line before it, first-1 for the first: where that is
 //	          not what stands there, something is missing
+//	epoch     under which it is known by that number, 16 hexadecimal digits; two
+//	          gateways with copies of one card never have the same one for what
+//	          they recorded since. Version 1 has none: then it is the header's, as
+//	          where it could not be read
+//	gateway   under which it is known, where that is not the header's
 //	device    name in the configuration of that gateway
 //	class     0 timed, 1 event, 2 power, 3 network
 //	stream    of readings that belong together

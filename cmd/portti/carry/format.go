@@ -7,11 +7,13 @@ import (
 	"hash/crc32"
 	"strconv"
 	"time"
+
+	"portti/buffer"
 )
 
 // Version is the newest version of the file that this program reads, and the
-// one it writes.
-const Version = 1
+// one it writes. In version 1 a line did not say what its record is called.
+const Version = 2
 
 const (
 	magic   = "queue-export"
@@ -45,19 +47,27 @@ type Boot struct {
 	Seen   int64  `json:"seen_ms,omitempty"`
 }
 
-// EpochNumber is the epoch as the buffer has it.
-func (h *Header) EpochNumber() (uint64, error) {
-	n, err := strconv.ParseUint(h.Epoch, 16, 64)
-	if err != nil || len(h.Epoch) != 16 {
-		return 0, fmt.Errorf("epoch %q is no number of 16 hexadecimal digits", h.Epoch)
+// parseEpoch is an epoch as the buffer has it.
+func parseEpoch(text string) (uint64, error) {
+	n, err := strconv.ParseUint(text, 16, 64)
+	if err != nil || len(text) != 16 {
+		return 0, fmt.Errorf("epoch %q is no number of 16 hexadecimal digits", text)
 	}
 	return n, nil
+}
+
+// Called is the name of records whose line says none, as in version 1, or in part.
+func (h *Header) Called() buffer.Name {
+	n, _ := parseEpoch(h.Epoch) // NewReader did
+	return buffer.Name{Gateway: h.Gateway, Epoch: n}
 }
 
 // line is any line but the header. Pointers tell what kind it is.
 type line struct {
 	N        *uint64         `json:"n,omitempty"`
 	After    uint64          `json:"after"`
+	Epoch    string          `json:"epoch,omitempty"`
+	Gateway  string          `json:"gateway,omitempty"`
 	Device   string          `json:"device"`
 	Class    byte            `json:"class"`
 	Stream   uint32          `json:"stream"`

@@ -89,7 +89,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 		return nil, fmt.Errorf("%w: version %d of the file, this one reads up to %d", ErrNewer, v, Version)
 	}
 	h := &in.Header
-	if _, err := h.EpochNumber(); err != nil || h.Gateway == "" || len(h.Gateway) > 64 {
+	if _, err := parseEpoch(h.Epoch); err != nil || h.Gateway == "" || len(h.Gateway) > 64 {
 		return nil, ErrNotExport
 	}
 	if h.Next < h.First || h.Next > 1<<63 {
@@ -190,7 +190,7 @@ func (r *Reader) line() (Item, error) {
 		r.trailer, r.fits = l, l.SHA256 == fmt.Sprintf("%x", before)
 		return r.line()
 	case l.N != nil:
-		item.setRecord(l)
+		item.setRecord(l, r.Header.Called())
 	default:
 		item.Missing = l.Missing
 	}
@@ -273,7 +273,8 @@ func (r *Reader) leaps(item, next Item) bool {
 }
 
 // setRecord takes the record out of a line; one that holds none is left empty.
-func (item *Item) setRecord(l *line) {
+// called is what it is called unless the line says it.
+func (item *Item) setRecord(l *line, called buffer.Name) {
 	e := buffer.Entry{Class: l.Class &^ device.ClassProvisional, Stream: l.Stream, Boot: l.Boot, Mono: l.Mono}
 	switch {
 	case oneMessage(l.Messages):
@@ -283,11 +284,18 @@ func (item *Item) setRecord(l *line) {
 	case l.Raw != nil:
 		e.Rec, e.Class = l.Raw, l.Class
 	}
-	if len(e.Rec) > buffer.MaxRecord || len(l.Device) > 200 {
+	var err error
+	if l.Epoch != "" {
+		called.Epoch, err = parseEpoch(l.Epoch)
+	}
+	if l.Gateway != "" {
+		called.Gateway = l.Gateway
+	}
+	if err != nil || len(e.Rec) > buffer.MaxRecord || len(l.Device) > 200 || len(called.Gateway) > 64 {
 		e.Rec = nil
 	}
 	item.After = min(l.After, max(*l.N, 1)-1)
-	item.Record = &buffer.Record{Number: *l.N, Name: l.Device, Entry: e}
+	item.Record = &buffer.Record{Number: *l.N, Called: called, Name: l.Device, Entry: e}
 }
 
 // oneMessage says whether an array holds one object and nothing else, so that

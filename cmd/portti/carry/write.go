@@ -48,7 +48,7 @@ func HeaderOf(gateway string, q buffer.Head) Header {
 // error of w; what is in w is then a file that was cut off.
 func Write(w io.Writer, h Header, each Each) (Summary, error) {
 	h.Portti, h.Version = magic, Version
-	o := &writer{w: bufio.NewWriterSize(w, 64<<10), sum: sha256.New(), boots: map[uint32]Boot{}, after: max(h.First, 1) - 1, next: h.Next}
+	o := &writer{w: bufio.NewWriterSize(w, 64<<10), sum: sha256.New(), gateway: h.Gateway, boots: map[uint32]Boot{}, after: max(h.First, 1) - 1, next: h.Next}
 	for _, b := range h.Boots {
 		o.boots[b.Boot] = b
 	}
@@ -72,6 +72,7 @@ func Write(w io.Writer, h Header, each Each) (Summary, error) {
 type writer struct {
 	w       *bufio.Writer
 	sum     hash.Hash
+	gateway string
 	boots   map[uint32]Boot
 	after   uint64 // the last number of the line before
 	next    uint64
@@ -118,6 +119,16 @@ func (o *writer) record(r buffer.Record) error {
 	b = strconv.AppendUint(b, r.Number, 10)
 	b = strconv.AppendUint(append(b, `,"after":`...), o.after, 10)
 	o.after = r.Number
+	if r.Called.Epoch != 0 {
+		b = fmt.Appendf(b, `,"epoch":"%016x"`, r.Called.Epoch)
+	}
+	if r.Called.Gateway != o.gateway && r.Called.Gateway != "" {
+		text, err := json.Marshal(r.Called.Gateway)
+		if err != nil {
+			return err
+		}
+		b = append(append(b, `,"gateway":`...), text...)
+	}
 	b = append(append(b, `,"device":`...), name...)
 	b = fmt.Appendf(b, `,"class":%d,"stream":%d,"boot":%d,"mono_ms":%d,`, class, r.Stream, r.Boot, r.Mono)
 	switch {
