@@ -16,6 +16,7 @@ type batch struct {
 	bytes  int
 	count  int
 	ledger []byte // of all that is on disk with it, encoded
+	gone   ranges // what is through by that ledger
 }
 
 // batchLocked takes everything in memory that is not gone, in number order and
@@ -153,6 +154,7 @@ func (q *Queue) accountLocking(b *batch) {
 	saved := q.savedLocked(b.to)
 	saved.accepted += q.uncountedLocked(b.pieces)
 	b.ledger = saved.encode()
+	b.gone = append(ranges{{0, saved.mark}}, saved.beyond...)
 }
 
 // committedLocked enters a successful commit into the books.
@@ -208,6 +210,9 @@ func (q *Queue) write(s *segment, b *batch) (summary, error) {
 			sum.add(n, header(v))
 			return r.Put(putKey(&k, n), v)
 		}
+		if err := trim(r, &sum, b.gone, 2*b.count); err != nil {
+			return err
+		}
 		if err := q.disk.carried.each(put); err != nil {
 			return err
 		}
@@ -217,6 +222,33 @@ func (q *Queue) write(s *segment, b *batch) (summary, error) {
 		return putFacts(m, s.first, sum.encode(), named, b.ledger)
 	})
 	return sum, err
+}
+
+// trim deletes at most so many records that are through from the front of a file.
+// Where it is drained as fast as it fills, as under strict with a good link, it stays
+// so small that a commit is two pages, and not three or four.
+func trim(r *bolt.Bucket, sum *summary, gone ranges, most int) error {
+	for range most {
+		k, v := r.Cursor().First()
+		n, ok := recordKey(k, 0, ^uint64(0))
+		if !ok || !gone.has(n) {
+			break
+		}
+		e, err := parseValue(n, v)
+		if err != nil {
+			break // whose it was is not known: it is left as it is
+		}
+		sum.remove(e)
+		if err := r.Delete(k); err != nil {
+			return err
+		}
+	}
+	k, v := r.Cursor().First()
+	if n, ok := recordKey(k, 0, ^uint64(0)); ok && n != sum.first {
+		e := header(v)
+		sum.first, sum.oldest = n, stamp{e.Boot, e.Mono}
+	}
+	return nil
 }
 
 func putFacts(m *bolt.Bucket, first uint64, sum, rows, ledger []byte) error {

@@ -233,6 +233,12 @@ func (s *summary) add(n uint64, e Entry) {
 	bump(&s.devices, e.Device, 1)
 }
 
+func (s *summary) remove(e Entry) {
+	s.count--
+	s.bytes -= uint64(len(e.Rec))
+	s.devices[e.Device]--
+}
+
 func (s *summary) clone() summary {
 	c := *s
 	c.devices = append([]uint64(nil), s.devices...)

@@ -173,3 +173,45 @@ func TestSlotsGrowWithTheDevices(t *testing.T) {
 		mustClose(t, q)
 	})
 }
+
+// TestDrainedFileStaysSmall: where each record is released before the next one is
+// written, a commit is two pages of the file, however long that goes on; and the
+// books are true over a stop.
+func TestDrainedFileStaysSmall(t *testing.T) {
+	dir := fastDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(dir)
+		f := newFake(dir)
+		o.FS, o.CommitEvery, o.FenceHold = f, 0, 0
+		q := mustOpen(t, o)
+		dev, _ := q.Device("a")
+		const rounds = 100
+		for n := range uint64(rounds) {
+			if n == 1 {
+				f.log = nil // the first commit makes the file
+			}
+			if err := q.Append(0, dev, 1, benchRecord()); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if first, recs, err := q.readRecords(n+1, 1000, 10); err != nil || first != n+1 || len(recs) != 1 {
+				t.Fatal(first, len(recs), err)
+			}
+			mustAck(t, q, n+1, n+1)
+			synctest.Wait()
+		}
+		bytes := 0
+		for _, op := range f.log {
+			bytes += len(op.data)
+		}
+		if each := bytes / (rounds - 1); each > 2*pageSize+slotReserve {
+			t.Errorf("%d bytes written by each of %d commits", each, rounds-1)
+		}
+		mustClose(t, q)
+		q = mustOpen(t, o)
+		if total, _ := q.Ledger(); total.Read != rounds || total.Acked != rounds || total.Waiting != 0 || total.LostAll() != 0 {
+			t.Errorf("%+v", total)
+		}
+		mustClose(t, q)
+	})
+}

@@ -84,8 +84,8 @@ func (w *writer) meta() (boltfile.Meta, error) {
 	return boltfile.NewestMeta(w.file, size)
 }
 
-// passable sees to it that bbolt can go where a commit goes: the way to the last
-// record and to all facts. It follows a branch that leads to itself until the
+// passable sees to it that bbolt can go where a commit goes: the ways to the first
+// and to the last record, and to all facts. It follows a branch that leads to itself until the
 // stack is used up, which ends the process; everything else is caught.
 func (w *writer) passable() error {
 	if w.used == 0 {
@@ -101,6 +101,9 @@ func (w *writer) passable() error {
 	}
 	r, err := tx.Bucket(string(recordsBucket()))
 	if err != nil {
+		return err
+	}
+	if _, _, err := r.First(); err != nil {
 		return err
 	}
 	if _, _, err := r.Last(); err != nil {
