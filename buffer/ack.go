@@ -108,7 +108,7 @@ func (q *Queue) Ack(from, through uint64) error {
 
 // deferLocked takes out of pieces what lies in segments that can be neither
 // read nor repaired now: it is acknowledged when they are repaired.
-func (q *Queue) deferLocked(pieces ranges) ranges {
+func (q *proofs) deferLocked(pieces ranges) ranges {
 	for _, s := range q.segs {
 		if !s.uncountable() {
 			continue
@@ -126,7 +126,7 @@ func (q *Queue) deferLocked(pieces ranges) ranges {
 func (s *segment) uncountable() bool { return s.skipped && s.index == nil && s.end > s.first }
 
 // livingLocked is what of s is waiting: neither gone nor replayable.
-func (q *Queue) livingLocked(s span) ranges {
+func (q *books) livingLocked(s span) ranges {
 	s.a = max(s.a, q.released+1)
 	if s.b < s.a {
 		return nil
@@ -134,7 +134,7 @@ func (q *Queue) livingLocked(s span) ranges {
 	return q.replayable.set.minus(q.gone.minus(ranges{s}))
 }
 
-func (q *Queue) ackLocked(pieces ranges) {
+func (q *proofs) ackLocked(pieces ranges) {
 	now := q.opt.Mono()
 	q.disturbLocked(pieces)
 	q.acceptLocked(pieces)
@@ -149,7 +149,7 @@ func (q *Queue) ackLocked(pieces ranges) {
 }
 
 // splitLocked says what of acknowledged records is released at once, and what is held.
-func (q *Queue) splitLocked(pieces ranges) (done, held ranges) {
+func (q *proofs) splitLocked(pieces ranges) (done, held ranges) {
 	switch {
 	case q.holdTime() == 0:
 		return pieces, nil
@@ -161,7 +161,7 @@ func (q *Queue) splitLocked(pieces ranges) (done, held ranges) {
 
 // unprovableLocked is a segment that must be indexed before an acknowledgement of
 // pieces can be counted by device, or nil.
-func (q *Queue) unprovableLocked(pieces ranges) *segment {
+func (q *proofs) unprovableLocked(pieces ranges) *segment {
 	done, held := q.splitLocked(pieces)
 	if s := q.unindexedLocked(done); s != nil {
 		return s
@@ -170,7 +170,7 @@ func (q *Queue) unprovableLocked(pieces ranges) *segment {
 }
 
 // provedLocked counts records as waiting no more and says whose they are.
-func (q *Queue) provedLocked(pieces ranges) (devices []uint64) {
+func (q *proofs) provedLocked(pieces ranges) (devices []uint64) {
 	q.tallyLocked(pieces, func(s *segment, dev uint16, n uint64) {
 		q.waitingLocked(s, dev, n, false)
 		bump(&devices, dev, n)
@@ -179,7 +179,7 @@ func (q *Queue) provedLocked(pieces ranges) (devices []uint64) {
 }
 
 // acceptLocked counts what was acknowledged before it was committed, once.
-func (q *Queue) acceptLocked(pieces ranges) {
+func (q *proofs) acceptLocked(pieces ranges) {
 	for _, s := range pieces {
 		s.a = max(s.a, q.committed+1)
 		if s.b < s.a {
@@ -191,7 +191,7 @@ func (q *Queue) acceptLocked(pieces ranges) {
 }
 
 // expireLocked releases what was replayable long enough.
-func (q *Queue) expireLocked(now int64) {
+func (q *proofs) expireLocked(now int64) {
 	for {
 		if q.opt.Unproven && len(q.replayable.steps) > 0 {
 			set := q.replayable.steps[0].set
@@ -208,7 +208,7 @@ func (q *Queue) expireLocked(now int64) {
 }
 
 // shortenLocked releases replayable records early, oldest first, while more says so.
-func (q *Queue) shortenLocked(floor time.Duration, more func() bool) {
+func (q *proofs) shortenLocked(floor time.Duration, more func() bool) {
 	now := q.opt.Mono()
 	for more() {
 		s, ok := q.replayable.pop(now, floor)
@@ -220,7 +220,7 @@ func (q *Queue) shortenLocked(floor time.Duration, more func() bool) {
 }
 
 // endHoldLocked releases a step before its time.
-func (q *Queue) endHoldLocked(s replayStep) {
+func (q *proofs) endHoldLocked(s replayStep) {
 	q.figures.holdShortened += s.set.size()
 	q.releaseLocked(s.set, s.devices)
 }
@@ -258,7 +258,7 @@ func (q *Queue) Rewind() (from uint64, err error) {
 
 // rewindableLocked is what is held, but for the steps with records that cannot be
 // counted by device now: they stay in the hold, and are not replayed.
-func (q *Queue) rewindableLocked() (set ranges) {
+func (q *proofs) rewindableLocked() (set ranges) {
 	for _, step := range q.replayable.steps {
 		if !q.uncountableLocked(step.set) {
 			for _, p := range step.set {
@@ -270,7 +270,7 @@ func (q *Queue) rewindableLocked() (set ranges) {
 }
 
 // unholdLocked makes what is held and in set wait again.
-func (q *Queue) unholdLocked(set ranges) {
+func (q *proofs) unholdLocked(set ranges) {
 	for i := 0; i < len(q.replayable.steps); {
 		if q.uncountableLocked(q.replayable.steps[i].set) {
 			i++
@@ -286,7 +286,7 @@ func (q *Queue) unholdLocked(set ranges) {
 	}
 }
 
-func (q *Queue) uncountableLocked(set ranges) bool {
+func (q *proofs) uncountableLocked(set ranges) bool {
 	return slices.ContainsFunc(q.segs, func(s *segment) bool {
 		return s.uncountable() && len(set.and(ranges{{s.first, s.end - 1}})) > 0
 	})
@@ -310,7 +310,7 @@ func (q *Queue) Forget() error {
 
 // unindexedLocked is a segment that must be indexed before the records in
 // pieces can be counted by device, or nil.
-func (q *Queue) unindexedLocked(pieces ranges) *segment {
+func (q *proofs) unindexedLocked(pieces ranges) *segment {
 	for _, p := range pieces {
 		for i := q.segAtLocked(p.a); i < len(q.segs) && q.segs[i].first <= p.b; i++ {
 			s := q.segs[i]
@@ -335,7 +335,7 @@ func (t *tail) contains(s span) bool {
 
 // waitingLocked counts records of a device as waiting, or not any more. s is
 // nil for those in memory only.
-func (q *Queue) waitingLocked(s *segment, dev uint16, n uint64, more bool) {
+func (q *books) waitingLocked(s *segment, dev uint16, n uint64, more bool) {
 	if !more {
 		n = -n
 	}
@@ -347,7 +347,7 @@ func (q *Queue) waitingLocked(s *segment, dev uint16, n uint64, more bool) {
 
 // tallyLocked calls f for the records in pieces, which are neither gone nor
 // replayable, or all replayable. unindexedLocked has said nil.
-func (q *Queue) tallyLocked(pieces ranges, f func(s *segment, dev uint16, n uint64)) {
+func (q *proofs) tallyLocked(pieces ranges, f func(s *segment, dev uint16, n uint64)) {
 	for _, p := range pieces {
 		for i := q.segAtLocked(p.a); i < len(q.segs) && q.segs[i].first <= p.b; i++ {
 			s := q.segs[i]
@@ -376,7 +376,7 @@ func (q *Queue) tallyLocked(pieces ranges, f func(s *segment, dev uint16, n uint
 }
 
 // releaseLocked makes proven numbers gone, and counts whose they were.
-func (q *Queue) releaseLocked(pieces ranges, devices []uint64) {
+func (q *proofs) releaseLocked(pieces ranges, devices []uint64) {
 	if len(pieces) == 0 {
 		return
 	}
@@ -385,7 +385,7 @@ func (q *Queue) releaseLocked(pieces ranges, devices []uint64) {
 }
 
 // finishLocked makes numbers gone whose counting is done.
-func (q *Queue) finishLocked(pieces ranges) {
+func (q *proofs) finishLocked(pieces ranges) {
 	q.disturbLocked(pieces)
 	for _, p := range pieces {
 		if p.b > q.committed {
@@ -411,17 +411,17 @@ func (q *Queue) finishLocked(pieces ranges) {
 
 // noteworthyLocked says whether the committer has something to do: a segment is
 // through, or the progress is worth a note on disk.
-func (q *Queue) noteworthyLocked(s *segment) bool {
+func (q *proofs) noteworthyLocked(s *segment) bool {
 	return q.disk.progress >= q.sz.progress || q.isGoneLocked(span{s.first, s.end - 1})
 }
 
-func (q *Queue) isGoneLocked(s span) bool {
+func (q *books) isGoneLocked(s span) bool {
 	s.a = max(s.a, q.released+1)
 	return s.b < s.a || q.gone.covers(s)
 }
 
 // goneLocked adds numbers to the set of what is gone and moves the mark.
-func (q *Queue) goneLocked(pieces ranges) {
+func (q *books) goneLocked(pieces ranges) {
 	for _, p := range pieces {
 		p.a = max(p.a, q.released+1)
 		q.gone.add(p)

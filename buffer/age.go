@@ -11,7 +11,7 @@ const agedMost = 50_000
 // which is a lower bound: the time without power between them is not known, so
 // such a record may be kept longer than MaxAge, never shorter. A step of the
 // wall clock has no influence.
-func (q *Queue) ageLocked(at stamp, now int64) int64 {
+func (q *limits) ageLocked(at stamp, now int64) int64 {
 	if at.boot == q.boot {
 		return now - at.mono
 	}
@@ -37,7 +37,7 @@ func (q *Queue) ageLocked(at stamp, now int64) int64 {
 }
 
 // expireAge gives up what is older than MaxAge.
-func (q *Queue) expireAge(now int64) error {
+func (q *commits) expireAge(now int64) error {
 	q.mu.Lock()
 	limit := q.opt.MaxAge.Milliseconds()
 	due := q.disk.ageAt
@@ -78,7 +78,7 @@ func (q *Queue) expireAge(now int64) error {
 }
 
 // untilAgedLocked is how long until the oldest record is too old.
-func (q *Queue) untilAgedLocked(now, limit int64) int64 {
+func (q *limits) untilAgedLocked(now, limit int64) int64 {
 	for _, s := range q.segs {
 		if !q.isGoneLocked(span{s.first, s.end - 1}) {
 			return limit - q.ageLocked(s.sum.oldest, now) + 1
@@ -89,7 +89,7 @@ func (q *Queue) untilAgedLocked(now, limit int64) int64 {
 
 // expireFront gives up the first records of a segment that as a whole is young
 // enough to stay.
-func (q *Queue) expireFront(s *segment, now, limit int64) error {
+func (q *repairs) expireFront(s *segment, now, limit int64) error {
 	q.mu.Lock()
 	from, end := max(s.first, q.released+1), s.end
 	oldest := s.sum.oldest
@@ -123,7 +123,7 @@ func (q *Queue) expireFront(s *segment, now, limit int64) error {
 
 // agedThrough finds the last number from from on that is too old, and the time
 // of the first that is not.
-func (q *Queue) agedThrough(s *segment, from, end uint64, now, limit int64) (next stamp, through uint64, err error) {
+func (q *repairs) agedThrough(s *segment, from, end uint64, now, limit int64) (next stamp, through uint64, err error) {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	through = from - 1
@@ -149,7 +149,7 @@ func (q *Queue) agedThrough(s *segment, from, end uint64, now, limit int64) (nex
 
 // expireTailLocked does the same in memory, where records stay only while the
 // disk is away.
-func (q *Queue) expireTailLocked(now, limit int64) {
+func (q *limits) expireTailLocked(now, limit int64) {
 	n := max(q.committed, q.released) + 1
 	first, through := stamp{}, n-1
 	q.tail.each(span{n, q.next - 1}, func(m uint64, v []byte) {

@@ -18,7 +18,7 @@ const (
 // writeAhead prepares space for the commits after this one; was is the
 // high-water mark before it. That it fails, as on a full disk, costs nothing
 // but the gain. A file's first commit prepares nothing: it may be its only one.
-func (q *Queue) writeAhead(s *segment, b *batch, was int64) {
+func (q *store) writeAhead(s *segment, b *batch, was int64) {
 	if was == 0 || s.used == was || s.used < s.ahead || b.count == 0 || b.bytes > aheadBatch {
 		return
 	}

@@ -22,7 +22,7 @@ type batch struct {
 // batchLocked takes everything in memory that is not gone, in number order and
 // up to the size of a commit, acknowledged or not: so keys only ever grow and
 // segments never overlap.
-func (q *Queue) batchLocked() *batch {
+func (q *commits) batchLocked() *batch {
 	b := &batch{to: q.committed}
 	all := span{q.committed + 1, min(q.next, q.reserved) - 1}
 	if all.a <= all.b {
@@ -80,7 +80,7 @@ func (b *batch) each(f func(n uint64, v []byte) error) error {
 // never written again, and the same records are written under the same numbers
 // to a new file: a segment ends where the next begins, so what may be in the old
 // one twice is never read.
-func (q *Queue) commit() error {
+func (q *commits) commit() error {
 	q.mu.Lock()
 	b := q.batchLocked()
 	q.mu.Unlock()
@@ -90,14 +90,14 @@ func (q *Queue) commit() error {
 // commitLedger writes the ledger without any record: what
 // is acknowledged and replayable need not be on disk because of it. With the hold it
 // was 120 KB each half hour on a healthy link, 5.8 MB a day.
-func (q *Queue) commitLedger() error {
+func (q *commits) commitLedger() error {
 	q.mu.Lock()
 	b := &batch{to: q.committed}
 	q.mu.Unlock()
 	return q.commitBatch(b)
 }
 
-func (q *Queue) commitBatch(b *batch) error {
+func (q *commits) commitBatch(b *batch) error {
 	q.tick()
 	s, err := q.target(b)
 	var sum summary
@@ -134,7 +134,7 @@ func (q *Queue) commitBatch(b *batch) error {
 // uncountedLocked is how many records of pieces become accepted by a commit:
 // all but those acknowledged before it, or while it wrote. The transaction
 // carries the sum with the records, or a restart would forget them.
-func (q *Queue) uncountedLocked(pieces ranges) (n uint64) {
+func (q *proofs) uncountedLocked(pieces ranges) (n uint64) {
 	for _, p := range pieces {
 		n += q.counted.minus(ranges{p}).size()
 	}
@@ -144,7 +144,7 @@ func (q *Queue) uncountedLocked(pieces ranges) (n uint64) {
 // accountLocking takes the ledger for a batch, after space was made for it: what
 // was given up for that is in it. What was released meanwhile is not written,
 // and what stays in memory is not counted as read: a crash forgets it.
-func (q *Queue) accountLocking(b *batch) {
+func (q *commits) accountLocking(b *batch) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	b.pieces = q.gone.minus(b.pieces)
@@ -158,7 +158,7 @@ func (q *Queue) accountLocking(b *batch) {
 }
 
 // committedLocked enters a successful commit into the books.
-func (q *Queue) committedLocked(s *segment, b *batch, sum summary) {
+func (q *commits) committedLocked(s *segment, b *batch, sum summary) {
 	s.sum, s.used = sum, q.disk.writer.used
 	s.version++
 	if len(b.pieces) > 0 {
@@ -194,7 +194,7 @@ func (q *Queue) committedLocked(s *segment, b *batch, sum summary) {
 }
 
 // write is the transaction. It returns the summary of s after it.
-func (q *Queue) write(s *segment, b *batch) (summary, error) {
+func (q *commits) write(s *segment, b *batch) (summary, error) {
 	// Whoever still reads what the commit before the last one left goes first: its
 	// pages are written over now, see opened.
 	q.reading.Lock()

@@ -21,7 +21,7 @@ func (q *Queue) Behind(next uint64) bool {
 // highest number takes such a record for known, and says so: those of a file that
 // was passed over need an epoch of their own, see renameLocked. (Should the process
 // die between passing a file over and finding it readable, they do not get one.)
-func (q *Queue) surfacedLocked(s span) {
+func (q *books) surfacedLocked(s span) {
 	q.wake()
 	if q.behind == 0 || s.a < q.behind {
 		q.behind = s.a
@@ -31,7 +31,7 @@ func (q *Queue) surfacedLocked(s span) {
 
 // renameLocked gives records of s another epoch, where ones with higher numbers of
 // the same epoch may have been sent before.
-func (q *Queue) renameLocked(s span) {
+func (q *books) renameLocked(s span) {
 	q.figures.epochs++
 	q.rows.set(s, q.freshNameLocked())
 }
@@ -39,7 +39,7 @@ func (q *Queue) renameLocked(s span) {
 // ackLater remembers an acknowledgement whose records could not be counted by
 // device, for want of descriptors or memory. The committer tries again. Until
 // then they wait, and should the link end meanwhile they are sent again.
-func (q *Queue) ackLater(s span) {
+func (q *proofs) ackLater(s span) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.late.add(s)
@@ -47,7 +47,7 @@ func (q *Queue) ackLater(s span) {
 
 // lateAcks is the committer's: it takes up what was acknowledged and could not
 // be counted then.
-func (q *Queue) lateAcks() {
+func (q *repairs) lateAcks() {
 	q.mu.Lock()
 	set := q.late
 	q.late = nil
@@ -57,7 +57,7 @@ func (q *Queue) lateAcks() {
 	}
 }
 
-func (q *Queue) lateAck(p span) {
+func (q *repairs) lateAck(p span) {
 	for {
 		q.mu.Lock()
 		pieces := q.livingLocked(p)

@@ -14,7 +14,7 @@ type Offset struct {
 }
 
 // newEpochLocked begins a new numbering space; numbers themselves go on rising.
-func (q *Queue) newEpochLocked() {
+func (q *books) newEpochLocked() {
 	q.epoch = randomEpoch()
 	q.renameLocked(span{q.released + 1, ^uint64(0)})
 	q.figures.rollbacks++
@@ -89,7 +89,7 @@ func (q *Queue) SetOffset(boot uint32, o Offset) error {
 // there, since the sidecar was lost or had no space, is entered: there are
 // records of it, and they could never be dated otherwise. It is -1 for a boot
 // that was not yet. The last entry stays the boot that we are in.
-func (q *Queue) startLocked(boot uint32) int {
+func (q *books) startLocked(boot uint32) int {
 	i := slices.IndexFunc(q.starts, func(s start) bool { return s.index == boot })
 	if i >= 0 || boot >= q.boot || len(q.starts) == 0 {
 		return i

@@ -45,7 +45,7 @@ type disk struct {
 
 // run is the committer: the only goroutine that writes, creates, renames and
 // unlinks.
-func (q *Queue) run() {
+func (q *committer) run() {
 	defer close(q.stopped)
 	for {
 		select {
@@ -63,7 +63,7 @@ func (q *Queue) run() {
 }
 
 // pass does whatever is due and sets the timer for what is not.
-func (q *Queue) pass() {
+func (q *committer) pass() {
 	now := q.opt.Mono()
 	q.mu.Lock()
 	q.disk.due = 0
@@ -91,7 +91,7 @@ func (q *Queue) pass() {
 	q.mu.Unlock()
 }
 
-func (q *Queue) writableNow(now int64) bool {
+func (q *committer) writableNow(now int64) bool {
 	if q.disk.never != nil {
 		q.skipDamaged()
 		return false
@@ -109,7 +109,7 @@ func (q *Queue) writableNow(now int64) bool {
 // work is everything that touches the disk. The first error ends it. Except at
 // the end it is one commit and no more: under a steady load there is always a
 // next one, and numbers, offsets and holds cannot wait for the last.
-func (q *Queue) work(now int64) error {
+func (q *committer) work(now int64) error {
 	if err := q.regain(); err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (q *Queue) work(now int64) error {
 	if err := q.expireAge(now); err != nil {
 		return err
 	}
-	if err := q.commits(now); err != nil {
+	if err := q.commitAllDue(now); err != nil {
 		return err
 	}
 	if err := q.relieve(); err != nil {
@@ -138,7 +138,7 @@ func (q *Queue) work(now int64) error {
 	return q.tidy(now)
 }
 
-func (q *Queue) commits(now int64) error {
+func (q *committer) commitAllDue(now int64) error {
 	for q.commitDue(now) {
 		if err := q.orAgain(q.commit); err != nil {
 			return q.restWhenFull(now, err)
@@ -158,7 +158,7 @@ func (q *Queue) commits(now int64) error {
 
 // orAgain commits, and goes on in a new file at once after a failure. A second one
 // in a row is the disk's, not the file's.
-func (q *Queue) orAgain(commit func() error) error {
+func (q *committer) orAgain(commit func() error) error {
 	err := commit()
 	if err == nil || errors.Is(err, errThinning) || errors.Is(err, errNoSpace) {
 		return err
@@ -174,7 +174,7 @@ func (q *Queue) orAgain(commit func() error) error {
 }
 
 // restWhenFull has a queue that is full, and drops the newest, rest for a second.
-func (q *Queue) restWhenFull(now int64, err error) error {
+func (q *committer) restWhenFull(now int64, err error) error {
 	if errors.Is(err, errThinning) {
 		q.wake()
 		return nil
@@ -188,14 +188,14 @@ func (q *Queue) restWhenFull(now int64, err error) error {
 	return nil
 }
 
-func (q *Queue) ending() bool {
+func (q *books) ending() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.flush
 }
 
 // fail notes the outcome of work: changes of state are logged, repeats are not.
-func (q *Queue) fail(err error) {
+func (q *committer) fail(err error) {
 	now := q.opt.Mono()
 	q.mu.Lock()
 	was, count, at := q.disk.err, q.disk.failures, q.disk.failedAt
@@ -226,7 +226,7 @@ func (q *Queue) fail(err error) {
 
 // answer reports to those who wait for the sidecar that it cannot be written.
 // Those who came while it was being written wait for the next pass.
-func (q *Queue) answer() {
+func (q *committer) answer() {
 	q.mu.Lock()
 	waiters := q.disk.waiters
 	err := q.disk.err
@@ -248,7 +248,7 @@ func (q *Queue) answer() {
 }
 
 // refill reserves numbers ahead, and saves what must be durable at once.
-func (q *Queue) refill() error {
+func (q *committer) refill() error {
 	q.mu.Lock()
 	low := q.next+q.sz.numbers/2 >= q.reserved
 	must := !q.disk.started || q.disk.owed > 0 || q.epoch != q.epochSaved
@@ -265,7 +265,7 @@ func (q *Queue) refill() error {
 
 // lateNumbers lets readings go on when numbers cannot be reserved: under a new
 // epoch, so that none is ever used twice.
-func (q *Queue) lateNumbers() {
+func (q *committer) lateNumbers() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.next < q.reserved || q.disk.err == nil && q.disk.never == nil {
@@ -281,7 +281,7 @@ func (q *Queue) lateNumbers() {
 
 // unprovenLocked is the first number in memory that must come to disk: neither
 // gone nor, where an acknowledgement proves something, replayable.
-func (q *Queue) unprovenLocked() (uint64, bool) {
+func (q *proofs) unprovenLocked() (uint64, bool) {
 	n := q.committed + 1
 	for n < min(q.next, q.reserved) {
 		if i := q.gone.at(n); n <= q.released {
@@ -298,7 +298,7 @@ func (q *Queue) unprovenLocked() (uint64, bool) {
 }
 
 // overdueLocked says when the first unproven record must be committed.
-func (q *Queue) overdueLocked() (at int64, ok bool) {
+func (q *proofs) overdueLocked() (at int64, ok bool) {
 	n, ok := q.unprovenLocked()
 	if !ok {
 		return 0, false
@@ -313,7 +313,7 @@ func (q *Queue) overdueLocked() (at int64, ok bool) {
 	return max(header(b.value(n)).Mono, q.since) + q.opt.CommitEvery.Milliseconds(), true
 }
 
-func (q *Queue) commitDue(now int64) bool {
+func (q *committer) commitDue(now int64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.flush {
@@ -333,13 +333,13 @@ func (q *Queue) commitDue(now int64) bool {
 
 // pressedLocked says whether memory is over its soft limit even though the hold
 // gave way. Records arrive during a pass too, so a commit asks again.
-func (q *Queue) pressedLocked() bool {
+func (q *proofs) pressedLocked() bool {
 	over := func() bool { return q.dirty > q.sz.soft }
 	q.shortenLocked(q.sz.holdFloor, over)
 	return over()
 }
 
-func (q *Queue) ledgerDue(now int64) bool {
+func (q *committer) ledgerDue(now int64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.ledger.dirty && (q.flush || now >= max(q.disk.rest, q.ledgerAtLocked()))
@@ -347,7 +347,7 @@ func (q *Queue) ledgerDue(now int64) bool {
 
 // ledgerAtLocked is when the ledger is to be committed, if it changed: each half
 // hour, and a minute after something was lost or set aside that no synced slot says.
-func (q *Queue) ledgerAtLocked() int64 {
+func (q *books) ledgerAtLocked() int64 {
 	if q.disk.lossAt > 0 {
 		return min(q.disk.ledgerAt+q.sz.ledger.Milliseconds(), max(q.disk.ledgerAt, q.disk.lossAt)+lossEvery)
 	}
@@ -355,14 +355,14 @@ func (q *Queue) ledgerAtLocked() int64 {
 }
 
 // tellLossLocked has jotLoss called when it is due.
-func (q *Queue) tellLossLocked() {
+func (q *books) tellLossLocked() {
 	now := q.opt.Mono()
 	q.armLocked(now, q.disk.jotted+1000-now)
 }
 
 // jotLoss says in the third slot, at most once a second, what was lost or set aside
 // since: counts of losses never fall because the process was killed.
-func (q *Queue) jotLoss(now int64) {
+func (q *store) jotLoss(now int64) {
 	q.mu.Lock()
 	if q.ledger.worse && q.disk.lossAt == 0 {
 		q.disk.lossAt = now
@@ -375,7 +375,7 @@ func (q *Queue) jotLoss(now int64) {
 }
 
 // armNextLocked sets the one timer to whatever comes first.
-func (q *Queue) armNextLocked(now int64) {
+func (q *committer) armNextLocked(now int64) {
 	if q.closed {
 		return
 	}
@@ -424,13 +424,13 @@ func (q *Queue) armNextLocked(now int64) {
 
 // drainedLocked says that everything on disk is through and when that should be
 // noted: 10 s after the last commit, which says it too, and once a minute.
-func (q *Queue) drainedLocked() (at int64, ok bool) {
+func (q *committer) drainedLocked() (at int64, ok bool) {
 	at = max(q.disk.ledgerAt+10_000, q.disk.noted+60_000)
 	return at, q.disk.progress > 0 && len(q.segs) > 0 && q.isGoneLocked(span{q.segs[0].first, q.committed})
 }
 
 // tidy unlinks what is through and notes progress.
-func (q *Queue) tidy(now int64) error {
+func (q *committer) tidy(now int64) error {
 	if err := q.unlinkReleased(); err != nil {
 		return err
 	}

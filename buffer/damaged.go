@@ -9,7 +9,7 @@ import (
 )
 
 // keepDamaged gives a salvaged file its last name and lets the oldest ones go.
-func (q *Queue) keepDamaged(name string) error {
+func (q *store) keepDamaged(name string) error {
 	base := strings.TrimSuffix(name, salvageSuffix) + damagedInfix
 	names, err := q.fs.List()
 	if err != nil {
@@ -26,10 +26,10 @@ func (q *Queue) keepDamaged(name string) error {
 }
 
 // countDamaged lists the files set aside, keeps the latest and counts their size.
-func (q *Queue) countDamaged() error { return q.keepLatest(maxDamaged) }
+func (q *store) countDamaged() error { return q.keepLatest(maxDamaged) }
 
 // dropDamaged removes the oldest file set aside and says whether there was one.
-func (q *Queue) dropDamaged() (bool, error) {
+func (q *store) dropDamaged() (bool, error) {
 	q.mu.Lock()
 	had := len(q.figures.damagedFiles)
 	q.mu.Unlock()
@@ -42,7 +42,7 @@ func (q *Queue) dropDamaged() (bool, error) {
 	return len(q.figures.damagedFiles) < had, err
 }
 
-func (q *Queue) keepLatest(most int) error {
+func (q *store) keepLatest(most int) error {
 	names, err := q.fs.List()
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ func (o osFS) DirID() (DirID, error) {
 var errElsewhere = errors.New("another file system is in the place of the buffer's folder")
 
 // moved says whether the path leads elsewhere now.
-func (q *Queue) moved() error {
+func (q *files) moved() error {
 	home := q.dirID.Load()
 	if home == nil {
 		return nil
@@ -48,7 +48,7 @@ func (q *Queue) moved() error {
 }
 
 // noteDirID remembers the directory that the queue works in.
-func (q *Queue) noteDirID() {
+func (q *files) noteDirID() {
 	if now, err := q.fs.DirID(); err == nil {
 		q.dirID.Store(&now)
 	}
@@ -57,7 +57,7 @@ func (q *Queue) noteDirID() {
 // followDir is the committer's: it makes sure that the queue works in its own
 // directory. A disk that was taken away and came back is another directory with
 // the same state file; all that is open is opened anew there.
-func (q *Queue) followDir() error {
+func (q *store) followDir() error {
 	err := q.moved()
 	if !errors.Is(err, errElsewhere) {
 		return err

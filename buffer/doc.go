@@ -128,11 +128,12 @@
 // that is not released, in number order, writes it with the ledger, the
 // segment's summary and the names of its records in one bbolt transaction.
 // One mutex guards the books and is never held across file I/O; a second one
-// belongs to the reader. Open at most are the file being
+// belongs to the reader. What may call what is in layers.go. Open at most are the file being
 // written, the one being read, the state file, and while it thins the new one.
 //
 //	format.go     how each thing on disk is encoded; docs/format.md has the format
 //	options.go    options and sizes
+//	layers.go     what a queue is made of: the state of each layer
 //	queue.go      Append and the other entrances
 //	tail.go       the blocks in memory
 //	commit.go     the committer: what is due

@@ -7,7 +7,7 @@ import (
 )
 
 // examine reads the facts of a segment.
-func (q *Queue) examine(s *segment) error {
+func (q *files) examine(s *segment) error {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	f, last, used, err := q.outline(s)
@@ -56,7 +56,7 @@ func (q *Queue) examine(s *segment) error {
 // After the start the queue knows better. What was imported only becomes more, and
 // is in the same commit as the records: it counts from an older one too, since the
 // newest may be from after a commit that failed and is on disk all the same.
-func (q *Queue) adoptLocked(l ledger) {
+func (q *files) adoptLocked(l ledger) {
 	if !q.disk.loading {
 		return
 	}
@@ -76,7 +76,7 @@ func (q *Queue) adoptLocked(l ledger) {
 
 // outline is what a file says of itself: its facts, its last number and the bytes
 // in use. q.reading is held.
-func (q *Queue) outline(s *segment) (f map[string][]byte, last uint64, used int64, err error) {
+func (q *files) outline(s *segment) (f map[string][]byte, last uint64, used int64, err error) {
 	err = q.reads(s, func(tx *boltfile.Tx) error {
 		used = int64(tx.Meta.Pages) * pageSize
 		var err error
@@ -89,7 +89,7 @@ func (q *Queue) outline(s *segment) (f map[string][]byte, last uint64, used int6
 }
 
 // recount makes a summary from the records. q.reading is held.
-func (q *Queue) recount(s *segment) (summary, error) {
+func (q *files) recount(s *segment) (summary, error) {
 	var sum summary
 	err := q.visit(s, s.first, s.end, func(n uint64, v []byte) bool {
 		e, err := parseValue(n, v)

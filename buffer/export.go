@@ -210,7 +210,7 @@ func (q *Queue) Head() Head {
 }
 
 // seenLocked is the range of numbers that Read may hand out.
-func (q *Queue) seenLocked() (first, next uint64) {
+func (q *books) seenLocked() (first, next uint64) {
 	next = min(q.next, q.reserved)
 	if q.strict() {
 		next = q.committed + 1
@@ -276,7 +276,7 @@ func (c *chunk) add(n uint64, e Entry) {
 
 func (c *chunk) full() bool { return len(c.arena) >= chunkBytes }
 
-func (q *Queue) chunk(from, to uint64) (*chunk, error) {
+func (q *files) chunk(from, to uint64) (*chunk, error) {
 	c := &chunk{}
 	q.mu.Lock()
 	w, ok := q.nextRangeLocked(from)
@@ -311,7 +311,7 @@ func (q *Queue) chunk(from, to uint64) (*chunk, error) {
 	return c, q.copySegment(c, s, w)
 }
 
-func (q *Queue) namesLocked() []string {
+func (q *books) namesLocked() []string {
 	names := make([]string, len(q.ledger.devices))
 	for i := range q.ledger.devices {
 		names[i] = q.ledger.devices[i].name
@@ -319,7 +319,7 @@ func (q *Queue) namesLocked() []string {
 	return names
 }
 
-func (q *Queue) copyTailLocked(c *chunk, w readRange) {
+func (q *files) copyTailLocked(c *chunk, w readRange) {
 	for n := w.from; n <= w.to && !c.full(); n++ {
 		b := q.tail.find(n)
 		if b == nil {
@@ -332,7 +332,7 @@ func (q *Queue) copyTailLocked(c *chunk, w readRange) {
 
 // copySegment copies from a segment. What is damaged is only reported: the reader
 // has it repaired when it comes there.
-func (q *Queue) copySegment(c *chunk, s *segment, w readRange) error {
+func (q *files) copySegment(c *chunk, s *segment, w readRange) error {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	err := q.visit(s, w.from, w.to+1, func(n uint64, v []byte) bool {

@@ -7,7 +7,7 @@ import (
 
 // finish is the committer's last pass: everything in memory, the ledger, what
 // can be unlinked, and a sidecar that says the exact state.
-func (q *Queue) finish() {
+func (q *committer) finish() {
 	q.mu.Lock()
 	q.timer.Stop()
 	q.expireLocked(q.opt.Mono())
@@ -42,7 +42,7 @@ func (q *Queue) finish() {
 	q.disk.closeErr = err
 }
 
-func (q *Queue) closeFiles() {
+func (q *store) closeFiles() {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	q.reader.opened.close()

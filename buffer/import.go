@@ -99,7 +99,7 @@ func (q *Queue) Import(from Name, after, n uint64, class byte, device uint16, st
 
 // spareLocked says whether a record more leaves the queue below where it begins
 // to give up readings, with what is in memory written and the file grown.
-func (q *Queue) spareLocked(size int) bool {
+func (q *limits) spareLocked(size int) bool {
 	soft, _ := q.limitsLocked()
 	margin := min(2*allocSize, q.opt.MaxSize/8)
 	return q.bytesLocked()+int64(q.dirty+size)*13/10+margin <= soft
@@ -107,7 +107,7 @@ func (q *Queue) spareLocked(size int) bool {
 
 // importsThroughLocked is what a commit through number to may say of imports:
 // all but the records that are left in memory only.
-func (q *Queue) importsThroughLocked(to uint64) []taken {
+func (q *proofs) importsThroughLocked(to uint64) []taken {
 	saved := cloneTaken(q.ledger.imports)
 	for _, a := range q.arrivals {
 		if a.at <= to || q.isGoneLocked(span{a.at, a.at}) {
@@ -126,7 +126,7 @@ func (q *Queue) importsThroughLocked(to uint64) []taken {
 }
 
 // arrivedLocked forgets the arrivals that are on disk.
-func (q *Queue) arrivedLocked() {
+func (q *proofs) arrivedLocked() {
 	k := 0
 	for k < len(q.arrivals) && q.arrivals[k].at <= q.committed {
 		k++

@@ -151,7 +151,7 @@ func (l *ledger) clone() ledger {
 // or for a slot: what stays in memory only, waiting or held, is not counted as
 // read, nor as accepted, since a crash forgets it. It is counted again when it is
 // shown.
-func (q *Queue) savedLocked(to uint64) ledger {
+func (q *proofs) savedLocked(to uint64) ledger {
 	c := q.ledger.clone()
 	if to+1 < q.next {
 		unsaved := q.gone.minus(ranges{{max(to, q.released) + 1, q.next - 1}})

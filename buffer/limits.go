@@ -53,7 +53,7 @@ func (t Time) before(o Time) bool {
 const keptLosses = 16
 
 // loseLocked gives up records that are waiting. unindexedLocked has said nil.
-func (q *Queue) loseLocked(pieces ranges, reason string, oldest, newest stamp) {
+func (q *limits) loseLocked(pieces ranges, reason string, oldest, newest stamp) {
 	if len(pieces) == 0 {
 		return
 	}
@@ -66,7 +66,7 @@ func (q *Queue) loseLocked(pieces ranges, reason string, oldest, newest stamp) {
 
 // noteLossLocked keeps a loss and logs it; one that goes on is logged once a
 // minute, as one.
-func (q *Queue) noteLossLocked(l Loss) {
+func (q *limits) noteLossLocked(l Loss) {
 	if l.Count == 0 && !l.AtLeast {
 		return
 	}
@@ -88,7 +88,7 @@ func (q *Queue) noteLossLocked(l Loss) {
 const lossEvery = 60_000
 
 // logLossesLocked logs what was lost since the last lines.
-func (q *Queue) logLossesLocked(now int64) {
+func (q *limits) logLossesLocked(now int64) {
 	for _, l := range q.quiet {
 		q.logLoss(l)
 		q.quietUntil = now + lossEvery
@@ -96,7 +96,7 @@ func (q *Queue) logLossesLocked(now int64) {
 	q.quiet = nil
 }
 
-func (q *Queue) logLoss(l Loss) {
+func (q *limits) logLoss(l Loss) {
 	more := []any{}
 	if l.AtLeast {
 		more = []any{"at_least", true, "at_most", l.AtMost}
@@ -126,7 +126,7 @@ func (l *Loss) join(more Loss) {
 }
 
 // keepLossLocked remembers a loss; one that goes on is one entry.
-func (q *Queue) keepLossLocked(l Loss) {
+func (q *limits) keepLossLocked(l Loss) {
 	if k := len(q.losses); k > 0 && q.losses[k-1].Reason == l.Reason {
 		q.losses[k-1].join(l)
 		return
@@ -139,7 +139,7 @@ func (q *Queue) keepLossLocked(l Loss) {
 }
 
 // loseNewestLocked counts a record that is not taken at all.
-func (q *Queue) loseNewestLocked(dev uint16) {
+func (q *limits) loseNewestLocked(dev uint16) {
 	q.ledger.read(dev, 1)
 	q.ledger.lose(dev, LostFull, 1)
 	q.tellLossLocked()
@@ -156,14 +156,14 @@ func (q *Queue) loseNewestLocked(dev uint16) {
 }
 
 // ringingLocked says whether memory is a ring: the disk is away.
-func (q *Queue) ringingLocked() bool {
+func (q *books) ringingLocked() bool {
 	return (q.disk.err != nil || q.disk.never != nil) && q.opt.WhenFull != DropNewest
 }
 
 // ringLocked makes space in memory while the disk is away: what is replayable goes
 // first, then the oldest readings, so that the newest can still be sent. It
 // says false where inputs should wait or the policy is to drop the newest.
-func (q *Queue) ringLocked(size int) bool {
+func (q *limits) ringLocked(size int) bool {
 	if !q.ringingLocked() {
 		return false
 	}
@@ -185,7 +185,7 @@ func (q *Queue) ringLocked(size int) bool {
 
 // releaseReplayableLocked ends the hold early of what is held in all, and of what was
 // acknowledged at about the same time: a step of the hold is counted as one.
-func (q *Queue) releaseReplayableLocked(all span) {
+func (q *proofs) releaseReplayableLocked(all span) {
 	for i := 0; i < len(q.replayable.steps); {
 		if len(q.replayable.steps[i].set.and(ranges{all})) == 0 {
 			i++
@@ -197,7 +197,7 @@ func (q *Queue) releaseReplayableLocked(all span) {
 
 // makeSpace sees to it that the files may grow by so many bytes. errThinning:
 // not yet, one piece of the way was gone.
-func (q *Queue) makeSpace(grow int64) error {
+func (q *commits) makeSpace(grow int64) error {
 	for {
 		q.mu.Lock()
 		if q.fitsLocked(grow) {
@@ -257,7 +257,7 @@ func (q *Queue) makeSpace(grow int64) error {
 
 // releaseAllReplayableLocked releases all that is replayable, whatever its age:
 // proven records go before anything is given up.
-func (q *Queue) releaseAllReplayableLocked() {
+func (q *proofs) releaseAllReplayableLocked() {
 	for len(q.replayable.steps) > 0 {
 		q.endHoldLocked(q.replayable.take(0))
 	}
@@ -266,7 +266,7 @@ func (q *Queue) releaseAllReplayableLocked() {
 // victim is the segment to be given up as a whole: the oldest of which nothing
 // is on its way, or where the newest readings go first, which only a lower
 // limit asks of them, the newest closed one. What nobody could count yet stays.
-func (q *Queue) victim(policy WhenFull) *segment {
+func (q *limits) victim(policy WhenFull) *segment {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if k := len(q.segs); policy == DropNewest && k > 1 && !q.segs[k-2].uncounted {
@@ -287,7 +287,7 @@ func (q *Queue) victim(policy WhenFull) *segment {
 
 // closeWritten has the segment being written end, if that is s, and another one
 // begun, so that it can be thinned instead of given up.
-func (q *Queue) closeWritten(s *segment) (bool, error) {
+func (q *commits) closeWritten(s *segment) (bool, error) {
 	q.mu.Lock()
 	open := q.opt.WhenFull == Thin && s.writable && s.sum.count > 0 && q.opt.Mono() >= q.disk.thinAt
 	if open {
@@ -301,7 +301,7 @@ func (q *Queue) closeWritten(s *segment) (bool, error) {
 }
 
 // bytesLocked is the size of all files.
-func (q *Queue) bytesLocked() int64 {
+func (q *books) bytesLocked() int64 {
 	n := int64(sidecarSize) + q.figures.damagedBytes + q.figures.quarantineBytes + q.figures.thinBytes
 	for _, s := range q.segs {
 		n += s.used
@@ -311,7 +311,7 @@ func (q *Queue) bytesLocked() int64 {
 
 // shed gives up a whole segment. It need not be readable for that: what waits in
 // it is counted by device.
-func (q *Queue) shed(s *segment, reason string) error {
+func (q *commits) shed(s *segment, reason string) error {
 	q.mu.Lock()
 	if s.end > s.first {
 		all := span{s.first, s.end - 1}
@@ -335,7 +335,7 @@ func (q *Queue) shed(s *segment, reason string) error {
 
 // loseOfLocked counts records of a device, of a segment or with nil of memory, as
 // given up.
-func (q *Queue) loseOfLocked(l *Loss, s *segment, dev uint16, n uint64) {
+func (q *limits) loseOfLocked(l *Loss, s *segment, dev uint16, n uint64) {
 	q.waitingLocked(s, dev, n, false)
 	q.ledger.lose(dev, l.Reason, n)
 	l.Devices[q.ledger.devices[dev].name] += n

@@ -37,7 +37,7 @@ const unreadState = 10 * 60_000
 //	directory not writable        drain, keep new records in memory, try again
 //	directory not readable        memory only, try again
 //	written by a newer version    memory only, nothing is touched
-func (q *Queue) load() {
+func (q *committer) load() {
 	q.boot = 1
 	q.epoch = randomEpoch()
 	q.disk.loading = true
@@ -74,7 +74,7 @@ func (q *Queue) load() {
 // recover reads the directory and reserves numbers. An error means that the
 // disk cannot be written (or, with blind, not even read); what could be read
 // is in place then.
-func (q *Queue) recover() error {
+func (q *committer) recover() error {
 	q.disk.blind = true
 	names, err := q.fs.List()
 	if err != nil {
@@ -129,7 +129,7 @@ func (q *Queue) recover() error {
 
 // older says whether the state file was set back, as by a restored copy: no
 // number is ever written before the state file reserves it.
-func (q *Queue) older(st state) bool {
+func (q *repairs) older(st state) bool {
 	for _, s := range q.segs {
 		if s.damage == nil && s.sum.count > 0 && s.sum.last >= st.reserved {
 			return true
@@ -140,7 +140,7 @@ func (q *Queue) older(st state) bool {
 
 // adopt takes the sidecar's facts. The boot's index is the one it had before,
 // or the next.
-func (q *Queue) adopt(st state) {
+func (q *repairs) adopt(st state) {
 	q.epoch, q.epochSaved = st.epoch, st.epoch
 	q.lastGood = st.lastGood
 	q.starts = st.starts
@@ -148,7 +148,7 @@ func (q *Queue) adopt(st state) {
 }
 
 // number decides where numbering goes on, and in which boot we are.
-func (q *Queue) number(st state, known bool) {
+func (q *repairs) number(st state, known bool) {
 	q.next = 1
 	if known {
 		q.next = max(1, st.reserved)
@@ -197,7 +197,7 @@ func (q *Queue) number(st state, known bool) {
 
 // loadSegments opens every segment once to learn what it holds. None is written
 // again; a small newest one is carried into the next file.
-func (q *Queue) loadSegments(names []string) error {
+func (q *repairs) loadSegments(names []string) error {
 	firsts, failed := q.sweep(names)
 	if renamed, err := q.putRight(firsts, suffixed(names, movedSuffix)); err != nil {
 		return fmt.Errorf("%w: %w", errUnread, err)
@@ -260,7 +260,7 @@ func suffixed(names []string, suffix string) (out []string) {
 
 // sweep removes what power cuts left and returns the first numbers of the
 // segments, in order. A .salvage without its segment is one.
-func (q *Queue) sweep(names []string) ([]uint64, error) {
+func (q *repairs) sweep(names []string) ([]uint64, error) {
 	var firsts []uint64
 	var err error
 	for _, name := range names {
@@ -284,7 +284,7 @@ func (q *Queue) sweep(names []string) ([]uint64, error) {
 
 // settle counts what waits, segment by segment, and what is missing. An error is
 // for a segment that cannot be read now and may be sound.
-func (q *Queue) settle(st state, known bool) error {
+func (q *repairs) settle(st state, known bool) error {
 	for _, s := range q.segs {
 		if s.skipped {
 			continue
@@ -315,7 +315,7 @@ func (q *Queue) settle(st state, known bool) error {
 }
 
 // removeThrough unlinks what a power cut brought back.
-func (q *Queue) removeThrough() error {
+func (q *store) removeThrough() error {
 	for len(q.segs) > 1 && q.segs[0].end-1 <= q.released && q.segs[0].damage == nil && !q.segs[0].skipped {
 		if err := q.unlink(q.segs[0]); err != nil {
 			return err

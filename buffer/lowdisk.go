@@ -71,7 +71,7 @@ func (q *Queue) SetLimits(l Limits) error {
 // limitsLocked are the bytes of files above which thinning begins and those
 // above which nothing may be written. Between the two lie the file that
 // thinning makes and the commits of that time.
-func (q *Queue) limitsLocked() (soft, hard int64) {
+func (q *limits) limitsLocked() (soft, hard int64) {
 	reserve := min(q.sz.segment+min(q.sz.segment, thinSlack), q.opt.MaxSize/4)
 	soft, hard = q.opt.MaxSize-reserve, q.opt.MaxSize
 	if q.disk.low {
@@ -84,13 +84,13 @@ func (q *Queue) limitsLocked() (soft, hard int64) {
 }
 
 // fitsLocked says whether the files may grow by so many bytes.
-func (q *Queue) fitsLocked(grow int64) bool {
+func (q *limits) fitsLocked(grow int64) bool {
 	_, hard := q.limitsLocked()
 	return q.bytesLocked()+grow <= hard
 }
 
 // reasonLocked is why readings are given up for want of space.
-func (q *Queue) reasonLocked() string {
+func (q *limits) reasonLocked() string {
 	if q.disk.shrinking != 0 && q.opt.Mono() < q.disk.shrinking && q.crowdedLocked() {
 		return LostShrink
 	}
@@ -105,7 +105,7 @@ const shrinkWithin = 60_000
 // measureDisk asks how much is free and sets the limit that follows from it:
 // with less than MinFree the queue stays as large as it is, or as diskFloor.
 // It may grow again up to there as long as half of MinFree is left.
-func (q *Queue) measureDisk(now int64) {
+func (q *limits) measureDisk(now int64) {
 	q.mu.Lock()
 	least, due := q.opt.MinFree, q.disk.measureAt
 	q.mu.Unlock()
@@ -135,7 +135,7 @@ func (q *Queue) measureDisk(now int64) {
 	q.disk.lowLimit = max(diskFloor, min(q.disk.lowLimit, bytes+max(0, free-least/2)))
 }
 
-func (q *Queue) maxSize() int64 {
+func (q *limits) maxSize() int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.opt.MaxSize

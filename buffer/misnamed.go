@@ -18,7 +18,7 @@ const movedSuffix = ".moved"
 
 // heading is what a file says of itself: its first number, and when it was thinned
 // the last one that it stands for. One that cannot be read says what its name says.
-func (q *Queue) heading(name string, named uint64) (first, through uint64) {
+func (q *files) heading(name string, named uint64) (first, through uint64) {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	first = named
@@ -35,7 +35,7 @@ func (q *Queue) heading(name string, named uint64) (first, through uint64) {
 
 // putRight gives files the names of what is in them, and says whether there was one
 // to be renamed; then the directory is another.
-func (q *Queue) putRight(firsts []uint64, moved []string) (bool, error) {
+func (q *repairs) putRight(firsts []uint64, moved []string) (bool, error) {
 	for _, named := range firsts {
 		name := segmentName(named)
 		first, _ := q.heading(name, named)
@@ -64,7 +64,7 @@ func (q *Queue) putRight(firsts []uint64, moved []string) (bool, error) {
 }
 
 // settleName gives a file on its way its right name, or sets a copy aside.
-func (q *Queue) settleName(name string) error {
+func (q *repairs) settleName(name string) error {
 	right, onItsWay := strings.CutSuffix(name, movedSuffix)
 	_, err := q.fs.Size(right)
 	switch {

@@ -93,7 +93,7 @@ func excerpt(v []byte) []byte {
 // quarantine keeps a stored value in the quarantine file and takes the record
 // out of the books. s is its segment, nil when it is in memory. q.reading is
 // held.
-func (q *Queue) quarantine(s *segment, n uint64, v []byte, reason string) error {
+func (q *repairs) quarantine(s *segment, n uint64, v []byte, reason string) error {
 	e, err := parseValue(n, v)
 	sound := err == nil
 	dev := e.Device
@@ -141,7 +141,7 @@ func (q *Queue) quarantine(s *segment, n uint64, v []byte, reason string) error 
 }
 
 // deviceOf finds the device of a record whose value is damaged.
-func (q *Queue) deviceOf(s *segment, n uint64) (uint16, error) {
+func (q *repairs) deviceOf(s *segment, n uint64) (uint16, error) {
 	q.mu.Lock()
 	x := s.index
 	q.mu.Unlock()
@@ -160,7 +160,7 @@ func (q *Queue) deviceOf(s *segment, n uint64) (uint16, error) {
 }
 
 // quarantineBytes is the size of the files of records set aside.
-func (q *Queue) quarantineBytes() (n int64) {
+func (q *store) quarantineBytes() (n int64) {
 	for _, name := range []string{quarantineName, quarantineOld} {
 		if size, err := q.fs.Size(name); err == nil {
 			n += size
@@ -169,7 +169,7 @@ func (q *Queue) quarantineBytes() (n int64) {
 	return n
 }
 
-func (q *Queue) keepRecord(r quarantined) error {
+func (q *store) keepRecord(r quarantined) error {
 	line, err := json.Marshal(r)
 	if err != nil {
 		return err

@@ -1,11 +1,7 @@
 package buffer
 
 import (
-	"context"
 	"errors"
-	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -35,73 +31,7 @@ const MaxRecord = blockSize - headerLen
 
 // Queue keeps records until they are proven delivered. All methods may be
 // called from any goroutine, but only one may Read at a time.
-type Queue struct {
-	opt Options
-	sz  sizes
-	fs  FS
-	log *slog.Logger
-
-	kick    chan struct{} // wakes the committer, capacity 1
-	stop    chan struct{} // closed by Close
-	stopped chan struct{} // closed when the committer has ended
-	timer   *time.Timer   // the one timer: kicks
-	busy    atomic.Int64  // Mono when the committer began this pass + 1, 0 when at rest
-
-	dirID atomic.Pointer[DirID] // the directory that the queue was opened in; nil while blind
-
-	reading sync.Mutex // held by whoever reads from disk; never while mu is held
-	reader  reader     // guarded by reading
-
-	mu         sync.Mutex // guards everything below; never held across file I/O
-	sealed     bool
-	closed     bool
-	next       uint64 // number of the next record
-	reserved   uint64 // first number not to be handed out or written before the sidecar says so
-	epoch      uint64
-	epochSaved uint64 // as the sidecar says
-	boot       uint32
-	resumed    bool // the disk knew this boot already
-	starts     []start
-	lastGood   int64
-	changed    chan struct{}
-	notFull    chan struct{}
-
-	tail      tail
-	dirty     int    // bytes in memory neither committed nor released
-	committed uint64 // up to here records are on disk or gone
-
-	released   uint64 // up to here everything is gone
-	gone       ranges // beyond released: released, lost, quarantined or never used
-	replayable replayable
-	replayed   ranges // were replayable and rewound: proven again they are released at once
-	counted    ranges // beyond committed: already counted as accepted
-	since      int64  // Mono at the last Rewind: ages in memory count from then at the earliest
-
-	rows       rows       // what records are called
-	segs       []*segment // by first number; the last one is written unless sealed
-	ledger     ledger
-	arrivals   []arrival // imported and not known to be on disk
-	waiting    []uint64  // by device
-	unseen     []uint64  // of what waits: counted, and in a file that cannot be read now
-	full       bool      // at MaxSize, and the policy is to drop the newest
-	inFlight   span      // handed out from memory since the last Rewind, all between included
-	thinned    span      // the numbers being thinned
-	disturbed  bool      // of these some were released or became replayable meanwhile
-	alias      []uint16  // devices numbered while blind, see regain.go
-	blindFirst uint64
-	behind     uint64 // from here records surfaced that the reader was not offered, 0 when none did
-	late       ranges // acknowledged, and not counted yet
-	losses     []Loss // the latest
-	quiet      []Loss // not logged yet, by reason
-	quietUntil int64  // Mono from which on the next loss is logged at once
-	flush      bool   // Close: commit everything now
-	hurry      uint64 // CommitNow: what is before this is overdue
-	again      bool   // a reader could not read and waits to try again
-
-	disk    disk      // owned by the committer, except where noted
-	job     *thinning // the committer's own
-	figures figures   // counters for Stats
-}
+type Queue struct{ committer }
 
 // Open opens or makes the queue in o.Dir. It succeeds whenever the options are
 // sound: damaged files are set aside and what can be read of them is kept;
@@ -115,36 +45,13 @@ func Open(o Options) (*Queue, error) {
 	if sz == (sizes{}) {
 		sz = defaultSizes(o.MaxSize)
 	}
-	q := &Queue{
-		opt: o, sz: sz, fs: o.FS, log: o.Log.With("component", "buffer"),
-		kick: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
-		next: 1, reserved: 1,
-	}
+	q := &Queue{}
+	q.begin(o, sz, o.Log.With("component", "buffer"))
 	q.tail.limit = sz.soft
 	q.replayable.step = max(1, q.holdTime().Milliseconds()/64)
-	q.timer = time.AfterFunc(time.Hour, q.wake)
-	q.timer.Stop()
 	q.load()
 	go q.run()
 	return q, nil
-}
-
-// holdTime is how long an acknowledged record stays replayable.
-func (q *Queue) holdTime() time.Duration {
-	if q.opt.Unproven {
-		return q.opt.CommitEvery
-	}
-	return q.opt.FenceHold
-}
-
-func (q *Queue) strict() bool { return q.opt.CommitEvery == 0 }
-
-// wake tells the committer that there is something to do.
-func (q *Queue) wake() {
-	select {
-	case q.kick <- struct{}{}:
-	default:
-	}
 }
 
 // Append takes a copy of rec into memory and never waits for the disk: a number
@@ -158,7 +65,7 @@ func (q *Queue) Append(class byte, device uint16, stream uint32, rec []byte) err
 	return q.appendLocked(class, device, stream, rec)
 }
 
-func (q *Queue) appendLocked(class byte, device uint16, stream uint32, rec []byte) error {
+func (q *limits) appendLocked(class byte, device uint16, stream uint32, rec []byte) error {
 	if len(rec) > MaxRecord {
 		return ErrTooBig
 	}
@@ -196,24 +103,6 @@ func (q *Queue) appendLocked(class byte, device uint16, stream uint32, rec []byt
 	return nil
 }
 
-// armLocked sets the timer for in milliseconds from now, unless it will fire
-// before.
-func (q *Queue) armLocked(now, in int64) {
-	in = max(in, 1)
-	if q.disk.due != 0 && q.disk.due <= now+in {
-		return
-	}
-	q.disk.due = now + in
-	q.timer.Reset(time.Duration(in) * time.Millisecond)
-}
-
-func (q *Queue) notifyLocked() {
-	if q.changed != nil {
-		close(q.changed)
-		q.changed = nil
-	}
-}
-
 // Lose counts n readings of a device as read and as lost. Reasons are those of
 // the status document: rate, memory, io and so on.
 func (q *Queue) Lose(device uint16, reason string, n int) {
@@ -242,17 +131,6 @@ func (q *Queue) NotFull() <-chan struct{} {
 	}
 	q.wake()
 	return q.notFull
-}
-
-func (q *Queue) hasSpaceLocked() bool {
-	return q.dirty+blockSize <= q.sz.hard || q.sealed || q.ringingLocked()
-}
-
-func (q *Queue) signalNotFullLocked() {
-	if q.notFull != nil && q.hasSpaceLocked() {
-		close(q.notFull)
-		q.notFull = nil
-	}
 }
 
 // Device is the number of a device's name in this queue, assigned at first
@@ -321,12 +199,4 @@ func (q *Queue) Idle() time.Duration {
 		return 0
 	}
 	return time.Duration(q.opt.Mono()-(at-1)) * time.Millisecond
-}
-
-func (q *Queue) warn(event, msg string, args ...any) {
-	q.log.Log(context.Background(), slog.LevelWarn, msg, append([]any{"event", event}, args...)...)
-}
-
-func (q *Queue) info(event, msg string, args ...any) {
-	q.log.Log(context.Background(), slog.LevelInfo, msg, append([]any{"event", event}, args...)...)
 }

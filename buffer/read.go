@@ -91,7 +91,7 @@ func (q *Queue) entries(from uint64, maxBytes, maxRecs int) (uint64, []Entry, er
 
 // nextRangeLocked finds the first number from from on that can be handed out and
 // where its run must end at the latest.
-func (q *Queue) nextRangeLocked(from uint64) (readRange, bool) {
+func (q *books) nextRangeLocked(from uint64) (readRange, bool) {
 	n := max(from, q.released+1)
 	i := q.gone.at(n)
 	if i < len(q.gone) && q.gone[i].a <= n {
@@ -109,7 +109,7 @@ func (q *Queue) nextRangeLocked(from uint64) (readRange, bool) {
 }
 
 // memoryLocked hands out slices of the tail and pins its blocks.
-func (q *Queue) memoryLocked(w readRange) []Entry {
+func (q *files) memoryLocked(w readRange) []Entry {
 	out := q.reader.entries[:0]
 	bytes := 0
 	for i := q.tail.index(w.from); i < len(q.tail.blocks); i++ {
@@ -134,7 +134,7 @@ func (q *Queue) memoryLocked(w readRange) []Entry {
 	return out
 }
 
-func (q *Queue) unpinLocked() {
+func (q *files) unpinLocked() {
 	for _, b := range q.reader.pins {
 		q.tail.unpin(b)
 	}
@@ -143,7 +143,7 @@ func (q *Queue) unpinLocked() {
 
 // segmentForLocked is the segment to read from; numbers that are in none
 // become gone. It moves w.from on when it says nil.
-func (q *Queue) segmentForLocked(w *readRange) *segment {
+func (q *files) segmentForLocked(w *readRange) *segment {
 	i := q.segAtLocked(w.from)
 	if i == len(q.segs) || q.segs[i].first > w.to {
 		skip := w.to + 1
@@ -204,7 +204,7 @@ func (q *Queue) fromSegment(s *segment, w readRange) (uint64, []Entry, error) {
 
 // hiddenLocked says whether a record from..to-1 is there by the index, which
 // walks all leaves: then a branch page leads past it.
-func (q *Queue) hiddenLocked(s *segment, from, to uint64) bool {
+func (q *files) hiddenLocked(s *segment, from, to uint64) bool {
 	for n := from; n < to && s.index != nil; n++ {
 		if _, there := s.index.get(n); there && !q.isGoneLocked(span{n, n}) {
 			return true
@@ -215,7 +215,7 @@ func (q *Queue) hiddenLocked(s *segment, from, to uint64) bool {
 
 // copyRun copies into the arena; first is the number of the first key found,
 // or after the range when there is none.
-func (q *Queue) copyRun(s *segment, w readRange) (first uint64, out []Entry, bad []byte, err error) {
+func (q *files) copyRun(s *segment, w readRange) (first uint64, out []Entry, bad []byte, err error) {
 	r := &q.reader
 	out, r.arena = r.entries[:0], r.arena[:0]
 	first = w.to + 1

@@ -6,7 +6,7 @@ import "slices"
 // is missing is lost, and l says where and why; what is there and was never counted,
 // since the ledger that counted it is gone, is counted as read now. While a file
 // cannot be read, what is missing is taken to be in it, and waits.
-func (q *Queue) reconcileLocked(l Loss) {
+func (q *limits) reconcileLocked(l Loss) {
 	unread := slices.ContainsFunc(q.segs, func(s *segment) bool { return s.uncounted })
 	held := q.replayable.devices()
 	q.unseen = nil
@@ -41,7 +41,7 @@ func (q *Queue) reconcileLocked(l Loss) {
 
 // ownLocked sees to records of which it cannot be read any more whose they are: they
 // are no readings more than were counted, but some of those that a device misses.
-func (q *Queue) ownLocked(held []uint64) {
+func (q *limits) ownLocked(held []uint64) {
 	nobody := q.ledger.account(0)
 	known := nobody.finished() + at(q.waiting, 0) + at(held, 0)
 	for dev := 1; dev < len(q.ledger.devices) && known > nobody.read; dev++ {
@@ -54,7 +54,7 @@ func (q *Queue) ownLocked(held []uint64) {
 // suspectLocked says where the records are that a start misses, and why they are:
 // the files that the state names and that are not there, or hold less than they
 // did, or are damaged. What is between two files may be what one of them held.
-func (q *Queue) suspectLocked(st state, known bool) Loss {
+func (q *limits) suspectLocked(st state, known bool) Loss {
 	l := Loss{Reason: LostCorrupt, First: q.released + 1, Last: q.next - 1}
 	if len(q.segs) > 0 {
 		l.First = min(l.First, q.segs[0].first)
@@ -87,7 +87,7 @@ func (q *Queue) suspectLocked(st state, known bool) Loss {
 // after a stop, and after a kill within one boot, since the third slot is. Otherwise
 // the newest file may have had commits that no ledger tells of, when it is damaged
 // or not there; and without the state nobody knows whether it is the newest.
-func (q *Queue) doubtLocked(l *Loss, st state, known bool) {
+func (q *limits) doubtLocked(l *Loss, st state, known bool) {
 	if known && (st.clean || st.boot == q.opt.BootID) {
 		return
 	}

@@ -23,7 +23,7 @@ const (
 func blindBase() uint64 { return 1<<48 + uint64(max(0, time.Now().UnixMilli()))<<8 }
 
 // beginBlind sets the numbering of a blind queue.
-func (q *Queue) beginBlind() {
+func (q *committer) beginBlind() {
 	q.next = blindBase()
 	q.reserved = q.next + q.sz.numbers
 	q.committed, q.released = q.next-1, q.next-1
@@ -35,7 +35,7 @@ func (q *Queue) beginBlind() {
 
 // resolveLocked turns a device number given to a caller into one of the
 // ledger.
-func (q *Queue) resolveLocked(dev uint16) uint16 {
+func (q *books) resolveLocked(dev uint16) uint16 {
 	if dev&blindDevice == 0 {
 		return dev
 	}
@@ -47,7 +47,7 @@ func (q *Queue) resolveLocked(dev uint16) uint16 {
 }
 
 // realBootLocked is the boot that a blind queue turned out to be in.
-func (q *Queue) realBootLocked(boot uint32) uint32 {
+func (q *books) realBootLocked(boot uint32) uint32 {
 	if boot == blindBoot && q.alias != nil {
 		return q.boot
 	}
@@ -56,15 +56,16 @@ func (q *Queue) realBootLocked(boot uint32) uint32 {
 
 // regain takes the disk into use after a blind start: it loads what is there
 // into a queue of its own and puts that in front of what is in memory.
-func (q *Queue) regain() error {
+func (q *committer) regain() error {
 	if !q.disk.blind {
 		return nil
 	}
-	old := &Queue{opt: q.opt, sz: q.sz, fs: q.fs, log: q.log, kick: make(chan struct{}, 1), next: 1, reserved: 1,
-		stopped: make(chan struct{}), stop: q.stop}
-	old.boot, old.epoch, old.disk.loading, old.disk.starts, old.disk.failedAt = 1, q.Epoch(), true, q.disk.starts, q.disk.failedAt
-	old.timer = time.AfterFunc(time.Hour, func() {})
-	old.timer.Stop()
+	old := &committer{}
+	old.begin(q.opt, q.sz, q.log)
+	q.mu.Lock()
+	old.epoch = q.epoch
+	q.mu.Unlock()
+	old.boot, old.disk.loading, old.disk.starts, old.disk.failedAt = 1, true, q.disk.starts, q.disk.failedAt
 	err := old.recover()
 	q.disk.starts = old.disk.starts
 	if err == nil && old.next > q.blindFirst {
@@ -85,7 +86,7 @@ func (q *Queue) regain() error {
 }
 
 // mergeLocked puts the queue read from disk in front.
-func (q *Queue) mergeLocked(old *Queue) {
+func (q *committer) mergeLocked(old *committer) {
 	q.reader.opened.close()
 	q.reader.opened = old.reader.opened
 	q.dirID.Store(old.dirID.Load())

@@ -12,7 +12,7 @@ import (
 
 // repair asks the committer to repair a segment that cannot be read and waits
 // for it. q.reading is held and given up meanwhile.
-func (q *Queue) repair(s *segment, cause error) error {
+func (q *repairs) repair(s *segment, cause error) error {
 	q.mu.Lock()
 	if s.damage == nil {
 		s.damage = cause
@@ -43,7 +43,7 @@ func (s *segment) endWaitLocked() {
 }
 
 // indexReading is indexOrRepair for the reader, who holds q.reading.
-func (q *Queue) indexReading(s *segment) error {
+func (q *repairs) indexReading(s *segment) error {
 	q.reading.Unlock()
 	defer q.reading.Lock()
 	return q.indexOrRepair(s)
@@ -51,7 +51,7 @@ func (q *Queue) indexReading(s *segment) error {
 
 // indexOrRepair makes sure that a segment has an index, from a goroutine that
 // is not the committer.
-func (q *Queue) indexOrRepair(s *segment) error {
+func (q *repairs) indexOrRepair(s *segment) error {
 	err := q.buildIndex(s)
 	if err == nil || errors.Is(err, errGone) {
 		return nil
@@ -66,7 +66,7 @@ func (q *Queue) indexOrRepair(s *segment) error {
 }
 
 // repairAll repairs what readers found damaged.
-func (q *Queue) repairAll() error {
+func (q *repairs) repairAll() error {
 	for {
 		q.mu.Lock()
 		var s *segment
@@ -91,7 +91,7 @@ func (q *Queue) repairAll() error {
 
 // skipDamaged lets readers pass over damaged segments while the disk cannot be
 // written; they are repaired when it can.
-func (q *Queue) skipDamaged() {
+func (q *repairs) skipDamaged() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, s := range q.segs {
@@ -107,7 +107,7 @@ func (q *Queue) skipDamaged() {
 // nothing: rename to .salvage, sync the directory; write the new file under a
 // temporary name, synced; rename it, sync the directory; rename .salvage to
 // .damaged-<n>. A start that finds .salvage without the segment begins again.
-func (q *Queue) rescue(s *segment) error {
+func (q *repairs) rescue(s *segment) error {
 	q.tick()
 	q.mu.Lock()
 	cause, written := s.damage, s.writable
@@ -144,7 +144,7 @@ func (q *Queue) rescue(s *segment) error {
 }
 
 // rebuild writes what can be read of the damaged file to the segment's name.
-func (q *Queue) rebuild(s *segment, original string) (*saved, error) {
+func (q *repairs) rebuild(s *segment, original string) (*saved, error) {
 	got := &saved{at: map[uint64]location{}}
 	file, size, err := openSized(q.fs, original)
 	if err == nil {
@@ -197,7 +197,7 @@ func openSized(f FS, name string) (File, int64, error) {
 	return file, size, err
 }
 
-func (q *Queue) writeSaved(s *segment, file File, got *saved, rows, ledger []byte) (summary, error) {
+func (q *repairs) writeSaved(s *segment, file File, got *saved, rows, ledger []byte) (summary, error) {
 	var sum summary
 	var bytes int64
 	for _, n := range got.numbers {
@@ -257,7 +257,7 @@ func (s *saved) read(file File, numbers []uint64, most int) (part load, rest []u
 // enterRescued enters the new file into the books and counts what is missing. At
 // the start, and of a file that could not be read at the start, the ledger of all
 // says what that is.
-func (q *Queue) enterRescued(s *segment, got *saved, cause error) {
+func (q *repairs) enterRescued(s *segment, got *saved, cause error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.missedLocked(s)
@@ -297,14 +297,14 @@ func (q *Queue) enterRescued(s *segment, got *saved, cause error) {
 }
 
 // missedLocked is the loss of what is in no file any more and was in s.
-func (q *Queue) missedLocked(s *segment) Loss {
+func (q *repairs) missedLocked(s *segment) Loss {
 	return Loss{Reason: LostCorrupt, First: s.first, Last: s.end - 1,
 		Oldest: Time{s.sum.oldest.boot, s.sum.oldest.mono}, Newest: Time{s.sum.newest.boot, s.sum.newest.mono}}
 }
 
 // deliveredLocked counts as released so many of the records that were there and are
 // not left.
-func (q *Queue) deliveredLocked(was, left []uint64, delivered uint64) {
+func (q *proofs) deliveredLocked(was, left []uint64, delivered uint64) {
 	released := make([]uint64, len(was))
 	for dev := range was {
 		released[dev] = min(was[dev]-min(was[dev], at(left, dev)), delivered)
@@ -314,7 +314,7 @@ func (q *Queue) deliveredLocked(was, left []uint64, delivered uint64) {
 }
 
 // provenLocked is what waits in a rescued segment of what was acknowledged.
-func (q *Queue) provenLocked(proven ranges) ranges {
+func (q *proofs) provenLocked(proven ranges) ranges {
 	var out ranges
 	for _, p := range proven {
 		out = append(out, q.livingLocked(p)...)
@@ -340,7 +340,7 @@ func at(t []uint64, dev int) uint64 {
 }
 
 // presentLocked indexes the rescued file and counts what waits in it.
-func (q *Queue) presentLocked(s *segment, got *saved) []uint64 {
+func (q *repairs) presentLocked(s *segment, got *saved) []uint64 {
 	var keys present
 	s.index = newIndex()
 	for _, n := range got.numbers {

@@ -9,7 +9,7 @@ import (
 
 // target is the segment that takes the batch: the one being written while there
 // is space in it, else a new one, still under its temporary name.
-func (q *Queue) target(b *batch) (*segment, error) {
+func (q *commits) target(b *batch) (*segment, error) {
 	need := int64(b.bytes+24*b.count)*13/10 + 4*pageSize
 	q.endFull(need)
 	if b.count > 0 {
@@ -25,7 +25,7 @@ func (q *Queue) target(b *batch) (*segment, error) {
 }
 
 // written is the segment being written, nil when there is none.
-func (q *Queue) written() *segment {
+func (q *store) written() *segment {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if k := len(q.segs); k > 0 && q.segs[k-1].writable {
@@ -36,7 +36,7 @@ func (q *Queue) written() *segment {
 
 // endFull ends the segment being written when so many bytes have no space in it,
 // and when everything in it is through and it could be removed.
-func (q *Queue) endFull(need int64) {
+func (q *store) endFull(need int64) {
 	s := q.written()
 	if s == nil {
 		return
@@ -52,7 +52,7 @@ func (q *Queue) endFull(need int64) {
 
 // endWriting closes the file being written, if there is one, for good. What is in
 // it is on disk.
-func (q *Queue) endWriting() {
+func (q *store) endWriting() {
 	if s := q.written(); s != nil {
 		q.mu.Lock()
 		s.writable = false
@@ -69,7 +69,7 @@ func (q *Queue) endWriting() {
 // commit takes along what is in a small newest segment of an earlier process, and
 // it then takes the place of that one, so that many short lives do not leave as
 // many files.
-func (q *Queue) create(b *batch, need int64) (*segment, error) {
+func (q *store) create(b *batch, need int64) (*segment, error) {
 	first := b.to + 1
 	if len(b.pieces) > 0 {
 		first = b.pieces[0].a
@@ -116,7 +116,7 @@ func (l *load) each(f func(n uint64, v []byte) error) error {
 // carry reads what is still wanted of the segment that the next file is to take
 // the place of. With false there is none, or it cannot be read or holds a damaged
 // record: then it stays where it is, and whoever reads it finds out what it has.
-func (q *Queue) carry() (l load, first uint64, ok bool) {
+func (q *store) carry() (l load, first uint64, ok bool) {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	q.mu.Lock()
@@ -156,7 +156,7 @@ func ignoreMissing(err error) error {
 // install gives a new segment its name and makes that durable. One with the same
 // first number, which is empty or whose records the new one has, is replaced by
 // it, and must not be unlinked any more.
-func (q *Queue) install(s *segment) error {
+func (q *store) install(s *segment) error {
 	tmp, name := s.name, segmentName(s.first)
 	if err := q.fs.Rename(tmp, name); err != nil {
 		if _, e := q.fs.Size(tmp); !errors.Is(e, fs.ErrNotExist) {
@@ -182,7 +182,7 @@ func (q *Queue) install(s *segment) error {
 }
 
 // abandon ends writing to s after an error.
-func (q *Queue) abandon(s *segment) {
+func (q *store) abandon(s *segment) {
 	q.mu.Lock()
 	known := slices.Contains(q.segs, s)
 	s.writable = false
@@ -197,7 +197,7 @@ func (q *Queue) abandon(s *segment) {
 // stays, because the ledger is in it. A removal that a power cut undoes is
 // repeated at the next start, so the directory is not synced for it; but the
 // sidecar is written before, so that a file that is missing was not lost.
-func (q *Queue) unlinkReleased() error {
+func (q *store) unlinkReleased() error {
 	q.mu.Lock()
 	var out, keep []*segment
 	for i, s := range q.segs {
@@ -229,7 +229,7 @@ func (q *Queue) unlinkReleased() error {
 	return err
 }
 
-func (q *Queue) unlink(s *segment) error {
+func (q *store) unlink(s *segment) error {
 	q.mu.Lock()
 	s.gone = true
 	q.mu.Unlock()

@@ -152,7 +152,7 @@ func (r *rows) adopt(s span, of rows, unknown Name) {
 }
 
 // freshNameLocked is a name that was never given.
-func (q *Queue) freshNameLocked() Name { return Name{q.opt.Gateway, randomEpoch()} }
+func (q *books) freshNameLocked() Name { return Name{q.opt.Gateway, randomEpoch()} }
 
 // Name says what record n is called, and up to which number the same holds.
 func (q *Queue) Name(n uint64) (name Name, last uint64) {

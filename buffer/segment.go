@@ -54,7 +54,7 @@ func newSegment(first uint64) *segment {
 }
 
 // segAtLocked is the index of the segment that holds n, or of the first after it.
-func (q *Queue) segAtLocked(n uint64) int {
+func (q *books) segAtLocked(n uint64) int {
 	return sort.Search(len(q.segs), func(i int) bool { return q.segs[i].end > n })
 }
 
@@ -112,7 +112,7 @@ func (s *segment) plain() *index {
 
 // buildIndex reads all keys of a segment. The numbers in its span that are not
 // present become gone.
-func (q *Queue) buildIndex(s *segment) error {
+func (q *files) buildIndex(s *segment) error {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	for {
@@ -144,7 +144,7 @@ func (q *Queue) buildIndex(s *segment) error {
 
 // scan reads the keys of s below end. The device of a value that is damaged is
 // found by what the summary says is missing, so that the ledger stays exact.
-func (q *Queue) scan(s *segment, end uint64, sum summary) (*index, present, error) {
+func (q *files) scan(s *segment, end uint64, sum summary) (*index, present, error) {
 	x := newIndex()
 	var keys present
 	var bad []uint64

@@ -49,7 +49,7 @@ func (o *opened) cursor() (_ *boltfile.Cursor, err error) {
 }
 
 // look gives the pages of a segment as they are now. q.reading is held.
-func (q *Queue) look(s *segment) (*boltfile.Tx, error) {
+func (q *files) look(s *segment) (*boltfile.Tx, error) {
 	o := &q.reader.opened
 	q.mu.Lock()
 	gone, version, name := s.gone, s.version, s.name
@@ -83,7 +83,7 @@ func (q *Queue) look(s *segment) (*boltfile.Tx, error) {
 }
 
 // reads runs f on the pages of a segment. q.reading is held.
-func (q *Queue) reads(s *segment, f func(tx *boltfile.Tx) error) error {
+func (q *files) reads(s *segment, f func(tx *boltfile.Tx) error) error {
 	tx, err := q.look(s)
 	if err == nil {
 		err = f(tx)
@@ -97,7 +97,7 @@ func (q *Queue) reads(s *segment, f func(tx *boltfile.Tx) error) error {
 
 // visit calls f for the records with numbers from from on and below end, in their
 // order, until it says false. q.reading is held.
-func (q *Queue) visit(s *segment, from, end uint64, f func(n uint64, v []byte) (more bool)) error {
+func (q *files) visit(s *segment, from, end uint64, f func(n uint64, v []byte) (more bool)) error {
 	return q.reads(s, func(tx *boltfile.Tx) error {
 		c, err := q.reader.opened.cursor()
 		if err != nil {

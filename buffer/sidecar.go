@@ -265,7 +265,7 @@ func makeSidecar(f FS, slot []byte, aside bool) error {
 }
 
 // stateLocked is the state as it is now.
-func (q *Queue) stateLocked(reserved uint64, clean bool) state {
+func (q *store) stateLocked(reserved uint64, clean bool) state {
 	now := q.opt.Mono()
 	for i := range q.starts {
 		if q.starts[i].index == q.boot {
@@ -284,7 +284,7 @@ func (q *Queue) stateLocked(reserved uint64, clean bool) state {
 
 // writeSidecar saves the state as it is now; reserved is what the numbering may
 // use afterwards. Only the committer calls it.
-func (q *Queue) writeSidecar(reserved uint64, clean bool) error {
+func (q *store) writeSidecar(reserved uint64, clean bool) error {
 	q.mu.Lock()
 	st := q.stateLocked(reserved, clean)
 	now := q.opt.Mono()
@@ -319,7 +319,7 @@ func (q *Queue) writeSidecar(reserved uint64, clean bool) error {
 }
 
 // jot writes the third slot. That it fails costs nothing but what it is for.
-func (q *Queue) jot() {
+func (q *store) jot() {
 	if q.disk.sidecar == nil {
 		return
 	}
@@ -339,7 +339,7 @@ func (q *Queue) jot() {
 // putSlot writes to that of the two synced slots which does not hold the newest
 // state. After an error it is that one again: what the kernel shows of it then is
 // not what the disk has.
-func (q *Queue) putSlot(st *state) error {
+func (q *store) putSlot(st *state) error {
 	if err := q.openSidecar(); err != nil {
 		return err
 	}
@@ -372,7 +372,7 @@ func (q *Queue) putSlot(st *state) error {
 // then, the disk never had it; with the power going amid that write both are gone.
 // The segments have the ledger and the names too, so nothing is lost by that but the
 // boots' times.
-func (q *Queue) openSidecar() error {
+func (q *store) openSidecar() error {
 	if q.disk.sidecar != nil {
 		return nil
 	}
@@ -399,7 +399,7 @@ func (q *Queue) openSidecar() error {
 	return nil
 }
 
-func (q *Queue) closeSidecar() {
+func (q *store) closeSidecar() {
 	if q.disk.sidecar != nil {
 		_ = q.disk.sidecar.Close()
 		q.disk.sidecar = nil

@@ -10,12 +10,12 @@ const (
 )
 
 // tick says that the committer begins a piece of work, for Idle.
-func (q *Queue) tick() { q.turn(q.opt.Mono() + 1) }
+func (q *books) tick() { q.turn(q.opt.Mono() + 1) }
 
 // rest says that it has none.
-func (q *Queue) rest() { q.turn(0) }
+func (q *books) rest() { q.turn(0) }
 
-func (q *Queue) turn(at int64) {
+func (q *books) turn(at int64) {
 	was := q.busy.Swap(at)
 	if was == 0 {
 		return
@@ -39,7 +39,7 @@ func (q *Queue) turn(at int64) {
 
 // slowLocked is how long the slowest recent commit took, or the one that is
 // under way has taken so far; 0 when the disk is as it should be.
-func (q *Queue) slowLocked() (ms int64) {
+func (q *books) slowLocked() (ms int64) {
 	now := q.opt.Mono()
 	if q.figures.slow > 0 && now-q.figures.slowAt < slowShown {
 		ms = q.figures.slow

@@ -43,7 +43,7 @@ func (q *Queue) Starts() []Start {
 }
 
 // sawLocked notes what a trusted clock says of this boot.
-func (q *Queue) sawLocked(unix int64) {
+func (q *books) sawLocked(unix int64) {
 	seen := unix - q.opt.Mono()
 	for i := range q.starts {
 		if q.starts[i].index == q.boot {

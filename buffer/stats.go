@@ -127,7 +127,7 @@ func (q *Queue) Stats() Stats {
 }
 
 // lossesLocked copies, since a loss that goes on changes.
-func (q *Queue) lossesLocked() []Loss {
+func (q *limits) lossesLocked() []Loss {
 	out := slices.Clone(q.losses)
 	for i := range out {
 		out[i].Devices = maps.Clone(out[i].Devices)
@@ -137,7 +137,7 @@ func (q *Queue) lossesLocked() []Loss {
 
 // oldestLocked is the age of the oldest record that waits. For a segment that
 // is partly through it is the age of what was oldest in it.
-func (q *Queue) oldestLocked() int64 {
+func (q *limits) oldestLocked() int64 {
 	now := q.opt.Mono()
 	for _, s := range q.segs {
 		for _, n := range s.waiting {

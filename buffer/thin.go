@@ -52,7 +52,7 @@ func thinWorth(dense uint8) int64 {
 func timed(class byte) bool { return class&classMask == classTimed }
 
 // thin does one piece of thinning and says whether there is more to do.
-func (q *Queue) thin() (more bool, err error) {
+func (q *commits) thin() (more bool, err error) {
 	q.tick()
 	if q.job == nil {
 		if q.job = q.chooseThinning(); q.job == nil {
@@ -67,7 +67,7 @@ func (q *Queue) thin() (more bool, err error) {
 }
 
 // relieve makes space ahead of need, one piece at a time.
-func (q *Queue) relieve() error {
+func (q *commits) relieve() error {
 	q.mu.Lock()
 	policy := q.opt.WhenFull
 	over := q.crowdedLocked()
@@ -118,13 +118,13 @@ func (q *Queue) relieve() error {
 }
 
 // crowdedLocked says whether it is time to make space.
-func (q *Queue) crowdedLocked() bool {
+func (q *limits) crowdedLocked() bool {
 	soft, _ := q.limitsLocked()
 	return q.bytesLocked() > soft
 }
 
 // chooseThinning begins the next piece of work, nil when nothing can be thinned.
-func (q *Queue) chooseThinning() *thinning {
+func (q *commits) chooseThinning() *thinning {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.opt.WhenFull != Thin || q.opt.Mono() < q.disk.thinAt || q.disk.low && q.disk.free < 2*q.sz.segment {
@@ -152,7 +152,7 @@ func (q *Queue) chooseThinning() *thinning {
 // pickLocked gives the oldest neighbours of the level that is the most over its
 // share, and the level they are to have. Where the new file would be about as
 // long as the old ones are another level is better.
-func (q *Queue) pickLocked(dense uint8) (segs []*segment, level uint8) {
+func (q *commits) pickLocked(dense uint8) (segs []*segment, level uint8) {
 	var runs [maxLevel][]*segment
 	var share [maxLevel]int64
 	var open [maxLevel]bool // the run goes on
@@ -187,7 +187,7 @@ func (q *Queue) pickLocked(dense uint8) (segs []*segment, level uint8) {
 }
 
 // gains guesses whether halving neighbours gives back a quarter of their files.
-func (q *Queue) gains(segs []*segment) bool {
+func (q *commits) gains(segs []*segment) bool {
 	var keep, old int64
 	for _, s := range segs {
 		half := (int64(s.sum.bytes) + int64(s.sum.count)*(headerLen+thinLineLen)) / 2
@@ -209,7 +209,7 @@ func (z sizes) mostThinned() int64 {
 }
 
 // thinnableLocked says whether a segment may be rewritten with less in it.
-func (q *Queue) thinnableLocked(s *segment) bool {
+func (q *limits) thinnableLocked(s *segment) bool {
 	if s == q.segs[len(q.segs)-1] || s.writable || s.damage != nil || s.skipped || s.uncounted || s.end == s.first {
 		return false
 	}
@@ -218,13 +218,13 @@ func (q *Queue) thinnableLocked(s *segment) bool {
 }
 
 // inFlightLocked says whether records of s may be on their way to the server.
-func (q *Queue) inFlightLocked(s *segment) bool {
+func (q *books) inFlightLocked(s *segment) bool {
 	return s.inFlight || q.inFlight.a <= s.end-1 && s.first <= q.inFlight.b
 }
 
 // markInFlightLocked notes that records of s, or of memory in one with nil, were
 // handed out.
-func (q *Queue) markInFlightLocked(s *segment, out span) {
+func (q *books) markInFlightLocked(s *segment, out span) {
 	if s != nil {
 		s.inFlight = true
 		return
@@ -236,7 +236,7 @@ func (q *Queue) markInFlightLocked(s *segment, out span) {
 }
 
 // clearInFlightLocked: the link ended, nothing is on its way any more.
-func (q *Queue) clearInFlightLocked() {
+func (q *books) clearInFlightLocked() {
 	q.inFlight = span{}
 	for _, s := range q.segs {
 		s.inFlight = false
@@ -245,7 +245,7 @@ func (q *Queue) clearInFlightLocked() {
 
 // inUseLocked says whether memory holds records of s in a block that cannot be
 // let go yet: they would be read from there, thinned or not.
-func (q *Queue) inUseLocked(s *segment) bool {
+func (q *books) inUseLocked(s *segment) bool {
 	blocks := q.tail.blocks
 	for i := q.tail.index(s.first); i < len(blocks) && blocks[i].first < s.end; i++ {
 		if blocks[i].last() > q.committed {
@@ -257,7 +257,7 @@ func (q *Queue) inUseLocked(s *segment) bool {
 
 // disturbLocked notes that records of what is being thinned were released, became
 // replayable or were given up meanwhile: it has to be begun again.
-func (q *Queue) disturbLocked(pieces ranges) {
+func (q *books) disturbLocked(pieces ranges) {
 	for _, p := range pieces {
 		if p.a <= q.thinned.b && q.thinned.a <= p.b {
 			q.disturbed = true
@@ -266,7 +266,7 @@ func (q *Queue) disturbLocked(pieces ranges) {
 }
 
 // undisturbedLocked says whether what was planned still holds.
-func (j *thinning) undisturbedLocked(q *Queue) bool {
+func (j *thinning) undisturbedLocked(q *commits) bool {
 	if q.disturbed {
 		return false
 	}
@@ -279,7 +279,7 @@ func (j *thinning) undisturbedLocked(q *Queue) bool {
 }
 
 // endThinning forgets the piece of work in hand and what it wrote.
-func (q *Queue) endThinning() {
+func (q *commits) endThinning() {
 	j := q.job
 	q.job = nil
 	if j == nil {

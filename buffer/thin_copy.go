@@ -68,7 +68,7 @@ func (j *thinning) goes(e Entry) bool {
 // step does one piece and says whether the work is at its end. An error that
 // only concerns the new file is no error of the queue: it goes on without
 // thinning for a while.
-func (j *thinning) step(q *Queue) (done bool, err error) {
+func (j *thinning) step(q *commits) (done bool, err error) {
 	switch {
 	case j.planned < len(j.segs):
 		done, err = j.plan(q)
@@ -97,7 +97,7 @@ func (j *thinning) step(q *Queue) (done bool, err error) {
 func estimate(bytes int64) int64 { return bytes*21/20 + 10*pageSize }
 
 // plan looks through one segment.
-func (j *thinning) plan(q *Queue) (done bool, err error) {
+func (j *thinning) plan(q *commits) (done bool, err error) {
 	s := j.segs[j.planned]
 	var keep, shed int64
 	var kept uint64
@@ -135,7 +135,7 @@ func (j *thinning) plan(q *Queue) (done bool, err error) {
 }
 
 // quarantine takes damaged records out; then all begins anew.
-func (j *thinning) quarantine(q *Queue, s *segment, bad map[uint64][]byte) error {
+func (j *thinning) quarantine(q *commits, s *segment, bad map[uint64][]byte) error {
 	if err := q.buildIndex(s); err != nil { // says whose they are
 		return j.report(q, s, err)
 	}
@@ -150,7 +150,7 @@ func (j *thinning) quarantine(q *Queue, s *segment, bad map[uint64][]byte) error
 }
 
 // begin decides whether the work is worth it, and makes the new file.
-func (j *thinning) begin(q *Queue) error {
+func (j *thinning) begin(q *commits) error {
 	q.mu.Lock()
 	if j.shed == 0 || j.shed*thinWorth(j.dense) < j.keep+j.shed {
 		for _, s := range j.segs {
@@ -175,7 +175,7 @@ func (j *thinning) begin(q *Queue) error {
 }
 
 // measure counts the new file against the limit.
-func (j *thinning) measure(q *Queue) {
+func (j *thinning) measure(q *commits) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.figures.thinBytes = j.out.used
@@ -183,7 +183,7 @@ func (j *thinning) measure(q *Queue) {
 
 // visitRecords calls f for the records of s from number from on that are in living,
 // until it says false.
-func (q *Queue) visitRecords(s *segment, from uint64, living ranges, f func(n uint64, v []byte) bool) error {
+func (q *files) visitRecords(s *segment, from uint64, living ranges, f func(n uint64, v []byte) bool) error {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	i := 0
@@ -198,7 +198,7 @@ func (q *Queue) visitRecords(s *segment, from uint64, living ranges, f func(n ui
 // report has a segment that cannot be read repaired, and ends the work with no
 // other error. What the new file meets is another matter: with an EIO there the
 // old ones are sound.
-func (j *thinning) report(q *Queue, s *segment, err error) error {
+func (j *thinning) report(q *commits, s *segment, err error) error {
 	if !damaged(err) {
 		return err
 	}
@@ -212,7 +212,7 @@ func (j *thinning) report(q *Queue, s *segment, err error) error {
 }
 
 // copy takes over what stays, as much as one commit writes.
-func (j *thinning) copy(q *Queue) error {
+func (j *thinning) copy(q *commits) error {
 	s := j.segs[j.at]
 	var out load
 	seen, from := 0, s.end

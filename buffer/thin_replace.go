@@ -14,7 +14,7 @@ import (
 // for others too: so at any moment a start finds either the old files, and a
 // ledger in which nothing is lost of them, or the new one with all that belongs
 // to it.
-func (j *thinning) finish(q *Queue) error {
+func (j *thinning) finish(q *commits) error {
 	through := j.segs[len(j.segs)-1].end - 1
 	q.mu.Lock()
 	q.ledger.gen++
@@ -41,7 +41,7 @@ func (j *thinning) finish(q *Queue) error {
 
 // replace renames the new file over the first of the old ones and enters it
 // into the books. Nobody reads from disk meanwhile.
-func (j *thinning) replace(q *Queue, through uint64) error {
+func (j *thinning) replace(q *commits, through uint64) error {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	q.mu.Lock()
@@ -67,7 +67,7 @@ func (j *thinning) replace(q *Queue, through uint64) error {
 }
 
 // enterLocked makes the books say what the new file says.
-func (j *thinning) enterLocked(q *Queue, through uint64) {
+func (j *thinning) enterLocked(q *commits, through uint64) {
 	a, rest := j.segs[0], j.segs[1:]
 	l := Loss{Reason: j.reason, First: j.lost.first, Last: j.lost.last, Count: j.lost.count, Devices: map[string]uint64{},
 		Oldest: Time{j.lost.oldest.boot, j.lost.oldest.mono}, Newest: Time{j.lost.newest.boot, j.lost.newest.mono}}
@@ -102,7 +102,7 @@ func (j *thinning) enterLocked(q *Queue, through uint64) {
 // secure makes durable what was put in place, and then lets the files go that
 // nobody needs any more. Until it succeeds nothing else is written: the books
 // may know more than the disk.
-func (q *Queue) secure() error {
+func (q *store) secure() error {
 	q.mu.Lock()
 	shaky, doomed, reserved := q.disk.shaky, q.disk.doomed, q.reserved
 	q.mu.Unlock()
@@ -130,7 +130,7 @@ func (q *Queue) secure() error {
 }
 
 // syncDir makes durable which files there are.
-func (q *Queue) syncDir() error {
+func (q *store) syncDir() error {
 	q.tick()
 	err := q.fs.SyncDir()
 	if err == nil {
@@ -163,7 +163,7 @@ func decodeThinned(b []byte) (level uint8, through uint64) {
 
 // standsForLocked says whether what was in a segment that is not there any more
 // went into another.
-func (q *Queue) standsForLocked(first uint64) bool {
+func (q *limits) standsForLocked(first uint64) bool {
 	for _, s := range q.segs {
 		if s.first < first && first <= s.through {
 			return true
@@ -179,7 +179,7 @@ const maxBeyond = 1024
 
 // beyondLocked is what the ledger says of numbers that are gone beyond the mark:
 // not the holes that thinning left, which a start finds by itself.
-func (q *Queue) beyondLocked() (out ranges) {
+func (q *proofs) beyondLocked() (out ranges) {
 	for _, p := range q.gone {
 		if len(out) == maxBeyond {
 			break
@@ -192,7 +192,7 @@ func (q *Queue) beyondLocked() (out ranges) {
 }
 
 // holeLocked says that no file holds a record of p.
-func (q *Queue) holeLocked(p span) bool {
+func (q *proofs) holeLocked(p span) bool {
 	i := q.segAtLocked(p.a)
 	if i == len(q.segs) || p.b-p.a > 1<<12 {
 		return false

@@ -27,7 +27,7 @@ func badMedium(err error) bool {
 }
 
 // later has readers try again soon, or pass over the segment.
-func (q *Queue) later(s *segment, err error) {
+func (q *files) later(s *segment, err error) {
 	now := q.opt.Mono()
 	q.mu.Lock()
 	first := s.fails == 0
@@ -49,7 +49,7 @@ func (q *Queue) later(s *segment, err error) {
 }
 
 // passOver lets readers go on behind a segment that cannot be read or salvaged now.
-func (q *Queue) passOver(s *segment, err error) {
+func (q *files) passOver(s *segment, err error) {
 	now := q.opt.Mono()
 	q.mu.Lock()
 	fresh := !s.skipped
@@ -70,7 +70,7 @@ func (q *Queue) passOver(s *segment, err error) {
 }
 
 // readable notes that a segment could be read.
-func (q *Queue) readable(s *segment) {
+func (q *files) readable(s *segment) {
 	q.mu.Lock()
 	s.fails = 0
 	q.mu.Unlock()
@@ -78,7 +78,7 @@ func (q *Queue) readable(s *segment) {
 
 // retryUnread tries the segments again that readers pass over and that nobody
 // found damaged.
-func (q *Queue) retryUnread(now int64) {
+func (q *files) retryUnread(now int64) {
 	q.mu.Lock()
 	var due []*segment
 	for _, s := range q.segs {
@@ -103,7 +103,7 @@ func (q *Queue) retryUnread(now int64) {
 }
 
 // readAgain reads all of a segment.
-func (q *Queue) readAgain(s *segment) error {
+func (q *files) readAgain(s *segment) error {
 	q.mu.Lock()
 	unknown := s.uncounted
 	q.mu.Unlock()
@@ -125,7 +125,7 @@ func (q *Queue) readAgain(s *segment) error {
 }
 
 // admit takes a segment into use that can be read again.
-func (q *Queue) admit(s *segment) {
+func (q *files) admit(s *segment) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s.skipped, s.fails, s.unread = false, 0, nil
@@ -146,7 +146,7 @@ func (q *Queue) admit(s *segment) {
 }
 
 // nextTryLocked says when the first of them is to be tried, 0 when there is none.
-func (q *Queue) nextTryLocked() (at int64) {
+func (q *files) nextTryLocked() (at int64) {
 	for _, s := range q.segs {
 		if s.skipped && s.tryAt > 0 && (at == 0 || s.tryAt < at) {
 			at = s.tryAt
