@@ -181,8 +181,8 @@ func cards(t *testing.T, p plan) []row {
 	}
 	add("card writes, healthy link, 10 readings/s", "1 MB/day", healthy, day)
 	add("card writes, link down, 1/s, commit_every 1s", "", off1, day)
-	add("card writes, link down, 1/s, commit_every 5s", "500 MB/day", off5, day)
-	add("card writes, link down, 1/s, commit_every 15s", "300 MB/day", off15, day)
+	add("card writes, link down, 1/s, commit_every 5s", "400 MB/day", off5, day)
+	add("card writes, link down, 1/s, commit_every 15s", "180 MB/day", off15, day)
 	add("one commit, link down, 1 reading", "19 KB", single, commit)
 	add("one commit, strict, link up, 1 reading, each released before the next", "8.5 KB, 2 flushes", released, commit)
 	add("the same with a hold of 30 s", "", strict, commit)

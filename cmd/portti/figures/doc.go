@@ -1,6 +1,6 @@
 // Package figures measures what portti promises in numbers. It holds nothing
-// but tests behind the build tag figures, and no test fails because something
-// was slow: the result is a table.
+// but tests, most behind the build tag figures, and none fails because something
+// was slow: the result is a table, each row with its budget met or missed.
 //
 //	make bench                                       # builds bin/portti and prints the table, about six minutes
 //	FIGURES=long make bench                   # longer and more often, about twenty minutes

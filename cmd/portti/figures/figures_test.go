@@ -84,9 +84,9 @@ func TestFigures(t *testing.T) {
 	}
 	fmt.Println(machine())
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "WHAT\tBUDGET\tMEASURED\tHOW")
+	fmt.Fprintln(w, "WHAT\tBUDGET\tMEASURED\t\tHOW")
 	for _, r := range table {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.what, r.budget, r.measured, r.how)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.what, r.budget, r.measured, verdict(r.budget, r.measured), r.how)
 	}
 	w.Flush()
 }

@@ -44,7 +44,7 @@ func throughputs(t *testing.T, p plan) []row {
 		}
 		how := fmt.Sprintf("%d runs of %d, tcp:// port to WebSocket, none missing", p.runs, p.records)
 		rows = append(rows,
-			row{"line in, durable, WebSocket out, " + kind.what, "400,000/s", spread("%.0f", rate) + "/s", how},
+			row{"line in, durable, WebSocket out, " + kind.what, "550,000/s", spread("%.0f", rate) + "/s", how},
 			row{"  processor time of the gateway", "2 s/million", spread("%.2f", cpu) + " s/million", how},
 			row{"  anonymous memory, the most", "", spread("%.1f", anon) + " MB", how})
 	}
@@ -142,8 +142,8 @@ func backlogs(t *testing.T, p plan) []row {
 		{"backlog arrives, link down: anonymous memory, the most", "30 MB", spread("%.1f", fill) + " MB", how},
 		{"  in all", "60 MB", spread("%.1f", fillAll) + " MB", how},
 		{"  anonymous, 5 s after", "30 MB", spread("%.1f", rest) + " MB", how},
-		{"backlog, cold file: first array after the start", "50 ms", spread("%.0f", first) + " ms", how},
-		{"  drained", "3 s", spread("%.2f", drained) + " s", how},
+		{"backlog, cold file: first array after the start", "25 ms", spread("%.0f", first) + " ms", how},
+		{"  drained", "1.2 s", spread("%.2f", drained) + " s", how},
 		{"  anonymous memory while draining, the most", "30 MB", spread("%.1f", anon) + " MB", how},
 		{"  in all", "60 MB", spread("%.1f", all) + " MB", how},
 	}
