@@ -12,7 +12,6 @@ import (
 type replayable struct {
 	step  int64 // milliseconds
 	steps []replayStep
-	set   ranges // all steps together
 }
 
 type replayStep struct {
@@ -32,7 +31,6 @@ func (h *replayable) add(now int64, pieces ranges, devices []uint64) {
 	last := &h.steps[len(h.steps)-1]
 	for _, s := range pieces {
 		last.set.add(s)
-		h.set.add(s)
 	}
 	for dev, n := range devices {
 		bump(&last.devices, uint16(dev), n)
@@ -51,9 +49,6 @@ func (h *replayable) pop(now int64, age time.Duration) (replayStep, bool) {
 func (h *replayable) take(i int) replayStep {
 	s := h.steps[i]
 	h.steps = slices.Delete(h.steps, i, i+1)
-	for _, p := range s.set {
-		h.set.remove(p)
-	}
 	return s
 }
 
@@ -127,20 +122,19 @@ func (s *segment) uncountable() bool { return s.skipped && s.index == nil && s.e
 
 // livingLocked is what of s is waiting: neither gone nor replayable.
 func (q *books) livingLocked(s span) ranges {
-	s.a = max(s.a, q.released+1)
-	if s.b < s.a {
-		return nil
-	}
-	return q.replayable.set.minus(q.gone.minus(ranges{s}))
+	return q.fates.of(ranges{{max(s.a, q.released+1), s.b}}, living)
 }
 
 func (q *proofs) ackLocked(pieces ranges) {
 	now := q.opt.Mono()
 	q.disturbLocked(pieces)
 	q.acceptLocked(pieces)
-	done, held := q.splitLocked(pieces)
+	done, kept := q.splitLocked(pieces)
 	q.releaseLocked(done, q.provedLocked(done))
-	q.replayable.add(now, held, q.provedLocked(held))
+	q.replayable.add(now, kept, q.provedLocked(kept))
+	for _, p := range kept {
+		q.fates.set(p, held)
+	}
 	if q.holdTime() == 0 {
 		return
 	}
@@ -148,25 +142,26 @@ func (q *proofs) ackLocked(pieces ranges) {
 	q.armLocked(now, q.holdTime().Milliseconds())
 }
 
-// splitLocked says what of acknowledged records is released at once, and what is held.
-func (q *proofs) splitLocked(pieces ranges) (done, held ranges) {
+// splitLocked says what of acknowledged records is released at once, and what is kept
+// for the hold.
+func (q *proofs) splitLocked(pieces ranges) (done, kept ranges) {
 	switch {
 	case q.holdTime() == 0:
 		return pieces, nil
 	case q.opt.Unproven:
 		return nil, pieces
 	}
-	return q.replayed.and(pieces), q.replayed.minus(pieces)
+	return q.fates.of(pieces, again), q.fates.of(pieces, waits)
 }
 
 // unprovableLocked is a segment that must be indexed before an acknowledgement of
 // pieces can be counted by device, or nil.
 func (q *proofs) unprovableLocked(pieces ranges) *segment {
-	done, held := q.splitLocked(pieces)
+	done, kept := q.splitLocked(pieces)
 	if s := q.unindexedLocked(done); s != nil {
 		return s
 	}
-	return q.unindexedLocked(held)
+	return q.unindexedLocked(kept)
 }
 
 // provedLocked counts records as waiting no more and says whose they are.
@@ -279,10 +274,8 @@ func (q *proofs) unholdLocked(set ranges) {
 		q.replayable.take(i)
 	}
 	q.tallyLocked(set, func(s *segment, dev uint16, n uint64) { q.waitingLocked(s, dev, n, true) })
-	if !q.opt.Unproven {
-		for _, p := range set {
-			q.replayed.add(p)
-		}
+	for _, p := range q.fates.of(set, held) {
+		q.fates.set(p, again)
 	}
 }
 
@@ -394,7 +387,6 @@ func (q *proofs) finishLocked(pieces ranges) {
 		if p.a <= q.committed {
 			q.disk.progress += min(p.b, q.committed) - p.a + 1
 		}
-		q.replayed.remove(p)
 	}
 	q.goneLocked(pieces)
 	for _, p := range pieces {
@@ -417,17 +409,17 @@ func (q *proofs) noteworthyLocked(s *segment) bool {
 
 func (q *books) isGoneLocked(s span) bool {
 	s.a = max(s.a, q.released+1)
-	return s.b < s.a || q.gone.covers(s)
+	return s.b < s.a || q.fates.is(s, gone)
 }
 
-// goneLocked adds numbers to the set of what is gone and moves the mark.
+// goneLocked makes numbers gone and moves the mark.
 func (q *books) goneLocked(pieces ranges) {
 	for _, p := range pieces {
 		p.a = max(p.a, q.released+1)
-		q.gone.add(p)
+		q.fates.set(p, gone)
 	}
-	if len(q.gone) > 0 && q.gone[0].a <= q.released+1 {
-		q.released = max(q.released, q.gone[0].b)
-		q.gone = q.gone[1:]
+	if len(q.fates) > 0 && q.fates[0].is == gone && q.fates[0].a <= q.released+1 {
+		q.released = max(q.released, q.fates[0].b)
+		q.fates = q.fates[1:]
 	}
 }

@@ -29,7 +29,7 @@ func (q *commits) batchLocked() *batch {
 		all.a = max(all.a, q.released+1)
 		b.to = all.b
 		if all.a <= all.b {
-			b.pieces = q.gone.minus(ranges{all})
+			b.pieces = q.fates.of(ranges{all}, there)
 		}
 	}
 	for i, p := range b.pieces {
@@ -147,7 +147,7 @@ func (q *proofs) uncountedLocked(pieces ranges) (n uint64) {
 func (q *commits) accountLocking(b *batch) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	b.pieces = q.gone.minus(b.pieces)
+	b.pieces = q.fates.of(b.pieces, there)
 	q.ledger.gen++
 	q.ledger.dirty = false
 	q.disk.lossAt = 0
@@ -169,7 +169,7 @@ func (q *commits) committedLocked(s *segment, b *batch, sum summary) {
 		for _, w := range q.livingLocked(p) {
 			q.tail.each(w, func(_ uint64, v []byte) { bump(&s.waiting, valueDevice(v), 1) })
 		}
-		for _, alive := range q.gone.minus(ranges{p}) {
+		for _, alive := range q.fates.of(ranges{p}, there) {
 			if alive.a = max(alive.a, q.released+1); alive.a <= alive.b {
 				q.tail.each(alive, func(_ uint64, v []byte) { q.dirty -= len(v) })
 			}

@@ -282,19 +282,12 @@ func (q *committer) lateNumbers() {
 // unprovenLocked is the first number in memory that must come to disk: neither
 // gone nor, where an acknowledgement proves something, replayable.
 func (q *proofs) unprovenLocked() (uint64, bool) {
-	n := q.committed + 1
-	for n < min(q.next, q.reserved) {
-		if i := q.gone.at(n); n <= q.released {
-			n = q.released + 1
-		} else if i < len(q.gone) && q.gone[i].a <= n {
-			n = q.gone[i].b + 1
-		} else if i := q.replayable.set.at(n); !q.opt.Unproven && i < len(q.replayable.set) && q.replayable.set[i].a <= n {
-			n = q.replayable.set[i].b + 1
-		} else {
-			return n, true
-		}
+	want := living
+	if q.opt.Unproven {
+		want = there
 	}
-	return 0, false
+	s, ok := q.fates.next(max(q.committed, q.released)+1, want)
+	return s.a, ok && s.a < min(q.next, q.reserved)
 }
 
 // overdueLocked says when the first unproven record must be committed.
@@ -319,7 +312,7 @@ func (q *committer) commitDue(now int64) bool {
 	if q.flush {
 		from := max(q.committed, q.released) + 1
 		end := min(q.next, q.reserved)
-		return from < end && len(q.gone.minus(ranges{{from, end - 1}})) > 0
+		return from < end && !q.fates.is(span{from, end - 1}, gone)
 	}
 	if now < q.disk.rest {
 		return false

@@ -102,7 +102,7 @@ func TestEffortGrowsWithTheRecords(t *testing.T) {
 					time.Sleep(time.Second)
 					synctest.Wait()
 					q.mu.Lock()
-					spans := len(q.gone) + len(q.replayable.set) + len(q.replayed) + len(q.counted)
+					spans := len(q.fates) + len(q.counted)
 					steps := len(q.replayable.steps)
 					q.mu.Unlock()
 					if spans > 4 || steps > 70 {

@@ -68,9 +68,9 @@ func (q *files) adoptLocked(l ledger) {
 	older.takeAll(&l)
 	l.imports = older.imports
 	q.ledger = l
-	q.released, q.gone = l.mark, nil
+	q.released, q.fates = l.mark, nil
 	for _, s := range l.beyond {
-		q.gone.add(s)
+		q.fates.set(s, gone)
 	}
 }
 

@@ -19,7 +19,7 @@ func (q *committer) finish() {
 	}
 	q.answer()
 	q.mu.Lock()
-	rest := q.gone.minus(ranges{{max(q.committed, q.released) + 1, q.next - 1}})
+	rest := q.fates.of(ranges{{max(q.committed, q.released) + 1, q.next - 1}}, there)
 	left := rest.size()
 	if err == nil && left > 0 { // no space, and the policy is to drop the newest
 		q.releaseReplayableLocked(span{rest[0].a, q.next - 1})

@@ -54,7 +54,7 @@ type books struct {
 	committed uint64 // up to here records are on disk or gone
 
 	released   uint64 // up to here everything is gone
-	gone       ranges // beyond released: released, lost, quarantined or never used
+	fates      fates  // of the numbers beyond it
 	replayable replayable
 
 	rows      rows       // what records are called
@@ -73,7 +73,6 @@ type books struct {
 
 type proofs struct {
 	books
-	replayed ranges    // were replayable and rewound: proven again they are released at once
 	counted  ranges    // beyond committed: already counted as accepted
 	since    int64     // Mono at the last Rewind: ages in memory count from then at the earliest
 	late     ranges    // acknowledged, and not counted yet

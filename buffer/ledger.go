@@ -154,7 +154,7 @@ func (l *ledger) clone() ledger {
 func (q *proofs) savedLocked(to uint64) ledger {
 	c := q.ledger.clone()
 	if to+1 < q.next {
-		unsaved := q.gone.minus(ranges{{max(to, q.released) + 1, q.next - 1}})
+		unsaved := q.fates.of(ranges{{max(to, q.released) + 1, q.next - 1}}, there)
 		for _, p := range unsaved {
 			q.tail.each(p, func(_ uint64, v []byte) { c.devices[valueDevice(v)].read-- })
 		}

@@ -323,7 +323,7 @@ func (q *commits) shed(s *segment, reason string) error {
 				q.loseOfLocked(&l, s, uint16(dev), n)
 			}
 		}
-		q.finishLocked(q.gone.minus(ranges{{max(s.first, q.released+1), s.end - 1}}))
+		q.finishLocked(q.fates.of(ranges{{max(s.first, q.released+1), s.end - 1}}, there))
 		q.noteLossLocked(l)
 	}
 	s.writable = false

@@ -52,7 +52,7 @@ func (q *committer) load() {
 	}
 	if err != nil && q.disk.blind {
 		q.closeFiles()
-		q.segs, q.gone, q.waiting, q.ledger, q.losses = nil, nil, nil, ledger{}, nil
+		q.segs, q.fates, q.waiting, q.ledger, q.losses = nil, nil, nil, ledger{}, nil
 		q.unseen, q.rows = nil, nil
 		q.epoch, q.epochSaved, q.boot = randomEpoch(), 0, 1
 		q.beginBlind()
@@ -166,7 +166,8 @@ func (q *repairs) number(st state, known bool) {
 		q.released = q.next - 1
 	}
 	q.released = min(q.released, q.next-1)
-	q.gone = q.gone.and(ranges{{q.released + 1, q.next}})
+	q.fates.set(span{0, q.released}, waits) // the mark says it
+	q.fates.set(span{q.next + 1, ^uint64(0)}, waits)
 	q.committed = q.next - 1
 	// Between segments and after the last one there is nothing.
 	for i, s := range q.segs {

@@ -118,7 +118,7 @@ func (m *model) deliver() {
 func (m *model) rewind() {
 	m.q.mu.Lock()
 	m.q.expireLocked(m.q.opt.Mono())
-	held := append(ranges(nil), m.q.replayable.set...)
+	held := m.q.fates.of(ranges{{1, m.q.next}}, held)
 	m.q.mu.Unlock()
 	at, err := m.q.Rewind()
 	if err != nil {
@@ -141,7 +141,7 @@ func (m *model) quarantine() {
 			m.t.Fatal(err)
 		}
 		m.q.mu.Lock()
-		gone := m.q.isGoneLocked(span{n, n}) || m.q.replayable.set.has(n)
+		gone := len(m.q.livingLocked(span{n, n})) == 0
 		m.q.mu.Unlock()
 		if !gone {
 			m.t.Fatalf("record %d is still there", n)
@@ -158,7 +158,7 @@ func (m *model) quarantine() {
 func (m *model) restart() {
 	m.q.mu.Lock()
 	m.q.expireLocked(m.q.opt.Mono())
-	held := append(ranges(nil), m.q.replayable.set...)
+	held := m.q.fates.of(ranges{{1, m.q.next}}, held)
 	m.q.mu.Unlock()
 	mustClose(m.t, m.q)
 	for _, s := range held {

@@ -120,7 +120,7 @@ func (q *repairs) quarantine(s *segment, n uint64, v []byte, reason string) erro
 	q.figures.quarantineBytes = kept
 	defer q.mu.Unlock()
 	one := ranges{{n, n}}
-	if q.isGoneLocked(one[0]) || q.replayable.set.has(n) { // delivered already
+	if len(q.livingLocked(one[0])) == 0 { // delivered already
 		return nil
 	}
 	s = nil

@@ -92,20 +92,12 @@ func (q *Queue) entries(from uint64, maxBytes, maxRecs int) (uint64, []Entry, er
 // nextRangeLocked finds the first number from from on that can be handed out and
 // where its run must end at the latest.
 func (q *books) nextRangeLocked(from uint64) (readRange, bool) {
-	n := max(from, q.released+1)
-	i := q.gone.at(n)
-	if i < len(q.gone) && q.gone[i].a <= n {
-		n = q.gone[i].b + 1
-		i++
-	}
 	to := min(q.next, q.reserved) - 1
 	if q.strict() {
 		to = q.committed
 	}
-	if i < len(q.gone) {
-		to = min(to, q.gone[i].a-1)
-	}
-	return readRange{from: n, to: to}, n <= to
+	s, _ := q.fates.next(max(from, q.released+1), there) // what was never given is there
+	return readRange{from: s.a, to: min(to, s.b)}, s.a <= to
 }
 
 // memoryLocked hands out slices of the tail and pins its blocks.

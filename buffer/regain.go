@@ -102,13 +102,9 @@ func (q *committer) mergeLocked(old *committer) {
 	q.figures.quarantineBytes = old.figures.quarantineBytes
 	q.losses = append(old.losses, q.losses...)
 
-	gone := q.gone
-	gone.add(span{old.next, q.released})
-	for _, s := range old.gone {
-		gone.add(s)
-	}
-	q.released, q.gone = old.released, nil
-	q.goneLocked(gone)
+	old.fates.set(span{old.next, q.released}, gone)
+	q.released, q.fates = old.released, append(old.fates, q.fates...)
+	q.goneLocked(nil)
 
 	boot := q.boot
 	off, set := q.starts[0].off, q.starts[0].set

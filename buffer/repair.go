@@ -347,11 +347,7 @@ func (q *repairs) presentLocked(s *segment, got *saved) []uint64 {
 		keys.add(n)
 		s.index.set(n, got.at[n].dev)
 	}
-	holes := keys.holes(s.first, s.end)
-	for _, p := range holes {
-		q.replayed.remove(p)
-	}
-	q.goneLocked(holes)
+	q.goneLocked(keys.holes(s.first, s.end))
 	if s.end == s.first {
 		return nil
 	}

@@ -126,11 +126,11 @@ func (q *store) carry() (l load, first uint64, ok bool) {
 		return load{}, 0, false
 	}
 	s := q.segs[k-1]
-	end, released, gone := s.end, q.released, slices.Clone(q.gone)
+	end, released, fates := s.end, q.released, slices.Clone(q.fates)
 	q.mu.Unlock()
 	var bad error
 	err := q.visit(s, max(s.first, released+1), end, func(n uint64, v []byte) bool {
-		if gone.has(n) {
+		if fates.is(span{n, n}, gone) {
 			return true
 		}
 		_, bad = parseValue(n, v)

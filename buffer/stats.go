@@ -88,7 +88,7 @@ func (q *Queue) Stats() Stats {
 		NewEpochs: q.figures.epochs, Rollbacks: q.figures.rollbacks, Full: q.full, WhenFull: q.opt.WhenFull,
 		HoldShortened: q.figures.holdShortened, Commits: q.figures.commits,
 		CommittedRecords: q.figures.committedRecords, CommittedBytes: q.figures.committedBytes,
-		SidecarWrites: q.figures.notes, Held: q.replayable.set.size(),
+		SidecarWrites: q.figures.notes, Held: q.fates.size(held),
 		Damaged: append([]string(nil), q.figures.damagedFiles...), Losses: q.lossesLocked(),
 	}
 	_, s.Limit = q.limitsLocked()
@@ -110,7 +110,7 @@ func (q *Queue) Stats() Stats {
 		s.Waiting += n
 	}
 	if from := max(q.committed, q.released) + 1; from < q.next {
-		s.WaitingMemory = q.replayable.set.minus(q.gone.minus(ranges{{from, q.next - 1}})).size()
+		s.WaitingMemory = q.livingLocked(span{from, q.next - 1}).size()
 	}
 	s.WaitingDisk = s.Waiting - min(s.Waiting, s.WaitingMemory)
 	if s.Waiting > 0 {
@@ -147,7 +147,7 @@ func (q *limits) oldestLocked() int64 {
 		}
 	}
 	n := max(q.committed, q.released) + 1
-	if rest := q.replayable.set.minus(q.gone.minus(ranges{{n, max(n, q.next) - 1}})); len(rest) > 0 {
+	if rest := q.livingLocked(span{n, q.next - 1}); len(rest) > 0 {
 		if b := q.tail.find(rest[0].a); b != nil {
 			e := header(b.value(rest[0].a))
 			return q.ageLocked(stamp{e.Boot, e.Mono}, now)

@@ -214,7 +214,7 @@ func (q *limits) thinnableLocked(s *segment) bool {
 		return false
 	}
 	all := span{s.first, s.end - 1}
-	return !q.isGoneLocked(all) && len(q.replayable.set.and(ranges{all})) == 0 && !q.inFlightLocked(s) && !q.inUseLocked(s)
+	return !q.isGoneLocked(all) && len(q.fates.of(ranges{all}, held)) == 0 && !q.inFlightLocked(s) && !q.inUseLocked(s)
 }
 
 // inFlightLocked says whether records of s may be on their way to the server.

@@ -89,7 +89,9 @@ func (j *thinning) enterLocked(q *commits, through uint64) {
 	q.disk.doomed = append(q.disk.doomed, rest...)
 	q.disk.shaky = true
 	// What is left all waits; the holes between are found when they are met.
-	q.gone.remove(span{max(a.first, q.released+1), through})
+	for _, p := range q.fates.of(ranges{{max(a.first, q.released+1), through}}, gone) {
+		q.fates.set(p, waits)
+	}
 	q.goneLocked(ranges{{a.first, j.sum.first - 1}, {j.sum.last + 1, through}})
 	q.tail.forget(through)
 	q.thinned, q.disturbed, q.figures.thinBytes = span{}, false, 0
@@ -180,12 +182,12 @@ const maxBeyond = 1024
 // beyondLocked is what the ledger says of numbers that are gone beyond the mark:
 // not the holes that thinning left, which a start finds by itself.
 func (q *proofs) beyondLocked() (out ranges) {
-	for _, p := range q.gone {
+	for _, p := range q.fates {
 		if len(out) == maxBeyond {
 			break
 		}
-		if !q.holeLocked(p) {
-			out = append(out, p)
+		if p.is == gone && !q.holeLocked(p.span) {
+			out = append(out, p.span)
 		}
 	}
 	return out
