@@ -110,11 +110,41 @@ func (q *proofs) deferLocked(pieces ranges) ranges {
 		}
 		all := ranges{{s.first, s.end - 1}}
 		for _, p := range all.and(pieces) {
-			s.proven.add(p)
+			q.late.add(p)
 		}
 		pieces = all.minus(pieces)
 	}
 	return pieces
+}
+
+// deferredLocked is what of the late lies in such segments.
+func (q *proofs) deferredLocked() (out ranges) {
+	for _, s := range q.segs {
+		if s.uncountable() {
+			out = append(out, ranges{{s.first, s.end - 1}}.and(q.late)...)
+		}
+	}
+	return out
+}
+
+// takeLateLocked is what of s was acknowledged and is not counted yet. Whoever takes
+// it counts it.
+func (q *proofs) takeLateLocked(s *segment) ranges {
+	all := span{s.first, max(s.first, s.end-1)}
+	set := ranges{all}.and(q.late)
+	q.late.remove(all)
+	return set
+}
+
+// ackLateLocked counts what was acknowledged before it could be.
+func (q *proofs) ackLateLocked(late ranges) {
+	var pieces ranges
+	for _, p := range late {
+		pieces = append(pieces, q.livingLocked(p)...)
+	}
+	if len(pieces) > 0 {
+		q.ackLocked(pieces)
+	}
 }
 
 // uncountable says that nobody knows now whose the records of a segment are.
@@ -229,7 +259,7 @@ func (q *Queue) Rewind() (from uint64, err error) {
 		q.mu.Lock()
 		now := q.opt.Mono()
 		q.expireLocked(now)
-		q.late, q.behind = nil, 0 // all that waits is offered again
+		q.late, q.behind = q.deferredLocked(), 0 // all that waits and can be read is offered again
 		from = q.released + 1
 		set := q.rewindableLocked()
 		s := q.unindexedLocked(set)

@@ -37,12 +37,15 @@ func (q *books) renameLocked(s span) {
 }
 
 // ackLater remembers an acknowledgement whose records could not be counted by
-// device, for want of descriptors or memory. The committer tries again. Until
-// then they wait, and should the link end meanwhile they are sent again.
+// device, for want of descriptors or memory. The committer tries again, and whoever
+// repairs a file asks. Until then they wait, and should the link end meanwhile those
+// that can be read are sent again.
 func (q *proofs) ackLater(s span) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.late.add(s)
+	for _, p := range q.livingLocked(s) {
+		q.late.add(p)
+	}
 }
 
 // lateAcks is the committer's: it takes up what was acknowledged and could not

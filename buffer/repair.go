@@ -271,9 +271,8 @@ func (q *repairs) enterRescued(s *segment, got *saved, cause error) {
 	s.sum, s.damage, s.skipped, s.rescued, s.fails, s.tryAt, s.unread = *got.sum, nil, false, true, 0, 0, nil
 	s.version++
 	// What was acknowledged before it could be found out whose it was is no loss.
-	proven := s.proven
-	s.proven = nil
-	delivered := proven.size() - min(proven.size(), uint64(countIn(proven, got.numbers)))
+	late := q.takeLateLocked(s)
+	delivered := late.size() - min(late.size(), uint64(countIn(late, got.numbers)))
 	waiting := q.presentLocked(s, got)
 	if q.disk.loading {
 		s.waiting = nil // settle counts it
@@ -288,9 +287,7 @@ func (q *repairs) enterRescued(s *segment, got *saved, cause error) {
 		q.deliveredLocked(was, waiting, delivered)
 		q.reconcileLocked(l)
 	}
-	if len(proven) > 0 {
-		q.ackLocked(q.provenLocked(proven))
-	}
+	q.ackLateLocked(late)
 	s.endWaitLocked()
 	q.warn("buffer.quarantined", "damaged segment set aside", "code", "BUF-CORRUPT", "file", s.name,
 		"kept", len(got.numbers), "err", cause)
@@ -311,15 +308,6 @@ func (q *proofs) deliveredLocked(was, left []uint64, delivered uint64) {
 		delivered -= released[dev]
 	}
 	q.ledger.release(released)
-}
-
-// provenLocked is what waits in a rescued segment of what was acknowledged.
-func (q *proofs) provenLocked(proven ranges) ranges {
-	var out ranges
-	for _, p := range proven {
-		out = append(out, q.livingLocked(p)...)
-	}
-	return out
 }
 
 func countIn(r ranges, numbers []uint64) (n int) {

@@ -56,6 +56,49 @@ func (r *renamed) Rename(from, to string) error {
 	return err
 }
 
+// TestAcknowledgedThenDamaged: records that were acknowledged when nobody could tell
+// whose they were, for want of descriptors, and whose file is found broken then, are no
+// loss.
+func TestAcknowledgedThenDamaged(t *testing.T) {
+	dir := filepath.Join(fastDir(t), "q")
+	filled(t, dir, 6000, nil)
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(dir)
+		f := newFake(dir)
+		f.record, f.err = false, syscall.EMFILE
+		o.FS, o.CommitEvery = f, time.Hour
+		o.tune = smallSizes()
+		o.tune.segment = 256 << 10
+		q := mustOpen(t, o)
+		synctest.Wait()
+		q.mu.Lock()
+		name, from, count := q.segs[1].name, q.segs[1].first, q.segs[1].sum.count
+		q.mu.Unlock()
+		if first, recs, err := q.readRecords(from, 1<<20, 10); err != nil || first != from || len(recs) != 10 {
+			t.Fatal(first, len(recs), err)
+		}
+		q.reading.Lock()
+		q.reader.opened.close()
+		q.reading.Unlock()
+		f.mu.Lock()
+		f.failAt, f.always, f.count = 1, true, 0
+		f.mu.Unlock()
+		mustAck(t, q, from, from+9)
+		if c := checkLedger(t, q); c.Acked != 0 {
+			t.Fatalf("the test does not test what it is for: %+v", c)
+		}
+		damageFile(t, filepath.Join(dir, name), func(b []byte) []byte { return b[:4*pageSize] })
+		f.heal()
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		c := checkLedger(t, q)
+		if c.Lost["corrupt"]+c.Acked+c.Waiting != 6000 || c.Acked != 10 || c.Lost["corrupt"] > count-10 {
+			t.Errorf("10 of %d from %d on were acknowledged: %+v", count, from, c)
+		}
+		mustClose(t, q)
+	})
+}
+
 // TestAcknowledgedThoughDamaged: records that were read and acknowledged, and
 // whose file is found broken while the disk cannot be written, are no loss.
 func TestAcknowledgedThoughDamaged(t *testing.T) {

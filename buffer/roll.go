@@ -171,7 +171,7 @@ func (q *store) install(s *segment) error {
 		old.gone = true
 		old.endWaitLocked() // who waits for its repair finds the new one
 		s.end, s.sum, s.waiting = old.end, q.disk.carried.sum, old.waiting
-		s.inFlight, s.proven = old.inFlight, old.proven
+		s.inFlight = old.inFlight
 		q.segs = q.segs[: k-1 : k-1]
 	}
 	q.segs = append(q.segs, s)

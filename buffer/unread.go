@@ -136,10 +136,7 @@ func (q *files) admit(s *segment) {
 		s.uncounted = false
 		q.reconcileLocked(Loss{Reason: LostCorrupt, First: s.first, Last: s.end - 1})
 	}
-	if proven := s.proven; len(proven) > 0 {
-		s.proven = nil
-		q.ackLocked(q.provenLocked(proven))
-	}
+	q.ackLateLocked(q.takeLateLocked(s))
 	q.renameLocked(span{s.first, max(s.first, s.end-1)})
 	q.surfacedLocked(span{s.first, s.end - 1})
 	q.info("buffer.read-again", "segment can be read again", "file", s.name, "count", s.sum.count)
