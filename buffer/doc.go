@@ -75,10 +75,14 @@
 // its epoch that may have been sent gets an epoch of its own, and so does what waits
 // when the server acknowledges a number that was never given.
 //
-// Beside that the numbering as a whole has an epoch, under which records are exported.
-// A state file that is missing, damaged or older than the segments next to it begins
-// a new one, and Stats and the log say so (BUF-ROLLBACK). The survivors keep their
-// numbers: all new ones are above them and above whatever is present.
+// Beside that the queue as a whole has an epoch, by which an import knows what is its
+// own. A state file that is missing, damaged or older than the segments next to it
+// begins a new one, and Stats and the log say so (BUF-ROLLBACK). The survivors keep
+// their numbers: all new ones are above them and above whatever is present. Numbers
+// are reserved on disk a million at a time, though no name needs that: it bounds how
+// many readings may have been in a newest file that is lost with what told of it,
+// shows a state file that was set back, and says what is above a file that cannot be
+// read. At 10 readings a second that is a write in 14 hours.
 //
 // A folder that another disk was mounted over, or whose disk was taken away, is
 // left alone until its own state file shows there again; meanwhile the queue works
@@ -152,6 +156,7 @@
 //	ack.go        Ack, Rewind, Forget and the hold
 //	behind.go     records that surface behind the reader, late acknowledgements
 //	ranges.go     sets of numbers
+//	fates.go      what became of each number
 //	limits.go     losses, and space by giving up the oldest
 //	lowdisk.go    the limits at work: MaxSize, MinFree, changes of them
 //	thin.go       what to thin next
