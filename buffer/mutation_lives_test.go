@@ -224,7 +224,7 @@ func liveMisnamed(w *witness) {
 
 // liveImport: records of another gateway, some after each of the queue's own.
 func liveImport(w *witness) {
-	w.carried = &carried{src: Source{"B", 77}, numbers: evens(1000, 1398)}
+	w.carried = &carried{src: Name{"B", 77}, numbers: evens(1000, 1398)}
 	w.open()
 	for at := 0; at < len(w.carried.numbers); at += 25 {
 		w.append(5)
