@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"reflect"
 	"runtime/debug"
 	"time"
 	"unsafe"
@@ -31,6 +32,7 @@ type boltDB struct {
 	mapped uintptr // where the map of db begins
 	length int     // of the map: a power of two, from 32 KB on
 	ended  bool    // a commit began and did not come to a good end
+	passed func()  // called before and after each write of a commit
 }
 
 // commitLog makes the first error that bbolt meets in a commit a panic. Having
@@ -91,12 +93,38 @@ func (o osFS) CreateDB(name string, step, limit int) (_ DB, err error) {
 		return nil, err
 	}
 	d.db.AllocSize = step
+	d.tellWrites()
 	d.mapped, d.length = d.db.Info().Data, 32<<10
 	for d.length < limit {
 		d.length *= 2
 	}
 	return d, nil
 }
+
+// tellWrites has passed called around bbolt's writes. In a commit each sync stands
+// between two of them, or between the last one and the end, and bbolt has no other
+// place from which it could be seen that one has returned. Where a version of bbolt
+// has no such field, a commit is one piece; TestEachCallOfACommitIsSeen finds out.
+func (d *boltDB) tellWrites() {
+	ops := reflect.ValueOf(d.db).Elem().FieldByName("ops")
+	if ops.Kind() != reflect.Struct {
+		return
+	}
+	field := ops.FieldByName("writeAt")
+	if !field.IsValid() || field.Type() != reflect.TypeFor[func([]byte, int64) (int, error)]() {
+		return
+	}
+	*(*func([]byte, int64) (int, error))(unsafe.Pointer(field.UnsafeAddr())) = func(b []byte, off int64) (int, error) {
+		if d.passed != nil {
+			d.passed()
+			defer d.passed()
+		}
+		return d.file.WriteAt(b, off)
+	}
+}
+
+// watch has passed called whenever a call of the disk in an Update has returned.
+func (d *boltDB) watch(passed func()) { d.passed = passed }
 
 // Update is bbolt's, but that it does nothing after an error, and may panic.
 func (d *boltDB) Update(f func(*bolt.Tx) error) error {

@@ -27,8 +27,10 @@ import (
 type books struct {
 	opt Options
 	sz  sizes
-	fs  FS
+	fs  FS // timed by touches
 	log *slog.Logger
+
+	touches touches
 
 	kick    chan struct{} // wakes the committer, capacity 1
 	stopped chan struct{} // closed when the committer has ended
@@ -115,8 +117,8 @@ type committer struct {
 }
 
 // begin sets what is so before anything is known.
-func (q *committer) begin(o Options, sz sizes, log *slog.Logger) {
-	q.opt, q.sz, q.fs, q.log = o, sz, o.FS, log
+func (q *committer) begin(o Options, sz sizes, fs FS, log *slog.Logger) {
+	q.opt, q.sz, q.fs, q.log = o, sz, fs, log
 	q.kick, q.stop, q.stopped = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
 	q.next, q.reserved = 1, 1
 	q.timer = time.AfterFunc(time.Hour, q.wake)

@@ -2,7 +2,6 @@ package buffer
 
 import (
 	"errors"
-	"time"
 )
 
 // Errors that a caller may act on.
@@ -46,7 +45,8 @@ func Open(o Options) (*Queue, error) {
 		sz = defaultSizes(o.MaxSize)
 	}
 	q := &Queue{}
-	q.begin(o, sz, o.Log.With("component", "buffer"))
+	q.touches.mono = o.Mono
+	q.begin(o, sz, watchedFS{o.FS, &q.touches}, o.Log.With("component", "buffer"))
 	q.tail.limit = sz.soft
 	q.replayable.step = max(1, q.holdTime().Milliseconds()/64)
 	q.load()
@@ -189,14 +189,4 @@ func (q *Queue) Close() error {
 	q.notifyLocked()
 	q.mu.Unlock()
 	return q.disk.closeErr
-}
-
-// Idle is how long the committer has been at its present piece of work, which
-// is at most one transaction: two syncs of the disk. It is 0 when it has none.
-func (q *Queue) Idle() time.Duration {
-	at := q.busy.Load()
-	if at == 0 {
-		return 0
-	}
-	return time.Duration(q.opt.Mono()-(at-1)) * time.Millisecond
 }

@@ -61,7 +61,7 @@ func (q *committer) regain() error {
 		return nil
 	}
 	old := &committer{}
-	old.begin(q.opt, q.sz, q.log)
+	old.begin(q.opt, q.sz, q.fs, q.log)
 	q.mu.Lock()
 	old.epoch = q.epoch
 	q.mu.Unlock()

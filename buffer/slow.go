@@ -9,7 +9,7 @@ const (
 	slowShown = 5 * 60_000 // ms
 )
 
-// tick says that the committer begins a piece of work, for Idle.
+// tick says that the committer begins a piece of work.
 func (q *books) tick() { q.turn(q.opt.Mono() + 1) }
 
 // rest says that it has none.

@@ -59,6 +59,8 @@ type dater struct {
 
 	open atomic.Bool // nothing is held back any more: the offset is known or the hold is over
 
+	inside visits
+
 	mu      sync.Mutex
 	changed chan struct{} // stands in for the queue's own until open
 
@@ -107,7 +109,7 @@ func newDater(q queue, c ticker, hold time.Duration, built time.Time, log *slog.
 	return &dater{
 		queue: q, clock: c, log: log,
 		hold: hold.Milliseconds(), built: built.UnixMilli(), after: floor - c.Now().Mono, ceil: floor + plausible.Milliseconds(),
-		fixing: make(chan struct{}, 1), changed: make(chan struct{}), known: make(map[uint32]buffer.Offset),
+		inside: visits{origin: time.Now()}, fixing: make(chan struct{}, 1), changed: make(chan struct{}), known: make(map[uint32]buffer.Offset),
 	}
 }
 
@@ -176,6 +178,8 @@ func (d *dater) Changed() <-chan struct{} {
 // Read hands out what the queue has, with the times written in. The slices are
 // good until the next Read.
 func (d *dater) Read(from uint64, maxBytes, maxRecs int) (uint64, [][]byte, error) {
+	d.inside.enter()
+	defer d.inside.leave()
 	for {
 		first, entries, err := d.queue.Read(from, maxBytes, maxRecs)
 		if err != nil || len(entries) == 0 {
@@ -313,6 +317,8 @@ func (d *dater) Ack(from, through uint64) error {
 // Quarantine sets a record aside. One that cannot be reached now, for want of
 // memory or file descriptors, stays: the server will refuse it again.
 func (d *dater) Quarantine(n uint64, reason string) error {
+	d.inside.enter()
+	defer d.inside.leave()
 	if err := d.queue.Quarantine(n, reason); err != nil {
 		d.log.Error("record cannot be set aside now", "component", "buffer", "event", "record.quarantine-failed", "seq", n, "err", err)
 	}

@@ -18,7 +18,8 @@
 // are functions of one snapshot of all parts (snapshot.go, report.go,
 // findings.go). A part that does not move for 45 seconds, or three quarters of the
 // watchdog's interval if that is less, is named, and the watchdog is no longer fed;
-// the buffer has five minutes, since a card may take its time.
+// so is the buffer where a single call of the disk does not return for a minute. Any
+// number of slow calls, and of calls that fail, is a disk that gets on.
 //
 // Status, Queue and Reload may be called from any goroutine; Run once.
 package gateway

@@ -37,7 +37,7 @@ func findings(s *snapshot) []status.Finding {
 	for _, dev := range s.devices {
 		f.device(s, dev)
 	}
-	f.addIf(s.stuck != "", "SYS-WATCHDOG", "", "part", s.stuck, "age", status.InWords(stuckLimit()))
+	f.addIf(s.stuck != "", "SYS-WATCHDOG", "", "part", s.stuck, "age", status.InWords(patience(s.stuck)))
 	return f
 }
 

@@ -22,6 +22,7 @@ type simDisk struct {
 	mu    sync.Mutex
 	err   error
 	pause time.Duration // of every sync
+	read  time.Duration // of every read
 }
 
 // be sets what every change of the disk answers, and how long a sync takes.
@@ -31,6 +32,13 @@ func (d *simDisk) be(err error, pause time.Duration) {
 	if d.err != errDead {
 		d.err, d.pause = err, pause
 	}
+}
+
+// readIn sets how long a read takes.
+func (d *simDisk) readIn(pause time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.read = pause
 }
 
 func (d *simDisk) change() error {
@@ -95,6 +103,14 @@ func (d *simDisk) CreateDB(name string, step, limit int) (buffer.DB, error) {
 type simFile struct {
 	buffer.File
 	disk *simDisk
+}
+
+func (f simFile) ReadAt(p []byte, off int64) (int, error) {
+	f.disk.mu.Lock()
+	pause := f.disk.read
+	f.disk.mu.Unlock()
+	time.Sleep(pause)
+	return f.File.ReadAt(p, off)
 }
 
 func (f simFile) WriteAt(p []byte, off int64) (int, error) {

@@ -12,11 +12,15 @@ import (
 // rest is for a starved processor and a card that takes its time to sync.
 const stuckAfter = 45 * time.Second
 
-// slowDisk is the same for the queue's committer: one piece of its work, which is
-// at most one transaction, two syncs. An ailing card takes 30 s for one; a call that
-// does not return for a minute is not slow any more, it hangs. An attempt that ended
-// with an error is progress too: a restart makes no card better.
-const slowDisk = 2 * time.Minute
+// slowDisk is the same for the disk: one call of it that does not return for so long.
+// An ailing card takes 30 s for a sync, and many of those in a row are a disk that
+// gets on; so is one on which every call fails after that time: a restart makes no
+// card better.
+const slowDisk = 60 * time.Second
+
+// longRead is how long one look of the link into the buffer may take on a disk that
+// gets on, as where a whole file is read anew on a card that is slow with each page.
+const longRead = 15 * time.Minute
 
 // stuck names the part that has not passed its loop for too long. It is asked
 // at least once a second. Where it was not asked for long, the whole process did
@@ -25,15 +29,28 @@ const slowDisk = 2 * time.Minute
 func (g *Gateway) stuck() string {
 	limit := stuckLimit()
 	ran := g.pauses.ran(g.clock.Now().Mono, limit/2+time.Second)
+	link, reading := g.dater.linkIdle(g.link.Idle())
 	switch {
 	case min(g.devices.Idle(), ran) > limit:
 		return "devices"
-	case min(g.queue.Idle(), ran) > slowDisk:
-		return "buffer"
-	case min(g.link.Idle(), ran) > limit:
+	case min(g.queue.Idle(), ran) >= slowDisk:
+		return partBuffer
+	case reading && min(link, ran) > slowDisk && (g.queue.Resting() > slowDisk || link > longRead):
+		return partBuffer
+	case !reading && min(link, ran) > limit:
 		return "link"
 	}
 	return ""
+}
+
+const partBuffer = "buffer"
+
+// patience is how long a part may take before stuck names it.
+func patience(part string) time.Duration {
+	if part == partBuffer {
+		return slowDisk
+	}
+	return stuckLimit()
 }
 
 func stuckLimit() time.Duration {

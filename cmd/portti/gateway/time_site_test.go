@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"portti/buffer"
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/status"
 	"portti/cmd/portti/testbed"
@@ -30,6 +31,7 @@ type timeSite struct {
 	t       *testing.T
 	dir     string
 	more    string // further lines of configuration
+	disk    *simDisk
 	built   time.Time
 	boots   byte
 	machine *clocktest.Machine
@@ -175,8 +177,9 @@ func (s *timeSite) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.disk = &simDisk{FS: buffer.OS(cfg.Paths.BufferDir())}
 	s.gateway, err = New(cfg, Options{
-		Version: "time", Built: s.built, Clock: s.machine.Clock(s.built), Log: slog.New(slog.NewTextHandler(&s.log, nil)),
+		Version: "time", FS: s.disk, Built: s.built, Clock: s.machine.Clock(s.built), Log: slog.New(slog.NewTextHandler(&s.log, nil)),
 		Device: device.Tuning{Open: s.open},
 		Dial:   uplink.Options{Dial: s.net.Dial, Rand: func() float64 { return 0.5 }},
 	})
