@@ -136,10 +136,14 @@ func notRunning(err error) bool {
 
 // lookAt inspects a buffer's directory, or the one in a state folder.
 func lookAt(dir string) (*buffer.Inspection, error) {
-	if info, err := os.Stat(filepath.Join(dir, config.BufferFolder)); err == nil && info.IsDir() {
+	info, err := os.Stat(filepath.Join(dir, config.BufferFolder))
+	var look *buffer.Inspection
+	if err == nil && info.IsDir() {
 		dir = filepath.Join(dir, config.BufferFolder)
 	}
-	look, err := buffer.Inspect(dir)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		look, err = buffer.Inspect(dir)
+	}
 	switch {
 	case errors.Is(err, buffer.ErrNewer):
 		return nil, exit(exitFailed, fmt.Errorf("the buffer at %s was left alone: %w. Install the newer portti again", dir, err))

@@ -150,6 +150,18 @@ func TestMissingIsNotWrong(t *testing.T) {
 	}
 }
 
+// A folder that is there and cannot be listed is not an empty one.
+func TestUnreadableFolderIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	main, more := filepath.Join(dir, "portti.toml"), filepath.Join(dir, "conf.d")
+	if err := errors.Join(os.WriteFile(main, []byte(good), 0o600), os.Symlink(more, more)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(main, LoadOptions{}); err == nil || !strings.Contains(err.Error(), more+": cannot be read: ") {
+		t.Errorf("a loop of links: %v", err)
+	}
+}
+
 func TestUnreadableFileIsNamed(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := Load(dir, LoadOptions{}); err == nil || !strings.Contains(err.Error(), dir+": cannot be read: ") {

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
 
 	"portti/device"
@@ -102,9 +101,7 @@ func (l *loader) layers(path string, o LoadOptions) (missing bool) {
 		l.file(vendor, true)
 	}
 	missing = !l.file(path, true)
-	for _, name := range confD(path) {
-		l.file(name, false)
-	}
+	l.confD(filepath.Join(filepath.Dir(path), "conf.d"))
 	l.types = typesIn(l.sources)
 	for _, src := range l.sources {
 		l.apply(src, src.tree)
@@ -112,22 +109,20 @@ func (l *loader) layers(path string, o LoadOptions) (missing bool) {
 	return missing
 }
 
-// confD lists the files next to the main one, hidden ones and editors' left
-// overs excluded by the pattern.
-func confD(path string) []string {
-	dir := filepath.Join(filepath.Dir(path), "conf.d")
+// confD reads the files next to the main one, hidden ones and editors' left
+// overs excluded by the pattern. A folder that is there and cannot be listed may say
+// anything.
+func (l *loader) confD(dir string) {
 	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		l.broken = true
+		l.add(Fault{File: dir, Text: "cannot be read: " + reason(err)})
 	}
-	var names []string
-	for _, e := range entries {
-		if n := e.Name(); strings.HasSuffix(n, ".toml") && !strings.HasPrefix(n, ".") {
-			names = append(names, filepath.Join(dir, n))
+	for _, e := range entries { // by name
+		if n := e.Name(); err == nil && strings.HasSuffix(n, ".toml") && !strings.HasPrefix(n, ".") {
+			l.file(filepath.Join(dir, n), false)
 		}
 	}
-	sort.Strings(names)
-	return names
 }
 
 // file reads one layer. It gives false where the file may be missing and is.

@@ -42,8 +42,11 @@ type rebooter struct {
 func (r rebooter) ask(ctx context.Context, transaction int) error {
 	note := filepath.Join(r.state, "reboot-transaction")
 	was, err := os.ReadFile(note)
-	if err == nil && strings.TrimSpace(string(was)) == strconv.Itoa(transaction) {
+	switch {
+	case err == nil && strings.TrimSpace(string(was)) == strconv.Itoa(transaction):
 		return nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("cannot read which request was the last, and a repeat would start the machine again: %w", err)
 	}
 	if up := time.Duration(r.mono()) * time.Millisecond; up < rebootEvery {
 		return fmt.Errorf("the machine started %s ago: it is not started again within %s", status.InWords(up), status.InWords(rebootEvery))

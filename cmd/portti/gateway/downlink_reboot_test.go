@@ -67,6 +67,17 @@ func TestReboots(t *testing.T) {
 	}
 	left(t, r)
 	up = 600_000
+	note := filepath.Join(r.state, "reboot-transaction")
+	if err := os.Symlink(note, note); err != nil { // cannot be read, by root either
+		t.Fatal(err)
+	}
+	if err := r.ask(t.Context(), 1); err == nil || !strings.Contains(err.Error(), "cannot read which request") {
+		t.Error("with a note that cannot be read:", err)
+	}
+	if err := os.Remove(note); err != nil {
+		t.Fatal(err)
+	}
+	left(t, r)
 	if err := os.RemoveAll(r.run); err != nil {
 		t.Fatal(err)
 	}

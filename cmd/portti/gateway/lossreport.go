@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"portti/buffer"
@@ -25,11 +26,16 @@ const ownDevice = ":gateway"
 // readings keep being lost.
 const lossReportEvery = 10 * time.Minute
 
+// lossReadEvery is the time between two attempts to read what was reported: one may
+// take half a minute on a card that is ailing, and everything else waits for it.
+const lossReadEvery = 10 * time.Second
+
 // lossReport tells the server which readings it will never get: a message 90300
 // for each device and reason, as soon as the link is up. What was reported is
 // kept in the state folder, so that every lost reading is reported once, also
 // over restarts; a power cut between the message and that note reports it
-// twice, never not at all. A report that overtook the backlog (order =
+// twice, never not at all. While that note is there and cannot be read nothing is
+// told: it is read again from time to time. A report that overtook the backlog (order =
 // "fresh-first") may speak of a loss that a power cut then undoes: the readings
 // were shed in memory, are still on disk and arrive after all.
 //
@@ -38,32 +44,71 @@ type lossReport struct {
 	path     string
 	log      *slog.Logger
 	send     appender
-	reported map[string]map[string]uint64 // device, reason, count
+	reported map[string]map[string]uint64 // device, reason, count; nil = not read yet
+	readAt   time.Time                    // no earlier is it read again
 	last     time.Time
 	warned   bool
+	unread   bool // that it cannot be read was said
 	doubted  bool // see tellDoubt
 }
 
 func newLossReport(state string, send appender, log *slog.Logger) *lossReport {
-	r := &lossReport{path: filepath.Join(state, "stated.json"), send: send, log: log, reported: map[string]map[string]uint64{}}
-	text, err := os.ReadFile(r.path)
-	if err == nil {
-		err = json.Unmarshal(text, &r.reported)
+	return &lossReport{path: filepath.Join(state, "stated.json"), send: send, log: log}
+}
+
+// recall reads what was reported, once. With false that is not known now.
+func (r *lossReport) recall(now time.Time) bool {
+	if r.reported != nil {
+		return true
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Warn("what was told to the server about lost readings is not known any more; it is told again",
+	if now.Before(r.readAt) {
+		return false
+	}
+	r.readAt = now.Add(lossReadEvery)
+	reported, err := readReported(r.path)
+	switch {
+	case errors.Is(err, errReported):
+		r.log.Warn("what was told to the server about lost readings is not known any more; it is told again",
 			"component", "daemon", "event", "loss-report.load-failed", "err", err)
+	case err != nil:
+		if !r.unread {
+			r.log.Warn("cannot read what was told to the server about lost readings; nothing is told until it can be read",
+				"component", "daemon", "event", "loss-report.read-failed", "err", err)
+		}
+		r.unread = true
+		return false
+	case r.unread:
+		r.log.Info("what was told to the server about lost readings can be read again", "component", "daemon", "event", "loss-report.recovered")
 	}
-	if r.reported == nil {
-		r.reported = map[string]map[string]uint64{}
+	r.reported = reported
+	return true
+}
+
+// errReported is inside the error of a note that was read and is none.
+var errReported = errors.New("it is damaged")
+
+// readReported is never nil where it has no error, or errReported.
+func readReported(path string) (map[string]map[string]uint64, error) {
+	text, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return map[string]map[string]uint64{}, nil
+	case errors.Is(err, syscall.EISDIR):
+		return map[string]map[string]uint64{}, fmt.Errorf("cannot use %s: %w: it is a folder", path, errReported)
+	case err != nil:
+		return nil, err
 	}
-	return r
+	var reported map[string]map[string]uint64
+	if err := json.Unmarshal(text, &reported); err != nil || reported == nil {
+		return map[string]map[string]uint64{}, fmt.Errorf("cannot use %s: %w", path, errReported)
+	}
+	return reported, nil
 }
 
 // update reports what is new in the ledger. lost is the counts by device, losses
 // the queue's latest, when turns a moment of theirs into Unix milliseconds.
 func (r *lossReport) update(lost map[string]buffer.Counts, losses []buffer.Loss, when func(buffer.Time) (int64, bool), now time.Time) {
-	if !r.last.IsZero() && now.Sub(r.last) < lossReportEvery {
+	if !r.last.IsZero() && now.Sub(r.last) < lossReportEvery || !r.recall(now) {
 		return
 	}
 	said := r.tellDoubt(losses)
