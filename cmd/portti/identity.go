@@ -74,10 +74,15 @@ Exit codes: 0 noted, 1 not, 6 there is no configuration, 78 it has mistakes.`,
 				return err
 			}
 			here, path := machine.Read(root), gateway.MachineFile(cfg.Paths)
-			if _, err := machine.Load(path); errors.Is(err, machine.ErrNewer) {
+			old, err := machine.Load(path)
+			if errors.Is(err, machine.ErrNewer) {
 				return fmt.Errorf("%w. Update portti", err)
 			}
-			if err := machine.NewNote(id, here, time.Now()).Save(path); err != nil {
+			note := machine.NewNote(id, here, time.Now())
+			if err == nil && old.Gateway == id {
+				note.Buffer, note.BufferGone = old.Buffer, old.BufferGone
+			}
+			if err := note.Save(path); err != nil {
 				return withSudo(fmt.Errorf("cannot note this board: %w", err))
 			}
 			out := cmd.OutOrStdout()

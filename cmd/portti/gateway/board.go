@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"portti/cmd/portti/config"
@@ -39,8 +40,11 @@ type board struct {
 	here  machine.Marks
 	log   *slog.Logger
 	other bool          // the state was made on another board
+	note  *machine.Note // as it was read or is to be written; nil = it cannot be read
 	seen  os.FileInfo   // the note as it was last read
-	due   *machine.Note // to be written; nil for none
+	due   bool          // the note is to be written
+
+	saving sync.Mutex
 }
 
 func newBoard(path, id string, here machine.Marks, log *slog.Logger) *board {
@@ -49,31 +53,53 @@ func newBoard(path, id string, here machine.Marks, log *slog.Logger) *board {
 	note, err := machine.Load(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		b.due = machine.NewNote(id, here, time.Now())
+		b.note, b.due = machine.NewNote(id, here, time.Now()), true
 	case errors.Is(err, machine.ErrDamaged):
 		b.log.Warn("the note of the board that this state was made on is damaged; the present board is noted", "event", "board.note-damaged", "err", err)
-		b.due = machine.NewNote(id, here, time.Now())
+		b.note, b.due = machine.NewNote(id, here, time.Now()), true
 	case err != nil:
 		b.log.Warn("cannot read on which board this state was made; it is not compared with this one", "event", "board.read-failed", "err", err)
 	case note.Gateway != id:
 		b.log.Info("this gateway has another id than before; the present board is noted with it", "event", "board.noted", "before", note.Gateway)
-		b.due = machine.NewNote(id, here, time.Now())
+		b.note, b.due = machine.NewNote(id, here, time.Now()), true
 	default:
 		b.other = note.Judge(here).Other
-		if note.Learn(here) {
-			b.due = note
-		}
+		b.note, b.due = note, note.Learn(here)
 	}
 	return b
+}
+
+// has notes that there is a buffer in a folder, see gone.go. It comes before save.
+func (b *board) has(folder string) {
+	if b.note != nil && b.note.Buffer != folder {
+		b.note.Buffer, b.due = folder, true
+	}
+}
+
+// told notes that the server knows of a buffer that is gone. A person may have had
+// the board noted anew meanwhile.
+func (b *board) told() {
+	b.saving.Lock()
+	defer b.saving.Unlock()
+	note, err := machine.Load(b.path)
+	if err != nil || note.Gateway != b.id || !note.BufferGone {
+		return
+	}
+	note.BufferGone = false
+	if err := note.Save(b.path); err != nil {
+		b.log.Warn("cannot note that the server knows of the buffer that is gone; after a restart it is told again", "event", "board.save-failed", "err", err)
+	}
 }
 
 // save writes the note that is due. It runs beside everything else: nobody reads a
 // line later because a card takes its time with a note.
 func (b *board) save() {
-	if b.due == nil {
+	b.saving.Lock()
+	defer b.saving.Unlock()
+	if !b.due {
 		return
 	}
-	if err := b.due.Save(b.path); err != nil {
+	if err := b.note.Save(b.path); err != nil {
 		b.log.Warn("cannot note which board this is; it is noted at the next start", "event", "board.save-failed", "err", err)
 	}
 }

@@ -126,6 +126,7 @@ func (f *found) buffer(s *snapshot) {
 	}
 	f.addIf(len(q.Unread) > 0, "BUF-UNREAD", "", "count", status.Count(uint64(len(q.Unread)), "file"), "why", q.UnreadBy)
 	f.addIf(s.left.files > 0, "BUF-OLD", "", "path", s.left.path, "count", status.Count(uint64(s.left.files), "file"))
+	f.addIf(s.gone, "BUF-GONE", "", "path", s.cfg.Paths.BufferDir(), "note", MachineFile(s.cfg.Paths))
 	f.addIf(q.Rollbacks > 0, "BUF-ROLLBACK", "")
 	f.addIf(q.Slow > 0, "BUF-SLOW", "", "seconds", fmt.Sprint(q.Slow/1000))
 	full := q.Full

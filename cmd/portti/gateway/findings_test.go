@@ -59,6 +59,7 @@ func TestFindings(t *testing.T) {
 		"full soon":                  {func(s *snapshot) { s.headroomLow = true }, "BUF-FILLING/"},
 		"readings shed":              {func(s *snapshot) { s.lastLoss, s.stats.Bytes = &loss{Loss: buffer.Loss{Reason: "full"}}, 600 }, "BUF-LOST/ BUF-FULL/"},
 		"buffer of another version":  {func(s *snapshot) { s.left = leftover{"/state/buffer", 2} }, "BUF-OLD/"},
+		"a buffer taken away":        {func(s *snapshot) { s.gone = true }, "BUF-GONE/"},
 		"readings too old":           {func(s *snapshot) { s.lastLoss = &loss{Loss: buffer.Loss{Reason: "age"}} }, "BUF-LOST/"},
 		"little disk":                {func(s *snapshot) { s.stats.DiskLow = true }, "BUF-DISK-LOW/"},
 	} {

@@ -49,6 +49,8 @@ type lossReport struct {
 	last     time.Time
 	warned   bool
 	unread   bool // that it cannot be read was said
+	gone     bool // the server is to be told that a whole buffer is, see gone.go
+	toldGone func()
 	doubted  bool // see tellDoubt
 }
 
@@ -112,6 +114,7 @@ func (r *lossReport) update(lost map[string]buffer.Counts, losses []buffer.Loss,
 		return
 	}
 	said := r.tellDoubt(losses)
+	said = r.tellGone() || said
 	for _, name := range slices.Sorted(maps.Keys(lost)) {
 		if name == ownDevice {
 			continue
@@ -169,6 +172,23 @@ func (r *lossReport) tellDoubt(losses []buffer.Loss) bool {
 	m.Int("atMost", int64(losses[i].AtMost))
 	r.doubted = r.send(&m)
 	return r.doubted
+}
+
+// tellGone states the loss of a whole buffer, for which there is no bound.
+func (r *lossReport) tellGone() bool {
+	if !r.gone {
+		return false
+	}
+	var m thingsee.Message
+	m.Reset(thingsee.LossStatement, thingsee.EventThreshold)
+	m.Text("reason", []byte(buffer.LostCorrupt))
+	m.Int("count", 0)
+	m.Bool("atLeast", true)
+	if r.gone = !r.send(&m); r.gone {
+		return false
+	}
+	r.toldGone()
+	return true
 }
 
 // mostLost is how many of a device's readings may have been lost where n can be

@@ -126,6 +126,7 @@ func OpenBuffer(cfg *config.Config, built time.Time, log *slog.Logger) (q *buffe
 		unlock()
 		return nil, nil, err
 	}
+	findGone(cfg.Paths, id, log) // the next start of the gateway tells it
 	ticks, err := clock.New(built)
 	if err == nil {
 		q, err = buffer.Open(buffer.Options{

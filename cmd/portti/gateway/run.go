@@ -77,6 +77,7 @@ type Gateway struct {
 	own           *ownMessages
 	lossReport    *lossReport
 	left          leftover
+	gone          bool // the buffer was, before it was opened
 	selfReport    *selfReport
 	downlink      *downlink // nil = no command is accepted
 	reloads       chan chan Reloaded
@@ -151,6 +152,9 @@ func build(ctx context.Context, cfg *config.Config, opt Options) (g *Gateway, er
 			err = errors.Join(err, g.queue.Close())
 		}
 	}()
+	if there, _ := holdsBuffer(cfg.Paths.BufferDir()); there {
+		g.board.has(config.BufferFolder)
+	}
 	g.clock.Remember(g.queue.LastGood())
 	g.dater = newDater(g.queue, g.clock, time.Duration(cfg.Clock.HoldUntilSynced), opt.Built, opt.Log)
 	g.dater.expect(g.queue.Stats().Waiting > 0 && dependent(g.queue.Starts()))
@@ -166,6 +170,7 @@ func build(ctx context.Context, cfg *config.Config, opt Options) (g *Gateway, er
 		return g.devices.Own(number, opt.Log), nil
 	}}
 	g.lossReport = newLossReport(cfg.Paths.State, g.own.append, opt.Log)
+	g.lossReport.gone, g.lossReport.toldGone = g.gone, g.board.told
 	g.selfReport = newSelfReport(cfg, g.id, opt.Version, func() int64 { return g.clock.Now().Mono }, g.own.append, opt.Log)
 	g.downlink = g.newDownlink()
 	g.start = g.startEpoch()
@@ -193,6 +198,7 @@ func (g *Gateway) identify(ctx context.Context) (err error) {
 	if root == nil {
 		root = os.DirFS("/")
 	}
+	g.gone = findGone(g.cfg.Paths, g.id, g.opt.Log)
 	g.board = newBoard(MachineFile(g.cfg.Paths), g.id, machine.Read(root), g.opt.Log)
 	return nil
 }

@@ -40,6 +40,7 @@ type snapshot struct {
 
 	headroom    float64 // seconds, 0 = not known
 	left        leftover
+	gone        bool  // the buffer was, at the start
 	lastLoss    *loss // one that is fresh enough to be shown
 	headroomLow bool
 	otherBoard  bool   // the state was made on another one
@@ -75,6 +76,6 @@ func (g *Gateway) snapshot() *snapshot {
 	s.offset, s.fixed = g.queue.Offset(g.queue.Boot())
 	s.headroom = g.inflow.headroom(s.total.Read, s.stats)
 	s.rejected = g.rejected.Load()
-	s.left = g.left
+	s.left, s.gone = g.left, g.gone
 	return s
 }

@@ -26,8 +26,11 @@ const noteVersion = 1
 type Note struct {
 	Gateway string    // the id that the gateway had then
 	Noted   time.Time // by a clock that may not have been set
-	salt    string
-	hashes  map[string]string // by source
+	// Buffer is the folder in which there was a buffer then, "" for none.
+	Buffer     string
+	BufferGone bool // it was gone at a start, and the server does not know yet
+	salt       string
+	hashes     map[string]string // by source
 }
 
 // noteFile is Note as it is written.
@@ -37,6 +40,9 @@ type noteFile struct {
 	Noted   time.Time         `json:"noted"`
 	Salt    string            `json:"salt"`
 	Marks   map[string]string `json:"marks"` // SHA-256 of salt, source and value
+
+	Buffer     string `json:"buffer,omitempty"`
+	BufferGone bool   `json:"buffer_gone,omitempty"`
 }
 
 // NewNote notes the marks of the board that the gateway is on.
@@ -60,12 +66,12 @@ func Load(path string) (*Note, error) {
 	if err != nil || f.Version < 1 || f.Salt == "" || f.Marks == nil {
 		return nil, fmt.Errorf("cannot use %s: %w", path, ErrDamaged)
 	}
-	return &Note{f.Gateway, f.Noted, f.Salt, f.Marks}, nil
+	return &Note{f.Gateway, f.Noted, f.Buffer, f.BufferGone, f.Salt, f.Marks}, nil
 }
 
 // Save replaces the note at path.
 func (n *Note) Save(path string) error {
-	text, err := json.Marshal(noteFile{noteVersion, n.Gateway, n.Noted, n.salt, n.hashes})
+	text, err := json.Marshal(noteFile{noteVersion, n.Gateway, n.Noted, n.salt, n.hashes, n.Buffer, n.BufferGone})
 	if err != nil {
 		return err
 	}
