@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
+
 	"portti/buffer/boltfile"
 	"portti/cross/testkit"
 )
@@ -419,5 +421,37 @@ func TestLengthOfAValueFlipped(t *testing.T) {
 				t.Errorf("%d records are missing: %+v", n, out.ledger)
 			}
 		})
+	}
+}
+
+// TestLastKeyFlipped: a bit of the newest key is another one, so that it is a number
+// far above all others. Its value's checksum tells; the numbering does not go there,
+// where it would stay.
+func TestLastKeyFlipped(t *testing.T) {
+	dir := filepath.Join(fastDir(t), "q")
+	filled(t, dir, 300, nil)
+	files := segmentFiles(t, dir)
+	db, err := bolt.Open(files[len(files)-1], 0o600, &bolt.Options{NoFreelistSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		r := tx.Bucket(recordsBucket())
+		k, v := r.Cursor().Last()
+		far := append([]byte{k[0] ^ 1}, k[1:]...)
+		return errors.Join(r.Put(far, v), r.Delete(k))
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		q := mustOpen(t, testOptions(dir))
+		if _, next := q.Bounds(); next > 1<<48 {
+			t.Errorf("next is %d", next)
+		}
+		if c := checkLedger(t, q); c.Read != 300 || c.Waiting != 299 || c.LostAll() != 1 {
+			t.Errorf("%+v", c)
+		}
+		mustClose(t, q)
 	}
 }

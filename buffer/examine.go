@@ -88,16 +88,30 @@ func (q *files) outline(s *segment) (f map[string][]byte, last uint64, used int6
 	return f, last, used, err
 }
 
-// recount makes a summary from the records. q.reading is held.
-func (q *files) recount(s *segment) (summary, error) {
-	var sum summary
-	err := q.visit(s, s.first, s.end, func(n uint64, v []byte) bool {
-		e, err := parseValue(n, v)
+// recount makes a summary from the records, and ends the segment behind the last one
+// whose value fits: of a key that does not nobody knows what number it was, and the
+// numbering goes on above it for ever. q.reading is held.
+func (q *files) recount(s *segment) (sum summary, err error) {
+	end := s.first
+	for _, pass := range []func(n uint64, e Entry, err error){
+		func(n uint64, _ Entry, err error) {
+			if err == nil {
+				end = n + 1
+			}
+		},
+		func(n uint64, e Entry, _ error) { sum.add(n, e) },
+	} {
+		err = q.visit(s, s.first, s.end, func(n uint64, v []byte) bool {
+			e, err := parseValue(n, v)
+			pass(n, e, err)
+			return true
+		})
 		if err != nil {
-			e = Entry{}
+			return sum, err
 		}
-		sum.add(n, e)
-		return true
-	})
-	return sum, err
+		q.mu.Lock()
+		s.end = min(s.end, end)
+		q.mu.Unlock()
+	}
+	return sum, nil
 }

@@ -199,6 +199,7 @@ func (q *repairs) number(st state, known bool) {
 // loadSegments opens every segment once to learn what it holds. None is written
 // again; a small newest one is carried into the next file.
 func (q *repairs) loadSegments(names []string) error {
+	found := names
 	firsts, failed := q.sweep(names)
 	if renamed, err := q.putRight(firsts, suffixed(names, movedSuffix)); err != nil {
 		return fmt.Errorf("%w: %w", errUnread, err)
@@ -212,6 +213,9 @@ func (q *repairs) loadSegments(names []string) error {
 		s := newSegment(firsts[i])
 		s.uncounted = true
 		s.end = unknownEnd
+		s.rescuing = slices.ContainsFunc(found, func(name string) bool {
+			return name == s.name+salvageSuffix || strings.HasPrefix(name, s.name+damagedInfix)
+		})
 		for _, through := q.heading(s.name, s.first); i+1 < len(firsts) && firsts[i+1] <= through; i++ {
 			// It was made of that one too, and the power went before it was removed.
 			failed = errors.Join(failed, ignoreMissing(q.fs.Remove(segmentName(firsts[i+1]))))

@@ -52,6 +52,11 @@ func (q *repairs) putRight(firsts []uint64, moved []string) (bool, error) {
 		}
 		moved = append(moved, to)
 	}
+	if len(moved) > 0 { // no two names for one file, and none without
+		if err := q.fs.SyncDir(); err != nil {
+			return false, err
+		}
+	}
 	for _, name := range moved {
 		if err := q.settleName(name); err != nil {
 			return false, err

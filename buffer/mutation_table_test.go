@@ -59,7 +59,6 @@ func unwritten() []mutant {
 		{name: "no " + slotAtStop, life: "steady", turn: noSlot(slotAtStop)},
 		{name: "no " + slotOfOffset, life: "steady", turn: noSlot(slotOfOffset)},
 		{name: "no " + slotOfNotes, life: "steady", turn: noSlot(slotOfNotes)},
-		{name: "no slot before a damaged file has its last name", life: "rescue", turn: noSlot(slotOfNotes)},
 		{name: "no commit of the ledger alone after a loss", life: "healthy", turn: noLedger(true)},
 		{name: "no commit of the ledger alone else", life: "healthy", turn: noLedger(false),
 			idle: "read and acked may fall by the same amount; it bounds by how much"},

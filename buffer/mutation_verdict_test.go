@@ -141,9 +141,6 @@ func unbalanced(total Counts, devices map[string]Counts, there uint64, before, l
 	ok := total.Waiting == there && total.Acked <= uint64(len(later.acked)) && total.Read <= later.counts.Read &&
 		total.Quarantined >= before.floor.Quarantined && total.Quarantined <= later.counts.Quarantined
 	for reason, n := range total.Lost {
-		if later.damaged && reason == LostRollback { // so says a start after a cut amid salvage
-			reason = LostCorrupt
-		}
 		ok = ok && n <= later.counts.Lost[reason]
 	}
 	for reason, n := range before.floor.Lost {

@@ -67,7 +67,7 @@ func (q *limits) suspectLocked(st state, known bool) Loss {
 		}
 		j := slices.IndexFunc(q.segs, func(s *segment) bool { return s.first == note.first })
 		switch {
-		case j < 0 && !q.standsForLocked(note.first), j >= 0 && q.segs[j].rescued:
+		case j < 0 && !q.standsForLocked(note.first), j >= 0 && (q.segs[j].rescued || q.segs[j].rescuing):
 			other = other.with(span{note.first, end - 1})
 		case j >= 0 && q.segs[j].sum.count < note.count && q.segs[j].level == 0:
 			setBack = setBack.with(span{note.first, end - 1})

@@ -106,7 +106,8 @@ func (q *repairs) skipDamaged() {
 // read in its place. Order of steps, so that a power cut at any of them loses
 // nothing: rename to .salvage, sync the directory; write the new file under a
 // temporary name, synced; rename it, sync the directory; rename .salvage to
-// .damaged-<n>. A start that finds .salvage without the segment begins again.
+// .damaged-<n>. A start that finds .salvage without the segment begins again; beside
+// it, or with .damaged-<n>, it knows why readings are missing.
 func (q *repairs) rescue(s *segment) error {
 	q.tick()
 	q.mu.Lock()
@@ -132,14 +133,6 @@ func (q *repairs) rescue(s *segment) error {
 	q.reader.opened.close() // it is another file now
 	q.reading.Unlock()
 	q.enterRescued(s, got, cause)
-	if !q.disk.loading { // what is missing must be on record before the evidence goes
-		q.mu.Lock()
-		reserved := q.reserved
-		q.mu.Unlock()
-		if err := q.writeSidecar(reserved, false); err != nil {
-			return err
-		}
-	}
 	return q.keepDamaged(original)
 }
 

@@ -33,6 +33,7 @@ type segment struct {
 	tryAt     int64  // when to try again, once readers pass over it
 	unread    error  // why they do
 	rescued   bool   // it was salvaged
+	rescuing  bool   // by an earlier start, whose slot may not have been written: what is missing was damaged
 	level     uint8  // how often it was thinned
 	through   uint64 // the last number it then stood for, 0 when it was not
 	dense     uint8  // how little halving it would free, see thin.go
