@@ -189,11 +189,11 @@ func TestFieldsAreInTheTable(t *testing.T) {
 		if fact != "slot" {
 			b = factOf(t, dir, fact)
 		}
-		for _, f := range formattest.Fields(fact, b) {
-			if page[f.Field] == "" {
-				t.Errorf("%s is not in the table of docs/format.md", f.Field)
+		for field := range formattest.Fields(fact, b) {
+			if page[field] == "" {
+				t.Errorf("%s is not in the table of docs/format.md", field)
 			}
-			delete(left, f.Field)
+			delete(left, field)
 		}
 	}
 	for field := range left {
@@ -261,7 +261,7 @@ func sealed(b []byte) []byte {
 }
 
 func spansOf(fact string, b []byte, field string) []formattest.Span {
-	return slices.DeleteFunc(formattest.Fields(fact, b), func(s formattest.Span) bool { return s.Field != field })
+	return formattest.Fields(fact, b)[field]
 }
 
 // replaced is a fact with an edited field.
