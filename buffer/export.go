@@ -2,9 +2,7 @@ package buffer
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"slices"
 )
 
 // Record is a record on its way to somewhere else than the link.
@@ -42,25 +40,7 @@ func (l *Inspection) Head() Head {
 	if epoch == 0 {
 		epoch = randomEpoch()
 	}
-	return Head{Epoch: epoch, First: l.Released + 1, Next: l.end(), LastGood: l.LastGood, Boots: l.Boots}
-}
-
-// end is above all that Each hands out: in a damaged newest file more may be
-// found than its tree leads to.
-func (l *Inspection) end() uint64 {
-	end := l.Next
-	if len(l.Segments) == 0 {
-		return end
-	}
-	newest := l.Segments[len(l.Segments)-1]
-	if !l.faulty(newest.File) {
-		return end
-	}
-	found, _, _, _ := l.collect(newest, unknownEnd) // Each says what cannot be read
-	for n := range found {
-		end = max(end, n+1)
-	}
-	return end
+	return Head{Epoch: epoch, First: l.Released + 1, Next: l.Next, LastGood: l.LastGood, Boots: l.Boots}
 }
 
 // Each hands out every record that is not released, in the order of numbers,
@@ -73,131 +53,69 @@ func (l *Inspection) Each(record func(Record) error, missing func(first, last ui
 		if i+1 < len(l.Segments) {
 			end = l.Segments[i+1].First
 		}
-		if err := l.eachOf(s, end, record, missing); err != nil {
+		found, holes, why, err := l.contents(s, end)
+		if err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func (l *Inspection) eachOf(s SegmentInfo, end uint64, record func(Record) error, missing func(first, last uint64, why string) error) error {
-	found, called, why, err := l.collect(s, end)
-	switch {
-	case errors.Is(err, os.ErrNotExist): // delivered since it was looked at
-		return nil
-	case err != nil:
-		return err
-	}
-	numbers := make([]uint64, 0, len(found))
-	for n := range found {
-		numbers = append(numbers, n)
-	}
-	slices.Sort(numbers)
-	for _, hole := range l.holes(s, end, numbers, why != "") {
-		for len(numbers) > 0 && numbers[0] < hole.a {
-			if err := l.hand(numbers[0], found[numbers[0]], called, record, missing); err != nil {
+		for len(found)+len(holes) > 0 {
+			if len(holes) == 0 || len(found) > 0 && found[0].Number < holes[0].a {
+				err, found = record(found[0]), found[1:]
+			} else {
+				err, holes = missing(holes[0].a, holes[0].b, why), holes[1:]
+			}
+			if err != nil {
 				return err
 			}
-			numbers = numbers[1:]
-		}
-		if err := missing(hole.a, hole.b, why); err != nil {
-			return err
-		}
-	}
-	for _, n := range numbers {
-		if err := l.hand(n, found[n], called, record, missing); err != nil {
-			return err
 		}
 	}
 	return nil
 }
 
-func (l *Inspection) hand(n uint64, v []byte, called rows, record func(Record) error, missing func(first, last uint64, why string) error) error {
-	e, err := parseValue(n, v)
-	if err != nil {
-		return missing(n, n, "its checksum does not fit")
-	}
-	r := Record{Number: n, Entry: e}
-	r.Called, _ = called.at(n)
-	if int(e.Device) < len(l.ledger.devices) {
-		r.Name = l.ledger.devices[e.Device].name
-	}
-	return record(r)
-}
-
-// holes are the numbers of a damaged segment that were not found and not
-// released: records, or numbers that were never used.
-func (l *Inspection) holes(s SegmentInfo, end uint64, found []uint64, damaged bool) ranges {
-	if !damaged {
-		return nil
-	}
-	last := end - 1
-	if end == unknownEnd {
-		last = max(s.Last, l.st.reserved) // the sidecar says how far it may go
-		if len(found) > 0 {
-			last = max(last, found[len(found)-1])
-		}
-	}
-	from := max(s.First, l.Released+1)
-	if from > last {
-		return nil
-	}
-	var keys present
-	for _, n := range found {
-		keys.add(n)
-	}
-	return keys.spans.minus(l.ledger.beyond.minus(ranges{{from, last}}))
-}
-
-// collect reads the values of a segment by number, and what they are called. why says that it is
-// damaged; then what its tree does not lead to is looked for page by page.
-func (l *Inspection) collect(s SegmentInfo, end uint64) (found map[uint64][]byte, called rows, why string, err error) {
-	w, err := walkSegment(l.fs, s.File)
-	if err != nil {
+// contents is what of a segment is not released, in the order of numbers, and of
+// which numbers it cannot be told what they were, and why.
+func (l *Inspection) contents(s SegmentInfo, end uint64) (found []Record, holes ranges, why string, err error) {
+	w, err := lookAt(l.fs, s.File, s.First)
+	if errors.Is(err, os.ErrNotExist) { // delivered since it was looked at
+		return nil, nil, "", nil
+	} else if err != nil {
 		return nil, nil, "", err
 	}
-	called, _ = decodeRows(w.facts["rows"])
-	found = map[uint64][]byte{}
+	doubt := l.doubts[s.File]
+	if len(w.damage) > 0 {
+		doubt = w.faults[0].String()
+	} else if doubt != "" {
+		w.salvage(l.fs)
+	}
+	var there present
 	for _, e := range w.records {
-		if n, ok := recordKey(e.Key, s.First, end); ok && !l.isReleased(n) {
-			found[n] = e.Value
-		}
-	}
-	if why = l.doubt(s.File, w); why == "" {
-		return found, called, "", nil
-	}
-	file, size, err := openSized(l.fs, s.File)
-	if err != nil {
-		return found, called, why, err
-	}
-	defer file.Close()
-	got, _ := salvage(file, size) // what cannot be read is missing from what it found
-	if called == nil {
-		called = got.rows
-	}
-	for _, n := range got.numbers {
-		if _, known := found[n]; known || n < s.First || n >= end || l.isReleased(n) {
+		n, ok := recordKey(e.Key, s.First, end)
+		if !ok || l.isReleased(n) {
 			continue
 		}
-		v := make([]byte, got.at[n].n)
-		if k, _ := file.ReadAt(v, got.at[n].off); k == len(v) {
-			found[n] = v
+		entry, err := parseValue(n, e.Value)
+		if err != nil {
+			holes.add(span{n, n})
+			continue
 		}
-	}
-	return found, called, why, nil
-}
-
-// doubt says why a segment may hold more than its tree leads to.
-func (l *Inspection) doubt(name string, w *walked) string {
-	for _, b := range w.damage {
-		return fmt.Sprintf("%s is damaged: %v", name, b.Err)
-	}
-	for _, f := range l.Faults {
-		if f.File == name && f.Record == 0 && !f.Harmless {
-			return fmt.Sprintf("%s: %s", name, f.What)
+		r := Record{Number: n, Entry: entry}
+		r.Called, _ = w.rows.at(n)
+		if int(entry.Device) < len(l.ledger.devices) {
+			r.Name = l.ledger.devices[entry.Device].name
 		}
+		found = append(found, r)
+		there.add(n)
 	}
-	return ""
+	if doubt == "" {
+		return found, holes, "its checksum does not fit", nil
+	}
+	first, last := max(s.First, l.Released+1), end-1
+	if end == unknownEnd { // the state file says how far it may go
+		last = max(s.Last, max(1, l.st.reserved)-1)
+	}
+	if holes = nil; first <= last {
+		holes = there.spans.minus(l.ledger.beyond.minus(ranges{{first, last}}))
+	}
+	return found, holes, doubt, nil
 }
 
 // Head says what the queue holds at this moment.

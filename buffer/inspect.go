@@ -2,9 +2,11 @@ package buffer
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -13,13 +15,13 @@ import (
 
 // Fault is something in the files that is not as it should be.
 type Fault struct {
-	File   string // plain file name
-	Page   uint64 // of 4096 bytes; 0 where the file as a whole is meant
-	Offset int64  // of the damaged bytes in the file, 0 when not known
-	Record uint64 // number of the record, 0 where none is meant
-	What   string
+	File   string `json:"file"`             // plain file name
+	Page   uint64 `json:"page,omitempty"`   // of 4096 bytes; 0 where the file as a whole is meant
+	Offset int64  `json:"offset,omitempty"` // of the damaged bytes in the file, 0 when not known
+	Record uint64 `json:"record,omitempty"` // number of the record, 0 where none is meant
+	What   string `json:"what"`
 	// Harmless says that the next start mends it without loss.
-	Harmless bool
+	Harmless bool `json:"harmless"`
 }
 
 func (f Fault) String() string {
@@ -82,10 +84,11 @@ type Inspection struct {
 	stErr   error
 	synced  uint64 // generation of the newest synced slot
 	ledger  ledger
-	unread  []string // files that cannot be read now
-	thinned ranges   // numbers of files that went into another one
-	waiting []uint64 // by device
-	bad     []uint64 // damaged records that the next start sets aside, by device
+	unread  bool              // some of it cannot be read now
+	doubts  map[string]string // why more may have been in a file than its tree leads to
+	thinned ranges            // numbers of files that went into another one
+	waiting []uint64          // by device
+	bad     []uint64          // damaged records that the next start sets aside, by device
 	names   []string
 }
 
@@ -106,23 +109,19 @@ func (l readOnlyFS) List() ([]string, error) {
 // that has the queue open and does not hold it up; what that process has in
 // memory it does not see. It fails only where there is nothing to look at:
 // fs.ErrNotExist, no permission, or ErrNewer.
-func Inspect(dir string) (*Inspection, error) { return inspect(readOnlyFS{osFS{dir}}) }
+func Inspect(dir string) (*Inspection, error) {
+	f := readOnlyFS{osFS{dir}}
+	for try := 1; ; try++ {
+		l, err := inspectOnce(f)
+		if err != nil || try == inspectTries || syncedGen(f) == l.synced {
+			return l, err
+		}
+	}
+}
 
 // inspectTries bounds how often all is looked at again because a daemon wrote
 // the state file meanwhile, which it does before it removes a segment.
 const inspectTries = 4
-
-func inspect(f FS) (*Inspection, error) {
-	for try := 1; ; try++ {
-		l, err := inspectOnce(f)
-		if err != nil || try == inspectTries {
-			return l, err
-		}
-		if syncedGen(f) == l.synced {
-			return l, nil
-		}
-	}
-}
 
 // syncedGen is the generation of the newest synced slot, 0 when there is none.
 func syncedGen(f FS) uint64 {
@@ -137,7 +136,7 @@ func syncedGen(f FS) uint64 {
 // inspectOnce reads the state file before it lists the directory: what the state
 // counts is in a file then, or was removed since.
 func inspectOnce(f FS) (*Inspection, error) {
-	l := &Inspection{fs: f, synced: syncedGen(f)}
+	l := &Inspection{fs: f, synced: syncedGen(f), doubts: map[string]string{}}
 	l.st, l.stErr = readSidecar(f)
 	var err error
 	if l.names, err = f.List(); err != nil {
@@ -149,64 +148,46 @@ func inspectOnce(f FS) (*Inspection, error) {
 	if err := l.segments(); err != nil {
 		return nil, err
 	}
-	l.missingSegments()
-	l.olderState()
+	l.noted()
 	l.books()
 	l.others()
 	return l, nil
 }
 
-func (l *Inspection) fault(f Fault) { l.Faults = append(l.Faults, f) }
+func (l *Inspection) fault(file, format string, args ...any) {
+	l.Faults = append(l.Faults, Fault{File: file, What: fmt.Sprintf(format, args...)})
+}
 
-// sidecar reads both slots of the state file.
+// note is a fault that the next start mends without loss.
+func (l *Inspection) note(file, format string, args ...any) {
+	l.fault(file, format, args...)
+	l.Faults[len(l.Faults)-1].Harmless = true
+}
+
+// sidecar takes over what the state file says. Its slots are looked at each by
+// itself; one that was never written is zeros.
 func (l *Inspection) sidecar() error {
-	switch {
-	case errors.Is(l.stErr, ErrNewer) || l.stErr != nil && errors.Is(l.stErr, fs.ErrPermission):
-		return fmt.Errorf("%s: %w", sidecarName, l.stErr)
-	case errors.Is(l.stErr, fs.ErrNotExist):
-		if slices.ContainsFunc(l.names, isSegment) {
-			l.fault(Fault{File: sidecarName, What: "missing: the next start begins a new epoch"})
-		}
-		return nil
-	case badMedium(l.stErr):
-		l.fault(Fault{File: sidecarName, What: "cannot be read: " + l.stErr.Error()})
-		return nil
-	case l.stErr != nil:
-		l.fault(Fault{File: sidecarName, What: "unreadable, the next start begins a new epoch: " + l.stErr.Error()})
-		return nil
+	switch err := l.stErr; {
+	case errors.Is(err, ErrNewer), errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s: %w", sidecarName, err)
+	case errors.Is(err, fs.ErrNotExist) && !slices.ContainsFunc(l.names, isSegment):
+	case errors.Is(err, fs.ErrNotExist):
+		l.fault(sidecarName, "missing: the next start begins a new epoch")
+	case badMedium(err):
+		l.fault(sidecarName, "cannot be read: %v", err)
+	case err != nil:
+		l.fault(sidecarName, "unreadable, the next start begins a new epoch: %v", err)
 	}
-	l.slots()
 	st := &l.st
 	l.Epoch, l.Next, l.Clean, l.LastGood = st.epoch, st.reserved, st.clean, st.lastGood
-	l.Boots = bootInfos(st.starts)
-	l.ledger = st.ledger
-	return nil
-}
-
-// olderState looks for numbers that the state does not know to be in use, as after
-// an older copy of it was put back. A daemon reserves them before it uses them.
-func (l *Inspection) olderState() {
-	i := slices.IndexFunc(l.Segments, func(s SegmentInfo) bool { return s.Last >= l.st.reserved })
-	if l.stErr != nil || i < 0 {
-		return
-	}
-	if st, err := readSidecar(l.fs); err == nil && l.Segments[i].Last >= st.reserved {
-		l.fault(Fault{File: sidecarName, What: "older than the readings next to it: the next start begins a new epoch"})
-	}
-}
-
-// slots looks at each slot by itself. One that was never written is zeros.
-func (l *Inspection) slots() {
+	l.Boots, l.ledger = bootInfos(st.starts), st.ledger
 	_, errs, err := readSlots(l.fs)
-	if err != nil {
-		return
-	}
-	for i, err := range errs[:unsynced] {
-		if err != nil && !errors.Is(err, errNoSlot) {
-			l.fault(Fault{File: sidecarName, Harmless: true,
-				What: fmt.Sprintf("slot %d of %d is damaged, as by a power cut; another one counts", i+1, slots)})
+	for i, e := range errs[:unsynced] {
+		if err == nil && l.stErr == nil && e != nil && !errors.Is(e, errNoSlot) {
+			l.note(sidecarName, "slot %d of %d is damaged, as by a power cut; another one counts", i+1, slots)
 		}
 	}
+	return nil
 }
 
 func isSegment(name string) bool {
@@ -214,36 +195,140 @@ func isSegment(name string) bool {
 	return ok
 }
 
-func (l *Inspection) segments() error {
-	var firsts []uint64
-	for _, name := range l.names {
-		if n, ok := parseSegmentName(name); ok {
-			firsts = append(firsts, n)
+// segmentOf is the number in the name of a segment, also of one that was getting
+// another name when the power went.
+func (l *Inspection) segmentOf(name string) (first uint64, ok bool) {
+	right, rescued := strings.CutSuffix(name, salvageSuffix)
+	right, moved := strings.CutSuffix(right, movedSuffix)
+	if rescued || moved {
+		l.note(name, "was being salvaged or renamed when the power went; the next start goes on")
+		if slices.Contains(l.names, right) {
+			return 0, false
 		}
 	}
-	slices.Sort(firsts)
-	walks := make([]*segmentWalk, 0, len(firsts))
-	for i := 0; i < len(firsts); {
-		first := firsts[i]
-		i++
-		w, more, err := l.segment(first, firsts[i:])
-		i += more
-		switch {
-		case errors.Is(err, fs.ErrNotExist): // unlinked since it was listed
+	return parseSegmentName(right)
+}
+
+// segments looks at all of them, and takes each under the number that it holds, as
+// the next start will.
+func (l *Inspection) segments() error {
+	var all, kept []*walked
+	for _, name := range l.names {
+		first, ok := l.segmentOf(name)
+		if !ok {
 			continue
-		case err != nil:
+		}
+		w, err := lookAt(l.fs, name, first)
+		if errors.Is(err, fs.ErrNotExist) { // unlinked since it was listed
+			continue
+		} else if err != nil {
 			return err
 		}
-		walks = append(walks, w)
+		w.records = nil
+		all = append(all, w)
+	}
+	misnamed := func(w *walked) uint64 { return bit(w.info.File != segmentName(w.info.First)) }
+	slices.SortStableFunc(all, func(a, b *walked) int {
+		return cmp.Or(cmp.Compare(a.info.First, b.info.First), cmp.Compare(misnamed(a), misnamed(b)))
+	})
+	before := &walked{info: SegmentInfo{First: unknownEnd}}
+	for _, w := range all {
+		switch first, name := w.info.First, w.info.File; {
+		case first == before.info.First:
+			l.fault(name, "is a copy of %s; the next start sets it aside", before.info.File)
+			continue
+		case first <= before.through:
+			l.note(name, "what was in it is in %s since it was thinned; the next start removes it", before.info.File)
+			continue
+		case isSegment(name) && name != segmentName(first):
+			l.fault(name, "has the name of another file; the next start takes it as %s", segmentName(first))
+		}
+		before, kept = w, append(kept, w)
+		if w.ledger.gen > l.ledger.gen {
+			l.ledger = w.ledger
+		}
 	}
 	l.Released = l.ledger.mark
-	if len(firsts) > 0 && l.stErr != nil {
-		l.Released = max(l.Released, firsts[0]-1)
+	if len(kept) > 0 && l.stErr != nil {
+		l.Released = max(l.Released, kept[0].info.First-1)
 	}
-	for _, w := range walks {
-		l.enter(w)
+	for i, w := range kept {
+		end := unknownEnd
+		if i+1 < len(kept) {
+			end = kept[i+1].info.First
+		}
+		l.enter(w, end)
 	}
 	return nil
+}
+
+// enter adds a segment to the picture, now that it is known what was released.
+func (l *Inspection) enter(w *walked, end uint64) {
+	for _, r := range w.seen {
+		released := l.isReleased(r.n)
+		switch {
+		case r.n >= end: // written again to the next one after an error
+		case r.fault > 0 && released:
+			w.faults[r.fault-1].Harmless = true // it was set aside, or delivered
+		case r.fault > 0:
+			bump(&l.bad, r.dev, 1)
+		default:
+			w.info.Records++
+			w.info.Last = r.n
+			if !released {
+				w.info.Waiting++
+				bump(&l.waiting, r.dev, 1)
+			}
+		}
+	}
+	if i := slices.IndexFunc(w.faults, func(f Fault) bool { return f.Record == 0 }); i >= 0 {
+		l.doubts[w.info.File] = w.faults[i].String()
+	}
+	l.Faults = append(l.Faults, w.faults...)
+	l.unread = l.unread || slices.ContainsFunc(w.damage, badMedium)
+	l.thinned.add(span{w.info.First + 1, w.through})
+	l.Waiting += w.info.Waiting
+	l.Next = max(l.Next, w.info.Last+1)
+	l.Segments = append(l.Segments, w.info)
+}
+
+func (l *Inspection) isReleased(n uint64) bool { return n <= l.Released || l.ledger.beyond.has(n) }
+
+// noted compares with what the state file says is there. Both are read once more,
+// the folder first: a daemon reserves numbers before it uses them, and writes the
+// state without a segment before it removes that.
+func (l *Inspection) noted() {
+	names, err := l.fs.List()
+	if err != nil {
+		names = l.names
+	}
+	l.names = slices.DeleteFunc(l.names, func(name string) bool { return !slices.Contains(names, name) })
+	now, err := readSidecar(l.fs)
+	if err != nil {
+		now = l.st
+	}
+	if l.stErr == nil && slices.ContainsFunc(l.Segments, func(s SegmentInfo) bool { return s.Last >= now.reserved }) {
+		l.fault(sidecarName, "older than the readings next to it: the next start begins a new epoch")
+	}
+	for i, note := range l.st.segs {
+		end := l.st.reserved
+		if i+1 < len(l.st.segs) {
+			end = l.st.segs[i+1].first
+		}
+		name := segmentName(note.first)
+		k := slices.IndexFunc(l.Segments, func(s SegmentInfo) bool { return s.First == note.first })
+		if k >= 0 && l.st.clean && l.Segments[k].Records < note.count {
+			name = l.Segments[k].File
+			if !slices.ContainsFunc(l.Faults, func(f Fault) bool { return f.File == name }) {
+				l.fault(name, "holds %d records, %d were counted at the last stop", l.Segments[k].Records, note.count)
+				l.doubts[name] = l.Faults[len(l.Faults)-1].String()
+			}
+		}
+		noted := slices.ContainsFunc(now.segs, func(n segNote) bool { return n.first == note.first })
+		if k < 0 && noted && !slices.Contains(names, name) && note.count > 0 && end-1 > l.Released && !l.thinned.has(note.first) {
+			l.fault(name, "missing, and up to %d records with it", note.count)
+		}
+	}
 }
 
 // books compares what was read with where it went, as the next start will: what
@@ -253,11 +338,10 @@ func (l *Inspection) books() {
 		a := l.ledger.account(uint16(dev))
 		known := a.finished() + at(l.waiting, dev) + at(l.bad, dev)
 		switch {
-		case known < a.read && len(l.unread) == 0:
-			l.fault(Fault{File: "ledger", What: fmt.Sprintf("device %q: %d readings are missing; the next start counts them as lost", a.name, a.read-known)})
+		case known < a.read && !l.unread:
+			l.fault("ledger", "device %q: %d readings are missing; the next start counts them as lost", a.name, a.read-known)
 		case known > a.read:
-			l.fault(Fault{File: "ledger", Harmless: true,
-				What: fmt.Sprintf("device %q: %d readings are younger than the newest ledger; the next start counts them as read", a.name, known-a.read)})
+			l.note("ledger", "device %q: %d readings are younger than the newest ledger; the next start counts them as read", a.name, known-a.read)
 			a.read = known
 		}
 	}
@@ -276,47 +360,39 @@ func (l *Inspection) others() {
 			l.quarantine(name)
 		case strings.Contains(name, damagedInfix):
 			l.Damaged = append(l.Damaged, name)
-		case strings.HasSuffix(name, salvageSuffix):
-			l.fault(Fault{File: name, What: "was being salvaged when the power went; the next start goes on", Harmless: true})
-		case strings.HasSuffix(name, tmpSuffix) && !l.running(name):
-			l.fault(Fault{File: name, What: "left by a power cut; the next start removes it", Harmless: true})
+		case strings.HasSuffix(name, tmpSuffix):
+			l.note(name, "left by a power cut; the next start removes it")
 		}
 	}
-}
-
-// running says whether a temporary file is there no more: then somebody is at
-// work.
-func (l *Inspection) running(name string) bool {
-	_, err := l.fs.Size(name)
-	return errors.Is(err, fs.ErrNotExist)
 }
 
 // quarantine looks at the lines of the records set aside.
 func (l *Inspection) quarantine(name string) {
+	var text []byte
 	file, size, err := openSized(l.fs, name)
-	if err != nil {
-		l.fault(Fault{File: name, What: err.Error()})
-		return
-	}
-	defer file.Close()
-	text := make([]byte, size)
-	if n, err := file.ReadAt(text, 0); err != nil && n == 0 && size > 0 {
-		l.fault(Fault{File: name, What: err.Error()})
-		return
-	} else {
+	if err == nil {
+		defer file.Close()
+		text = make([]byte, size)
+		var n int
+		if n, err = file.ReadAt(text, 0); errors.Is(err, io.EOF) {
+			err = nil
+		}
 		text = text[:n]
 	}
-	for at := 0; at < len(text); {
-		line, _, whole := bytes.Cut(text[at:], []byte("\n"))
+	if err != nil {
+		l.fault(name, "%v", err)
+	}
+	at := int64(0)
+	for line := range bytes.Lines(text) {
 		var q quarantined
-		switch err := json.Unmarshal(line, &q); {
-		case err == nil && q.Number > 0:
+		switch {
+		case json.Unmarshal(line, &q) == nil && q.Number > 0:
 			l.Kept++
-		case !whole:
-			l.fault(Fault{File: name, Offset: int64(at), Harmless: true, What: "its last line was cut off by a power cut"})
+		case !bytes.HasSuffix(line, []byte("\n")):
+			l.Faults = append(l.Faults, Fault{File: name, Offset: at, Harmless: true, What: "its last line was cut off by a power cut"})
 		default:
-			l.fault(Fault{File: name, Offset: int64(at), What: "a line that is no record"})
+			l.Faults = append(l.Faults, Fault{File: name, Offset: at, What: "a line that is no record"})
 		}
-		at += len(line) + 1
+		at += int64(len(line))
 	}
 }

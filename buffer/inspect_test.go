@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"portti/buffer/boltfile"
@@ -380,38 +379,4 @@ func TestEachPassesOverDamage(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	mustClose(t, q)
-}
-
-// TestInspectOfAThinnedQueue: what thinning left is sound, and all of it comes
-// out.
-func TestInspectOfAThinnedQueue(t *testing.T) {
-	dir := filepath.Join(fastDir(t), "q")
-	synctest.Test(t, func(t *testing.T) { inspectThinned(t, dir) })
-}
-
-func inspectThinned(t *testing.T, dir string) {
-	o := testOptions(dir)
-	o.MaxSize = 1 << 20
-	q := mustOpen(t, o)
-	dev, _ := q.Device("a")
-	for i := 0; i < 15_000; i++ {
-		for errors.Is(q.Append(0, dev, uint32(i%7), []byte(text(i))), ErrFull) {
-			<-q.NotFull()
-		}
-	}
-	time.Sleep(10 * time.Second) // until it is small enough
-	synctest.Wait()
-	_, recs := drain(t, q)
-	got, missing := gather(t, q.Each)
-	c := checkLedger(t, q)
-	if len(got) != len(recs) || len(missing) > 0 || c.Waiting != uint64(len(got)) || c.LostAll() == 0 {
-		t.Errorf("%d of %d, missing %v, %+v", len(got), len(recs), missing, c)
-	}
-	mustClose(t, q)
-	l := looked(t, dir)
-	rest, missing := gather(t, l.Each)
-	if len(l.Faults) > 0 || len(missing) > 0 || l.Total.LostAll() != c.LostAll() || l.Waiting != c.Waiting {
-		t.Errorf("%v %v %+v, was %+v", l.Faults, missing, l.Total, c)
-	}
-	sameTexts(t, rest, got)
 }

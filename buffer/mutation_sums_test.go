@@ -61,7 +61,7 @@ func oneSetAside(k *known) {
 func values(from int) func(t *testing.T, dir string) []covered {
 	return func(t *testing.T, dir string) (out []covered) {
 		for _, file := range segmentFiles(t, dir) {
-			for _, e := range treeOf(t, file).Buckets[string(recordsBucket())] {
+			for _, e := range elementsOf(t, file, recordsBucket()) {
 				at, n, end := int(e.Offset), binary.BigEndian.Uint64(e.Key), int(e.Offset)+len(e.Value)
 				c := covered{file: file, from: at + headerLen, to: end}
 				if from < 0 {
@@ -78,23 +78,37 @@ func values(from int) func(t *testing.T, dir string) []covered {
 	}
 }
 
-func treeOf(t *testing.T, file string) *boltfile.Tree {
+// elementsOf is what a bucket of a file holds.
+func elementsOf(t *testing.T, file string, bucket []byte) (out []boltfile.Element) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, err := boltfile.Walk(bytes.NewReader(b), int64(len(b)))
-	if err != nil || len(tree.Damage) > 0 {
-		t.Fatal(err, tree)
+	tx, err := boltfile.Begin(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
 	}
-	return tree
+	c, err := tx.Bucket(string(bucket))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, _, err := c.First()
+	for ; k != nil && err == nil; k, _, err = c.Next() {
+		e := c.Element()
+		e.Key, e.Value = bytes.Clone(e.Key), bytes.Clone(e.Value)
+		out = append(out, e)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // factOf is a fact of each segment that has it.
 func factOf(name string) func(t *testing.T, dir string) []covered {
 	return func(t *testing.T, dir string) (out []covered) {
 		for _, file := range segmentFiles(t, dir) {
-			for _, e := range treeOf(t, file).Buckets[string(factsBucket())] {
+			for _, e := range elementsOf(t, file, factsBucket()) {
 				if string(e.Key) == name {
 					from, to := int(e.Offset), int(e.Offset)+len(e.Value)-4
 					out = append(out, covered{file: file, from: from, to: to, refit: resealed(from, to)})
@@ -131,7 +145,15 @@ func slotsOf(t *testing.T, dir string) []covered {
 // metaPages are the older meta pages, from the newest file on.
 func metaPages(t *testing.T, dir string) (out []covered) {
 	for _, file := range slices.Backward(segmentFiles(t, dir)) {
-		older := int(1-treeOf(t, file).Meta.TxID%2) * pageSize
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		newest, err := boltfile.NewestMeta(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		older := int(1-newest.TxID%2) * pageSize
 		at := older + boltfile.HeaderSize
 		out = append(out, covered{file: file, from: at + 16, to: at + 56, refit: func(b []byte) {
 			h := fnv.New64a()

@@ -1,77 +1,84 @@
 package buffer
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 
 	"portti/buffer/boltfile"
 )
-
-// walked is what the trees of a segment hold, in the order of the keys.
-type walked struct {
-	records []boltfile.Element
-	facts   map[string][]byte
-	damage  []boltfile.Damage
-	size    int64
-	used    int64
-}
 
 // walkTries bounds how often a segment is read again that is being written. A
 // daemon commits about once a second, and a walk takes some 20 ms.
 const walkTries = 20
 
-// walkSegment reads a segment without bbolt. What is damaged is in damage and the
-// rest is read nevertheless; the error is for a file that cannot be opened, or
-// that never held still.
+// maxArena bounds the memory that is taken before anything was read.
+const maxArena = 8 << 20
+
+var errChanged = errors.New("written while it was read")
+
+// walkSegment reads all of a segment, also of one that another process is writing.
+// What is damaged is in damage and the rest is read nevertheless; the error is for a
+// file that is not there or cannot be opened now, or that never held still.
 func walkSegment(f FS, name string) (*walked, error) {
 	for range walkTries {
 		w, err := walkOnce(f, name)
-		if !errors.Is(err, boltfile.ErrChanged) {
+		if !errors.Is(err, errChanged) {
 			return w, err
 		}
 	}
 	return nil, fmt.Errorf("%s is written too fast to be read", name)
 }
 
-// walkOnce fails with ErrChanged when the file was written meanwhile.
+// walkOnce fails with errChanged when the file was written meanwhile: bbolt writes
+// over no page that the newest meta page leads to, so what was read is the state at
+// one moment if that page is still the newest one at the end.
 func walkOnce(f FS, name string) (*walked, error) {
-	file, err := f.Open(name, os.O_RDONLY)
-	if err != nil {
+	w := &walked{info: SegmentInfo{File: name}}
+	file, size, err := openSized(f, name)
+	if (damaged(err) || badMedium(err)) && !errors.Is(err, fs.ErrNotExist) {
+		w.damage = []error{err}
+		return w, nil
+	} else if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	size, err := f.Size(name)
+	w.info.Bytes = size
+	tx, err := boltfile.Begin(file, size)
 	if err != nil {
-		return nil, err
-	}
-	t, err := boltfile.Walk(file, size)
-	if err != nil {
-		return nil, err
-	}
-	if len(t.Damage) > 0 && t.Damage[0].Page == 0 { // no meta page: did it grow just now?
-		if now, err := f.Size(name); err == nil && now != size {
-			return nil, boltfile.ErrChanged
+		w.damage = []error{err}
+		if now, err := f.Size(name); err == nil && now != size { // it grew just now
+			return nil, errChanged
 		}
+		return w, nil
 	}
-	w := &walked{facts: map[string][]byte{}, damage: t.Damage, size: size, used: int64(t.Meta.Pages) * pageSize}
-	for _, e := range t.Buckets[string(factsBucket())] {
-		w.facts[string(e.Key)] = e.Value
+	w.info.Used = int64(tx.Meta.Pages) * pageSize
+	if w.facts, err = facts(tx); err != nil {
+		w.damage = append(w.damage, err)
 	}
-	w.order(t.Buckets[string(recordsBucket())])
+	w.read(tx)
+	if now, err := boltfile.NewestMeta(file, size); err != nil || now.TxID != tx.Meta.TxID {
+		return nil, errChanged
+	}
 	return w, nil
 }
 
-// order takes the records whose keys rise; what lies out of order is left out,
-// since no search would find it.
-func (w *walked) order(records []boltfile.Element) {
-	w.records = records[:0]
-	for _, e := range records {
-		if n := len(w.records); n > 0 && bytes.Compare(w.records[n-1].Key, e.Key) >= 0 {
-			w.damage = append(w.damage, boltfile.Damage{Page: e.Page, Err: fmt.Errorf("key %x out of order: %w", e.Key, errDamaged)})
+// read takes all records that the tree leads to.
+func (w *walked) read(tx *boltfile.Tx) {
+	c, err := tx.Bucket(string(recordsBucket()))
+	if err != nil {
+		w.damage = append(w.damage, err)
+		return
+	}
+	arena := make([]byte, 0, min(w.info.Used, maxArena))
+	for k, v, err := c.First(); k != nil || err != nil; k, v, err = c.Skip() {
+		if err != nil {
+			w.damage = append(w.damage, err)
 			continue
 		}
+		e, at := c.Element(), len(arena)
+		arena = append(append(arena, k...), v...)
+		e.Key, e.Value = arena[at:at+len(k)], arena[at+len(k):]
 		w.records = append(w.records, e)
 	}
 }

@@ -2,6 +2,7 @@ package boltfile
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -18,15 +19,9 @@ const aheadSize = 64 << 10
 // commit after it begins: bbolt writes over no page that the newest or the
 // newest but one meta page leads to. A Tx and its cursors are for one goroutine.
 type Tx struct {
-	Meta  Meta
-	r     io.ReaderAt
-	ahead window // leaves in their order
-	one   window // the last other page
-}
-
-// window is a piece of the file that was read.
-type window struct {
-	from int64
+	Meta Meta
+	r    io.ReaderAt
+	from int64 // where in the file the bytes are that were read last
 	b    []byte
 }
 
@@ -43,40 +38,40 @@ func Begin(r io.ReaderAt, size int64) (*Tx, error) {
 // is damage: whoever asks knows that it was written.
 func (t *Tx) Bucket(name string) (*Cursor, error) {
 	top := Cursor{t: t, root: t.Meta.Root, top: true}
-	k, v, err := top.Seek([]byte(name))
+	k, _, err := top.Seek([]byte(name))
 	if err != nil {
 		return nil, err
 	}
-	if string(k) != name || top.flags != BucketElement {
+	if string(k) != name {
 		return nil, fmt.Errorf("no bucket %q: %w", name, ErrDamaged)
 	}
-	root, inline, err := Element{Key: k, Value: v}.bucket()
+	e := top.Element()
+	c := &Cursor{t: t}
+	c.root, c.inline, err = e.bucket()
+	if err == nil && c.root == 0 {
+		c.inline, c.within = slices.Clone(c.inline), Element{Page: e.Page, Offset: e.Offset + bucketHeader}
+		err = fits(c.inline, LeafPage)
+	}
 	if err != nil {
-		return nil, err
+		return nil, &PageError{e.Page, fmt.Errorf("bucket %q: %w", name, err)}
 	}
-	if root == 0 {
-		inline = slices.Clone(inline)
-		if err := fits(inline, LeafPage); err != nil {
-			return nil, fmt.Errorf("bucket %q: %w", name, err)
-		}
-	}
-	return &Cursor{t: t, root: root, inline: inline}, nil
+	return c, nil
 }
 
 // Cursor visits the elements of a bucket in the order of their keys. What it
 // returns is good until its next use. A nil key is the end. What it passes is
 // checked as it goes: each page's place, kind and bounds, that the tree is at most
-// 16 pages deep, that a page's keys lie within what the page above says, and that
+// 16 pages deep, that a page's keys lie within what the pages above it say, and that
 // keys rise, so that no damage makes it run for ever.
 type Cursor struct {
 	t      *Tx
 	root   uint64
-	inline Page // the whole bucket, where root is 0
-	top    bool // the elements may be buckets themselves
+	inline Page    // the whole bucket, where root is 0
+	within Element // then the page that it lies in, and where in the file
+	top    bool    // the elements may be buckets themselves
 	stack  []level
-	flags  uint32 // of the element returned last
-	last   []byte // its key
-	err    error  // what ended it: there is no next element after it
+	last   []byte // the key returned last
+	err    error  // what ended it: Next finds nothing after it
 }
 
 // level is a page on the way from the root to an element, and the element in it.
@@ -108,96 +103,116 @@ func (c *Cursor) Seek(key []byte) (k, v []byte, err error) {
 	})
 }
 
-// begin goes down from the root.
+// begin goes down from the root; in each page pick chooses the element.
 func (c *Cursor) begin(pick func(Page) int) (k, v []byte, err error) {
-	c.stack, c.last = c.stack[:0], c.last[:0]
-	if c.err = c.down(pick, false); c.err != nil {
-		return nil, nil, c.err
+	c.stack, c.last, c.err = c.stack[:0], c.last[:0], nil
+	if c.inline != nil {
+		c.push(c.inline, pick)
+		return c.forward()
 	}
-	return c.element()
-}
-
-// Get is the value of a key, nil when it is not there.
-func (c *Cursor) Get(key []byte) ([]byte, error) {
-	k, v, err := c.Seek(key)
-	if err != nil || !bytes.Equal(k, key) {
-		return nil, err
+	for id := c.root; ; {
+		if c.err = c.enter(id, pick, false); c.err != nil {
+			return nil, nil, c.err
+		}
+		l := c.lowest()
+		if l.page.Flags() == LeafPage {
+			return c.forward()
+		}
+		id = l.page.child(l.at)
 	}
-	return v, nil
 }
 
 // Next goes to the element after this one.
 func (c *Cursor) Next() (k, v []byte, err error) {
-	if len(c.stack) == 0 || c.err != nil {
+	if c.err != nil {
 		return nil, nil, c.err
 	}
-	c.leaf().at++
-	return c.element()
+	return c.Skip()
 }
 
-func (c *Cursor) leaf() *level { return &c.stack[len(c.stack)-1] }
-
-// element is the one at the cursor, or the first one of the leaves after it.
-func (c *Cursor) element() (k, v []byte, err error) {
-	defer func() { c.err = err }()
-	for c.leaf().at >= c.leaf().page.Count() {
-		more, err := c.nextLeaf()
-		if err != nil || !more {
-			return nil, nil, err
-		}
+// Skip is Next for who wants the rest of a damaged bucket: after an error it goes on
+// behind the page that the error is about. That ends too: the keys of a branch page
+// rise, so no two pages at one depth may hold the same ones.
+func (c *Cursor) Skip() (k, v []byte, err error) {
+	if len(c.stack) == 0 {
+		return nil, nil, nil
 	}
-	l := c.leaf()
-	e, ok := l.page.Leaf(l.at)
-	if !ok || e.Flags > BucketElement || !c.top && e.Flags != 0 {
-		return nil, nil, fmt.Errorf("page %d: element %d: %w", l.page.ID(), l.at, ErrDamaged)
-	}
-	if len(e.Key) == 0 || len(c.last) > 0 && bytes.Compare(e.Key, c.last) <= 0 { // bbolt stores no empty key
-		return nil, nil, fmt.Errorf("page %d: element %d: keys out of order: %w", l.page.ID(), l.at, ErrDamaged)
-	}
-	c.flags, c.last = e.Flags, append(c.last[:0], e.Key...)
-	return e.Key, e.Value, nil
+	c.lowest().at++
+	return c.forward()
 }
 
-// nextLeaf goes to the leaf after this one, and says false when there is none.
-func (c *Cursor) nextLeaf() (bool, error) {
-	for n := len(c.stack) - 2; n >= 0; n-- {
-		if c.stack[n].at+1 < c.stack[n].page.Count() {
-			c.stack[n].at++
-			c.stack = c.stack[:n+1]
-			return true, c.down(func(Page) int { return 0 }, true)
-		}
+// Element is what was returned last, where that was no error, with its page and where
+// its value lies in the file.
+func (c *Cursor) Element() Element {
+	if len(c.stack) == 0 {
+		return Element{}
 	}
-	return false, nil
-}
-
-// down goes on from the lowest page of the stack, or the root, to a leaf; in each
-// page pick chooses the element. ahead says that the leaves after it are next.
-func (c *Cursor) down(pick func(Page) int, ahead bool) error {
+	l := c.lowest()
+	e, _ := l.page.Leaf(l.at)
 	if c.inline != nil {
-		c.push(c.inline, pick)
-		return nil
+		e.Page, e.Offset = c.within.Page, c.within.Offset+e.Offset
+	} else {
+		e.Offset += int64(e.Page) * PageSize
 	}
-	id := c.root
-	if n := len(c.stack); n > 0 {
-		id = c.stack[n-1].page.child(c.stack[n-1].at)
-	}
-	for len(c.stack) <= maxDepth {
-		p := c.known(id)
-		if p == nil {
-			var err error
-			if p, err = c.load(id, ahead); err != nil {
-				return err
+	return e
+}
+
+func (c *Cursor) lowest() *level { return &c.stack[len(c.stack)-1] }
+
+// forward returns the element at the cursor, or the first one behind it.
+func (c *Cursor) forward() (k, v []byte, err error) {
+	for c.err = nil; len(c.stack) > 0 && c.err == nil; {
+		switch l := c.lowest(); {
+		case l.at >= l.page.Count():
+			if c.stack = c.stack[:len(c.stack)-1]; len(c.stack) > 0 {
+				c.lowest().at++
 			}
+		case l.page.Flags() == BranchPage:
+			c.err = c.enter(l.page.child(l.at), func(Page) int { return 0 }, true)
+		default:
+			return c.take(l)
 		}
-		if err := c.between(p); err != nil {
-			return err
-		}
-		if c.push(p, pick); p.Flags() == LeafPage {
-			return nil
-		}
-		id = p.child(c.leaf().at)
 	}
-	return fmt.Errorf("page %d: too deep: %w", id, ErrDamaged)
+	return nil, nil, c.err
+}
+
+// take returns the element at the cursor.
+func (c *Cursor) take(l *level) (k, v []byte, err error) {
+	e, ok := l.page.Leaf(l.at)
+	switch {
+	case !ok || e.Flags > BucketElement || !c.top && e.Flags != 0:
+		err = fmt.Errorf("element %d: %w", l.at, ErrDamaged)
+	case len(e.Key) == 0 || len(c.last) > 0 && bytes.Compare(e.Key, c.last) <= 0: // bbolt stores no empty key
+		err = fmt.Errorf("element %d: keys out of order: %w", l.at, ErrDamaged)
+	default:
+		c.last = append(c.last[:0], e.Key...)
+		return e.Key, e.Value, nil
+	}
+	c.err = &PageError{cmp.Or(c.within.Page, e.Page), err}
+	l.at, c.last = l.page.Count()-1, c.last[:0] // its keys tell nothing about the next page
+	return nil, nil, c.err
+}
+
+// enter goes down to a page, and in it to the element that pick chooses. ahead says
+// that the pages after it are next.
+func (c *Cursor) enter(id uint64, pick func(Page) int, ahead bool) (err error) {
+	p := c.known(id)
+	if p == nil {
+		if p, err = c.t.page(id, ahead); err == nil {
+			err = fits(p, LeafPage|BranchPage)
+		}
+	}
+	if err == nil {
+		err = c.between(p)
+	}
+	if err == nil && len(c.stack) > maxDepth {
+		err = fmt.Errorf("too deep: %w", ErrDamaged)
+	}
+	if err != nil {
+		return &PageError{id, err}
+	}
+	c.push(p, pick)
+	return nil
 }
 
 // known is a branch page that was read at this depth before, or nil: one search
@@ -227,39 +242,44 @@ func (c *Cursor) push(p Page, pick func(Page) int) {
 	l.page, l.at = p, pick(p)
 }
 
-// load reads a page and checks that everything in its header is possible.
-func (c *Cursor) load(id uint64, ahead bool) (Page, error) {
-	p, err := c.t.page(id, ahead)
-	if err != nil {
-		return nil, err
-	}
-	return p, fits(p, LeafPage|BranchPage)
-}
-
-// fits checks the kind of a page, and that the elements that it states lie in it.
+// fits checks the kind of a page, that the elements that it states lie in it and fill
+// it, and that the keys of a branch page rise.
 func fits(p Page, kinds uint16) error {
 	f := p.Flags()
 	if f&kinds == 0 || f&(f-1) != 0 || p.Count() > p.capacity() || f == BranchPage && p.Count() == 0 {
-		return fmt.Errorf("page %d: flags %#x, %d elements: %w", p.ID(), f, p.Count(), ErrDamaged)
+		return fmt.Errorf("flags %#x, %d elements: %w", f, p.Count(), ErrDamaged)
 	}
+	var last []byte
+	end := 0
 	for i := range p.Count() {
-		if !p.holds(i) {
-			return fmt.Errorf("page %d: element %d: %w", p.ID(), i, ErrDamaged)
+		e, ok := p.element(i, f)
+		if !ok || f == BranchPage && i > 0 && bytes.Compare(e.Key, last) <= 0 {
+			return fmt.Errorf("element %d: %w", i, ErrDamaged)
 		}
+		last, end = e.Key, max(end, int(e.Offset)+len(e.Value))
+	}
+	if len(p) > PageSize && end <= len(p)-PageSize {
+		return fmt.Errorf("%d pages for %d bytes: %w", len(p)/PageSize, end, ErrDamaged)
 	}
 	return nil
 }
 
-// between checks that the keys of a page are those that the page above leads to.
+// between checks that the keys of a page are those that the pages above it lead to.
 // Only a bucket as a whole is ever empty.
 func (c *Cursor) between(p Page) error {
 	if len(c.stack) == 0 {
 		return nil
 	}
-	up := c.leaf()
-	if p.Count() == 0 || bytes.Compare(p.key(0), up.page.key(up.at)) < 0 ||
-		up.at+1 < up.page.Count() && bytes.Compare(p.key(p.Count()-1), up.page.key(up.at+1)) >= 0 {
-		return fmt.Errorf("page %d: its keys are not those that page %d leads to: %w", p.ID(), up.page.ID(), ErrDamaged)
+	up := c.lowest()
+	ok := p.Count() > 0 && bytes.Compare(p.key(0), up.page.key(up.at)) >= 0
+	for n := len(c.stack) - 1; ok && n >= 0; n-- {
+		if l := c.stack[n]; l.at+1 < l.page.Count() { // the pages above it say no less
+			ok = bytes.Compare(p.key(p.Count()-1), l.page.key(l.at+1)) < 0
+			break
+		}
+	}
+	if !ok {
+		return fmt.Errorf("its keys are not those that page %d leads to: %w", up.page.ID(), ErrDamaged)
 	}
 	return nil
 }
@@ -268,61 +288,43 @@ func (c *Cursor) between(p Page) error {
 // before where that is possible.
 func (t *Tx) page(id uint64, ahead bool) (Page, error) {
 	if id < 2 || id >= t.Meta.Pages {
-		return nil, fmt.Errorf("page %d out of place: %w", id, ErrDamaged)
+		return nil, fmt.Errorf("out of place: %w", ErrDamaged)
 	}
-	left := int64(t.Meta.Pages-id) * PageSize
+	off, left := int64(id)*PageSize, int64(t.Meta.Pages-id)*PageSize
 	want := int64(PageSize)
 	if ahead {
 		want = min(aheadSize, left)
 	}
-	p, err := t.bytes(int64(id)*PageSize, PageSize, want)
+	p, err := t.bytes(off, PageSize, want)
 	if err != nil {
-		return nil, fmt.Errorf("page %d: %w", id, err)
+		return nil, err
 	}
 	over := int64(p.Overflow())
-	if p.ID() != id || over >= left/PageSize || over >= maxLength {
-		return nil, fmt.Errorf("page %d has a bad header: %w", id, ErrDamaged)
-	}
-	if over == 0 {
+	switch {
+	case p.ID() != id || over >= left/PageSize || over >= maxLength:
+		return nil, fmt.Errorf("bad header: %w", ErrDamaged)
+	case over == 0:
 		return p, nil
 	}
-	whole := (over + 1) * PageSize
-	if p, err = t.bytes(int64(id)*PageSize, whole, whole); err != nil {
-		return nil, fmt.Errorf("page %d: %w", id, err)
-	}
-	return p, nil
+	return t.bytes(off, (over+1)*PageSize, (over+1)*PageSize)
 }
 
 // bytes is n bytes of the file at off. Where they were not read before want bytes
 // are, in one read; if only the first n of them can be, that is enough.
 func (t *Tx) bytes(off, n, want int64) (Page, error) {
-	if p := t.ahead.at(off, n); p != nil {
-		return p, nil
-	}
-	w := &t.ahead
-	if want == PageSize {
-		w = &t.one
-	}
-	if p := w.at(off, n); p != nil {
-		return p, nil
-	}
-	w.b, w.from = slices.Grow(w.b[:0], int(want))[:want], off
-	got, err := t.r.ReadAt(w.b, off)
-	if w.b = w.b[:got]; int64(got) < n {
-		w.b = w.b[:0]
-		if errors.Is(err, io.EOF) {
-			err = fmt.Errorf("the file ends before it: %w", ErrDamaged)
+	if off < t.from || off+n > t.from+int64(len(t.b)) {
+		t.b, t.from = slices.Grow(t.b[:0], int(want))[:want], off
+		got, err := t.r.ReadAt(t.b, off)
+		if t.b = t.b[:got]; int64(got) < n {
+			if t.b = t.b[:0]; want > n { // a page behind may be the one that cannot be delivered
+				return t.bytes(off, n, n)
+			}
+			if errors.Is(err, io.EOF) {
+				err = fmt.Errorf("the file ends before it: %w", ErrDamaged)
+			}
+			return nil, err
 		}
-		return nil, err
 	}
-	return w.at(off, n), nil
-}
-
-// at is n bytes of the file at off, nil when they are not in the window.
-func (w *window) at(off, n int64) Page {
-	at := off - w.from
-	if at < 0 || at+n > int64(len(w.b)) {
-		return nil
-	}
-	return Page(w.b[at : at+n : at+n])
+	at := off - t.from
+	return Page(t.b[at : at+n : at+n]), nil
 }

@@ -78,11 +78,11 @@ func TestCursorFindsAllThatBboltWrote(t *testing.T) {
 	}
 	for range 500 {
 		k, v := entry(rand.IntN(3000))
-		if got, err := c.Get(k); !bytes.Equal(got, v) || err != nil {
-			t.Fatalf("%q: %q %v", k, got, err)
+		if at, got, err := c.Seek(k); !bytes.Equal(at, k) || !bytes.Equal(got, v) || err != nil {
+			t.Fatalf("%q: %q %q %v", k, at, got, err)
 		}
-		if got, err := c.Get(append(k, 'x')); got != nil || err != nil {
-			t.Fatalf("%q: %q %v", k, got, err)
+		if at, _, err := c.Seek(append(k, 'x')); bytes.Compare(at, k) <= 0 || err != nil {
+			t.Fatalf("%q: %q %v", k, at, err)
 		}
 	}
 }
@@ -264,6 +264,15 @@ func FuzzCursor(f *testing.F) {
 					t.Fatalf("element %d: %q after %q", n, k, last)
 				}
 				last = bytes.Clone(k)
+			}
+			n = 0
+			for k, v, err := c.First(); k != nil || err != nil; k, v, err = c.Skip() {
+				if n++; n > 2*PageSize {
+					t.Fatal("it has no end")
+				}
+				if at := int(c.Element().Offset); err == nil && !bytes.Equal(file[at:at+len(v)], v) {
+					t.Fatalf("%q is not at byte %d", v, at)
+				}
 			}
 		}
 	})

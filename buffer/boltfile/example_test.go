@@ -73,19 +73,28 @@ func ExampleBegin() {
 	// true
 }
 
-func ExampleWalk() {
+func ExampleCursor_Skip() {
 	file, size, remove := example()
 	defer remove()
-	tree, err := boltfile.Walk(file, size)
+	tx, err := boltfile.Begin(file, size)
 	if err != nil {
-		log.Fatal(err) // ErrChanged: another process wrote to it; try again
+		log.Fatal(err)
 	}
-	for _, e := range tree.Buckets["fruit"] {
-		fmt.Printf("%s is %s\n", e.Key, e.Value)
+	fruit, err := tx.Bucket("fruit")
+	if err != nil {
+		log.Fatal(err)
 	}
-	fmt.Println(len(tree.Damage), "damaged pages")
+	damaged := 0
+	for k, v, err := fruit.First(); k != nil || err != nil; k, v, err = fruit.Skip() {
+		if err != nil {
+			damaged++
+			continue
+		}
+		fmt.Printf("%s is %s, in page %d\n", k, v, fruit.Element().Page)
+	}
+	fmt.Println(damaged, "damaged pages")
 	// Output:
-	// apple is red
+	// apple is red, in page 4
 	// 0 damaged pages
 }
 

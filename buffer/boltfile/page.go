@@ -35,12 +35,18 @@ const (
 	maxOverflow  = 63      // pages that Scan reads together with the first
 )
 
-var (
-	// ErrDamaged is wrapped by the errors about what is not as bbolt writes it.
-	ErrDamaged = errors.New("damaged")
-	// ErrChanged is that the file was written while it was read.
-	ErrChanged = errors.New("written while it was read")
-)
+// ErrDamaged is wrapped by the errors about what is not as bbolt writes it.
+var ErrDamaged = errors.New("damaged")
+
+// PageError says which page an error is about.
+type PageError struct {
+	Page uint64
+	Err  error
+}
+
+func (e *PageError) Error() string { return fmt.Sprintf("page %d: %v", e.Page, e.Err) }
+
+func (e *PageError) Unwrap() error { return e.Err }
 
 // Page is one page, with those that it overflows into: at least HeaderSize bytes.
 type Page []byte
@@ -59,57 +65,43 @@ func (p Page) Overflow() int { return int(binary.NativeEndian.Uint32(p[12:])) }
 
 // Leaf is the i-th element of a leaf page; ok is false when it does not lie
 // within the page.
-func (p Page) Leaf(i int) (e Element, ok bool) {
+func (p Page) Leaf(i int) (e Element, ok bool) { return p.element(i, LeafPage) }
+
+// element is the i-th one of a page of that kind. Of a branch page Page is the one
+// that it leads to, and there is no value.
+func (p Page) element(i int, kind uint16) (e Element, ok bool) {
 	at := HeaderSize + i*ElementSize
 	if at+ElementSize > len(p) {
 		return Element{}, false
 	}
 	head := p[at:]
-	pos, ks, vs := u32(head[4:]), u32(head[8:]), u32(head[12:])
+	e.Page = p.ID()
+	pos, ks, vs := u32(head), u32(head[4:]), uint32(0)
+	if kind == LeafPage {
+		e.Flags, pos, ks, vs = pos, ks, u32(head[8:]), u32(head[12:])
+	} else {
+		e.Page = binary.NativeEndian.Uint64(head[8:])
+	}
 	from := uint64(at) + uint64(pos)
 	value := from + uint64(ks)
 	end := value + uint64(vs)
 	if pos < ElementSize || end > uint64(len(p)) {
 		return Element{}, false
 	}
-	return Element{Flags: u32(head), Key: p[from:value:value], Value: p[value:end:end], Page: p.ID(), Offset: int64(value)}, true
+	e.Key, e.Value, e.Offset = p[from:value:value], p[value:end:end], int64(value)
+	return e, true
 }
 
-// Child is the page that the i-th element of a branch page leads to; ok is false
-// when the element does not lie within the page.
-func (p Page) Child(i int) (id uint64, ok bool) {
-	at := HeaderSize + i*ElementSize
-	if at+ElementSize > len(p) {
-		return 0, false
-	}
-	end := uint64(at) + uint64(u32(p[at:])) + uint64(u32(p[at+4:]))
-	return binary.NativeEndian.Uint64(p[at+8:]), end <= uint64(len(p))
-}
-
-// holds says whether the i-th element lies within the page.
-func (p Page) holds(i int) bool {
-	if p.Flags() == LeafPage {
-		_, ok := p.Leaf(i)
-		return ok
-	}
-	_, ok := p.Child(i)
-	return ok
-}
-
-// key is that of the i-th element, which the page holds.
+// key is that of the i-th element, nil when that does not lie within the page.
 func (p Page) key(i int) []byte {
-	head := p[HeaderSize+i*ElementSize:]
-	pos, size := u32(head), u32(head[4:])
-	if p.Flags() == LeafPage {
-		pos, size = u32(head[4:]), u32(head[8:])
-	}
-	return head[pos : pos+size]
+	e, _ := p.element(i, p.Flags())
+	return e.Key
 }
 
-// child is where the i-th element leads to, which the page holds.
+// child is the page that the i-th element of a branch page leads to.
 func (p Page) child(i int) uint64 {
-	id, _ := p.Child(i)
-	return id
+	e, _ := p.element(i, BranchPage)
+	return e.Page
 }
 
 // capacity is how many elements the page has place for, those of the buckets within
@@ -124,14 +116,14 @@ type Element struct {
 	Flags      uint32
 	Key, Value []byte
 	Page       uint64 // the page that it lies in
-	Offset     int64  // where the value begins: in the page, or from Walk and Scan in the file
+	Offset     int64  // where the value begins: in the page, or from a Cursor and Scan in the file
 }
 
 // bucket splits the value of an element that is a bucket: the root page, or 0
 // and the page that lies in the value itself.
 func (e Element) bucket() (root uint64, inline Page, err error) {
-	if len(e.Value) < bucketHeader {
-		return 0, nil, fmt.Errorf("bucket %q is cut off: %w", e.Key, ErrDamaged)
+	if e.Flags != BucketElement || len(e.Value) < bucketHeader {
+		return 0, nil, fmt.Errorf("bucket %q is none, or cut off: %w", e.Key, ErrDamaged)
 	}
 	if root = binary.NativeEndian.Uint64(e.Value); root != 0 {
 		return root, nil, nil
@@ -168,18 +160,13 @@ func ParseMeta(p []byte) (m Meta, ok bool) {
 func NewestMeta(r io.ReaderAt, size int64) (Meta, error) {
 	var best Meta
 	found := false
-	buf := make([]byte, PageSize)
-	for i := range int64(2) {
-		if size < (i+1)*PageSize {
-			break
-		}
-		if err := readFull(r, buf, i*PageSize); err != nil {
-			return Meta{}, err
-		}
-		if m, ok := ParseMeta(buf); ok {
-			if !found || m.TxID > best.TxID {
-				best, found = m, true
-			}
+	buf := make([]byte, max(0, min(size, 2*PageSize)))
+	if n, err := r.ReadAt(buf, 0); n < len(buf) {
+		return Meta{}, err
+	}
+	for off := 0; off+PageSize <= len(buf); off += PageSize {
+		if m, ok := ParseMeta(buf[off : off+PageSize]); ok && (!found || m.TxID > best.TxID) {
+			best, found = m, true
 		}
 	}
 	if !found {
@@ -189,50 +176,4 @@ func NewestMeta(r io.ReaderAt, size int64) (Meta, error) {
 		return Meta{}, fmt.Errorf("%d bytes for %d pages: %w", size, best.Pages, ErrDamaged)
 	}
 	return best, nil
-}
-
-func readFull(r io.ReaderAt, b []byte, off int64) error {
-	if n, err := r.ReadAt(b, off); n < len(b) {
-		return err
-	}
-	return nil
-}
-
-// reader reads pages, each of them once: a page that two others lead to is
-// damage, and so is a tree that leads to itself.
-type reader struct {
-	r    io.ReaderAt
-	high uint64 // the number of pages in use
-	seen []bool
-}
-
-func newReader(r io.ReaderAt, m Meta) reader { return reader{r, m.Pages, make([]bool, m.Pages)} }
-
-func (r *reader) page(id uint64) (Page, error) {
-	if id < 2 || id >= r.high || r.seen[id] {
-		return nil, fmt.Errorf("page %d out of place: %w", id, ErrDamaged)
-	}
-	r.seen[id] = true
-	p := make(Page, PageSize)
-	if err := readFull(r.r, p, int64(id)*PageSize); err != nil {
-		return nil, err
-	}
-	over := uint64(p.Overflow())
-	if p.ID() != id || over >= min(r.high-id, maxLength) {
-		return nil, fmt.Errorf("page %d has a bad header: %w", id, ErrDamaged)
-	}
-	if over == 0 {
-		return p, nil
-	}
-	for i := range over {
-		if r.seen[id+1+i] {
-			return nil, fmt.Errorf("page %d used twice: %w", id+1+i, ErrDamaged)
-		}
-		r.seen[id+1+i] = true
-	}
-	p = make(Page, (over+1)*PageSize)
-	if err := readFull(r.r, p, int64(id)*PageSize); err != nil {
-		return nil, err
-	}
-	return p, nil
 }

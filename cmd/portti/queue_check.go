@@ -44,20 +44,9 @@ Exit codes: 0 nothing wrong (what the next start mends without loss is only told
 	}
 }
 
-// checkFault is one finding for programs.
-type checkFault struct {
-	File     string `json:"file"`
-	Page     uint64 `json:"page,omitempty"`
-	Offset   int64  `json:"offset,omitempty"`
-	Record   uint64 `json:"record,omitempty"`
-	What     string `json:"what"`
-	Harmless bool   `json:"harmless"`
-}
-
 func showCheck(cmd *cobra.Command, look *buffer.Inspection, dir string) error {
-	list, bad := []checkFault{}, 0
+	bad := 0
 	for _, f := range look.Faults {
-		list = append(list, checkFault(f))
 		if !f.Harmless {
 			bad++
 		}
@@ -69,7 +58,7 @@ func showCheck(cmd *cobra.Command, look *buffer.Inspection, dir string) error {
 	g, out := globalsOf(cmd), cmd.OutOrStdout()
 	if g.json {
 		err := writeJSON(cmd, map[string]any{"sound": bad == 0, "records": records, "waiting": look.Waiting,
-			"segments": len(look.Segments), "set_aside": look.Kept, "damaged": append([]string{}, look.Damaged...), "faults": list})
+			"segments": len(look.Segments), "set_aside": look.Kept, "damaged": append([]string{}, look.Damaged...), "faults": append([]buffer.Fault{}, look.Faults...)})
 		if err == nil && bad > 0 {
 			err = exit(exitFailed, nil)
 		}
