@@ -111,7 +111,7 @@ func overdue(f *flight, limit time.Duration, now time.Time) (due time.Time, err 
 	}
 	due = oldest.Add(limit)
 	if !now.Before(due) {
-		return time.Time{}, errNotReading
+		return time.Time{}, failNotReading
 	}
 	return due, nil
 }

@@ -17,21 +17,14 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// The ends a session makes itself.
+// The ends a session makes itself that have words of their own.
 var (
-	errNoPong     = errors.New("no answer to a ping in time")
-	errNeverPong  = errors.New("no answer to the first ping")
-	errNotReading = errors.New("no acknowledgement in time")
-	errWriteStuck = errors.New("a frame could not be written in time")
-	errSlow       = errors.New("a message did not come to its end in time")
-	errFlood      = errors.New("too many messages in a second")
-	errBadAck     = errors.New("an acknowledgement beyond what was sent")
-	errToken      = errors.New("no token")
-	errSilent     = errors.New("no word of the server in time")
-	errLater      = errors.New("a message is to be sent again later")
-	errRefusesAll = errors.New("too many messages are refused")
-	errRollback   = errors.New("a number that was never assigned")
-	errNoProtocol = errors.New("the subprotocol was not selected")
+	errWriteStuck = fault{failNotReading, "a frame could not be written in time"}
+	errSlow       = fault{failSlow, "a message did not come to its end in time"}
+	errFlood      = fault{failFlood, "too many messages in a second"}
+	errToken      = fault{failToken, "no token"}
+	errRefusesAll = fault{failRefusesAll, "too many messages are refused"}
+	errNoProtocol = fault{failProtocolName, "the subprotocol was not selected"}
 )
 
 // finding is the policy for one end with what is special about this end.
@@ -96,28 +89,14 @@ func classifyFailure(e *dialError, o *Options) failure {
 	switch err := e.err; {
 	case errors.As(err, &proxy):
 		return classifyProxy(proxy, o)
-	case errors.Is(err, errToken):
-		return failToken
-	case errors.Is(err, errCAFile):
-		return failCAFile
-	case errors.Is(err, errClientCert):
-		return failClientCert
-	case errors.Is(err, errPin):
-		return failPin
+	case failureIn(err) != failUnknown:
+		return failureIn(err)
 	case refusesOurCertificate(err):
 		return failClientRefused
-	case errors.Is(err, errExtension):
-		return failExtension
-	case errors.Is(err, errNoProtocol):
-		return failProtocolName
-	case errors.Is(err, errProxyConf):
-		return failProxy
 	case errors.As(err, &dns):
 		return failDNS
 	case errors.As(err, &record):
 		return failPlainPort
-	case errors.Is(err, errHandshakeSize), errors.Is(err, errDialPanic):
-		return failNotHTTP
 	}
 	if f := classifyCertificate(e.err, o); f != failUnknown {
 		return f
@@ -202,11 +181,11 @@ func classifyEnd(own, read error) finding {
 	if errors.As(read, &ce) && ce.Code != websocket.CloseAbnormalClosure {
 		return finding{endPolicy: policyFor(endClose, ce.Code), code: ce.Code, detail: closeDetail(ce)}
 	}
-	if errors.As(read, &midMessage{}) && (errors.Is(own, errNoPong) || errors.Is(own, errNeverPong)) {
+	if errors.As(read, &midMessage{}) && (errors.Is(own, failNoPong) || errors.Is(own, failNeverPong)) {
 		own = errSlow // the pong could not come: a message was in the way and never ended
 	}
 	if own != nil && !(isConsequence(own) && knowsWhy(read)) {
-		return finding{endPolicy: policyFor(endFailure, int(ownFailure(own))), detail: ownDetail(own)}
+		return finding{endPolicy: policyFor(endFailure, int(readFailure(own))), detail: ownDetail(own)}
 	}
 	if errors.As(read, &ce) {
 		return finding{endPolicy: policyFor(endClose, ce.Code), code: ce.Code}
@@ -218,7 +197,7 @@ func classifyEnd(own, read error) finding {
 // isConsequence says whether a write may have failed only because the reader
 // had closed the connection before.
 func isConsequence(own error) bool {
-	return ownFailure(own) == failLost || errors.Is(own, websocket.ErrCloseSent)
+	return readFailure(own) == failLost || errors.Is(own, websocket.ErrCloseSent)
 }
 
 // knowsWhy says whether the reader met more than a broken connection.
@@ -237,53 +216,24 @@ func closeDetail(ce *websocket.CloseError) string {
 	return fmt.Sprintf("close code %d: %s", ce.Code, ce.Text)
 }
 
-func ownFailure(err error) failure {
-	switch {
-	case errors.Is(err, errNoPong):
-		return failNoPong
-	case errors.Is(err, errNeverPong):
-		return failNeverPong
-	case errors.Is(err, errNotReading), errors.Is(err, errWriteStuck):
-		return failNotReading
-	case errors.Is(err, errSlow):
-		return failSlow
-	case errors.Is(err, errFlood), errors.Is(err, errInboundRate):
-		return failFlood
-	case errors.Is(err, errBadAck):
-		return failBadAck
-	case errors.Is(err, errSilent):
-		return failSilent
-	case errors.Is(err, errLater):
-		return failLater
-	case errors.Is(err, errRefusesAll):
-		return failRefusesAll
-	case errors.Is(err, errRollback):
-		return failRollback
-	}
-	return readFailure(err)
-}
-
 func ownDetail(err error) string {
-	if f := ownFailure(err); f == failLost || f == failUnknown {
+	if f := readFailure(err); f == failLost || f == failUnknown {
 		return err.Error()
 	}
 	return ""
 }
 
-// readFailure sorts what gorilla's reader gives that is no close frame. It
-// rejects close codes it does not know with a plain error; 1014 is among them.
+// readFailure sorts what the loop and the reader end with that is no close frame.
+// gorilla rejects close codes it does not know with a plain error; 1014 is among
+// them.
 func readFailure(err error) failure {
 	if err == nil {
 		return failUnknown
 	}
 	text := err.Error()
 	switch {
-	case errors.Is(err, errFlood), errors.Is(err, errInboundRate):
-		return failFlood
-	case errors.Is(err, errRefusesAll):
-		return failRefusesAll
-	case errors.Is(err, errSlow):
-		return failSlow
+	case failureIn(err) != failUnknown:
+		return failureIn(err)
 	case errors.Is(err, websocket.ErrReadLimit):
 		return failReadLimit
 	case strings.Contains(text, "bad close code 1014"):

@@ -3,7 +3,6 @@ package uplink
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -44,9 +43,9 @@ func (e *dialError) Error() string { return e.err.Error() }
 func (e *dialError) Unwrap() error { return e.err }
 
 var (
-	errExtension = errors.New("the server switched on an extension that was not asked for")
-	errProxyConf = errors.New("the proxy setting is malformed")
-	errDialPanic = errors.New("the answer could not be understood")
+	errExtension = fault{failExtension, "the server switched on an extension that was not asked for"}
+	errProxyConf = fault{failProxy, "the proxy setting is malformed"}
+	errDialPanic = fault{failNotHTTP, "the answer could not be understood"}
 )
 
 // dialer makes one connection at a time, with a limit for every phase.

@@ -1,6 +1,9 @@
 package uplink
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // action is what to do after an end.
 type action uint8
@@ -90,6 +93,24 @@ const (
 	failPin
 	failures // how many
 )
+
+// Error makes a failure an error: what ends a connection says which one it is.
+func (f failure) Error() string { return policyFor(endFailure, int(f)).sentence }
+
+// fault is a failure in words of its own.
+type fault struct {
+	failure
+	text string
+}
+
+func (e fault) Error() string { return e.text }
+func (e fault) Unwrap() error { return e.failure }
+
+// failureIn finds the failure that an error says it is; failUnknown: none.
+func failureIn(err error) (f failure) {
+	errors.As(err, &f)
+	return f
+}
 
 // endPolicies is the whole table; the first row that fits counts. Close codes
 // are those of RFC 6455 and IANA, then Centrifugo's terminal ranges.

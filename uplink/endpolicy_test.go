@@ -207,16 +207,16 @@ func TestEndsOfASessionHaveTheirRow(t *testing.T) {
 		says      string
 	}{
 		{"close frame wins over our write", syscall.EPIPE, &websocket.CloseError{Code: 1013, Text: "busy"}, actionRetry, classBusy, ProblemRateLimited, "close code 1013: busy"},
-		{"no pong", errNoPong, closed, actionRetry, classNetwork, ProblemNoPong, ""},
-		{"never a pong", errNeverPong, closed, actionRetry, classNetwork, ProblemNoPong, ""},
+		{"no pong", failNoPong, closed, actionRetry, classNetwork, ProblemNoPong, ""},
+		{"never a pong", failNeverPong, closed, actionRetry, classNetwork, ProblemNoPong, ""},
 		{"write stuck", errWriteStuck, closed, actionRetry, classNetwork, ProblemNotReading, ""},
-		{"no count", errNotReading, closed, actionRetry, classNetwork, ProblemNotReading, ""},
-		{"count too high", errBadAck, closed, actionRetry, classNetwork, ProblemProtocol, ""},
+		{"no count", failNotReading, closed, actionRetry, classNetwork, ProblemNotReading, ""},
+		{"count too high", failBadAck, closed, actionRetry, classNetwork, ProblemProtocol, ""},
 		{"flood", nil, errFlood, actionRetry, classBusy, ProblemProtocol, ""},
 		{"too many bytes", nil, errInboundRate, actionRetry, classBusy, ProblemProtocol, ""},
 		{"drip", nil, errSlow, actionRetry, classNetwork, ProblemSlow, ""},
-		{"no pong, for a message that never ended", errNoPong, midMessage{closed}, actionRetry, classNetwork, ProblemSlow, ""},
-		{"never a pong, for a message that never ended", errNeverPong, midMessage{closed}, actionRetry, classNetwork, ProblemSlow, ""},
+		{"no pong, for a message that never ended", failNoPong, midMessage{closed}, actionRetry, classNetwork, ProblemSlow, ""},
+		{"never a pong, for a message that never ended", failNeverPong, midMessage{closed}, actionRetry, classNetwork, ProblemSlow, ""},
 		{"cut in the middle of a message", nil, midMessage{&websocket.CloseError{Code: 1006, Text: "unexpected EOF"}}, actionRetry, classNetwork, ProblemClosed, ""},
 		{"write stuck, and half a message", errWriteStuck, midMessage{closed}, actionRetry, classNetwork, ProblemNotReading, ""},
 		{"FIN", nil, &websocket.CloseError{Code: 1006, Text: "unexpected EOF"}, actionRetry, classNetwork, ProblemClosed, ""},
@@ -231,7 +231,7 @@ func TestEndsOfASessionHaveTheirRow(t *testing.T) {
 		{"flood, and a write met our end of it", closed, errFlood, actionRetry, classBusy, ProblemProtocol, ""},
 		{"huge, and a write met our end of it", syscall.EPIPE, websocket.ErrReadLimit, actionRetry, classNetwork, ProblemProtocol, ""},
 		{"5000, and a write came after our answer", websocket.ErrCloseSent, errors.New("websocket: bad close code 5000"), actionRetry, classNetwork, ProblemProtocol, "5000"},
-		{"no pong, and then junk", errNoPong, websocket.ErrReadLimit, actionRetry, classNetwork, ProblemNoPong, ""},
+		{"no pong, and then junk", failNoPong, websocket.ErrReadLimit, actionRetry, classNetwork, ProblemNoPong, ""},
 		{"huge", nil, websocket.ErrReadLimit, actionRetry, classNetwork, ProblemProtocol, ""},
 	} {
 		f := classifyEnd(c.own, c.read)

@@ -1,7 +1,6 @@
 package uplink
 
 import (
-	"errors"
 	"net"
 	"sync/atomic"
 	"time"
@@ -13,8 +12,8 @@ const (
 )
 
 var (
-	errHandshakeSize = errors.New("the server's answer is too long")
-	errInboundRate   = errors.New("the server sends more than the link allows")
+	errHandshakeSize = fault{failNotHTTP, "the server's answer is too long"}
+	errInboundRate   = fault{failFlood, "the server sends more than the link allows"}
 )
 
 // guard is the TCP connection under a link. It bounds what a server can make

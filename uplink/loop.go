@@ -345,9 +345,9 @@ func (s *session) pings(now time.Time) error {
 			return nil
 		}
 		if !s.ping.answered {
-			return errNeverPong
+			return failNeverPong
 		}
-		return errNoPong
+		return failNoPong
 	}
 	unmarked := s.engine.marks() && s.flight.written() > s.pinged
 	if !unmarked && now.Before(s.ping.due()) {

@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,7 +119,7 @@ func TestUnusedTokenFileIsNotPolled(t *testing.T) {
 		path := t.TempDir() + "/token"
 		write(t, path, "unused")
 		w := start(t, Options{Auth: AuthNone, Token: NewFileToken(path), BackoffBase: 5 * time.Minute}, polite)
-		w.net.fail = func(int) error { return errNoPong }
+		w.net.fail = func(int) error { return net.ErrClosed }
 		w.run()
 		time.Sleep(4 * time.Minute)
 		synctest.Wait()

@@ -94,7 +94,7 @@ func (s *poison) limit() int {
 // that a frame takes longer than the time-out for its pong; smaller
 // frames get through both. It returns whether frames must be cut anew.
 func (s *poison) onSilentEnd(own error, e unprovenAtEnd) bool {
-	silence := errors.Is(own, errNoPong) || errors.Is(own, errNeverPong) || errors.Is(own, errWriteStuck)
+	silence := errors.Is(own, failNoPong) || errors.Is(own, failNeverPong) || errors.Is(own, errWriteStuck)
 	if !silence || e.frames == 0 || e.proven {
 		return false
 	}

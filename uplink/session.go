@@ -154,7 +154,7 @@ func (s *session) run(ctx context.Context) ending {
 // the same frames again.
 func (s *session) lastProofs(ctx context.Context, own error) error {
 	var fatal sourceError
-	if ctx.Err() != nil || errors.As(own, &fatal) || errors.Is(own, errRollback) { // what follows is about numbers that hold no more
+	if ctx.Err() != nil || errors.As(own, &fatal) || errors.Is(own, failRollback) { // what follows is about numbers that hold no more
 		return own
 	}
 	if err := s.proofs(time.Now()); errors.As(err, &fatal) || errors.As(err, new(ended)) {
@@ -177,9 +177,9 @@ func (s *session) close(own error) (clean bool) {
 	switch {
 	case errors.Is(own, errAsked), errors.As(own, new(ended)):
 		code, wait = websocket.CloseNormalClosure, farewellWait
-	case errors.Is(own, errBadAck):
+	case errors.Is(own, failBadAck):
 		code = websocket.CloseProtocolError
-	case errors.Is(own, errWriteStuck), errors.Is(own, errNoPong), errors.Is(own, errNeverPong), own == nil:
+	case errors.Is(own, errWriteStuck), errors.Is(own, failNoPong), errors.Is(own, failNeverPong), own == nil:
 		wait = 0 // nobody reads
 	}
 	if code != 0 {

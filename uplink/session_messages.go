@@ -74,7 +74,7 @@ func (s *session) onServerMessage(m *received, now time.Time) error {
 		}
 	}
 	if s.patience > 0 && now.Sub(s.lastMessage) >= s.patience {
-		return errSilent
+		return failSilent
 	}
 	if !s.preferredAt.IsZero() && !now.Before(s.preferredAt) {
 		s.finish = true
@@ -85,7 +85,7 @@ func (s *session) onServerMessage(m *received, now time.Time) error {
 // onAck takes what the server's application says about delivery.
 func (s *session) onAck(m *received) error {
 	if m.frames > s.flight.written() {
-		return errBadAck
+		return failBadAck
 	}
 	if m.frames > 0 && m.frames < s.flight.first {
 		s.inbox.foreignAcks.Add(1)
@@ -185,7 +185,7 @@ func (s *session) checkAssigned(c claim) error {
 	if err := s.src.Ack(first, c.through); err != nil {
 		return sourceError{err}
 	}
-	return errRollback
+	return failRollback
 }
 
 // refuse sets a record aside that the server will never take, or ends the
@@ -196,7 +196,7 @@ func (s *session) refuse(w ackMessage) error {
 		return nil
 	}
 	if w.again {
-		return errLater
+		return failLater
 	}
 	s.refused = append(s.refused, w.refused)
 	s.link.promises.of(w.epoch).nacked(w.refused)

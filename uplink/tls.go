@@ -15,9 +15,9 @@ import (
 )
 
 var (
-	errCAFile     = errors.New("cannot use the CA file")
-	errClientCert = errors.New("cannot use the client certificate")
-	errPin        = errors.New("the server shows another key than those in pins")
+	errCAFile     = fault{failCAFile, "cannot use the CA file"}
+	errClientCert = fault{failClientCert, "cannot use the client certificate"}
+	errPin        = fault{failPin, "the server shows another key than those in pins"}
 )
 
 // tlsConfig reads the files that o names anew: each may have been replaced.
