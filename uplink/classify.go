@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -40,30 +41,44 @@ type finding struct {
 
 // classifyDial finds the policy for a dial that failed.
 func classifyDial(e *dialError, o *Options) finding {
-	if e.status != 0 && (errors.Is(e.err, websocket.ErrBadHandshake)) {
-		return classifyHTTP(e, o.Now())
+	if e.resp != nil && errors.Is(e.err, websocket.ErrBadHandshake) {
+		return classifyHTTP(e.resp, o.Now())
 	}
 	if tokenErr := (*TokenError)(nil); errors.As(e.err, &tokenErr) {
 		return tokenErr.finding()
 	}
 	f := classifyFailure(e, o)
-	v := finding{endPolicy: policyFor(endFailure, int(f)), detail: failureDetail(f, e.err), tokenless: f == failToken}
-	return v
+	return finding{endPolicy: policyFor(endFailure, int(f)), detail: failureDetail(f, e.err), tokenless: f == failToken}
 }
 
-func classifyHTTP(e *dialError, now time.Time) finding {
-	f := finding{endPolicy: policyFor(endHTTP, e.status), detail: strconv.Itoa(e.status) + " " + http.StatusText(e.status)}
-	switch {
-	case e.status/100 == 2 && isHTML(e.contentType):
+func classifyHTTP(resp *http.Response, now time.Time) finding {
+	status := resp.StatusCode
+	f := finding{endPolicy: policyFor(endHTTP, status), detail: strconv.Itoa(status) + " " + http.StatusText(status)}
+	switch host := redirectHost(resp.Header); {
+	case status/100 == 2 && isHTML(resp.Header):
 		f.endPolicy = policyFor(endFailure, int(failCaptive))
-	case e.status/100 == 3 && e.location != "":
-		f.detail += " to " + e.location
+	case status/100 == 3 && host != "":
+		f.detail += " to " + host
 	}
-	if e.status == http.StatusTooManyRequests || e.status == http.StatusRequestTimeout ||
-		e.status == http.StatusTooEarly || e.status/100 == 5 {
-		f.retryAfter, f.hasRetry = retryAfter(e.retryAfter, answerTime(e.date, now))
+	if asksForPatience(status) {
+		f.retryAfter, f.hasRetry = retryAfter(resp.Header.Get("Retry-After"), answerTime(resp.Header.Get("Date"), now))
 	}
 	return f
+}
+
+// asksForPatience is of the statuses whose Retry-After is honoured.
+func asksForPatience(status int) bool {
+	return status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status == http.StatusTooEarly || status/100 == 5
+}
+
+// redirectHost is where a redirect leads, "" where it does not say: a path or a
+// query may hold a secret.
+func redirectHost(h http.Header) string {
+	u, err := url.Parse(h.Get("Location"))
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // What the standards call white space, which is less than strings.TrimSpace
@@ -73,10 +88,10 @@ const (
 	jsonSpace   = " \t\r\n" // RFC 8259
 )
 
-// isHTML reads a Content-Type: what answers with a page for people is no server
+// isHTML reads the Content-Type: what answers with a page for people is no server
 // of ours.
-func isHTML(contentType string) bool {
-	media, _, _ := strings.Cut(contentType, ";")
+func isHTML(h http.Header) bool {
+	media, _, _ := strings.Cut(h.Get("Content-Type"), ";")
 	return strings.EqualFold(strings.Trim(media, headerSpace), "text/html")
 }
 
@@ -121,15 +136,13 @@ func classifyCertificate(err error, o *Options) failure {
 		unknown x509.UnknownAuthorityError
 		name    x509.HostnameError
 	)
+	expired := errors.As(err, &invalid) && invalid.Reason == x509.Expired
 	switch {
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		early := invalid.Cert != nil && o.Now().Before(invalid.Cert.NotBefore)
-		switch {
-		case !o.ClockTrusted():
-			return failClock
-		case early:
-			return failNotYet
-		}
+	case expired && !o.ClockTrusted():
+		return failClock
+	case expired && invalid.Cert != nil && o.Now().Before(invalid.Cert.NotBefore):
+		return failNotYet
+	case expired:
 		return failExpired
 	case errors.As(err, &invalid), errors.As(err, &unknown):
 		return failUnknownCA

@@ -31,12 +31,7 @@ const (
 type dialError struct {
 	phase phase
 	err   error
-	// of the HTTP response, when one came
-	status      int
-	contentType string
-	location    string // host only
-	retryAfter  string
-	date        string
+	resp  *http.Response // nil: none came
 }
 
 func (e *dialError) Error() string { return e.err.Error() }
@@ -211,19 +206,9 @@ func (a *attempt) date(resp *http.Response, err error) {
 }
 
 func (a *attempt) failed(err error, resp *http.Response) *dialError {
-	e := &dialError{phase: a.phase, err: err}
-	if resp == nil {
-		if a.guard != nil && time.Since(a.since) >= a.o.PhaseTimeout {
-			// net/http calls half a line malformed and hides the deadline.
-			e.err = fmt.Errorf("%w: %w", os.ErrDeadlineExceeded, err)
-		}
-		return e
+	if resp == nil && a.guard != nil && time.Since(a.since) >= a.o.PhaseTimeout {
+		// net/http calls half a line malformed and hides the deadline.
+		err = fmt.Errorf("%w: %w", os.ErrDeadlineExceeded, err)
 	}
-	e.status = resp.StatusCode
-	e.contentType = resp.Header.Get("Content-Type")
-	e.retryAfter, e.date = resp.Header.Get("Retry-After"), resp.Header.Get("Date")
-	if u, err := url.Parse(resp.Header.Get("Location")); err == nil {
-		e.location = u.Host
-	}
-	return e
+	return &dialError{a.phase, err, resp}
 }

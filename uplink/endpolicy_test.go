@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -125,7 +126,8 @@ func TestHTTPAnswersHaveTheirRow(t *testing.T) {
 	} {
 		o := Options{}
 		o.setDefaults()
-		f := classifyDial(&dialError{phase: phaseUpgrade, err: websocket.ErrBadHandshake, status: c.status, contentType: c.ctype, retryAfter: c.retry}, &o)
+		resp := &http.Response{StatusCode: c.status, Header: http.Header{"Content-Type": {c.ctype}, "Retry-After": {c.retry}}}
+		f := classifyDial(&dialError{phaseUpgrade, websocket.ErrBadHandshake, resp}, &o)
 		parks := f.do == actionPark || f.do == actionAuth
 		if f.do != c.do || f.class != c.class || f.problem != c.problem || f.retryAfter != c.after || f.sentence == "" || (stateAfter(f) == Parked) != parks {
 			t.Errorf("status %d %s: %+v", c.status, c.ctype, f)

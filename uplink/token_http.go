@@ -114,8 +114,7 @@ func (r *request) exchange(base *http.Transport, req *http.Request) (*http.Respo
 		return nil, errTokenAnswer
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(text))
-	r.status, r.header = resp.StatusCode, resp.Header
-	r.html = isHTML(resp.Header.Get("Content-Type"))
+	r.status, r.header, r.html = resp.StatusCode, resp.Header, isHTML(resp.Header)
 	if bytes.HasPrefix(bytes.TrimLeft(text, jsonSpace), []byte("{")) {
 		// Some servers call JSON plain text, which the library takes for a form.
 		resp.Header.Set("Content-Type", "application/json")
@@ -181,16 +180,15 @@ func (r *request) refusal(code string) *TokenError {
 		return tokenFault(ProblemTokenRefused, true, "the token server says that the login of this gateway has ended or was withdrawn (%s)", says)
 	case r.status/100 == 3:
 		host := ""
-		if u, err := url.Parse(r.header.Get("Location")); err == nil && u.Host != "" {
-			host = " to " + r.scrub.clean(u.Host)
+		if host = redirectHost(r.header); host != "" {
+			host = " to " + r.scrub.clean(host)
 		}
 		return tokenFault(ProblemTokenServer, true, "the token server answered with a redirect%s, which is not followed", host)
 	case r.status == http.StatusProxyAuthRequired:
 		return tokenFault(ProblemProxyAuth, true, "the proxy wants a user name and password")
 	case r.status == http.StatusNotFound || r.status == http.StatusGone || r.status == http.StatusMethodNotAllowed:
 		return tokenFault(ProblemTokenServer, true, "the token server knows no such address (%s)", says)
-	case r.status/100 == 5 || r.status == http.StatusTooManyRequests || r.status == http.StatusRequestTimeout || r.status == http.StatusTooEarly ||
-		code == "temporarily_unavailable" || code == "server_error" || code == "slow_down":
+	case asksForPatience(r.status) || code == "temporarily_unavailable" || code == "server_error" || code == "slow_down":
 		e := tokenFault(ProblemTokenServer, false, "the token server has a fault or asks to slow down (%s)", says)
 		e.Wait, _ = retryAfter(r.header.Get("Retry-After"), answerTime(r.header.Get("Date"), r.o.Now()))
 		return e
