@@ -6,17 +6,18 @@ import "encoding/json"
 // message is not read.
 const maxCountMessage = 128
 
-// parseCount reads {"ack":n}, n a whole number. Other members are allowed and
-// ignored; anything else is not an acknowledgement.
-func parseCount(text []byte) (n uint64, ok bool) {
+// countWords reads {"ack":n}, n a whole number: how many messages the server's
+// application has handled. Other members are allowed and ignored; anything else is
+// not an acknowledgement.
+func countWords(text []byte) (ackMessage, bool) {
 	if len(text) > maxCountMessage {
-		return 0, false
+		return ackMessage{}, false
 	}
 	var m struct {
 		Ack *uint64 `json:"ack"`
 	}
 	if json.Unmarshal(text, &m) != nil || m.Ack == nil {
-		return 0, false
+		return ackMessage{}, false
 	}
-	return *m.Ack, true
+	return ackMessage{frames: *m.Ack}, true
 }

@@ -13,9 +13,9 @@ func TestParseCount(t *testing.T) {
 		``: -1, `1`: -1, `[1]`: -1, `{"ack":-1}`: -1, `{"ack":1.5}`: -1, `{"ack":"1"}`: -1, `{"ack":null}`: -1, `{"nack":1}`: -1,
 		`{"ack":1}{"ack":2}`: -1, `{"ack":99999999999999999999999}`: -1, `{"ack":1`: -1,
 	} {
-		n, ok := parseCount([]byte(text))
-		if ok != (want >= 0) || ok && n != uint64(want) {
-			t.Errorf("%s: %d %v", text, n, ok)
+		w, ok := countWords([]byte(text))
+		if ok != (want >= 0) || ok && w.frames != uint64(want) {
+			t.Errorf("%s: %d %v", text, w.frames, ok)
 		}
 	}
 }

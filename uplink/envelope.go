@@ -3,7 +3,6 @@ package uplink
 import (
 	"encoding/json"
 	"strconv"
-	"time"
 )
 
 // envelopeProtocol is the WebSocket subprotocol in which batches carry the
@@ -19,30 +18,15 @@ const maxAckMessage = 4 << 10
 // the queue into quarantine.
 const maxRefused = 256
 
-// envelope: the server's application says up to which record it has stored, for
-// each name that it was told.
-type envelope struct{ timeout time.Duration }
-
-func newEnvelope(o *Options) envelope { return envelope{timeout: 3 * o.PongTimeout} }
-
-func (envelope) marks() bool              { return false }
-func (envelope) ponged(uint64) uint64     { return 0 }
-func (envelope) window(w int) (int, bool) { return w, true }
-func (envelope) applied() bool            { return true }
-
-func (envelope) head(dst []byte, who *name, first uint64) []byte {
+// envelopeHead begins a frame that names its records.
+func envelopeHead(dst []byte, who *name, first uint64) []byte {
 	dst = strconv.AppendUint(append(dst, who.open...), first, 10)
 	return append(dst, `,"msgs":[`...)
 }
 
-func (envelope) tail() string { return "]}" }
-
-func (e envelope) elapsed(f *flight, now time.Time) (uint64, time.Time, error) {
-	due, err := overdue(f, e.timeout, now)
-	return 0, due, err
-}
-
-func (e envelope) message(text []byte) (ackMessage, bool) {
+// envelopeWords reads up to which record the server's application has stored, for
+// one of the names that it was told, or which one it refuses.
+func envelopeWords(text []byte) (ackMessage, bool) {
 	if len(text) > maxAckMessage {
 		return ackMessage{}, false
 	}
@@ -56,15 +40,11 @@ func (e envelope) message(text []byte) (ackMessage, bool) {
 	if json.Unmarshal(text, &m) != nil {
 		return ackMessage{}, false
 	}
-	var w ackMessage
 	switch {
 	case (m.Type == "ack" || m.Type == "resume") && m.Through != nil:
-		w = ackMessage{through: *m.Through, resumed: m.Type == "resume"}
+		return ackMessage{epoch: m.Epoch, through: *m.Through, resumed: m.Type == "resume"}, true
 	case m.Type == "nack" && m.Seq != nil && m.Retry != nil:
-		w = ackMessage{refused: *m.Seq, again: *m.Retry}
-	default:
-		return ackMessage{}, false
+		return ackMessage{epoch: m.Epoch, refused: *m.Seq, again: *m.Retry}, true
 	}
-	w.epoch = m.Epoch
-	return w, true
+	return ackMessage{}, false
 }

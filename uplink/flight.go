@@ -162,14 +162,6 @@ func (f *flight) drop(k int) {
 	}
 }
 
-// oldest is when the first unproven frame was written.
-func (f *flight) oldest() (time.Time, bool) {
-	if f.count() == 0 {
-		return time.Time{}, false
-	}
-	return f.frames[f.head].at, true
-}
-
 // olderThan counts the frames written at or before t, as a frame number, and
 // says when the next one after them was written (zero: there is none).
 func (f *flight) olderThan(t time.Time) (through uint64, next time.Time) {

@@ -42,8 +42,8 @@ func FuzzParseCount(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if n, ok := parseCount(text); ok && !strings.Contains(string(text), fmt.Sprint(n)) {
-			t.Errorf("%q read as %d", text, n)
+		if w, ok := countWords(text); ok && !strings.Contains(string(text), fmt.Sprint(w.frames)) {
+			t.Errorf("%q read as %d", text, w.frames)
 		}
 	})
 }

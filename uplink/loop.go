@@ -98,8 +98,10 @@ func (s *session) proofs(now time.Time) error {
 	m := s.inbox.take()
 	if frames, ok := s.ping.pong(m.pong, m.pongAt); ok {
 		s.answered()
-		if err := s.prove(s.engine.ponged(frames)); err != nil {
-			return err
+		if s.engine.marks {
+			if err := s.prove(frames); err != nil {
+				return err
+			}
 		}
 		s.flight.pace(s.ping.bytes, s.ping.last, s.ahead())
 	}
@@ -184,7 +186,7 @@ func (s *session) answered() {
 	s.link.gather(s.inbox)
 	s.link.board.update(func(st *Status) {
 		st.RTT = s.ping.srtt
-		if (s.engine.marks() || s.flight.count() == 0) && !time.Now().Before(s.sendAfter) {
+		if (s.engine.marks || s.flight.count() == 0) && !time.Now().Before(s.sendAfter) {
 			st.Problem = ""
 		}
 	})
@@ -349,7 +351,7 @@ func (s *session) pings(now time.Time) error {
 		}
 		return failNoPong
 	}
-	unmarked := s.engine.marks() && s.flight.written() > s.pinged
+	unmarked := s.engine.marks && s.flight.written() > s.pinged
 	if !unmarked && now.Before(s.ping.due()) {
 		return nil
 	}

@@ -21,7 +21,7 @@ const (
 // and hands it proofs and what the dialect asks for through the inbox, nothing else.
 type reader struct {
 	conn    *websocket.Conn
-	engine  engine
+	words   func(text []byte) (ackMessage, bool) // see engine
 	dialect dialectSession
 	prefix  string // of our pings
 	o       *Options
@@ -73,8 +73,10 @@ type midMessage struct{ error }
 func (e midMessage) Unwrap() error { return e.error }
 
 func (r *reader) message(text []byte) error {
-	if w, ok := r.engine.message(text); ok {
-		return r.inbox.onAck(w)
+	if r.words != nil {
+		if w, ok := r.words(text); ok {
+			return r.inbox.onAck(w)
+		}
 	}
 	if !r.messages.allow(maxMessages) {
 		r.inbox.onServerMessage("", serverMessage{}) // counted like the others

@@ -82,7 +82,10 @@ func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
 		o.Ack = o.AckFallback // dial refuses where there is none
 	}
 	e, _ := newEngine(&o) // checked by New
-	window, slow := e.window(l.o.Window)
+	window := o.Window
+	if e.unproven {
+		window = unprovenWindow
+	}
 	first, next := src.Bounds()
 	var naming Naming
 	if o.Ack == AckEnvelope {
@@ -98,7 +101,7 @@ func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
 		acked:    map[string]bool{},
 		inbox:    newInbox(),
 		ping:     newPinger(l.o.PingInterval, l.o.PongTimeout, l.rtt),
-		flight:   newFlight(window, slow),
+		flight:   newFlight(window, !e.unproven),
 		cursors:  newCursors(o.Order, first, next),
 		started:  time.Now(),
 		readDone: make(chan struct{}),
@@ -130,7 +133,7 @@ func (s *session) run(ctx context.Context) ending {
 	greeted := s.greet()
 	readers.Go(func() {
 		defer close(s.readDone)
-		r := reader{conn: s.conn, engine: s.engine, dialect: s.dialect, prefix: s.ping.prefix, o: &s.link.o, inbox: s.inbox}
+		r := reader{conn: s.conn, words: s.engine.words, dialect: s.dialect, prefix: s.ping.prefix, o: &s.link.o, inbox: s.inbox}
 		s.readErr = r.run()
 		// What the reader cannot go on with the writer cannot either: this
 		// frees it from a write that blocks.

@@ -25,7 +25,7 @@ func (s *session) greet() error {
 		if err := s.writeText(token); err != nil {
 			return err
 		}
-		if !s.engine.applied() {
+		if s.engine.words == nil {
 			s.sendAfter = s.started.Add(l.o.AuthSettle)
 		}
 	}
