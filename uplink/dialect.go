@@ -15,20 +15,15 @@ const (
 	DialectHeimdall = "heimdall"
 )
 
-// dialect is what one family of servers wants: how the request is made and
-// the token presented, and what the server's messages mean. It is made once
-// for an address and used for every connection to it.
-type dialect interface {
-	name() string
-	// wantsToken reports whether a connection needs one.
-	wantsToken() bool
-	// request gives the URL and headers of the upgrade request.
-	request(token Secret) (url.URL, http.Header)
-	// greet gives the text message that presents the token before anything
-	// else is sent; nil where the token travels in the request.
-	greet(token Secret) []byte
+// dialect is what the servers of one address want: how the request is made and the
+// token presented, and what their messages mean. It is made once for an address and
+// used for every connection to it.
+type dialect struct {
+	o          *Options
+	endpoint   endpoint
+	credential credential
 	// startSession begins the dialect's part of one connection.
-	startSession() dialectSession
+	startSession func() dialectSession
 }
 
 // dialectSession holds what a dialect sends and understands on one connection in
@@ -75,32 +70,25 @@ type serverMessage struct {
 	detail string
 }
 
-// presenter is the part that dialects share: the request, and the token in it
-// or in front of the data.
-type presenter struct {
-	endpoint   endpoint
-	credential credential
-	userAgent  string
-
-	gateway, start string // of the headers; start "": there are none
-}
-
-func newDialect(o *Options, ep endpoint) (dialect, error) {
-	p, err := newPresenter(o, ep)
-	if err != nil {
-		return nil, err
+func newDialect(o *Options, ep endpoint) (d dialect, err error) {
+	d = dialect{o: o, endpoint: ep}
+	if d.credential, err = newCredential(o, ep); err != nil {
+		return d, err
 	}
 	switch o.Dialect {
 	case DialectThingsee:
-		return thingsee{p}, nil
+		d.startSession = func() dialectSession { return thingseeSession{} }
 	case DialectHaltless:
-		return newHaltless(o, p), nil
+		d.startSession = func() dialectSession { return &haltlessSession{first: missedBeats * max(o.Heartbeat, 0)} }
 	case DialectZyeta:
-		return newZyeta(o, p), nil
+		d.startSession = func() dialectSession { return &zyetaSession{channels: o.Channels} }
 	case DialectHeimdall:
-		return newHeimdall(o, p), nil
+		h := &heimdallSession{channels: o.Channels}
+		d.startSession = func() dialectSession { return h }
+	default:
+		err = fmt.Errorf("dialect %q is not known; it can be thingsee, haltless, zyeta or heimdall", o.Dialect)
 	}
-	return nil, fmt.Errorf("dialect %q is not known; it can be thingsee, haltless, zyeta or heimdall", o.Dialect)
+	return d, err
 }
 
 // DialectAuth is how a dialect presents its token where nothing else is said.
@@ -114,33 +102,37 @@ func DialectAuth(name string) string {
 	return AuthHeader
 }
 
-func (p presenter) wantsToken() bool {
-	return p.endpoint.fragment.Empty() && p.credential.how != "none"
+// wantsToken reports whether a connection needs one.
+func (d *dialect) wantsToken() bool {
+	return d.endpoint.fragment.Empty() && d.credential.how != "none"
 }
 
-func (p presenter) request(token Secret) (url.URL, http.Header) {
+// request gives the URL and headers of the upgrade request.
+func (d *dialect) request(token Secret) (url.URL, http.Header) {
 	header := http.Header{}
-	if p.userAgent != "" {
-		header.Set("User-Agent", p.userAgent)
+	if d.o.UserAgent != "" {
+		header.Set("User-Agent", d.o.UserAgent)
 	}
-	p.introduce(header)
-	if !p.endpoint.basic.Empty() {
-		header.Set("Authorization", p.endpoint.basic.Reveal())
+	d.introduce(header)
+	if !d.endpoint.basic.Empty() {
+		header.Set("Authorization", d.endpoint.basic.Reveal())
 	}
-	return p.credential.apply(p.endpoint.url, header, p.secret(token)), header
+	return d.credential.apply(d.endpoint.url, header, d.secret(token)), header
 }
 
-func (p presenter) greet(token Secret) []byte {
-	if p.credential.how != AuthFirstMessage {
+// greet gives the text message that presents the token before anything else is
+// sent; nil where the token travels in the request.
+func (d *dialect) greet(token Secret) []byte {
+	if d.credential.how != AuthFirstMessage {
 		return nil
 	}
-	return []byte(p.secret(token).Reveal())
+	return []byte(d.secret(token).Reveal())
 }
 
 // secret is what is presented: the URL's fragment stands in for the token.
-func (p presenter) secret(token Secret) Secret {
-	if !p.endpoint.fragment.Empty() {
-		return p.endpoint.fragment
+func (d *dialect) secret(token Secret) Secret {
+	if !d.endpoint.fragment.Empty() {
+		return d.endpoint.fragment
 	}
 	return token
 }

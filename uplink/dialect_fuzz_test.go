@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -70,7 +69,7 @@ func FuzzHeimdall(f *testing.F) {
 	for text := range endings() {
 		seeds = append(seeds, text)
 	}
-	fuzzSession(f, &heimdallSession{[]string{"gps", "user:u"}, new(atomic.Bool)}, heimdallKinds,
+	fuzzSession(f, &heimdallSession{channels: []string{"gps", "user:u"}}, heimdallKinds,
 		[]string{"forceLogout", "sessionRevoked", "accountDeleted", "accountBanned", "oAuthConsentRevoked"}, 2, seeds...)
 }
 

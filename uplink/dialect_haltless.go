@@ -5,20 +5,6 @@ import (
 	"time"
 )
 
-// haltless is the dialect of Haltless: the token is the first message, without
-// any reply, and the server says every so often that it is there.
-// https://docs.haltless.io/docs/api-reference/websocket
-type haltless struct {
-	presenter
-	heartbeat time.Duration // until the server's own is learnt; negative: nothing is expected
-}
-
-func newHaltless(o *Options, p presenter) haltless { return haltless{p, o.Heartbeat} }
-func (haltless) name() string                      { return DialectHaltless }
-func (h haltless) startSession() dialectSession {
-	return &haltlessSession{first: missedBeats * max(h.heartbeat, 0)}
-}
-
 const (
 	missedBeats = 3                // missing heartbeats that end the link
 	minPatience = 10 * time.Second // however short the server's interval is
@@ -27,8 +13,11 @@ const (
 	keptGaps    = 5
 )
 
+// haltlessSession is the dialect of Haltless: the token is the first message,
+// without any reply, and the server says every so often that it is there.
+// https://docs.haltless.io/docs/api-reference/websocket
 type haltlessSession struct {
-	first time.Duration // patience until the heartbeat is learnt
+	first time.Duration // patience until the heartbeat is learnt; 0: nothing is expected
 	pulse pulse
 }
 

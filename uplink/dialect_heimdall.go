@@ -7,21 +7,6 @@ import (
 	"time"
 )
 
-// heimdall is the dialect of Heimdall: channels, and a server that says when an
-// account or a session has come to its end.
-// https://elcto-docs.pages.dev/docs/api-lib/websocket
-type heimdall struct {
-	presenter
-	channels []string
-	lower    *atomic.Bool // the server writes its control messages without capitals
-}
-
-func newHeimdall(o *Options, p presenter) heimdall {
-	return heimdall{p, o.Channels, new(atomic.Bool)}
-}
-func (heimdall) name() string                   { return DialectHeimdall }
-func (h heimdall) startSession() dialectSession { return &heimdallSession{h.channels, h.lower} }
-
 // heimdallURL makes the socket's address of the API's: ws for http, and the
 // path /v1/ws after its own. An address of a socket stays as it is.
 func heimdallURL(raw string) string {
@@ -50,21 +35,17 @@ const heimdallPath = "/v1/ws"
 // resubscribeWait lets several changes of rights come together.
 const resubscribeWait = 2 * time.Second
 
+// heimdallSession is the dialect of Heimdall: channels, and a server that says when
+// an account or a session has come to its end. One serves all connections to an
+// address.
+// https://elcto-docs.pages.dev/docs/api-lib/websocket
 type heimdallSession struct {
 	channels []string
-	lower    *atomic.Bool
+	lower    atomic.Bool // the server writes its control messages without capitals
 }
 
 func (t *heimdallSession) open() [][]byte {
-	var all [][]byte
-	for _, c := range t.channels {
-		text, _ := json.Marshal(struct {
-			Type    string `json:"type"`
-			Channel string `json:"channel"`
-		}{t.spell("Subscribe"), c})
-		all = append(all, text)
-	}
-	return all
+	return subscriptions(t.channels, `{"type":"`+t.spell("Subscribe")+`","channel":`, "}")
 }
 
 func (t *heimdallSession) keepalive() []byte     { return []byte(`{"type":"` + t.spell("Ping") + `"}`) }

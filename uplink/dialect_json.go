@@ -3,6 +3,7 @@ package uplink
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 )
 
 // kindMalformed counts the messages that are not JSON, in every dialect that
@@ -25,4 +26,15 @@ func joinReason(what, why string) string {
 		return what
 	}
 	return what + ": " + why
+}
+
+// subscriptions makes one message for each channel, whose name stands between
+// before and after.
+func subscriptions(channels []string, before, after string) [][]byte {
+	var all [][]byte
+	for _, c := range channels {
+		name, _ := json.Marshal(c)
+		all = append(all, slices.Concat([]byte(before), name, []byte(after)))
+	}
+	return all
 }

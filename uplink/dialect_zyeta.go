@@ -2,23 +2,9 @@ package uplink
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"time"
 )
-
-// zyeta is the dialect of Zyeta: the token in the address, commands of type and
-// data, channels. The connection ends with the token; the token source renews it
-// before that.
-// https://docs.zyeta.io/pages/api-reference/ws-service
-type zyeta struct {
-	presenter
-	channels []string
-}
-
-func newZyeta(o *Options, p presenter) zyeta { return zyeta{p, o.Channels} }
-func (zyeta) name() string                   { return DialectZyeta }
-func (z zyeta) startSession() dialectSession { return &zyetaSession{channels: z.channels} }
 
 const (
 	subscribeRetry = 30 * time.Second // the first time, then twice as long each time
@@ -33,6 +19,10 @@ const (
 	zyetaInternal     = "internal_error"
 )
 
+// zyetaSession is the dialect of Zyeta: the token in the address, commands of type
+// and data, channels. The connection ends with the token; the token source renews
+// it before that.
+// https://docs.zyeta.io/pages/api-reference/ws-service
 type zyetaSession struct {
 	channels []string
 
@@ -47,18 +37,7 @@ func (*zyetaSession) keepalive() []byte       { return []byte(`{"type":"ping","d
 func (*zyetaSession) patience() time.Duration { return 0 } // the answer to ping is not documented
 
 func zyetaSubscribe(channels []string) [][]byte {
-	type data struct {
-		Channel string `json:"channel"`
-	}
-	var all [][]byte
-	for _, c := range channels {
-		text, _ := json.Marshal(struct {
-			Type string `json:"type"`
-			Data data   `json:"data"`
-		}{"subscribe", data{c}})
-		all = append(all, text)
-	}
-	return all
+	return subscriptions(channels, `{"type":"subscribe","data":{"channel":`, "}}")
 }
 
 // zyetaFault is an error as the server may write it: what stands around the

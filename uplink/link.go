@@ -74,11 +74,11 @@ func New(o Options) (*Link, error) {
 	l.dialer = dialer{o: &l.o, hide: l.hide}
 	l.board = statusBoard{log: o.Log, repeats: map[string]*repeat{}}
 	for _, r := range routes {
-		l.board.scrub = l.board.scrub.with(r.endpoint.scrub.secrets...)
+		l.board.scrub = l.board.scrub.with(r.dialect.endpoint.scrub.secrets...)
 	}
 	l.recallLimits()
 	l.board.s = Status{
-		State: Stopped, Since: time.Now(), Dialect: l.route.dialect.name(), Ack: o.Ack, Server: l.route.name,
+		State: Stopped, Since: time.Now(), Dialect: o.Dialect, Ack: o.Ack, Server: l.route.name,
 		BatchBytes: l.route.poison.limit(), ServerKinds: map[string]uint64{}, DrainRate: o.DrainRate,
 	}
 	return l, nil

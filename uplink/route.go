@@ -19,13 +19,12 @@ const (
 
 // route is one server's address with what is known about it.
 type route struct {
-	name     string // scheme and host
-	key      string // what the file of limits calls it
-	endpoint endpoint
-	dialect  dialect
-	poison   poison
-	plain    bool   // it objected while compression was on
-	epoch    string // what makes this server's epochs its own; "": they are the queue's
+	name    string // scheme and host
+	key     string // what the file of limits calls it
+	dialect dialect
+	poison  poison
+	plain   bool   // it objected while compression was on
+	epoch   string // what makes this server's epochs its own; "": they are the queue's
 }
 
 // newRoutes takes the addresses apart; each is checked.
@@ -71,7 +70,7 @@ func newRoute(o *Options, raw string) (*route, error) {
 	}
 	sum := sha256.Sum256([]byte(ep.name() + ep.url.EscapedPath()))
 	return &route{
-		name: ep.name(), key: hex.EncodeToString(sum[:8]), endpoint: ep, dialect: d,
+		name: ep.name(), key: hex.EncodeToString(sum[:8]), dialect: d,
 		poison: poison{maxBytes: o.MaxBatchBytes},
 	}, nil
 }

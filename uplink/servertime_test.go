@@ -114,7 +114,7 @@ func TestTimeInAMessageIsTaken(t *testing.T) {
 	if len(now) != 1 || !now[0].Equal(time.Date(2026, 4, 4, 10, 30, 0, 0, time.UTC)) || slack[0] != messageSlack {
 		t.Errorf("got %v ± %v", now, slack)
 	}
-	if h := (thingsee{}).startSession().onMessage([]byte(`{"server_time":"2026-04-04T10:30:00Z"}`)); !h.time.IsZero() {
+	if h := (thingseeSession{}).onMessage([]byte(`{"server_time":"2026-04-04T10:30:00Z"}`)); !h.time.IsZero() {
 		t.Errorf("the thingsee dialect knows of no time, and gave %v", h.time)
 	}
 }

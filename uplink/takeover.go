@@ -21,13 +21,13 @@ const headerPrefix = "Portti-"
 // introduce adds the headers. Where the token goes as a query parameter nothing
 // is added: such servers are made for clients that can set no header, and a
 // query is kept in logs.
-func (p presenter) introduce(header http.Header) {
-	if p.start == "" || p.credential.how == "query" {
+func (d *dialect) introduce(header http.Header) {
+	if d.o.Start == "" || d.credential.how == "query" {
 		return
 	}
-	header.Set(headerStart, p.start)
-	if p.gateway != "" {
-		header.Set(headerGateway, p.gateway)
+	header.Set(headerStart, d.o.Start)
+	if d.o.Gateway != "" {
+		header.Set(headerGateway, d.o.Gateway)
 	}
 }
 
