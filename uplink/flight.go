@@ -1,6 +1,9 @@
 package uplink
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // slowStart is the window after the first proof of a connection. Before it
 // one frame goes alone: a server that dies at its n-th frame would otherwise
@@ -154,11 +157,8 @@ func (f *flight) pace(bytes int, took, target time.Duration) {
 func (f *flight) drop(k int) {
 	f.head += k
 	f.first += uint64(k)
-	if f.head == len(f.frames) {
-		f.frames, f.head = f.frames[:0], 0
-	} else if f.head >= 64 && f.head*2 >= len(f.frames) {
-		n := copy(f.frames, f.frames[f.head:])
-		f.frames, f.head = f.frames[:n], 0
+	if f.head*2 >= len(f.frames) {
+		f.frames, f.head = slices.Delete(f.frames, 0, f.head), 0
 	}
 }
 

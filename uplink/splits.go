@@ -1,6 +1,9 @@
 package uplink
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // maxSplits bounds what is remembered of frames: 512 KB. At the default hold
 // of 30 s that is a thousand frames a second.
@@ -16,29 +19,14 @@ type splits struct {
 
 type split struct{ first, end uint64 } // records first..end-1
 
-// note remembers a frame. A frame that is known changes nothing; one that
-// differs from what is known replaces what it overlaps.
+// note remembers a frame in place of those that it overlaps.
 func (s *splits) note(first, end uint64) {
 	i := s.search(first)
-	if i == len(s.cuts) {
-		s.cuts = append(s.cuts, split{first, end})
-		return
-	}
-	if s.cuts[i] == (split{first, end}) {
-		return
-	}
 	j := i
 	for j < len(s.cuts) && s.cuts[j].first < end {
 		j++
 	}
-	if i == j {
-		s.cuts = append(s.cuts, split{})
-		copy(s.cuts[i+1:], s.cuts[i:])
-		s.cuts[i] = split{first, end}
-		return
-	}
-	s.cuts[i] = split{first, end}
-	s.cuts = append(s.cuts[:i+1], s.cuts[j:]...)
+	s.cuts = slices.Replace(s.cuts, i, j, split{first, end})
 }
 
 // search finds the first frame that ends after n.
@@ -70,9 +58,8 @@ func (s *splits) trim(bounds func() (first, next uint64)) {
 	}
 	first, _ := bounds()
 	i := max(s.search(first), len(s.cuts)-maxSplits*3/4)
-	n := copy(s.cuts, s.cuts[i:])
-	s.cuts = s.cuts[:n]
-	s.next = min(2*n, maxSplits)
+	s.cuts = slices.Delete(s.cuts, 0, i)
+	s.next = min(2*len(s.cuts), maxSplits)
 }
 
 // clear forgets everything: the limits of a batch have changed.
