@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -14,28 +15,13 @@ func retryAfter(value string, now time.Time) (d time.Duration, ok bool) {
 	if value == "" {
 		return 0, false
 	}
-	if s, ok := wholeSeconds(value); ok {
-		return min(s, maxRetryAfter), true
+	if strings.Trim(value, "0123456789") == "" {
+		n, _ := strconv.ParseUint(value, 10, 64) // the largest where there are too many digits
+		return time.Duration(min(n, uint64(maxRetryAfter/time.Second))) * time.Second, true
 	}
 	t, err := http.ParseTime(value)
 	if err != nil {
 		return 0, false
 	}
 	return min(max(t.Sub(now), 0), maxRetryAfter), true
-}
-
-// wholeSeconds takes digits only and stops counting at the cap, so no number
-// of digits overflows.
-func wholeSeconds(value string) (time.Duration, bool) {
-	var d time.Duration
-	for i := range len(value) {
-		c := value[i]
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		if d <= maxRetryAfter {
-			d = d*10 + time.Duration(c-'0')*time.Second
-		}
-	}
-	return d, true
 }
