@@ -13,8 +13,8 @@ const maxReplies = 32
 // inbox carries what the reader found to the writer. Proofs are cumulative, so
 // only the newest one counts.
 type inbox struct {
-	outstanding atomic.Uint64 // number of the ping that is out; 0: none
-	notify      chan struct{} // room for one
+	outstanding atomic.Pointer[string] // payload of the ping that is out; nil: none
+	notify      chan struct{}          // room for one
 
 	foreignPongs atomic.Uint64
 	foreignAcks  atomic.Uint64
@@ -27,8 +27,7 @@ type inbox struct {
 
 // received is what came since the last take.
 type received struct {
-	pong   uint64 // answered ping
-	pongAt time.Time
+	pongAt time.Time // when the ping that was out was answered; zero: it was not
 
 	frames  uint64  // proven, as the server's application says
 	claims  []claim // about records

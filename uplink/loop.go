@@ -96,7 +96,7 @@ func (s *session) due(now time.Time) time.Time {
 // proofs takes what the reader found and what time alone proves.
 func (s *session) proofs(now time.Time) error {
 	m := s.inbox.take()
-	if frames, ok := s.ping.pong(m.pong, m.pongAt); ok {
+	if frames, ok := s.ping.pong(m.pongAt); ok {
 		s.answered()
 		if s.engine.marks {
 			if err := s.prove(frames); err != nil {
@@ -364,6 +364,6 @@ func (s *session) pings(now time.Time) error {
 	}
 	payload := s.ping.next(now, s.flight.written(), s.flight.bytes)
 	s.pinged = s.flight.written()
-	s.inbox.outstanding.Store(s.ping.seq)
-	return writeError(s.conn.WriteControl(websocket.PingMessage, payload, now.Add(s.link.o.WriteTimeout)))
+	s.inbox.outstanding.Store(&payload)
+	return writeError(s.conn.WriteControl(websocket.PingMessage, []byte(payload), now.Add(s.link.o.WriteTimeout)))
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -23,7 +22,6 @@ type pinger struct {
 	answered bool   // any ping of this connection was
 	srtt     time.Duration
 	last     time.Duration // the last round trip
-	buf      []byte
 }
 
 // newPinger takes the nonce of a connection: 4 random bytes, so that a pong of
@@ -34,19 +32,17 @@ func newPinger(interval, timeout, srtt time.Duration) *pinger {
 	return &pinger{prefix: "portti:" + hex.EncodeToString(nonce[:]) + ":", interval: interval, timeout: timeout, srtt: srtt}
 }
 
-// next begins a ping and gives its payload, good until the next one.
-func (p *pinger) next(now time.Time, frames uint64, bytes int) []byte {
+// next begins a ping and gives its payload.
+func (p *pinger) next(now time.Time, frames uint64, bytes int) string {
 	p.seq++
 	p.out, p.sentAt, p.frames, p.bytes = true, now, frames, bytes
-	p.buf = append(p.buf[:0], p.prefix...)
-	p.buf = strconv.AppendUint(p.buf, p.seq, 10)
-	return p.buf
+	return p.prefix + strconv.FormatUint(p.seq, 10)
 }
 
-// pong takes the answer to ping seq, read at that time, and gives the number
-// of frames written before it; ok is false when no such ping is out.
-func (p *pinger) pong(seq uint64, at time.Time) (frames uint64, ok bool) {
-	if !p.out || seq != p.seq {
+// pong takes the answer to the ping that is out, read at that time, and gives the
+// number of frames written before it; ok is false when there was none.
+func (p *pinger) pong(at time.Time) (frames uint64, ok bool) {
+	if !p.out || at.IsZero() {
 		return 0, false
 	}
 	p.out, p.answered = false, true
@@ -79,14 +75,4 @@ func (p *pinger) due() time.Time {
 		return p.sentAt.Add(p.patience())
 	}
 	return p.sentAt.Add(p.interval)
-}
-
-// parsePong reads a payload made by a pinger with that prefix.
-func parsePong(prefix, payload string) (seq uint64, ok bool) {
-	digits, ok := strings.CutPrefix(payload, prefix)
-	if !ok || digits == "" || len(digits) > 20 || digits[0] < '1' || digits[0] > '9' {
-		return 0, false
-	}
-	seq, err := strconv.ParseUint(digits, 10, 64)
-	return seq, err == nil
 }

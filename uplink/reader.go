@@ -23,7 +23,6 @@ type reader struct {
 	conn    *websocket.Conn
 	words   func(text []byte) (ackMessage, bool) // see engine
 	dialect dialectSession
-	prefix  string // of our pings
 	o       *Options
 	inbox   *inbox
 
@@ -99,11 +98,9 @@ func (r *reader) message(text []byte) error {
 }
 
 func (r *reader) ponged(payload string) error {
-	seq, ok := parsePong(r.prefix, payload)
-	if ok && seq == r.inbox.outstanding.Load() {
-		r.inbox.outstanding.Store(0)
-		now := time.Now()
-		r.inbox.post(func(m *received) { m.pong, m.pongAt = seq, now })
+	if ping := r.inbox.outstanding.Load(); ping != nil && payload == *ping {
+		r.inbox.outstanding.Store(nil)
+		r.inbox.post(func(m *received) { m.pongAt = time.Now() })
 		return nil
 	}
 	r.inbox.foreignPongs.Add(1)

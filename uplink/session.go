@@ -133,7 +133,7 @@ func (s *session) run(ctx context.Context) ending {
 	greeted := s.greet()
 	readers.Go(func() {
 		defer close(s.readDone)
-		r := reader{conn: s.conn, words: s.engine.words, dialect: s.dialect, prefix: s.ping.prefix, o: &s.link.o, inbox: s.inbox}
+		r := reader{conn: s.conn, words: s.engine.words, dialect: s.dialect, o: &s.link.o, inbox: s.inbox}
 		s.readErr = r.run()
 		// What the reader cannot go on with the writer cannot either: this
 		// frees it from a write that blocks.
