@@ -153,20 +153,27 @@ func classifyCertificate(err error, o *Options) failure {
 }
 
 func classifyNetwork(err error) failure {
-	var nerr net.Error
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return failRefused
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETDOWN),
 		errors.Is(err, syscall.EADDRNOTAVAIL):
 		return failNoRoute
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT),
-		errors.As(err, &nerr) && nerr.Timeout():
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT), isTimeout(err):
 		return failTimeout
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), isEOF(err):
 		return failLost
 	}
 	return failUnknown
+}
+
+// isTimeout reports whether a limit has passed: ours or the kernel's.
+func isTimeout(err error) bool {
+	if err == nil {
+		return false
+	}
+	var nerr net.Error // below the usual return: it escapes
+	return errors.As(err, &nerr) && nerr.Timeout()
 }
 
 func isEOF(err error) bool {

@@ -1,10 +1,5 @@
 package uplink
 
-import (
-	"errors"
-	"net"
-)
-
 // comma stands between the records of a frame: they are finished JSON objects,
 // so joining bytes makes the array.
 var comma = []byte{','}
@@ -108,11 +103,7 @@ func (l *Link) growBuffer(size int) {
 // writeError names a write that timed out; the reader knows better about
 // everything else that can happen to a connection.
 func writeError(err error) error {
-	if err == nil {
-		return nil
-	}
-	var nerr net.Error // below the usual return: it escapes
-	if errors.As(err, &nerr) && nerr.Timeout() {
+	if isTimeout(err) {
 		return errWriteStuck
 	}
 	return err

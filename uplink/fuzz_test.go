@@ -19,7 +19,7 @@ func FuzzPong(f *testing.F) {
 		p := pinger{prefix: prefix}
 		ping := p.next(time.Now(), 1, 1)
 		for _, out := range []*string{nil, &ping} {
-			r := reader{inbox: newInbox()}
+			r := reader{inbox: newInbox(new(statusBoard))}
 			r.inbox.outstanding.Store(out)
 			if err := r.ponged(payload); err != nil {
 				t.Fatal(err)

@@ -3,7 +3,6 @@ package uplink
 import (
 	"net"
 	"sync/atomic"
-	"time"
 )
 
 const (
@@ -30,8 +29,7 @@ type guard struct {
 	// owned by the dialler first, then by the session's reader
 	handshake int
 	unsent    error // of the first Write that failed before the link was up
-	second    time.Time
-	inSecond  int
+	inbound   perSecond
 }
 
 func newGuard(conn net.Conn) *guard { return &guard{Conn: conn} }
@@ -65,10 +63,7 @@ func (g *guard) Read(p []byte) (int, error) {
 		}
 		return n, err
 	}
-	if now := time.Now(); now.Sub(g.second) >= time.Second {
-		g.second, g.inSecond = now, 0
-	}
-	if g.inSecond += n; g.inSecond > maxInboundRate {
+	if !g.inbound.allow(n, maxInboundRate) {
 		return 0, errInboundRate
 	}
 	return n, err

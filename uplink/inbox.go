@@ -16,13 +16,11 @@ type inbox struct {
 	outstanding atomic.Pointer[string] // payload of the ping that is out; nil: none
 	notify      chan struct{}          // room for one
 
-	foreignPongs atomic.Uint64
-	foreignAcks  atomic.Uint64
+	board *statusBoard
 
 	mu       sync.Mutex
 	received received
-	messages map[string]uint64 // by kind since the last gather
-	refused  int               // records, since the last acknowledgement
+	refused  int // records, since the last acknowledgement
 }
 
 // received is what came since the last take.
@@ -71,9 +69,7 @@ func (m *received) claim(c claim) bool {
 	return true
 }
 
-func newInbox() *inbox {
-	return &inbox{notify: make(chan struct{}, 1), messages: map[string]uint64{}}
-}
+func newInbox(b *statusBoard) *inbox { return &inbox{notify: make(chan struct{}, 1), board: b} }
 
 // post changes what was received and wakes the writer.
 func (in *inbox) post(f func(m *received)) {
@@ -112,7 +108,7 @@ func (in *inbox) onAck(w ackMessage) (err error) {
 				in.refused = 0
 			}
 			if !m.claim(claim{w.epoch, w.resumed, w.through}) {
-				in.foreignAcks.Add(1)
+				in.board.foreignAck()
 			}
 		}
 	})
@@ -121,9 +117,9 @@ func (in *inbox) onAck(w ackMessage) (err error) {
 
 // onServerMessage takes a message of the dialect; false: the server asks for more
 // answers than it takes.
-func (in *inbox) onServerMessage(kind string, h serverMessage) (ok bool) {
+func (in *inbox) onServerMessage(h serverMessage) (ok bool) {
+	in.board.serverMessage(h.kind)
 	in.post(func(m *received) {
-		in.messages[kind]++
 		m.lastMessage = time.Now()
 		if h.patience > 0 {
 			m.patience = h.patience
@@ -143,13 +139,4 @@ func (in *inbox) onServerMessage(kind string, h serverMessage) (ok bool) {
 		ok = len(m.replies) <= maxReplies
 	})
 	return ok
-}
-
-// counted gives and resets the counts of messages by kind.
-func (in *inbox) counted() map[string]uint64 {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	m := in.messages
-	in.messages = map[string]uint64{}
-	return m
 }

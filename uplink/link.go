@@ -188,7 +188,6 @@ func (l *Link) connection(ctx context.Context, src Source) (done bool, err error
 		return l.after(ctx, src, f, "cannot connect")
 	}
 	end := s.run(ctx)
-	l.gather(s.inbox)
 	switch {
 	case end.fatal != nil:
 		return true, end.fatal
@@ -277,20 +276,6 @@ func (l *Link) onStable() {
 		l.preferredWait = 0
 	}
 	l.board.update(func(s *Status) { s.Problem, s.Attempts = "", 0 })
-}
-
-// gather moves what a session's reader has counted into the status.
-func (l *Link) gather(in *inbox) {
-	l.board.update(func(s *Status) {
-		s.ForeignPongs += in.foreignPongs.Swap(0)
-		s.ForeignAcks += in.foreignAcks.Swap(0)
-		for kind, n := range in.counted() {
-			s.ServerMessages += n
-			if kind != "" {
-				s.ServerKinds[kind] += n
-			}
-		}
-	})
 }
 
 // closed ends a connection that we closed with every proof in. Unless the

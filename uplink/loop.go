@@ -183,7 +183,6 @@ func (s *session) proved(some bool, t tally, err error) error {
 
 // answered: the server answers pings, so the link is what it seems.
 func (s *session) answered() {
-	s.link.gather(s.inbox)
 	s.link.board.update(func(st *Status) {
 		st.RTT = s.ping.srtt
 		if (s.engine.marks || s.flight.count() == 0) && !time.Now().Before(s.sendAfter) {

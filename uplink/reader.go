@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -50,8 +49,7 @@ func (r *reader) run() error {
 		// was compressed may be a thousand times that.
 		r.limited = io.LimitedReader{R: from, N: r.o.MaxMessage + 1}
 		if _, err := r.buf.ReadFrom(&r.limited); err != nil {
-			var nerr net.Error
-			if errors.As(err, &nerr) && nerr.Timeout() {
+			if isTimeout(err) {
 				return errSlow
 			}
 			return midMessage{err}
@@ -77,8 +75,8 @@ func (r *reader) message(text []byte) error {
 			return r.inbox.onAck(w)
 		}
 	}
-	if !r.messages.allow(maxMessages) {
-		r.inbox.onServerMessage("", serverMessage{}) // counted like the others
+	if !r.messages.allow(1, maxMessages) {
+		r.inbox.onServerMessage(serverMessage{}) // counted like the others
 		return errFlood
 	}
 	h := r.dialect.onMessage(text)
@@ -91,7 +89,7 @@ func (r *reader) message(text []byte) error {
 	if h.kind == "" && r.o.Downlink != nil {
 		r.o.Downlink(text)
 	}
-	if !r.inbox.onServerMessage(h.kind, h) {
+	if !r.inbox.onServerMessage(h) {
 		return errFlood
 	}
 	return nil
@@ -103,8 +101,8 @@ func (r *reader) ponged(payload string) error {
 		r.inbox.post(func(m *received) { m.pongAt = time.Now() })
 		return nil
 	}
-	r.inbox.foreignPongs.Add(1)
-	if !r.controls.allow(maxControls) {
+	r.inbox.board.update(func(s *Status) { s.ForeignPongs++ })
+	if !r.controls.allow(1, maxControls) {
 		return errFlood
 	}
 	return nil
@@ -113,12 +111,11 @@ func (r *reader) ponged(payload string) error {
 // pinged answers, unless the writer holds the connection for too long: then
 // its own deadline decides.
 func (r *reader) pinged(payload string) error {
-	if !r.controls.allow(maxControls) {
+	if !r.controls.allow(1, maxControls) {
 		return errFlood
 	}
 	err := r.conn.WriteControl(websocket.PongMessage, []byte(payload), time.Now().Add(pongWriteWait))
-	var nerr net.Error
-	if errors.Is(err, websocket.ErrCloseSent) || errors.As(err, &nerr) && nerr.Timeout() {
+	if errors.Is(err, websocket.ErrCloseSent) || isTimeout(err) {
 		return nil
 	}
 	return err
@@ -130,10 +127,11 @@ type perSecond struct {
 	n     int
 }
 
-func (p *perSecond) allow(limit int) bool {
+// allow counts n more and reports whether that is within limit.
+func (p *perSecond) allow(n, limit int) bool {
 	if now := time.Now(); now.Sub(p.since) >= time.Second {
 		p.since, p.n = now, 0
 	}
-	p.n++
+	p.n += n
 	return p.n <= limit
 }

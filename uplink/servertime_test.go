@@ -104,7 +104,7 @@ func (timely) onMessage(message []byte) serverMessage {
 // A time in a message of the dialect goes the same way.
 func TestTimeInAMessageIsTaken(t *testing.T) {
 	var h serverTimes
-	r := reader{dialect: timely{}, inbox: newInbox(), o: &Options{ServerTime: h.add}}
+	r := reader{dialect: timely{}, inbox: newInbox(&statusBoard{s: Status{ServerKinds: map[string]uint64{}}}), o: &Options{ServerTime: h.add}}
 	for _, m := range []string{`"2026-04-04T10:30:00Z"`, `"no time"`, `{}`} {
 		if err := r.message([]byte(m)); err != nil {
 			t.Fatal(err)

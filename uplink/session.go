@@ -99,7 +99,7 @@ func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
 	s := &session{
 		link: l, conn: conn, guard: g, src: src, engine: e, dialect: l.route.dialect.startSession(), naming: naming, name: nameless(),
 		acked:    map[string]bool{},
-		inbox:    newInbox(),
+		inbox:    newInbox(&l.board),
 		ping:     newPinger(l.o.PingInterval, l.o.PongTimeout, l.rtt),
 		flight:   newFlight(window, !e.unproven),
 		cursors:  newCursors(o.Order, first, next),

@@ -88,7 +88,7 @@ func (s *session) onAck(m *received) error {
 		return failBadAck
 	}
 	if m.frames > 0 && m.frames < s.flight.first {
-		s.inbox.foreignAcks.Add(1)
+		s.link.board.foreignAck()
 	}
 	// Refusals first: an acknowledgement that came after one passes over its
 	// record, and would release it.
@@ -138,7 +138,7 @@ func (s *session) proveThrough(c claim) error {
 		s.link.promises.of(c.epoch).acked(t.last)
 	}
 	if !some && err == nil {
-		s.inbox.foreignAcks.Add(1)
+		s.link.board.foreignAck()
 	}
 	return s.proved(some, t, err)
 }
@@ -148,7 +148,7 @@ func (s *session) proveThrough(c claim) error {
 func (s *session) resume(c claim) error {
 	spans := s.named(c.epoch)
 	if len(spans) == 0 {
-		s.inbox.foreignAcks.Add(1)
+		s.link.board.foreignAck()
 		return nil
 	}
 	if err := s.checkAssigned(c); err != nil {
@@ -192,7 +192,7 @@ func (s *session) checkAssigned(c claim) error {
 // connection so that it is sent again later.
 func (s *session) refuse(w ackMessage) error {
 	if !s.flight.holds(w.epoch, w.refused) {
-		s.inbox.foreignAcks.Add(1)
+		s.link.board.foreignAck()
 		return nil
 	}
 	if w.again {

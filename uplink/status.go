@@ -109,6 +109,19 @@ func (b *statusBoard) update(f func(s *Status)) {
 	f(&b.s)
 }
 
+// serverMessage counts a message of the server; foreignAck an acknowledgement that
+// proves nothing new.
+func (b *statusBoard) serverMessage(kind string) {
+	b.update(func(s *Status) {
+		s.ServerMessages++
+		if kind != "" {
+			s.ServerKinds[kind]++
+		}
+	})
+}
+
+func (b *statusBoard) foreignAck() { b.update(func(s *Status) { s.ForeignAcks++ }) }
+
 // enter changes the state; Since moves only with it.
 func (b *statusBoard) enter(state State) {
 	b.update(func(s *Status) {
