@@ -22,10 +22,9 @@ func (l *Link) after(ctx context.Context, src Source, f finding, what string) (d
 	if detail := l.board.scrub.clean(f.detail); detail != "" {
 		sentence += ": " + detail
 	}
-	now := time.Now()
 	var attempts int
 	l.board.update(func(s *Status) {
-		s.LastError, s.LastErrorAt = sentence, now
+		s.LastError = sentence
 		if f.problem != "" {
 			s.Problem = f.problem
 			s.Failures++
@@ -106,21 +105,12 @@ func (l *Link) pause(ctx context.Context, src Source, state State, d time.Durati
 			return false, nil
 		case <-changed:
 		case <-l.wake:
-			if at := l.nextWake(); at.Before(until) {
+			if at := latest(time.Now(), l.lastWake.Add(wakeInterval)); at.Before(until) {
 				until, l.lastWake = at, at
 				timer.Reset(time.Until(until))
 			}
 		}
 	}
-}
-
-// nextWake is when an early attempt may be made.
-func (l *Link) nextWake() time.Time {
-	at := time.Now()
-	if soonest := l.lastWake.Add(wakeInterval); at.Before(soonest) {
-		at = soonest
-	}
-	return at
 }
 
 func latest(a, b time.Time) time.Time {

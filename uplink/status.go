@@ -29,13 +29,12 @@ type Status struct {
 	Ack     string // "fence", "count" or "none"; none means that delivery is not proven
 	Server  string // scheme and host
 
-	RTT         time.Duration // smoothed round trip; 0: not known yet
-	LastError   string        // a plain sentence about the last end; kept after recovery
-	LastErrorAt time.Time
-	Problem     string    // code of the present problem, "" when there is none
-	NextTry     time.Time // when waiting or parked
-	Opens       time.Time // outside the uplink hours: when they begin next; else zero
-	Attempts    int       // dials since the last proof that the link works
+	RTT       time.Duration // smoothed round trip; 0: not known yet
+	LastError string        // a plain sentence about the last end; kept after recovery
+	Problem   string        // code of the present problem, "" when there is none
+	NextTry   time.Time     // when waiting or parked
+	Opens     time.Time     // outside the uplink hours: when they begin next; else zero
+	Attempts  int           // dials since the last proof that the link works
 
 	BatchBytes int  // present limit of a frame; falls when the server calls frames too big
 	Shrunk     bool // to where it is because nothing larger got through

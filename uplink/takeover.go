@@ -60,11 +60,7 @@ type takeover struct {
 
 // shown looks whether it still holds, given a state that began at since.
 func (t *takeover) shown(state State, since, now time.Time) bool {
-	begin := t.told
-	if since.After(begin) {
-		begin = since
-	}
-	if state == Online && now.Sub(begin) >= takeoverShown {
+	if state == Online && now.Sub(latest(t.told, since)) >= takeoverShown {
 		t.told = time.Time{}
 	}
 	return !t.told.IsZero()
