@@ -183,26 +183,21 @@ func (f *flight) firstUnproven() (sentFrame, bool) {
 	return f.frames[f.head], true
 }
 
-// unprovenRange is the unproven records of a lane, those between them included; both
-// ends are 0 when there are none.
-func (f *flight) unprovenRange(in lane) (first, end uint64) {
+// atEnd is what an end leaves in flight.
+func (f *flight) atEnd() (u unprovenAtEnd) {
+	u.suspect, _ = f.firstUnproven()
+	u.frames = f.count()
 	for _, fr := range f.frames[f.head:] {
-		if fr.lane != in || fr.done {
-			continue
+		u.largest = max(u.largest, fr.bytes)
+		switch {
+		case fr.done:
+		case fr.lane == laneMain:
+			u.through = fr.end
+		case u.fresh.end == 0:
+			u.fresh = split{fr.from, fr.end}
+		default:
+			u.fresh.end = fr.end
 		}
-		if end == 0 {
-			first = fr.from
-		}
-		end = fr.end
 	}
-	return first, end
-}
-
-// largest is the size of the biggest unproven frame.
-func (f *flight) largest() int {
-	n := 0
-	for _, fr := range f.frames[f.head:] {
-		n = max(n, fr.bytes)
-	}
-	return n
+	return u
 }

@@ -98,6 +98,14 @@ func (l *Link) Wake() {
 	}
 }
 
+// Reconnect asks for a new connection now. One that is up is closed in order:
+// what was sent is proven first, and nothing is sent twice. Where there is
+// none it is a Wake. It may be called from any goroutine.
+func (l *Link) Reconnect() {
+	l.renew.Store(true)
+	l.Wake()
+}
+
 // Idle is how long the link is overdue: zero as long as everything it does is
 // within its own limits, waits included. It is for a watchdog.
 func (l *Link) Idle() time.Duration {
@@ -124,11 +132,6 @@ func (l *Link) Run(ctx context.Context, src Source) error {
 	}
 	defer l.beat(forever) // a Link that does not run is not overdue
 	defer l.board.enter(Stopped)
-	if l.o.StartSpread > 0 {
-		if done, err := l.pause(ctx, src, Waiting, l.backoff.uniform(l.o.StartSpread)); done {
-			return err
-		}
-	}
 	for {
 		if l.finished(src) {
 			return nil
@@ -147,13 +150,11 @@ func (l *Link) Run(ctx context.Context, src Source) error {
 
 // pollToken wakes the link when the credential may have changed.
 func (l *Link) pollToken(ctx context.Context, w watchable) {
-	tick := time.NewTicker(credentialPoll)
-	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-time.After(credentialPoll):
 			if w.Changed() {
 				l.Wake()
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -64,7 +63,7 @@ func (s *session) wait(ctx context.Context, now time.Time, changed <-chan struct
 	case <-s.timer.C:
 	case <-s.link.wake:
 		s.ping.hurry(time.Now())
-		s.finish = s.finish || s.link.renewed() || s.link.tokenReplaced(ctx)
+		s.finish = s.finish || s.link.renew.Swap(false) || s.link.tokenReplaced(ctx)
 	}
 	return false, nil
 }
@@ -72,16 +71,8 @@ func (s *session) wait(ctx context.Context, now time.Time, changed <-chan struct
 // due is when the next thing falls due by itself.
 func (s *session) due(now time.Time) time.Time {
 	next := s.ping.due()
-	if _, at, _ := s.engine.elapsed(&s.flight, now); !at.IsZero() && at.Before(next) {
-		next = at
-	}
-	if at := s.started.Add(provenUptime); !s.stable && at.Before(next) {
-		next = at
-	}
-	if s.patience > 0 && s.lastMessage.Add(s.patience).Before(next) {
-		next = s.lastMessage.Add(s.patience)
-	}
-	times := [...]time.Time{s.sendAfter, s.laterAt, s.preferredAt, s.hoursCheck, {}}
+	_, elapsed, _ := s.engine.elapsed(&s.flight, now)
+	times := [...]time.Time{elapsed, s.sendAfter, s.laterAt, s.preferredAt, s.hoursCheck, s.started.Add(provenUptime), s.lastMessage.Add(s.patience), {}}
 	if s.cursors.old() {
 		times[len(times)-1] = s.link.drain.ready(s.link.rate(), now)
 	}
@@ -152,10 +143,7 @@ func (s *session) acking(t *tally) func(from, to uint64) error {
 					return err
 				}
 			}
-			from = last + 1
-			if from <= to && slices.Contains(s.refused, from) {
-				from++
-			}
+			from = last + 2 // past the refused one
 		}
 		return nil
 	}

@@ -1,9 +1,6 @@
 package uplink
 
-import (
-	"encoding/json"
-	"math"
-)
+import "encoding/json"
 
 // name is what the present server knows records by, from number first through last.
 type name struct {
@@ -11,9 +8,6 @@ type name struct {
 	epoch       string
 	open        string // an envelope up to the number of its first record
 }
-
-// nameless is the name of all records where the server is not told any.
-func nameless() name { return name{last: math.MaxUint64} }
 
 // nameOf is the name of record n.
 func (s *session) nameOf(n uint64) *name {

@@ -72,7 +72,6 @@ type Options struct {
 	BackoffBase time.Duration // first ceiling, default 1 s
 	BackoffCap  time.Duration // last ceiling, default 5 min
 	Spread      time.Duration // after an orderly close by the server, default 30 s
-	StartSpread time.Duration // before the very first dial, default 0: at once
 
 	UserAgent string
 	Log       *slog.Logger // with the key component; default: discards

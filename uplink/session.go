@@ -3,6 +3,7 @@ package uplink
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -48,7 +49,7 @@ type session struct {
 	laterAt     time.Time
 	sendAfter   time.Time                 // before it nothing is sent: the server may still be looking at the token
 	naming      Naming                    // nil where the server is told no names
-	name        name                      // of the records that were read last
+	name        name                      // of the records that were read last; of all where the server is told none
 	lastNamed   func(first uint64) uint64 // the last record that has the name of the first; nil: all have
 	preferredAt time.Time                 // when to try a better address; zero: this is the best
 	hoursCheck  time.Time                 // when to check the uplink hours; zero: there are none
@@ -97,7 +98,7 @@ func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
 		}
 	}
 	s := &session{
-		link: l, conn: conn, guard: g, src: src, engine: e, dialect: l.route.dialect.startSession(), naming: naming, name: nameless(),
+		link: l, conn: conn, guard: g, src: src, engine: e, dialect: l.route.dialect.startSession(), naming: naming, name: name{last: math.MaxUint64},
 		acked:    map[string]bool{},
 		inbox:    newInbox(&l.board),
 		ping:     newPinger(l.o.PingInterval, l.o.PongTimeout, l.rtt),
@@ -190,11 +191,9 @@ func (s *session) close(own error) (clean bool) {
 	}
 	if wait > 0 {
 		s.link.beat(wait)
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
 		select {
 		case <-s.readDone:
-		case <-timer.C:
+		case <-time.After(wait):
 		}
 	}
 	_ = s.guard.Close()
@@ -213,11 +212,8 @@ func (s *session) ending(own error, clean bool) ending {
 		e.own, e.asked, e.clean, e.eof = nil, true, clean, s.eof
 		e.toPreferred = !s.preferredAt.IsZero() && !time.Now().Before(s.preferredAt)
 	}
-	if suspect, ok := s.flight.firstUnproven(); ok {
-		e.unproven = unprovenAtEnd{suspect: suspect, frames: s.flight.count(), largest: s.flight.largest(), proven: s.proven}
-		_, e.unproven.through = s.flight.unprovenRange(laneMain)
-		e.unproven.fresh.first, e.unproven.fresh.end = s.flight.unprovenRange(laneFresh)
-	}
+	e.unproven = s.flight.atEnd()
+	e.unproven.proven = s.proven
 	s.link.board.update(func(st *Status) { st.InFlight, st.Backlog, st.Compressed = 0, false, false })
 	return e
 }
