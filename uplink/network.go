@@ -2,7 +2,6 @@ package uplink
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"net"
 	"net/netip"
@@ -80,91 +79,6 @@ func machineAddresses() ([]netip.Addr, error) {
 		}
 	}
 	return all, nil
-}
-
-// The parts of rtnetlink(7) that are read here. The numbers are the kernel's
-// interface and the same on every machine.
-const (
-	nlHeader    = 16
-	msgNewLink  = 16
-	msgDelLink  = 17
-	msgNewAddr  = 20
-	msgDelAddr  = 21
-	msgNewRoute = 24
-	msgDelRoute = 25
-
-	flagUp, flagLoopback, flagRunning = 0x1, 0x8, 0x40
-
-	familyIPv4    = 2
-	scopeHost     = 254
-	tableMain     = 254
-	routeUnicast  = 1
-	routeClone    = 0x200
-	maxInterfaces = 1 << 10
-)
-
-// networkReader understands what the kernel sends.
-type networkReader struct {
-	running map[uint32]bool // interfaces with a carrier, as far as was said
-}
-
-// read takes one datagram of rtnetlink messages and adds up what they mean.
-func (r *networkReader) read(b []byte) (c networkChange) {
-	for len(b) >= nlHeader {
-		size := binary.NativeEndian.Uint32(b)
-		if size < nlHeader || uint64(size) > uint64(len(b)) {
-			return c
-		}
-		c |= r.message(binary.NativeEndian.Uint16(b[4:]), b[nlHeader:size])
-		b = b[min(len(b), int(size+3)&^3):]
-	}
-	return c
-}
-
-func (r *networkReader) message(kind uint16, b []byte) networkChange {
-	switch {
-	case (kind == msgNewLink || kind == msgDelLink) && len(b) >= 16:
-		return r.link(kind, b)
-	case kind == msgNewAddr && len(b) >= 8:
-		// IPv6 addresses are said again with every router advertisement.
-		if b[0] == familyIPv4 && b[3] < scopeHost {
-			return networkAppeared
-		}
-	case kind == msgDelAddr:
-		return networkVanished
-	case (kind == msgNewRoute || kind == msgDelRoute) && len(b) >= 12:
-		toAll := b[1] == 0 && b[4] == tableMain && b[7] == routeUnicast && binary.NativeEndian.Uint32(b[8:])&routeClone == 0
-		switch {
-		case toAll && kind == msgNewRoute:
-			return networkAppeared
-		case toAll:
-			return networkVanished
-		}
-	}
-	return 0
-}
-
-// link tells an interface that came up from one that is only said again.
-func (r *networkReader) link(kind uint16, b []byte) networkChange {
-	index, flags := binary.NativeEndian.Uint32(b[4:]), binary.NativeEndian.Uint32(b[8:])
-	if b[0] != 0 || flags&flagLoopback != 0 { // a bridge's message about its port, or lo
-		return 0
-	}
-	was := r.running[index]
-	now := kind == msgNewLink && flags&(flagUp|flagRunning) == flagUp|flagRunning
-	switch {
-	case now && len(r.running) < maxInterfaces:
-		r.running[index] = true
-	case !now:
-		delete(r.running, index)
-	}
-	switch {
-	case now && !was:
-		return networkAppeared
-	case was && !now:
-		return networkVanished
-	}
-	return 0
 }
 
 // end ends the connection for a reason that nobody at the other end knows.

@@ -10,13 +10,15 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // netlinkMessage is one message of rtnetlink.
 func netlinkMessage(kind uint16, body ...byte) []byte {
-	b := binary.NativeEndian.AppendUint32(nil, uint32(nlHeader+len(body)))
+	b := binary.NativeEndian.AppendUint32(nil, uint32(unix.NLMSG_HDRLEN+len(body)))
 	b = binary.NativeEndian.AppendUint16(b, kind)
-	b = append(append(b, make([]byte, nlHeader-6)...), body...)
+	b = append(append(b, make([]byte, unix.NLMSG_HDRLEN-6)...), body...)
 	for len(b)%4 != 0 {
 		b = append(b, 0)
 	}
@@ -30,40 +32,40 @@ func linkBody(index, flags uint32) []byte {
 }
 
 func routeBody(dstLen, table, kind byte, flags uint32) []byte {
-	return binary.NativeEndian.AppendUint32([]byte{familyIPv4, dstLen, 0, 0, table, 3, 0, kind}, flags)
+	return binary.NativeEndian.AppendUint32([]byte{unix.AF_INET, dstLen, 0, 0, table, 3, 0, kind}, flags)
 }
 
 // Row 50: what the kernel says, and whether it is worth an attempt.
 func TestNetworkChanges(t *testing.T) {
-	const up = flagUp | flagRunning
+	const up = unix.IFF_UP | unix.IFF_RUNNING
 	r := networkReader{running: map[uint32]bool{}}
 	for _, c := range []struct {
 		name string
 		msg  []byte
 		want networkChange
 	}{
-		{"lo comes up", netlinkMessage(msgNewLink, linkBody(1, up|flagLoopback)...), 0},
-		{"switched on, no carrier", netlinkMessage(msgNewLink, linkBody(2, flagUp)...), 0},
-		{"carrier", netlinkMessage(msgNewLink, linkBody(2, up)...), networkAppeared},
-		{"said again", netlinkMessage(msgNewLink, linkBody(2, up)...), 0},
-		{"a bridge's word", netlinkMessage(msgNewLink, append([]byte{7}, linkBody(3, up)[1:]...)...), 0},
-		{"cable out", netlinkMessage(msgNewLink, linkBody(2, flagUp)...), networkVanished},
-		{"cable in", netlinkMessage(msgNewLink, linkBody(2, up)...), networkAppeared},
-		{"stick pulled", netlinkMessage(msgDelLink, linkBody(2, up)...), networkVanished},
-		{"address", netlinkMessage(msgNewAddr, familyIPv4, 24, 0, 0, 2, 0, 0, 0), networkAppeared},
-		{"address of this host only", netlinkMessage(msgNewAddr, familyIPv4, 8, 0, scopeHost, 1, 0, 0, 0), 0},
-		{"IPv6 address said again", netlinkMessage(msgNewAddr, 10, 64, 0, 0, 2, 0, 0, 0), 0},
-		{"address gone", netlinkMessage(msgDelAddr, familyIPv4, 24, 0, 0, 2, 0, 0, 0), networkVanished},
-		{"default route", netlinkMessage(msgNewRoute, routeBody(0, tableMain, routeUnicast, 0)...), networkAppeared},
-		{"default route gone", netlinkMessage(msgDelRoute, routeBody(0, tableMain, routeUnicast, 0)...), networkVanished},
-		{"route to one network", netlinkMessage(msgNewRoute, routeBody(24, tableMain, routeUnicast, 0)...), 0},
-		{"route of a clone", netlinkMessage(msgNewRoute, routeBody(0, tableMain, routeUnicast, routeClone)...), 0},
-		{"prohibited", netlinkMessage(msgNewRoute, routeBody(0, tableMain, 8, 0)...), 0},
-		{"somebody's own table", netlinkMessage(msgNewRoute, routeBody(0, 100, routeUnicast, 0)...), 0},
-		{"several at once", append(netlinkMessage(msgDelAddr, 0), netlinkMessage(msgNewRoute, routeBody(0, tableMain, routeUnicast, 0)...)...), networkAppeared | networkVanished},
+		{"lo comes up", netlinkMessage(unix.RTM_NEWLINK, linkBody(1, up|unix.IFF_LOOPBACK)...), 0},
+		{"switched on, no carrier", netlinkMessage(unix.RTM_NEWLINK, linkBody(2, unix.IFF_UP)...), 0},
+		{"carrier", netlinkMessage(unix.RTM_NEWLINK, linkBody(2, up)...), networkAppeared},
+		{"said again", netlinkMessage(unix.RTM_NEWLINK, linkBody(2, up)...), 0},
+		{"a bridge's word", netlinkMessage(unix.RTM_NEWLINK, append([]byte{7}, linkBody(3, up)[1:]...)...), 0},
+		{"cable out", netlinkMessage(unix.RTM_NEWLINK, linkBody(2, unix.IFF_UP)...), networkVanished},
+		{"cable in", netlinkMessage(unix.RTM_NEWLINK, linkBody(2, up)...), networkAppeared},
+		{"stick pulled", netlinkMessage(unix.RTM_DELLINK, linkBody(2, up)...), networkVanished},
+		{"address", netlinkMessage(unix.RTM_NEWADDR, unix.AF_INET, 24, 0, 0, 2, 0, 0, 0), networkAppeared},
+		{"address of this host only", netlinkMessage(unix.RTM_NEWADDR, unix.AF_INET, 8, 0, unix.RT_SCOPE_HOST, 1, 0, 0, 0), 0},
+		{"IPv6 address said again", netlinkMessage(unix.RTM_NEWADDR, 10, 64, 0, 0, 2, 0, 0, 0), 0},
+		{"address gone", netlinkMessage(unix.RTM_DELADDR, unix.AF_INET, 24, 0, 0, 2, 0, 0, 0), networkVanished},
+		{"default route", netlinkMessage(unix.RTM_NEWROUTE, routeBody(0, unix.RT_TABLE_MAIN, unix.RTN_UNICAST, 0)...), networkAppeared},
+		{"default route gone", netlinkMessage(unix.RTM_DELROUTE, routeBody(0, unix.RT_TABLE_MAIN, unix.RTN_UNICAST, 0)...), networkVanished},
+		{"route to one network", netlinkMessage(unix.RTM_NEWROUTE, routeBody(24, unix.RT_TABLE_MAIN, unix.RTN_UNICAST, 0)...), 0},
+		{"route of a clone", netlinkMessage(unix.RTM_NEWROUTE, routeBody(0, unix.RT_TABLE_MAIN, unix.RTN_UNICAST, unix.RTM_F_CLONED)...), 0},
+		{"prohibited", netlinkMessage(unix.RTM_NEWROUTE, routeBody(0, unix.RT_TABLE_MAIN, 8, 0)...), 0},
+		{"somebody's own table", netlinkMessage(unix.RTM_NEWROUTE, routeBody(0, 100, unix.RTN_UNICAST, 0)...), 0},
+		{"several at once", append(netlinkMessage(unix.RTM_DELADDR, 0), netlinkMessage(unix.RTM_NEWROUTE, routeBody(0, unix.RT_TABLE_MAIN, unix.RTN_UNICAST, 0)...)...), networkAppeared | networkVanished},
 		{"neighbour", netlinkMessage(28, make([]byte, 12)...), 0},
-		{"half a message", netlinkMessage(msgNewRoute, routeBody(0, tableMain, routeUnicast, 0)...)[:20], 0},
-		{"a short one", netlinkMessage(msgNewRoute, 2, 0), 0},
+		{"half a message", netlinkMessage(unix.RTM_NEWROUTE, routeBody(0, unix.RT_TABLE_MAIN, unix.RTN_UNICAST, 0)...)[:20], 0},
+		{"a short one", netlinkMessage(unix.RTM_NEWROUTE, 2, 0), 0},
 		{"no length", make([]byte, 64), 0},
 		{"nothing", nil, 0},
 	} {
@@ -74,8 +76,8 @@ func TestNetworkChanges(t *testing.T) {
 }
 
 func FuzzNetworkChanges(f *testing.F) {
-	f.Add(netlinkMessage(msgNewLink, linkBody(2, flagUp|flagRunning)...))
-	f.Add(append(netlinkMessage(msgDelAddr, 1), netlinkMessage(msgNewRoute, routeBody(0, tableMain, routeUnicast, 0)...)...))
+	f.Add(netlinkMessage(unix.RTM_NEWLINK, linkBody(2, unix.IFF_UP|unix.IFF_RUNNING)...))
+	f.Add(append(netlinkMessage(unix.RTM_DELADDR, 1), netlinkMessage(unix.RTM_NEWROUTE, routeBody(0, unix.RT_TABLE_MAIN, unix.RTN_UNICAST, 0)...)...))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r := networkReader{running: map[uint32]bool{}}
