@@ -112,14 +112,14 @@ func weekday(name string) int {
 }
 
 func parseMinute(text string) (int, error) {
-	digit := func(i int) bool { return text[i] >= '0' && text[i] <= '9' }
-	if len(text) == 5 && text[2] == ':' && digit(0) && digit(1) && digit(3) && digit(4) {
-		h, m := int(text[0]-'0')*10+int(text[1]-'0'), int(text[3]-'0')*10+int(text[4]-'0')
-		if h < 24 && m < 60 || h == 24 && m == 0 {
-			return h*60 + m, nil
-		}
+	if text == "24:00" {
+		return minutesOfDay, nil
 	}
-	return 0, errors.New("times are 00:00 to 24:00")
+	t, err := time.Parse("15:04", text)
+	if err != nil || len(text) != 5 {
+		return 0, errors.New("times are 00:00 to 24:00")
+	}
+	return t.Hour()*60 + t.Minute(), nil
 }
 
 // Open reports whether the link may be up at t.
@@ -134,37 +134,17 @@ func (s *Schedule) Open(t time.Time) bool {
 	return len(s.windows) == 0
 }
 
-// Change is when Open next gives the other answer; zero: not within 15 days.
+// Change is when Open next gives the other answer; zero: not within 15 days. It
+// looks at every minute: windows begin and end with one, and so does each change
+// of the clock, after which no rule says when a time of the day comes next.
 func (s *Schedule) Change(t time.Time) time.Time {
-	open, best := s.Open(t), time.Time{}
-	consider := func(at time.Time) {
-		if at.After(t) && s.Open(at) != open && (best.IsZero() || at.Before(best)) {
-			best = at
+	open, at := s.Open(t), t.UTC().Truncate(time.Minute)
+	for range 15 * minutesOfDay {
+		if at = at.Add(time.Minute); s.Open(at) != open {
+			return at
 		}
 	}
-	local := t.In(s.zone)
-	for day := -1; day <= 15; day++ {
-		// A time in the repeated hour is there twice, and time.Date gives either.
-		noon := time.Date(local.Year(), local.Month(), local.Day()+day, 12, 0, 0, 0, s.zone)
-		_, before := noon.AddDate(0, 0, -1).Zone()
-		_, after := noon.AddDate(0, 0, 1).Zone()
-		for _, w := range s.windows {
-			for _, minute := range [...]int{w.from, w.to} {
-				wall := time.Date(local.Year(), local.Month(), local.Day()+day, 0, minute, 0, 0, time.UTC)
-				consider(wall.Add(-time.Duration(before) * time.Second))
-				consider(wall.Add(-time.Duration(after) * time.Second))
-			}
-		}
-	}
-	// When the clock is put forward or back the answer may change too.
-	for at, limit := local, local.AddDate(0, 0, 15); ; {
-		_, end := at.ZoneBounds()
-		if end.IsZero() || end.After(limit) {
-			return best
-		}
-		consider(end)
-		at = end
-	}
+	return time.Time{}
 }
 
 // shut reports whether now is outside the uplink hours, and when to check again
