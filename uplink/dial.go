@@ -61,7 +61,10 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
 	a := &attempt{o: d.o, phase: phaseConnect}
-	tlsConfig, err := d.tlsConfig()
+	config, err := tlsConfig(d.o)
+	if err == nil {
+		err = pinTo(config, d.o.Pins)
+	}
 	if err != nil {
 		return nil, nil, &dialError{phase: phaseTLS, err: err}
 	}
@@ -70,7 +73,7 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 	}
 	ws := websocket.Dialer{
 		NetDialContext:  a.connect,
-		TLSClientConfig: tlsConfig,
+		TLSClientConfig: config,
 		ReadBufferSize:  4096,
 		WriteBufferSize: writeBuffer,
 
@@ -104,15 +107,6 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 	a.guard.up.Store(true)
 	d.open.Store(a.guard)
 	return conn, a.guard, nil
-}
-
-// tlsConfig reads the files anew: each may have been replaced.
-func (d *dialer) tlsConfig() (*tls.Config, error) {
-	c, err := tlsConfig(d.o)
-	if err != nil {
-		return nil, err
-	}
-	return c, pinTo(c, d.o.Pins)
 }
 
 // attempt follows one dial through its phases. gorilla calls everything here

@@ -1,7 +1,6 @@
 package uplink
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -55,12 +54,12 @@ func parseEndpoint(raw string, insecure bool) (endpoint, error) {
 	}
 	if u.User != nil {
 		password, _ := u.User.Password()
-		pair := base64.StdEncoding.EncodeToString([]byte(u.User.Username() + ":" + password))
+		pair := basic(u.User)
 		ep.basic = NewSecret("Basic " + pair)
 		ep.url.User = nil
 		hide = append(hide, password, pair)
 	}
-	ep.scrub = newScrubber(hide...)
+	ep.scrub = scrubber{}.with(hide...)
 	return ep, nil
 }
 
@@ -113,13 +112,9 @@ func validHeaderName(name string) bool {
 	if strings.HasPrefix(canon, "Sec-Websocket-") || strings.HasPrefix(canon, headerPrefix) {
 		return false
 	}
-	for i := range len(name) {
-		c := name[i]
-		if c != '-' && c != '_' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
-			return false
-		}
-	}
-	return true
+	return !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '-' && r != '_' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
+	})
 }
 
 // apply puts secret where c says, into copies of what the request begins with.

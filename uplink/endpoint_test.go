@@ -138,7 +138,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 }
 
 func TestForeignTextIsCleaned(t *testing.T) {
-	s := newScrubber("canary", "can", "c+n&ry", "ab")
+	s := scrubber{}.with("canary", "can", "c+n&ry", "ab")
 	for in, want := range map[string]string{
 		"":                                  "",
 		"plain words":                       "plain words",

@@ -62,7 +62,7 @@ func FuzzClean(f *testing.F) {
 		f.Add(s, byte(1))
 	}
 	f.Add("é", byte(maxForeignText/2+1))
-	s := newScrubber("canary")
+	s := scrubber{}.with("canary")
 	f.Fuzz(func(t *testing.T, text string, times byte) {
 		if len(text) > 50 {
 			return

@@ -22,11 +22,6 @@ type scrubber struct {
 	passed  []string // those of secrets that passing added, the oldest first
 }
 
-func newScrubber(secrets ...string) scrubber {
-	var s scrubber
-	return s.with(secrets...)
-}
-
 // with returns a scrubber that knows these too, each also in the forms it
 // takes inside a URL.
 func (s scrubber) with(secrets ...string) scrubber {
