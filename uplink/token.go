@@ -71,7 +71,7 @@ func NewCredentialToken(name string) (*FileToken, error) {
 func (t *FileToken) Token(context.Context) (Secret, error) {
 	secret, err := t.text()
 	if err == nil {
-		if err = checkToken(secret.Reveal()); err != nil {
+		if err = CheckToken(secret.Reveal()); err != nil {
 			err = fmt.Errorf("cannot use the token file %s: %w", t.path, err)
 		}
 	}
@@ -145,17 +145,13 @@ func sameFile(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
-// CheckToken says why text cannot be sent as a token; the error never quotes
-// it.
-func CheckToken(text string) error { return checkToken(text) }
-
 // TokenEnds is when a JWT says that it ends, which is not verified; zero
 // where it does not say.
 func TokenEnds(text string) time.Time { return readLifespan(text).ends }
 
-// checkToken refuses what cannot travel in a header or URL unharmed. The
-// error never quotes the token.
-func checkToken(text string) error {
+// CheckToken says why text cannot travel in a header or URL unharmed as a token;
+// the error never quotes it.
+func CheckToken(text string) error {
 	if text == "" {
 		return errors.New("it is empty")
 	}

@@ -144,10 +144,7 @@ func keepDevice(c *OAuth, t *oauth2.Token, at time.Time, o *Options) error {
 	}
 	l := login{issuer: c.TokenURL, client: c.ClientID, refresh: NewSecret(t.RefreshToken)}
 	if got, err := took(t, at); err == nil {
-		l.access, l.life = got.access, lifeOf(got.expiresIn, got.span, o.Now(), o.ClockTrusted())
-		if o.ClockTrusted() {
-			l.made = o.Now().Unix()
-		}
+		l.take(got, o)
 	}
 	if err := (keeper{c.Keep, c.Home}).save(l); err != nil {
 		return tokenFault(ProblemTokenNotSaved, true, "the login cannot be written to %s: %v", c.Keep, err)

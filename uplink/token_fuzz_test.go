@@ -63,11 +63,11 @@ func FuzzTokenAnswer(f *testing.F) {
 		token, err := c.config("").TokenSource(within(t.Context(), client), &oauth2.Token{RefreshToken: "r"}).Token()
 		if err == nil {
 			var got issued
-			if got, err = took(token, at); err == nil && (checkToken(got.access.Reveal()) != nil || got.expiresIn < 0) {
+			if got, err = took(token, at); err == nil && (CheckToken(got.access.Reveal()) != nil || got.expiresIn < 0) {
 				t.Errorf("%d %q %q: token %q for %v", status, kind, body, got.access.Reveal(), got.expiresIn)
 			}
 		}
-		if got, lerr := parseLoginAnswer(body, at); lerr == nil && (checkToken(got.access.Reveal()) != nil || got.expiresIn < 0) {
+		if got, lerr := parseLoginAnswer(body, at); lerr == nil && (CheckToken(got.access.Reveal()) != nil || got.expiresIn < 0) {
 			t.Errorf("%q: token %q for %v", body, got.access.Reveal(), got.expiresIn)
 		}
 		if err != nil {
@@ -85,8 +85,13 @@ func FuzzLoginFile(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		l, err := parseLogin(text)
-		if err == nil && (l.refresh.Empty() || l.life < 0 || l.life > maxTokenLife || !l.access.Empty() && checkToken(l.access.Reveal()) != nil) {
+		if err == nil && (l.refresh.Empty() || l.life < 0 || l.life > maxTokenLife || !l.access.Empty() && CheckToken(l.access.Reveal()) != nil) {
 			t.Errorf("%q read as %+v", text, l)
 		}
 	})
 }
+
+// roundTripper answers a request without any network.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

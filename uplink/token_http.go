@@ -3,7 +3,6 @@ package uplink
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +28,7 @@ var (
 // used by one goroutine.
 type request struct {
 	o         *Options
+	base      *http.Transport
 	scrub     scrubber
 	saveFault *TokenError // the refresh token could not be written
 
@@ -61,7 +61,7 @@ func (r *request) client() (*http.Client, error) {
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
-	base := &http.Transport{
+	r.base = &http.Transport{
 		TLSClientConfig: config,
 		Proxy:           r.proxy,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -80,17 +80,13 @@ func (r *request) client() (*http.Client, error) {
 		DisableCompression:     true,
 	}
 	return &http.Client{
-		Transport:     roundTripper(func(req *http.Request) (*http.Response, error) { return r.exchange(base, req) }),
+		Transport:     r,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil
 }
 
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// exchange sends one HTTP request and takes the whole answer in.
-func (r *request) exchange(base *http.Transport, req *http.Request) (*http.Response, error) {
+// RoundTrip sends one HTTP request and takes the whole answer in.
+func (r *request) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(httptrace.WithClientTrace(req.Context(), r.trace()), fetchLimit)
 	defer cancel()
 	req = req.Clone(ctx)
@@ -98,7 +94,7 @@ func (r *request) exchange(base *http.Transport, req *http.Request) (*http.Respo
 		req.Header.Set("User-Agent", r.o.UserAgent)
 	}
 	began := time.Now()
-	resp, err := base.RoundTrip(req)
+	resp, err := r.base.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
@@ -128,12 +124,7 @@ func (r *request) exchange(base *http.Transport, req *http.Request) (*http.Respo
 func (r *request) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		TLSHandshakeStart: func() { r.enter(phaseTLS) },
-		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
-			if err == nil {
-				r.enter(phaseUpgrade)
-			}
-		},
-		GotConn: func(httptrace.GotConnInfo) { r.enter(phaseUpgrade) },
+		GotConn:           func(httptrace.GotConnInfo) { r.enter(phaseUpgrade) },
 	}
 }
 

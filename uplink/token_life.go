@@ -64,6 +64,11 @@ func lifeOf(expiresIn time.Duration, s lifespan, now time.Time, trusted bool) ti
 	return 0
 }
 
+// lifeOfSeconds is a life as a server or a file gives it.
+func lifeOfSeconds(n int64) time.Duration {
+	return time.Duration(min(max(n, 0), int64(maxTokenLife/time.Second))) * time.Second
+}
+
 // renewAfter is when, in a life, the next token is asked for. random is in
 // [0, 1). A short life is used to its middle at least, and fetchGap always
 // passes.

@@ -29,10 +29,7 @@ func NewLoginToken(l Login, o Options) (*FetchedToken, error) {
 	if l.URL == "" || l.Email == "" || l.Password == nil {
 		return nil, errors.New("cannot log in without an address, an e-mail address and a file with the password")
 	}
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		return nil, fmt.Errorf("cannot keep cookies: %w", err)
-	}
+	jar, _ := cookiejar.New(nil) // never fails
 	l.URL = strings.TrimRight(l.URL, "/")
 	return newFetched(&loginIssuer{l: l, jar: jar}, o), nil
 }
@@ -73,20 +70,10 @@ func (i *loginIssuer) issue(ctx context.Context, r *request) (issued, error) {
 		}
 		i.in = false
 	}
-	body, err := json.Marshal(map[string]string{"email": i.l.Email, "password": password.Reveal()})
-	if err != nil {
-		return issued{}, err
-	}
+	body, _ := json.Marshal(map[string]string{"email": i.l.Email, "password": password.Reveal()})
 	got, err := i.post(ctx, client, "/login", body)
 	i.in = err == nil
 	return got, err
-}
-
-// loginAnswer is what the server says to both.
-type loginAnswer struct {
-	Access    string `json:"access_token"`
-	ExpiresIn int64  `json:"expires_in"` // not documented; used where it is sent
-	MFA       bool   `json:"mfa_required"`
 }
 
 func (i *loginIssuer) post(ctx context.Context, client *http.Client, path string, body []byte) (issued, error) {
@@ -118,7 +105,11 @@ func (i *loginIssuer) post(ctx context.Context, client *http.Client, path string
 // is a pending one that opens nothing but the second step, which a gateway
 // cannot take.
 func parseLoginAnswer(text []byte, at time.Time) (issued, error) {
-	var a loginAnswer
+	var a struct {
+		Access    string `json:"access_token"`
+		ExpiresIn int64  `json:"expires_in"` // not documented; used where it is sent
+		MFA       bool   `json:"mfa_required"`
+	}
 	if err := json.Unmarshal(text, &a); err != nil {
 		return issued{}, errors.New("it is not JSON as expected")
 	}
@@ -128,9 +119,8 @@ func parseLoginAnswer(text []byte, at time.Time) (issued, error) {
 	if a.Access == "" {
 		return issued{}, errNoAccess
 	}
-	if err := checkToken(a.Access); err != nil {
+	if err := CheckToken(a.Access); err != nil {
 		return issued{}, fmt.Errorf("the access token cannot be used: %w", err)
 	}
-	life := time.Duration(min(max(a.ExpiresIn, 0), int64(maxTokenLife/time.Second))) * time.Second
-	return issued{access: NewSecret(a.Access), at: at, expiresIn: life, span: readLifespan(a.Access)}, nil
+	return issued{access: NewSecret(a.Access), at: at, expiresIn: lifeOfSeconds(a.ExpiresIn), span: readLifespan(a.Access)}, nil
 }

@@ -104,13 +104,13 @@ func within(ctx context.Context, client *http.Client) context.Context {
 
 // took turns the library's token into ours.
 func took(t *oauth2.Token, at time.Time) (issued, error) {
-	if err := checkToken(t.AccessToken); err != nil {
+	if err := CheckToken(t.AccessToken); err != nil {
 		return issued{}, fmt.Errorf("the access token cannot be used: %w", err)
 	}
 	got := issued{access: NewSecret(t.AccessToken), at: at, span: readLifespan(t.AccessToken)}
 	switch {
 	case t.ExpiresIn > 0:
-		got.expiresIn = time.Duration(min(t.ExpiresIn, int64(maxTokenLife/time.Second))) * time.Second
+		got.expiresIn = lifeOfSeconds(t.ExpiresIn)
 	case t.ExpiresIn == 0 && !t.Expiry.IsZero(): // an answer that is a form
 		got.expiresIn = max(t.Expiry.Sub(at), 0).Round(time.Second)
 	}
@@ -279,13 +279,9 @@ func (i *refreshIssuer) issue(ctx context.Context, r *request) (issued, error) {
 		return issued{}, err
 	}
 	got, err := took(t, at)
-	next := old
-	next.refresh, next.access, next.made, next.life = NewSecret(t.RefreshToken), Secret{}, 0, 0
+	next := login{issuer: old.issuer, client: old.client, seed: old.seed, refresh: NewSecret(t.RefreshToken)}
 	if err == nil {
-		next.access, next.life = got.access, lifeOf(got.expiresIn, got.span, i.o.Now(), i.o.ClockTrusted())
-		if i.o.ClockTrusted() {
-			next.made = i.o.Now().Unix()
-		}
+		next.take(got, i.o)
 	}
 	// Also when the access token is useless: the old refresh token is spent.
 	i.keepNewer(old, next, r)

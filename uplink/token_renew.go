@@ -192,15 +192,10 @@ func (f *FetchedToken) notice() {
 		f.schedule()
 	}
 	if f.fault != nil && f.fault.Problem == ProblemTokenNotSaved {
-		f.saveAgain()
-	}
-}
-
-// saveAgain tries again to write what the disk refused.
-func (f *FetchedToken) saveAgain() {
-	if err := f.issuer.saveAgain(); err == nil {
-		f.o.Log.Info("the login is saved again", "event", "token.saved", "source", f.issuer.kind())
-		f.fault = nil
+		if err := f.issuer.saveAgain(); err == nil {
+			f.o.Log.Info("the login is saved again", "event", "token.saved", "source", f.issuer.kind())
+			f.fault = nil
+		}
 	}
 }
 

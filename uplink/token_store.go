@@ -75,6 +75,14 @@ type login struct {
 	life           time.Duration
 }
 
+// take puts the access token in that came with the refresh token.
+func (l *login) take(got issued, o *Options) {
+	l.access, l.life = got.access, lifeOf(got.expiresIn, got.span, o.Now(), o.ClockTrusted())
+	if o.ClockTrusted() {
+		l.made = o.Now().Unix()
+	}
+}
+
 // loginFile is login as it is written.
 type loginFile struct {
 	Version int    `json:"version"`
@@ -94,11 +102,8 @@ type keeper struct{ path, home string }
 
 // save writes l durably: when it returns nil a power cut cannot lose it.
 func (k keeper) save(l login) error {
-	text, err := json.Marshal(loginFile{Version: loginVersion, Issuer: l.issuer, Client: l.client, Seed: l.seed,
+	text, _ := json.Marshal(loginFile{Version: loginVersion, Issuer: l.issuer, Client: l.client, Seed: l.seed,
 		Refresh: l.refresh.Reveal(), Access: l.access.Reveal(), Made: l.made, LifeS: int64(l.life / time.Second)})
-	if err != nil {
-		return err
-	}
 	return WriteSecret(k.path, k.home, append(text, '\n'))
 }
 
@@ -132,9 +137,8 @@ func parseLogin(text []byte) (login, error) {
 	if err := json.Unmarshal(text, &v); err != nil || v.Version != loginVersion || v.Refresh == "" {
 		return login{}, errNoLogin
 	}
-	life := time.Duration(min(max(v.LifeS, 0), int64(maxTokenLife/time.Second))) * time.Second
-	l := login{issuer: v.Issuer, client: v.Client, seed: v.Seed, refresh: NewSecret(v.Refresh), access: NewSecret(v.Access), made: v.Made, life: life}
-	if checkToken(v.Access) != nil {
+	l := login{issuer: v.Issuer, client: v.Client, seed: v.Seed, refresh: NewSecret(v.Refresh), access: NewSecret(v.Access), made: v.Made, life: lifeOfSeconds(v.LifeS)}
+	if CheckToken(v.Access) != nil {
 		l.access = Secret{}
 	}
 	return l, nil

@@ -16,7 +16,7 @@ type fixedToken struct{ secret Secret }
 func staticToken(s Secret) TokenSource { return fixedToken{s} }
 
 func (t fixedToken) Token(context.Context) (Secret, error) {
-	return t.secret, checkToken(t.secret.Reveal())
+	return t.secret, CheckToken(t.secret.Reveal())
 }
 
 func write(t *testing.T, path, text string) {
