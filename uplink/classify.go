@@ -99,7 +99,7 @@ func classifyFailure(e *dialError, o *Options) failure {
 	var (
 		dns    *net.DNSError
 		record tls.RecordHeaderError
-		proxy  *proxyError
+		proxy  proxyError
 	)
 	switch err := e.err; {
 	case errors.As(err, &proxy):

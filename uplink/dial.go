@@ -34,9 +34,6 @@ type dialError struct {
 	resp  *http.Response // nil: none came
 }
 
-func (e *dialError) Error() string { return e.err.Error() }
-func (e *dialError) Unwrap() error { return e.err }
-
 var (
 	errExtension = fault{failExtension, "the server switched on an extension that was not asked for"}
 	errProxyConf = fault{failProxy, "the proxy setting is malformed"}

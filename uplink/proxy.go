@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -24,13 +25,9 @@ import (
 
 // proxyError is what kept the way through the proxy shut, the connection to
 // the proxy itself included.
-type proxyError struct {
-	err   error
-	login bool // it wants another user or password
-}
+type proxyError struct{ error }
 
-func (e *proxyError) Error() string { return e.err.Error() }
-func (e *proxyError) Unwrap() error { return e.err }
+func (e proxyError) Unwrap() error { return e.error }
 
 // checkProxy never quotes the setting: it may hold a password.
 func checkProxy(setting string) error {
@@ -90,15 +87,14 @@ func basic(user *url.Userinfo) string {
 // through opens a way to addr through the proxy. The limit of a phase holds
 // for reaching the proxy, and once more for all that is said to it.
 func (a *attempt) through(ctx context.Context, addr string) (net.Conn, error) {
-	var conn net.Conn
 	conn, err := a.open(ctx, "tcp", proxyAddress(a.proxy))
 	if err != nil {
-		return nil, &proxyError{err: fmt.Errorf("cannot reach the proxy: %w", err)}
+		return nil, proxyError{fmt.Errorf("cannot reach the proxy: %w", err)}
 	}
 	a.enter(phaseProxy)
 	if a.proxy.Scheme == "https" {
 		if conn, err = a.secure(ctx, conn); err != nil {
-			return nil, &proxyError{err: fmt.Errorf("no secure connection to the proxy: %w", err)}
+			return nil, proxyError{fmt.Errorf("no secure connection to the proxy: %w", err)}
 		}
 	}
 	if strings.HasPrefix(a.proxy.Scheme, "socks5") {
@@ -107,21 +103,15 @@ func (a *attempt) through(ctx context.Context, addr string) (net.Conn, error) {
 		err = askConnect(conn, a.proxy.User, addr)
 	}
 	if err != nil {
-		return nil, err
+		return nil, proxyError{err}
 	}
 	a.enter(phaseUpgrade)
 	return conn, nil
 }
 
 func proxyAddress(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	if port == "" {
-		port = "1080"
-	}
-	return net.JoinHostPort(u.Hostname(), port)
+	usual := map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}
+	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), usual[u.Scheme]))
 }
 
 // secure speaks TLS to the proxy. Its certificate may come from the system's
@@ -150,20 +140,20 @@ func askConnect(conn net.Conn, user *url.Userinfo, addr string) error {
 		req.Header.Set("Proxy-Authorization", "Basic "+basic(user))
 	}
 	if err := req.Write(conn); err != nil {
-		return &proxyError{err: fmt.Errorf("cannot ask the proxy: %w", err)}
+		return fmt.Errorf("cannot ask the proxy: %w", err)
 	}
 	br := bufio.NewReader(conn)
 	resp, err := http.ReadResponse(br, req)
 	if err != nil {
-		return &proxyError{err: fmt.Errorf("cannot read the proxy's answer: %w", err)}
+		return fmt.Errorf("cannot read the proxy's answer: %w", err)
 	}
 	switch {
 	case resp.StatusCode == http.StatusProxyAuthRequired:
-		return &proxyError{err: errors.New("the proxy refuses the login"), login: true}
+		return fault{failProxyAuth, "the proxy refuses the login"}
 	case resp.StatusCode/100 != 2:
-		return &proxyError{err: fmt.Errorf("the proxy answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))}
+		return fmt.Errorf("the proxy answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	case br.Buffered() > 0: // a server never speaks first
-		return &proxyError{err: errors.New("the proxy speaks where the server should")}
+		return errors.New("the proxy speaks where the server should")
 	}
 	return nil
 }
@@ -179,12 +169,15 @@ func askSOCKS(ctx context.Context, conn net.Conn, u *url.URL, addr string) error
 	if err == nil {
 		_, err = d.(proxy.ContextDialer).DialContext(ctx, "tcp", addr)
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
-	}
 	// The library's errors are plain words; both refusals of a login have this
 	// one in them.
-	return &proxyError{err: fmt.Errorf("the proxy refuses: %w", err), login: strings.Contains(err.Error(), "authentication")}
+	case strings.Contains(err.Error(), "authentication"):
+		return fault{failProxyAuth, "the proxy refuses: " + err.Error()}
+	}
+	return fmt.Errorf("the proxy refuses: %w", err)
 }
 
 // ready is a connection that stands already, in the library's form.
@@ -197,15 +190,14 @@ func (r ready) DialContext(context.Context, string, string) (net.Conn, error) { 
 
 // classifyProxy names a failure of the proxy. What is wrong with this gateway
 // itself keeps its own name.
-func classifyProxy(e *proxyError, o *Options) failure {
-	if e.login {
+func classifyProxy(e proxyError, o *Options) failure {
+	switch {
+	case failureIn(e) == failProxyAuth:
 		return failProxyAuth
-	}
-	if f := classifyCertificate(e.err, o); f == failClock {
-		return f
-	}
-	if f := classifyNetwork(e.err); f == failNoRoute {
-		return f
+	case classifyCertificate(e, o) == failClock:
+		return failClock
+	case classifyNetwork(e) == failNoRoute:
+		return failNoRoute
 	}
 	return failProxy
 }
