@@ -11,27 +11,17 @@ type drain struct {
 	at   time.Time
 }
 
-// fill brings the bucket up to date.
-func (d *drain) fill(rate int, now time.Time) {
-	if !d.at.IsZero() {
-		d.left += float64(rate) * now.Sub(d.at).Seconds()
-	}
-	if full := float64(rate); d.at.IsZero() || d.left > full {
-		d.left = full
-	}
-	d.at = now
-}
-
 // ready is when the next frame may go, which is at or before now when it may.
 func (d *drain) ready(rate int, now time.Time) time.Time {
 	if rate <= 0 {
 		return now
 	}
-	d.fill(rate, now)
+	full := float64(rate)
+	d.left, d.at = min(d.left+full*now.Sub(d.at).Seconds(), full), now // full at first: at is then long ago
 	if d.left > 0 {
 		return now
 	}
-	return now.Add(time.Duration((1-d.left)/float64(rate)*float64(time.Second)) + time.Millisecond)
+	return now.Add(time.Duration((1-d.left)/full*float64(time.Second)) + time.Millisecond)
 }
 
 // spend takes a frame's bytes out.
