@@ -70,16 +70,14 @@ func NewCredentialToken(name string) (*FileToken, error) {
 // Token returns the credential as the file holds it now.
 func (t *FileToken) Token(context.Context) (Secret, error) {
 	secret, err := t.text()
-	if err == nil {
-		if err = CheckToken(secret.Reveal()); err != nil {
-			err = fmt.Errorf("cannot use the token file %s: %w", t.path, err)
-		}
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	if err != nil {
 		return Secret{}, err
 	}
+	if err := CheckToken(secret.Reveal()); err != nil {
+		return Secret{}, fmt.Errorf("cannot use the token file %s: %w", t.path, err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.last != secret {
 		t.last, t.span = secret, readLifespan(secret.Reveal())
 	}

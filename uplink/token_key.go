@@ -54,11 +54,11 @@ func LoadDeviceKey(path, home, alg string) (*DeviceKey, error) {
 	switch private := key.(type) {
 	case *ecdsa.PrivateKey:
 		if alg == AlgES256 && private.Curve == elliptic.P256() {
-			return describeKey(private)
+			return describeKey(private), nil
 		}
 	case ed25519.PrivateKey:
 		if alg == AlgEdDSA {
-			return describeKey(private)
+			return describeKey(private), nil
 		}
 	}
 	return nil, fmt.Errorf("cannot use the device key %s: it is not one for %s; put alg back, or move the file away to have a new key made", path, alg)
@@ -82,20 +82,18 @@ func newDeviceKey(path, home, alg string) (*DeviceKey, error) {
 	if err := WriteSecret(path, home, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
 		return nil, fmt.Errorf("cannot keep the device key: %w", err)
 	}
-	return describeKey(private)
+	return describeKey(private), nil
 }
 
 // describeKey computes what others need of a key. The members of the JWK stand
-// in the order that RFC 7638 hashes them in.
-func describeKey(private crypto.Signer) (*DeviceKey, error) {
+// in the order that RFC 7638 hashes them in. Keys of these two kinds can always be
+// written.
+func describeKey(private crypto.Signer) *DeviceKey {
 	encode := base64.RawURLEncoding.EncodeToString
 	var members, alg string
 	switch public := private.Public().(type) {
 	case *ecdsa.PublicKey:
-		point, err := public.Bytes() // 4, x, y
-		if err != nil {
-			return nil, fmt.Errorf("cannot use the device key: %w", err)
-		}
+		point, _ := public.Bytes() // 4, x, y
 		members = fmt.Sprintf(`"crv":"P-256","kty":"EC","x":"%s","y":"%s"`, encode(point[1:33]), encode(point[33:]))
 		alg = AlgES256
 	case ed25519.PublicKey:
@@ -103,11 +101,8 @@ func describeKey(private crypto.Signer) (*DeviceKey, error) {
 		alg = AlgEdDSA
 	}
 	sum := sha256.Sum256([]byte("{" + members + "}"))
-	der, err := x509.MarshalPKIXPublicKey(private.Public())
-	if err != nil {
-		return nil, fmt.Errorf("cannot use the device key: %w", err)
-	}
+	der, _ := x509.MarshalPKIXPublicKey(private.Public())
 	k := &DeviceKey{ID: encode(sum[:]), private: private, Public: string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))}
 	k.JWK = fmt.Sprintf(`{%s,"use":"sig","alg":"%s","kid":"%s"}`, members, alg, k.ID)
-	return k, nil
+	return k
 }
