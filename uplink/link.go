@@ -297,18 +297,11 @@ func (l *Link) closed(end ending, src Source) (done bool, err error) {
 	return end.eof, nil
 }
 
-func (l *Link) forgetCuts() {
-	for i := range l.splits {
-		l.splits[i].clear()
-	}
-}
-
 // recut lets go of how frames were cut: their limits have changed.
 func (l *Link) recut(event, message string) {
-	l.forgetCuts()
-	limit, tight := l.route.poison.limit(), l.route.poison.pathLimit > 0
-	l.board.update(func(s *Status) { s.BatchBytes, s.Shrunk = limit, tight })
-	l.board.event(slog.LevelWarn, event, "", message, "bytes", limit)
+	l.splits = [lanes]splits{}
+	l.board.update(l.route.poison.show)
+	l.board.event(slog.LevelWarn, event, "", message, "bytes", l.route.poison.limit())
 }
 
 // rewind takes back what was held and deals with what the server refused.

@@ -157,12 +157,12 @@ func (s *session) proved(some bool, t tally, err error) error {
 	if !some {
 		return nil
 	}
-	records := t.records
-	s.link.route.poison.onProof(t.end)
-	limit, tight := s.link.route.poison.limit(), s.link.route.poison.pathLimit > 0
+	p := &s.link.route.poison
+	p.onProof(t.end)
 	s.link.board.update(func(st *Status) {
-		st.Proven += records
-		st.InFlight, st.BatchBytes, st.Shrunk = s.flight.bytes, limit, tight
+		st.Proven += t.records
+		st.InFlight = s.flight.bytes
+		p.show(st)
 	})
 	s.proven = true
 	s.markStable()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -44,27 +45,18 @@ func (l *Link) leaveLostAddress(addresses func() ([]netip.Addr, error)) {
 	if g == nil {
 		return
 	}
-	own, ok := netip.AddrFromSlice(localIP(g))
-	if !ok || own.IsUnspecified() {
+	local, _ := g.LocalAddr().(*net.TCPAddr)
+	own := local.AddrPort().Addr().Unmap().WithZone("")
+	if !own.IsValid() || own.IsUnspecified() {
 		return
 	}
 	all, err := addresses()
 	if err != nil {
 		return
 	}
-	for _, a := range all {
-		if a.Unmap() == own.Unmap() {
-			return
-		}
+	if !slices.ContainsFunc(all, func(a netip.Addr) bool { return a.Unmap() == own }) {
+		g.end(errMoved)
 	}
-	g.end(errMoved)
-}
-
-func localIP(c net.Conn) net.IP {
-	if a, ok := c.LocalAddr().(*net.TCPAddr); ok {
-		return a.IP
-	}
-	return nil
 }
 
 func machineAddresses() ([]netip.Addr, error) {

@@ -89,6 +89,9 @@ func (s *poison) limit() int {
 	return s.maxBytes
 }
 
+// show puts the limit into the status.
+func (s *poison) show(st *Status) { st.BatchBytes, st.Shrunk = s.limit(), s.pathLimit > 0 }
+
 // onSilentEnd weighs an end at which the server sent nothing although data was on
 // the way. This is how a path that swallows large packets shows, and one so slow
 // that a frame takes longer than the time-out for its pong; smaller

@@ -109,10 +109,9 @@ func (l *Link) take(i int) {
 		return
 	}
 	l.at, l.route = i, l.routes[i]
-	l.forgetCuts() // sizes differ
+	l.splits = [lanes]splits{} // sizes differ
 	l.authTried = false
-	limit, tight := l.route.poison.limit(), l.route.poison.pathLimit > 0
-	l.board.update(func(s *Status) { s.Server, s.BatchBytes, s.Shrunk = l.route.name, limit, tight })
+	l.board.update(func(s *Status) { s.Server = l.route.name; l.route.poison.show(s) })
 	l.board.event(slog.LevelInfo, "uplink.switched", "", "trying another address", "remote", l.route.name)
 }
 

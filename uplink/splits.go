@@ -61,6 +61,3 @@ func (s *splits) trim(bounds func() (first, next uint64)) {
 	s.cuts = slices.Delete(s.cuts, 0, i)
 	s.next = min(2*len(s.cuts), maxSplits)
 }
-
-// clear forgets everything: the limits of a batch have changed.
-func (s *splits) clear() { s.cuts, s.next = s.cuts[:0], 0 }

@@ -66,16 +66,10 @@ func (t *takeover) shown(state State, since, now time.Time) bool {
 	return !t.told.IsZero()
 }
 
-func (b *statusBoard) takenOver(now time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.takeover.told = now
-}
-
 // onTakeover takes the server's word that this identity is used twice. It is
 // logged once for each connection.
 func (s *session) onTakeover(now time.Time) {
-	s.link.board.takenOver(now)
+	s.link.board.update(func(*Status) { s.link.board.takeover.told = now })
 	if s.takenOver {
 		return
 	}
