@@ -22,6 +22,9 @@ type dialect struct {
 	o          *Options
 	endpoint   endpoint
 	credential credential
+	// patience is how long the server may be silent at first until the link
+	// counts as dead; 0: for ever.
+	patience time.Duration
 	// startSession begins the dialect's part of one connection.
 	startSession func() dialectSession
 }
@@ -34,9 +37,6 @@ type dialectSession interface {
 	// keepalive gives the message that goes with a ping on a quiet link; nil:
 	// none. It is called by the session while the reader may be in onMessage.
 	keepalive() []byte
-	// patience is how long the server may be silent at first until the link
-	// counts as dead; 0: for ever.
-	patience() time.Duration
 	// onMessage takes one text message of the server that is no acknowledgement. It
 	// is called by the reader alone. The bytes are hostile and good only during
 	// the call.
@@ -79,7 +79,8 @@ func newDialect(o *Options, ep endpoint) (d dialect, err error) {
 	case DialectThingsee:
 		d.startSession = func() dialectSession { return thingseeSession{} }
 	case DialectHaltless:
-		d.startSession = func() dialectSession { return &haltlessSession{first: missedBeats * max(o.Heartbeat, 0)} }
+		d.patience = missedBeats * max(o.Heartbeat, 0) // until the heartbeat is learnt
+		d.startSession = func() dialectSession { return new(haltlessSession) }
 	case DialectZyeta:
 		d.startSession = func() dialectSession { return &zyetaSession{channels: o.Channels} }
 	case DialectHeimdall:

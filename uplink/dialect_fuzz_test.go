@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 	"testing"
-	"time"
 )
 
 // fuzzSession holds what any message may do to a session against what the
@@ -48,7 +47,7 @@ func fuzzSession(f *testing.F, t dialectSession, kinds, ends []string, channels 
 }
 
 func FuzzHaltless(f *testing.F) {
-	fuzzSession(f, &haltlessSession{first: time.Minute}, []string{"heartbeat", "sensor_update", "alert", "machine_status"}, nil, 0,
+	fuzzSession(f, &haltlessSession{}, []string{"heartbeat", "sensor_update", "alert", "machine_status"}, nil, 0,
 		heartbeatSaid, sensorSaid, alertSaid, machineSaid,
 		`{"type":"heartbeat","server_time":"9999-12-31T23:59:60Z"}`, `{"type":"heartbeat","server_time":1e400}`, `{"TYPE":"heartbeat","type":"alert"}`)
 }

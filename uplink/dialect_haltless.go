@@ -16,14 +16,10 @@ const (
 // haltlessSession is the dialect of Haltless: the token is the first message,
 // without any reply, and the server says every so often that it is there.
 // https://docs.haltless.io/docs/api-reference/websocket
-type haltlessSession struct {
-	first time.Duration // patience until the heartbeat is learnt; 0: nothing is expected
-	pulse pulse
-}
+type haltlessSession struct{ pulse pulse }
 
-func (*haltlessSession) open() [][]byte            { return nil }
-func (*haltlessSession) keepalive() []byte         { return nil }
-func (t *haltlessSession) patience() time.Duration { return t.first }
+func (*haltlessSession) open() [][]byte    { return nil }
+func (*haltlessSession) keepalive() []byte { return nil }
 
 func (t *haltlessSession) onMessage(message []byte) serverMessage {
 	var m struct {

@@ -48,8 +48,7 @@ func (t *heimdallSession) open() [][]byte {
 	return subscriptions(t.channels, `{"type":"`+t.spell("Subscribe")+`","channel":`, "}")
 }
 
-func (t *heimdallSession) keepalive() []byte     { return []byte(`{"type":"` + t.spell("Ping") + `"}`) }
-func (*heimdallSession) patience() time.Duration { return 0 }
+func (t *heimdallSession) keepalive() []byte { return []byte(`{"type":"` + t.spell("Ping") + `"}`) }
 
 // spell gives the name of a control message as the server writes them.
 func (t *heimdallSession) spell(kind string) string {

@@ -32,9 +32,8 @@ type zyetaSession struct {
 	retryAt time.Time // the last of these
 }
 
-func (t *zyetaSession) open() [][]byte        { return zyetaSubscribe(t.channels) }
-func (*zyetaSession) keepalive() []byte       { return []byte(`{"type":"ping","data":{}}`) }
-func (*zyetaSession) patience() time.Duration { return 0 } // the answer to ping is not documented
+func (t *zyetaSession) open() [][]byte  { return zyetaSubscribe(t.channels) }
+func (*zyetaSession) keepalive() []byte { return []byte(`{"type":"ping","data":{}}`) } // whose answer is not documented
 
 func zyetaSubscribe(channels []string) [][]byte {
 	return subscriptions(channels, `{"type":"subscribe","data":{"channel":`, "}}")

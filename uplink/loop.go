@@ -232,7 +232,7 @@ func (s *session) drained(now time.Time) bool {
 // sendFrom writes a frame of one lane if that has any records.
 func (s *session) sendFrom(in lane, now time.Time) (sent bool, err error) {
 	l := s.link
-	c, limit, old := portion{from: s.cursors.at[in], last: s.lastNamed}, l.route.poison.limit(), in == laneMain && s.cursors.old()
+	c, limit, old := portion{from: s.cursors.at[in], last: func(first uint64) uint64 { return s.nameOf(first).last }}, l.route.poison.limit(), in == laneMain && s.cursors.old()
 	if old {
 		c.bytes = drainFrame(l.rate(), limit)
 	}
@@ -338,7 +338,7 @@ func (s *session) pings(now time.Time) error {
 		}
 		return failNoPong
 	}
-	unmarked := s.engine.marks && s.flight.written() > s.pinged
+	unmarked := s.engine.marks && s.flight.written() > s.ping.frames
 	if !unmarked && now.Before(s.ping.due()) {
 		return nil
 	}
@@ -350,7 +350,6 @@ func (s *session) pings(now time.Time) error {
 		}
 	}
 	payload := s.ping.next(now, s.flight.written(), s.flight.bytes)
-	s.pinged = s.flight.written()
 	s.inbox.outstanding.Store(&payload)
 	return writeError(s.conn.WriteControl(websocket.PingMessage, []byte(payload), now.Add(s.link.o.WriteTimeout)))
 }

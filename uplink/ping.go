@@ -56,10 +56,6 @@ func (p *pinger) pong(at time.Time) (frames uint64, ok bool) {
 	return p.frames, true
 }
 
-// patience is how long an answer may take. On a slow line the window grows
-// faster than the smoothed round trip follows, so the last one counts too.
-func (p *pinger) patience() time.Duration { return max(p.timeout, 4*p.srtt, 4*p.last) }
-
 // hurry makes the next ping due now, since there is reason to doubt the link:
 // most often that the network has changed. It does so once in wakeInterval.
 func (p *pinger) hurry(now time.Time) {
@@ -72,7 +68,9 @@ func (p *pinger) hurry(now time.Time) {
 // wants its keepalive.
 func (p *pinger) due() time.Time {
 	if p.out {
-		return p.sentAt.Add(p.patience())
+		// On a slow line the window grows faster than the smoothed round trip
+		// follows, so the last one counts too.
+		return p.sentAt.Add(max(p.timeout, 4*p.srtt, 4*p.last))
 	}
 	return p.sentAt.Add(p.interval)
 }

@@ -47,19 +47,17 @@ type session struct {
 	patience    time.Duration   // how often it does; 0: not known
 	later       [][]byte        // messages that wait for laterAt
 	laterAt     time.Time
-	sendAfter   time.Time                 // before it nothing is sent: the server may still be looking at the token
-	naming      Naming                    // nil where the server is told no names
-	name        name                      // of the records that were read last; of all where the server is told none
-	lastNamed   func(first uint64) uint64 // the last record that has the name of the first; nil: all have
-	preferredAt time.Time                 // when to try a better address; zero: this is the best
-	hoursCheck  time.Time                 // when to check the uplink hours; zero: there are none
+	sendAfter   time.Time // before it nothing is sent: the server may still be looking at the token
+	naming      Naming    // nil where the server is told no names
+	name        name      // of the records that were read last; of all where the server is told none
+	preferredAt time.Time // when to try a better address; zero: this is the best
+	hoursCheck  time.Time // when to check the uplink hours; zero: there are none
 	started     time.Time
 	stable      bool // proof, or up long enough: backoff starts anew
 	finish      bool // stop sending, close when all is proven
 	eof         bool
-	takenOver   bool   // the log says that this identity is used twice
-	proven      bool   // something was
-	pinged      uint64 // frames written before the last ping
+	takenOver   bool // the log says that this identity is used twice
+	proven      bool // something was
 	readDone    chan struct{}
 	readErr     error // after readDone
 	timer       *time.Timer
@@ -109,9 +107,8 @@ func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
 	}
 	if naming != nil {
 		s.name = name{first: 1} // none: each is asked for
-		s.lastNamed = func(first uint64) uint64 { return s.nameOf(first).last }
 	}
-	s.lastMessage, s.patience = s.started, s.dialect.patience()
+	s.lastMessage, s.patience = s.started, l.route.dialect.patience
 	s.inbox.received.patience = s.patience
 	if _, _, again := l.shut(); again > 0 {
 		s.hoursCheck = s.started.Add(again)
@@ -131,7 +128,7 @@ func (s *session) run(ctx context.Context) ending {
 		}
 	}()
 	var readers sync.WaitGroup
-	greeted := s.greet()
+	own := s.greet()
 	readers.Go(func() {
 		defer close(s.readDone)
 		r := reader{conn: s.conn, words: s.engine.words, dialect: s.dialect, o: &s.link.o, inbox: s.inbox}
@@ -142,7 +139,6 @@ func (s *session) run(ctx context.Context) ending {
 	})
 	s.timer = time.NewTimer(time.Hour)
 	defer s.timer.Stop()
-	own := greeted
 	if own == nil {
 		own = s.loop(ctx)
 	}
