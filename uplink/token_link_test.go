@@ -188,7 +188,7 @@ func beKilled(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if old, ok := f.issuer.kept(); ok {
+	if old, ok := f.issuer.(*refreshIssuer).kept(); ok {
 		f.Refused(old.access)
 	}
 	if _, err := f.Token(t.Context()); err != nil {

@@ -42,10 +42,9 @@ type loginIssuer struct {
 	in  bool // the jar may hold a refresh token
 }
 
-func (i *loginIssuer) kind() string         { return "login" }
-func (i *loginIssuer) replaced() bool       { return i.l.Password.Changed() }
-func (i *loginIssuer) saveAgain() error     { return nil }
-func (i *loginIssuer) kept() (issued, bool) { return issued{}, false }
+func (i *loginIssuer) kind() string     { return "login" }
+func (i *loginIssuer) replaced() bool   { return i.l.Password.Changed() }
+func (i *loginIssuer) saveAgain() error { return nil }
 
 // issue refreshes, and logs in where that is refused.
 func (i *loginIssuer) issue(ctx context.Context, r *request) (issued, error) {

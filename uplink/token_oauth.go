@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -53,7 +52,12 @@ func NewOAuthToken(c OAuth, o Options) (*FetchedToken, error) {
 		return newFetched(&clientIssuer{c: c}, o), nil
 	}
 	o.setDefaults()
-	return newFetched(&refreshIssuer{c: c, o: &o, keep: keeper{c.Keep, c.Home}}, o), nil
+	i := &refreshIssuer{c: c, o: &o, keep: keeper{c.Keep, c.Home}}
+	f := newFetched(i, o)
+	if got, ok := i.kept(); ok {
+		f.take(got)
+	}
+	return f, nil
 }
 
 func (c *OAuth) check() error {
@@ -120,9 +124,8 @@ func took(t *oauth2.Token, at time.Time) (issued, error) {
 // clientIssuer gets tokens with the client's own credentials.
 type clientIssuer struct{ c OAuth }
 
-func (i *clientIssuer) kind() string         { return GrantClient }
-func (i *clientIssuer) saveAgain() error     { return nil }
-func (i *clientIssuer) kept() (issued, bool) { return issued{}, false }
+func (i *clientIssuer) kind() string     { return GrantClient }
+func (i *clientIssuer) saveAgain() error { return nil }
 
 func (i *clientIssuer) replaced() bool {
 	w, ok := i.c.Secret.(watchable)
@@ -158,7 +161,6 @@ type refreshIssuer struct {
 	o    *Options
 	keep keeper
 
-	mu      sync.Mutex
 	seen    os.FileInfo // of the kept file as last read or written
 	unsaved *login      // newer than what the disk has
 }
@@ -167,12 +169,7 @@ func (i *refreshIssuer) kind() string { return i.c.Grant }
 
 // replaced notices portti login, and another first token.
 func (i *refreshIssuer) replaced() bool {
-	if i.c.Seed != nil && i.c.Seed.Changed() {
-		return true
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.moved()
+	return i.c.Seed != nil && i.c.Seed.Changed() || i.moved()
 }
 
 // moved reports whether the kept file is another than the one last seen.
@@ -182,8 +179,6 @@ func (i *refreshIssuer) moved() bool {
 }
 
 func (i *refreshIssuer) saveAgain() error {
-	i.mu.Lock()
-	defer i.mu.Unlock()
 	if i.unsaved == nil || i.moved() {
 		i.unsaved = nil
 		return nil
@@ -221,8 +216,6 @@ func (i *refreshIssuer) kept() (issued, bool) {
 // login finds the newest refresh token: one that waits to be written, the kept
 // one, or the first one.
 func (i *refreshIssuer) login(ctx context.Context) (login, error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
 	if i.unsaved != nil && !i.moved() {
 		return *i.unsaved, nil
 	}
@@ -291,8 +284,6 @@ func (i *refreshIssuer) issue(ctx context.Context, r *request) (issued, error) {
 // keepNewer writes next when its refresh token is another than before. A login
 // that somebody made meanwhile is not overwritten.
 func (i *refreshIssuer) keepNewer(old, next login, r *request) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
 	if next.refresh == old.refresh && i.unsaved == nil || i.moved() {
 		return
 	}

@@ -35,8 +35,6 @@ type issuer interface {
 	replaced() bool
 	// saveAgain tries again to write what could not be written; nil: nothing waits.
 	saveAgain() error
-	// kept is a token that an earlier run left behind; false: none.
-	kept() (issued, bool)
 }
 
 // FetchedToken is a TokenSource that gets its tokens from a server and renews
@@ -72,12 +70,7 @@ type FetchedToken struct {
 
 func newFetched(i issuer, o Options) *FetchedToken {
 	o.setDefaults()
-	f := &FetchedToken{o: &o, issuer: i}
-	if got, ok := i.kept(); ok {
-		f.take(got)
-		f.next = time.Time{}
-	}
-	return f
+	return &FetchedToken{o: &o, issuer: i}
 }
 
 // Token gives the present token and waits for one, as long as ctx lets it,

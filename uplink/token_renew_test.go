@@ -23,9 +23,8 @@ type stubIssuer struct {
 	fresh bool
 }
 
-func (s *stubIssuer) kind() string         { return "stub" }
-func (s *stubIssuer) saveAgain() error     { return nil }
-func (s *stubIssuer) kept() (issued, bool) { return issued{}, false }
+func (s *stubIssuer) kind() string     { return "stub" }
+func (s *stubIssuer) saveAgain() error { return nil }
 
 func (s *stubIssuer) replaced() bool {
 	s.mu.Lock()
