@@ -35,7 +35,6 @@ type finding struct {
 	code       int           // of a close frame, else 0
 	retryAfter time.Duration // with hasRetry
 	hasRetry   bool
-	revoked    bool // whatever the credential was, it is worthless now
 	tokenless  bool // no address is the cause: there was no token
 }
 
@@ -195,7 +194,7 @@ func failureDetail(f failure, err error) string {
 // happened, then our own reason, then the broken connection.
 func classifyEnd(own, read error) finding {
 	if e := (ended{}); errors.As(own, &e) {
-		return finding{endPolicy: policyFor(endFailure, int(e.why)), detail: e.detail, revoked: e.why == failLoggedOut}
+		return finding{endPolicy: policyFor(endFailure, int(e.why)), detail: e.detail}
 	}
 	var ce *websocket.CloseError
 	if errors.As(read, &ce) && ce.Code != websocket.CloseAbnormalClosure {

@@ -16,42 +16,38 @@ const maxLimitsFile = 16 << 10
 // works without. One that is there and cannot be read is not written over: it may
 // know of other servers.
 
-// recallLimits takes up what servers taught earlier.
-func (l *Link) recallLimits() {
-	if l.o.LimitsFile == "" {
-		return
-	}
-	known := map[string]int{}
+// recallLimits takes up what servers taught earlier. It returns false where a file
+// is there and cannot be read.
+func (l *Link) recallLimits() bool {
 	info, err := os.Stat(l.o.LimitsFile)
+	if os.IsNotExist(err) || err == nil && (!info.Mode().IsRegular() || info.Size() > maxLimitsFile) {
+		return true
+	}
 	var raw []byte
-	whole := err == nil && info.Mode().IsRegular() && info.Size() <= maxLimitsFile
-	if whole {
+	if err == nil {
 		raw, err = os.ReadFile(l.o.LimitsFile)
 	}
-	l.limitsUnread = err != nil && !os.IsNotExist(err)
-	if err == nil && whole {
+	read := err == nil
+	known := map[string]int{}
+	if read {
 		err = json.Unmarshal(raw, &known)
 	}
-	if err != nil && !os.IsNotExist(err) {
+	if err != nil {
 		l.board.event(slog.LevelWarn, "uplink.limits-read-failed", "", "what servers said of the size of messages cannot be read; it will be learnt again", "err", err)
-		return
+		return read
 	}
 	for _, r := range l.routes {
 		if limit := known[r.key]; limit >= minBatchBytes && limit < r.poison.maxBytes {
 			r.poison.maxBytes = limit
 		}
 	}
+	return true
 }
 
 // keepLimits writes the file anew: a server has taught something.
 func (l *Link) keepLimits() {
-	if l.o.LimitsFile == "" {
+	if l.o.LimitsFile == "" || !l.recallLimits() { // which is said
 		return
-	}
-	if l.limitsUnread {
-		if l.recallLimits(); l.limitsUnread {
-			return // which is said
-		}
 	}
 	known := map[string]int{}
 	for _, r := range l.routes {

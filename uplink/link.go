@@ -51,7 +51,6 @@ type Link struct {
 	lastWake      time.Time
 	writeBuffer   int
 	rtt           time.Duration
-	limitsUnread  bool // the file of limits is there and could not be read
 }
 
 // New checks o and makes a Link. The error names every problem and no secret.
@@ -198,7 +197,7 @@ func (l *Link) connection(ctx context.Context, src Source) (done bool, err error
 		return l.closed(end, src)
 	}
 	f := classifyEnd(end.own, end.read)
-	if f.revoked {
+	if f.problem == ProblemLoggedOut { // whatever the credential was, it is worthless now
 		if r, ok := l.o.Token.(revocable); ok {
 			r.Revoke()
 		}
