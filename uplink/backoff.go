@@ -42,16 +42,6 @@ func (b *backoff) reset() {
 	b.attempt[classNetwork], b.attempt[classBusy] = 0, 0
 }
 
-// refuse notes a refusal. The count begins anew when none came for twice the
-// longest wait.
-func (b *backoff) refuse() {
-	now := time.Now()
-	if now.Sub(b.lastRefusal) > 2*b.cap {
-		b.attempt[classRefused] = 0
-	}
-	b.lastRefusal = now
-}
-
 func (b *backoff) uniform(d time.Duration) time.Duration {
 	return time.Duration(b.rand() * float64(d))
 }
@@ -67,10 +57,14 @@ func (b *backoff) ceiling(class backoffClass) time.Duration {
 	return min(c, b.cap)
 }
 
-// retry is the delay before the next attempt of class.
+// retry is the delay before the next attempt of class. Refusals are counted anew
+// when none came for twice the longest wait.
 func (b *backoff) retry(class backoffClass, floor time.Duration) time.Duration {
-	if class == classRefused {
-		b.refuse()
+	if now := time.Now(); class == classRefused {
+		if now.Sub(b.lastRefusal) > 2*b.cap {
+			b.attempt[classRefused] = 0
+		}
+		b.lastRefusal = now
 	}
 	c := b.ceiling(class)
 	if class == classBusy {

@@ -36,13 +36,9 @@ func agreed(header http.Header) bool {
 	for term := range strings.SplitSeq(terms, ";") {
 		key, _, _ := strings.Cut(strings.Trim(term, headerSpace), "=")
 		seen[key] = true
-		switch key {
-		case "server_no_context_takeover", "client_no_context_takeover", "server_max_window_bits":
-		default:
-			return false
-		}
 	}
-	return seen["server_no_context_takeover"] && seen["client_no_context_takeover"]
+	delete(seen, "server_max_window_bits") // may be there
+	return seen["server_no_context_takeover"] && seen["client_no_context_takeover"] && len(seen) == 2
 }
 
 // withoutDeflate stops offering compression to a server that objected to it,
