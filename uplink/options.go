@@ -143,18 +143,18 @@ func (o *Options) setDefaults() {
 // check refuses what cannot work, all problems at once.
 func (o *Options) check() error {
 	var errs []error
-	if _, err := newEngine(o); err != nil {
-		errs = append(errs, err)
+	refuse := func(wrong bool, format string, args ...any) {
+		if wrong {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
 	}
-	if o.Ack == AckEnvelope && o.Gateway == "" {
-		errs = append(errs, errors.New(`ack "envelope" needs the gateway's id`))
-	}
-	if _, err := hex.DecodeString(o.Start); o.Start != "" && (err != nil || len(o.Start) != 16) {
-		errs = append(errs, errors.New("the start must be 16 hexadecimal digits"))
-	}
-	if f := o.AckFallback; f != "" && (o.Ack != AckEnvelope || f != AckFence && f != AckCount) {
-		errs = append(errs, errors.New(`the fallback of ack "envelope" can be fence or count, and no other ack has one`))
-	}
+	_, err := newEngine(o)
+	errs = append(errs, err)
+	refuse(o.Ack == AckEnvelope && o.Gateway == "", `ack "envelope" needs the gateway's id`)
+	_, err = hex.DecodeString(o.Start)
+	refuse(o.Start != "" && (err != nil || len(o.Start) != 16), "the start must be 16 hexadecimal digits")
+	f := o.AckFallback
+	refuse(f != "" && (o.Ack != AckEnvelope || f != AckFence && f != AckCount), `the fallback of ack "envelope" can be fence or count, and no other ack has one`)
 	for _, d := range []struct {
 		name  string
 		value time.Duration
@@ -162,33 +162,15 @@ func (o *Options) check() error {
 		{"phase_timeout", o.PhaseTimeout}, {"ping_interval", o.PingInterval}, {"pong_timeout", o.PongTimeout},
 		{"write_timeout", o.WriteTimeout}, {"auth_settle", o.AuthSettle}, {"backoff base", o.BackoffBase}, {"backoff cap", o.BackoffCap}, {"spread", o.Spread},
 	} {
-		if d.value < 0 {
-			errs = append(errs, fmt.Errorf("%s must not be negative", d.name))
-		}
+		refuse(d.value < 0, "%s must not be negative", d.name)
 	}
-	if len(o.Channels) > 0 && o.Dialect != DialectZyeta && o.Dialect != DialectHeimdall {
-		errs = append(errs, fmt.Errorf("dialect %q has no channels", o.Dialect))
-	}
-	if o.BackoffCap < o.BackoffBase {
-		errs = append(errs, errors.New("the cap of the backoff must not be below its base"))
-	}
-	if o.MaxBatchMessages < 1 || o.MaxBatchBytes < minBatchBytes {
-		errs = append(errs, fmt.Errorf("a batch must allow at least 1 message and %d bytes", minBatchBytes))
-	}
-	if o.Order != OrderFIFO && o.Order != OrderFreshFirst {
-		errs = append(errs, fmt.Errorf("order %q is not known; it can be %s or %s", o.Order, OrderFIFO, OrderFreshFirst))
-	}
-	if o.BacklogShare < 1 || o.BacklogShare > 99 || o.DrainRate < 0 {
-		errs = append(errs, errors.New("the backlog's share must be 1 to 99 percent, and the drain rate not negative"))
-	}
-	if _, err := ParseSchedule(o.Schedule, o.Zone); err != nil {
-		errs = append(errs, err)
-	}
-	if err := checkProxy(o.Proxy); err != nil {
-		errs = append(errs, err)
-	}
-	if o.Window < 0 || o.MaxMessage < 0 {
-		errs = append(errs, errors.New("window and max_message must not be negative"))
-	}
+	refuse(len(o.Channels) > 0 && o.Dialect != DialectZyeta && o.Dialect != DialectHeimdall, "dialect %q has no channels", o.Dialect)
+	refuse(o.BackoffCap < o.BackoffBase, "the cap of the backoff must not be below its base")
+	refuse(o.MaxBatchMessages < 1 || o.MaxBatchBytes < minBatchBytes, "a batch must allow at least 1 message and %d bytes", minBatchBytes)
+	refuse(o.Order != OrderFIFO && o.Order != OrderFreshFirst, "order %q is not known; it can be %s or %s", o.Order, OrderFIFO, OrderFreshFirst)
+	refuse(o.BacklogShare < 1 || o.BacklogShare > 99 || o.DrainRate < 0, "the backlog's share must be 1 to 99 percent, and the drain rate not negative")
+	_, err = ParseSchedule(o.Schedule, o.Zone)
+	errs = append(errs, err, checkProxy(o.Proxy))
+	refuse(o.Window < 0 || o.MaxMessage < 0, "window and max_message must not be negative")
 	return errors.Join(errs...)
 }
