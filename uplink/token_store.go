@@ -27,7 +27,7 @@ func WriteSecret(path, home string, text []byte) error {
 	base, rel := home, ""
 	if rel, err = filepath.Rel(home, path); err != nil || !filepath.IsLocal(rel) {
 		base, rel = filepath.Dir(path), filepath.Base(path)
-		if err := makeFolder(base, info); err != nil {
+		if err := makeFolder(os.Mkdir, os.Lchown, base, info); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("cannot write %s: %w", path, err)
 		}
 	}
@@ -42,27 +42,24 @@ func WriteSecret(path, home string, text []byte) error {
 // writeSecret writes below root.
 func writeSecret(root *os.Root, rel string, owner fs.FileInfo, text []byte) error {
 	if dir := filepath.Dir(rel); dir != "." {
-		if err := root.Mkdir(dir, 0o700); err == nil {
-			err := give(owner, func(uid, gid int) error { return root.Lchown(dir, uid, gid) })
-			if err = errors.Join(err, syncFolder(root, filepath.Dir(dir), (*os.File).Sync)); err != nil {
-				return err
-			}
-		} else if !errors.Is(err, fs.ErrExist) {
+		err := makeFolder(root.Mkdir, root.Lchown, dir, owner)
+		if err == nil {
+			err = syncFolder(root, filepath.Dir(dir), (*os.File).Sync)
+		}
+		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
 	return replaceFile(root, rel, text, owner)
 }
 
-// makeFolder makes one folder that is missing.
-func makeFolder(dir string, owner fs.FileInfo) error {
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return nil
-		}
+// makeFolder makes one folder that is missing, by the calls of package os or of a
+// root; fs.ErrExist: it is not.
+func makeFolder(mkdir func(string, fs.FileMode) error, lchown func(string, int, int) error, dir string, owner fs.FileInfo) error {
+	if err := mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	return give(owner, func(uid, gid int) error { return os.Lchown(dir, uid, gid) })
+	return give(owner, func(uid, gid int) error { return lchown(dir, uid, gid) })
 }
 
 // login is what a refresh token needs to be used: kept as JSON in one file.
