@@ -3,6 +3,7 @@ package uplink
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -78,10 +79,11 @@ func (e *engine) elapsed(f *flight, now time.Time) (frames uint64, next time.Tim
 
 // head appends what stands before the first of a frame's records.
 func (e *engine) head(dst []byte, who *name, first uint64) []byte {
-	if e.numbered {
-		return envelopeHead(dst, who, first)
+	if !e.numbered {
+		return append(dst, '[')
 	}
-	return append(dst, '[')
+	dst = strconv.AppendUint(append(dst, who.open...), first, 10)
+	return append(dst, `,"msgs":[`...)
 }
 
 // tail is what stands after the last of a frame's records.

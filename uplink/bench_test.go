@@ -133,5 +133,5 @@ func discardSession(tb testing.TB) (*session, *Link) {
 	}
 	wg.Wait()
 	client.Discard = true
-	return newSession(l, conn, newGuard(client), newEndlessSource(1)), l
+	return newSession(l, conn, &guard{Conn: client}, newEndlessSource(1)), l
 }

@@ -258,10 +258,7 @@ func readFailure(err error) failure {
 	case strings.Contains(text, "bad close code 1014"):
 		return failBadGateway
 	}
-	if f := classifyNetwork(err); f != failUnknown {
-		return failLost
-	}
-	if strings.HasPrefix(text, "websocket: ") {
+	if strings.HasPrefix(text, "websocket: ") && classifyNetwork(err) == failUnknown {
 		return failProtocol
 	}
 	return failLost

@@ -161,7 +161,7 @@ func (a *attempt) open(ctx context.Context, network, addr string) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	a.guard = newGuard(conn)
+	a.guard = &guard{Conn: conn}
 	a.enter(phaseUpgrade)
 	// From here on gorilla reads and writes without looking at ctx.
 	a.stop = context.AfterFunc(ctx, func() { _ = a.guard.Close() })

@@ -1,9 +1,6 @@
 package uplink
 
-import (
-	"encoding/json"
-	"strconv"
-)
+import "encoding/json"
 
 // envelopeProtocol is the WebSocket subprotocol in which batches carry the
 // numbers of their records.
@@ -17,12 +14,6 @@ const maxAckMessage = 4 << 10
 // acknowledgements: one batch. A server that refuses everything must not empty
 // the queue into quarantine.
 const maxRefused = 256
-
-// envelopeHead begins a frame that names its records.
-func envelopeHead(dst []byte, who *name, first uint64) []byte {
-	dst = strconv.AppendUint(append(dst, who.open...), first, 10)
-	return append(dst, `,"msgs":[`...)
-}
 
 // envelopeWords reads up to which record the server's application has stored, for
 // one of the names that it was told, or which one it refuses.

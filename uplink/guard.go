@@ -32,8 +32,6 @@ type guard struct {
 	inbound   perSecond
 }
 
-func newGuard(conn net.Conn) *guard { return &guard{Conn: conn} }
-
 // While the link is being made Write returns no failure; the next Read that fails
 // returns it. A proxy or server that refused before it was asked has
 // closed by then, and what it said first, which names the cause, can still be read.

@@ -149,8 +149,7 @@ func (f *FetchedToken) Close(patience time.Duration) {
 	if running == nil {
 		return
 	}
-	timer := time.AfterFunc(patience, cancel)
-	defer timer.Stop()
+	defer time.AfterFunc(patience, cancel).Stop()
 	<-running
 }
 
