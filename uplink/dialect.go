@@ -30,7 +30,8 @@ type dialect struct {
 }
 
 // dialectSession holds what a dialect sends and understands on one connection in
-// addition to the data. It lives as long as the connection.
+// addition to the data. It lives as long as the connection, or longer where it
+// remembers nothing of one.
 type dialectSession interface {
 	// open gives the messages that are sent first, after the greeting.
 	open() [][]byte

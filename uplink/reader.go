@@ -17,7 +17,8 @@ const (
 )
 
 // reader takes what the server sends. It runs concurrently with the writer
-// and hands it proofs and what the dialect asks for through the inbox, nothing else.
+// and hands it proofs and what the dialect asks for through the inbox, nothing else;
+// what it counts goes into the status.
 type reader struct {
 	conn    *websocket.Conn
 	words   func(text []byte) (ackMessage, bool) // see engine
