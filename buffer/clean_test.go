@@ -314,39 +314,39 @@ func (l *failedSyncs) life(boot byte, rounds int, rnd *rand.Rand) {
 // and uncounted, and no name is given to two records, whichever sync of the first
 // process failed, and wherever the power goes in the second.
 func TestFailedSyncThenKillThenCut(t *testing.T) {
+	t.Parallel()
 	const first, cuts = 60, 8
-	cut := 0
-	for k := range first {
-		for c := range cuts {
-			if sampled() && (k+c)%3 != 0 {
-				continue
-			}
-			synctest.Test(t, func(t *testing.T) {
-				l := &failedSyncs{t: t, fs: newCleanFS(fastDir(t)), saved: map[string]bool{}, delivered: map[string]bool{}, names: map[string]string{}}
-				rnd := rand.New(rand.NewSource(int64(k)))
-				l.fs.fail, l.fs.kills = k, c%2 == 1
-				l.life(1, 12, rnd)
-				l.fs.cutAt = l.fs.syncs + 1 + c*c/3
-				var saved map[string]bool
-				l.fs.onCut = func() { saved = maps.Clone(l.saved) }
-				l.life(1+byte(k%2), 6, rnd)
-				if l.fs.image == nil {
-					return
-				}
-				cut++
-				dir := fastDir(t)
-				for name, b := range l.fs.image {
-					if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
-						t.Fatal(err)
-					}
-				}
-				l.cameBack(dir, saved, fmt.Sprintf("sync %d failed, power cut at %d", k, l.fs.cutAt))
-			})
-		}
+	cases, cut := chosen(t, 37, upTo(first*cuts)), 0
+	for _, i := range cases {
+		synctest.Test(t, func(t *testing.T) { cut += failedThenCut(t, i/cuts, i%cuts) })
 	}
-	if cut < 100 {
+	if t.Logf("%d cuts", cut); cut < len(cases)/3 {
 		t.Errorf("%d cuts: the test shows little", cut)
 	}
+}
+
+// failedThenCut says how often the power was cut, which it is not where a life makes
+// too few syncs.
+func failedThenCut(t *testing.T, k, c int) int {
+	l := &failedSyncs{t: t, fs: newCleanFS(fastDir(t)), saved: map[string]bool{}, delivered: map[string]bool{}, names: map[string]string{}}
+	rnd := rand.New(rand.NewSource(int64(k)))
+	l.fs.fail, l.fs.kills = k, c%2 == 1
+	l.life(1, 12, rnd)
+	l.fs.cutAt = l.fs.syncs + 1 + c*c/3
+	var saved map[string]bool
+	l.fs.onCut = func() { saved = maps.Clone(l.saved) }
+	l.life(1+byte(k%2), 6, rnd)
+	if l.fs.image == nil {
+		return 0
+	}
+	dir := fastDir(t)
+	for name, b := range l.fs.image {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.cameBack(dir, saved, fmt.Sprintf("sync %d failed, power cut at %d", k, l.fs.cutAt))
+	return 1
 }
 
 func (l *failedSyncs) cameBack(dir string, saved map[string]bool, what string) {

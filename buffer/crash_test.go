@@ -247,6 +247,7 @@ func cutRun(t *testing.T, l cutLife, c cuts) (images, bad int) {
 // restarting. With PORTTI_CUTS=20000 it goes on with further seeds until so
 // many images were tried. Rows 1 to 4 of the failure matrix.
 func TestPowerCut(t *testing.T) {
+	t.Parallel()
 	want, every := number("PORTTI_CUTS", 0), 1
 	switch {
 	case sampled():
@@ -277,6 +278,7 @@ func TestPowerCut(t *testing.T) {
 // and what can be read of it is put in its place: what survived the damage
 // survives that too, and the loss is counted once. Rows 4 and 16.
 func TestPowerCutWhileSalvaging(t *testing.T) {
+	t.Parallel()
 	every := 8
 	switch {
 	case sampled():

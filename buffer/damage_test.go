@@ -178,6 +178,7 @@ func copyDir(t testing.TB, from, to string) {
 // and counted; never a wrong record. With PORTTI_LONG set it flips every bit,
 // which takes some minutes. Row 15.
 func TestBitFlips(t *testing.T) {
+	t.Parallel()
 	base := fastDir(t)
 	good := filepath.Join(base, "good")
 	texts := filled(t, good, 64, nil)
@@ -396,10 +397,11 @@ func TestDamageWhileRunning(t *testing.T) {
 // all that than a record can hold: once 268 MB went to quarantine.log, and the
 // readings of the next start had to make space for it. Row 15.
 func TestLengthOfAValueFlipped(t *testing.T) {
+	t.Parallel()
 	good := filepath.Join(fastDir(t), "good")
 	large := func(o *Options) { o.tune.segment, o.tune.commit = 4<<20, 1<<20 }
 	texts := filled(t, good, 16_000, large)
-	for _, bit := range []int{16, 18, 20, 28} {
+	for _, bit := range chosen(t, 2, []int{16, 18, 20, 28}) {
 		t.Run(strconv.Itoa(bit), func(t *testing.T) {
 			dir := filepath.Join(filepath.Dir(good), strconv.Itoa(bit))
 			copyDir(t, good, dir)

@@ -327,6 +327,33 @@ func (d *fakeDB) diff() {
 // sampled says whether exhaustive loops are to take a sample.
 func sampled() bool { return testing.Short() || raceDetector }
 
+// chosen is what a test tries of all: everything, and n of them, evenly spread, where
+// exhaustive loops are to take a sample. PORTTI_SEED makes it other ones. Where the
+// cases are made of several things, n is to be a prime, so that each is met in turn.
+func chosen[T any](t testing.TB, n int, all []T) []T {
+	t.Helper()
+	if !sampled() {
+		n = len(all)
+	}
+	n = min(n, len(all))
+	t.Logf("%d of %d cases", n, len(all))
+	from := number("PORTTI_SEED", 1) % len(all)
+	var some []T
+	for i := range n {
+		some = append(some, all[(i*len(all)+from)/n])
+	}
+	return some
+}
+
+// upTo are the numbers from 0 to n-1.
+func upTo(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
 // fastDir is a directory in memory where there is one: the tests write
 // thousands of images.
 func fastDir(t testing.TB) string {

@@ -155,6 +155,7 @@ func (l *life) restart() {
 // for ever, before or after it took effect, until no failure happens.
 // Rows 6, 9, 10 and 11.
 func TestNthOperationFails(t *testing.T) {
+	t.Parallel()
 	dir := fastDir(t)
 	stride := 1
 	if sampled() {

@@ -30,6 +30,7 @@ func replayed() (every, stride int) {
 // import is begun again from the start of the file after each, and every record
 // is there exactly once; own readings stay as they are. Rows 4 and 66.
 func TestPowerCutDuringImport(t *testing.T) {
+	t.Parallel()
 	dir := fastDir(t)
 	f := newFake(filepath.Join(dir, "run"))
 	var s *script
@@ -186,12 +187,12 @@ func nthFaults() (all []nthFault) {
 
 // eachNth lives a life with operation 1, 1 + stride ... failing, in each way,
 // until one ends without a hit. live gets a directory of its own.
-func eachNth(t *testing.T, live func(t *testing.T, dir string, fail func(*fakeFS)) (hit bool)) {
+func eachNth(t *testing.T, faults []nthFault, live func(t *testing.T, dir string, fail func(*fakeFS)) (hit bool)) {
 	_, stride := replayed()
 	base := fastDir(t)
 	var runs atomic.Int64
 	t.Run("all", func(t *testing.T) {
-		for i, k := range nthFaults() {
+		for i, k := range faults {
 			t.Run(fmt.Sprintf("%v always %v after %v", k.err, k.always, k.after), func(t *testing.T) {
 				t.Parallel()
 				for n, hit := 1+i%stride, true; hit; n += stride {
@@ -213,7 +214,7 @@ func eachNth(t *testing.T, live func(t *testing.T, dir string, fail func(*fakeFS
 		}
 	})
 	t.Logf("%d runs", runs.Load())
-	if runs.Load() < int64(20*len(nthFaults())/stride) {
+	if runs.Load() < int64(20*len(faults)/stride) {
 		t.Error("too few runs to prove anything")
 	}
 }
@@ -223,8 +224,9 @@ func eachNth(t *testing.T, live func(t *testing.T, dir string, fail func(*fakeFS
 // on the stick and is imported once more, from the beginning, until it is taken:
 // every record is delivered once, and nothing is lost. Rows 6, 9, 10, 11 and 66.
 func TestNthOperationFailsWhileImporting(t *testing.T) {
+	t.Parallel()
 	c := carried{src: Name{"B", 77}, numbers: evens(1000, 1598)}
-	eachNth(t, func(t *testing.T, dir string, fail func(*fakeFS)) bool {
+	eachNth(t, nthFaults(), func(t *testing.T, dir string, fail func(*fakeFS)) bool {
 		f := newFake(dir)
 		if err := os.RemoveAll(dir); err != nil {
 			t.Fatal(err)

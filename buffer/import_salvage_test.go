@@ -38,6 +38,7 @@ const imported = 1400
 // salvaged is a queue one of whose files went bad while nobody ran, and what is
 // right to come out of it.
 type salvaged struct {
+	number int // among the ways of eachImportDamage
 	script *script
 	c      carried
 	all    map[string]bool // every record there was
@@ -154,21 +155,21 @@ func (v *salvaged) judge(times map[string]int, total Counts, twice bool) (err er
 	return err
 }
 
-// eachImportDamage makes the newest and a middle file bad in each way.
-func eachImportDamage(t *testing.T, list []importDamage, try func(t *testing.T, f *fakeFS, v *salvaged, twice bool)) {
-	for _, d := range list {
-		for which, file := range []string{"newest", "middle"} {
-			t.Run(file+" "+d.name, func(t *testing.T) {
-				f := newFake(filepath.Join(fastDir(t), "run"))
-				var v *salvaged
-				synctest.Test(t, func(t *testing.T) { v = badImports(t, f, which, d.edit) })
-				twice := d.twice && which == 0
-				if err := v.judge(v.times, v.counts, twice); err != nil {
-					t.Error("undisturbed: ", err)
-				}
-				try(t, f, v, twice)
-			})
-		}
+// eachImportDamage makes the newest and a middle file bad in each way, or in n.
+func eachImportDamage(t *testing.T, n int, list []importDamage, try func(t *testing.T, f *fakeFS, v *salvaged, twice bool)) {
+	for _, i := range chosen(t, n, upTo(2*len(list))) {
+		d, which := list[i/2], i%2
+		t.Run([]string{"newest", "middle"}[which]+" "+d.name, func(t *testing.T) {
+			f := newFake(filepath.Join(fastDir(t), "run"))
+			var v *salvaged
+			synctest.Test(t, func(t *testing.T) { v = badImports(t, f, which, d.edit) })
+			v.number = i
+			twice := d.twice && which == 0
+			if err := v.judge(v.times, v.counts, twice); err != nil {
+				t.Error("undisturbed: ", err)
+			}
+			try(t, f, v, twice)
+		})
 	}
 }
 
@@ -176,6 +177,7 @@ func eachImportDamage(t *testing.T, list []importDamage, try func(t *testing.T, 
 // damaged file with records of another gateway is salvaged, and imports their
 // file once more. Rows 4, 16 and 66.
 func TestPowerCutWhileSalvagingImports(t *testing.T) {
+	t.Parallel()
 	every := 8
 	switch {
 	case sampled():
@@ -184,7 +186,7 @@ func TestPowerCutWhileSalvagingImports(t *testing.T) {
 		every = 1
 	}
 	total := 0
-	eachImportDamage(t, importDamages(), func(t *testing.T, f *fakeFS, v *salvaged, twice bool) {
+	eachImportDamage(t, 5, importDamages(), func(t *testing.T, f *fakeFS, v *salvaged, twice bool) {
 		synctest.Test(t, func(t *testing.T) {
 			f.mark(true) // what is before made the files
 			for from := imported - 1; from < len(v.c.numbers); from += 50 {
@@ -221,8 +223,17 @@ func TestPowerCutWhileSalvagingImports(t *testing.T) {
 // fail in turn; on a good disk their file is then imported once more. Rows 6, 9,
 // 16 and 66.
 func TestNthOperationFailsWhileSalvagingImports(t *testing.T) {
-	eachImportDamage(t, importDamages()[:2], func(t *testing.T, f *fakeFS, v *salvaged, twice bool) {
-		eachNth(t, func(t *testing.T, dir string, fail func(*fakeFS)) bool {
+	t.Parallel()
+	kinds := nthFaults()
+	cases := chosen(t, 11, upTo(4*len(kinds)))
+	eachImportDamage(t, 4, importDamages()[:2], func(t *testing.T, f *fakeFS, v *salvaged, twice bool) {
+		var faults []nthFault
+		for _, i := range cases {
+			if i/len(kinds) == v.number {
+				faults = append(faults, kinds[i%len(kinds)])
+			}
+		}
+		eachNth(t, faults, func(t *testing.T, dir string, fail func(*fakeFS)) bool {
 			copyDir(t, f.dir, dir)
 			f := newFake(dir)
 			o := v.script.opt

@@ -11,11 +11,12 @@ import (
 // read, and what of it was acknowledged in acked and accepted, by the same amount.
 // What was lost, set aside or proven on disk never falls.
 func TestCountsOverAKill(t *testing.T) {
+	t.Parallel()
 	fell := uint64(0)
-	for seed := range int64(40) {
+	for _, seed := range chosen(t, 11, upTo(40)) {
 		live, dead := fastDir(t), fastDir(t)
 		synctest.Test(t, func(t *testing.T) {
-			rnd := rand.New(rand.NewSource(seed))
+			rnd := rand.New(rand.NewSource(int64(seed)))
 			o := testOptions(live)
 			o.tune = smallSizes()
 			o.FenceHold = time.Duration(seed%2) * 30 * time.Second

@@ -48,6 +48,7 @@ func fill(t *testing.T, q *Queue, dev uint16, from, n int) {
 // TestLittleDiskFree: with less than MinFree the queue stays as large as it is,
 // says so, and grows again when there is space. Rows 6 and 20.
 func TestLittleDiskFree(t *testing.T) {
+	t.Parallel()
 	for _, policy := range []WhenFull{Thin, DropOldest} {
 		dir := filepath.Join(fastDir(t), "q")
 		synctest.Test(t, func(t *testing.T) {

@@ -196,6 +196,7 @@ func (m *model) compare() {
 
 // TestAgainstModel runs seeded lives against the model, with clean restarts.
 func TestAgainstModel(t *testing.T) {
+	t.Parallel()
 	dir := fastDir(t)
 	seeds := 30
 	if sampled() {

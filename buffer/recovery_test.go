@@ -15,16 +15,13 @@ import (
 // killed, up to three in a row, over files that are damaged. They end where one
 // start without a fault ends: the same readings, the same losses.
 func TestFaultsInsideRecovery(t *testing.T) {
+	t.Parallel()
 	base := filepath.Join(fastDir(t), "base")
 	all, delivered := silent(t, base, false)
 	dir := filepath.Join(filepath.Dir(base), "hurt")
-	runs := 400
-	if sampled() {
-		runs = 60
-	}
-	hit := 0
-	for seed := range int64(runs) {
-		rnd := rand.New(rand.NewSource(seed))
+	seeds, hit := chosen(t, 29, upTo(400)), 0
+	for _, seed := range seeds {
+		rnd := rand.New(rand.NewSource(int64(seed)))
 		copyDir(t, base, dir)
 		segs := segmentFiles(t, dir)
 		for range 1 + rnd.Intn(2) {
@@ -55,8 +52,8 @@ func TestFaultsInsideRecovery(t *testing.T) {
 				seed, len(got), now, len(want), lost, len(delivered), len(all))
 		}
 	}
-	if hit < runs {
-		t.Errorf("%d faults in %d runs: the test shows little", hit, runs)
+	if hit < len(seeds) {
+		t.Errorf("%d faults in %d runs: the test shows little", hit, len(seeds))
 	}
 }
 

@@ -47,6 +47,7 @@ func TestRowsAgainstATable(t *testing.T) {
 // process, a record keeps the name and the number that it was first given, and no
 // name is given to two.
 func TestNamesLastForEver(t *testing.T) {
+	t.Parallel()
 	live, dead := fastDir(t), filepath.Join(fastDir(t), "dead")
 	synctest.Test(t, func(t *testing.T) {
 		type called struct {

@@ -222,6 +222,7 @@ func TestLedgerIsCommittedOnAGoodDay(t *testing.T) {
 // TestGoodDayWritesLittle counts what a healthy link costs the card: 10
 // readings a second, each acknowledged at once and held for 30 s.
 func TestGoodDayWritesLittle(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(fastDir(t), "q")
 	fs := newFake(dir)
 	synctest.Test(t, func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 // of the same page in another file. bbolt finds nothing wrong with such a page. No
 // record ever comes under a wrong number or twice, and what is missing is counted.
 func TestStaleAndMisdirectedPages(t *testing.T) {
+	t.Parallel()
 	base := fastDir(t)
 	good := filepath.Join(base, "good")
 	if err := os.Mkdir(good, 0o700); err != nil {

@@ -91,24 +91,29 @@ func (h heard) link(t *testing.T, q *Queue) {
 // meets: no file is renamed, removed or counted as damaged, what comes in
 // meanwhile is handed out, and in the end everything arrives, once. Row 12.
 func TestStutterAtTheStart(t *testing.T) {
+	t.Parallel()
 	const n = 3000
 	good := filepath.Join(fastDir(t), "good")
 	filled(t, good, n, nil)
-	errs := []error{syscall.EIO, syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENOSPC}
-	lengths := []time.Duration{50 * time.Millisecond, 3 * time.Second, 5 * time.Minute}
-	if sampled() {
-		errs, lengths = errs[:2], lengths[1:]
+	type disturbance struct {
+		err   error
+		long  time.Duration
+		share float64
 	}
-	for _, e := range errs {
-		for _, long := range lengths {
+	var all []disturbance
+	for _, e := range []error{syscall.EIO, syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENOSPC} {
+		for _, long := range []time.Duration{50 * time.Millisecond, 3 * time.Second, 5 * time.Minute} {
 			for _, share := range []float64{1, 0.2, 0.02} {
-				what := fmt.Sprintf("%v for %v on %v of the calls", e, long, share)
-				dir := filepath.Join(fastDir(t), "q")
-				copyDir(t, good, dir)
-				synctest.Test(t, func(t *testing.T) { stutters(t, dir, n, e, long, share, what) })
-				os.RemoveAll(filepath.Dir(dir))
+				all = append(all, disturbance{e, long, share})
 			}
 		}
+	}
+	for _, d := range chosen(t, 7, all) {
+		what := fmt.Sprintf("%v for %v on %v of the calls", d.err, d.long, d.share)
+		dir := filepath.Join(fastDir(t), "q")
+		copyDir(t, good, dir)
+		synctest.Test(t, func(t *testing.T) { stutters(t, dir, n, d.err, d.long, d.share, what) })
+		os.RemoveAll(filepath.Dir(dir))
 	}
 }
 
@@ -148,6 +153,7 @@ func stutters(t *testing.T, dir string, n int, e error, long time.Duration, shar
 // the start or from some moment on, holds up neither the others nor the saving,
 // waits as it is, and arrives when it can be read. Row 12.
 func TestOneFileIsUnreadable(t *testing.T) {
+	t.Parallel()
 	const n = 3000
 	for _, which := range []string{"first", "middle", "newest"} {
 		for _, when := range []string{"at the start", "while it runs"} {

@@ -38,6 +38,7 @@ func appendMixed(t testing.TB, q *Queue, dev uint16, i int) {
 // is full: what comes back is what was there, nothing twice, and what is
 // missing is counted once. Rows 4 and 20.
 func TestPowerCutWhileThinning(t *testing.T) {
+	t.Parallel()
 	dir := fastDir(t)
 	f := newFake(filepath.Join(dir, "run"))
 	s := &script{fs: f, texts: map[uint64]string{}, acked: map[uint64]bool{}, waiting: map[uint64]string{}}
@@ -139,6 +140,7 @@ func (s *script) checkThinned(dir string, before, _ any) error {
 // TestNthOperationFailsWhileThinning lets each operation fail in turn while a
 // full queue goes on. Rows 6, 10, 11 and 20.
 func TestNthOperationFailsWhileThinning(t *testing.T) {
+	t.Parallel()
 	dir := fastDir(t)
 	good := filepath.Join(dir, "good")
 	const before, during = 3500, 750

@@ -256,6 +256,7 @@ func (m *thinModel) evenly(there map[uint64]bool) {
 // record there ever was: the ledger is exact, nothing comes back, what is left
 // lies evenly, events go last. Row 20.
 func TestThinAgainstModel(t *testing.T) {
+	t.Parallel()
 	dir := fastDir(t)
 	seeds := 8
 	if sampled() {

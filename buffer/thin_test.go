@@ -47,6 +47,7 @@ func steady(t *testing.T, q *Queue, dev uint16, from, n, streams int) (events in
 // are there, thinned, and the newest and all events as they were; resolution
 // falls with age step by step, and the files stay few.
 func TestThinKeepsTheWholeSpan(t *testing.T) {
+	t.Parallel()
 	dir := fastDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(filepath.Join(dir, "q"))

@@ -23,6 +23,7 @@ import (
 // goes on within a second in another file, everything that can still be read is
 // handed out, the rest is counted, and the stop ends. Row 12.
 func TestWrittenFileGoesBad(t *testing.T) {
+	t.Parallel()
 	page := func(b []byte, i int) []byte { return b[i*pageSize : (i+1)*pageSize] }
 	ways := map[string]func(b []byte, i int) []byte{
 		"cut short":  func(b []byte, i int) []byte { return b[:i*pageSize+i%3*1000] },
