@@ -10,9 +10,9 @@ BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(VCS) -ldflags "-s -w
 LINT     := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 RACE     := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 TEST     := $(GO) test -vet=off $(TESTFLAGS)
-# GOGC=400 where tests make much garbage for long: a fifth less of the processor,
-# measured, for some megabytes of memory.
-EMULATED := GOGC=400 CGO_ENABLED=0 $(TEST) -short -timeout 15m -exec
+# A larger GOGC where tests make much garbage for long: a fifth less of the
+# processor, measured, for some megabytes of memory.
+EMULATED := GOGC=800 CGO_ENABLED=0 $(TEST) -short -timeout 15m -exec
 LONGER   := TestPowerCutWhileSalvaging|TestPowerCutDuringImport|TestNthOperationFailsWhileImporting|TestDamageOverFullSegments
 
 # Settings of single targets, such as: make fuzz ROOMS=./device/... FUZZTIME=1m

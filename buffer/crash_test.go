@@ -251,7 +251,7 @@ func TestPowerCut(t *testing.T) {
 	want, every := number("PORTTI_CUTS", 0), 1
 	switch {
 	case sampled():
-		want, every = 1, 24
+		want, every = 1, 40
 	case want == 0:
 		want, every = 1, 3
 	}

@@ -186,7 +186,7 @@ func TestPowerCutWhileSalvagingImports(t *testing.T) {
 		every = 1
 	}
 	total := 0
-	eachImportDamage(t, 5, importDamages(), func(t *testing.T, f *fakeFS, v *salvaged, twice bool) {
+	eachImportDamage(t, 3, importDamages(), func(t *testing.T, f *fakeFS, v *salvaged, twice bool) {
 		synctest.Test(t, func(t *testing.T) {
 			f.mark(true) // what is before made the files
 			for from := imported - 1; from < len(v.c.numbers); from += 50 {

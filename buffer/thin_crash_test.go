@@ -160,7 +160,7 @@ func TestNthOperationFailsWhileThinning(t *testing.T) {
 	})
 	stride := 5 // of primes, so that all kinds of operations are met
 	if sampled() {
-		stride = 61
+		stride = 127
 	}
 	type kind struct {
 		always, after bool
