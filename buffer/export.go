@@ -284,7 +284,7 @@ func (q *Queue) Segments() []SegmentInfo {
 	defer q.mu.Unlock()
 	out := make([]SegmentInfo, 0, len(q.segs))
 	for _, s := range q.segs {
-		l := SegmentInfo{File: s.name, First: s.first, Records: s.sum.count, Bytes: s.used, Used: s.used}
+		l := SegmentInfo{File: s.name, First: s.first, Records: s.sum.count, Bytes: s.used}
 		if s.end > s.first && s.end != unknownEnd {
 			l.Last = s.end - 1
 		}

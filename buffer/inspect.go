@@ -46,7 +46,6 @@ type SegmentInfo struct {
 	Records uint64 // sound ones present
 	Waiting uint64 // of these not released
 	Bytes   int64  // length of the file
-	Used    int64  // of these in use
 }
 
 // BootInfo is a boot of the machine that the queue remembers.

@@ -18,12 +18,6 @@ func (r ranges) has(n uint64) bool {
 	return i < len(r) && r[i].a <= n
 }
 
-// covers says whether every number of s is in the set.
-func (r ranges) covers(s span) bool {
-	i := r.at(s.a)
-	return i < len(r) && r[i].a <= s.a && s.b <= r[i].b
-}
-
 // add puts s into the set and joins what touches it.
 func (r *ranges) add(s span) {
 	if s.b < s.a {

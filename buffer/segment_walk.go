@@ -52,7 +52,6 @@ func walkOnce(f FS, name string) (*walked, error) {
 		}
 		return w, nil
 	}
-	w.info.Used = int64(tx.Meta.Pages) * pageSize
 	if w.facts, err = facts(tx); err != nil {
 		w.damage = append(w.damage, err)
 	}
@@ -70,7 +69,7 @@ func (w *walked) read(tx *boltfile.Tx) {
 		w.damage = append(w.damage, err)
 		return
 	}
-	arena := make([]byte, 0, min(w.info.Used, maxArena))
+	arena := make([]byte, 0, min(int64(tx.Meta.Pages)*pageSize, maxArena))
 	for k, v, err := c.First(); k != nil || err != nil; k, v, err = c.Skip() {
 		if err != nil {
 			w.damage = append(w.damage, err)
