@@ -6,62 +6,6 @@ import (
 	"time"
 )
 
-// replayable is the acknowledged records that may be asked for again. They are
-// merged in steps of a 64th of the hold time, so there are never many, and a
-// step is released one step late, so that nothing goes early.
-type replayable struct {
-	step  int64 // milliseconds
-	steps []replayStep
-}
-
-type replayStep struct {
-	at      int64 // Mono at which the step began
-	set     ranges
-	devices []uint64 // records by device
-}
-
-// add takes pieces into the hold, and whose they are.
-func (h *replayable) add(now int64, pieces ranges, devices []uint64) {
-	if len(pieces) == 0 {
-		return
-	}
-	if k := len(h.steps); k == 0 || now-h.steps[k-1].at >= h.step {
-		h.steps = append(h.steps, replayStep{at: now})
-	}
-	last := &h.steps[len(h.steps)-1]
-	for _, s := range pieces {
-		last.set.add(s)
-	}
-	for dev, n := range devices {
-		bump(&last.devices, uint16(dev), n)
-	}
-}
-
-// pop takes away the oldest step if all of it is at least age old.
-func (h *replayable) pop(now int64, age time.Duration) (replayStep, bool) {
-	if len(h.steps) == 0 || now < h.steps[0].at+h.step+age.Milliseconds() {
-		return replayStep{}, false
-	}
-	return h.take(0), true
-}
-
-// take takes away a step.
-func (h *replayable) take(i int) replayStep {
-	s := h.steps[i]
-	h.steps = slices.Delete(h.steps, i, i+1)
-	return s
-}
-
-// devices is how many records are held, by device.
-func (h *replayable) devices() (sum []uint64) {
-	for _, s := range h.steps {
-		for dev, n := range s.devices {
-			bump(&sum, uint16(dev), n)
-		}
-	}
-	return sum
-}
-
 // Bounds is the first number not yet released, where a connection begins, and
 // the number that the next record will get, where a fresh lane begins.
 func (q *Queue) Bounds() (first, next uint64) {
@@ -150,7 +94,7 @@ func (q *proofs) ackLateLocked(late ranges) {
 // uncountable says that nobody knows now whose the records of a segment are.
 func (s *segment) uncountable() bool { return s.skipped && s.index == nil && s.end > s.first }
 
-// livingLocked is what of s is waiting: neither gone nor replayable.
+// livingLocked is what of s is waiting: neither gone nor held.
 func (q *books) livingLocked(s span) ranges {
 	return q.fates.of(ranges{{max(s.a, q.released+1), s.b}}, living)
 }
@@ -161,7 +105,7 @@ func (q *proofs) ackLocked(pieces ranges) {
 	q.acceptLocked(pieces)
 	done, kept := q.splitLocked(pieces)
 	q.releaseLocked(done, q.provedLocked(done))
-	q.replayable.add(now, kept, q.provedLocked(kept))
+	q.hold.add(now, kept, q.provedLocked(kept))
 	for _, p := range kept {
 		q.fates.set(p, held)
 	}
@@ -215,16 +159,16 @@ func (q *proofs) acceptLocked(pieces ranges) {
 	}
 }
 
-// expireLocked releases what was replayable long enough.
+// expireLocked releases what was held long enough.
 func (q *proofs) expireLocked(now int64) {
 	for {
-		if q.opt.Unproven && len(q.replayable.steps) > 0 {
-			set := q.replayable.steps[0].set
+		if q.opt.Unproven && len(q.hold.steps) > 0 {
+			set := q.hold.steps[0].set
 			if len(set) > 0 && set[len(set)-1].b > q.committed {
 				return // not on disk yet
 			}
 		}
-		s, ok := q.replayable.pop(now, q.holdTime())
+		s, ok := q.hold.pop(now, q.holdTime())
 		if !ok {
 			return
 		}
@@ -232,11 +176,11 @@ func (q *proofs) expireLocked(now int64) {
 	}
 }
 
-// shortenLocked releases replayable records early, oldest first, while more says so.
+// shortenLocked releases held records early, oldest first, while more says so.
 func (q *proofs) shortenLocked(floor time.Duration, more func() bool) {
 	now := q.opt.Mono()
 	for more() {
-		s, ok := q.replayable.pop(now, floor)
+		s, ok := q.hold.pop(now, floor)
 		if !ok {
 			return
 		}
@@ -245,13 +189,13 @@ func (q *proofs) shortenLocked(floor time.Duration, more func() bool) {
 }
 
 // endHoldLocked releases a step before its time.
-func (q *proofs) endHoldLocked(s replayStep) {
+func (q *proofs) endHoldLocked(s holdStep) {
 	q.figures.holdShortened += s.set.size()
 	q.releaseLocked(s.set, s.devices)
 }
 
 // Rewind is called when the link ended in any way that we did not ask for:
-// what is replayable is waiting again and is committed when CommitEvery has passed
+// what is held is waiting again and is committed when CommitEvery has passed
 // from now. It returns where to read from. A record is replayed because of the
 // hold at most once.
 func (q *Queue) Rewind() (from uint64, err error) {
@@ -274,7 +218,7 @@ func (q *Queue) Rewind() (from uint64, err error) {
 		}
 		q.mu.Unlock()
 		if err := q.indexOrRepair(s); errors.Is(err, errLater) {
-			return from, nil // cannot be counted now: what is replayable stays so and is not replayed
+			return from, nil // cannot be counted now: what is held stays so and is not replayed
 		} else if err != nil {
 			return 0, err
 		}
@@ -284,7 +228,7 @@ func (q *Queue) Rewind() (from uint64, err error) {
 // rewindableLocked is what is held, but for the steps with records that cannot be
 // counted by device now: they stay in the hold, and are not replayed.
 func (q *proofs) rewindableLocked() (set ranges) {
-	for _, step := range q.replayable.steps {
+	for _, step := range q.hold.steps {
 		if !q.uncountableLocked(step.set) {
 			for _, p := range step.set {
 				set.add(p)
@@ -296,12 +240,12 @@ func (q *proofs) rewindableLocked() (set ranges) {
 
 // unholdLocked makes what is held and in set wait again.
 func (q *proofs) unholdLocked(set ranges) {
-	for i := 0; i < len(q.replayable.steps); {
-		if q.uncountableLocked(q.replayable.steps[i].set) {
+	for i := 0; i < len(q.hold.steps); {
+		if q.uncountableLocked(q.hold.steps[i].set) {
 			i++
 			continue
 		}
-		q.replayable.take(i)
+		q.hold.take(i)
 	}
 	q.tallyLocked(set, func(s *segment, dev uint16, n uint64) { q.waitingLocked(s, dev, n, true) })
 	for _, p := range q.fates.of(set, held) {
@@ -324,8 +268,8 @@ func (q *Queue) Forget() error {
 		q.expireLocked(q.opt.Mono())
 		return nil
 	}
-	for len(q.replayable.steps) > 0 {
-		s := q.replayable.take(0)
+	for len(q.hold.steps) > 0 {
+		s := q.hold.take(0)
 		q.releaseLocked(s.set, s.devices)
 	}
 	return nil
@@ -369,7 +313,7 @@ func (q *books) waitingLocked(s *segment, dev uint16, n uint64, more bool) {
 }
 
 // tallyLocked calls f for the records in pieces, which are neither gone nor
-// replayable, or all replayable. unindexedLocked has said nil.
+// held, or all held. unindexedLocked has said nil.
 func (q *proofs) tallyLocked(pieces ranges, f func(s *segment, dev uint16, n uint64)) {
 	for _, p := range pieces {
 		for i := q.segAtLocked(p.a); i < len(q.segs) && q.segs[i].first <= p.b; i++ {

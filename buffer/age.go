@@ -106,7 +106,7 @@ func (q *repairs) expireFront(s *segment, now, limit int64) error {
 			return nil
 		}
 		all := span{from, through}
-		q.releaseReplayableLocked(all)
+		q.releaseHeldLocked(all)
 		pieces := q.livingLocked(all)
 		x := q.unindexedLocked(pieces)
 		if x == nil {
@@ -163,7 +163,7 @@ func (q *limits) expireTailLocked(now, limit int64) {
 	})
 	if through >= n {
 		all := span{n, through}
-		q.releaseReplayableLocked(all)
+		q.releaseHeldLocked(all)
 		q.loseLocked(q.livingLocked(all), LostAge, first, stamp{q.boot, now - limit})
 	}
 }

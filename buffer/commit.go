@@ -5,44 +5,6 @@ import (
 	"fmt"
 )
 
-// disk is the committer's view of the disk.
-type disk struct {
-	// Guarded by Queue.mu.
-	due      int64  // when the timer fires, 0 when it is not armed
-	gen      uint64 // of the newest synced slot
-	progress uint64 // released from disk since the sidecar was written
-	owed     int    // changes that the sidecar must have before the next commit
-	noted    int64  // Mono when the sidecar was written
-	jotted   int64  // Mono when any slot of it was
-	lossAt   int64  // of the first loss that no synced slot says, 0 when there is none
-	unnoted  bool   // the sidecar would say something new
-	err      error  // why the disk cannot be written, nil when it can
-	failedAt int64
-	failures uint64
-	waiters  []chan error // SetOffset
-	ageAt    int64        // when the oldest record may be too old
-	rest     int64        // no commit before, since there was no space on disk
-	pressure              // see lowdisk.go
-
-	// The committer's own.
-	sidecar  File
-	slotSize int64   // bytes of a slot of it, 0 where there is no sound file
-	slot     int     // which of the synced ones holds the newest state
-	chosen   bool    // slot is known
-	ruined   bool    // the file cannot be read, and another one takes its place
-	writer   *writer // fills the newest segment, nil while there is none
-	carried  load    // what its first commit takes along
-	starts   int     // times that the disk was looked through
-	started  bool    // the sidecar was written by this process
-	loading  bool    // Open is not done
-	blind    bool    // nothing is known of what is on disk
-	never    error   // the disk must not be touched
-	pause    int64
-	tryAt    int64
-	ledgerAt int64
-	closeErr error
-}
-
 // run is the committer: the only goroutine that writes, creates, renames and
 // unlinks.
 func (q *committer) run() {
@@ -280,7 +242,7 @@ func (q *committer) lateNumbers() {
 }
 
 // unprovenLocked is the first number in memory that must come to disk: neither
-// gone nor, where an acknowledgement proves something, replayable.
+// gone nor, where an acknowledgement proves something, held.
 func (q *proofs) unprovenLocked() (uint64, bool) {
 	want := living
 	if q.opt.Unproven {
@@ -379,7 +341,7 @@ func (q *committer) armNextLocked(now int64) {
 		if q.disk.never == nil {
 			q.armLocked(now, q.disk.tryAt-now)
 		}
-		if len(q.replayable.steps) > 0 {
+		if len(q.hold.steps) > 0 {
 			q.armLocked(now, max(q.holdTime().Milliseconds()/4, 100))
 		}
 		return
@@ -388,8 +350,8 @@ func (q *committer) armNextLocked(now int64) {
 	if at, ok := q.overdueLocked(); ok {
 		q.armLocked(now, max(at-now, rest))
 	}
-	if len(q.replayable.steps) > 0 {
-		due := q.replayable.steps[0].at + q.replayable.step + q.holdTime().Milliseconds()
+	if len(q.hold.steps) > 0 {
+		due := q.hold.steps[0].at + q.hold.step + q.holdTime().Milliseconds()
 		q.armLocked(now, max(due-now, q.holdTime().Milliseconds()/4, 1))
 	}
 	if q.ledger.dirty {

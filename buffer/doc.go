@@ -153,7 +153,8 @@
 //	boltdb.go     bbolt, and what is left of it after a fault
 //	unread.go     files that cannot be read now
 //	read.go       Read
-//	ack.go        Ack, Rewind, Forget and the hold
+//	ack.go        Ack, Rewind, Forget
+//	hold.go       what is acknowledged and may be asked for again
 //	behind.go     records that surface behind the reader, late acknowledgements
 //	ranges.go     sets of numbers
 //	fates.go      what became of each number

@@ -103,7 +103,7 @@ func TestEffortGrowsWithTheRecords(t *testing.T) {
 					synctest.Wait()
 					q.mu.Lock()
 					spans := len(q.fates) + len(q.counted)
-					steps := len(q.replayable.steps)
+					steps := len(q.hold.steps)
 					q.mu.Unlock()
 					if spans > 4 || steps > 70 {
 						t.Fatalf("%s: %d spans and %d steps to keep in mind", mode, spans, steps)

@@ -22,7 +22,7 @@ func (q *committer) finish() {
 	rest := q.fates.of(ranges{{max(q.committed, q.released) + 1, q.next - 1}}, there)
 	left := rest.size()
 	if err == nil && left > 0 { // no space, and the policy is to drop the newest
-		q.releaseReplayableLocked(span{rest[0].a, q.next - 1})
+		q.releaseHeldLocked(span{rest[0].a, q.next - 1})
 		q.loseLocked(q.livingLocked(span{rest[0].a, q.next - 1}), LostFull, stamp{}, stamp{})
 	}
 	q.logLossesLocked(q.opt.Mono())

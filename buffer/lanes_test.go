@@ -52,7 +52,7 @@ func TestTwoLanes(t *testing.T) {
 					time.Sleep(50 * time.Millisecond)
 				}
 				q.mu.Lock()
-				spans, steps := len(q.fates)+len(q.counted), len(q.replayable.steps)
+				spans, steps := len(q.fates)+len(q.counted), len(q.hold.steps)
 				q.mu.Unlock()
 				if spans > 8 || steps > 70 {
 					t.Errorf("%d spans and %d steps of the hold are kept", spans, steps)

@@ -55,9 +55,9 @@ type books struct {
 	dirty     int    // bytes in memory neither committed nor released
 	committed uint64 // up to here records are on disk or gone
 
-	released   uint64 // up to here everything is gone
-	fates      fates  // of the numbers beyond it
-	replayable replayable
+	released uint64 // up to here everything is gone
+	fates    fates  // of the numbers beyond it
+	hold     hold
 
 	rows      rows       // what records are called
 	segs      []*segment // by first number; the last one is written unless sealed
@@ -65,7 +65,7 @@ type books struct {
 	waiting   []uint64 // by device
 	inFlight  span     // handed out from memory since the last Rewind, all between included
 	thinned   span     // the numbers being thinned
-	disturbed bool     // of these some were released or became replayable meanwhile
+	disturbed bool     // of these some were released or became held meanwhile
 	alias     []uint16 // devices numbered while blind, see regain.go
 	behind    uint64   // from here records surfaced that the reader was not offered, 0 when none did
 
@@ -116,6 +116,44 @@ type committer struct {
 	blindFirst uint64 // the first number of a blind start
 }
 
+// disk is the committer's view of the disk.
+type disk struct {
+	// Guarded by Queue.mu.
+	due      int64  // when the timer fires, 0 when it is not armed
+	gen      uint64 // of the newest synced slot
+	progress uint64 // released from disk since the sidecar was written
+	owed     int    // changes that the sidecar must have before the next commit
+	noted    int64  // Mono when the sidecar was written
+	jotted   int64  // Mono when any slot of it was
+	lossAt   int64  // of the first loss that no synced slot says, 0 when there is none
+	unnoted  bool   // the sidecar would say something new
+	err      error  // why the disk cannot be written, nil when it can
+	failedAt int64
+	failures uint64
+	waiters  []chan error // SetOffset
+	ageAt    int64        // when the oldest record may be too old
+	rest     int64        // no commit before, since there was no space on disk
+	pressure              // see lowdisk.go
+
+	// The committer's own.
+	sidecar  File
+	slotSize int64   // bytes of a slot of it, 0 where there is no sound file
+	slot     int     // which of the synced ones holds the newest state
+	chosen   bool    // slot is known
+	ruined   bool    // the file cannot be read, and another one takes its place
+	writer   *writer // fills the newest segment, nil while there is none
+	carried  load    // what its first commit takes along
+	starts   int     // times that the disk was looked through
+	started  bool    // the sidecar was written by this process
+	loading  bool    // Open is not done
+	blind    bool    // nothing is known of what is on disk
+	never    error   // the disk must not be touched
+	pause    int64
+	tryAt    int64
+	ledgerAt int64
+	closeErr error
+}
+
 // begin sets what is so before anything is known.
 func (q *committer) begin(o Options, sz sizes, fs FS, log *slog.Logger) {
 	q.opt, q.sz, q.fs, q.log = o, sz, fs, log
@@ -125,7 +163,7 @@ func (q *committer) begin(o Options, sz sizes, fs FS, log *slog.Logger) {
 	q.timer.Stop()
 }
 
-// holdTime is how long an acknowledged record stays replayable.
+// holdTime is how long an acknowledged record stays held.
 func (q *books) holdTime() time.Duration {
 	if q.opt.Unproven {
 		return q.opt.CommitEvery

@@ -308,7 +308,7 @@ func (l *ledger) counts(waiting, held []uint64) (total Counts, devices map[strin
 func (q *Queue) Ledger() (total Counts, devices map[string]Counts) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.ledger.counts(sumOf(q.waiting, q.unseen), q.replayable.devices())
+	return q.ledger.counts(sumOf(q.waiting, q.unseen), q.hold.devices())
 }
 
 // sumOf adds up two tables by device.

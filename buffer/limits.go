@@ -160,7 +160,7 @@ func (q *books) ringingLocked() bool {
 	return (q.disk.err != nil || q.disk.never != nil) && q.opt.WhenFull != DropNewest
 }
 
-// ringLocked makes space in memory while the disk is away: what is replayable goes
+// ringLocked makes space in memory while the disk is away: what is held goes
 // first, then the oldest readings, so that the newest can still be sent. It
 // says false where inputs should wait or the policy is to drop the newest.
 func (q *limits) ringLocked(size int) bool {
@@ -176,22 +176,22 @@ func (q *limits) ringLocked(size int) bool {
 		}
 		b := q.tail.blocks[i]
 		all := span{max(n, b.first), b.last()}
-		q.releaseReplayableLocked(all)
+		q.releaseHeldLocked(all)
 		oldest, newest := header(b.value(all.a)), header(b.value(all.b))
 		q.loseLocked(q.livingLocked(all), LostIO, stamp{oldest.Boot, oldest.Mono}, stamp{newest.Boot, newest.Mono})
 	}
 	return true
 }
 
-// releaseReplayableLocked ends the hold early of what is held in all, and of what was
+// releaseHeldLocked ends the hold early of what is held in all, and of what was
 // acknowledged at about the same time: a step of the hold is counted as one.
-func (q *proofs) releaseReplayableLocked(all span) {
-	for i := 0; i < len(q.replayable.steps); {
-		if len(q.replayable.steps[i].set.and(ranges{all})) == 0 {
+func (q *proofs) releaseHeldLocked(all span) {
+	for i := 0; i < len(q.hold.steps); {
+		if len(q.hold.steps[i].set.and(ranges{all})) == 0 {
 			i++
 			continue
 		}
-		q.endHoldLocked(q.replayable.take(i))
+		q.endHoldLocked(q.hold.take(i))
 	}
 }
 
@@ -205,7 +205,7 @@ func (q *commits) makeSpace(grow int64) error {
 			q.mu.Unlock()
 			return nil
 		}
-		q.releaseAllReplayableLocked()
+		q.releaseAllHeldLocked()
 		var s *segment
 		if len(q.segs) > 0 {
 			s = q.segs[0]
@@ -255,11 +255,11 @@ func (q *commits) makeSpace(grow int64) error {
 	}
 }
 
-// releaseAllReplayableLocked releases all that is replayable, whatever its age:
+// releaseAllHeldLocked releases all that is held, whatever its age:
 // proven records go before anything is given up.
-func (q *proofs) releaseAllReplayableLocked() {
-	for len(q.replayable.steps) > 0 {
-		q.endHoldLocked(q.replayable.take(0))
+func (q *proofs) releaseAllHeldLocked() {
+	for len(q.hold.steps) > 0 {
+		q.endHoldLocked(q.hold.take(0))
 	}
 }
 
@@ -315,7 +315,7 @@ func (q *commits) shed(s *segment, reason string) error {
 	q.mu.Lock()
 	if s.end > s.first {
 		all := span{s.first, s.end - 1}
-		q.releaseReplayableLocked(all)
+		q.releaseHeldLocked(all)
 		l := Loss{Reason: reason, First: s.first, Last: s.end - 1, Devices: map[string]uint64{},
 			Oldest: Time{s.sum.oldest.boot, s.sum.oldest.mono}, Newest: Time{s.sum.newest.boot, s.sum.newest.mono}}
 		for dev, n := range slices.Clone(s.waiting) {

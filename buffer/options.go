@@ -29,7 +29,7 @@ type Options struct {
 	// acknowledgement before it is written; 0 is strict: nothing can be read
 	// before it is on disk.
 	CommitEvery time.Duration
-	// FenceHold is how long an acknowledged record stays replayable.
+	// FenceHold is how long an acknowledged record stays held.
 	FenceHold time.Duration
 	// Unproven is for links whose acknowledgement proves nothing: everything is
 	// committed, and an acknowledged record is released when it is on disk and

@@ -48,7 +48,7 @@ func Open(o Options) (*Queue, error) {
 	q.touches.mono = o.Mono
 	q.begin(o, sz, watchedFS{o.FS, &q.touches}, o.Log.With("component", "buffer"))
 	q.tail.limit = sz.soft
-	q.replayable.step = max(1, q.holdTime().Milliseconds()/64)
+	q.hold.step = max(1, q.holdTime().Milliseconds()/64)
 	q.load()
 	go q.run()
 	return q, nil

@@ -8,7 +8,7 @@ import "slices"
 // cannot be read, what is missing is taken to be in it, and waits.
 func (q *limits) reconcileLocked(l Loss) {
 	unread := slices.ContainsFunc(q.segs, func(s *segment) bool { return s.uncounted })
-	held := q.replayable.devices()
+	held := q.hold.devices()
 	q.unseen = nil
 	l.Count, l.Devices = 0, map[string]uint64{}
 	q.ownLocked(held)

@@ -118,12 +118,12 @@ func (q *committer) mergeLocked(old *committer) {
 	waiting := q.waiting
 	q.ledger, q.waiting, q.unseen = old.ledger, old.waiting, old.unseen
 	q.alias = q.ledger.merge(&mine)
-	for i := range q.replayable.steps {
+	for i := range q.hold.steps {
 		var devices []uint64
-		for dev, n := range q.replayable.steps[i].devices {
+		for dev, n := range q.hold.steps[i].devices {
 			bump(&devices, q.alias[dev], n)
 		}
-		q.replayable.steps[i].devices = devices
+		q.hold.steps[i].devices = devices
 	}
 	for dev, n := range waiting {
 		bump(&q.waiting, q.alias[dev], n)

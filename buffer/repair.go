@@ -255,7 +255,7 @@ func (q *repairs) enterRescued(s *segment, got *saved, cause error) {
 	defer q.mu.Unlock()
 	l := q.missedLocked(s)
 	// What is held cannot be told by device when it is not in the file any more.
-	q.releaseReplayableLocked(span{s.first, s.end - 1})
+	q.releaseHeldLocked(span{s.first, s.end - 1})
 	was, fresh := s.waiting, s.uncounted
 	if s.skipped {
 		q.renameLocked(span{s.first, max(s.first, s.end-1)})

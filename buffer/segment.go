@@ -23,7 +23,7 @@ type segment struct {
 	writable  bool     // the committer adds to it
 	carry     bool     // found at the start, and small: the next file begins with what is in it
 	index     *index   // nil until it is needed
-	waiting   []uint64 // records by device that are neither gone nor replayable
+	waiting   []uint64 // records by device that are neither gone nor held
 	damage    error    // why it cannot be read; the committer repairs it
 	repaired  chan struct{}
 	uncounted bool   // not in Queue.waiting yet

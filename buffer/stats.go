@@ -8,10 +8,10 @@ import (
 
 // Stats is how the queue is.
 type Stats struct {
-	Waiting       uint64 // records neither released, replayable nor given up
+	Waiting       uint64 // records neither released, held nor given up
 	WaitingMemory uint64 // of these only in memory
 	WaitingDisk   uint64
-	Held          uint64 // numbers acknowledged and still replayable; gaps between them count
+	Held          uint64 // numbers acknowledged and still held; gaps between them count
 	Bytes         int64  // of all files
 	Capacity      int64  // MaxSize
 	MemoryBytes   int    // in memory, neither committed nor released

@@ -72,7 +72,7 @@ func (q *commits) relieve() error {
 	policy := q.opt.WhenFull
 	over := q.crowdedLocked()
 	if over {
-		q.releaseAllReplayableLocked()
+		q.releaseAllHeldLocked()
 	}
 	q.mu.Unlock()
 	if q.job != nil && policy != Thin {
@@ -256,7 +256,7 @@ func (q *books) inUseLocked(s *segment) bool {
 }
 
 // disturbLocked notes that records of what is being thinned were released, became
-// replayable or were given up meanwhile: it has to be begun again.
+// held or were given up meanwhile: it has to be begun again.
 func (q *books) disturbLocked(pieces ranges) {
 	for _, p := range pieces {
 		if p.a <= q.thinned.b && q.thinned.a <= p.b {
