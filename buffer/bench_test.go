@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"portti/buffer/crashtest"
 )
 
 // benchRecord is as long as an environment message.
@@ -184,8 +186,8 @@ func BenchmarkCommit(b *testing.B) {
 			}
 			bytes, syncs := 0, 0
 			for _, op := range f.log {
-				bytes += len(op.data)
-				if op.kind == "sync" || op.kind == "syncdir" {
+				bytes += len(op.Data)
+				if op.Kind == crashtest.Sync || op.Kind == crashtest.SyncDir {
 					syncs++
 				}
 			}

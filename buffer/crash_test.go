@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"portti/buffer/crashtest"
 )
 
 // smallSizes make everything happen within a few hundred records.
@@ -233,8 +235,8 @@ func cutRun(t *testing.T, l cutLife, c cuts) (images, bad int) {
 	f := newFake(filepath.Join(dir, "run"))
 	var s *script
 	synctest.Test(t, func(t *testing.T) { s = runScript(t, f, c.seed, l.steps, l.edit) })
-	if !slices.ContainsFunc(f.log, func(o op) bool {
-		return o.kind == "write" && len(o.data) > pageSize && len(bytes.Trim(o.data, "\x00")) == 0 && strings.HasSuffix(o.name, segSuffix)
+	if !slices.ContainsFunc(f.log, func(o crashtest.Op) bool {
+		return o.Kind == crashtest.Write && len(o.Data) > pageSize && len(bytes.Trim(o.Data, "\x00")) == 0 && strings.HasSuffix(o.Name, segSuffix)
 	}) {
 		t.Errorf("%s: no zeros were written ahead", l.name)
 	}

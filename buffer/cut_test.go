@@ -2,15 +2,15 @@ package buffer
 
 import (
 	"fmt"
-	"maps"
 	"math/rand"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"sync"
 	"testing"
+
+	"portti/buffer/crashtest"
 )
 
 // How to cut the power over anything: run it on a fakeFS, call its mark method
@@ -57,11 +57,11 @@ type cutter struct {
 	bad    int
 }
 
-func (k *cutter) replay(log []op) {
+func (k *cutter) replay(log []crashtest.Op) {
 	var marks []any
 	for _, o := range log {
-		if o.kind == "mark" {
-			marks = append(marks, o.mark)
+		if o.Kind == crashtest.Mark {
+			marks = append(marks, o.Mark)
 		}
 	}
 	mark := func(i int) any {
@@ -70,25 +70,25 @@ func (k *cutter) replay(log []op) {
 		}
 		return marks[min(i, len(marks)-1)]
 	}
-	d := &disc{medium: medium{map[string]int{}, map[int][]byte{}, map[int]bool{}}, noSync: k.noSync}
+	d := crashtest.NewDisc()
+	d.NoSync = k.noSync
 	known := -1
 	for at, o := range log {
-		if o.kind == "mark" {
+		if o.Kind == crashtest.Mark {
 			known++
 			continue
 		}
-		d.step(o)
-		if o.kind == "ruin" {
+		d.Step(o)
+		if o.Kind == crashtest.Ruin {
 			continue // the next mark says what it means
 		}
-		for _, keep := range subsets(k.rnd, len(d.pending)) {
+		for _, keep := range subsets(k.rnd, d.Pending()) {
 			if k.rnd.Intn(k.every) > 0 {
 				continue
 			}
-			im := d.image(keep)
-			im.at, im.known, im.later = at, mark(known), mark(known+1)
+			im := &image{d.Image(keep), at, mark(known), mark(known + 1)}
 			if k.rnd.Intn(2) == 0 {
-				im.tear = k.rnd.Int63()
+				im.Tear = k.rnd.Int63()
 			}
 			k.jobs <- im
 		}
@@ -104,7 +104,7 @@ func (k *cutter) work(dir string) {
 		if enough {
 			continue
 		}
-		err := im.write(dir)
+		err := im.Write(dir)
 		if err == nil {
 			err = k.try(dir, im)
 		}
@@ -153,130 +153,11 @@ func subsets(rnd *rand.Rand, n int) [][]bool {
 	return append(out, set(func(i int) bool { return i == one }), set(func(i int) bool { return i != one }))
 }
 
-// medium is files by inode, and their names. Copies of a medium share what the
-// files hold until one of them changes it.
-type medium struct {
-	names map[string]int
-	files map[int][]byte
-	own   map[int]bool // files whose bytes no copy shares
-}
-
-// copy is another medium with the same on it.
-func (m *medium) copy() medium {
-	clear(m.own)
-	return medium{maps.Clone(m.names), maps.Clone(m.files), map[int]bool{}}
-}
-
-// apply does what an operation does.
-func (m *medium) apply(o op) {
-	switch o.kind {
-	case "write":
-		m.files[o.inode] = writeAt(m.owned(o.inode), o.data, o.off)
-	case "trunc":
-		b := m.owned(o.inode)
-		m.files[o.inode] = append(b, make([]byte, max(0, int(o.off)-len(b)))...)[:o.off]
-	case "create":
-		m.names[o.name] = o.inode
-	case "rename":
-		if m.names[o.name] == o.inode {
-			delete(m.names, o.name)
-		}
-		m.names[o.to] = o.inode
-	case "remove":
-		delete(m.names, o.name)
-	}
-}
-
-func (m *medium) owned(inode int) []byte {
-	if !m.own[inode] {
-		m.files[inode], m.own[inode] = slices.Clone(m.files[inode]), true
-	}
-	return m.files[inode]
-}
-
-// disc is the state of a medium while a log is replayed: what is durable, and
-// what the power cut may still take in any combination.
-type disc struct {
-	medium
-	pending []op
-	noSync  bool
-}
-
-func isDirOp(o op) bool { return o.kind == "create" || o.kind == "rename" || o.kind == "remove" }
-
-// step applies an operation; writes become pending page by page.
-func (d *disc) step(o op) {
-	switch o.kind {
-	case "mark":
-	case "ruin":
-		d.files[o.inode], d.own[o.inode] = o.data, false
-	case "sync", "syncdir":
-		if d.noSync {
-			return
-		}
-		var keep []op
-		for _, p := range d.pending {
-			if o.kind == "syncdir" && isDirOp(p) || o.kind == "sync" && !isDirOp(p) && p.inode == o.inode {
-				d.apply(p)
-			} else {
-				keep = append(keep, p)
-			}
-		}
-		d.pending = keep
-	case "write":
-		for at := 0; at < len(o.data); at += pageSize {
-			d.pending = append(d.pending, op{kind: "write", inode: o.inode, off: o.off + int64(at),
-				data: o.data[at:min(at+pageSize, len(o.data))]})
-		}
-	default:
-		d.pending = append(d.pending, o)
-	}
-}
-
 // image is what one power cut leaves.
 type image struct {
-	medium
+	*crashtest.Image
 	at           int
 	known, later any
-	pending      []op
-	keep         []bool
-	tear         int64 // seed, 0: every page is whole
-}
-
-func (d *disc) image(keep []bool) *image {
-	return &image{medium: d.copy(), keep: keep, pending: d.pending[:len(d.pending):len(d.pending)]}
-}
-
-// write puts the files of an image into a fresh directory.
-func (im *image) write(dir string) error {
-	rnd := rand.New(rand.NewSource(im.tear))
-	for i, o := range im.pending {
-		if !im.keep[i] {
-			continue
-		}
-		if im.tear == 0 || o.kind != "write" || rnd.Intn(3) > 0 {
-			im.apply(o)
-			continue
-		}
-		size := []int{512, 64}[rnd.Intn(2)] // a sector, or less than any
-		for s := 0; s < len(o.data); s += size {
-			if rnd.Intn(2) == 0 {
-				im.apply(op{kind: "write", inode: o.inode, off: o.off + int64(s), data: o.data[s:min(s+size, len(o.data))]})
-			}
-		}
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return err
-	}
-	for name, i := range im.names {
-		if err := os.WriteFile(filepath.Join(dir, name), im.files[i], 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // number is a setting from the environment.

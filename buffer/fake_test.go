@@ -1,30 +1,24 @@
 package buffer
 
 import (
-	"bytes"
 	"os"
 	"sync"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
+
+	"portti/buffer/crashtest"
 )
 
 // fakeFS is a file layer over a real directory that can fail at the N-th
 // operation and that remembers everything that was written, so that what a
 // power cut would have left can be built afterwards.
-//
-// bbolt writes through its own descriptor, so a commit is recorded by what it
-// changed: the file before and after, page by page. The order inside is
-// bbolt's, seen with strace on version 1.5.0: truncate and sync when it grows,
-// data pages, sync, meta page, sync. Pages written without a change are left
-// out; a new file's first four pages are written and synced as one.
 type fakeFS struct {
 	osFS
+	rec *crashtest.Recorder
 
 	mu     sync.Mutex
-	names  map[string]int // inode by name
-	inodes map[int][]byte // content as the process sees it
-	log    []op
+	log    []crashtest.Op
 	record bool
 
 	// The N-th operation fails.
@@ -36,18 +30,10 @@ type fakeFS struct {
 	hits   int
 }
 
-type op struct {
-	kind  string // create write trunc sync rename remove syncdir mark ruin
-	inode int
-	name  string
-	to    string
-	off   int64
-	data  []byte
-	mark  any
-}
-
 func newFake(dir string) *fakeFS {
-	return &fakeFS{osFS: osFS{dir}, names: map[string]int{}, inodes: map[int][]byte{}, record: true, err: os.ErrInvalid}
+	f := &fakeFS{osFS: osFS{dir}, record: true, err: os.ErrInvalid}
+	f.rec = crashtest.NewRecorder(f.add)
+	return f
 }
 
 // fault says whether this operation fails, and whether it takes effect.
@@ -68,7 +54,7 @@ func (f *fakeFS) heal() {
 	f.failAt = 0
 }
 
-func (f *fakeFS) add(o op) {
+func (f *fakeFS) add(o crashtest.Op) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.record {
@@ -76,23 +62,7 @@ func (f *fakeFS) add(o op) {
 	}
 }
 
-func (f *fakeFS) mark(v any) { f.add(op{kind: "mark", mark: v}) }
-
-// inode is the number of a file that is there, known or new to us.
-func (f *fakeFS) inode(name string) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if i, ok := f.names[name]; ok {
-		return i
-	}
-	i := len(f.inodes) + 1
-	f.names[name] = i
-	f.inodes[i] = nil
-	if f.record {
-		f.log = append(f.log, op{kind: "create", inode: i, name: name})
-	}
-	return i
-}
+func (f *fakeFS) mark(v any) { f.add(crashtest.Op{Kind: crashtest.Mark, Mark: v}) }
 
 func (f *fakeFS) Open(name string, flag int) (File, error) {
 	err, effect := f.fault()
@@ -107,7 +77,7 @@ func (f *fakeFS) Open(name string, flag int) (File, error) {
 		file.Close()
 		return nil, err
 	}
-	return &fakeFile{File: file, fs: f, inode: f.inode(name), name: name}, nil
+	return &fakeFile{File: file, fs: f, inode: f.rec.Inode(name), name: name}, nil
 }
 
 func (f *fakeFS) Rename(from, to string) error {
@@ -118,12 +88,7 @@ func (f *fakeFS) Rename(from, to string) error {
 	if e := f.osFS.Rename(from, to); e != nil {
 		return e
 	}
-	i := f.inode(from)
-	f.mu.Lock()
-	delete(f.names, from)
-	f.names[to] = i
-	f.mu.Unlock()
-	f.add(op{kind: "rename", inode: i, name: from, to: to})
+	f.rec.Rename(from, to)
 	return err
 }
 
@@ -135,10 +100,7 @@ func (f *fakeFS) Remove(name string) error {
 	if e := f.osFS.Remove(name); e != nil {
 		return e
 	}
-	f.mu.Lock()
-	delete(f.names, name)
-	f.mu.Unlock()
-	f.add(op{kind: "remove", name: name})
+	f.rec.Remove(name)
 	return err
 }
 
@@ -147,7 +109,7 @@ func (f *fakeFS) SyncDir() error {
 	if err != nil && !effect {
 		return err
 	}
-	f.add(op{kind: "syncdir"})
+	f.rec.SyncDir()
 	return err
 }
 
@@ -174,7 +136,7 @@ func (f *fakeFS) CreateDB(name string, step, limit int) (DB, error) {
 	if e != nil {
 		return nil, e
 	}
-	d := &fakeDB{DB: db, fs: f, inode: f.inode(name), path: f.path(name)}
+	d := &fakeDB{DB: db, fs: f, inode: f.rec.Inode(name), path: f.path(name)}
 	f.mu.Lock()
 	d.open, _ = os.Open(d.path)
 	f.mu.Unlock()
@@ -209,7 +171,7 @@ func (f *fakeFile) WriteAt(p []byte, off int64) (int, error) {
 	if e != nil {
 		return n, e
 	}
-	f.fs.write(f.inode, f.name, p, off)
+	f.fs.rec.Write(f.inode, f.name, p, off)
 	return n, err
 }
 
@@ -218,39 +180,19 @@ func (f *fakeFile) Sync() error {
 	if err != nil && !effect {
 		return err
 	}
-	f.fs.add(op{kind: "sync", inode: f.inode})
+	f.fs.rec.Sync(f.inode, true)
 	return err
 }
 
-func (f *fakeFS) write(inode int, name string, p []byte, off int64) {
-	f.mu.Lock()
-	f.inodes[inode] = writeAt(f.inodes[inode], p, off)
-	f.mu.Unlock()
-	f.add(op{kind: "write", inode: inode, name: name, off: off, data: bytes.Clone(p)})
-}
-
-// ruin edits a file behind the queue's back, as a medium does that goes bad:
-// from then on that is what lies there, whatever the power does.
+// ruin edits a file behind the queue's back, as a medium does that goes bad.
 func (f *fakeFS) ruin(name string, edit func([]byte) []byte) error {
 	b, err := os.ReadFile(f.path(name))
 	if err != nil {
 		return err
 	}
 	b = edit(b)
-	i := f.inode(name)
-	f.mu.Lock()
-	f.inodes[i] = bytes.Clone(b)
-	f.mu.Unlock()
-	f.add(op{kind: "ruin", inode: i, data: b})
+	f.rec.Ruin(name, b)
 	return os.WriteFile(f.path(name), b, 0o600)
-}
-
-func writeAt(b, p []byte, off int64) []byte {
-	if need := int(off) + len(p); need > len(b) {
-		b = append(b, make([]byte, need-len(b))...)
-	}
-	copy(b[off:], p)
-	return b
 }
 
 type fakeDB struct {
@@ -278,7 +220,7 @@ func (d *fakeDB) Close() error {
 	return d.DB.Close()
 }
 
-// diff records what the last commit wrote, in bbolt's order.
+// diff records what the last commit wrote.
 func (d *fakeDB) diff() {
 	d.fs.mu.Lock()
 	record := d.fs.record
@@ -287,41 +229,12 @@ func (d *fakeDB) diff() {
 		return
 	}
 	info, err := d.open.Stat()
+	if err == nil {
+		err = d.fs.rec.Commit(d.inode, d.open, info.Size(), true)
+	}
 	if err != nil {
 		panic(err)
 	}
-	now := make([]byte, info.Size())
-	if _, err := d.open.ReadAt(now, 0); err != nil && len(now) > 0 {
-		panic(err)
-	}
-	d.fs.mu.Lock()
-	was := d.fs.inodes[d.inode]
-	d.fs.inodes[d.inode] = now
-	d.fs.mu.Unlock()
-	fresh := len(was) == 0
-	if len(now) > len(was) && !fresh {
-		d.fs.add(op{kind: "trunc", inode: d.inode, off: int64(len(now))})
-		d.fs.add(op{kind: "sync", inode: d.inode})
-		was = append(was, make([]byte, len(now)-len(was))...)
-	}
-	pages := func(from, to int) {
-		wrote := false
-		for off := from; off < to; off += pageSize {
-			if fresh || !bytes.Equal(now[off:off+pageSize], was[off:off+pageSize]) {
-				d.fs.add(op{kind: "write", inode: d.inode, off: int64(off), data: bytes.Clone(now[off : off+pageSize])})
-				wrote = true
-			}
-		}
-		if wrote {
-			d.fs.add(op{kind: "sync", inode: d.inode})
-		}
-	}
-	if fresh { // creation writes its pages at once
-		pages(0, len(now))
-		return
-	}
-	pages(2*pageSize, len(now))
-	pages(0, min(2*pageSize, len(now)))
 }
 
 // sampled says whether exhaustive loops are to take a sample.

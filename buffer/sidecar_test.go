@@ -243,7 +243,7 @@ func TestGoodDayWritesLittle(t *testing.T) {
 		fs.mu.Lock()
 		bytes := 0
 		for _, op := range fs.log {
-			bytes += len(op.data)
+			bytes += len(op.Data)
 		}
 		fs.mu.Unlock()
 		t.Logf("%d commits, %d notes, %d bytes in %d hours: %d KB a day", s.Commits, s.SidecarWrites, bytes, hours, bytes*24/hours/1000)

@@ -202,7 +202,7 @@ func TestDrainedFileStaysSmall(t *testing.T) {
 		}
 		bytes := 0
 		for _, op := range f.log {
-			bytes += len(op.data)
+			bytes += len(op.Data)
 		}
 		if each := bytes / (rounds - 1); each > 2*pageSize+slotReserve {
 			t.Errorf("%d bytes written by each of %d commits", each, rounds-1)

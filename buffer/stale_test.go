@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"portti/buffer/crashtest"
 )
 
 // TestStaleAndMisdirectedPages (T2): a page of a segment whose last synced write the
@@ -27,16 +29,16 @@ func TestStaleAndMisdirectedPages(t *testing.T) {
 	}
 	versions := map[string]map[int64][][]byte{} // of a page, by the name the file was made under
 	for _, o := range f.log {
-		if o.kind != "write" || !strings.Contains(o.name, segSuffix) {
+		if o.Kind != crashtest.Write || !strings.Contains(o.Name, segSuffix) {
 			continue
 		}
-		name := strings.TrimSuffix(o.name, tmpSuffix)
+		name := strings.TrimSuffix(o.Name, tmpSuffix)
 		if versions[name] == nil {
 			versions[name] = map[int64][][]byte{}
 		}
-		for at := int64(0); at+pageSize <= int64(len(o.data)); at += pageSize {
-			p := (o.off + at) / pageSize
-			versions[name][p] = append(versions[name][p], o.data[at:at+pageSize])
+		for at := int64(0); at+pageSize <= int64(len(o.Data)); at += pageSize {
+			p := (o.Off + at) / pageSize
+			versions[name][p] = append(versions[name][p], o.Data[at:at+pageSize])
 		}
 	}
 	dir := filepath.Join(base, "hurt")

@@ -1,7 +1,6 @@
 package buffer
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -85,18 +84,11 @@ func TestPowerCutWhileThinning(t *testing.T) {
 func begin(t *testing.T, f *fakeFS) {
 	t.Helper()
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.record = true
-	for name, i := range f.names {
-		b, err := os.ReadFile(f.path(name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.inodes[i] = bytes.Clone(b) // which later writes change in place
-		f.log = append(f.log, op{kind: "create", inode: i, name: name},
-			op{kind: "write", inode: i, data: b}, op{kind: "sync", inode: i})
+	f.mu.Unlock()
+	if err := f.rec.Restart(func(name string) ([]byte, error) { return os.ReadFile(f.path(name)) }); err != nil {
+		t.Fatal(err)
 	}
-	f.log = append(f.log, op{kind: "syncdir"})
 }
 
 // checkThinned holds what a power cut left against the truth. Nothing was ever
