@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,7 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"portti/buffer"
+	"portti/buffer/crashtest"
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/status"
 	"portti/cmd/portti/testbed"
@@ -102,7 +103,8 @@ type simSite struct {
 	dir   string
 	cfg   *config.Config
 	clock *clock.Clock
-	log   strings.Builder
+	log   simLog
+	more  *simMore // nil: a kept seed, without power cuts
 
 	net    *uplinktest.Listener
 	server *testbed.Receiver
@@ -204,7 +206,11 @@ func (s *simSite) take(msg []byte, repeat bool) {
 		s.unknown = append(s.unknown, string(msg))
 		return
 	}
-	s.seen[rest[:strings.IndexAny(rest, ",}")]] = true
+	n := rest[:strings.IndexAny(rest, ",}")]
+	s.seen[n] = true
+	if s.more != nil {
+		s.more.heard(n, msg)
+	}
 }
 
 func (s *simSite) open(_ context.Context, c device.Config) (device.Opened, error) {
@@ -220,17 +226,50 @@ func (s *simSite) open(_ context.Context, c device.Config) (device.Opened, error
 }
 
 func (s *simSite) start() {
-	s.disk = &simDisk{FS: buffer.OS(s.cfg.Paths.BufferDir())}
+	if s.more == nil {
+		s.startWith(nil)
+	} else {
+		s.startAnyhow()
+	}
+}
+
+// startWith starts on a disk that begins as told.
+func (s *simSite) startWith(trouble func(*simDisk)) {
+	var layer *crashtest.Layer
+	dial := s.net.Dial
+	if s.more != nil {
+		layer = s.more.layer
+	}
+	disk := newSimDisk(s.cfg.Paths.BufferDir(), layer)
+	if s.disk = disk; s.more != nil {
+		trouble(disk)
+		s.clock = s.more.machine.Clock(buildDay)
+		dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if disk.dead() {
+				return nil, errDead
+			}
+			c, err := s.net.Dial(ctx, network, addr)
+			return simConn{c, disk}, err
+		}
+	}
 	g, err := New(s.cfg, Options{
 		Version: "sim", Built: buildDay, Clock: s.clock, Log: slog.New(slog.NewTextHandler(&s.log, nil)),
 		Device: device.Tuning{Open: s.open}, FS: s.disk,
-		Dial: uplink.Options{Dial: s.net.Dial, Rand: rand.New(rand.NewPCG(s.rng.Uint64(), 2)).Float64},
+		Dial: uplink.Options{Dial: dial, Rand: rand.New(rand.NewPCG(s.rng.Uint64(), 2)).Float64},
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.gateway, s.stop, s.ended = g, cancel, make(chan error, 1)
+	if s.more != nil {
+		disk.mu.Lock()
+		disk.onCut = func() { s.atCut(61 * time.Second) }
+		disk.mu.Unlock()
+		if s.more.small == nil {
+			s.more.small = map[string][]byte{}
+		}
+	}
 	go func() { s.ended <- g.work(ctx) }()
 	synctest.Wait()
 }
@@ -240,6 +279,15 @@ func (s *simSite) start() {
 func (s *simSite) kill() {
 	synctest.Wait()
 	st := s.checkedStatus()
+	if s.more != nil {
+		s.atCut(2 * time.Second)
+		s.disk.mu.Lock()
+		s.disk.onCut = nil
+		s.disk.mu.Unlock()
+		s.die()
+		s.more.restoreSmall(s.cfg.Paths.State)
+		return
+	}
 	s.unkept = s.unkept || st.Buffer.State == status.BufferDegraded
 	s.disk.be(errDead, 0)
 	s.server.Refuse(true)
@@ -256,7 +304,12 @@ func (s *simSite) halt() status.Document {
 	if err := <-s.ended; err != nil {
 		s.t.Fatalf("the gateway ended with %v", err)
 	}
-	return s.checkedStatus()
+	st := s.checkedStatus()
+	if s.more != nil {
+		s.more.layer.Pass = s.more.layer.Step
+		s.endRun()
+	}
+	return st
 }
 
 // feed puts whole lines on a line that is plugged in and open: what is sent to
@@ -280,6 +333,11 @@ func (s *simSite) feed(n int) {
 		}
 		for range n {
 			s.fed++
+			if s.more != nil {
+				s.mu.Lock()
+				s.more.fedAt = append(s.more.fedAt, time.Now())
+				s.mu.Unlock()
+			}
 			line.buf = fmt.Appendf(line.buf, "{\"n\":%d}\n", s.fed)
 		}
 	})
@@ -290,13 +348,28 @@ func (s *simSite) checkedStatus() status.Document {
 	if err := st.CheckLedger(); err != nil {
 		s.t.Fatal(err)
 	}
+	if s.more != nil {
+		s.follow()
+	}
 	return st
 }
+
+// drawn says whether the life has that kind of fault.
+func (s *simSite) drawn(kind simKinds) bool { return s.more == nil || s.more.kinds&kind != 0 }
 
 // step is one random event and some time after it.
 func (s *simSite) step() {
 	pass := func(most time.Duration) { time.Sleep(time.Duration(s.rng.Int64N(int64(most)))) }
-	switch s.rng.IntN(20) {
+	if s.another() {
+		pass(5 * time.Second)
+		s.checkedStatus()
+		return
+	}
+	event := s.rng.IntN(20)
+	if kinds := []simKinds{simLink, simLink, simAll, simLink, simLink, simLink, simClock, simStop, simDiskFails, simDiskSlow, simAll, simKill, simUnplug}; event < len(kinds) && kinds[event] != simAll && !s.drawn(kinds[event]) {
+		event = 19
+	}
+	switch event {
 	case 0:
 		s.server.Cut()
 	case 1:
@@ -315,6 +388,10 @@ func (s *simSite) step() {
 		s.server.Answer([]int{0, 0, 401, 403, 429, 503}[s.rng.IntN(6)])
 		pass(time.Minute)
 	case 6:
+		if s.more != nil {
+			s.more.setClock()
+			break
+		}
 		now := s.clock.Now()
 		now.Unix += (s.rng.Int64N(20) - 10) * 3_600_000
 		if s.rng.IntN(2) == 0 {
@@ -328,7 +405,8 @@ func (s *simSite) step() {
 		pass(time.Hour)
 		s.start()
 	case 8:
-		s.disk.be([]error{syscall.EIO, syscall.ENOSPC, syscall.EROFS}[s.rng.IntN(3)], 0)
+		late := s.more != nil && s.more.IntN(3) == 0
+		s.disk.become([]error{syscall.EIO, syscall.ENOSPC, syscall.EROFS}[s.rng.IntN(3)], 0, late, "")
 		pass(4 * time.Minute)
 	case 9:
 		s.disk.be(nil, time.Duration(s.rng.Int64N(int64(20*time.Second))))
@@ -408,6 +486,9 @@ func (s *simSite) verdict() error {
 	}
 	got := s.server.Stats()
 	lost := int(st.Totals.Lost.Sum() + st.Totals.Quarantined)
+	if s.more != nil {
+		return s.judge(lost)
+	}
 	switch {
 	case missing > lost+s.young:
 		return fmt.Errorf("%d of %d readings are missing, %d are said to be lost, %d were too young when it was killed", missing, s.fed, lost, s.young)
@@ -424,10 +505,13 @@ func (s *simSite) verdict() error {
 }
 
 // simulate tells the story of one seed.
-func simulate(t *testing.T, seed uint64, ack string) (verdict error) {
+func simulate(t *testing.T, seed uint64, ack string, states *simStates) (verdict error) {
 	dir := simDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := newSimSite(t, seed, dir, ack)
+		if states != nil {
+			s.more = newSimMore(seed, s.cfg.Paths.BufferDir(), states)
+		}
 		ctx, cancel := context.WithCancel(context.Background())
 		served := make(chan error, 1)
 		go func() { served <- s.server.Run(ctx) }()
@@ -457,25 +541,38 @@ func simKept() []uint64 {
 }
 
 func TestSimulation(t *testing.T) {
-	seeds := simKept()
-	for seed := *simSeed; seed < *simSeed+*simRuns; seed++ {
-		seeds = append(seeds, seed)
-	}
-	for _, seed := range seeds {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+	var states simStates
+	live := func(seed uint64, states *simStates) func(*testing.T) {
+		return func(t *testing.T) {
 			t.Parallel()
-			if err := simulate(t, seed, ""); err != nil {
+			if err := simulate(t, seed, "", states); err != nil {
 				t.Errorf("seed %d: %v", seed, err)
 			}
-		})
+		}
+	}
+	t.Run("all", func(t *testing.T) { // ends when all lives have ended
+		for _, seed := range simKept() {
+			t.Run(fmt.Sprint("kept-", seed), live(seed, nil))
+		}
+		for seed := *simSeed; seed < *simSeed+*simRuns; seed++ {
+			t.Run(fmt.Sprint(seed), live(seed, &states))
+		}
+	})
+	table, missing := states.table()
+	t.Logf("processes that came to it, of %d lives:\n%s", *simRuns, table)
+	if *simRuns >= simEnough && len(missing) > 0 {
+		t.Errorf("no life came to: %s", strings.Join(missing, "; "))
 	}
 }
+
+// simEnough is the number of lives in which each state has to be visited.
+const simEnough = 2000
 
 // With ack = "none" readings do vanish uncounted, as the README says. A
 // simulation that does not notice would notice nothing.
 func TestSimulationNoticesLoss(t *testing.T) {
 	for seed := uint64(8); seed < 50; seed++ { // the 8th shows it
-		if err := simulate(t, seed, "none"); err != nil {
+		if err := simulate(t, seed, "none", nil); err != nil {
 			t.Logf("seed %d: %v", seed, err)
 			return
 		}
