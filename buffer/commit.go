@@ -241,31 +241,36 @@ func (q *committer) lateNumbers() {
 	q.notifyLocked()
 }
 
-// unprovenLocked is the first number in memory that must come to disk: neither
-// gone nor, where an acknowledgement proves something, held.
-func (q *proofs) unprovenLocked() (uint64, bool) {
-	want := living
-	if q.opt.Unproven {
-		want = there
-	}
-	s, ok := q.fates.next(max(q.committed, q.released)+1, want)
-	return s.a, ok && s.a < min(q.next, q.reserved)
-}
-
-// overdueLocked says when the first unproven record must be committed.
+// overdueLocked says when the first record in memory that must come to disk is to be
+// committed: CommitEvery after it came, however often the link ended since. Only what
+// was acknowledged once has that time from the last Rewind on, or each end of a link
+// would write it all; what is held need not be written, but where an acknowledgement
+// proves nothing.
 func (q *proofs) overdueLocked() (at int64, ok bool) {
-	n, ok := q.unprovenLocked()
-	if !ok {
-		return 0, false
+	due := func(want fate, since int64) {
+		s, there := q.fates.next(max(q.committed, q.released)+1, want)
+		if !there || s.a >= min(q.next, q.reserved) {
+			return
+		}
+		b := q.tail.find(s.a)
+		if b == nil {
+			return
+		}
+		when := max(header(b.value(s.a)).Mono, since) + q.opt.CommitEvery.Milliseconds()
+		if s.a < q.hurry {
+			when = 0
+		}
+		if !ok || when < at {
+			at, ok = when, true
+		}
 	}
-	b := q.tail.find(n)
-	if b == nil {
-		return 0, false
+	if q.opt.Unproven {
+		due(there, 0)
+		return at, ok
 	}
-	if n < q.hurry {
-		return 0, true
-	}
-	return max(header(b.value(n)).Mono, q.since) + q.opt.CommitEvery.Milliseconds(), true
+	due(waits, 0)
+	due(again, q.since)
+	return at, ok
 }
 
 func (q *committer) commitDue(now int64) bool {

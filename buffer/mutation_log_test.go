@@ -1,6 +1,10 @@
 package buffer
 
-import "strings"
+import (
+	"strings"
+
+	"portti/buffer/crashtest"
+)
 
 // What each flush in a log is for, and the log with one of them left out. A flush
 // that does nothing answers as one that does: the queue goes on alike, so one
@@ -44,7 +48,7 @@ const (
 // purposes says what the operations of a log are for, "" where nothing is asked of
 // them.
 type purposes struct {
-	log      []op
+	log      []crashtest.Op
 	of       []string
 	names    map[int]string // by inode
 	inode    map[string]int
@@ -57,19 +61,19 @@ type purposes struct {
 	opening  bool
 }
 
-func purposesOf(log []op) []string {
+func purposesOf(log []crashtest.Op) []string {
 	p := &purposes{log: log, of: make([]string, len(log)), names: map[int]string{}, inode: map[string]int{},
 		fresh: map[int]bool{}, last: map[int]string{}, tmp: map[int][]int{}, dir: forNothing}
 	for i, o := range log {
-		switch o.kind {
+		switch o.Kind {
 		case "mark":
-			if k, ok := o.mark.(known); ok && k.opening {
+			if k, ok := o.Mark.(known); ok && k.opening {
 				p.opening = true
 			}
 		case "create":
 			p.create(o)
 		case "remove":
-			delete(p.inode, o.name)
+			delete(p.inode, o.Name)
 		case "rename":
 			p.rename(o)
 		case "write", "trunc":
@@ -80,31 +84,31 @@ func purposesOf(log []op) []string {
 			p.of[i], p.dir = p.dir, forNothing
 		}
 	}
-	for i := 0; i < len(log) && log[i].kind != "mark"; i++ {
+	for i := 0; i < len(log) && log[i].Kind != "mark"; i++ {
 		p.of[i] = "" // how a life found the disk
 	}
 	return p.of
 }
 
-func (p *purposes) create(o op) {
-	p.names[o.inode], p.inode[o.name] = o.name, o.inode
-	p.fresh[o.inode] = strings.HasSuffix(o.name, segSuffix+tmpSuffix)
-	if o.name == quarantineName {
+func (p *purposes) create(o crashtest.Op) {
+	p.names[o.Inode], p.inode[o.Name] = o.Name, o.Inode
+	p.fresh[o.Inode] = strings.HasSuffix(o.Name, segSuffix+tmpSuffix)
+	if o.Name == quarantineName {
 		p.dir = forLog
 	}
 }
 
-func (p *purposes) rename(o op) {
-	_, there := p.inode[o.to]
-	_, salvage := p.inode[o.to+salvageSuffix]
+func (p *purposes) rename(o crashtest.Op) {
+	_, there := p.inode[o.To]
+	_, salvage := p.inode[o.To+salvageSuffix]
 	switch {
-	case o.to == sidecarName:
+	case o.To == sidecarName:
 		p.dir = forState
-	case strings.HasSuffix(o.to, salvageSuffix):
+	case strings.HasSuffix(o.To, salvageSuffix):
 		p.dir = forAside
-	case strings.HasSuffix(o.name, movedSuffix), strings.HasSuffix(o.to, movedSuffix):
+	case strings.HasSuffix(o.Name, movedSuffix), strings.HasSuffix(o.To, movedSuffix):
 		p.dir = forMoved
-	case !strings.HasSuffix(o.name, tmpSuffix):
+	case !strings.HasSuffix(o.Name, tmpSuffix):
 	case salvage:
 		p.dir = forSalvaged
 	case there:
@@ -112,36 +116,36 @@ func (p *purposes) rename(o op) {
 	default:
 		p.dir = forNaming
 	}
-	if syncs := p.tmp[o.inode]; strings.HasSuffix(o.to, segSuffix) && len(syncs) > 1 {
+	if syncs := p.tmp[o.Inode]; strings.HasSuffix(o.To, segSuffix) && len(syncs) > 1 {
 		p.of[syncs[len(syncs)-1]], p.of[syncs[len(syncs)-2]] = forLastMeta, forLastPages
 	}
-	delete(p.inode, o.name)
-	p.names[o.inode], p.inode[o.to] = o.to, o.inode
+	delete(p.inode, o.Name)
+	p.names[o.Inode], p.inode[o.To] = o.To, o.Inode
 }
 
-func (p *purposes) write(i int, o op) {
+func (p *purposes) write(i int, o crashtest.Op) {
 	switch {
-	case p.names[o.inode] == sidecarName && o.kind == "write":
+	case p.names[o.Inode] == sidecarName && o.Kind == "write":
 		p.slot(i, o)
-	case o.kind == "trunc":
-		p.last[o.inode] = forGrowth
-	case o.off < 2*pageSize && !p.fresh[o.inode]:
-		p.last[o.inode] = forMeta
+	case o.Kind == "trunc":
+		p.last[o.Inode] = forGrowth
+	case o.Off < 2*pageSize && !p.fresh[o.Inode]:
+		p.last[o.Inode] = forMeta
 	default:
-		p.last[o.inode] = forPages
+		p.last[o.Inode] = forPages
 	}
 }
 
 // slot finds out on which occasion a slot was written.
-func (p *purposes) slot(i int, o op) {
-	if size := int64(len(o.data)); size >= sidecarSize && o.off == 0 { // as a life found it
+func (p *purposes) slot(i int, o crashtest.Op) {
+	if size := int64(len(o.Data)); size >= sidecarSize && o.Off == 0 { // as a life found it
 		for k := range int64(slots) {
-			st, _ := decodeState(o.data[k*slotSizeOf(size):])
+			st, _ := decodeState(o.Data[k*slotSizeOf(size):])
 			p.reserved = max(p.reserved, st.reserved)
 		}
 		return
 	}
-	st, err := decodeState(o.data)
+	st, err := decodeState(o.Data)
 	if err != nil {
 		return
 	}
@@ -151,7 +155,7 @@ func (p *purposes) slot(i int, o op) {
 		p.offsets += int(bit(s.set))
 	}
 	switch {
-	case len(o.data)%pageSize != 0: // only synced ones have zeros behind them
+	case len(o.Data)%pageSize != 0: // only synced ones have zeros behind them
 		p.of[i] = slotUnsynced
 	case p.opening:
 		p.of[i], p.opening = slotAtStart, false
@@ -171,10 +175,10 @@ func (p *purposes) slot(i int, o op) {
 // unlinksAfter says whether the next change after a slot removes a segment.
 func (p *purposes) unlinksAfter(i int) bool {
 	for _, o := range p.log[i+1:] {
-		switch o.kind {
+		switch o.Kind {
 		case "sync", "mark":
 		case "remove":
-			return strings.HasSuffix(o.name, segSuffix)
+			return strings.HasSuffix(o.Name, segSuffix)
 		default:
 			return false
 		}
@@ -182,17 +186,17 @@ func (p *purposes) unlinksAfter(i int) bool {
 	return false
 }
 
-func (p *purposes) sync(i int, o op) {
-	name := p.names[o.inode]
-	fresh := p.fresh[o.inode]
-	p.fresh[o.inode] = false
-	kind := p.last[o.inode]
+func (p *purposes) sync(i int, o crashtest.Op) {
+	name := p.names[o.Inode]
+	fresh := p.fresh[o.Inode]
+	p.fresh[o.Inode] = false
+	kind := p.last[o.Inode]
 	switch {
 	case name == sidecarName:
 		p.of[i] = forSlot
 	case name == sidecarName+tmpSuffix:
 		p.of[i] = forNewState
-	case name == quarantineName && i+1 < len(p.log) && p.log[i+1].inode == o.inode:
+	case name == quarantineName && i+1 < len(p.log) && p.log[i+1].Inode == o.Inode:
 		p.of[i] = forLines
 	case name == quarantineName:
 		p.of[i] = forLine
@@ -204,9 +208,9 @@ func (p *purposes) sync(i int, o op) {
 		p.of[i] = forNewGrowth
 	case kind == forPages:
 		p.of[i] = forNewPages
-		p.tmp[o.inode] = append(p.tmp[o.inode], i)
+		p.tmp[o.Inode] = append(p.tmp[o.Inode], i)
 	default:
 		p.of[i] = forNewMeta
-		p.tmp[o.inode] = append(p.tmp[o.inode], i)
+		p.tmp[o.Inode] = append(p.tmp[o.Inode], i)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"portti/buffer/crashtest"
 )
 
 // Each flush of the disk, each rename and each order of two writes earns its place:
@@ -28,7 +30,7 @@ type mutant struct {
 
 // recorded is a life of a queue, as the disk saw it.
 type recorded struct {
-	log     []op
+	log     []crashtest.Op
 	of      []string // what each operation is for
 	later   []known  // by operation: the next mark
 	verdict func(dir string, before, later known) string
@@ -38,7 +40,7 @@ func recordedOf(w *witness) *recorded {
 	l := &recorded{log: w.fs.log, of: purposesOf(w.fs.log), later: make([]known, len(w.fs.log)), verdict: w.verdict}
 	next := w.now
 	for i := len(l.log) - 1; i >= 0; i-- {
-		if k, ok := l.log[i].mark.(known); ok {
+		if k, ok := l.log[i].Mark.(known); ok {
 			next = k
 		}
 		l.later[i] = next
@@ -49,7 +51,7 @@ func recordedOf(w *witness) *recorded {
 // episode is a piece of a log, operations at up to to, that happens otherwise.
 type episode struct {
 	at, to int
-	ops    []op
+	ops    []crashtest.Op
 }
 
 // trial is cuts of the power over one mutant, up to some that cost something.
@@ -65,13 +67,13 @@ type trial struct {
 }
 
 // cut has the power go at an operation, with so much of what is pending on disk.
-func (c *trial) cut(d *disc, at int, before, later known, keep []bool, tear bool) {
-	im := d.image(keep)
+func (c *trial) cut(d *crashtest.Disc, at int, before, later known, keep []bool, tear bool) {
+	im := d.Image(keep)
 	if tear {
-		im.tear = c.rnd.Int63()
+		im.Tear = c.rnd.Int63()
 	}
 	var lost string
-	if err := im.write(c.dir); err != nil {
+	if err := im.Write(c.dir); err != nil {
 		lost = err.Error()
 	} else {
 		lost = c.life.verdict(c.dir, before, later)
@@ -93,42 +95,16 @@ func (c *trial) done() bool {
 	return c.first > 0 && (c.cuts >= c.first+c.most/choices || gravity(c.lost) < 2) || c.cuts >= c.most
 }
 
-func newDisc() *disc {
-	return &disc{medium: medium{map[string]int{}, map[int][]byte{}, map[int]bool{}}}
-}
-
-func (d *disc) fork() *disc {
-	return &disc{medium: d.copy(), pending: slices.Clone(d.pending)}
-}
-
-// extra is which pending operations of d would be on disk without the mutation.
-func (d *disc) extra(sound *disc) (out []int) {
-	k := 0
-	for i, o := range d.pending {
-		if k < len(sound.pending) && sameOp(o, sound.pending[k]) {
-			k++
-		} else {
-			out = append(out, i)
-		}
-	}
-	return out
-}
-
-func sameOp(a, b op) bool {
-	return a.kind == b.kind && a.inode == b.inode && a.off == b.off && a.name == b.name && a.to == b.to &&
-		len(a.data) == len(b.data) && (len(a.data) == 0 || &a.data[0] == &b.data[0])
-}
-
 // visit is called for a moment of a log at which a cut may make a difference: extra
 // are the pending operations that do.
-type visit func(at int, before, later known, d *disc, extra []int)
+type visit func(at int, before, later known, d *crashtest.Disc, extra []int)
 
 // run cuts at the moments that walk leads to: with each choice of what is on disk over
 // all of them, as many as are to be tried, half of them with the first choice. missing:
 // the extra operations would be on disk but for the mutation.
 func (c *trial) run(missing bool, walk func(visit)) {
 	moments := 0
-	walk(func(int, known, known, *disc, []int) { moments++ })
+	walk(func(int, known, known, *crashtest.Disc, []int) { moments++ })
 	for choice := range choices {
 		tries := 2 * moments
 		if choice > 0 {
@@ -136,9 +112,9 @@ func (c *trial) run(missing bool, walk func(visit)) {
 		}
 		stride := max(1, (tries+c.most-1)/c.most)
 		n := choice * stride / choices
-		walk(func(at int, before, later known, d *disc, extra []int) {
+		walk(func(at int, before, later known, d *crashtest.Disc, extra []int) {
 			if n++; n%stride == 0 && !c.done() {
-				c.cut(d, at, before, later, choose(choice, missing, c.rnd, len(d.pending), extra), choice == choices-1)
+				c.cut(d, at, before, later, choose(choice, missing, c.rnd, d.Pending(), extra), choice == choices-1)
 			}
 		})
 	}
@@ -187,17 +163,17 @@ func choose(choice int, missing bool, rnd *rand.Rand, n int, extra []int) []bool
 // and visits the moments where they differ.
 func (c *trial) dropping(purposes []string) func(visit) {
 	return func(f visit) {
-		sound, d := newDisc(), newDisc()
+		sound, d := crashtest.NewDisc(), crashtest.NewDisc()
 		var before known
 		for i, o := range c.life.log {
-			if k, ok := o.mark.(known); ok {
+			if k, ok := o.Mark.(known); ok {
 				before = k
 			}
-			sound.step(o)
-			if !slices.Contains(purposes, c.life.of[i]) || o.kind != "sync" && o.kind != "syncdir" {
-				d.step(o)
+			sound.Step(o)
+			if !slices.Contains(purposes, c.life.of[i]) || o.Kind != "sync" && o.Kind != "syncdir" {
+				d.Step(o)
 			}
-			if extra := d.extra(sound); len(extra) > 0 && o.kind != "ruin" && !c.done() {
+			if extra := d.Beyond(sound); len(extra) > 0 && o.Kind != "ruin" && !c.done() {
 				f(i, before, c.life.later[i], d, extra)
 			}
 		}
@@ -209,41 +185,41 @@ func (c *trial) dropping(purposes []string) func(visit) {
 func (c *trial) turning(episodes []episode) func(visit) {
 	slices.SortStableFunc(episodes, func(a, b episode) int { return a.at - b.at })
 	return func(f visit) {
-		d, at := newDisc(), 0
+		d, at := crashtest.NewDisc(), 0
 		var before known
 		for _, e := range episodes {
 			for ; at < e.at; at++ {
-				if k, ok := c.life.log[at].mark.(known); ok {
+				if k, ok := c.life.log[at].Mark.(known); ok {
 					before = k
 				}
-				d.step(c.life.log[at])
+				d.Step(c.life.log[at])
 			}
 			c.play(e, d, before, f)
 		}
 	}
 }
 
-func (c *trial) play(e episode, was *disc, before known, f visit) {
-	d := was.fork()
-	for i, o := range append([]op{{kind: "mark"}}, e.ops...) {
-		if k, ok := o.mark.(known); ok {
+func (c *trial) play(e episode, was *crashtest.Disc, before known, f visit) {
+	d := was.Fork()
+	for i, o := range append([]crashtest.Op{{Kind: crashtest.Mark}}, e.ops...) {
+		if k, ok := o.Mark.(known); ok {
 			before = k
 		}
-		d.step(o)
-		if middle := i > 0 && i < len(e.ops); c.done() || o.kind == "ruin" || middle && o.kind == "mark" {
+		d.Step(o)
+		if middle := i > 0 && i < len(e.ops); c.done() || o.Kind == "ruin" || middle && o.Kind == "mark" {
 			continue
 		}
 		later := c.life.later[min(e.to, len(c.life.log)-1)]
-		if k := slices.IndexFunc(e.ops[i:], func(o op) bool { return o.kind == "mark" }); k >= 0 {
-			later = e.ops[i+k].mark.(known)
+		if k := slices.IndexFunc(e.ops[i:], func(o crashtest.Op) bool { return o.Kind == "mark" }); k >= 0 {
+			later = e.ops[i+k].Mark.(known)
 		}
-		f(min(e.at+i, len(c.life.log)-1), before, later, d, d.extra(was))
+		f(min(e.at+i, len(c.life.log)-1), before, later, d, d.Beyond(was))
 	}
 }
 
 // sound is the log as it is: nothing may be lost.
 func (c *trial) sound() []episode {
-	first := slices.IndexFunc(c.life.log, func(o op) bool { return o.kind == "mark" })
+	first := slices.IndexFunc(c.life.log, func(o crashtest.Op) bool { return o.Kind == "mark" })
 	return []episode{{first, len(c.life.log), c.life.log[first:]}}
 }
 

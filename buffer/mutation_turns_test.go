@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	bolt "go.etcd.io/bbolt"
+
+	"portti/buffer/crashtest"
 )
 
 // What happens otherwise, each a piece of a log.
@@ -20,7 +22,7 @@ func noSlot(purpose string) func(l *recorded) []episode {
 			e := episode{at: i}
 			unsynced := true
 			k := i + 1
-			for ; k < len(l.log) && (!isSlot(l.of[k]) || l.of[k] == purpose) && l.log[k].to != sidecarName; k++ {
+			for ; k < len(l.log) && (!isSlot(l.of[k]) || l.of[k] == purpose) && l.log[k].To != sidecarName; k++ {
 				switch {
 				case l.of[k] == purpose:
 					unsynced = true
@@ -43,7 +45,7 @@ func noLedger(lost bool) func(l *recorded) []episode {
 		var before known
 		at := 0
 		for i, o := range l.log {
-			k, ok := o.mark.(known)
+			k, ok := o.Mark.(known)
 			if !ok {
 				continue
 			}
@@ -52,7 +54,7 @@ func noLedger(lost bool) func(l *recorded) []episode {
 			more := given(k.floor) > given(before.floor)
 			if commit >= 0 && k.saved == before.saved && more == lost {
 				end := at + slices.Index(piece, forMeta) + 1
-				for at += commit; at > 0 && l.log[at-1].kind == "write" && l.of[at-1] == ""; {
+				for at += commit; at > 0 && l.log[at-1].Kind == "write" && l.of[at-1] == ""; {
 					at--
 				}
 				to := min(end+12, len(l.log))
@@ -73,11 +75,11 @@ func unlinkFirst(l *recorded) (out []episode) {
 			continue
 		}
 		k := i + 1
-		for k < len(l.log) && l.log[k].kind != "remove" {
+		for k < len(l.log) && l.log[k].Kind != "remove" {
 			k++
 		}
 		end := k
-		for end < len(l.log) && l.log[end].kind == "remove" {
+		for end < len(l.log) && l.log[end].Kind == "remove" {
 			end++
 		}
 		out = append(out, episode{i, end, slices.Concat(l.log[k:end], l.log[i:k])})
@@ -92,11 +94,11 @@ func thirdSlotFirst(l *recorded) (out []episode) {
 			continue
 		}
 		at := i
-		for at > 0 && (l.of[at-1] == forPages || l.of[at-1] == forMeta || l.log[at-1].kind == "write" && l.of[at-1] == "") {
+		for at > 0 && (l.of[at-1] == forPages || l.of[at-1] == forMeta || l.log[at-1].Kind == "write" && l.of[at-1] == "") {
 			at--
 		}
 		if at < i {
-			out = append(out, episode{at, i + 1, append([]op{l.log[i]}, l.log[at:i]...)})
+			out = append(out, episode{at, i + 1, append([]crashtest.Op{l.log[i]}, l.log[at:i]...)})
 		}
 	}
 	return out
@@ -107,14 +109,14 @@ func thirdSlotFirst(l *recorded) (out []episode) {
 func overTheNewest(l *recorded) (out []episode) {
 	for i, o := range l.log {
 		if isSlot(l.of[i]) {
-			if o.off == 0 {
-				o.off = int64(len(o.data))
+			if o.Off == 0 {
+				o.Off = int64(len(o.Data))
 			} else {
-				o.off = 0
+				o.Off = 0
 			}
 			front := o
-			front.data, o.data, o.off = o.data[:64], o.data[64:], o.off+64
-			out = append(out, episode{i, i + 2, []op{front, o, l.log[i+1]}})
+			front.Data, o.Data, o.Off = o.Data[:64], o.Data[64:], o.Off+64
+			out = append(out, episode{i, i + 2, []crashtest.Op{front, o, l.log[i+1]}})
 		}
 	}
 	return out
@@ -125,14 +127,14 @@ func overTheNewest(l *recorded) (out []episode) {
 func withoutRename(name func(tmp string) bool, named string, first bool) func(l *recorded) []episode {
 	return func(l *recorded) (out []episode) {
 		for i, o := range l.log {
-			if o.kind != "create" || !name(o.name) {
+			if o.Kind != "create" || !name(o.Name) {
 				continue
 			}
 			e, end := episode{at: i}, i
-			for ; end < len(l.log) && l.log[end].kind != "syncdir"; end++ {
+			for ; end < len(l.log) && l.log[end].Kind != "syncdir"; end++ {
 				o := l.log[end]
-				o.name = strings.TrimSuffix(o.name, tmpSuffix)
-				if o.kind != "rename" {
+				o.Name = strings.TrimSuffix(o.Name, tmpSuffix)
+				if o.Kind != "rename" {
 					e.ops = append(e.ops, o)
 				}
 			}
@@ -155,11 +157,11 @@ func isSegmentTmp(name string) bool { return strings.HasSuffix(name, segSuffix+t
 // place.
 func lastNameFirst(l *recorded) (out []episode) {
 	for i, o := range l.log {
-		if o.kind != "rename" || !strings.HasSuffix(o.to, segSuffix) {
+		if o.Kind != "rename" || !strings.HasSuffix(o.To, segSuffix) {
 			continue
 		}
 		for k := i + 1; k < len(l.log); k++ {
-			if l.log[k].kind == "rename" && strings.Contains(l.log[k].to, damagedInfix) {
+			if l.log[k].Kind == "rename" && strings.Contains(l.log[k].To, damagedInfix) {
 				out = append(out, episode{i, k + 1, slices.Concat(l.log[k:k+1], l.log[i:k])})
 				break
 			}

@@ -127,6 +127,30 @@ func (d *Disc) settle(o Op) {
 // Pending is how many operations a power cut could undo now.
 func (d *Disc) Pending() int { return len(d.pending) }
 
+// Fork is another disc with the same on it and the same pending.
+func (d *Disc) Fork() *Disc {
+	return &Disc{NoSync: d.NoSync, medium: d.medium.copy(), pending: slices.Clone(d.pending)}
+}
+
+// Beyond is which pending operations of d are not pending on sound, a disc of the same
+// log but for some of it.
+func (d *Disc) Beyond(sound *Disc) (out []int) {
+	k := 0
+	for i, o := range d.pending {
+		if k < len(sound.pending) && same(o.Op, sound.pending[k].Op) {
+			k++
+		} else {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func same(a, b Op) bool {
+	return a.Kind == b.Kind && a.Inode == b.Inode && a.Off == b.Off && a.Name == b.Name && a.To == b.To &&
+		len(a.Data) == len(b.Data) && (len(a.Data) == 0 || &a.Data[0] == &b.Data[0])
+}
+
 // Image is what a power cut leaves. Tear is the seed by which pages are torn, 0 for
 // every page whole.
 type Image struct {
