@@ -179,18 +179,31 @@ func (q *repairs) number(st state, known bool) {
 	}
 	q.rows.forget(q.released)
 	q.rows.set(span{q.next, ^uint64(0)}, q.freshNameLocked())
-	i := slices.IndexFunc(q.starts, func(s start) bool { return s.id == q.opt.BootID })
-	if i >= 0 {
-		q.boot, q.resumed = q.starts[i].index, true
-		return
+	q.numberBoot()
+}
+
+// numberBoot decides in which boot we are. A state file that was set back knows this
+// boot by an index that another has been given since: records may carry a higher one,
+// and a boot that is yet to come has no time, so they would never be handed out.
+func (q *repairs) numberBoot() {
+	var newest uint32
+	for _, s := range q.segs {
+		newest = max(newest, s.sum.newest.boot)
+	}
+	now := start{id: q.opt.BootID, index: max(1, newest+1)}
+	if i := slices.IndexFunc(q.starts, func(s start) bool { return s.id == q.opt.BootID }); i >= 0 {
+		if q.starts[i].index >= newest {
+			q.boot, q.resumed = q.starts[i].index, true
+			return
+		}
+		now.off, now.set = q.starts[i].off, q.starts[i].set // it is the same boot
+		q.starts[i].id = [16]byte{}
 	}
 	for _, s := range q.starts {
-		q.boot = max(q.boot, s.index+1)
+		now.index = max(now.index, s.index+1)
 	}
-	for _, s := range q.segs {
-		q.boot = max(q.boot, s.sum.newest.boot+1)
-	}
-	q.starts = append(q.starts, start{id: q.opt.BootID, index: q.boot})
+	q.boot = now.index
+	q.starts = append(q.starts, now)
 	if len(q.starts) > maxStarts {
 		q.starts = slices.Delete(q.starts, 0, len(q.starts)-maxStarts)
 	}
