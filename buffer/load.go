@@ -159,6 +159,12 @@ func (q *repairs) number(st state, known bool) {
 		}
 		q.next = max(q.next, s.end)
 	}
+	// What was acknowledged in memory stands in no file, and is through all the same:
+	// a record that got such a number now would never be handed out.
+	q.next = max(q.next, q.released+1)
+	if k := len(q.fates); k > 0 {
+		q.next = max(q.next, q.fates[k-1].b+1)
+	}
 	if len(q.segs) > 0 && q.released+1 < q.segs[0].first {
 		q.released = q.segs[0].first - 1
 	}
@@ -167,7 +173,7 @@ func (q *repairs) number(st state, known bool) {
 	}
 	q.released = min(q.released, q.next-1)
 	q.fates.set(span{0, q.released}, waits) // the mark says it
-	q.fates.set(span{q.next + 1, ^uint64(0)}, waits)
+	q.fates.set(span{q.next, ^uint64(0)}, waits)
 	q.committed = q.next - 1
 	// Between segments and after the last one there is nothing.
 	for i, s := range q.segs {
