@@ -88,10 +88,12 @@ func (q *Queue) SetOffset(boot uint32, o Offset) error {
 // startLocked finds a boot among the recent starts. An earlier one that is not
 // there, since the sidecar was lost or had no space, is entered: there are
 // records of it, and they could never be dated otherwise. It is -1 for a boot
-// that was not yet. The last entry stays the boot that we are in.
+// that was not yet, unless there are records of it: a file may show itself late next
+// to a state file that was set back. The last entry stays the boot that we are in.
 func (q *books) startLocked(boot uint32) int {
 	i := slices.IndexFunc(q.starts, func(s start) bool { return s.index == boot })
-	if i >= 0 || boot >= q.boot || len(q.starts) == 0 {
+	there := boot < q.boot || slices.ContainsFunc(q.segs, func(s *segment) bool { return s.sum.newest.boot >= boot })
+	if i >= 0 || !there || len(q.starts) == 0 {
 		return i
 	}
 	if len(q.starts) >= maxStarts {
