@@ -1,17 +1,12 @@
 package gateway
 
 import (
-	"bytes"
 	"fmt"
 	mathrand "math/rand"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing/synctest"
 	"time"
 
-	"portti/buffer"
 	"portti/buffer/crashtest"
 	"portti/device/clock/clocktest"
 )
@@ -88,6 +83,11 @@ func newSimMore(seed uint64, dir string, states *simStates) *simMore {
 // truth is the time that it really is, Unix milliseconds.
 func (m *simMore) truth() int64 { return buildDay.UnixMilli() + time.Since(m.began).Milliseconds() }
 
+// note puts a line of the story into the log.
+func (s *simSite) note(format string, args ...any) {
+	fmt.Fprintf(&s.log, "time=%s     ---- "+format+"\n", append([]any{time.Now().UTC().Format("2006-01-02T15:04:05.000Z")}, args...)...)
+}
+
 // setClock moves the wall clock, or lets a time server set it.
 func (m *simMore) setClock() {
 	if m.IntN(2) == 0 {
@@ -97,7 +97,7 @@ func (m *simMore) setClock() {
 	}
 }
 
-// more is a fault of the kinds that only lives with cuts have; false: none now.
+// another is a fault of the kinds that only lives with cuts have; false: none now.
 func (s *simSite) another() bool {
 	m := s.more
 	if m == nil || m.IntN(5) > 0 {
@@ -114,12 +114,13 @@ func (s *simSite) another() bool {
 			if segs := s.gateway.queue.Segments(); len(segs) > 0 && m.IntN(2) == 0 {
 				which = segs[m.IntN(len(segs))].File
 			}
+			s.note("cannot be read: %s", which)
 			s.disk.become(nil, 0, false, which)
 			time.Sleep(m.upTo(2 * time.Minute))
 			if m.IntN(3) > 0 {
 				s.disk.be(nil, 0)
 			}
-		case kind == simDamage && m.IntN(3) == 0:
+		case kind == simDamage && m.IntN(2) == 0:
 			s.spoilClosed()
 		case kind == simDamage:
 			s.restart(s.spoil)
@@ -164,6 +165,7 @@ func (s *simSite) powerCut() {
 			m.states.saw(simSawCutInStart)
 		}
 		m.cuts++
+		s.note("power cut, %d readings fed, %d came", s.fed, len(s.seen))
 		if err := m.layer.Cut(m.classic()); err != nil {
 			s.t.Fatal(err)
 		}
@@ -190,11 +192,12 @@ func (s *simSite) powerCut() {
 func (s *simSite) startAnyhow() {
 	m := s.more
 	s.startWith(func(d *simDisk) {
+		defer func() { s.note("start: operation %d fails, unread %q", d.failIn, d.unread) }()
 		if m.kinds&simStart != 0 && m.IntN(3) == 0 {
 			d.failIn, d.began = 1+m.IntN(60), time.Now()
 		}
 		if m.kinds&simUnread != 0 && m.IntN(3) == 0 {
-			d.unread, d.began = []string{"*", "*", ".seg", "state"}[m.IntN(4)], time.Now()
+			d.bad, d.unread, d.began = true, []string{"*", "*", ".seg", "state"}[m.IntN(4)], time.Now()
 		}
 	})
 	if s.disk.unread != "" {
@@ -240,11 +243,13 @@ func (s *simSite) atCut(after time.Duration) {
 	st := s.gateway.queue.Stats()
 	total, _ := s.gateway.queue.Ledger()
 	sound, ok := s.disk.soundUntil()
-	ok = ok && !st.Degraded && len(st.Unread) == 0
+	ok = ok && !st.Degraded && !st.Full && len(st.Unread) == 0
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.more
 	s.unkept = s.unkept || st.Degraded
+	s.note("gone: commit_every %v, sound %v, %d waiting in memory, degraded %v, full %v, %d commits, %d fed, oldest unseen %v",
+		time.Duration(s.cfg.Buffer.CommitEvery), ok, st.WaitingMemory, st.Degraded, st.Full, st.Commits, s.fed, time.Duration(st.OldestAge)*time.Millisecond)
 	age := time.Duration(s.cfg.Buffer.CommitEvery) + simSlack
 	if !ok {
 		s.young += int(st.WaitingMemory)
@@ -269,208 +274,3 @@ func (s *simSite) atCut(after time.Duration) {
 
 // simSlack is what the fakes may take at one moment of the bubble.
 const simSlack = 10 * time.Millisecond
-
-// readSmall reads the small files of the state folder. Each is replaced as a whole, so
-// that a cut leaves the old one or the new; they are not on the layer.
-func readSmall(t interface{ Fatal(...any) }, dir string) map[string][]byte {
-	all := map[string][]byte{}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		if !e.Type().IsRegular() {
-			continue
-		}
-		if b, err := os.ReadFile(filepath.Join(dir, e.Name())); err == nil {
-			all[e.Name()] = b
-		} // else it was renamed just now
-	}
-	return all
-}
-
-// restoreSmall takes back what a dead process wrote, and leaves half of what it may
-// have been about to write.
-func (m *simMore) restoreSmall(dir string) {
-	for name := range readSmall(panics{}, dir) {
-		_ = os.Remove(filepath.Join(dir, name))
-	}
-	for name, b := range m.small {
-		_ = os.WriteFile(filepath.Join(dir, name), b, 0o600)
-		if m.IntN(8) == 0 && !strings.HasSuffix(name, ".new") {
-			_ = os.WriteFile(filepath.Join(dir, name+".new"), b[:len(b)/2], 0o600)
-		}
-	}
-}
-
-type panics struct{}
-
-func (panics) Fatal(v ...any) { panic(fmt.Sprint(v...)) }
-
-// spoil lets a file of a gateway that does not run go bad.
-func (s *simSite) spoil() {
-	m := s.more
-	dir := s.cfg.Paths.BufferDir()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return // it never came to make it
-	}
-	var segs []string
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".seg") {
-			segs = append(segs, e.Name())
-		}
-	}
-	if state, err := os.ReadFile(filepath.Join(dir, "state")); err == nil && (m.old == nil || m.IntN(3) == 0) {
-		m.old = bytes.Clone(state)
-	}
-	m.hurt = true
-	how := m.IntN(10)
-	if how > 6 && len(segs) > 0 {
-		how = m.IntN(7)
-	}
-	switch {
-	case how <= 6 && len(segs) > 0:
-		name := segs[m.IntN(len(segs))]
-		if m.IntN(3) == 0 {
-			name = segs[len(segs)-1]
-		}
-		if how == 0 {
-			s.vanish(name)
-			return
-		}
-		_ = m.layer.Spoil(name, m.edit(how))
-	case how == 7 && m.old != nil:
-		s.forgetAll()
-		_ = m.layer.Spoil("state", func([]byte) []byte { return bytes.Clone(m.old) })
-	case how == 8:
-		s.forgetAll()
-		_ = m.layer.Spoil("state", func(b []byte) []byte { clear(b); return b })
-	default:
-		s.forgetAll()
-		s.vanish("state")
-	}
-}
-
-// edit is a way in which a file of the queue goes bad.
-func (m *simMore) edit(how int) func([]byte) []byte {
-	const page = crashtest.PageSize
-	return func(b []byte) []byte {
-		switch pages := len(b) / page; {
-		case pages < 3:
-		case how == 1:
-			return b[:m.IntN(len(b))]
-		case how == 2:
-			clear(b[:2*page])
-		case how == 3:
-			from := 2 + m.IntN(pages-2)
-			clear(b[from*page : min(len(b), (from+1+m.IntN(3))*page)])
-		default: // of some records a bit
-			for range 1 + m.IntN(3) {
-				if i := bytes.Index(b[m.IntN(len(b)):], []byte(`"n":`)); i >= 0 {
-					b[i] ^= 4
-				}
-			}
-		}
-		return b
-	}
-}
-
-// spoilClosed lets a file go bad that the gateway has and does not write.
-func (s *simSite) spoilClosed() {
-	synctest.Wait()
-	segs := s.gateway.queue.Segments()
-	if len(segs) < 2 {
-		return
-	}
-	s.more.hurt = true
-	_ = s.more.layer.Spoil(segs[s.more.IntN(len(segs)-1)].File, s.more.edit(1+s.more.IntN(6)))
-}
-
-func (s *simSite) vanish(name string) {
-	if os.Remove(filepath.Join(s.cfg.Paths.BufferDir(), name)) == nil {
-		s.more.layer.Remove(name)
-		s.more.layer.SyncDir()
-	}
-}
-
-// forgetAll is for a state file that is set back or gone: what was lost since the last
-// commit is told by nothing else.
-func (s *simSite) forgetAll() { s.more.forgot += s.more.run.counted.both() }
-
-// follow is called with each status of a life with cuts.
-func (s *simSite) follow() {
-	m, q := s.more, s.gateway.queue
-	st := q.Stats()
-	total, _ := q.Ledger()
-	now := simSample{time.Now(), total.LostAll(), total.Quarantined}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m.run.counted = now
-	doubt := 0
-	for _, l := range st.Losses {
-		if l.AtLeast {
-			doubt = max(doubt, int(l.AtMost))
-		}
-	}
-	m.run.doubt = max(m.run.doubt, doubt)
-	s.watch(st, total)
-	_, ok := s.disk.soundUntil()
-	if st.Degraded || len(st.Unread) > 0 || !ok {
-		return
-	}
-	if m.waits && !m.hurt && (now.lost < m.floor.lost || now.quarantined < m.floor.quarantined) {
-		s.t.Fatalf("lost %d and quarantined %d before, %d and %d after", m.floor.lost, m.floor.quarantined, now.lost, now.quarantined)
-	}
-	if m.waits && m.run.quarantined && now.quarantined > 0 {
-		m.states.saw(simSawQuarantine)
-	}
-	m.waits, m.run.quarantined = false, false
-	if len(m.samples) == 0 || now.at.After(m.samples[len(m.samples)-1].at) {
-		m.samples = append(m.samples, now)
-	}
-	if !m.hurt && (total.Quarantined > 0 || total.Lost[buffer.LostCorrupt] > 0 || total.Lost[buffer.LostRollback] > 0) {
-		s.t.Fatalf("nothing was spoilt, and the ledger says %+v", total)
-	}
-}
-
-// judge says what a life with cuts broke of the promise.
-func (s *simSite) judge(lost int) error {
-	m := s.more
-	missing := 0
-	for n := 1; n <= s.fed; n++ {
-		if !s.seen[fmt.Sprint(n)] && !m.excused[n] {
-			missing++
-		}
-	}
-	got := s.server.Stats()
-	most := lost + s.young + m.forgot + m.doubt
-	switch {
-	case missing > most:
-		return fmt.Errorf("%d of %d readings are missing that were not too young: %d are said to be lost, %d were in memory on a failing disk, %d losses may be forgotten, %d more are in doubt",
-			missing, s.fed, lost, s.young, m.forgot, m.doubt)
-	case m.redated > 0 && !s.unkept:
-		return fmt.Errorf("%d readings came again with other bytes", m.redated)
-	case s.server.Stats().Changed > 0 && !s.unkept || got.Bad > 0:
-		return fmt.Errorf("sent again with other bytes: %s", got.Summary())
-	case s.cfg.Uplink.Ack == "envelope" && m.kinds&(simDamage|simUnread|simStart|simDiskFails) == 0 && m.again > int(got.Skipped):
-		return fmt.Errorf("%d readings came again, and the receiver passed over %d", m.again, got.Skipped)
-	case len(s.seen) > s.fed || len(s.unknown) > 0:
-		return fmt.Errorf("more arrived than was fed: %d, and %d unknown", len(s.seen), len(s.unknown))
-	}
-	return nil
-}
-
-// heard is called with each message of a reading.
-func (m *simMore) heard(n string, msg []byte) {
-	first, ok := m.first[n]
-	switch {
-	case !ok:
-		m.first[n] = string(msg)
-	default:
-		m.again++
-		if first != string(msg) {
-			m.redated++
-		}
-	}
-}
