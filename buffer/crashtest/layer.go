@@ -12,8 +12,9 @@ import (
 // disk. One goroutine at a time calls the other methods.
 type Layer struct {
 	*Recorder
-	dir  string
-	disc *Disc
+	dir       string
+	disc      *Disc
+	forgetful bool
 }
 
 // NewLayer begins with an empty folder.
@@ -25,6 +26,10 @@ func NewLayer(dir string) *Layer {
 
 // Step is an operation that reached the disk.
 func (l *Layer) Step(o Op) { l.disc.Step(o) }
+
+// ForgetSyncs makes it a disk on which no sync has an effect, to see that a test
+// notices it.
+func (l *Layer) ForgetSyncs() { l.forgetful, l.disc.NoSync = true, true }
 
 // Spoil edits a file as a medium does that goes bad. It is an error where there is no
 // such file.
@@ -55,6 +60,7 @@ func (l *Layer) Cut(rnd *rand.Rand) error {
 	clear(r.names)
 	clear(r.inodes)
 	l.disc = NewDisc()
+	l.disc.NoSync = l.forgetful
 	for name, i := range im.medium.names {
 		b := im.medium.files[i]
 		l.disc.medium.names[name], l.disc.medium.files[i] = i, b

@@ -56,6 +56,7 @@ type simMore struct {
 	floor   simSample         // what has to be said lost once the disk can be read
 	waits   bool              // for that
 	old     []byte            // the state file as it once was
+	broken  error             // what was seen meanwhile
 	small   map[string][]byte // the small files of the state folder, when the power went
 	run     simRun
 }

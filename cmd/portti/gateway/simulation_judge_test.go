@@ -29,7 +29,7 @@ func (s *simSite) follow() {
 		return
 	}
 	if m.waits && !m.hurt && (now.lost < m.floor.lost || now.quarantined < m.floor.quarantined) {
-		s.t.Fatalf("lost %d and quarantined %d before, %d and %d after", m.floor.lost, m.floor.quarantined, now.lost, now.quarantined)
+		s.broke("lost %d and quarantined %d before, %d and %d after", m.floor.lost, m.floor.quarantined, now.lost, now.quarantined)
 	}
 	if m.waits && m.run.quarantined && now.quarantined > 0 {
 		m.states.saw(simSawQuarantine)
@@ -39,7 +39,7 @@ func (s *simSite) follow() {
 		m.samples = append(m.samples, now)
 	}
 	if !m.hurt && (total.Quarantined > 0 || total.Lost[buffer.LostCorrupt] > 0 || total.Lost[buffer.LostRollback] > 0) {
-		s.t.Fatalf("nothing was spoilt, and the ledger says %+v", total)
+		s.broke("nothing was spoilt, and the ledger says %+v", total)
 	}
 }
 
@@ -47,6 +47,14 @@ func (s *simSite) follow() {
 func (s *simSite) allRead() bool {
 	st := s.gateway.queue.Stats()
 	return s.more == nil || !st.Degraded && len(st.Unread) == 0
+}
+
+// broke notes the first promise that was seen broken.
+func (s *simSite) broke(format string, args ...any) {
+	s.note("broken: "+format, args...)
+	if s.more.broken == nil {
+		s.more.broken = fmt.Errorf(format, args...)
+	}
 }
 
 // judge says what a life with cuts broke of the promise.
@@ -61,6 +69,8 @@ func (s *simSite) judge(lost int) error {
 	got := s.server.Stats()
 	most := lost + s.young + m.forgot + m.doubt
 	switch {
+	case m.broken != nil:
+		return m.broken
 	case missing > most:
 		return fmt.Errorf("faults %011b, %s: %d of %d readings are missing that were not too young: %d are said to be lost, %d were in memory on a failing disk, %d losses may be forgotten, %d more are in doubt; %v",
 			m.kinds, s.cfg.Uplink.Ack, missing, s.fed, lost, s.young, m.forgot, m.doubt, s.spans(m.excused))

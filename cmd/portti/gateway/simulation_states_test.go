@@ -41,6 +41,7 @@ func simStateNames() []string {
 type simStates struct {
 	mu    sync.Mutex
 	count map[string]int
+	deaf  bool // the disk of these lives forgets to sync
 }
 
 func (s *simStates) saw(state string) {

@@ -192,6 +192,10 @@ func simulate(t *testing.T, seed uint64, ack string, states *simStates) (verdict
 		s := newSimSite(t, seed, dir, ack)
 		if states != nil {
 			s.more = newSimMore(seed, s.cfg.Paths.BufferDir(), states)
+			if states.deaf {
+				s.more.layer.ForgetSyncs()
+				s.more.kinds = simCut | simKill
+			}
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		served := make(chan error, 1)
@@ -263,4 +267,16 @@ func TestSimulationNoticesLoss(t *testing.T) {
 		}
 	}
 	t.Error("nothing was ever missing without acknowledgements")
+}
+
+// A disk that forgets what it was told to sync loses readings at a cut, uncounted. A
+// simulation that does not notice would prove nothing of syncs.
+func TestSimulationNoticesMissingSyncs(t *testing.T) {
+	for seed := uint64(1); seed < 50; seed++ {
+		if err := simulate(t, seed, "fence", &simStates{deaf: true}); err != nil {
+			t.Logf("seed %d: %v", seed, err)
+			return
+		}
+	}
+	t.Error("nothing was ever missing without syncs")
 }
