@@ -161,8 +161,11 @@ func (q *repairs) rebuild(s *segment, original string) (*saved, error) {
 		q.adoptLocked(*got.ledger)
 	}
 	end := s.end
-	if q.disk.loading && end > s.first {
+	switch {
+	case q.disk.loading && end > s.first:
 		q.rows.adopt(span{s.first, end - 1}, got.rows, q.freshNameLocked())
+	case s.skipped: // the new file has to hold what the records are called from now on
+		q.renameLocked(span{s.first, max(s.first, end-1)})
 	}
 	var named rows
 	if end > s.first {
@@ -258,7 +261,6 @@ func (q *repairs) enterRescued(s *segment, got *saved, cause error) {
 	q.releaseHeldLocked(span{s.first, s.end - 1})
 	was, fresh := s.waiting, s.uncounted
 	if s.skipped {
-		q.renameLocked(span{s.first, max(s.first, s.end-1)})
 		q.surfacedLocked(span{s.first, s.end - 1})
 	}
 	s.sum, s.damage, s.skipped, s.rescued, s.fails, s.tryAt, s.unread = *got.sum, nil, false, true, 0, 0, nil

@@ -147,7 +147,9 @@ func (r *rows) adopt(s span, of rows, unknown Name) {
 		if i+1 < len(of) {
 			end = min(end, of[i+1].first-1)
 		}
-		r.set(span{max(s.a, o.first), end}, o.Name)
+		if o.Name != (Name{}) {
+			r.set(span{max(s.a, o.first), end}, o.Name)
+		}
 	}
 }
 
