@@ -19,14 +19,25 @@ func (q *Queue) Behind(next uint64) bool {
 // surfacedLocked notes that records from n on can be read that could not before.
 // They will be sent behind ones with higher numbers. A receiver that keeps one
 // highest number takes such a record for known, and says so: those of a file that
-// was passed over need an epoch of their own, see renameLocked. (Should the process
-// die between passing a file over and finding it readable, they do not get one.)
+// was passed over need an epoch of their own, see renameLocked.
 func (q *books) surfacedLocked(s span) {
 	q.wake()
 	if q.behind == 0 || s.a < q.behind {
 		q.behind = s.a
 	}
 	q.notifyLocked()
+}
+
+// skipLocked has readers go by a segment. That is noted on disk at once, so that its
+// records get another epoch also when the process ends before it can be read.
+func (q *books) skipLocked(s *segment) {
+	if !s.passed {
+		s.passed = true
+		q.disk.owed++
+		q.wake()
+	}
+	s.skipped = true
+	s.endWaitLocked()
 }
 
 // renameLocked gives records of s another epoch, where ones with higher numbers of

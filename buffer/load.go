@@ -185,6 +185,13 @@ func (q *repairs) number(st state, known bool) {
 	}
 	q.rows.forget(q.released)
 	q.rows.set(span{q.next, ^uint64(0)}, q.freshNameLocked())
+	for _, s := range q.segs {
+		// A receiver may have records with higher numbers of its epochs.
+		s.passed = slices.ContainsFunc(st.segs, func(n segNote) bool { return n.first == s.first && n.passed })
+		if s.passed && s.end > s.first {
+			q.renameLocked(span{s.first, s.end - 1})
+		}
+	}
 	q.numberBoot()
 }
 
@@ -264,7 +271,7 @@ func (q *repairs) loadSegments(names []string) error {
 			q.passOver(s, err)
 		} else if err != nil {
 			failed = errors.Join(failed, err)
-			s.skipped = true
+			q.skipLocked(s)
 			if s == q.segs[len(q.segs)-1] { // the ledger is in it
 				return fmt.Errorf("%w: %w", errUnread, failed)
 			}
@@ -327,7 +334,8 @@ func (q *repairs) settle(st state, known bool) error {
 				q.passOver(s, err)
 				continue
 			} else if err != nil {
-				s.damage, s.skipped, s.uncounted = err, true, true
+				s.damage, s.uncounted = err, true
+				q.skipLocked(s)
 				continue
 			}
 			pieces = q.livingLocked(span{s.first, s.end - 1})

@@ -53,7 +53,7 @@ const fuzzLen = 256
 
 func FuzzDecodeState(f *testing.F) {
 	st := state{ledger: ledger{gen: 3, mark: 9, beyond: ranges{{12, 14}}}, epoch: 7, reserved: 100, clean: true, lastGood: -5,
-		starts: []start{{index: 1, mono: 5, set: true, off: Offset{1, 2}}}, segs: []segNote{{1, 5}}}
+		starts: []start{{index: 1, mono: 5, set: true, off: Offset{1, 2}}}, segs: []segNote{{1, 5, true}}}
 	f.Add(st.encode(0))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) > fuzzLen {

@@ -96,8 +96,7 @@ func (q *repairs) skipDamaged() {
 	defer q.mu.Unlock()
 	for _, s := range q.segs {
 		if s.damage != nil && !s.skipped {
-			s.skipped = true
-			s.endWaitLocked()
+			q.skipLocked(s)
 		}
 	}
 }
@@ -263,6 +262,7 @@ func (q *repairs) enterRescued(s *segment, got *saved, cause error) {
 	if s.skipped {
 		q.surfacedLocked(span{s.first, s.end - 1})
 	}
+	s.passed = false // its new names are in the new file
 	s.sum, s.damage, s.skipped, s.rescued, s.fails, s.tryAt, s.unread = *got.sum, nil, false, true, 0, 0, nil
 	s.version++
 	// What was acknowledged before it could be found out whose it was is no loss.

@@ -78,3 +78,56 @@ func TestRewindWhileAFileIsUnreadable(t *testing.T) {
 		})
 	}
 }
+
+// TestKilledAfterPassingOver: a file cannot be read, what is behind it is sent, and the
+// process is killed before the file can be read again. Its records then go by another
+// name than those that overtook them, or a receiver that keeps one highest number for
+// each name takes them for known.
+func TestKilledAfterPassingOver(t *testing.T) {
+	dir, left := filepath.Join(fastDir(t), "q"), filepath.Join(fastDir(t), "left")
+	synctest.Test(t, func(t *testing.T) {
+		f := &stutter{osFS: osFS{dir}, err: syscall.EIO, share: 1, rnd: rand.New(rand.NewPCG(1, 2))}
+		o := testOptions(dir)
+		o.FS, o.tune = f, smallSizes()
+		q := mustOpen(t, o)
+		dev, _ := q.Device("a")
+		for i := range 8 { // several files
+			appendN(t, q, dev, 300*i, 300)
+			time.Sleep(1100 * time.Millisecond)
+			synctest.Wait()
+		}
+		q.mu.Lock()
+		q.tail.forget(q.committed)
+		first, second := q.segs[0], q.segs[1].first
+		overtaken, name := first.first, first.name
+		q.mu.Unlock()
+		if now := named(q, overtaken); now != named(q, second) {
+			t.Fatal("two starts, or what is this:", now)
+		}
+		f.mu.Lock()
+		f.name, f.until = name, time.Now().Add(time.Minute)
+		f.mu.Unlock()
+		var got []uint64
+		for range 10 {
+			numbers, _ := drain(t, q)
+			got = append(got, numbers...)
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		if len(q.Stats().Unread) != 1 || len(got) == 0 || got[0] < second {
+			t.Fatalf("the test does not test what it is for: %d read, %+v", len(got), q.Stats().Unread)
+		}
+		copyDir(t, dir, left)
+		was := named(q, second)
+		for range 2 { // and once more, since the file has its old names
+			again := testOptions(left)
+			again.tune = smallSizes()
+			k := mustOpen(t, again)
+			if now := named(k, overtaken); now == was || named(k, second) != was {
+				t.Errorf("record %d is called %v, and %d behind it %v, as before", overtaken, now, second, named(k, second))
+			}
+			mustClose(t, k)
+		}
+		mustClose(t, q)
+	})
+}

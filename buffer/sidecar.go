@@ -52,9 +52,10 @@ type start struct {
 }
 
 // segNote remembers that a segment existed, so that its name can be told when it
-// is missing.
+// is missing, and whether readers went by it.
 type segNote struct {
 	first, count uint64
+	passed       bool
 }
 
 // state is what a slot holds.
@@ -109,6 +110,7 @@ func appendNotes(b []byte, segs []segNote) []byte {
 	for _, v := range segs {
 		b = binary.AppendUvarint(b, v.first-last)
 		b = binary.AppendUvarint(b, v.count)
+		b = binary.AppendUvarint(b, bit(v.passed))
 		last = v.first
 	}
 	return b
@@ -156,7 +158,7 @@ func decodeState(b []byte) (state, error) {
 	var last uint64
 	for range count(&d) {
 		last += d.uint()
-		s.segs = append(s.segs, segNote{last, d.uint()})
+		s.segs = append(s.segs, segNote{last, d.uint(), d.uint() != 0})
 	}
 	return s, d.err // what a later version appended is passed over
 }
@@ -277,7 +279,7 @@ func (q *store) stateLocked(reserved uint64, clean bool) state {
 	st := state{ledger: q.savedLocked(q.committed), epoch: q.epoch, reserved: reserved, clean: clean,
 		boot: q.opt.BootID, lastGood: q.lastGood, starts: slices.Clone(q.starts)}
 	for _, s := range q.segs {
-		st.segs = append(st.segs, segNote{s.first, s.sum.count})
+		st.segs = append(st.segs, segNote{s.first, s.sum.count, s.passed})
 	}
 	return st
 }

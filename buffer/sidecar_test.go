@@ -51,11 +51,11 @@ func TestOffsetIsDurableAndFinal(t *testing.T) {
 // another counts, whatever differs between the two.
 func TestTornSlotIsNone(t *testing.T) {
 	old := state{ledger: ledger{gen: 200, accepted: 300, mark: 300, reasons: []string{"full"}, devices: []account{{name: "gps", read: 300, released: 300}}},
-		epoch: 9, reserved: 700, starts: []start{{id: [16]byte{1}, index: 1, mono: 5000}}, segs: []segNote{{400, 20}}}
+		epoch: 9, reserved: 700, starts: []start{{id: [16]byte{1}, index: 1, mono: 5000}}, segs: []segNote{{400, 20, false}}}
 	young := old
 	young.ledger = old.ledger.clone()
 	young.ledger.gen, young.ledger.devices[0].released = 201, 301
-	young.reserved, young.starts, young.segs = 800, []start{{id: [16]byte{1}, index: 1, mono: 5001}}, []segNote{{400, 30}}
+	young.reserved, young.starts, young.segs = 800, []start{{id: [16]byte{1}, index: 1, mono: 5001}}, []segNote{{400, 30, true}}
 	a, b := old.encode(0), young.encode(0)
 	if len(a) != len(b) {
 		t.Fatal("the lengths tell them apart:", len(a), len(b))

@@ -103,7 +103,7 @@ func TestLaterVersions(t *testing.T) {
 	if got, err := decodeLedger(more(l.encode())); err != nil || got.gen != 7 || len(got.devices) != 2 {
 		t.Error("ledger: ", got, err)
 	}
-	st := state{reserved: 9, segs: []segNote{{1, 2}}, ledger: l}
+	st := state{reserved: 9, segs: []segNote{{1, 2, false}}, ledger: l}
 	b := st.encode(0)
 	b = append(b[:len(b)-4], 1, 2, 3)
 	binary.LittleEndian.PutUint32(b[10:], uint32(len(b)-slotHeader))
@@ -127,7 +127,7 @@ func TestSlotLeavesOutNames(t *testing.T) {
 		st.starts = append(st.starts, start{index: 1<<31 + i, mono: 1 << 61, set: true, off: Offset{Unix: -1 << 62, Err: 1 << 62}})
 	}
 	for i := range uint64(500) {
-		st.segs = append(st.segs, segNote{i << 50, big})
+		st.segs = append(st.segs, segNote{i << 50, big, false})
 	}
 	for i := range 20 {
 		dev, _ := st.ledger.device(fmt.Sprint("a device with a long name ", i))

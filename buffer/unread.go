@@ -59,8 +59,8 @@ func (q *files) passOver(s *segment, err error) {
 		pause = 1000
 		s.fails = 1
 	}
-	s.skipped, s.tryAt, s.unread = true, now+pause, err
-	s.endWaitLocked()
+	s.tryAt, s.unread = now+pause, err
+	q.skipLocked(s)
 	q.notifyLocked()
 	q.armLocked(now, pause)
 	q.mu.Unlock()

@@ -252,11 +252,6 @@ func (s *simSite) atCut(after time.Duration) {
 	s.note("gone: commit_every %v, sound %v, %d waiting in memory, degraded %v, full %v, %d commits, %d fed, oldest unseen %v",
 		time.Duration(s.cfg.Buffer.CommitEvery), ok, st.WaitingMemory, st.Degraded, st.Full, st.Commits, s.fed, time.Duration(st.OldestAge)*time.Millisecond)
 	age := time.Duration(s.cfg.Buffer.CommitEvery) + simSlack
-	if len(st.Unread) > 0 && s.cfg.Uplink.Ack == "envelope" {
-		// What was passed over keeps its epoch over the end of the process, and the
-		// receiver has higher numbers of it: see renameLocked in package buffer.
-		m.doubt += int(total.Waiting)
-	}
 	if !ok {
 		s.young += int(st.WaitingMemory)
 		age = simSlack
