@@ -147,9 +147,7 @@ func (r *rows) adopt(s span, of rows, unknown Name) {
 		if i+1 < len(of) {
 			end = min(end, of[i+1].first-1)
 		}
-		if o.Name != (Name{}) {
-			r.set(span{max(s.a, o.first), end}, o.Name)
-		}
+		r.set(span{max(s.a, o.first), end}, o.Name)
 	}
 }
 

@@ -163,6 +163,8 @@ func (s *simSite) endRun() {
 	if _, after, ok := strings.Cut(text, "event=buffer.passed-over"); ok && strings.Contains(after, "event=buffer.read-again") {
 		m.states.saw(simSawUnread)
 	}
+	// A blind start fixes a time for its boot, and the disk may turn out to have another.
+	s.unkept = s.unkept || strings.Contains(text, `msg="buffer on disk taken over"`)
 	if m.run.doubt > 0 {
 		m.states.saw(simSawAtLeast)
 	}
