@@ -187,9 +187,9 @@ func (q *repairs) number(st state, known bool) {
 	q.rows.set(span{q.next, ^uint64(0)}, q.freshNameLocked())
 	for _, s := range q.segs {
 		// A receiver may have records with higher numbers of its epochs.
-		s.passed = slices.ContainsFunc(st.segs, func(n segNote) bool { return n.first == s.first && n.passed })
-		if s.passed && s.end > s.first {
-			q.renameLocked(span{s.first, s.end - 1})
+		if slices.ContainsFunc(st.segs, func(n segNote) bool { return n.first == s.first && n.passed }) {
+			s.passed, s.doubtful = true, true
+			q.renameLocked(span{s.first, max(s.first, s.end-1)})
 		}
 	}
 	q.numberBoot()
@@ -318,6 +318,7 @@ func (q *repairs) sweep(names []string) ([]uint64, error) {
 func (q *repairs) settle(st state, known bool) error {
 	for _, s := range q.segs {
 		if s.skipped {
+			s.doubtful = s.doubtful || !q.exact(st, known)
 			continue
 		}
 		s.uncounted = false

@@ -240,6 +240,7 @@ func liveKilled(w *witness) {
 		w.deliver(20)
 	}
 	w.append(150) // so many that a number with one bit less can lie among them
+	synctest.Wait() // until they are reserved
 	_, next := w.q.Bounds()
 	w.now.last = next - 1
 	w.left = w.fs.dir + "-left"

@@ -83,26 +83,32 @@ func (q *limits) suspectLocked(st state, known bool) Loss {
 	return l
 }
 
-// doubtLocked says whether more may be missing than the ledger can tell. It is exact
-// after a stop, and after a kill within one boot, since the third slot is. Otherwise
-// the newest file may have had commits that no ledger tells of, when it is damaged
-// or not there; and without the state nobody knows whether it is the newest.
+// exact says that the ledger of a state is: after a stop, and after a kill within one
+// boot, since the third slot is.
+func (q *limits) exact(st state, known bool) bool {
+	return known && (st.clean || st.boot == q.opt.BootID)
+}
+
+// doubtLocked says whether more may be missing than the ledger can tell. Where that is
+// not exact the newest file may have had commits that no ledger tells of, when it is
+// damaged or not there; without the state nobody knows whether it is the newest. So it
+// is with a damaged file that no start could read when there was a newer one already.
 func (q *limits) doubtLocked(l *Loss, st state, known bool) {
-	if known && (st.clean || st.boot == q.opt.BootID) {
-		return
-	}
 	newest := st.segs
 	ruined := len(q.segs) > 0 && (!known || q.segs[len(q.segs)-1].rescued)
 	gone := len(newest) > 0 && !slices.ContainsFunc(q.segs, func(s *segment) bool { return s.first >= newest[len(newest)-1].first })
-	if !ruined && !gone {
+	late := slices.ContainsFunc(q.segs, func(s *segment) bool { return s.rescued && s.doubtful })
+	if !late && (q.exact(st, known) || !ruined && !gone) {
 		return
 	}
 	l.AtLeast = true
-	l.AtMost = uint64(q.sz.segment / leastOnDisk)
-	if known && st.reserved > q.ledger.through {
+	l.AtMost = q.mostInFile()
+	if known && !late && st.reserved > q.ledger.through {
 		l.AtMost = min(l.AtMost, st.reserved-1-q.ledger.through)
 	}
 }
+
+func (q *limits) mostInFile() uint64 { return uint64(q.sz.segment / leastOnDisk) }
 
 // leastOnDisk is the bytes that an empty record takes in a file.
 const leastOnDisk = headerLen + 16 + 8

@@ -256,6 +256,9 @@ func (q *repairs) enterRescued(s *segment, got *saved, cause error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.missedLocked(s)
+	if s.uncounted && s.doubtful {
+		l.AtLeast, l.AtMost = true, q.mostInFile()
+	}
 	// What is held cannot be told by device when it is not in the file any more.
 	q.releaseHeldLocked(span{s.first, s.end - 1})
 	was, fresh := s.waiting, s.uncounted

@@ -54,7 +54,6 @@ type simMore struct {
 	hurt    bool              // a file was spoilt
 	samples []simSample       // what was said lost, while it could be saved
 	floor   simSample         // what has to be said lost once the disk can be read
-	late    bool              // a file was not there when the disk was taken over
 	waits   bool              // for that
 	old     []byte            // the state file as it once was
 	broken  error             // what was seen meanwhile

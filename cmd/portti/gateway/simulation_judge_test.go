@@ -73,9 +73,6 @@ func (s *simSite) judge(lost int) error {
 	switch {
 	case m.broken != nil:
 		return m.broken
-	case missing > most && m.hurt && m.late:
-		// Where the newest file was unread and is damaged, the ledger of a newer one tells
-		// less, and the loss does not say AtLeast.
 	case missing > most:
 		return fmt.Errorf("faults %011b, %s: %d of %d readings are missing that were not too young: %d are said to be lost, %d were in memory on a failing disk, %d losses may be forgotten, %d more are in doubt; %v",
 			m.kinds, s.cfg.Uplink.Ack, missing, s.fed, lost, s.young, m.forgot, m.doubt, s.spans(m.excused))
