@@ -26,7 +26,9 @@
 // after a synced note that counts its records.
 //
 // A power cut costs at most the records of the last CommitEvery that were not
-// acknowledged; with CommitEvery 0 nothing that was ever handed out. Over a kill or
+// acknowledged; with CommitEvery 0 nothing that was ever handed out. While the disk
+// cannot be written, or is full to MaxSize with DropNewest, what came since waits in
+// memory only, and a cut costs that. Over a kill or
 // a cut read, acked and accepted may fall by the same amount: what was acknowledged
 // and never committed. Lost and quarantined do not fall over a kill that comes a
 // second after, nor over a cut that comes a minute after. Records released since the
@@ -151,6 +153,7 @@
 //	segment_walk.go   reading one that another process may be writing
 //	writer.go     filling a new file, until the first error
 //	boltdb.go     bbolt, and what is left of it after a fault
+//	touches.go    how long each call of the disk takes, for the watchdog
 //	unread.go     files that cannot be read now
 //	read.go       Read
 //	ack.go        Ack, Rewind, Forget

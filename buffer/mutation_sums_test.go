@@ -239,8 +239,11 @@ func liveKilled(w *witness) {
 		w.pass(1100 * time.Millisecond)
 		w.deliver(20)
 	}
-	w.append(150) // so many that a number with one bit less can lie among them
-	synctest.Wait() // until they are reserved
+	w.append(150)   // so many that a number with one bit less can lie among them
+	synctest.Wait() // until they are reserved, and then in both slots
+	if err := w.q.SetOffset(w.q.Boot(), Offset{Unix: 1}); err != nil {
+		w.t.Fatal(err)
+	}
 	_, next := w.q.Bounds()
 	w.now.last = next - 1
 	w.left = w.fs.dir + "-left"

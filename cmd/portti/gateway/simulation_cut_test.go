@@ -52,6 +52,7 @@ type simMore struct {
 	forgot  int               // losses that a cut may have undone
 	doubt   int               // readings that may be lost beyond those counted, as was said
 	hurt    bool              // a file was spoilt
+	cached  bool              // a commit failed, and what it wrote was in the cache and not on the disk
 	samples []simSample       // what was said lost, while it could be saved
 	floor   simSample         // what has to be said lost once the disk can be read
 	waits   bool              // for that

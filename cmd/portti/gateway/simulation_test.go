@@ -86,6 +86,7 @@ func (s *simSite) step() {
 		late := s.more != nil && s.more.IntN(3) == 0
 		if s.more != nil {
 			s.note("writing fails, late %v", late)
+			s.more.cached = s.more.cached || late
 		}
 		s.disk.become([]error{syscall.EIO, syscall.ENOSPC, syscall.EROFS}[s.rng.IntN(3)], 0, late, "")
 		pass(4 * time.Minute)
