@@ -33,6 +33,9 @@ func (q *books) surfacedLocked(s span) {
 func (q *books) skipLocked(s *segment) {
 	if !s.passed {
 		s.passed = true
+		if s.end > s.first && s.end != unknownEnd {
+			q.renameLocked(span{s.first, s.end - 1}) // nor may a resume be for these
+		}
 		q.disk.owed++
 		q.wake()
 	}
