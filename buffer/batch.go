@@ -166,6 +166,9 @@ func (q *commits) committedLocked(s *segment, b *batch, sum summary) {
 	if len(b.pieces) > 0 {
 		s.end = b.pieces[len(b.pieces)-1].b + 1
 	}
+	if s.skipped { // meanwhile
+		q.partLocked(s)
+	}
 	q.ledger.accepted += q.uncountedLocked(b.pieces)
 	for _, p := range b.pieces {
 		for _, w := range q.livingLocked(p) {
@@ -203,7 +206,7 @@ func (q *commits) write(s *segment, b *batch) (summary, error) {
 	q.reading.Unlock() //nolint:staticcheck // nothing is guarded; it is a queue for those inside
 	q.mu.Lock()
 	sum := s.sum.clone()
-	q.rows.forget(q.released)
+	q.forgetNamesLocked()
 	named := q.rows.within(span{s.first, max(s.first, b.to)}).encode()
 	q.mu.Unlock()
 	err := q.disk.writer.commit(func(r, m *bolt.Bucket) error {

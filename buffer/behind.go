@@ -1,6 +1,9 @@
 package buffer
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // Behind says that records wait below next which a reader that stands there was
 // never offered: those of a disk that came back after a start without it, or of
@@ -16,10 +19,8 @@ func (q *Queue) Behind(next uint64) bool {
 	return len(q.livingLocked(span{q.behind, next - 1})) > 0
 }
 
-// surfacedLocked notes that records from n on can be read that could not before.
-// They will be sent behind ones with higher numbers. A receiver that keeps one
-// highest number takes such a record for known, and says so: those of a file that
-// was passed over need an epoch of their own, see renameLocked.
+// surfacedLocked notes that records can be read that could not before. They will be
+// sent behind ones with higher numbers, see partLocked.
 func (q *books) surfacedLocked(s span) {
 	q.wake()
 	if q.behind == 0 || s.a < q.behind {
@@ -28,23 +29,42 @@ func (q *books) surfacedLocked(s span) {
 	q.notifyLocked()
 }
 
-// skipLocked has readers go by a segment. That is noted on disk at once, so that its
-// records get another epoch also when the process ends before it can be read.
+// skipLocked has readers go by a segment.
 func (q *books) skipLocked(s *segment) {
-	if !s.passed {
-		s.passed = true
-		if s.end > s.first && s.end != unknownEnd {
-			q.renameLocked(span{s.first, s.end - 1}) // nor may a resume be for these
-		}
-		q.disk.owed++
-		q.wake()
+	if !s.skipped {
+		s.skipped, s.writable = true, false
+		q.partLocked(s)
 	}
-	s.skipped = true
 	s.endWaitLocked()
 }
 
-// renameLocked gives records of s another epoch, where ones with higher numbers of
-// the same epoch may have been sent before.
+// partLocked gives what lies above a segment that readers go by another name, where
+// it has one that is also in the segment. A receiver keeps one highest number of each
+// name and takes all below it for known, so nothing may go by a name of which lower
+// records were not sent. In the files the names stay what they are, and no note is
+// needed: whenever the process ends, no receiver has of the names in the segment more
+// than what was sent before it. What lies above it and is not released by then is
+// sent again under the name in its file, and a receiver may have it twice.
+func (q *books) partLocked(s *segment) {
+	if s.end == s.first || s.end == unknownEnd { // see number
+		return
+	}
+	of := q.rows.within(span{s.first, s.end - 1})
+	above := q.rows.within(span{s.end, ^uint64(0)})
+	other := q.freshNameLocked()
+	for i, r := range above {
+		if slices.ContainsFunc(of, func(o row) bool { return o.Name == r.Name }) {
+			until := ^uint64(0)
+			if i+1 < len(above) {
+				until = above[i+1].first - 1
+			}
+			q.rows.set(span{r.first, until}, other)
+		}
+	}
+}
+
+// renameLocked gives records of s another epoch, where nobody knows which ones with
+// higher numbers of the same epoch were sent before.
 func (q *books) renameLocked(s span) {
 	q.figures.epochs++
 	q.rows.set(s, q.freshNameLocked())

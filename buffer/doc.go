@@ -73,9 +73,12 @@
 // Each start has an epoch of its own, and a record keeps the name that it was first
 // given for ever: it stands in its segment, so that no state file, lost or set back,
 // renames it, and two gateways with a copy of one card never use the same name for
-// two records. Two exceptions: what was passed over and surfaces behind records of
-// its epoch that may have been sent gets an epoch of its own, and so does what waits
-// when the server acknowledges a number that was never given.
+// two records. A receiver keeps one highest number of each name and takes all below
+// it for known. So nothing is handed out by a name of which lower records wait in a
+// file that readers go by: until the process ends, what lies above it goes by another
+// name, and so does what a start could not read. A receiver may have such a record
+// twice, as after a cut. What waits when the server acknowledges a number that was
+// never given gets another name too.
 //
 // Beside that the queue as a whole has an epoch, by which an import knows what is its
 // own. A state file that is missing, damaged or older than the segments next to it

@@ -42,7 +42,7 @@ func (q *files) examine(s *segment) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s.sum = sum
-	if s.end > s.first {
+	if q.disk.loading && s.end > s.first { // later they have a name of their own, see number
 		q.rows.adopt(span{s.first, s.end - 1}, named, q.freshNameLocked())
 	}
 	if rowsErr != nil && sum.count > 0 {

@@ -185,11 +185,14 @@ func (q *repairs) number(st state, known bool) {
 	}
 	q.rows.forget(q.released)
 	q.rows.set(span{q.next, ^uint64(0)}, q.freshNameLocked())
-	for _, s := range q.segs {
-		// A receiver may have records with higher numbers of its epochs.
-		if slices.ContainsFunc(st.segs, func(n segNote) bool { return n.first == s.first && n.passed }) {
-			s.passed, s.doubtful = true, true
-			q.renameLocked(span{s.first, max(s.first, s.end-1)})
+	skipped := slices.IndexFunc(q.segs, func(s *segment) bool { return s.skipped })
+	for i, s := range q.segs {
+		s.doubtful = slices.ContainsFunc(st.segs, func(n segNote) bool { return n.first == s.first && n.unread })
+		if s.skipped && s.end > s.first {
+			q.renameLocked(span{s.first, s.end - 1}) // what it has is not known
+		}
+		if i == skipped && s.end < q.next {
+			q.renameLocked(span{s.end, q.next - 1}) // as in partLocked, but its names are not known
 		}
 	}
 	q.numberBoot()

@@ -160,11 +160,8 @@ func (q *repairs) rebuild(s *segment, original string) (*saved, error) {
 		q.adoptLocked(*got.ledger)
 	}
 	end := s.end
-	switch {
-	case q.disk.loading && end > s.first:
+	if q.disk.loading && end > s.first {
 		q.rows.adopt(span{s.first, end - 1}, got.rows, q.freshNameLocked())
-	case s.skipped: // the new file has to hold what the records are called from now on
-		q.renameLocked(span{s.first, max(s.first, end-1)})
 	}
 	var named rows
 	if end > s.first {
@@ -265,7 +262,6 @@ func (q *repairs) enterRescued(s *segment, got *saved, cause error) {
 	if s.skipped {
 		q.surfacedLocked(span{s.first, s.end - 1})
 	}
-	s.passed = false // its new names are in the new file
 	s.sum, s.damage, s.skipped, s.rescued, s.fails, s.tryAt, s.unread = *got.sum, nil, false, true, 0, 0, nil
 	s.version++
 	// What was acknowledged before it could be found out whose it was is no loss.

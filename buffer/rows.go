@@ -143,12 +143,25 @@ func decodeRows(b []byte) (rows, error) {
 func (r *rows) adopt(s span, of rows, unknown Name) {
 	r.set(s, unknown)
 	for i, o := range of {
+		if o.Name == (Name{}) {
+			continue
+		}
 		end := s.b
 		if i+1 < len(of) {
 			end = min(end, of[i+1].first-1)
 		}
 		r.set(span{max(s.a, o.first), end}, o.Name)
 	}
+}
+
+// forgetNamesLocked drops the names of what is released, but for what may still lie in
+// the file being written: should the ledger that says so be lost, it waits again.
+func (q *books) forgetNamesLocked() {
+	through := q.released
+	if k := len(q.segs); k > 0 && q.segs[k-1].first > 0 {
+		through = min(through, q.segs[k-1].first-1)
+	}
+	q.rows.forget(through)
 }
 
 // freshNameLocked is a name that was never given.
@@ -168,7 +181,7 @@ func (q *Queue) Name(n uint64) (name Name, last uint64) {
 func (q *Queue) Part() (next uint64, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.rows.forget(q.released)
+	q.forgetNamesLocked()
 	last := q.rows[len(q.rows)-1].first
 	switch {
 	case last >= q.next || q.isGoneLocked(span{last, q.next - 1}):

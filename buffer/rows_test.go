@@ -32,6 +32,11 @@ func TestRowsAgainstATable(t *testing.T) {
 					t.Fatal(err)
 				}
 				r.adopt(of, again, Name{"unknown", 1})
+				for n := of.a; n <= of.b; n++ {
+					if table[n] == (Name{}) {
+						table[n] = Name{"unknown", 1}
+					}
+				}
 			}
 			for n := uint64(1); n < 300; n++ {
 				name, last := r.at(n)
@@ -41,6 +46,48 @@ func TestRowsAgainstATable(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestReleasedRecordsKeepTheirName: what is released and still lies in the file being
+// written has its name there. It waits again when the ledger is lost, and it had none.
+func TestReleasedRecordsKeepTheirName(t *testing.T) {
+	dir := filepath.Join(fastDir(t), "q")
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(dir)
+		o.Gateway = "G"
+		q := mustOpen(t, o)
+		dev, _ := q.Device("a")
+		appendN(t, q, dev, 0, 500)
+		time.Sleep(2 * time.Second)
+		was := named(q, 1)
+		if _, ok := q.Part(); !ok {
+			t.Fatal("no new name")
+		}
+		appendN(t, q, dev, 500, 1)
+		mustAck(t, q, 1, 500)
+		time.Sleep(2 * time.Second) // a commit takes out as many of the released as it adds, or twice that
+		if _, ok := q.Part(); !ok {
+			t.Fatal("no new name")
+		}
+		appendN(t, q, dev, 501, 1)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		q.mu.Lock()
+		s := q.segs[len(q.segs)-1]
+		q.mu.Unlock()
+		q.reading.Lock()
+		facts, _, _, err := q.outline(s)
+		q.reading.Unlock()
+		r, rowsErr := decodeRows(facts["rows"])
+		sum, sumErr := decodeSummary(facts["summary"])
+		if err != nil || rowsErr != nil || sumErr != nil || sum.first > 400 {
+			t.Fatalf("the test does not test what it is for: %v %v %v, first %d", err, rowsErr, sumErr, sum.first)
+		}
+		if name, _ := r.at(sum.first); name != was {
+			t.Errorf("in the file record %d is called %v, and was %v: %v", sum.first, name, was, r)
+		}
+		mustClose(t, q)
+	})
 }
 
 // TestNamesLastForEver: whatever becomes of the state file, of segments and of the

@@ -28,7 +28,6 @@ type segment struct {
 	repaired  chan struct{}
 	uncounted bool   // not in Queue.waiting yet
 	skipped   bool   // cannot be read or repaired now, readers pass over it
-	passed    bool   // they did, since its records got the names that are in it
 	doubtful  bool   // its ledger may be newer than all that a start could read
 	fails     int    // times in a row that it could not be read
 	failedAt  int64  // the first of these

@@ -52,10 +52,10 @@ type start struct {
 }
 
 // segNote remembers that a segment existed, so that its name can be told when it
-// is missing, and whether readers went by it.
+// is missing, and whether it could be read at all.
 type segNote struct {
 	first, count uint64
-	passed       bool
+	unread       bool
 }
 
 // state is what a slot holds.
@@ -110,7 +110,7 @@ func appendNotes(b []byte, segs []segNote) []byte {
 	for _, v := range segs {
 		b = binary.AppendUvarint(b, v.first-last)
 		b = binary.AppendUvarint(b, v.count)
-		b = binary.AppendUvarint(b, bit(v.passed))
+		b = binary.AppendUvarint(b, bit(v.unread))
 		last = v.first
 	}
 	return b
@@ -279,7 +279,7 @@ func (q *store) stateLocked(reserved uint64, clean bool) state {
 	st := state{ledger: q.savedLocked(q.committed), epoch: q.epoch, reserved: reserved, clean: clean,
 		boot: q.opt.BootID, lastGood: q.lastGood, starts: slices.Clone(q.starts)}
 	for _, s := range q.segs {
-		st.segs = append(st.segs, segNote{s.first, s.sum.count, s.passed})
+		st.segs = append(st.segs, segNote{s.first, s.sum.count, s.uncounted})
 	}
 	return st
 }

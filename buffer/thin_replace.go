@@ -84,7 +84,10 @@ func (j *thinning) enterLocked(q *commits, through uint64) {
 	}
 	a.sum, a.end, a.version, a.index = j.sum, j.sum.last+1, a.version+1, nil
 	a.waiting, a.used = slices.Clone(j.sum.devices), j.out.used
-	a.level, a.through, a.dense, a.passed = j.level, through, j.dense, false
+	a.level, a.through, a.dense = j.level, through, j.dense
+	if a.skipped { // meanwhile
+		q.partLocked(a)
+	}
 	q.segs = slices.DeleteFunc(slices.Clone(q.segs), func(s *segment) bool { return slices.Contains(rest, s) })
 	q.disk.doomed = append(q.disk.doomed, rest...)
 	q.disk.shaky = true

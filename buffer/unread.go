@@ -137,7 +137,6 @@ func (q *files) admit(s *segment) {
 		q.reconcileLocked(Loss{Reason: LostCorrupt, First: s.first, Last: s.end - 1})
 	}
 	q.ackLateLocked(q.takeLateLocked(s))
-	q.renameLocked(span{s.first, max(s.first, s.end-1)})
 	q.surfacedLocked(span{s.first, s.end - 1})
 	q.info("buffer.read-again", "segment can be read again", "file", s.name, "count", s.sum.count)
 }

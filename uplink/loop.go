@@ -232,7 +232,8 @@ func (s *session) drained(now time.Time) bool {
 // sendFrom writes a frame of one lane if that has any records.
 func (s *session) sendFrom(in lane, now time.Time) (sent bool, err error) {
 	l := s.link
-	c, limit, old := portion{from: s.cursors.at[in], last: func(first uint64) uint64 { return s.nameOf(first).last }}, l.route.poison.limit(), in == laneMain && s.cursors.old()
+	var who name
+	c, limit, old := portion{from: s.cursors.at[in], last: func(first uint64) uint64 { who = s.nameOf(first); return who.last }}, l.route.poison.limit(), in == laneMain && s.cursors.old()
 	if old {
 		c.bytes = drainFrame(l.rate(), limit)
 	}
@@ -252,8 +253,7 @@ func (s *session) sendFrom(in lane, now time.Time) (sent bool, err error) {
 		s.cursors.over = s.cursors.over || c.below > 0 && first >= c.below
 		return false, nil
 	}
-	who := s.nameOf(first)
-	s.head = s.engine.head(s.head[:0], who, first)
+	s.head = s.engine.head(s.head[:0], &who, first)
 	if size += len(s.head) + len(s.engine.tail()) - 2; size+s.slack(size) > l.writeBuffer {
 		// gorilla would split it into several WebSocket frames, which naive
 		// receivers cannot put together: connect again with a larger buffer.

@@ -1,27 +1,27 @@
 package uplink
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"math"
+)
 
-// name is what the present server knows records by, from number first through last.
+// name is what the present server knows records by, up to number last.
 type name struct {
-	first, last uint64
-	epoch       string
-	open        string // an envelope up to the number of its first record
+	last  uint64
+	epoch string
+	open  string // an envelope up to the number of its first record
 }
 
-// nameOf is the name of record n.
-func (s *session) nameOf(n uint64) *name {
-	if n < s.name.first || n > s.name.last {
-		s.name = s.readName(n)
+// nameOf is the name of record n. It is asked for each time: what was not sent yet can
+// get another one at any moment.
+func (s *session) nameOf(n uint64) name {
+	if s.naming == nil {
+		return name{last: math.MaxUint64}
 	}
-	return &s.name
-}
-
-func (s *session) readName(n uint64) name {
 	gateway, epoch, last := s.naming.Name(n)
 	epoch = s.link.route.numbering(epoch)
 	quoted, _ := json.Marshal(gateway)
-	return name{first: n, last: last, epoch: epoch,
+	return name{last: last, epoch: epoch,
 		open: `{"type":"batch","gw":` + string(quoted) + `,"epoch":"` + epoch + `","first":`}
 }
 
@@ -33,7 +33,7 @@ func (s *session) named(epoch string) (spans []split) {
 	}
 	first, next := s.src.Bounds()
 	for n := first; ; {
-		who := s.readName(n)
+		who := s.nameOf(n)
 		if who.epoch == epoch {
 			spans = append(spans, split{n, who.last})
 		}

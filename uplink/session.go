@@ -3,7 +3,6 @@ package uplink
 import (
 	"context"
 	"errors"
-	"math"
 	"sync"
 	"time"
 
@@ -49,7 +48,6 @@ type session struct {
 	laterAt     time.Time
 	sendAfter   time.Time // before it nothing is sent: the server may still be looking at the token
 	naming      Naming    // nil where the server is told no names
-	name        name      // of the records that were read last; of all where the server is told none
 	preferredAt time.Time // when to try a better address; zero: this is the best
 	hoursCheck  time.Time // when to check the uplink hours; zero: there are none
 	started     time.Time
@@ -96,7 +94,7 @@ func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
 		}
 	}
 	s := &session{
-		link: l, conn: conn, guard: g, src: src, engine: e, dialect: l.route.dialect.startSession(), naming: naming, name: name{last: math.MaxUint64},
+		link: l, conn: conn, guard: g, src: src, engine: e, dialect: l.route.dialect.startSession(), naming: naming,
 		acked:    map[string]bool{},
 		inbox:    newInbox(&l.board),
 		ping:     newPinger(l.o.PingInterval, l.o.PongTimeout, l.rtt),
@@ -104,9 +102,6 @@ func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
 		cursors:  newCursors(o.Order, first, next),
 		started:  time.Now(),
 		readDone: make(chan struct{}),
-	}
-	if naming != nil {
-		s.name = name{first: 1} // none: each is asked for
 	}
 	s.lastMessage, s.patience = s.started, l.route.dialect.patience
 	s.inbox.received.patience = s.patience

@@ -35,7 +35,7 @@ func layouts() map[string]string {
 			"slot.reserved u 1, slot.clean u 0 1, slot.boot 16, slot.last_good i, slot.starts *, slot.notes *",
 		"slot.ledger": ledger,
 		"slot.starts": "start.id 16, start.index u 1, start.mono i, start.known u 0 1, start.offset i, start.error i, start.seen i",
-		"slot.notes":  "note.gap u 1, note.records u, note.passed u 0 1",
+		"slot.notes":  "note.gap u 1, note.records u, note.unread u 0 1",
 	}
 }
 

@@ -128,7 +128,7 @@ func edits() map[string]edited {
 		"row.changed": number(2), "thinned.level": number(42), "thinned.through": number(1), "slot.magic": flipped(""),
 		"slot.version": bytesOf(3, 0), "slot.length": bytesOf(0, 0, 1, 0), "slot.reserved": number(2), "slot.clean": number(2),
 		"slot.boot": flipped(""), "start.id": flipped("slot.boot"), "start.index": number(1), "start.known": number(2),
-		"note.gap": more(1, "file"), "note.records": more(1000, ""), "note.passed": number(2),
+		"note.gap": more(1, "file"), "note.records": more(1000, ""), "note.unread": number(2),
 		"value.crc": flipped(""), "value.device": bytesOf(0xea, 0x60), "value.boot": bytesOf(0, 0, 0, 0),
 		"value.mono": bytesOf(0x80, 0, 0, 0, 0, 0, 0, 0), "value.record": {named: "summary.bytes", to: func(old [][]byte) []byte { return append(slices.Clone(old[0]), '.') }},
 		"key":        {to: func(old [][]byte) []byte { return old[0][1:] }},

@@ -78,10 +78,6 @@ func (s *simSite) judge(lost int) error {
 	case missing > most && m.hurt && m.late:
 		// A file that was set back while it could not be read, with the state that knew more:
 		// what is missing of it is told too low, and not as at least.
-	case missing > most && s.cfg.Uplink.Ack == "envelope" && m.kinds&(simUnread|simStart|simDamage) != 0:
-		// A known fault: under this acknowledgement some of what could not be read at first
-		// still goes by an epoch of which the receiver has higher numbers, about one life in
-		// a thousand. Seeds 11 and 395 show it.
 	case missing > most:
 		return fmt.Errorf("faults %011b, %s: %d of %d readings are missing that were not too young: %d are said to be lost, %d were in memory on a failing disk, %d losses may be forgotten, %d more are in doubt; %v",
 			m.kinds, s.cfg.Uplink.Ack, missing, s.fed, lost, s.young, m.forgot, m.doubt, s.spans(m.excused))
