@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -127,7 +128,7 @@ func TestSecondSignalLeavesAtOnce(t *testing.T) {
 	pid := g.Pid()
 	g.Signal(syscall.SIGTERM)
 	// The tracer keeps the thread it delays, and with it the dead process.
-	testkit.Eventually(t, "the second signal ends it", func() bool { return ended(pid) })
+	testkit.Eventually(t, "the second signal ends it", func() bool { return ended(pid) }, func() string { return threads(pid) })
 	heal()
 	if g.Await(); g.Err == nil {
 		t.Fatal("it ended in order, without waiting for the disk: the test tests nothing")
@@ -146,6 +147,22 @@ func TestSecondSignalLeavesAtOnce(t *testing.T) {
 func ended(pid int) bool {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	return err != nil || strings.HasPrefix(field(string(b), "State:"), "Z")
+}
+
+// threads says of each thread what it does and which signals wait for it.
+func threads(pid int) string {
+	var out strings.Builder
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	for _, file := range files {
+		b, _ := os.ReadFile(file)
+		where, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "wchan"))
+		fmt.Fprintf(&out, "%s in %s:", filepath.Base(filepath.Dir(file)), where)
+		for _, name := range []string{"State:", "TracerPid:", "SigPnd:", "ShdPnd:", "SigBlk:"} {
+			fmt.Fprintf(&out, " %s %s", name, field(string(b), name))
+		}
+		out.WriteByte('\n')
+	}
+	return out.String()
 }
 
 // traced says whether every thread of the process has a tracer.
