@@ -30,6 +30,21 @@ func (d *moody) be(err error, unread map[string]bool) {
 	d.err, d.unread = err, unread
 }
 
+func (d *moody) onChange(f func(name string)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.amid = f
+}
+
+func (d *moody) tell(name string) {
+	d.mu.Lock()
+	f := d.amid
+	d.mu.Unlock()
+	if f != nil {
+		f(name)
+	}
+}
+
 func (d *moody) look(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -69,8 +84,8 @@ func (d *moody) Rename(from, to string) error {
 		return err
 	}
 	err := d.osFS.Rename(from, to)
-	if d.amid != nil && err == nil {
-		d.amid(to)
+	if err == nil {
+		d.tell(to)
 	}
 	return err
 }
@@ -123,9 +138,7 @@ func (d moodyDB) Update(f func(*bolt.Tx) error) error {
 	if err := d.disk.change(); err != nil {
 		return err
 	}
-	if d.disk.amid != nil {
-		d.disk.amid("")
-	}
+	d.disk.tell("")
 	return d.DB.Update(f)
 }
 
@@ -363,7 +376,7 @@ func TestSkippedAmidAChange(t *testing.T) {
 				appendN(t, q, dev, 0, 10)
 				time.Sleep(2 * time.Second)
 				var skipped *segment
-				disk.amid = func(name string) {
+				disk.onChange(func(name string) {
 					q.mu.Lock()
 					defer q.mu.Unlock()
 					for i, s := range q.segs {
@@ -376,13 +389,13 @@ func TestSkippedAmidAChange(t *testing.T) {
 							skipped, s.tryAt = s, q.opt.Mono()+time.Hour.Milliseconds()
 						}
 					}
-				}
+				})
 				for i := 10; skipped == nil && i < 50_000; i += 10 {
 					appendN(t, q, dev, i, 10)
 					time.Sleep(2 * time.Second)
 					synctest.Wait()
 				}
-				disk.amid = nil
+				disk.onChange(nil)
 				if skipped == nil || !skipped.skipped {
 					t.Fatal("it was never done")
 				}
