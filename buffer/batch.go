@@ -167,7 +167,7 @@ func (q *commits) committedLocked(s *segment, b *batch, sum summary) {
 		s.end = b.pieces[len(b.pieces)-1].b + 1
 	}
 	if s.skipped { // meanwhile
-		q.partLocked(s)
+		s.partLocked(&q.rows, q.opt.freshName())
 	}
 	q.ledger.accepted += q.uncountedLocked(b.pieces)
 	for _, p := range b.pieces {

@@ -33,32 +33,31 @@ func (q *books) surfacedLocked(s span) {
 func (q *books) skipLocked(s *segment) {
 	if !s.skipped {
 		s.skipped, s.writable = true, false
-		q.partLocked(s)
+		s.partLocked(&q.rows, q.opt.freshName())
 	}
 	s.endWaitLocked()
 }
 
-// partLocked gives what lies above a segment that readers go by another name, where
+// partLocked gives the name other to what lies above a segment that readers go by, where
 // it has one that is also in the segment. A receiver keeps one highest number of each
 // name and takes all below it for known, so nothing may go by a name of which lower
 // records were not sent. In the files the names stay what they are, and no note is
 // needed: whenever the process ends, no receiver has of the names in the segment more
 // than what was sent before it. What lies above it and is not released by then is
 // sent again under the name in its file, and a receiver may have it twice.
-func (q *books) partLocked(s *segment) {
+func (s *segment) partLocked(names *rows, other Name) {
 	if s.end == s.first || s.end == unknownEnd { // see number
 		return
 	}
-	of := q.rows.within(span{s.first, s.end - 1})
-	above := q.rows.within(span{s.end, ^uint64(0)})
-	other := q.freshNameLocked()
+	of := names.within(span{s.first, s.end - 1})
+	above := names.within(span{s.end, ^uint64(0)})
 	for i, r := range above {
 		if slices.ContainsFunc(of, func(o row) bool { return o.Name == r.Name }) {
 			until := ^uint64(0)
 			if i+1 < len(above) {
 				until = above[i+1].first - 1
 			}
-			q.rows.set(span{r.first, until}, other)
+			names.set(span{r.first, until}, other)
 		}
 	}
 }
@@ -67,7 +66,7 @@ func (q *books) partLocked(s *segment) {
 // higher numbers of the same epoch were sent before.
 func (q *books) renameLocked(s span) {
 	q.figures.epochs++
-	q.rows.set(s, q.freshNameLocked())
+	q.rows.set(s, q.opt.freshName())
 }
 
 // ackLater remembers an acknowledgement whose records could not be counted by

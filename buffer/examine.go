@@ -43,7 +43,7 @@ func (q *files) examine(s *segment) error {
 	defer q.mu.Unlock()
 	s.sum = sum
 	if q.disk.loading && s.end > s.first { // later they have a name of their own, see number
-		q.rows.adopt(span{s.first, s.end - 1}, named, q.freshNameLocked())
+		q.rows.adopt(span{s.first, s.end - 1}, named, q.opt.freshName())
 	}
 	if rowsErr != nil && sum.count > 0 {
 		q.warn("buffer.recovered", "what its records are called cannot be read: they get another epoch, and a receiver may have them twice",

@@ -184,7 +184,7 @@ func (q *repairs) number(st state, known bool) {
 		q.goneLocked(ranges{{s.end, until - 1}})
 	}
 	q.rows.forget(q.released)
-	q.rows.set(span{q.next, ^uint64(0)}, q.freshNameLocked())
+	q.rows.set(span{q.next, ^uint64(0)}, q.opt.freshName())
 	skipped := slices.IndexFunc(q.segs, func(s *segment) bool { return s.skipped })
 	for i, s := range q.segs {
 		s.doubtful = slices.ContainsFunc(st.segs, func(n segNote) bool { return n.first == s.first && n.unread })

@@ -28,7 +28,7 @@ func (q *committer) beginBlind() {
 	q.reserved = q.next + q.sz.numbers
 	q.committed, q.released = q.next-1, q.next-1
 	q.blindFirst = q.next
-	q.rows.set(span{q.next, ^uint64(0)}, q.freshNameLocked())
+	q.rows.set(span{q.next, ^uint64(0)}, q.opt.freshName())
 	q.boot = blindBoot
 	q.starts = []start{{id: q.opt.BootID, index: q.boot}}
 }
@@ -97,7 +97,7 @@ func (q *committer) mergeLocked(old *committer) {
 	q.segs, q.epochSaved = old.segs, old.epochSaved
 	mineRows := q.rows
 	q.rows = old.rows
-	q.rows.adopt(span{q.blindFirst, ^uint64(0)}, mineRows, q.freshNameLocked())
+	q.rows.adopt(span{q.blindFirst, ^uint64(0)}, mineRows, q.opt.freshName())
 	q.figures.damagedFiles, q.figures.damagedBytes = old.figures.damagedFiles, old.figures.damagedBytes
 	q.figures.quarantineBytes = old.figures.quarantineBytes
 	q.losses = append(old.losses, q.losses...)

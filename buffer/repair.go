@@ -161,7 +161,7 @@ func (q *repairs) rebuild(s *segment, original string) (*saved, error) {
 	}
 	end := s.end
 	if q.disk.loading && end > s.first {
-		q.rows.adopt(span{s.first, end - 1}, got.rows, q.freshNameLocked())
+		q.rows.adopt(span{s.first, end - 1}, got.rows, q.opt.freshName())
 	}
 	var named rows
 	if end > s.first {

@@ -164,8 +164,8 @@ func (q *books) forgetNamesLocked() {
 	q.rows.forget(through)
 }
 
-// freshNameLocked is a name that was never given.
-func (q *books) freshNameLocked() Name { return Name{q.opt.Gateway, randomEpoch()} }
+// freshName is a name that was never given.
+func (o *Options) freshName() Name { return Name{o.Gateway, randomEpoch()} }
 
 // Name says what record n is called, and up to which number the same holds.
 func (q *Queue) Name(n uint64) (name Name, last uint64) {
@@ -189,6 +189,6 @@ func (q *Queue) Part() (next uint64, ok bool) {
 	case len(q.rows) > 4*maxRows:
 		return q.next, false
 	}
-	q.rows.set(span{q.next, ^uint64(0)}, q.freshNameLocked())
+	q.rows.set(span{q.next, ^uint64(0)}, q.opt.freshName())
 	return q.next, true
 }

@@ -86,7 +86,7 @@ func (j *thinning) enterLocked(q *commits, through uint64) {
 	a.waiting, a.used = slices.Clone(j.sum.devices), j.out.used
 	a.level, a.through, a.dense = j.level, through, j.dense
 	if a.skipped { // meanwhile
-		q.partLocked(a)
+		a.partLocked(&q.rows, q.opt.freshName())
 	}
 	q.segs = slices.DeleteFunc(slices.Clone(q.segs), func(s *segment) bool { return slices.Contains(rest, s) })
 	q.disk.doomed = append(q.disk.doomed, rest...)
