@@ -115,10 +115,8 @@ func (d *device) change(s State, code string) {
 }
 
 // sample keeps two samples of the readings counted, the older of them between
-// one and two sampleEvery old while the loop runs.
+// one and two sampleEvery old while somebody looks at least that often. It needs mu.
 func (d *device) sample(now time.Duration) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	if now-d.samples[1].at >= sampleEvery {
 		d.samples[0], d.samples[1] = d.samples[1], sample{now, d.read.Load()}
 	}
@@ -144,8 +142,10 @@ func (d *device) status() Status {
 	if last := d.lastFlood.Load(); last != 0 && now-last < floodFor && s.Code == "" {
 		s.Code = CodeFlood
 	}
+	gone := time.Since(d.start)
+	d.sample(gone)
 	old := d.samples[0]
-	if span := time.Since(d.start) - old.at; span > 0 {
+	if span := gone - old.at; span > 0 {
 		s.RateHz = float64(s.Read-old.read) / max(span, time.Second).Seconds()
 	}
 	return s

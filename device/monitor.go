@@ -3,13 +3,15 @@ package device
 import (
 	"errors"
 	"os"
+	"sync"
 	"time"
 )
 
 const (
-	// passEvery is how long a driver stays in one Read before its loop is
-	// seen to pass and its silence is judged.
-	passEvery = 500 * time.Millisecond
+	// passEvery is how long a driver stays in one Read at most. A Read that does
+	// not come back by then is one that the kernel holds, and shows as Idle. Each
+	// port costs a wake-up in that time.
+	passEvery = 30 * time.Second
 	// A port that never decoded anything since it was opened is called
 	// garbage after this time and this many bytes, without waiting for the
 	// device's whole silence.
@@ -24,9 +26,12 @@ const (
 // Reads never end with a deadline that the driver did not set.
 type monitor struct {
 	Line
-	d        *device
-	limit    time.Duration // of silence
-	deadline deadline      // the driver's
+	d     *device
+	limit time.Duration // of silence
+
+	mu     sync.Mutex
+	driver time.Time // deadline that the driver has set, zero = none
+	line   time.Time // deadline of the line, at most the driver's
 
 	// The rest belongs to the reading goroutine.
 	seen     uint64    // readings and good frames when last looked at
@@ -46,10 +51,18 @@ func newMonitor(d *device, line Line) *monitor {
 }
 
 func (m *monitor) SetReadDeadline(t time.Time) error {
-	m.deadline.set(t)
-	if t.IsZero() {
-		return nil // the Read in progress looks again after passEvery
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.driver = t
+	if t.IsZero() || !t.Before(m.line) {
+		return nil // the Read in progress ends sooner than that and looks again
 	}
+	return m.setLine(t)
+}
+
+// setLine needs mu.
+func (m *monitor) setLine(t time.Time) error {
+	m.line = t
 	return m.Line.SetReadDeadline(t)
 }
 
@@ -57,23 +70,59 @@ func (m *monitor) Read(p []byte) (int, error) {
 	for {
 		now := time.Now()
 		m.judge(now)
-		until, own := m.deadline.get(), true
-		if pass := now.Add(passEvery); until.IsZero() || pass.Before(until) {
-			until, own = pass, false
-		}
-		if err := m.Line.SetReadDeadline(until); err != nil {
+		until, err := m.arm(now)
+		if err != nil {
 			return 0, err
 		}
+		m.d.beat(until.Sub(now))
 		n, err := m.Line.Read(p)
-		m.d.alive()
+		m.d.beat(0)
 		if n > 0 {
 			m.count(p[:n])
 			return n, nil
 		}
-		if err != nil && (own || !errors.Is(err, os.ErrDeadlineExceeded)) {
+		if err != nil && (!errors.Is(err, os.ErrDeadlineExceeded) || m.expired()) {
 			return 0, err
 		}
 	}
+}
+
+// arm sees to it that the line's deadline is no later than the next look. One that is
+// sooner stays: to move it for each reading would cost more than to pass it once.
+func (m *monitor) arm(now time.Time) (until time.Time, err error) {
+	until = m.next(now)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.driver.IsZero() && m.driver.Before(until) {
+		until = m.driver
+	}
+	if m.line.After(now) && !m.line.After(until) {
+		return m.line, nil
+	}
+	return until, m.setLine(until)
+}
+
+// expired says whether the driver's own deadline has passed.
+func (m *monitor) expired() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.driver.IsZero() && !time.Now().Before(m.driver)
+}
+
+// next is when judge can come to another result without a byte.
+func (m *monitor) next(now time.Time) time.Time {
+	until := now.Add(passEvery)
+	sooner := func(at time.Time) {
+		if at.After(now) && at.Before(until) {
+			until = at
+		}
+	}
+	sooner(m.good.Add(m.limit))
+	sooner(m.byteAt.Add(m.limit))
+	if !m.ever {
+		sooner(m.good.Add(garbageAfter))
+	}
+	return until
 }
 
 func (m *monitor) count(p []byte) {
@@ -90,7 +139,7 @@ func (m *monitor) count(p []byte) {
 	}
 }
 
-// judge runs before every Read, at least every passEvery.
+// judge runs before every Read, and whenever next said so.
 func (m *monitor) judge(now time.Time) {
 	if n := m.d.decoded(); n != m.seen {
 		m.seen, m.good, m.ever = n, now, true

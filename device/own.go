@@ -16,7 +16,7 @@ type Own struct{ stamp stamp }
 func (s *Set) Own(number uint16, log *slog.Logger) *Own {
 	o := &Own{stamp: stamp{
 		stamper: s.shared, device: number, id: s.shared.gateway,
-		ctx: context.Background(), alive: func() {},
+		ctx: context.Background(),
 	}}
 	o.stamp.failed = func(err error) {
 		log.Warn("a message of the gateway itself was not kept", "component", "device", "event", "own.lost", "err", err)

@@ -8,10 +8,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/creack/pty"
@@ -98,39 +98,86 @@ func TestSerialReadsAndTimesOut(t *testing.T) {
 	}
 }
 
-// quietPort is a serial port on which no byte ever comes.
-type quietPort struct{ timeout time.Duration }
-
-func (p *quietPort) SetReadTimeout(d time.Duration) error { p.timeout = d; return nil }
-func (p *quietPort) Read([]byte) (int, error)             { time.Sleep(p.timeout); return 0, nil }
-func (p *quietPort) Close() error                         { return nil }
-
-// TestSerialWaits: a Read ends at its deadline, and within Slice of one that is
-// set meanwhile and of Interrupt.
+// TestSerialWaits: a Read that is blocked ends at its deadline, also at one that is
+// set meanwhile, and at Interrupt, after which no deadline lets it go on.
 func TestSerialWaits(t *testing.T) {
-	const meanwhile = Slice / 4
+	in := func(d time.Duration) func(Line) {
+		return func(l Line) { _ = l.SetReadDeadline(time.Now().Add(d)) }
+	}
 	for name, row := range map[string]struct {
 		begin, later func(Line)
 		want         error
-		after        time.Duration
 	}{
-		"deadline":           {func(l Line) { _ = l.SetReadDeadline(time.Now().Add(2*Slice + 1)) }, func(Line) {}, os.ErrDeadlineExceeded, 2*Slice + 1},
-		"deadline, past":     {func(l Line) { _ = l.SetReadDeadline(time.Now()) }, func(Line) {}, os.ErrDeadlineExceeded, 0},
-		"deadline set later": {func(Line) {}, func(l Line) { _ = l.SetReadDeadline(time.Now()) }, os.ErrDeadlineExceeded, Slice},
-		"interrupt":          {func(Line) {}, Line.Interrupt, errInterrupted, Slice},
+		"deadline":           {in(20 * time.Millisecond), func(Line) {}, os.ErrDeadlineExceeded},
+		"deadline, past":     {in(-time.Hour), func(Line) {}, os.ErrDeadlineExceeded},
+		"deadline set later": {in(time.Hour), in(0), os.ErrDeadlineExceeded},
+		"interrupt":          {in(time.Hour), Line.Interrupt, errInterrupted},
+		"interrupt, then":    {in(time.Hour), func(l Line) { l.Interrupt(); in(time.Hour)(l) }, errInterrupted},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				line := &serialLine{port: &quietPort{}}
-				row.begin(line)
-				time.AfterFunc(meanwhile, func() { row.later(line) })
-				start := time.Now()
-				n, err := line.Read(make([]byte, 1))
-				if took := time.Since(start); n != 0 || !errors.Is(err, row.want) || took != row.after {
-					t.Errorf("%d bytes, %v after %v, want %v after %v", n, err, took, row.want, row.after)
-				}
-			})
+			_, path := newPty(t)
+			line := openPort(t, path)
+			row.begin(line)
+			done := make(chan error, 1)
+			go func() {
+				_, err := line.Read(make([]byte, 1))
+				done <- err
+			}()
+			row.later(line)
+			if err := testkit.Receive(t, "Read returns", done); !errors.Is(err, row.want) {
+				t.Errorf("%v, want %v", err, row.want)
+			}
 		})
+	}
+}
+
+// TestSerialWaitsWithoutThreads: ports on which nothing happens wait in the runtime's
+// poller, and take no thread each.
+func TestSerialWaitsWithoutThreads(t *testing.T) {
+	const ports = 32
+	threads := func() int {
+		tasks, _ := os.ReadDir("/proc/self/task")
+		return len(tasks)
+	}
+	before := threads()
+	for range ports {
+		_, path := newPty(t)
+		line := openPort(t, path)
+		go func() { _, _ = line.Read(make([]byte, 1)) }()
+	}
+	stacks := make([]byte, 1<<20)
+	testkit.Eventually(t, "each Read waits in the poller", func() bool {
+		all := string(stacks[:runtime.Stack(stacks, true)])
+		return strings.Count(all, "[IO wait") >= ports
+	})
+	if more := threads() - before; more >= ports/2 {
+		t.Errorf("%d threads more for %d ports", more, ports)
+	}
+}
+
+// TestSerialZeroBytesIsUnplugged: what a real port gives that was pulled out, and
+// never the end of a stream.
+func TestSerialZeroBytesIsUnplugged(t *testing.T) {
+	_, path := newPty(t)
+	line := openPort(t, path)
+	other, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	mode, err := unix.IoctlGetTermios(int(other.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mode.Cc[unix.VMIN] != 1 {
+		t.Errorf("VMIN is %d", mode.Cc[unix.VMIN])
+	}
+	mode.Cc[unix.VMIN] = 0
+	if err := unix.IoctlSetTermios(int(other.Fd()), unix.TCSETS, mode); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := line.Read(make([]byte, 1)); n != 0 || !errors.Is(err, ErrGone) {
+		t.Errorf("%d bytes, %v", n, err)
 	}
 }
 

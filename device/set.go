@@ -78,7 +78,7 @@ func newDevice(c Config, number uint16, env Env, shared *stamper, t Tuning) *dev
 	}
 	d.stamp = stamp{
 		stamper: shared, device: number, id: c.ID, rate: bucket{perSecond: c.RateLimit},
-		ctx: context.Background(), alive: d.alive, failed: d.sinkError,
+		ctx: context.Background(), beat: d.beat, failed: d.sinkError,
 	}
 	return d
 }
@@ -103,14 +103,14 @@ func (s *Set) Status() []Status {
 	return all
 }
 
-// Idle is how long ago the slowest running device passed its loop. A healthy
-// one passes at least every 5 s, whatever its port does; after maxStuck
-// goroutines given up it passes no more. It is 0 when nothing runs.
+// Idle is how long the slowest running device is overdue: zero as long as
+// everything it does is within its own limits, waits included. After maxStuck
+// goroutines given up it grows for ever. It is for a watchdog.
 func (s *Set) Idle() time.Duration {
 	var idle time.Duration
 	for _, d := range s.devices {
 		if d.running.Load() {
-			idle = max(idle, time.Since(d.start)-time.Duration(d.passed.Load()))
+			idle = max(idle, time.Since(d.start)-time.Duration(d.due.Load()))
 		}
 	}
 	return idle

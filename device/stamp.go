@@ -79,10 +79,10 @@ type stamp struct {
 	hashed string // the tuid of the message before
 	hash   uint32 // its part of the stream
 
-	ctx    context.Context // ends the wait for room
-	flow   bool            // the port can wait, so nothing is lost for want of room
-	alive  func()          // called while waiting
-	failed func(error)     // the sink failed otherwise than for want of room
+	ctx    context.Context     // ends the wait for room
+	flow   bool                // the port can wait, so nothing is lost for want of room
+	beat   func(time.Duration) // promises to be back within that time
+	failed func(error)         // the sink failed otherwise than for want of room
 }
 
 // outcome says what became of a message.
@@ -187,17 +187,13 @@ func (s *stamp) wait(room <-chan struct{}) bool {
 	if !s.flow {
 		return false
 	}
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-room:
-			return true
-		case <-s.ctx.Done():
-			return false
-		case <-tick.C:
-			s.alive()
-		}
+	s.beat(forever) // room may come as late as the link does
+	defer s.beat(0)
+	select {
+	case <-room:
+		return true
+	case <-s.ctx.Done():
+		return false
 	}
 }
 

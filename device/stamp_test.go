@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/fnv"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -20,7 +21,7 @@ func newStamp(sink Sink, now clock.Now) (*stamp, *clock.Clock) {
 	c := clock.Fake(now, time.UnixMilli(floor))
 	return &stamp{
 		stamper: &stamper{clock: c, gateway: "GW", sink: sink},
-		device:  7, id: "DEV", ctx: context.Background(), alive: func() {}, failed: func(error) {},
+		device:  7, id: "DEV", ctx: context.Background(), beat: func(time.Duration) {}, failed: func(error) {},
 	}, c
 }
 
@@ -126,7 +127,7 @@ func TestStampKeysAreUnique(t *testing.T) {
 	for _, now := range []clock.Now{{Mono: 1000, Unix: floor + 1, Trusted: true}, {Mono: 1000}} {
 		sink := newSink()
 		a, _ := newStamp(sink, now)
-		b := &stamp{stamper: a.stamper, device: 8, id: "DEV", ctx: a.ctx, alive: a.alive, failed: a.failed}
+		b := &stamp{stamper: a.stamper, device: 8, id: "DEV", ctx: a.ctx, beat: a.beat, failed: a.failed}
 		var wg sync.WaitGroup
 		for _, s := range []*stamp{a, b} {
 			wg.Go(func() {
@@ -198,8 +199,8 @@ func TestStampWaitsWithFlowControl(t *testing.T) {
 		sink := newSink()
 		s, c := newStamp(sink, clock.Now{Mono: 1, Unix: floor, Trusted: true})
 		c.Flow()
-		ticks := 0
-		s.flow, s.alive = true, func() { ticks++ }
+		var beats []time.Duration
+		s.flow, s.beat = true, func(d time.Duration) { beats = append(beats, d) }
 		sink.setFull(true)
 		var o outcome
 		done := make(chan struct{})
@@ -215,8 +216,8 @@ func TestStampWaitsWithFlowControl(t *testing.T) {
 		}
 		sink.setFull(false)
 		<-done
-		if o.lost != "" || len(sink.records) != 1 || len(sink.lost) != 0 || ticks != 10 {
-			t.Errorf("%+v %v, %d signs of life", o, sink.lost, ticks)
+		if o.lost != "" || len(sink.records) != 1 || len(sink.lost) != 0 || !slices.Equal(beats, []time.Duration{forever, 0}) {
+			t.Errorf("%+v %v, promised to be back within %v", o, sink.lost, beats)
 		}
 		if want := int64(1 + 10_001); o.at != want {
 			t.Errorf("taken at %d ms, want %d: after the wait", o.at, want)

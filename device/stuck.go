@@ -38,11 +38,9 @@ func start(work, late func()) *call {
 }
 
 // within says whether the work was done in time, and gives it up if not.
-func (c *call) within(ctx context.Context, limit time.Duration, alive func()) bool {
+func (c *call) within(ctx context.Context, limit time.Duration) bool {
 	end := time.NewTimer(limit)
 	defer end.Stop()
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
 	stopping := ctx.Done()
 	for {
 		select {
@@ -51,8 +49,6 @@ func (c *call) within(ctx context.Context, limit time.Duration, alive func()) bo
 		case <-stopping:
 			stopping = nil
 			end.Reset(min(limit, stopLimit))
-		case <-tick.C:
-			alive()
 		case <-end.C:
 			c.mu.Lock()
 			defer c.mu.Unlock()
@@ -69,6 +65,7 @@ func (d *device) openWithin(ctx context.Context) (Opened, error) {
 		<-ctx.Done() // without a sign of life, on purpose: see maxStuck
 		return Opened{}, ctx.Err()
 	}
+	d.beat(openLimit)
 	var o Opened
 	var err error
 	c := start(func() { o, err = d.open(ctx, d.cfg) }, func() {
@@ -77,7 +74,7 @@ func (d *device) openWithin(ctx context.Context) (Opened, error) {
 		}
 		d.stuck.Add(-1)
 	})
-	if c.within(ctx, openLimit, d.alive) {
+	if c.within(ctx, openLimit) {
 		return o, err
 	}
 	d.giveUp("open")
@@ -86,9 +83,10 @@ func (d *device) openWithin(ctx context.Context) (Opened, error) {
 
 // close closes the line, and gives up after closeLimit.
 func (d *device) close(line Line) {
+	d.beat(closeLimit)
 	var err error
 	c := start(func() { err = line.Close() }, func() { d.stuck.Add(-1) })
-	if !c.within(context.Background(), closeLimit, d.alive) {
+	if !c.within(context.Background(), closeLimit) {
 		d.giveUp("close")
 		return
 	}

@@ -25,6 +25,7 @@ const (
 	// cannot be ended, so it is given up and counted.
 	openLimit  = 10 * time.Second
 	closeLimit = 2 * time.Second
+	forever    = time.Duration(1 << 62)
 	// maxStuck is how many goroutines are given up. After that the device is
 	// not tried again and Idle grows, so that the watchdog restarts the daemon.
 	maxStuck = 3
@@ -42,7 +43,7 @@ type device struct {
 
 	start   time.Time
 	running atomic.Bool
-	passed  atomic.Int64 // nanoseconds after start when the loop last passed
+	due     atomic.Int64 // when the loop will have passed at the latest, in nanoseconds after start
 
 	read, bytes, badTimes, lost, opened atomic.Uint64
 	frames                              [Results]atomic.Uint64
@@ -70,7 +71,7 @@ type device struct {
 func (d *device) run(ctx context.Context) {
 	d.running.Store(true)
 	defer d.running.Store(false)
-	d.alive()
+	d.beat(0)
 	for ctx.Err() == nil {
 		d.sleep(ctx, d.once(ctx))
 	}
@@ -177,30 +178,19 @@ func (d *device) ended(err error) time.Duration {
 	return d.pause
 }
 
-// sleep waits, and is seen alive meanwhile.
+// sleep waits.
 func (d *device) sleep(ctx context.Context, pause time.Duration) {
 	if pause <= 0 {
 		return
 	}
+	d.beat(pause)
 	end := time.NewTimer(pause)
 	defer end.Stop()
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		d.alive()
-		select {
-		case <-ctx.Done():
-			return
-		case <-end.C:
-			return
-		case <-tick.C:
-		}
+	select {
+	case <-ctx.Done():
+	case <-end.C:
 	}
 }
 
-// alive says that the loop has passed.
-func (d *device) alive() {
-	gone := time.Since(d.start)
-	d.passed.Store(int64(gone))
-	d.sample(gone)
-}
+// beat promises that the loop passes again within t; after that it is Idle.
+func (d *device) beat(t time.Duration) { d.due.Store(int64(time.Since(d.start) + t)) }

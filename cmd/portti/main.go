@@ -1,3 +1,8 @@
+// The runtime would look each second whether it may use more processors than at the
+// start, which is half of all wake-ups of a gateway that has nothing to do.
+//
+//go:debug updatemaxprocs=0
+
 // Command portti is an edge gateway for sensors, GPS receivers and Bluetooth
 // bridges; `portti help` lists what it can do.
 package main

@@ -72,6 +72,8 @@ func TestFigures(t *testing.T) {
 	}{
 		{"size", sizes},
 		{"idle", idle},
+		{"wakes", wakes},
+		{"ports", manyPorts},
 		{"latency", latencies},
 		{"card", cards},
 		{"throughput", throughputs},

@@ -33,7 +33,7 @@ func Renewal(cfg *config.Config) string {
 // A note that cannot be read is not absent: for this run nothing is compared then,
 // and nothing written.
 //
-// It belongs to the goroutine that supervises.
+// Gateway.looking guards it.
 type board struct {
 	path  string
 	id    string // tsmGw

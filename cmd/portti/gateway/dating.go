@@ -52,7 +52,8 @@ type dater struct {
 	ceil  int64 // Unix ms: no reading is younger; ends the worst error of a guess
 	log   *slog.Logger
 
-	needed atomic.Bool // there may be a record that needs a boot's offset
+	needed atomic.Bool   // there may be a record that needs a boot's offset
+	wanted chan struct{} // closed then
 	// fixing holds one: who fixes an offset holds it until that is
 	// durable, since the queue tells it to others sooner.
 	fixing chan struct{}
@@ -109,7 +110,7 @@ func newDater(q queue, c ticker, hold time.Duration, built time.Time, log *slog.
 	return &dater{
 		queue: q, clock: c, log: log,
 		hold: hold.Milliseconds(), built: built.UnixMilli(), after: floor - c.Now().Mono, ceil: floor + plausible.Milliseconds(),
-		inside: visits{origin: time.Now()}, fixing: make(chan struct{}, 1), changed: make(chan struct{}), known: make(map[uint32]buffer.Offset),
+		inside: visits{origin: time.Now()}, fixing: make(chan struct{}, 1), changed: make(chan struct{}), wanted: make(chan struct{}), known: make(map[uint32]buffer.Offset),
 	}
 }
 

@@ -13,14 +13,19 @@ import (
 // expect says whether there is a record that may need this boot's offset: for
 // its own time, or as the neighbour of a boot that has none.
 func (d *dater) expect(needed bool) {
-	if needed && !d.needed.Load() {
-		d.needed.Store(true)
+	if needed && !d.needed.Load() && d.needed.CompareAndSwap(false, true) {
+		close(d.wanted)
 	}
 }
 
 // saveOffset makes this boot's offset durable once it is known and needed. It is not
 // watch's work, since a slow card may take its time over it.
 func (d *dater) saveOffset(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-d.wanted:
+	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for !d.offsetSaved() {
@@ -39,7 +44,7 @@ func (d *dater) offsetSaved() bool {
 	if _, ok := d.queue.Offset(boot); ok {
 		return true
 	}
-	if !now.Trusted || !d.needed.Load() {
+	if !now.Trusted {
 		return false
 	}
 	o := exactly(now)

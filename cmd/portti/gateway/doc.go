@@ -6,7 +6,7 @@
 // run.go reads from top to bottom. Next to the data path run:
 //
 //	dating.go      gives readings their time once the clock is trusted
-//	supervise.go   checks every part once a second: problems, log, systemd
+//	supervise.go   checks every part each 1 to 5 s: problems, log, systemd
 //	selfreport.go  the gateway's own messages, lossreport.go: what was lost
 //	downlink.go    what the server may ask for
 //	control.go     the socket that the verbs ask, metrics.go: Prometheus

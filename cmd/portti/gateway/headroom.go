@@ -3,8 +3,8 @@ package gateway
 import "time"
 
 // headroomLevel follows how long the buffer can still take readings while the
-// link is away, and reports when that changes: a healthy day logs nothing of it. It belongs to the
-// goroutine that supervises.
+// link is away, and reports when that changes: a healthy day logs nothing of it. Gateway.looking
+// guards it.
 type headroomLevel struct {
 	level int // how many of headroomLevels headroom is below
 	since time.Time

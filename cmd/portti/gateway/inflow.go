@@ -24,7 +24,7 @@ type mark struct {
 // that could tell: a typical message of 166 bytes, its header and its page.
 const bytesPerRecord = 210
 
-// note takes the present figures; it is called every second or so.
+// note takes the present figures; it is called every few seconds.
 func (f *inflow) note(read uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -72,7 +72,7 @@ func (f *inflow) headroom(read uint64, q buffer.Stats) float64 {
 const lossShown = time.Hour
 
 // losses remembers when the ledger last grew a loss that the queue had to
-// make. It belongs to the goroutine that supervises.
+// make. Gateway.looking guards it.
 type losses struct {
 	known bool
 	count uint64

@@ -10,10 +10,16 @@ import (
 )
 
 // Status is the one truth about this gateway, taken at one moment. After Run
-// has ended it is how things stood then.
+// has ended it is how things stood then. It does not wait for a look at the parts
+// that is going on, whose disk or system may hang; the problems are from before that
+// one then.
 func (g *Gateway) Status() status.Document {
 	if last := g.final.Load(); last != nil {
 		return *last
+	}
+	if g.looking.TryLock() {
+		defer g.looking.Unlock()
+		return g.document(g.look())
 	}
 	return g.document(g.snapshot())
 }

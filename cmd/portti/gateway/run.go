@@ -56,36 +56,41 @@ type Options struct {
 
 // Gateway is one gateway. Make it with New, run it once.
 type Gateway struct {
-	cfg           *config.Config
-	opt           Options
-	log           *slog.Logger
-	id            string
-	start         string // this start's epoch, as the server hears it
-	name          string
-	board         *board
-	clock         *clock.Clock
-	queue         *buffer.Queue
-	dater         *dater
-	devices       *device.Set
-	link          *uplink.Link
-	token         uplink.TokenSource // of the link; nil = it needs none
-	problems      *status.Problems
-	inflow        inflow
+	cfg        *config.Config
+	opt        Options
+	log        *slog.Logger
+	id         string
+	start      string // this start's epoch, as the server hears it
+	name       string
+	board      *board
+	clock      *clock.Clock
+	queue      *buffer.Queue
+	dater      *dater
+	devices    *device.Set
+	link       *uplink.Link
+	token      uplink.TokenSource // of the link; nil = it needs none
+	problems   *status.Problems
+	inflow     inflow
+	pauses     pauses
+	own        *ownMessages
+	lossReport *lossReport
+	left       leftover
+	gone       bool // the buffer was, before it was opened
+	selfReport *selfReport
+	downlink   *downlink // nil = no command is accepted
+	reloads    chan chan Reloaded
+	running    map[string]string // the settings that hold, for reload
+	started    time.Time
+
+	looking       sync.Mutex // guards what a series of looks at the parts tells, problems and board too
 	headroomLevel headroomLevel
-	pauses        pauses
 	losses        losses
-	own           *ownMessages
-	lossReport    *lossReport
-	left          leftover
-	gone          bool // the buffer was, before it was opened
-	selfReport    *selfReport
-	downlink      *downlink // nil = no command is accepted
-	reloads       chan chan Reloaded
-	running       map[string]string // the settings that hold, for reload
-	started       time.Time
-	source        string                          // of the time, as last logged
-	rejected      atomic.Bool                     // the configuration as it stands on disk has mistakes
-	final         atomic.Pointer[status.Document] // set when Run has ended
+	source        string    // of the time, as last logged
+	changed       time.Time // when a look last saw something change
+	seenRead      uint64    // by the ledger, at the last look
+
+	rejected atomic.Bool                     // the configuration as it stands on disk has mistakes
+	final    atomic.Pointer[status.Document] // set when Run has ended
 }
 
 // Run makes a gateway of cfg and runs it until ctx ends. It returns nil after a

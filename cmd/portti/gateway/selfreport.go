@@ -73,7 +73,7 @@ func (r *selfReport) setEvery(d time.Duration) { r.interval.Store(int64(d)) }
 // slotInterval is how long a slot of the heartbeats is.
 func (r *selfReport) slotInterval() time.Duration { return r.every() / slotsPerReport }
 
-// update is called about every second with the status of that moment, and sends
+// update is called every few seconds with the status of that moment, and sends
 // what is due.
 func (r *selfReport) update(now time.Time, s *status.Document) {
 	every := r.every()

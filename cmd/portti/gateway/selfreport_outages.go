@@ -25,7 +25,7 @@ type outages struct {
 	last     time.Time // when that was told last
 }
 
-// update takes every second how the link is. event is what to report, 0 = nothing,
+// update takes every few seconds how the link is. event is what to report, 0 = nothing,
 // and age how long ago that was.
 func (o *outages) update(online bool, now time.Time) (event int, age time.Duration) {
 	switch {

@@ -23,7 +23,7 @@ const slowDisk = 60 * time.Second
 const longRead = 15 * time.Minute
 
 // stuck names the part that has not passed its loop for too long. It is asked
-// at least once a second. Where it was not asked for long, the whole process did
+// at least every restEvery, and by a watchdog four times in its interval. Where it was not asked for long, the whole process did
 // not run (a machine that was paused or asleep, SIGSTOP), and no part could
 // move: what counts is the time since.
 func (g *Gateway) stuck() string {
