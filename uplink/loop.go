@@ -39,7 +39,7 @@ func (s *session) loop(ctx context.Context) error {
 			}
 			continue
 		}
-		if s.finish || s.eof || now.Before(s.sendAfter) || !s.maySend(s.cursors.newest(), now) {
+		if s.finish || s.eof || s.paused(now) || !s.maySend(s.cursors.newest(), now) {
 			changed = nil
 		}
 		if ended, err := s.wait(ctx, now, changed); ended {
@@ -72,7 +72,7 @@ func (s *session) wait(ctx context.Context, now time.Time, changed <-chan struct
 func (s *session) due(now time.Time) time.Time {
 	next := s.ping.due()
 	_, elapsed, _ := s.engine.elapsed(&s.flight, now)
-	times := [...]time.Time{elapsed, s.sendAfter, s.laterAt, s.preferredAt, s.hoursCheck, s.started.Add(provenUptime), s.lastMessage.Add(s.patience), {}}
+	times := [...]time.Time{elapsed, s.sendAfter, s.gather.until, s.laterAt, s.preferredAt, s.hoursCheck, s.started.Add(provenUptime), s.lastMessage.Add(s.patience), {}}
 	if s.cursors.old() {
 		times[len(times)-1] = s.link.drain.ready(s.link.rate(), now)
 	}
@@ -189,7 +189,7 @@ func (s *session) markStable() {
 
 // send writes one frame when there is one and the window allows it.
 func (s *session) send(now time.Time) (sent bool, err error) {
-	if s.finish || s.eof || now.Before(s.sendAfter) {
+	if s.finish || s.eof || s.paused(now) {
 		return false, nil
 	}
 	s.cursors.merge(s.flight.lane[laneFresh] == 0)
@@ -210,6 +210,11 @@ func (s *session) send(now time.Time) (sent bool, err error) {
 		s.finish = true
 	}
 	return false, nil
+}
+
+// paused: nothing is sent just now, whatever there is.
+func (s *session) paused(now time.Time) bool {
+	return now.Before(s.sendAfter) || now.Before(s.gather.until)
 }
 
 // maySend reports whether a lane has leave to send now.
@@ -275,6 +280,8 @@ func (s *session) sendFrom(in lane, now time.Time) (sent bool, err error) {
 	s.flight.push(fr)
 	s.flight.alone = l.route.poison.alone(first)
 	s.cursors.wrote(in, fr.end, size, l.o.BacklogShare, limit)
+	_, next := s.src.Bounds()
+	s.gather.wrote(uint64(len(recs)), fr.end < next, now)
 	l.noteSent(fr, s.guard.out.Swap(0), s.src.Bounds)
 	s.updateBacklog()
 	return true, nil

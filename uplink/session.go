@@ -48,6 +48,7 @@ type session struct {
 	laterAt     time.Time
 	sendAfter   time.Time // before it nothing is sent: the server may still be looking at the token
 	naming      Naming    // nil where the server is told no names
+	gather      gather
 	preferredAt time.Time // when to try a better address; zero: this is the best
 	hoursCheck  time.Time // when to check the uplink hours; zero: there are none
 	started     time.Time
