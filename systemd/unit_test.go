@@ -35,7 +35,7 @@ func TestUnitKeepsItsPromises(t *testing.T) {
 		"PrivateUsers=yes", "ProtectProc=invisible", "MemoryDenyWriteExecute=yes", "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
 		"SystemCallFilter=adjtimex clock_adjtime clock_adjtime64", "DevicePolicy=closed",
 		"DeviceAllow=char-188 rw", "DeviceAllow=char-166 rw", "DeviceAllow=char-4 rw", "DeviceAllow=char-204 rw",
-		"MemoryMax=96M", "TasksMax=256", "LimitNOFILE=1024", "WantedBy=multi-user.target",
+		"MemoryMax=96M", "TimerSlackNSec=1ms", "TasksMax=256", "LimitNOFILE=1024", "WantedBy=multi-user.target",
 	} {
 		if !slices.Contains(lines, want) {
 			t.Errorf("the unit lacks %q", want)
