@@ -69,7 +69,7 @@ bench: build ## the table of figures in the README, about five minutes (FIGURES=
 	GO="$(GO)" cross/bench
 
 cross: ## dist/portti_linux_{armv6,armv7,arm64,amd64,riscv64}
-	BUILD='$(BUILD)' cross/build
+	GO="$(GO)" BUILD='$(BUILD)' cross/build
 
 peers: build ## tests against node, python, nginx, gpsd ... (.ci/run installs them)
 	GO="$(GO)" cross/tagged peers $(TESTFLAGS)
