@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -56,14 +57,15 @@ func rich(t *testing.T, dir string) {
 	})
 }
 
-// table is the fields of the page, and what each is held against.
-func table(t *testing.T) map[string]string {
+// table is the fields of the page in its order, and what each is held against.
+func table(t *testing.T) (names []string, fields map[string]string) {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/format.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	fields, name := map[string]string{}, regexp.MustCompile("`([a-z]+(?:\\.[a-z_]+)?)`")
+	fields = map[string]string{}
+	name := regexp.MustCompile("`([a-z]+(?:\\.[a-z_]+)?)`")
 	for line := range strings.SplitSeq(string(page), "\n") {
 		cells := strings.Split(line, "|")
 		if len(cells) != 8 || !strings.HasPrefix(line, "| `") {
@@ -74,9 +76,10 @@ func table(t *testing.T) map[string]string {
 				t.Errorf("%s stands twice in the table", m[1])
 			}
 			fields[m[1]] = strings.TrimSpace(cells[6])
+			names = append(names, m[1])
 		}
 	}
-	return fields
+	return names, fields
 }
 
 // edited is a field made something else, and the one that is named for it.
@@ -138,6 +141,37 @@ func edits() map[string]edited {
 	}
 }
 
+// TestRangesAreChecked: what the page says of a field beside that it is a number is
+// held as well, under a checksum that fits.
+func TestRangesAreChecked(t *testing.T) {
+	base := filepath.Join(fastDir(t), "rich")
+	rich(t, base)
+	for what, c := range map[string]struct {
+		field string
+		edited
+	}{
+		"a span beyond that was never reserved":   {"beyond.length", more(1<<40, "")},
+		"a span beyond that goes round":           {"beyond.length", number(math.MaxUint64)},
+		"spans beyond that are one":               {"beyond.gap", number(1)},
+		"imported spans that are one":             {"import.gap", number(1)},
+		"two rows from one number on":             {"row.gap", number(0)},
+		"more boots than a record can name":       {"start.index", number(1 << 32)},
+		"a boot that comes twice":                 {"start.id", again()},
+		"more boots than a record can name, told": {"summary.newest_boot", number(1 << 32)},
+		"a name for what is of no known device":   {"account.name", atFirst(bytesOf(1, 'x'))},
+		"a device without a name":                 {"account.name", number(0)},
+	} {
+		t.Run(what, func(t *testing.T) {
+			dir := copied(t, base, filepath.Join(fastDir(t), "q"))
+			change(t, dir, c.field, c.edited)
+			problems, _ := formattest.Verify(dir)
+			if !slices.ContainsFunc(problems, func(p formattest.Problem) bool { return p.Field == c.field && !p.Harmless }) {
+				t.Errorf("%s is not named: %+v", c.field, problems)
+			}
+		})
+	}
+}
+
 // TestEveryFieldIsChecked: whatever field of the table is another one, under a
 // checksum that fits where there is a way to tell, is named.
 func TestEveryFieldIsChecked(t *testing.T) {
@@ -145,7 +179,8 @@ func TestEveryFieldIsChecked(t *testing.T) {
 	rich(t, base)
 	sound(t, base)
 	edits := edits()
-	for field, against := range table(t) {
+	_, fields := table(t)
+	for field, against := range fields {
 		e, ok := edits[field]
 		switch {
 		case against == "-" && !ok:
@@ -177,23 +212,33 @@ func TestEveryFieldIsChecked(t *testing.T) {
 	}
 }
 
-// TestFieldsAreInTheTable: what the verifier reads is what the page has, and a queue
-// writes all of it.
+// TestFieldsAreInTheTable: what the verifier reads is what the page has, in its order,
+// and a queue writes all of it.
 func TestFieldsAreInTheTable(t *testing.T) {
 	dir := filepath.Join(fastDir(t), "rich")
 	rich(t, dir)
-	page := table(t)
+	names, page := table(t)
 	left := maps.Clone(page)
-	for _, fact := range []string{"slot", "format", "ledger", "summary", "rows", "thinned"} {
-		b := newestSlot(t, dir)
-		if fact != "slot" {
-			b = factOf(t, dir, fact)
-		}
-		for field := range formattest.Fields(fact, b) {
+	slot := newestSlot(t, dir)
+	facts := map[string][]byte{"slot": slot, "ledger": ledgerIn(slot)}
+	for _, fact := range []string{"format", "summary", "rows", "thinned"} {
+		facts[fact] = factOf(t, dir, fact)
+	}
+	for fact, b := range facts {
+		spans := formattest.Fields(fact, b)
+		var inFile []string
+		for field := range spans {
 			if page[field] == "" {
 				t.Errorf("%s is not in the table of docs/format.md", field)
 			}
-			delete(left, field)
+			if delete(left, field); !strings.HasSuffix(field, ".crc") { // those are at the end
+				inFile = append(inFile, field)
+			}
+		}
+		slices.SortFunc(inFile, func(a, b string) int { return spans[a][0].From - spans[b][0].From })
+		inPage := slices.DeleteFunc(slices.Clone(names), func(field string) bool { return !slices.Contains(inFile, field) })
+		if !slices.Equal(inFile, inPage) {
+			t.Errorf("%s: a queue writes %v, in the order of the table %v", fact, inFile, inPage)
 		}
 	}
 	for field := range left {
@@ -230,12 +275,10 @@ func change(t *testing.T, dir, field string, e edited) (covered string) {
 	}
 	slot := newestSlot(t, dir)
 	old := slices.Clone(slot)
-	if inner := spansOf("slot", slot, "slot.ledger")[0]; e.to != nil && room != "slot" && room != "start" && room != "note" {
-		_, n := binary.Uvarint(slot[inner.From:])
-		l := replaced(t, "ledger", append(slices.Clone(slot[inner.From+n:inner.To]), 0, 0, 0, 0), field, e)
+	if inner := spansOf("slot", slot, "slot.ledger")[0]; room != "slot" && room != "start" && room != "note" {
+		l := replaced(t, "ledger", ledgerIn(slot), field, e)
 		l = l[:len(l)-4] // in a slot it is without its crc
 		slot = slices.Concat(slot[:inner.From], binary.AppendUvarint(nil, uint64(len(l))), l, slot[inner.To:])
-		slot = sealed(slot)
 	} else {
 		slot = replaced(t, "slot", slot, field, e)
 	}
@@ -301,12 +344,19 @@ func newestSlot(t *testing.T, dir string) (newest []byte) {
 	for i := range 3 {
 		slot := b[i*len(b)/3:]
 		slot = slot[:binary.LittleEndian.Uint32(slot[10:])+18]
-		s := spansOf("slot", slot, "ledger.generation")[0]
-		if gen, _ := binary.Uvarint(slot[s.From:]); gen > highest {
+		l := ledgerIn(slot)
+		if gen, _ := binary.Uvarint(l[spansOf("ledger", l, "ledger.generation")[0].From:]); gen > highest {
 			newest, highest = slot, gen
 		}
 	}
 	return slices.Clone(newest)
+}
+
+// ledgerIn is the one in a slot, with four bytes where a segment has its checksum.
+func ledgerIn(slot []byte) []byte {
+	s := spansOf("slot", slot, "slot.ledger")[0]
+	_, n := binary.Uvarint(slot[s.From:])
+	return append(slices.Clone(slot[s.From+n:s.To]), 0, 0, 0, 0)
 }
 
 // inSegment changes a segment by bbolt.

@@ -10,89 +10,84 @@ const pageSize = 4096
 
 // pages is a bbolt file.
 type pages struct {
-	b     []byte
-	used  uint64
-	seen  map[uint64]bool
-	flags uint64    // that elements of leaves have
-	least []byte    // no key that follows may be lower
-	found []element // in the order of the keys
-	check func(ok bool, field, format string, args ...any) bool
+	*source
+	b     []byte          // those in use
+	seen  map[uint64]bool // of them
+	least []byte          // no key that follows may be lower
 }
 
 type element struct{ key, value []byte }
 
-// buckets is what is in the buckets r and m, by the meta page that counts.
-func (p *pages) buckets() (records, facts []element) {
-	var meta []byte
+// buckets is what is in the buckets m and r, by the meta page that counts.
+func (p *pages) buckets() (facts, records []element) {
+	meta := make([]byte, 64)
 	for at := 16; at <= 16+pageSize && at+64 <= len(p.b); at += pageSize {
 		m, sum := p.b[at:at+64], fnv.New64a()
 		_, _ = sum.Write(m[:56])
 		sound := le(m[:4]) == 0xED0CDAED && le(m[4:8]) == 2 && le(m[8:12]) == pageSize && le(m[56:]) == sum.Sum64()
-		if sound && (meta == nil || le(m[48:56]) > le(meta[48:56])) {
-			meta, p.used = m, le(m[40:48])
+		if sound && le(m[48:56]) >= le(meta[48:56]) {
+			meta = m
 		}
 	}
-	if !p.check(p.used > 0 && p.used <= uint64(len(p.b))/pageSize, "meta", "there is none that counts, or it says more than there is") {
+	used := le(meta[40:48])
+	if !p.hold(used > 0 && used <= uint64(len(p.b))/pageSize, "meta", "there is none that counts, or it says more than there is") {
 		return nil, nil
 	}
-	top := p.bucket(meta[16:32], 1)
-	if !p.check(len(top) == 2 && string(top[0].key) == "m" && string(top[1].key) == "r", "bucket", "they are not r and m: %x", top) {
-		return nil, nil
-	}
-	return p.bucket(top[1].value, 0), p.bucket(top[0].value, 0)
+	p.b = p.b[:used*pageSize]
+	top := append(p.bucket(meta[16:32], 1), element{}, element{}, element{})
+	names := string(top[0].key) + " " + string(top[1].key) + string(top[2].key)
+	p.hold(names == "m r", "bucket", "they are not m and r: %q", names)
+	return p.bucket(top[0].value, 0), p.bucket(top[1].value, 0)
 }
 
-// bucket is what is in one: its root page and a number that is not used, or 16 zeros and a page.
+// bucket is what is in one, in the order of the keys: its root page and a number that is not used, or 16 zeros and a page.
+// Elements of its leaves have these flags.
 func (p *pages) bucket(v []byte, flags uint64) []element {
-	p.flags, p.least, p.found = flags, nil, nil
-	if len(v) >= 16 && le(v[:8]) != 0 {
-		p.tree(le(v[:8]))
-	} else if p.check(len(v) >= 32, "bucket", "it has no page") {
-		p.page(v[16:])
+	p.least = nil
+	if len(v) >= 32 && le(v[:8]) == 0 {
+		return p.page(v[16:], flags)
 	}
-	return p.found
+	return p.tree(le(v[:min(8, len(v))]), flags)
 }
 
-func (p *pages) tree(id uint64) {
-	b := p.b[min(id, p.used-1)*pageSize:]
-	over := le(b[12:16])
-	ok := le(b[:8]) == id && id+over < p.used
-	for n := id; ok && n <= id+over; n++ {
+func (p *pages) tree(id, flags uint64) []element {
+	b := p.b[min(id*pageSize, uint64(len(p.b)-pageSize)):]
+	size := (le(b[12:16]) + 1) * pageSize
+	ok := le(b[:8]) == id && size <= uint64(len(b))
+	for n := id; ok && n < id+size/pageSize; n++ {
 		ok = !p.seen[n]
 		p.seen[n] = true
 	}
-	if p.check(ok, "page", "%d is %d with %d more, is used twice, or is none of the pages in use", id, le(b[:8]), over) {
-		p.page(b[:(over+1)*pageSize])
+	if !p.hold(ok, "page", "%d is %d with %d bytes, is used twice, or is none of those in use", id, le(b[:8]), size) {
+		return nil
 	}
+	return p.page(b[:size], flags)
 }
 
-// page reads what is in a page, and in those below. It comes to the keys in their order, those of branches before what these
+// page reads what is in a page and in those below it. It comes to the keys in their order, those of branches before what they
 // lead to: so one bound holds them all.
-func (p *pages) page(b []byte) {
+func (p *pages) page(b []byte, flags uint64) (found []element) {
 	id, kind, n := le(b[:8]), le(b[8:10]), int(le(b[10:12]))
-	ok := (kind == 1 || kind == 2) && n <= len(b)/16-1 && (n > 0 || kind == 2 && p.least == nil)
-	if !p.check(ok, "page", "%d is of kind %d with %d elements", id, kind, n) {
-		return
-	}
-	for i := range n {
+	ok := n < len(b)/16 && (kind == 1 && n > 0 || kind == 2 && (n > 0 || p.least == nil))
+	p.hold(ok, "page", "%d is of kind %d with %d elements", id, kind, n)
+	for i := 0; i < n && p.Field == ""; i++ {
 		h := b[16+16*i:]
-		flags, pos, size, value := le(h[:4]), le(h[4:8]), le(h[8:12]), le(h[12:16])
+		has, pos, size, value := le(h[:4]), le(h[4:8]), le(h[8:12]), le(h[12:16])
 		if kind == 1 {
-			flags, pos, size, value = p.flags, le(h[:4]), le(h[4:8]), 0
+			has, pos, size, value = flags, le(h[:4]), le(h[4:8]), 0
 		}
-		ok := pos >= 16 && pos+size+value <= uint64(len(h)) && size > 0 && flags == p.flags
-		if !p.check(ok, "page", "%d, element %d: flags %d, %d + %d bytes at %d", id, i, flags, size, value, pos) {
-			return
+		ok := has == flags && size > 0 && pos >= 16 && pos+size+value <= uint64(len(h))
+		if !p.hold(ok, "page", "%d, element %d: flags %d, %d + %d bytes at %d", id, i, has, size, value, pos) {
+			break
 		}
 		key := h[pos:][:size]
-		if !p.check(bytes.Compare(key, p.least) >= 0, "key", "%x of page %d is out of order", key, id) {
-			return
-		}
+		p.hold(bytes.Compare(key, p.least) >= 0, "key", "%x of page %d is out of order", key, id)
 		if p.least = key; kind == 1 {
-			p.tree(le(h[8:16]))
-			continue
+			found = append(found, p.tree(le(h[8:16]), flags)...)
+		} else {
+			p.least = append(slices.Clone(key), 0) // the next one is higher
+			found = append(found, element{key, h[pos+size:][:value]})
 		}
-		p.least = append(slices.Clone(key), 0) // the next one is higher
-		p.found = append(p.found, element{key, h[pos+size:][:value]})
 	}
+	return found
 }
