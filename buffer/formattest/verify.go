@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -37,6 +38,7 @@ type folder struct {
 	problems         []Problem
 	slots, segments  []*source         // the latter by number
 	state, ledger    *source           // those that count
+	through          [][2]uint64       // numbers, by that ledger
 	reserved, starts uint64            // by the state: the first number, and the last boot
 	present          map[uint64]uint64 // records that wait, by device
 }
@@ -46,16 +48,14 @@ func Verify(dir string) ([]Problem, Summary) {
 	f := &folder{files: map[string][]byte{}, present: map[uint64]uint64{}}
 	entries, err := os.ReadDir(dir)
 	f.check(err == nil, dir, "file", "%v", err)
-	for _, e := range entries {
+	for _, e := range entries { // they are sorted, and so by number
 		f.files[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name()))
 		f.check(err == nil, e.Name(), "file", "%v", err)
-	}
-	f.readState()
-	for _, e := range entries { // they are sorted, and so by number
 		if regexp.MustCompile(`^[0-9a-f]{16}\.seg$`).MatchString(e.Name()) {
-			f.readSegment(e.Name())
+			f.segment(e.Name())
 		}
 	}
+	f.readState(f.files["state"])
 	f.choose()
 	end := uint64(math.MaxUint64)
 	for _, s := range slices.Backward(f.segments) {
@@ -67,8 +67,8 @@ func Verify(dir string) ([]Problem, Summary) {
 	f.lines("quarantine.log")
 	f.lines("quarantine.log.1")
 	for _, s := range slices.Concat(f.slots, f.segments) {
-		if s.Harmless = s.Field == "slot.crc" || s.Field == "slot.length"; s.Field != "" { // torn: another one counts
-			f.problems = append(f.problems, s.Problem)
+		if !f.check(s.Field == "", s.File, s.Field, "%s", s.What) { // a slot that is torn is none
+			f.problems[len(f.problems)-1].Harmless = s.Field == "slot.crc" || s.Field == "slot.length"
 		}
 	}
 	return f.problems, f.Summary
@@ -82,31 +82,31 @@ func (f *folder) check(ok bool, file, field, format string, args ...any) bool {
 }
 
 // readState reads the slots. One that is all zeros was never written.
-func (f *folder) readState() {
-	b := f.files["state"]
+func (f *folder) readState(b []byte) {
 	size := max(pageSize, len(b)/3/pageSize*pageSize)
 	for slot := range slices.Chunk(append(b, make([]byte, 3*size)...)[:3*size], size) {
-		length := 18 + int(le(slot[10:14]))
-		if s := newSource("state"); len(bytes.Trim(slot, "\x00")) > 0 {
-			if s.hold(length <= size, "slot.length", "%d bytes", length) && s.fact("slot", slot[:length]) {
-				s.b, s.at = []byte(s.has["slot.ledger"][0].text), 0
-				s.fields("ledger", 0)
-			}
-			f.slots = append(f.slots, s)
+		if len(bytes.Trim(slot, "\x00")) == 0 {
+			continue
 		}
+		s, length := &source{Problem: Problem{File: "state"}, has: map[string][]Span{}}, 18+int(le(slot[10:14]))
+		if s.hold(length <= size, "slot.length", "%d bytes", length) && s.fact("slot", slot[:length]) {
+			ledger := s.has["slot.ledger"][0]
+			s.b, s.at = []byte(ledger.text[len(ledger.text)-int(ledger.num):]), 0
+			s.fields("ledger", 0)
+		}
+		f.slots = append(f.slots, s)
 	}
 }
 
-// readSegment reads a file, but for what is in its records. One that went into a thinned one is not read.
-func (f *folder) readSegment(name string) {
-	s := newSource(name)
+// segment reads a file, but for what is in its records. One that went into a thinned one is not read.
+func (f *folder) segment(name string) {
+	s := &source{Problem: Problem{File: name}, has: map[string][]Span{}}
 	if _, _ = fmt.Sscanf(name, "%16x", &s.first); f.thinned(s.first) {
 		return
 	}
 	f.segments = append(f.segments, s)
+	small, records := s.buckets(f.files[name])
 	facts := map[string][]byte{}
-	var small []element
-	small, s.records = (&pages{source: s, b: f.files[name], seen: map[uint64]bool{}}).buckets()
 	for _, e := range small {
 		facts[string(e.key)] = e.value
 	}
@@ -117,8 +117,9 @@ func (f *folder) readSegment(name string) {
 	}
 	above := func(e element) bool { return be(e.key) > s.num("thinned.through") }
 	s.hold(s.num("format.first") == s.first, "format.first", "it is the file of another number")
-	s.hold(s.num("row.gap") == s.first || len(s.records) == 0, "row.gap", "they begin with another number")
-	s.hold(facts["thinned"] == nil || !slices.ContainsFunc(s.records, above), "thinned.through", "there are records above it")
+	s.hold(s.num("row.gap") == s.first || len(records) == 0, "row.gap", "they begin with another number")
+	s.hold(facts["thinned"] == nil || !slices.ContainsFunc(records, above), "thinned.through", "there are records above it")
+	s.records = records
 }
 
 // thinned says that the file of this number went into one before it.
@@ -130,57 +131,48 @@ func (f *folder) thinned(first uint64) bool {
 func (f *folder) choose() {
 	none := []Span{{num: math.MaxUint64}}
 	f.state = &source{has: map[string][]Span{"slot.reserved": none, "start.index": none}}
-	newest := func(than *source, all []*source) *source {
-		for _, s := range all {
-			if s.Field == "" && s.num("ledger.generation") > than.num("ledger.generation") {
-				than = s
+	f.ledger = &source{}
+	for _, s := range append(f.slots, f.segments...) {
+		if s.Field == "" && s.num("ledger.generation") > f.ledger.num("ledger.generation") {
+			if f.ledger = s; s.has["slot.crc"] != nil {
+				f.state = s
 			}
 		}
-		return than
 	}
-	f.state = newest(f.state, f.slots)
-	f.ledger = newest(f.state, f.segments)
 	f.check(f.state.b != nil || f.segments == nil && f.files["state"] == nil, "state", "file", "no slot of it counts")
 	f.Segments, f.Clean, f.reserved = len(f.segments), f.state.num("slot.clean") == 1, f.state.num("slot.reserved")
 	for _, index := range f.state.has["start.index"] {
 		f.starts = max(f.starts, index.num)
 	}
 	known := func(id Span) bool { return id.text == f.state.has["slot.boot"][0].text }
-	f.state.hold(slices.ContainsFunc(f.state.has["start.id"], known), "slot.boot", "it is none of the starts")
+	f.state.hold(f.state.b == nil || slices.ContainsFunc(f.state.has["start.id"], known), "slot.boot", "it is none of the starts")
 	for _, l := range append(f.slots, f.ledger) {
-		last := uint64(0)
-		for i, s := range l.through() {
-			ok := last <= s[0] && s[0] <= s[1] && s[1] < f.reserved
-			l.hold(ok, []string{"ledger.mark", "beyond.length"}[min(i, 1)], "%d is not reserved, or less than the one before", s[1])
-			last = s[1]
-		}
 		l.hold(l.num("ledger.through") < f.reserved, "ledger.through", "%d is not reserved", l.num("ledger.through"))
+		f.through = [][2]uint64{{0, l.num("ledger.mark")}}
+		for i, length := range l.has["beyond.length"] {
+			from := f.through[i][1] + l.has["beyond.gap"][i].num
+			f.through = append(f.through, [2]uint64{from, from + length.num})
+			l.hold(f.through[i][1] < from && from <= from+length.num, "beyond.length", "%d more than %d", length.num, from)
+		}
+		for i, s := range f.through {
+			l.hold(s[1] < f.reserved, []string{"ledger.mark", "beyond.length"}[min(i, 1)], "%d is not reserved", s[1])
+		}
 	}
-}
-
-// through is the spans of numbers that are through by a ledger.
-func (s *source) through() [][2]uint64 {
-	spans := [][2]uint64{{0, s.num("ledger.mark")}}
-	for i, length := range s.has["beyond.length"] {
-		from := spans[i][1] + s.has["beyond.gap"][i].num
-		spans = append(spans, [2]uint64{from, from + length.num})
-	}
-	return spans
 }
 
 // gone says that a number is through by the ledger that counts.
 func (f *folder) gone(n uint64) bool {
-	return slices.ContainsFunc(f.ledger.through(), func(s [2]uint64) bool { return s[0] <= n && n <= s[1] })
+	return slices.ContainsFunc(f.through, func(s [2]uint64) bool { return s[0] <= n && n <= s[1] })
 }
 
 // records reads those of a segment. A number that the next one may have as well, from end on, is read there.
 func (f *folder) records(s *source, end uint64) {
 	got, devices := map[string]uint64{"summary.records": 0, "summary.bytes": 0}, map[uint64]uint64{}
 	for _, e := range s.records {
-		if !s.hold(len(e.key) == 8 && be(e.key) >= s.first, "key", "%x is no number of this file", e.key) {
-			continue
-		}
 		n, v := be(e.key), e.value
+		if !s.hold(len(e.key) == 8 && n >= s.first, "key", "%x is no number of this file", e.key) {
+			return
+		}
 		if len(v) < 23 || len(v) > 1<<16 || be(v[:4]) != sum(slices.Concat(e.key, v[4:])) {
 			s.hold(f.gone(n), "value.crc", "record %d does not fit", n)
 			continue
@@ -189,12 +181,12 @@ func (f *folder) records(s *source, end uint64) {
 		s.hold(boot > 0, "value.boot", "record %d: boots begin with 1", n)
 		s.hold(boot <= f.starts, "start.index", "record %d is of boot %d", n, boot)
 		s.hold(int64(mono) >= 0, "value.mono", "record %d: %d", n, int64(mono))
-		if got["summary.records"]++; got["summary.records"] == 1 {
+		if devices[device]++; got["summary.records"] == 0 {
 			got["summary.first"], got["summary.oldest_boot"], got["summary.oldest_mono"] = n, boot, mono
 		}
 		got["summary.last"], got["summary.newest_boot"], got["summary.newest_mono"] = n, boot, mono
+		got["summary.records"]++
 		got["summary.bytes"] += uint64(len(v) - 23)
-		devices[device]++
 		if n >= end {
 			continue
 		}
@@ -206,22 +198,22 @@ func (f *folder) records(s *source, end uint64) {
 			f.present[device]++
 		}
 	}
-	if uint64(len(s.records)) == got["summary.records"] && s.Field == "" {
+	if got["summary.records"] == uint64(len(s.records)) { // the summary is of all that are sound
 		s.summary(got, devices)
 	}
 }
 
-// summary holds it against what is in the records, all of which are sound.
+// summary holds it against what is in the records.
 func (s *source) summary(got map[string]uint64, devices map[uint64]uint64) {
 	for field, n := range got {
 		s.hold(s.num(field) == n, field, "%d, by the records %d", s.num(field), n)
 	}
 	for i, device := range s.has["summary.device"] {
-		present := s.has["summary.present"][i].num
-		s.hold(devices[device.num] > 0, "summary.device", "there is no record of %d", device.num)
-		s.hold(devices[device.num] == present, "summary.present", "there are %d records of device %d", devices[device.num], device.num)
+		n := devices[device.num]
+		s.hold(n > 0, "summary.device", "there is no record of %d", device.num)
+		s.hold(n == s.has["summary.present"][i].num, "summary.present", "there are %d records of device %d", n, device.num)
 	}
-	s.hold(len(devices) == len(s.has["summary.device"]), "summary.device", "there are also others of %v", devices)
+	s.hold(len(devices) == len(s.has["summary.device"]), "summary.device", "there are records of %v", devices)
 }
 
 // notes holds the segments that the state names against those that are there.
@@ -267,14 +259,11 @@ func (f *folder) lines(name string) {
 		for field, form := range forms {
 			f.check(regexp.MustCompile(form).Match(text[field]), name, "log."+field, "it cannot be so: %s", line)
 		}
-		var v struct {
-			Boot   uint64
-			Device string
-		}
-		_ = json.Unmarshal(line, &v)
-		known := func(account Span) bool { return account.text == v.Device }
-		f.check(slices.ContainsFunc(f.ledger.has["account.name"], known), name, "log.device", "%q has no account", v.Device)
-		f.check(v.Boot <= f.starts, name, "log.boot", "%d is not known", v.Boot)
+		device, boot := "", uint64(0)
+		_, _ = json.Unmarshal(text["device"], &device), json.Unmarshal(text["boot"], &boot)
+		known := func(a Span) bool { return a.num == uint64(len(device)) && strings.HasSuffix(a.text, device) }
+		f.check(slices.ContainsFunc(f.ledger.has["account.name"], known), name, "log.device", "%q has no account", device)
+		f.check(boot <= f.starts, name, "log.boot", "%d is not known", boot)
 		f.check(utf8.Valid(line) && (text["record"] == nil || text["raw"] == nil), name, "log.record", "%s", line)
 	}
 }

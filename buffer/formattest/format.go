@@ -1,10 +1,13 @@
 package formattest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"hash/fnv"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -41,29 +44,28 @@ func layouts() map[string]string {
 type Span struct {
 	From, To int
 	num      uint64
-	text     string
+	text     string // with a ! from the beginning of the item on
 }
 
 // source is a slot or a segment: what was read of it, until something was wrong.
 type source struct {
 	Problem
-	first   uint64 // of a segment, by its name
-	records []element
-	b       []byte // the fact that is being read, and how far
-	at      int
+	b       []byte            // what is being read: the pages in use, or a fact
+	at      int               // in the fact
 	has     map[string][]Span // by field, of a list all of them
-	once    map[string]bool   // what must not come again
+	first   uint64            // of a segment: the number in its name
+	used    map[uint64]bool   // its pages
+	least   []byte            // no key that follows in the bucket may be lower
+	records []element
 }
+
+type element struct{ key, value []byte }
 
 // Fields says where the fields of a fact lie: format, ledger, summary, rows, thinned, or slot.
 func Fields(fact string, b []byte) map[string][]Span {
-	s := newSource("")
+	s := &source{has: map[string][]Span{}}
 	s.fact(fact, b)
 	return s.has
-}
-
-func newSource(file string) *source {
-	return &source{Problem: Problem{File: file}, has: map[string][]Span{}, once: map[string]bool{}}
 }
 
 // hold says whether nothing was wrong so far.
@@ -95,7 +97,6 @@ func (s *source) fields(layout string, nth uint64) {
 		_, _ = fmt.Sscan(row, &name, &kind, &low, &high)
 		kind, once := strings.CutSuffix(kind, "!")
 		v, size := binary.Uvarint(rest)
-		body := size // where a text begins
 		switch kind {
 		case "u":
 		case "i":
@@ -104,10 +105,9 @@ func (s *source) fields(layout string, nth uint64) {
 			low += min(nth, 1)
 		case "t":
 			size += int(min(v, math.MaxInt32))
-		case "*": // of at least a byte
-			high = min(high, uint64(len(rest)))
+		case "*":
+			high = min(high, uint64(len(rest))) // each is of at least a byte
 		default:
-			body = 0
 			size, _ = strconv.Atoi(kind)
 			v = le(rest[:min(size, 8, len(rest))])
 		}
@@ -117,16 +117,89 @@ func (s *source) fields(layout string, nth uint64) {
 		if !s.hold(name != "account.losses" || v <= s.num("ledger.reasons"), name, "%d, more than reasons", v) {
 			return
 		}
-		s.has[name] = append(s.has[name], Span{s.at, s.at + size, v, string(rest[body:size])})
-		s.at += size
-		if item := layout + string(s.b[start:s.at]); once {
-			s.hold(!s.once[item], strings.Fields(layouts()[layout])[0], "%q comes twice", item)
-			s.once[item] = kind != "16" || v > 0 // a boot that is not known has zeros
+		f := Span{s.at, s.at + size, v, string(rest[:size])}
+		if once {
+			f.text = string(s.b[start:f.To])
+			known := slices.ContainsFunc(s.has[name], func(o Span) bool { return o.text == f.text })
+			s.hold(!known || kind == "16" && v == 0, strings.Fields(layouts()[layout])[0], "%q comes twice", f.text)
 		}
+		s.has[name], s.at = append(s.has[name], f), f.To
 		for i := uint64(0); kind == "*" && i < v; i++ {
 			s.fields(name, i)
 		}
 	}
+}
+
+const pageSize = 4096
+
+// buckets is what is in the buckets m and r of a bbolt file, by the meta page that counts. What leads out of it, or of a page, panics.
+func (s *source) buckets(file []byte) (facts, records []element) {
+	defer func() {
+		if err := recover(); err != nil {
+			s.hold(false, "page", "it leads out of it: %v", err)
+		}
+	}()
+	file = slices.Clip(file) // a slice may reach to its capacity
+	var meta []byte
+	for _, m := range [][]byte{file[16:80], file[pageSize+16:][:64]} {
+		sum := fnv.New64a()
+		_, _ = sum.Write(m[:56])
+		sound := le(m[:4]) == 0xED0CDAED && le(m[4:8]) == 2 && le(m[8:12]) == pageSize && le(m[56:]) == sum.Sum64()
+		if sound && (meta == nil || le(m[48:56]) > le(meta[48:56])) {
+			meta = m
+		}
+	}
+	if !s.hold(meta != nil, "meta", "there is none that counts") {
+		return nil, nil
+	}
+	s.b, s.used = slices.Clip(file[:le(meta[40:48])*pageSize]), map[uint64]bool{}
+	top := s.bucket(meta[16:32], 1)
+	s.hold(len(top) == 2 && string(top[0].key) == "m" && string(top[1].key) == "r", "bucket", "they are not m and r: %q", top)
+	return s.bucket(top[0].value, 0), s.bucket(top[1].value, 0)
+}
+
+// bucket is what is in one, in the order of the keys: its root page and a number that is not used, or 16 zeros and a page.
+func (s *source) bucket(v []byte, flags uint64) []element {
+	if s.least = nil; le(v[:8]) == 0 {
+		return s.page(v[16:], flags)
+	}
+	return s.tree(le(v[:8]), flags)
+}
+
+func (s *source) tree(id, flags uint64) []element {
+	b := s.b[id*pageSize:]
+	pages := le(b[12:16]) + 1
+	b = slices.Clip(b[:pages*pageSize])
+	s.hold(le(b[:8]) == id, "page", "%d is %d", id, le(b[:8]))
+	for n := id; n < id+pages; n++ {
+		s.hold(!s.used[n], "page", "%d is used twice", n)
+		s.used[n] = true
+	}
+	return s.page(b, flags)
+}
+
+// page reads what is in a page and in those below it, whose elements have these flags. It comes to the keys in their order,
+// those of branches before what they lead to: so one bound holds them all.
+func (s *source) page(b []byte, flags uint64) (found []element) {
+	id, kind, n := le(b[:8]), le(b[8:10]), int(le(b[10:12]))
+	s.hold(kind == 1 && n > 0 || kind == 2 && (n > 0 || s.least == nil), "page", "%d is of kind %d with %d elements", id, kind, n)
+	for i := 0; i < n && s.Field == ""; i++ {
+		h := b[16+16*i:]
+		has, at, size, value := le(h[:4]), le(h[4:8]), le(h[8:12]), le(h[12:16])
+		if kind == 1 {
+			has, at, size, value = flags, le(h[:4]), le(h[4:8]), 0
+		}
+		key := h[at:][:size]
+		s.hold(has == flags, "page", "%d, element %d has flags %d", id, i, has)
+		s.hold(size > 0 && bytes.Compare(key, s.least) >= 0, "key", "%x of page %d is out of order", key, id)
+		if s.least = key; kind == 1 {
+			found = append(found, s.tree(le(h[8:16]), flags)...)
+		} else {
+			s.least = append(slices.Clone(key), 0) // the next one is higher
+			found = append(found, element{key, slices.Clip(h[at+size:][:value])})
+		}
+	}
+	return found
 }
 
 // le is a number of up to 8 bytes, little-endian; be one that is big-endian.
