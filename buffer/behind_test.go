@@ -63,14 +63,7 @@ func TestSurfacedAfterALateRepair(t *testing.T) {
 	dir := filepath.Join(fastDir(t), "q")
 	filled(t, dir, 6000, nil)
 	synctest.Test(t, func(t *testing.T) {
-		o := testOptions(dir)
-		f := newFake(dir)
-		f.record = false
-		o.FS, o.CommitEvery = f, time.Hour
-		o.tune = smallSizes()
-		o.tune.segment = 256 << 10
-		q := mustOpen(t, o)
-		synctest.Wait()
+		q, _ := onBadDisk(t, dir)
 		q.mu.Lock()
 		s := q.segs[1]
 		s.damage, s.repaired = errDamaged, make(chan struct{})
@@ -105,14 +98,7 @@ func TestLateAcknowledgement(t *testing.T) {
 	dir := filepath.Join(fastDir(t), "q")
 	filled(t, dir, 6000, nil)
 	synctest.Test(t, func(t *testing.T) {
-		o := testOptions(dir)
-		f := newFake(dir)
-		f.record, f.err = false, syscall.EMFILE
-		o.FS, o.CommitEvery = f, time.Hour
-		o.tune = smallSizes()
-		o.tune.segment = 256 << 10
-		q := mustOpen(t, o)
-		synctest.Wait()
+		q, disk := onBadDisk(t, dir)
 		at, _ := q.Bounds()
 		for range 3 { // part of the first file and no more: it must be indexed
 			first, recs, err := q.readRecords(at, 3000, 20)
@@ -124,16 +110,14 @@ func TestLateAcknowledgement(t *testing.T) {
 		q.reading.Lock()
 		q.reader.opened.close()
 		q.reading.Unlock()
-		f.mu.Lock()
-		f.failAt, f.always, f.count = 1, true, 0
-		f.mu.Unlock()
+		disk.be(slow(0, syscall.EMFILE, ""))
 		mustAck(t, q, 1, at-1)
 		if c := checkLedger(t, q); c.Acked != 0 {
 			t.Fatalf("the test does not test what it is for: %+v", c)
 		}
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		f.heal()
+		disk.be(sound)
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		if c := checkLedger(t, q); c.Acked != at-1 || c.Waiting != 6000-(at-1) {

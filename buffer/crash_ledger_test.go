@@ -6,8 +6,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // afterCrash opens a copy of what is on disk at this moment, as a process would
@@ -25,38 +23,6 @@ func afterCrash(t *testing.T, o Options, dir string) (Counts, map[string]Counts)
 	return q.Ledger()
 }
 
-// hook is called before each commit and each removal of a file.
-type hook struct {
-	osFS
-	commit, removed func(name string)
-}
-
-func (h *hook) CreateDB(name string, step, limit int) (DB, error) {
-	db, err := h.osFS.CreateDB(name, step, limit)
-	return &hookedDB{db, h, name}, err
-}
-
-func (h *hook) Remove(name string) error {
-	err := h.osFS.Remove(name)
-	if h.removed != nil && err == nil {
-		h.removed(name)
-	}
-	return err
-}
-
-type hookedDB struct {
-	DB
-	h    *hook
-	name string
-}
-
-func (d *hookedDB) Update(f func(*bolt.Tx) error) error {
-	if d.h.commit != nil {
-		d.h.commit(d.name)
-	}
-	return d.DB.Update(f)
-}
-
 // TestACrashAfterSheddingKnowsWhatWasShed: at the moment a file full of waiting
 // readings is removed, its loss must be on disk: else a crash turns readings
 // that nobody got into acknowledged ones.
@@ -65,7 +31,7 @@ func TestACrashAfterSheddingKnowsWhatWasShed(t *testing.T) {
 		dir := fastDir(t)
 		synctest.Test(t, func(t *testing.T) {
 			o := testOptions(dir)
-			h := &hook{osFS: osFS{dir}}
+			h := newBadDisk(dir)
 			o.FS, o.tune = h, smallSizes()
 			if reason == "full" {
 				o.MaxSize = 1 << 20
@@ -75,7 +41,7 @@ func TestACrashAfterSheddingKnowsWhatWasShed(t *testing.T) {
 			}
 			crashes := 0
 			q := mustOpen(t, o)
-			h.removed = func(name string) {
+			h.after("remove", func(name string) {
 				if _, ok := parseSegmentName(name); !ok || crashes == 4 {
 					return
 				}
@@ -84,7 +50,7 @@ func TestACrashAfterSheddingKnowsWhatWasShed(t *testing.T) {
 				if c.Acked != 0 || c.Lost[reason] == 0 || devices["a"].Acked != 0 || devices["b"].Acked != 0 {
 					t.Errorf("%s, crash %d: nothing was ever acknowledged: %+v", reason, crashes, c)
 				}
-			}
+			})
 			a, _ := q.Device("a")
 			b, _ := q.Device("b")
 			for i := range 3_000 {
@@ -101,7 +67,7 @@ func TestACrashAfterSheddingKnowsWhatWasShed(t *testing.T) {
 			if crashes == 0 {
 				t.Error("no file was removed")
 			}
-			h.removed = nil
+			h.after("remove", nil)
 			mustClose(t, q)
 		})
 	}
@@ -114,20 +80,24 @@ func TestACrashForgetsWhatWasOnlyInMemory(t *testing.T) {
 	dir := fastDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(dir)
-		h := &hook{osFS: osFS{dir}}
+		h := newBadDisk(dir)
 		o.FS, o.tune = h, smallSizes()
 		q := mustOpen(t, o)
 		a, _ := q.Device("a")
 		b, _ := q.Device("b")
 		crashes := 0
-		h.commit = func(string) {
+		h.be(func(op, _ string) error {
+			if op != "commit" {
+				return nil
+			}
 			if crashes++; crashes > 4 {
-				return
+				return nil
 			}
 			if c, devices := afterCrash(t, o, dir); c.Acked != 10 && c.Read > 0 || devices["b"].Acked != 0 {
 				t.Errorf("10 readings of a were acknowledged: %+v %+v", c, devices)
 			}
-		}
+			return nil
+		})
 		for i := range 500 { // several commits of 8 KB
 			if err := q.Append(0, []uint16{a, b}[min(i/10, 1)], 1, []byte(text(i))); err != nil {
 				t.Fatal(err)
@@ -139,7 +109,7 @@ func TestACrashForgetsWhatWasOnlyInMemory(t *testing.T) {
 		if crashes < 3 {
 			t.Error("too few commits: ", crashes)
 		}
-		h.commit = nil
+		h.be(sound)
 		mustClose(t, q)
 	})
 }

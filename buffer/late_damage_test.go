@@ -1,7 +1,6 @@
 package buffer
 
 import (
-	"math/rand/v2"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -24,12 +23,16 @@ func TestNamesOfAFileFoundDamagedLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(dir)
 		o.tune, o.MaxSize, o.Gateway = smallSizes(), 20<<20, "G"
-		f := &stutter{osFS: osFS{dir}, err: syscall.EIO, share: 1, until: time.Now().Add(time.Minute), name: filepath.Base(victim), rnd: rand.New(rand.NewPCG(1, 2))}
+		f := newBadDisk(dir)
+		f.be(stuttering(syscall.EIO, 1, time.Minute, filepath.Base(victim)))
 		o.FS = f
 		q := mustOpen(t, o)
 		time.Sleep(3 * time.Minute)
 		synctest.Wait()
-		if s := q.Stats(); len(s.Damaged) != 1 || len(s.Unread) > 0 || f.struck == 0 {
+		if _, failed := f.counts(); failed == 0 {
+			t.Fatal("it was never read")
+		}
+		if s := q.Stats(); len(s.Damaged) != 1 || len(s.Unread) > 0 {
 			t.Fatalf("%+v", s)
 		}
 		called := map[uint64]Name{}

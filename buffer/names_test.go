@@ -3,151 +3,19 @@ package buffer
 import (
 	"fmt"
 	"math/rand"
-	"os"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	bolt "go.etcd.io/bbolt"
 )
-
-// moody is a disk of which some files cannot be read now, and that takes nothing while
-// its err is set.
-type moody struct {
-	osFS
-	mu     sync.Mutex
-	unread map[string]bool
-	err    error
-	amid   func(name string) // called in a commit, with "", and behind a renaming to name
-}
-
-func (d *moody) be(err error, unread map[string]bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.err, d.unread = err, unread
-}
-
-func (d *moody) onChange(f func(name string)) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.amid = f
-}
-
-func (d *moody) tell(name string) {
-	d.mu.Lock()
-	f := d.amid
-	d.mu.Unlock()
-	if f != nil {
-		f(name)
-	}
-}
-
-func (d *moody) look(name string) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.unread[name] {
-		return &os.PathError{Op: "read", Path: name, Err: syscall.EIO}
-	}
-	return nil
-}
-
-func (d *moody) change() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.err
-}
-
-func (d *moody) Open(name string, flag int) (File, error) {
-	err := d.look(name)
-	if err == nil && flag != os.O_RDONLY {
-		err = d.change()
-	}
-	if err != nil {
-		return nil, err
-	}
-	f, err := d.osFS.Open(name, flag)
-	return &moodyFile{f, d, name}, err
-}
-
-func (d *moody) Size(name string) (int64, error) {
-	if err := d.look(name); err != nil {
-		return 0, err
-	}
-	return d.osFS.Size(name)
-}
-
-func (d *moody) Rename(from, to string) error {
-	if err := d.change(); err != nil {
-		return err
-	}
-	err := d.osFS.Rename(from, to)
-	if err == nil {
-		d.tell(to)
-	}
-	return err
-}
-
-func (d *moody) Remove(name string) error {
-	if err := d.change(); err != nil {
-		return err
-	}
-	return d.osFS.Remove(name)
-}
-
-func (d *moody) SyncDir() error { return d.change() }
-
-func (d *moody) CreateDB(name string, step, limit int) (DB, error) {
-	if err := d.change(); err != nil {
-		return nil, err
-	}
-	db, err := d.osFS.CreateDB(name, step, limit)
-	return moodyDB{db, d}, err
-}
-
-type moodyFile struct {
-	File
-	disk *moody
-	name string
-}
-
-func (f *moodyFile) ReadAt(p []byte, off int64) (int, error) {
-	if err := f.disk.look(f.name); err != nil {
-		return 0, err
-	}
-	return f.File.ReadAt(p, off)
-}
-
-func (f *moodyFile) WriteAt(p []byte, off int64) (int, error) {
-	if err := f.disk.change(); err != nil {
-		return 0, err
-	}
-	return f.File.WriteAt(p, off)
-}
-
-func (f *moodyFile) Sync() error { return f.disk.change() }
-
-type moodyDB struct {
-	DB
-	disk *moody
-}
-
-func (d moodyDB) Update(f func(*bolt.Tx) error) error {
-	if err := d.disk.change(); err != nil {
-		return err
-	}
-	d.disk.tell("")
-	return d.DB.Update(f)
-}
 
 // sender is a queue whose records go to a receiver that keeps one highest number for
 // each name, takes every lower one for known, and says so in a resume.
 type sender struct {
 	t       *testing.T
 	rnd     *rand.Rand
-	disk    *moody
+	disk    *badDisk
 	opt     Options
 	q       *Queue
 	starts  int
@@ -240,7 +108,7 @@ func (s *sender) connect(resume bool, frames int) {
 func (s *sender) end() {
 	synctest.Wait()
 	if s.rnd.Intn(3) == 0 {
-		s.disk.be(nil, nil)
+		s.disk.be(sound)
 		if s.q.Close() == nil {
 			return
 		}
@@ -256,23 +124,23 @@ func (s *sender) end() {
 	left := filepath.Join(filepath.Dir(s.opt.Dir), fmt.Sprint(s.starts))
 	copyDir(s.t, s.opt.Dir, left)
 	_ = s.q.Close()
-	s.opt.Dir, s.disk = left, &moody{osFS: osFS{left}}
+	s.opt.Dir, s.disk = left, newBadDisk(left)
 }
 
 // trouble has some of the files go bad, or not be readable for a while.
 func (s *sender) trouble(running bool) {
 	segs := segmentFiles(s.t, s.opt.Dir)
-	unread := map[string]bool{}
+	var unread []string
 	for _, path := range segs {
 		if s.rnd.Intn(3) == 0 {
-			unread[filepath.Base(path)] = true
+			unread = append(unread, filepath.Base(path))
 		}
 	}
 	var err error
 	if s.rnd.Intn(3) == 0 {
 		err = syscall.EROFS
 	}
-	s.disk.be(err, unread)
+	s.disk.be(refusing(err, unread...))
 	if k := len(segs); k > 1 && s.rnd.Intn(4) == 0 {
 		damageFile(s.t, segs[s.rnd.Intn(k-1)], func(b []byte) []byte { clear(b[:2*pageSize]); return b })
 	}
@@ -298,7 +166,7 @@ func (s *sender) step() {
 			time.Sleep(time.Duration(s.rnd.Intn(2000)) * time.Millisecond)
 		}
 	case 7:
-		s.disk.be(nil, nil)
+		s.disk.be(sound)
 		time.Sleep(time.Duration(s.rnd.Intn(100)) * time.Second)
 	case 8:
 		s.end()
@@ -321,7 +189,7 @@ func TestNothingIsTakenForKnown(t *testing.T) {
 			base := fastDir(t)
 			synctest.Test(t, func(t *testing.T) {
 				dir := filepath.Join(base, "0")
-				s := &sender{t: t, rnd: rand.New(rand.NewSource(int64(seed))), disk: &moody{osFS: osFS{dir}}, opt: testOptions(dir),
+				s := &sender{t: t, rnd: rand.New(rand.NewSource(int64(seed))), disk: newBadDisk(dir), opt: testOptions(dir),
 					stored: map[string]bool{}, excused: map[string]bool{}, highest: map[Name]uint64{}}
 				s.opt.tune, s.opt.Gateway = smallSizes(), "G"
 				s.opt.FenceHold = []time.Duration{0, time.Second, time.Minute}[s.rnd.Intn(3)]
@@ -332,7 +200,7 @@ func TestNothingIsTakenForKnown(t *testing.T) {
 				for range 60 {
 					s.step()
 				}
-				s.disk.be(nil, nil)
+				s.disk.be(sound)
 				for range 40 {
 					time.Sleep(time.Minute)
 					synctest.Wait()
@@ -368,7 +236,7 @@ func TestSkippedAmidAChange(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			dir := filepath.Join(fastDir(t), "q")
 			synctest.Test(t, func(t *testing.T) {
-				disk := &moody{osFS: osFS{dir}}
+				disk := newBadDisk(dir)
 				o := testOptions(dir)
 				o.FS, o.tune, o.MaxSize = disk, smallSizes(), 1<<20
 				q := mustOpen(t, o)
@@ -376,7 +244,7 @@ func TestSkippedAmidAChange(t *testing.T) {
 				appendN(t, q, dev, 0, 10)
 				time.Sleep(2 * time.Second)
 				var skipped *segment
-				disk.onChange(func(name string) {
+				amid := func(name string) {
 					q.mu.Lock()
 					defer q.mu.Unlock()
 					for i, s := range q.segs {
@@ -389,13 +257,21 @@ func TestSkippedAmidAChange(t *testing.T) {
 							skipped, s.tryAt = s, q.opt.Mono()+time.Hour.Milliseconds()
 						}
 					}
+				}
+				disk.be(func(op, _ string) error {
+					if op == "commit" {
+						amid("")
+					}
+					return nil
 				})
+				disk.after("rename", amid)
 				for i := 10; skipped == nil && i < 50_000; i += 10 {
 					appendN(t, q, dev, i, 10)
 					time.Sleep(2 * time.Second)
 					synctest.Wait()
 				}
-				disk.onChange(nil)
+				disk.be(sound)
+				disk.after("rename", nil)
 				if skipped == nil || !skipped.skipped {
 					t.Fatal("it was never done")
 				}

@@ -15,45 +15,26 @@ func TestACrashAfterARescueKnowsWhatWasMissing(t *testing.T) {
 	dir := filepath.Join(fastDir(t), "q")
 	filled(t, dir, 6000, nil)
 	synctest.Test(t, func(t *testing.T) {
-		o := testOptions(dir)
-		h := &renamed{osFS: osFS{dir}}
-		o.FS, o.CommitEvery = h, time.Hour
-		o.tune = smallSizes()
-		o.tune.segment = 256 << 10
-		q := mustOpen(t, o)
-		synctest.Wait()
+		q, h := onBadDisk(t, dir)
 		crashes := 0
-		h.to = func(name string) {
+		h.after("rename", func(name string) {
 			if !strings.Contains(name, damagedInfix) && crashes > 0 || strings.HasSuffix(name, salvageSuffix) {
 				return
 			}
 			crashes++
-			if c, _ := afterCrash(t, o, dir); c.Acked != 0 || c.LostAll()+c.Quarantined == 0 {
+			if c, _ := afterCrash(t, q.opt, dir); c.Acked != 0 || c.LostAll()+c.Quarantined == 0 {
 				t.Errorf("after the file became %s: nothing was ever acknowledged: %+v", name, c)
 			}
-		}
+		})
 		damageFile(t, segmentFiles(t, dir)[1], func(b []byte) []byte { clear(b[8*pageSize : 20*pageSize]); return b })
 		drain(t, q)
 		synctest.Wait() // readers go on before the file has its last name
 		if crashes < 2 {
 			t.Error("the file was not rescued")
 		}
-		h.to = nil
+		h.after("rename", nil)
 		mustClose(t, q)
 	})
-}
-
-type renamed struct {
-	osFS
-	to func(name string)
-}
-
-func (r *renamed) Rename(from, to string) error {
-	err := r.osFS.Rename(from, to)
-	if r.to != nil && err == nil {
-		r.to(to)
-	}
-	return err
 }
 
 // TestAcknowledgedThenDamaged: records that were acknowledged when nobody could tell
@@ -63,14 +44,7 @@ func TestAcknowledgedThenDamaged(t *testing.T) {
 	dir := filepath.Join(fastDir(t), "q")
 	filled(t, dir, 6000, nil)
 	synctest.Test(t, func(t *testing.T) {
-		o := testOptions(dir)
-		f := newFake(dir)
-		f.record, f.err = false, syscall.EMFILE
-		o.FS, o.CommitEvery = f, time.Hour
-		o.tune = smallSizes()
-		o.tune.segment = 256 << 10
-		q := mustOpen(t, o)
-		synctest.Wait()
+		q, disk := onBadDisk(t, dir)
 		q.mu.Lock()
 		name, from, count := q.segs[1].name, q.segs[1].first, q.segs[1].sum.count
 		q.mu.Unlock()
@@ -80,15 +54,13 @@ func TestAcknowledgedThenDamaged(t *testing.T) {
 		q.reading.Lock()
 		q.reader.opened.close()
 		q.reading.Unlock()
-		f.mu.Lock()
-		f.failAt, f.always, f.count = 1, true, 0
-		f.mu.Unlock()
+		disk.be(slow(0, syscall.EMFILE, ""))
 		mustAck(t, q, from, from+9)
 		if c := checkLedger(t, q); c.Acked != 0 {
 			t.Fatalf("the test does not test what it is for: %+v", c)
 		}
 		damageFile(t, filepath.Join(dir, name), func(b []byte) []byte { return b[:4*pageSize] })
-		f.heal()
+		disk.be(sound)
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		c := checkLedger(t, q)
@@ -105,14 +77,7 @@ func TestAcknowledgedThoughDamaged(t *testing.T) {
 	dir := filepath.Join(fastDir(t), "q")
 	filled(t, dir, 6000, nil)
 	synctest.Test(t, func(t *testing.T) {
-		o := testOptions(dir)
-		f := newFake(dir)
-		f.record = false
-		o.FS, o.CommitEvery = f, time.Hour
-		o.tune = smallSizes()
-		o.tune.segment = 256 << 10
-		q := mustOpen(t, o)
-		synctest.Wait()
+		q, _ := onBadDisk(t, dir)
 		q.mu.Lock()
 		s := q.segs[1]
 		from, end, count := s.first, s.end, s.sum.count

@@ -1,7 +1,6 @@
 package buffer
 
 import (
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -18,7 +17,7 @@ func TestRewindWhileAFileIsUnreadable(t *testing.T) {
 	for _, indexed := range []bool{false, true} {
 		dir := filepath.Join(fastDir(t), "q")
 		synctest.Test(t, func(t *testing.T) {
-			f := &stutter{osFS: osFS{dir}, err: syscall.EIO, share: 1, rnd: rand.New(rand.NewPCG(1, 2))}
+			f := newBadDisk(dir)
 			o := testOptions(dir)
 			o.FS, o.tune, o.FenceHold = f, smallSizes(), 10*time.Minute
 			q := mustOpen(t, o)
@@ -47,9 +46,7 @@ func TestRewindWhileAFileIsUnreadable(t *testing.T) {
 			if indexed {
 				mustAck(t, q, numbers[10], numbers[19])
 			}
-			f.mu.Lock()
-			f.name, f.until = file, time.Now().Add(time.Minute)
-			f.mu.Unlock()
+			f.be(stuttering(syscall.EIO, 1, time.Minute, file))
 			q.reading.Lock()
 			q.reader.opened.close()
 			q.reading.Unlock()
@@ -87,7 +84,7 @@ func TestRewindWhileAFileIsUnreadable(t *testing.T) {
 func TestKilledAfterPassingOver(t *testing.T) {
 	dir, left := filepath.Join(fastDir(t), "q"), filepath.Join(fastDir(t), "left")
 	synctest.Test(t, func(t *testing.T) {
-		f := &stutter{osFS: osFS{dir}, err: syscall.EIO, share: 1, rnd: rand.New(rand.NewPCG(1, 2))}
+		f := newBadDisk(dir)
 		o := testOptions(dir)
 		o.FS, o.tune = f, smallSizes()
 		q := mustOpen(t, o)
@@ -106,9 +103,7 @@ func TestKilledAfterPassingOver(t *testing.T) {
 		if was != named(q, second) {
 			t.Fatal("two starts, or what is this:", was)
 		}
-		f.mu.Lock()
-		f.name, f.until = name, time.Now().Add(time.Minute)
-		f.mu.Unlock()
+		f.be(stuttering(syscall.EIO, 1, time.Minute, name))
 		var got []uint64
 		for range 10 {
 			numbers, _ := drain(t, q)

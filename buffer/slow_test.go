@@ -3,77 +3,32 @@ package buffer
 import (
 	"errors"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"portti/cross/testkit"
 )
 
-// slowDisk is a disk whose every commit and sync takes long, and that fails
-// when told.
-type slowDisk struct {
-	osFS
-
-	mu    sync.Mutex
-	pause time.Duration
-	fail  error
-}
-
-func (s *slowDisk) be(pause time.Duration, fail error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pause, s.fail = pause, fail
-}
-
-// work takes as long as it must, and says how it ends.
-func (s *slowDisk) work() error {
-	s.mu.Lock()
-	pause, fail := s.pause, s.fail
-	s.mu.Unlock()
-	time.Sleep(pause)
-	return fail
-}
-
-func (s *slowDisk) CreateDB(name string, step, limit int) (DB, error) {
-	db, err := s.osFS.CreateDB(name, step, limit)
-	return &slowDB{db, s}, err
-}
-
-func (s *slowDisk) Open(name string, flag int) (File, error) {
-	f, err := s.osFS.Open(name, flag)
-	return &slowFile{f, s}, err
-}
-
-type slowDB struct {
-	DB
-	disk *slowDisk
-}
-
-func (d *slowDB) Update(f func(*bolt.Tx) error) error {
-	if err := d.disk.work(); err != nil {
-		return err
+// slowly has every commit and sync take long, and commits end so.
+func slowly(pause time.Duration, fail error) func(op, name string) error {
+	return func(op, _ string) error {
+		switch op {
+		case "commit":
+			time.Sleep(pause)
+			return fail
+		case "sync":
+			time.Sleep(pause)
+		default:
+		}
+		return nil
 	}
-	return d.DB.Update(f)
 }
 
-type slowFile struct {
-	File
-	disk *slowDisk
-}
-
-func (f *slowFile) Sync() error {
-	_ = f.disk.work() // only commits fail
-	return f.File.Sync()
-}
-
-func slowBubble(t *testing.T, run func(t *testing.T, q *Queue, disk *slowDisk, dev uint16)) {
+func slowBubble(t *testing.T, run func(t *testing.T, q *Queue, disk *badDisk, dev uint16)) {
 	t.Helper()
-	disk := &slowDisk{}
+	disk := newBadDisk("")
 	bubble(t, func(o *Options) {
 		o.Dir = fastDir(t)
 		disk.osFS = osFS{o.Dir}
@@ -81,15 +36,15 @@ func slowBubble(t *testing.T, run func(t *testing.T, q *Queue, disk *slowDisk, d
 		o.tune.numbers = 1 << 20
 	}, func(t *testing.T, q *Queue, dev uint16) {
 		run(t, q, disk, dev)
-		disk.be(0, nil)
+		disk.be(sound)
 	})
 }
 
 // TestSlowDiskLeavesReadingAndSendingFree: with syncs of 20 s neither Append
 // nor Read nor Ack ever waits, and the committer shows that it gets on. Row 19.
 func TestSlowDiskLeavesReadingAndSendingFree(t *testing.T) {
-	slowBubble(t, func(t *testing.T, q *Queue, disk *slowDisk, dev uint16) {
-		disk.be(20*time.Second, nil)
+	slowBubble(t, func(t *testing.T, q *Queue, disk *badDisk, dev uint16) {
+		disk.be(slowly(20*time.Second, nil))
 		var worst time.Duration
 		at, refused := uint64(1), 0
 		for i := range 6000 {
@@ -127,12 +82,12 @@ func TestSlowDiskLeavesReadingAndSendingFree(t *testing.T) {
 // reserved. None waits, and none is handed out under a number that a power cut
 // would have used again.
 func TestNumbersRunDryBehindASlowDisk(t *testing.T) {
-	slowBubble(t, func(t *testing.T, q *Queue, disk *slowDisk, dev uint16) {
+	slowBubble(t, func(t *testing.T, q *Queue, disk *badDisk, dev uint16) {
 		q.mu.Lock()
 		q.sz.numbers = 100
 		q.reserved = q.next + 100
 		q.mu.Unlock()
-		disk.be(20*time.Second, nil)
+		disk.be(slowly(20*time.Second, nil))
 		appendN(t, q, dev, 0, 10)
 		time.Sleep(5 * time.Second) // in the middle of the commit
 		began := time.Now()
@@ -176,8 +131,8 @@ func TestNumbersRunDryBehindASlowDisk(t *testing.T) {
 // TestOffsetIsDurableThoughACommitWasRunning: an offset that is set while the
 // committer is busy is saved before SetOffset returns.
 func TestOffsetIsDurableThoughACommitWasRunning(t *testing.T) {
-	slowBubble(t, func(t *testing.T, q *Queue, disk *slowDisk, dev uint16) {
-		disk.be(5*time.Second, nil)
+	slowBubble(t, func(t *testing.T, q *Queue, disk *badDisk, dev uint16) {
+		disk.be(slowly(5*time.Second, nil))
 		appendN(t, q, dev, 0, 10)
 		time.Sleep(2 * time.Second) // in the middle of the commit
 		if err := q.SetOffset(q.Boot(), Offset{Unix: 77}); err != nil {
@@ -227,8 +182,8 @@ func TestOffsetOfABootThatIsNotKnown(t *testing.T) {
 // TestNotFullWhenTheDiskFails: with the disk gone Append makes space by itself, so
 // whoever waits for NotFull must be told.
 func TestNotFullWhenTheDiskFails(t *testing.T) {
-	slowBubble(t, func(t *testing.T, q *Queue, disk *slowDisk, dev uint16) {
-		disk.be(10*time.Second, syscall.EIO)
+	slowBubble(t, func(t *testing.T, q *Queue, disk *badDisk, dev uint16) {
+		disk.be(slowly(10*time.Second, syscall.EIO))
 		for i := 0; ; i++ {
 			if err := q.Append(0, dev, 0, []byte(text(i))); errors.Is(err, ErrFull) {
 				break
@@ -336,17 +291,17 @@ func TestBlindBootIsNoOther(t *testing.T) {
 // TestSlowDiskIsNamed: while a commit takes long, and for a while after, Stats
 // says so. Row 19 of the failure matrix.
 func TestSlowDiskIsNamed(t *testing.T) {
-	slowBubble(t, func(t *testing.T, q *Queue, disk *slowDisk, dev uint16) {
+	slowBubble(t, func(t *testing.T, q *Queue, disk *badDisk, dev uint16) {
 		if s := q.Stats(); s.Slow != 0 {
 			t.Fatalf("slow from the start: %d ms", s.Slow)
 		}
-		disk.be(20*time.Second, nil)
+		disk.be(slowly(20*time.Second, nil))
 		appendN(t, q, dev, 0, 10)
 		time.Sleep(15 * time.Second)
 		if s := q.Stats(); s.Slow < 13_000 || s.Slow > 15_000 {
 			t.Errorf("15 s into a commit it says %d ms", s.Slow)
 		}
-		disk.be(0, nil)
+		disk.be(sound)
 		time.Sleep(time.Minute)
 		appendN(t, q, dev, 10, 10)
 		time.Sleep(time.Minute)

@@ -3,74 +3,15 @@ package buffer
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 )
-
-// stutter is a disk that answers some calls with an error for a while.
-type stutter struct {
-	osFS
-	mu     sync.Mutex
-	err    error
-	share  float64 // of the calls
-	until  time.Time
-	name   string // only of this file, "" for all
-	rnd    *rand.Rand
-	struck int
-}
-
-func (s *stutter) fault(name string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err == nil || !time.Now().Before(s.until) || s.name != "" && s.name != name || s.rnd.Float64() >= s.share {
-		return nil
-	}
-	s.struck++
-	return &os.PathError{Op: "read", Path: name, Err: s.err}
-}
-
-func (s *stutter) Open(name string, flag int) (File, error) {
-	if err := s.fault(name); err != nil {
-		return nil, err
-	}
-	f, err := s.osFS.Open(name, flag)
-	return &stutterFile{f, s, name}, err
-}
-
-func (s *stutter) Size(name string) (int64, error) {
-	if err := s.fault(name); err != nil {
-		return 0, err
-	}
-	return s.osFS.Size(name)
-}
-
-func (s *stutter) List() ([]string, error) {
-	if err := s.fault(""); err != nil {
-		return nil, err
-	}
-	return s.osFS.List()
-}
-
-type stutterFile struct {
-	File
-	disk *stutter
-	name string
-}
-
-func (f *stutterFile) ReadAt(p []byte, off int64) (int, error) {
-	if err := f.disk.fault(f.name); err != nil {
-		return 0, err
-	}
-	return f.File.ReadAt(p, off)
-}
 
 // heard collects what a link would have received.
 type heard map[string]int
@@ -118,21 +59,23 @@ func TestStutterAtTheStart(t *testing.T) {
 }
 
 func stutters(t *testing.T, dir string, n int, e error, long time.Duration, share float64, what string) {
-	f := &stutter{osFS: osFS{dir}, err: e, share: share, until: time.Now().Add(long), rnd: rand.New(rand.NewPCG(1, 2))}
+	f := newBadDisk(dir)
+	f.be(stuttering(e, share, long, ""))
 	o := testOptions(dir)
 	o.FS, o.tune, o.MaxSize = f, smallSizes(), 20<<20
 	q := mustOpen(t, o)
 	dev, _ := q.Device("a")
 	got := heard{}
-	for end := f.until.Add(3 * time.Minute); time.Now().Before(end); {
+	for end := time.Now().Add(long + 3*time.Minute); time.Now().Before(end); {
 		appendN(t, q, dev, n, 1)
 		n++
 		time.Sleep(time.Second)
 		synctest.Wait()
 		got.link(t, q)
 	}
-	if got.link(t, q); len(got) != n || f.struck == 0 && share > 0.1 {
-		t.Fatalf("%s: %d of %d arrived, %d calls failed, %+v", what, len(got), n, f.struck, q.Stats())
+	_, failed := f.counts()
+	if got.link(t, q); len(got) != n || failed == 0 && share > 0.1 {
+		t.Fatalf("%s: %d of %d arrived, %d calls failed, %+v", what, len(got), n, failed, q.Stats())
 	}
 	for r, times := range got {
 		if times > 1 {
@@ -169,16 +112,14 @@ func TestOneFileIsUnreadable(t *testing.T) {
 }
 
 func unreadable(t *testing.T, dir string, n int, file string, atStart bool) {
-	f := &stutter{osFS: osFS{dir}, err: syscall.EIO, share: 1, name: file, rnd: rand.New(rand.NewPCG(1, 2))}
+	f := newBadDisk(dir)
 	o := testOptions(dir)
 	o.FS, o.tune, o.MaxSize = f, smallSizes(), 20<<20
 	if atStart {
-		f.until = time.Now().Add(time.Hour)
+		f.be(stuttering(syscall.EIO, 1, time.Hour, file))
 	}
 	q := mustOpen(t, o)
-	f.mu.Lock()
-	f.until = time.Now().Add(time.Hour)
-	f.mu.Unlock()
+	f.be(stuttering(syscall.EIO, 1, time.Hour, file))
 	dev, _ := q.Device("a")
 	got := heard{}
 	before := n
@@ -189,7 +130,7 @@ func unreadable(t *testing.T, dir string, n int, file string, atStart bool) {
 		synctest.Wait()
 		got.link(t, q)
 	}
-	if f.struck == 0 {
+	if _, failed := f.counts(); failed == 0 {
 		t.Fatal("nothing failed")
 	}
 	if len(got) < n*3/4 || len(got) >= n || got[text(n-1)] == 0 {
@@ -225,25 +166,6 @@ func unreadable(t *testing.T, dir string, n int, file string, atStart bool) {
 	}
 }
 
-// badState is a disk on which the state file cannot be opened, until another one
-// has its name.
-type badState struct {
-	osFS
-	aside bool // the committer's
-}
-
-func (f *badState) Open(name string, flag int) (File, error) {
-	if name == sidecarName && !f.aside {
-		return nil, &os.PathError{Op: "open", Path: name, Err: syscall.EIO}
-	}
-	return f.osFS.Open(name, flag)
-}
-
-func (f *badState) Rename(from, to string) error {
-	f.aside = f.aside || from == sidecarName
-	return f.osFS.Rename(from, to)
-}
-
 // TestStateCannotBeRead: a state file that answers with EIO for good. The queue
 // works from memory meanwhile, then goes on with what the segments say, and keeps
 // the file for a person.
@@ -252,7 +174,14 @@ func TestStateCannotBeRead(t *testing.T) {
 	texts := filled(t, dir, 500, nil)
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(dir)
-		o.FS = &badState{osFS: osFS{dir}}
+		f := newBadDisk(dir)
+		f.be(refusing(nil, sidecarName))
+		f.after("rename", func(to string) { // another file has its name from then on
+			if strings.HasPrefix(to, sidecarName+damagedInfix) {
+				f.be(sound)
+			}
+		})
+		o.FS = f
 		q := mustOpen(t, o)
 		dev, _ := q.Device("a")
 		appendN(t, q, dev, 0, 10)

@@ -233,14 +233,14 @@ func TestKilledBeforeTheMergedAreRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(filepath.Join(dir, "q"))
 		tight(&o)
-		h := &renamed{osFS: osFS{o.Dir}}
+		h := newBadDisk(o.Dir)
 		o.FS = h
 		crashes, left := 0, 0
 		q := mustOpen(t, o)
 		dev, _ := q.Device("a")
 		var was []string
 		var mu sync.Mutex // guards was
-		h.to = func(name string) {
+		h.after("rename", func(name string) {
 			mu.Lock()
 			defer mu.Unlock()
 			if _, ok := parseSegmentName(name); !ok || !slices.Contains(was, filepath.Join(o.Dir, name)) || crashes == 12 {
@@ -272,7 +272,7 @@ func TestKilledBeforeTheMergedAreRemoved(t *testing.T) {
 				t.Errorf("the inspection says %+v, a start %+v", l.Total, total)
 			}
 			mustClose(t, p)
-		}
+		})
 		for i := range 7000 {
 			appendMixed(t, q, dev, i)
 			if i%250 == 249 {
@@ -286,7 +286,7 @@ func TestKilledBeforeTheMergedAreRemoved(t *testing.T) {
 		if crashes < 5 || left == 0 {
 			t.Errorf("%d crashes with %d files left prove little", crashes, left)
 		}
-		h.to = nil
+		h.after("rename", nil)
 		mustClose(t, q)
 	})
 }

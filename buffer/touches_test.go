@@ -1,7 +1,6 @@
 package buffer
 
 import (
-	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -13,140 +12,32 @@ import (
 	"portti/cross/testkit"
 )
 
-// sickDisk is a disk whose every call takes long and then ends as it is told, the
-// pieces of a commit too, or does not return before it is let go.
-type sickDisk struct {
-	osFS
-
-	mu    sync.Mutex
-	pause time.Duration
-	fail  error
-	hang  chan struct{} // nil = no call hangs
-	calls int           // that have returned
-	only  string        // the operation that is sick; "" = all
-}
-
-func (s *sickDisk) be(pause time.Duration, fail error, only string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pause, s.fail, s.only = pause, fail, only
-}
-
-func (s *sickDisk) hangAt(only string) (let func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// hanging has a call not return before it is let go.
+func hanging(disk *badDisk, op string) (let func()) {
 	hang := make(chan struct{})
-	s.hang, s.only = hang, only
+	disk.be(func(o, _ string) error {
+		if o == op {
+			<-hang
+		}
+		return nil
+	})
 	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.hang, s.only = nil, ""
+		disk.be(sound)
 		close(hang)
 	}
 }
 
-func (s *sickDisk) call(op string) error {
-	s.mu.Lock()
-	sick := s.only == "" || s.only == op
-	pause, fail, hang := s.pause, s.fail, s.hang
-	s.mu.Unlock()
-	if !sick {
-		return nil
-	}
-	if hang != nil {
-		<-hang
-	}
-	time.Sleep(pause)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.calls++
-	return fail
-}
-
-func (s *sickDisk) returned() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.calls
-}
-
-func (s *sickDisk) Open(name string, flag int) (File, error) {
-	if err := s.call("open"); err != nil {
-		return nil, err
-	}
-	f, err := s.osFS.Open(name, flag)
-	if err != nil {
-		return nil, err
-	}
-	return &sickFile{f, s}, nil
-}
-
-func (s *sickDisk) SyncDir() error {
-	if err := s.call("syncdir"); err != nil {
-		return err
-	}
-	return s.osFS.SyncDir()
-}
-
-func (s *sickDisk) CreateDB(name string, step, limit int) (DB, error) {
-	if err := s.call("create"); err != nil {
-		return nil, err
-	}
-	db, err := s.osFS.CreateDB(name, step, limit)
-	if err != nil {
-		return nil, err
-	}
-	return &sickDB{DB: db, disk: s}, nil
-}
-
-type sickFile struct {
-	File
-	disk *sickDisk
-}
-
-func (f *sickFile) ReadAt(p []byte, off int64) (int, error) {
-	if err := f.disk.call("read"); err != nil {
-		return 0, err
-	}
-	return f.File.ReadAt(p, off)
-}
-
-func (f *sickFile) Sync() error {
-	if err := f.disk.call("sync"); err != nil {
-		return err
-	}
-	return f.File.Sync()
-}
-
-// sickDB has a commit of three calls, as bbolt's has at least: what it writes, its
-// sync, and the sync of the meta page.
-type sickDB struct {
-	DB
-	disk   *sickDisk
-	passed func()
-}
-
-func (d *sickDB) watch(passed func()) { d.passed = passed }
-
-func (d *sickDB) Update(f func(*bolt.Tx) error) error {
-	for range 3 {
-		if err := d.disk.call("commit"); err != nil {
-			return err
-		}
-		d.passed()
-	}
-	return d.DB.Update(f)
-}
-
-func sickBubble(t *testing.T, run func(t *testing.T, q *Queue, disk *sickDisk, dev uint16)) {
+func sickBubble(t *testing.T, run func(t *testing.T, q *Queue, disk *badDisk, dev uint16)) {
 	t.Helper()
-	disk := &sickDisk{}
+	disk := newBadDisk("")
+	disk.pieces = 3
 	bubble(t, func(o *Options) {
 		o.Dir = fastDir(t)
 		disk.osFS = osFS{o.Dir}
 		o.FS, o.tune = disk, smallSizes()
 	}, func(t *testing.T, q *Queue, dev uint16) {
 		run(t, q, disk, dev)
-		disk.be(0, nil, "")
+		disk.be(sound)
 	})
 }
 
@@ -154,18 +45,19 @@ func sickBubble(t *testing.T, run func(t *testing.T, q *Queue, disk *sickDisk, d
 // other for an hour, and no more than one of them is ever told. Row 19.
 func TestManySlowCallsAreProgress(t *testing.T) {
 	for _, fail := range []error{nil, syscall.EIO} {
-		sickBubble(t, func(t *testing.T, q *Queue, disk *sickDisk, dev uint16) {
-			disk.be(30*time.Second, fail, "")
+		sickBubble(t, func(t *testing.T, q *Queue, disk *badDisk, dev uint16) {
+			disk.be(slow(30*time.Second, fail, "open change create read sync commit syncdir"))
 			var worst time.Duration
 			for i := range 3600 {
 				appendN(t, q, dev, i, 1)
 				time.Sleep(time.Second)
 				worst = max(worst, q.Idle())
 			}
-			if n := disk.returned(); n < 40 {
-				t.Errorf("%v: only %d calls in an hour: the test tests nothing", fail, n)
+			calls, _ := disk.counts()
+			if n := calls["change"] + calls["create"] + calls["commit"] + calls["sync"]; n < 40 {
+				t.Errorf("%v: only %v in an hour: the test tests nothing", fail, calls)
 			}
-			disk.be(0, nil, "")
+			disk.be(sound)
 			if worst < 29*time.Second || worst > 31*time.Second {
 				t.Errorf("%v: idle was at worst %v, and no call took more than 30 s", fail, worst)
 			}
@@ -176,8 +68,8 @@ func TestManySlowCallsAreProgress(t *testing.T) {
 // TestEveryHangingCallIsSeen: whichever call does not return, its whole time is told.
 func TestEveryHangingCallIsSeen(t *testing.T) {
 	for _, op := range []string{"create", "commit", "syncdir", "sync"} {
-		sickBubble(t, func(t *testing.T, q *Queue, disk *sickDisk, dev uint16) {
-			let := disk.hangAt(op)
+		sickBubble(t, func(t *testing.T, q *Queue, disk *badDisk, dev uint16) {
+			let := hanging(disk, op)
 			appendN(t, q, dev, 0, 10)
 			go func() { _ = q.SetOffset(q.Boot(), Offset{Unix: 1}) }() // needs the state file
 			time.Sleep(62 * time.Second)                               // commit_every passes first
@@ -196,13 +88,13 @@ func TestEveryHangingCallIsSeen(t *testing.T) {
 // TestHangingCommitIsSeenThroughReads: that others read from disk all the time does
 // not hide it, and neither does what hangs under a reader stay unseen.
 func TestHangingCommitIsSeenThroughReads(t *testing.T) {
-	sickBubble(t, func(t *testing.T, q *Queue, disk *sickDisk, dev uint16) {
+	sickBubble(t, func(t *testing.T, q *Queue, disk *badDisk, dev uint16) {
 		appendN(t, q, dev, 0, 100)
 		time.Sleep(2 * time.Second)
 		q.mu.Lock()
 		q.tail.forget(q.committed)
 		q.mu.Unlock()
-		let := disk.hangAt("commit")
+		let := hanging(disk, "commit")
 		appendN(t, q, dev, 100, 10)
 		first, _ := q.Bounds()
 		reads := 0
@@ -219,7 +111,7 @@ func TestHangingCommitIsSeenThroughReads(t *testing.T) {
 		let()
 		synctest.Wait()
 
-		let = disk.hangAt("read")
+		let = hanging(disk, "read")
 		q.reading.Lock()
 		q.reader.opened.close()
 		q.reading.Unlock()
