@@ -11,9 +11,9 @@ const agedMost = 50_000
 // which is a lower bound: the time without power between them is not known, so
 // such a record may be kept longer than MaxAge, never shorter. A step of the
 // wall clock has no influence.
-func (q *limits) ageLocked(at stamp, now int64) int64 {
-	if at.boot == q.boot {
-		return now - at.mono
+func (q *limits) ageLocked(at Time, now int64) int64 {
+	if at.Boot == q.boot {
+		return now - at.Mono
 	}
 	var sum int64
 	var here, there *start
@@ -22,15 +22,15 @@ func (q *limits) ageLocked(at stamp, now int64) int64 {
 		switch {
 		case s.index == q.boot:
 			here = s
-		case s.index == at.boot:
+		case s.index == at.Boot:
 			there = s
-			sum += max(0, s.mono-at.mono)
-		case s.index > at.boot && s.index < q.boot:
+			sum += max(0, s.mono-at.Mono)
+		case s.index > at.Boot && s.index < q.boot:
 			sum += s.mono
 		}
 	}
 	if here != nil && there != nil && here.set && there.set {
-		exact := here.off.Unix + now - there.off.Unix - at.mono
+		exact := here.off.Unix + now - there.off.Unix - at.Mono
 		return max(sum+now, exact-1000*(here.off.Err+there.off.Err))
 	}
 	return sum + now
@@ -123,15 +123,15 @@ func (q *repairs) expireFront(s *segment, now, limit int64) error {
 
 // agedThrough finds the last number from from on that is too old, and the time
 // of the first that is not.
-func (q *repairs) agedThrough(s *segment, from, end uint64, now, limit int64) (next stamp, through uint64, err error) {
+func (q *repairs) agedThrough(s *segment, from, end uint64, now, limit int64) (next Time, through uint64, err error) {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	through = from - 1
-	var times []stamp
+	var times []Time
 	var numbers []uint64
 	err = q.visit(s, from, end, func(n uint64, v []byte) bool {
 		if e, err := parseValue(n, v); err == nil {
-			times, numbers = append(times, stamp{e.Boot, e.Mono}), append(numbers, n)
+			times, numbers = append(times, e.when()), append(numbers, n)
 		}
 		return len(numbers) < agedMost
 	})
@@ -151,12 +151,12 @@ func (q *repairs) agedThrough(s *segment, from, end uint64, now, limit int64) (n
 // disk is away.
 func (q *limits) expireTailLocked(now, limit int64) {
 	n := max(q.committed, q.released) + 1
-	first, through := stamp{}, n-1
+	first, through := Time{}, n-1
 	q.tail.each(span{n, q.next - 1}, func(m uint64, v []byte) {
 		e := header(v)
-		if through == m-1 && q.ageLocked(stamp{e.Boot, e.Mono}, now) > limit {
+		if through == m-1 && q.ageLocked(e.when(), now) > limit {
 			if through < n {
-				first = stamp{e.Boot, e.Mono}
+				first = e.when()
 			}
 			through = m
 		}
@@ -164,6 +164,6 @@ func (q *limits) expireTailLocked(now, limit int64) {
 	if through >= n {
 		all := span{n, through}
 		q.releaseHeldLocked(all)
-		q.loseLocked(q.livingLocked(all), LostAge, first, stamp{q.boot, now - limit})
+		q.loseLocked(q.livingLocked(all), LostAge, first, Time{q.boot, now - limit})
 	}
 }

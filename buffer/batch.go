@@ -250,8 +250,7 @@ func trim(r *bolt.Bucket, sum *summary, gone ranges, most int) error {
 	}
 	k, v := r.Cursor().First()
 	if n, ok := recordKey(k, 0, ^uint64(0)); ok && n != sum.first {
-		e := header(v)
-		sum.first, sum.oldest = n, stamp{e.Boot, e.Mono}
+		sum.first, sum.oldest = n, header(v).when()
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func (q *Queue) SetOffset(boot uint32, o Offset) error {
 // to a state file that was set back. The last entry stays the boot that we are in.
 func (q *books) startLocked(boot uint32) int {
 	i := slices.IndexFunc(q.starts, func(s start) bool { return s.index == boot })
-	there := boot < q.boot || slices.ContainsFunc(q.segs, func(s *segment) bool { return s.sum.newest.boot >= boot })
+	there := boot < q.boot || slices.ContainsFunc(q.segs, func(s *segment) bool { return s.sum.newest.Boot >= boot })
 	if i >= 0 || !there || len(q.starts) == 0 {
 		return i
 	}

@@ -23,7 +23,7 @@ func (q *committer) finish() {
 	left := rest.size()
 	if err == nil && left > 0 { // no space, and the policy is to drop the newest
 		q.releaseHeldLocked(span{rest[0].a, q.next - 1})
-		q.loseLocked(q.livingLocked(span{rest[0].a, q.next - 1}), LostFull, stamp{}, stamp{})
+		q.loseLocked(q.livingLocked(span{rest[0].a, q.next - 1}), LostFull, Time{}, Time{})
 	}
 	q.logLossesLocked(q.opt.Mono())
 	next := q.next

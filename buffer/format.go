@@ -205,31 +205,24 @@ func newerFormat(version uint16) error {
 	return fmt.Errorf("%w: it has format %d, this one knows up to %d", ErrNewer, version, formatVersion)
 }
 
-// stamp is when a record was appended, as boot and monotonic time say.
-type stamp struct {
-	boot uint32
-	mono int64
-}
-
 // summary says what a segment holds.
 type summary struct {
 	count   uint64 // records
 	bytes   uint64 // of the records themselves
 	first   uint64 // number of the first record present
 	last    uint64 // of the last
-	oldest  stamp
-	newest  stamp
+	oldest  Time
+	newest  Time
 	devices []uint64 // records by device number
 }
 
 func (s *summary) add(n uint64, e Entry) {
-	at := stamp{e.Boot, e.Mono}
 	if s.count == 0 {
-		s.first, s.oldest = n, at
+		s.first, s.oldest = n, e.when()
 	}
 	s.count++
 	s.bytes += uint64(len(e.Rec))
-	s.last, s.newest = n, at
+	s.last, s.newest = n, e.when()
 	bump(&s.devices, e.Device, 1)
 }
 
@@ -237,6 +230,11 @@ func (s *summary) remove(e Entry) {
 	s.count--
 	s.bytes -= uint64(len(e.Rec))
 	s.devices[e.Device]--
+}
+
+// loss is the beginning of one of what it counts, among these numbers.
+func (s *summary) loss(reason string, first, last uint64) Loss {
+	return Loss{Reason: reason, First: first, Last: last, Oldest: s.oldest, Newest: s.newest, Devices: map[string]uint64{}}
 }
 
 func (s *summary) clone() summary {
@@ -247,11 +245,11 @@ func (s *summary) clone() summary {
 
 func (s *summary) encode() []byte {
 	b := []byte{formatVersion}
-	for _, v := range []uint64{s.count, s.bytes, s.first, s.last, uint64(s.oldest.boot), uint64(s.newest.boot)} {
+	for _, v := range []uint64{s.count, s.bytes, s.first, s.last, uint64(s.oldest.Boot), uint64(s.newest.Boot)} {
 		b = binary.AppendUvarint(b, v)
 	}
-	b = binary.AppendVarint(b, s.oldest.mono)
-	b = binary.AppendVarint(b, s.newest.mono)
+	b = binary.AppendVarint(b, s.oldest.Mono)
+	b = binary.AppendVarint(b, s.newest.Mono)
 	present := 0
 	for _, n := range s.devices {
 		present += int(bit(n > 0))
@@ -276,8 +274,8 @@ func decodeSummary(b []byte) (summary, error) {
 	}
 	d := decoder{b: body[1:]}
 	s := summary{count: d.uint(), bytes: d.uint(), first: d.uint(), last: d.uint()}
-	s.oldest.boot, s.newest.boot = uint32(d.uint()), uint32(d.uint())
-	s.oldest.mono, s.newest.mono = d.int(), d.int()
+	s.oldest.Boot, s.newest.Boot = uint32(d.uint()), uint32(d.uint())
+	s.oldest.Mono, s.newest.Mono = d.int(), d.int()
 	for range count(&d) {
 		dev, n := d.uint(), d.uint()
 		if dev > 0xffff {

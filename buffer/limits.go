@@ -53,12 +53,12 @@ func (t Time) before(o Time) bool {
 const keptLosses = 16
 
 // loseLocked gives up records that are waiting. unindexedLocked has said nil.
-func (q *limits) loseLocked(pieces ranges, reason string, oldest, newest stamp) {
+func (q *limits) loseLocked(pieces ranges, reason string, oldest, newest Time) {
 	if len(pieces) == 0 {
 		return
 	}
-	l := Loss{Reason: reason, First: pieces[0].a, Last: pieces[len(pieces)-1].b, Devices: map[string]uint64{},
-		Oldest: Time{oldest.boot, oldest.mono}, Newest: Time{newest.boot, newest.mono}}
+	l := Loss{Reason: reason, First: pieces[0].a, Last: pieces[len(pieces)-1].b, Oldest: oldest, Newest: newest,
+		Devices: map[string]uint64{}}
 	q.tallyLocked(pieces, func(s *segment, dev uint16, n uint64) { q.loseOfLocked(&l, s, dev, n) })
 	q.finishLocked(pieces)
 	q.noteLossLocked(l)
@@ -177,8 +177,7 @@ func (q *limits) ringLocked(size int) bool {
 		b := q.tail.blocks[i]
 		all := span{max(n, b.first), b.last()}
 		q.releaseHeldLocked(all)
-		oldest, newest := header(b.value(all.a)), header(b.value(all.b))
-		q.loseLocked(q.livingLocked(all), LostIO, stamp{oldest.Boot, oldest.Mono}, stamp{newest.Boot, newest.Mono})
+		q.loseLocked(q.livingLocked(all), LostIO, header(b.value(all.a)).when(), header(b.value(all.b)).when())
 	}
 	return true
 }
@@ -316,8 +315,7 @@ func (q *commits) shed(s *segment, reason string) error {
 	if s.end > s.first {
 		all := span{s.first, s.end - 1}
 		q.releaseHeldLocked(all)
-		l := Loss{Reason: reason, First: s.first, Last: s.end - 1, Devices: map[string]uint64{},
-			Oldest: Time{s.sum.oldest.boot, s.sum.oldest.mono}, Newest: Time{s.sum.newest.boot, s.sum.newest.mono}}
+		l := s.sum.loss(reason, s.first, s.end-1)
 		for dev, n := range slices.Clone(s.waiting) {
 			if n > 0 {
 				q.loseOfLocked(&l, s, uint16(dev), n)

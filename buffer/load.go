@@ -204,7 +204,7 @@ func (q *repairs) number(st state, known bool) {
 func (q *repairs) numberBoot() {
 	var newest uint32
 	for _, s := range q.segs {
-		newest = max(newest, s.sum.newest.boot)
+		newest = max(newest, s.sum.newest.Boot)
 	}
 	now := start{id: q.opt.BootID, index: max(1, newest+1)}
 	if i := slices.IndexFunc(q.starts, func(s start) bool { return s.id == q.opt.BootID }); i >= 0 {

@@ -16,6 +16,8 @@ type Entry struct {
 	Rec    []byte
 }
 
+func (e Entry) when() Time { return Time{e.Boot, e.Mono} }
+
 // reader is the state of the one reader, guarded by Queue.reading.
 type reader struct {
 	opened  opened

@@ -252,7 +252,7 @@ func (s *saved) read(file File, numbers []uint64, most int) (part load, rest []u
 func (q *repairs) enterRescued(s *segment, got *saved, cause error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	l := q.missedLocked(s)
+	l := s.sum.loss(LostCorrupt, s.first, s.end-1) // of what is in no file any more and was in s
 	if s.uncounted && s.doubtful {
 		l.AtLeast, l.AtMost = true, q.mostInFile()
 	}
@@ -285,12 +285,6 @@ func (q *repairs) enterRescued(s *segment, got *saved, cause error) {
 	s.endWaitLocked()
 	q.warn("buffer.quarantined", "damaged segment set aside", "code", "BUF-CORRUPT", "file", s.name,
 		"kept", len(got.numbers), "err", cause)
-}
-
-// missedLocked is the loss of what is in no file any more and was in s.
-func (q *repairs) missedLocked(s *segment) Loss {
-	return Loss{Reason: LostCorrupt, First: s.first, Last: s.end - 1,
-		Oldest: Time{s.sum.oldest.boot, s.sum.oldest.mono}, Newest: Time{s.sum.newest.boot, s.sum.newest.mono}}
 }
 
 // deliveredLocked counts as released so many of the records that were there and are

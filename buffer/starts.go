@@ -28,8 +28,8 @@ func (q *Queue) Starts() []Start {
 			one.Offset, one.Known = Offset{Unix: s.seen}, true
 		}
 		for _, g := range q.segs { // a crash leaves records younger than the sidecar
-			if at := g.sum.newest; at.boot == s.index {
-				one.Lasted = max(one.Lasted, at.mono)
+			if at := g.sum.newest; at.Boot == s.index {
+				one.Lasted = max(one.Lasted, at.Mono)
 			}
 		}
 		if s.index == q.boot {

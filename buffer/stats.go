@@ -149,8 +149,7 @@ func (q *limits) oldestLocked() int64 {
 	n := max(q.committed, q.released) + 1
 	if rest := q.livingLocked(span{n, q.next - 1}); len(rest) > 0 {
 		if b := q.tail.find(rest[0].a); b != nil {
-			e := header(b.value(rest[0].a))
-			return q.ageLocked(stamp{e.Boot, e.Mono}, now)
+			return q.ageLocked(header(b.value(rest[0].a)).when(), now)
 		}
 	}
 	return 0

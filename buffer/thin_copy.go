@@ -29,27 +29,7 @@ type thinning struct {
 	at   int     // the segment being copied
 	from uint64  // and the number to go on at
 	sum  summary
-	lost tally
-}
-
-// tally is what goes.
-type tally struct {
-	devices        []uint64
-	count          uint64
-	bytes          int64
-	first, last    uint64
-	oldest, newest stamp
-}
-
-func (t *tally) add(n uint64, e Entry, size int) {
-	at := stamp{e.Boot, e.Mono}
-	if t.count == 0 {
-		t.first, t.oldest = n, at
-	}
-	t.count++
-	t.bytes += int64(size)
-	t.last, t.newest = n, at
-	bump(&t.devices, e.Device, 1)
+	lost summary // of what goes
 }
 
 // goes decides about a reading; of a stream the first stays.
@@ -225,7 +205,7 @@ func (j *thinning) copy(q *commits) error {
 		v = excerpt(v)
 		seen += len(v)
 		if e := header(v); j.goes(e) {
-			j.lost.add(n, e, len(v)+thinLineLen)
+			j.lost.add(n, e)
 		} else {
 			out.add(n, v)
 		}

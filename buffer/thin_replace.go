@@ -69,13 +69,10 @@ func (j *thinning) replace(q *commits, through uint64) error {
 // enterLocked makes the books say what the new file says.
 func (j *thinning) enterLocked(q *commits, through uint64) {
 	a, rest := j.segs[0], j.segs[1:]
-	l := Loss{Reason: j.reason, First: j.lost.first, Last: j.lost.last, Count: j.lost.count, Devices: map[string]uint64{},
-		Oldest: Time{j.lost.oldest.boot, j.lost.oldest.mono}, Newest: Time{j.lost.newest.boot, j.lost.newest.mono}}
+	l := j.lost.loss(j.reason, j.lost.first, j.lost.last)
 	for dev, n := range j.lost.devices {
 		if n > 0 {
-			q.waitingLocked(nil, uint16(dev), n, false)
-			q.ledger.lose(uint16(dev), j.reason, n)
-			l.Devices[q.ledger.devices[dev].name] += n
+			q.loseOfLocked(&l, nil, uint16(dev), n)
 		}
 	}
 	var old int64
