@@ -86,7 +86,7 @@ func (l *Inspection) contents(s SegmentInfo, end uint64) (found []Record, holes 
 	} else if doubt != "" {
 		w.salvage(l.fs)
 	}
-	var there present
+	var there ranges
 	for _, e := range w.records {
 		n, ok := recordKey(e.Key, s.First, end)
 		if !ok || l.isReleased(n) {
@@ -103,7 +103,7 @@ func (l *Inspection) contents(s SegmentInfo, end uint64) (found []Record, holes 
 			r.Name = l.ledger.devices[entry.Device].name
 		}
 		found = append(found, r)
-		there.add(n)
+		there.add(span{n, n})
 	}
 	if doubt == "" {
 		return found, holes, "its checksum does not fit", nil
@@ -113,7 +113,7 @@ func (l *Inspection) contents(s SegmentInfo, end uint64) (found []Record, holes 
 		last = max(s.Last, max(1, l.st.reserved)-1)
 	}
 	if holes = nil; first <= last {
-		holes = there.spans.minus(l.ledger.beyond.minus(ranges{{first, last}}))
+		holes = there.minus(l.ledger.beyond.minus(ranges{{first, last}}))
 	}
 	return found, holes, doubt, nil
 }

@@ -198,34 +198,14 @@ func appendImports(b []byte, list []taken) []byte {
 	for _, t := range list {
 		b = appendText(b, t.Gateway)
 		b = binary.AppendUvarint(b, t.Epoch)
-		b = binary.AppendUvarint(b, uint64(len(t.set)))
-		var last uint64
-		for _, s := range t.set {
-			b = binary.AppendUvarint(b, s.a-last)
-			b = binary.AppendUvarint(b, s.b-s.a)
-			last = s.b
-		}
+		b = appendRanges(b, t.set, 0)
 	}
 	return b
 }
 
 func decodeImports(d *decoder) (list []taken) {
-	if len(d.b) == 0 {
-		return nil
-	}
 	for range count(d) {
-		t := taken{Name: Name{Gateway: d.text(), Epoch: d.uint()}}
-		var last uint64
-		for range count(d) {
-			a := last + d.uint()
-			last = a + d.uint()
-			if last < a || d.err != nil {
-				d.b, d.err = nil, errDamaged
-				return nil
-			}
-			t.set.add(span{a, last})
-		}
-		list = append(list, t)
+		list = append(list, taken{Name{Gateway: d.text(), Epoch: d.uint()}, decodeRanges(d, 0)})
 	}
 	return list
 }

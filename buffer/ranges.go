@@ -95,6 +95,14 @@ func (r ranges) minus(in ranges) ranges {
 	return out
 }
 
+// holes is what of first..end-1 is not in the set.
+func (r ranges) holes(first, end uint64) ranges {
+	if end == first {
+		return nil
+	}
+	return r.minus(ranges{{first, end - 1}})
+}
+
 // and is the part of the spans in that is in the set.
 func (r ranges) and(in ranges) ranges {
 	var out ranges

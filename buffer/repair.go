@@ -317,10 +317,10 @@ func at(t []uint64, dev int) uint64 {
 
 // presentLocked indexes the rescued file and counts what waits in it.
 func (q *repairs) presentLocked(s *segment, got *saved) []uint64 {
-	var keys present
+	var keys ranges
 	s.index = newIndex()
 	for _, n := range got.numbers {
-		keys.add(n)
+		keys.add(span{n, n})
 		s.index.set(n, got.at[n].dev)
 	}
 	q.goneLocked(keys.holes(s.first, s.end))

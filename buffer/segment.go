@@ -129,9 +129,9 @@ func (q *files) buildIndex(s *segment) error {
 			return err
 		}
 		q.mu.Lock()
-		if s.version == version && keys.spans.size() != sum.count {
+		if s.version == version && keys.size() != sum.count {
 			q.mu.Unlock()
-			return fmt.Errorf("%s: %d records found, %d expected: %w", s.name, keys.spans.size(), sum.count, errDamaged)
+			return fmt.Errorf("%s: %d records found, %d expected: %w", s.name, keys.size(), sum.count, errDamaged)
 		}
 		if s.version == version {
 			s.index = x
@@ -145,13 +145,13 @@ func (q *files) buildIndex(s *segment) error {
 
 // scan reads the keys of s below end. The device of a value that is damaged is
 // found by what the summary says is missing, so that the ledger stays exact.
-func (q *files) scan(s *segment, end uint64, sum summary) (*index, present, error) {
+func (q *files) scan(s *segment, end uint64, sum summary) (*index, ranges, error) {
 	x := newIndex()
-	var keys present
+	var keys ranges
 	var bad []uint64
 	missing := sum.devices
 	err := q.visit(s, s.first, end, func(n uint64, v []byte) bool {
-		keys.add(n)
+		keys.add(span{n, n})
 		if e, err := parseValue(n, v); err != nil {
 			bad = append(bad, n)
 		} else {
@@ -185,23 +185,4 @@ func recordKey(k []byte, first, end uint64) (uint64, bool) {
 	}
 	n := binary.BigEndian.Uint64(k)
 	return n, n >= first && n < end
-}
-
-// present collects rising numbers as spans.
-type present struct{ spans ranges }
-
-func (p *present) add(n uint64) {
-	if k := len(p.spans); k > 0 && p.spans[k-1].b+1 == n {
-		p.spans[k-1].b = n
-		return
-	}
-	p.spans = append(p.spans, span{n, n})
-}
-
-// holes is what of first..end-1 is not present.
-func (p *present) holes(first, end uint64) ranges {
-	if end == first {
-		return nil
-	}
-	return p.spans.minus(ranges{{first, end - 1}})
 }
