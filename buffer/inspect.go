@@ -81,7 +81,6 @@ type Inspection struct {
 	fs      FS
 	st      state
 	stErr   error
-	synced  uint64 // generation of the newest synced slot
 	ledger  ledger
 	unread  bool              // some of it cannot be read now
 	doubts  map[string]string // why more may have been in a file than its tree leads to
@@ -111,8 +110,8 @@ func (l readOnlyFS) List() ([]string, error) {
 func Inspect(dir string) (*Inspection, error) {
 	f := readOnlyFS{osFS{dir}}
 	for try := 1; ; try++ {
-		l, err := inspectOnce(f)
-		if err != nil || try == inspectTries || syncedGen(f) == l.synced {
+		l, same, err := inspectOnce(f)
+		if err != nil || same || try == inspectTries {
 			return l, err
 		}
 	}
@@ -122,35 +121,31 @@ func Inspect(dir string) (*Inspection, error) {
 // the state file meanwhile, which it does before it removes a segment.
 const inspectTries = 4
 
-// syncedGen is the generation of the newest synced slot, 0 when there is none.
-func syncedGen(f FS) uint64 {
-	all, errs, err := readSlots(f)
-	if err != nil {
-		return 0
-	}
-	best, _ := newestOf(all[:unsynced], errs[:unsynced])
-	return best.ledger.gen
-}
-
-// inspectOnce reads the state file before it lists the directory: what the state
-// counts is in a file then, or was removed since.
-func inspectOnce(f FS) (*Inspection, error) {
-	l := &Inspection{fs: f, synced: syncedGen(f), doubts: map[string]string{}}
-	l.st, l.stErr = readSidecar(f)
-	var err error
+// inspectOnce reads the state file before it lists the directory, and once more when
+// it has looked at the segments: what the state counts is in a file then, or was
+// removed since. It says whether no synced slot was written meanwhile.
+func inspectOnce(f FS) (l *Inspection, same bool, err error) {
+	l = &Inspection{fs: f, doubts: map[string]string{}}
+	read := readSlots(f)
+	l.st, l.stErr = read.newest()
 	if l.names, err = f.List(); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if err := l.sidecar(); err != nil {
-		return nil, err
+	if err := l.sidecar(read); err != nil {
+		return nil, false, err
 	}
 	if err := l.segments(); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	l.noted()
+	names, err := f.List() // first: a daemon writes the state without a segment before it removes that
+	if err != nil {
+		names = l.names
+	}
+	now := readSlots(f)
+	l.noted(now, names)
 	l.books()
 	l.others()
-	return l, nil
+	return l, now.synced() == read.synced(), nil
 }
 
 func (l *Inspection) fault(file, format string, args ...any) {
@@ -165,7 +160,7 @@ func (l *Inspection) note(file, format string, args ...any) {
 
 // sidecar takes over what the state file says. Its slots are looked at each by
 // itself; one that was never written is zeros.
-func (l *Inspection) sidecar() error {
+func (l *Inspection) sidecar(read slotsRead) error {
 	switch err := l.stErr; {
 	case errors.Is(err, ErrNewer), errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%s: %w", sidecarName, err)
@@ -180,9 +175,8 @@ func (l *Inspection) sidecar() error {
 	st := &l.st
 	l.Epoch, l.Next, l.Clean, l.LastGood = st.epoch, st.reserved, st.clean, st.lastGood
 	l.Boots, l.ledger = bootInfos(st.starts), st.ledger
-	_, errs, err := readSlots(l.fs)
-	for i, e := range errs[:unsynced] {
-		if err == nil && l.stErr == nil && e != nil && !errors.Is(e, errNoSlot) {
+	for i, e := range read.errs[:unsynced] {
+		if l.stErr == nil && e != nil && !errors.Is(e, errNoSlot) {
 			l.note(sidecarName, "slot %d of %d is damaged, as by a power cut; another one counts", i+1, slots)
 		}
 	}
@@ -293,16 +287,11 @@ func (l *Inspection) enter(w *walked, end uint64) {
 
 func (l *Inspection) isReleased(n uint64) bool { return n <= l.Released || l.ledger.beyond.has(n) }
 
-// noted compares with what the state file says is there. Both are read once more,
-// the folder first: a daemon reserves numbers before it uses them, and writes the
-// state without a segment before it removes that.
-func (l *Inspection) noted() {
-	names, err := l.fs.List()
-	if err != nil {
-		names = l.names
-	}
+// noted compares what is there with what the state file said, and says now: a daemon
+// reserves numbers before it uses them.
+func (l *Inspection) noted(read slotsRead, names []string) {
 	l.names = slices.DeleteFunc(l.names, func(name string) bool { return !slices.Contains(names, name) })
-	now, err := readSidecar(l.fs)
+	now, err := read.newest()
 	if err != nil {
 		now = l.st
 	}

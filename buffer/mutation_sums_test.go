@@ -127,12 +127,12 @@ func resealed(from, to int) func(b []byte) {
 // slotsOf is the newest slot of the state file.
 func slotsOf(t *testing.T, dir string) []covered {
 	file := filepath.Join(dir, sidecarName)
-	all, errs, err := readSlots(OS(dir))
+	read := readSlots(OS(dir))
+	best, err := read.newest()
 	if err != nil {
 		t.Fatal(err)
 	}
-	best, _ := newestOf(all[:], errs[:])
-	i := slices.IndexFunc(all[:], func(s state) bool { return s.ledger.gen == best.ledger.gen })
+	i := slices.IndexFunc(read.all[:], func(s state) bool { return s.ledger.gen == best.ledger.gen })
 	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -182,58 +182,69 @@ func slotSizeOf(size int64) int64 {
 // errNoSlot: nothing was ever written there.
 var errNoSlot = errors.New("no slot")
 
-// readSlots returns what is in the slots of a sidecar, and why not.
-func readSlots(f FS) (all [slots]state, errs [slots]error, err error) {
+// slotsRead is what is in the slots of a sidecar, and why not.
+type slotsRead struct {
+	all  [slots]state
+	errs [slots]error
+	err  error // of the file
+}
+
+func readSlots(f FS) (s slotsRead) {
 	file, size, err := openSized(f, sidecarName)
-	if err != nil {
-		return all, errs, err
+	if s.err = err; err != nil {
+		return s
 	}
 	defer file.Close()
 	b := make([]byte, min(size, slots*maxSlot))
 	n, err := file.ReadAt(b, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return all, errs, err
+		s.err = err
+		return s
 	}
-	for i := range all {
+	for i := range s.all {
 		slot := b[min(int64(n), int64(i)*slotSizeOf(size)):n]
-		all[i], errs[i] = decodeState(slot)
+		s.all[i], s.errs[i] = decodeState(slot)
 		if len(slot) >= slotHeader && !slices.ContainsFunc(slot[:slotHeader], func(b byte) bool { return b != 0 }) {
-			errs[i] = errNoSlot
+			s.errs[i] = errNoSlot
 		}
 	}
-	return all, errs, nil
+	return s
 }
 
 // maxSlot is what a ledger of all devices that there can be needs.
 const maxSlot = 16 << 20
 
-// newestOf is the valid slot with the highest generation. With false there is none.
-func newestOf(all []state, errs []error) (best state, ok bool) {
-	for i, s := range all {
-		if errs[i] == nil && (!ok || s.ledger.gen > best.ledger.gen) {
-			best, ok = s, true
+// newest is the valid slot with the highest generation. fs.ErrNotExist: there is no
+// sidecar; ErrNewer: not ours to touch; errDamaged: no slot can be read.
+func (s *slotsRead) newest() (best state, err error) {
+	if err = s.err; err == nil {
+		err = errDamaged
+	}
+	for i, st := range s.all {
+		switch {
+		case errors.Is(s.errs[i], ErrNewer):
+			return state{}, s.errs[i]
+		case s.err == nil && s.errs[i] == nil && (err != nil || st.ledger.gen > best.ledger.gen):
+			best, err = st, nil
 		}
 	}
-	return best, ok
+	return best, err
 }
 
-// readSidecar returns the newest valid slot. fs.ErrNotExist: there is no
-// sidecar; ErrNewer: not ours to touch; errDamaged: no slot can be read.
-func readSidecar(f FS) (state, error) {
-	all, errs, err := readSlots(f)
-	if err != nil {
-		return state{}, err
-	}
-	for _, err := range errs {
-		if errors.Is(err, ErrNewer) {
-			return state{}, err
+// synced is the generation of the newest synced slot, 0 when there is none.
+func (s *slotsRead) synced() (gen uint64) {
+	for i, st := range s.all[:unsynced] {
+		if s.errs[i] == nil {
+			gen = max(gen, st.ledger.gen)
 		}
 	}
-	best, ok := newestOf(all[:], errs[:])
-	if !ok {
-		return state{}, errDamaged
-	}
-	return best, nil
+	return gen
+}
+
+// readSidecar returns the newest valid slot.
+func readSidecar(f FS) (state, error) {
+	s := readSlots(f)
+	return s.newest()
 }
 
 // makeSidecar creates the file with a first slot in it: temporary name, sync,
@@ -384,11 +395,11 @@ func (q *store) openSidecar() error {
 		return nil
 	}
 	if !q.disk.chosen {
-		all, errs, err := readSlots(q.fs)
-		if err != nil {
-			return err
+		s := readSlots(q.fs)
+		if s.err != nil {
+			return s.err
 		}
-		if q.disk.slot = 0; errs[0] != nil || errs[1] == nil && all[1].ledger.gen > all[0].ledger.gen {
+		if q.disk.slot = 0; s.errs[0] != nil || s.errs[1] == nil && s.all[1].ledger.gen > s.all[0].ledger.gen {
 			q.disk.slot = 1
 		}
 		q.disk.chosen = true
