@@ -157,24 +157,28 @@ func (d *decoder) uint() uint64 {
 }
 
 func (d *decoder) int() int64 {
-	v, n := binary.Varint(d.b)
-	if n <= 0 {
-		d.b, d.err = nil, errShort
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
+	v := d.uint()
+	return int64(v>>1) ^ -int64(v&1)
 }
 
-func (d *decoder) text() string {
-	n := d.uint()
+// take is the next n bytes.
+func (d *decoder) take(n uint64) (b []byte) {
 	if n > uint64(len(d.b)) {
 		d.b, d.err = nil, errShort
-		return ""
+		return nil
 	}
-	s := string(d.b[:n])
-	d.b = d.b[n:]
-	return s
+	b, d.b = d.b[:n], d.b[n:]
+	return b
+}
+
+func (d *decoder) text() string { return string(d.take(d.uint())) }
+
+// appendUints writes them one after the other.
+func appendUints(b []byte, all ...uint64) []byte {
+	for _, v := range all {
+		b = binary.AppendUvarint(b, v)
+	}
+	return b
 }
 
 // encodeFormat is a segment's version and its first number, which its name says
@@ -244,10 +248,7 @@ func (s *summary) clone() summary {
 }
 
 func (s *summary) encode() []byte {
-	b := []byte{formatVersion}
-	for _, v := range []uint64{s.count, s.bytes, s.first, s.last, uint64(s.oldest.Boot), uint64(s.newest.Boot)} {
-		b = binary.AppendUvarint(b, v)
-	}
+	b := appendUints([]byte{formatVersion}, s.count, s.bytes, s.first, s.last, uint64(s.oldest.Boot), uint64(s.newest.Boot))
 	b = binary.AppendVarint(b, s.oldest.Mono)
 	b = binary.AppendVarint(b, s.newest.Mono)
 	present := 0
@@ -257,8 +258,7 @@ func (s *summary) encode() []byte {
 	b = binary.AppendUvarint(b, uint64(present))
 	for dev, n := range s.devices {
 		if n > 0 {
-			b = binary.AppendUvarint(b, uint64(dev))
-			b = binary.AppendUvarint(b, n)
+			b = appendUints(b, uint64(dev), n)
 		}
 	}
 	return seal(b)

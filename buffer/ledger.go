@@ -171,10 +171,7 @@ func (l *ledger) encode() []byte { return seal(l.unsealed()) }
 // unsealed is what a slot holds: under the slot's checksum the ledger must not have
 // its own, since a CRC over data and its CRC is the same whatever the data.
 func (l *ledger) unsealed() []byte {
-	b := []byte{formatVersion}
-	for _, v := range []uint64{l.gen, l.accepted, l.through, l.mark} {
-		b = binary.AppendUvarint(b, v)
-	}
+	b := appendUints([]byte{formatVersion}, l.gen, l.accepted, l.through, l.mark)
 	b = appendRanges(b, l.beyond, l.mark)
 	b = binary.AppendUvarint(b, uint64(len(l.reasons)))
 	for _, r := range l.reasons {
@@ -188,15 +185,8 @@ func (l *ledger) unsealed() []byte {
 }
 
 func (a *account) encode(b []byte) []byte {
-	b = appendText(b, a.name)
-	b = binary.AppendUvarint(b, a.read)
-	b = binary.AppendUvarint(b, a.released)
-	b = binary.AppendUvarint(b, a.quarantined)
-	b = binary.AppendUvarint(b, uint64(len(a.lost)))
-	for _, n := range a.lost {
-		b = binary.AppendUvarint(b, n)
-	}
-	return b
+	b = appendUints(appendText(b, a.name), a.read, a.released, a.quarantined, uint64(len(a.lost)))
+	return appendUints(b, a.lost...)
 }
 
 func decodeAccount(d *decoder, reasons int) (account, error) {
@@ -215,8 +205,7 @@ func decodeAccount(d *decoder, reasons int) (account, error) {
 func appendRanges(b []byte, set ranges, last uint64) []byte {
 	b = binary.AppendUvarint(b, uint64(len(set)))
 	for _, s := range set {
-		b = binary.AppendUvarint(b, s.a-last)
-		b = binary.AppendUvarint(b, s.b-s.a)
+		b = appendUints(b, s.a-last, s.b-s.a)
 		last = s.b
 	}
 	return b

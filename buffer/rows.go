@@ -102,8 +102,7 @@ func (r rows) encode() []byte {
 	b := binary.AppendUvarint(nil, uint64(len(r)))
 	var last row
 	for _, o := range r {
-		b = binary.AppendUvarint(b, o.first-last.first)
-		b = binary.AppendUvarint(b, bit(o.Gateway != last.Gateway))
+		b = appendUints(b, o.first-last.first, bit(o.Gateway != last.Gateway))
 		if o.Gateway != last.Gateway {
 			b = appendText(b, o.Gateway)
 		}

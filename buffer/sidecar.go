@@ -77,9 +77,7 @@ func (s *state) encode(limit int) []byte {
 	b = binary.LittleEndian.AppendUint16(b, formatVersion)
 	b = append(b, 0, 0, 0, 0)
 	b = appendText(b, string(s.ledger.unsealed()))
-	for _, v := range []uint64{s.epoch, s.reserved, bit(s.clean)} {
-		b = binary.AppendUvarint(b, v)
-	}
+	b = appendUints(b, s.epoch, s.reserved, bit(s.clean))
 	b = append(b, s.boot[:]...)
 	b = binary.AppendVarint(b, s.lastGood)
 	starts := s.starts[max(0, len(s.starts)-maxStarts):]
@@ -108,9 +106,7 @@ func appendNotes(b []byte, segs []segNote) []byte {
 	b = binary.AppendUvarint(b, uint64(len(segs)))
 	var last uint64
 	for _, v := range segs {
-		b = binary.AppendUvarint(b, v.first-last)
-		b = binary.AppendUvarint(b, v.count)
-		b = binary.AppendUvarint(b, bit(v.unread))
+		b = appendUints(b, v.first-last, v.count, bit(v.unread))
 		last = v.first
 	}
 	return b
@@ -165,12 +161,7 @@ func decodeState(b []byte) (state, error) {
 
 // id reads 16 bytes.
 func (d *decoder) id() (id [16]byte) {
-	if len(d.b) < len(id) {
-		d.b, d.err = nil, errShort
-		return id
-	}
-	copy(id[:], d.b)
-	d.b = d.b[len(id):]
+	copy(id[:], d.take(16))
 	return id
 }
 

@@ -1,7 +1,6 @@
 package buffer
 
 import (
-	"encoding/binary"
 	"errors"
 	"io/fs"
 	"slices"
@@ -146,8 +145,7 @@ func (q *store) syncDir() error {
 // encodeThinned says the level of a segment and the last number that it stands
 // for: files with numbers up to there are what it was made of.
 func encodeThinned(level uint8, through uint64) []byte {
-	b := binary.AppendUvarint(nil, uint64(level))
-	return seal(binary.AppendUvarint(b, through))
+	return seal(appendUints(nil, uint64(level), through))
 }
 
 func decodeThinned(b []byte) (level uint8, through uint64) {
