@@ -57,6 +57,7 @@ type source struct {
 	used    map[uint64]bool   // its pages
 	least   []byte            // no key that follows in the bucket may be lower
 	records []element
+	held    uint64 // of them, below the next segment
 }
 
 type element struct{ key, value []byte }

@@ -88,9 +88,11 @@ func (f *folder) readState(b []byte) {
 		if len(bytes.Trim(slot, "\x00")) == 0 {
 			continue
 		}
-		s, length := &source{Problem: Problem{File: "state"}, has: map[string][]Span{}}, 18+int(le(slot[10:14]))
-		if s.hold(length <= size, "slot.length", "%d bytes", length) && s.fact("slot", slot[:length]) {
-			ledger := s.has["slot.ledger"][0]
+		s, length := &source{Problem: Problem{File: "state"}, has: map[string][]Span{}}, 18+le(slot[10:14])
+		if s.hold(length <= uint64(size), "slot.length", "%d bytes", length) && s.fact("slot", slot[:length]) {
+			ledger, boot := s.has["slot.ledger"][0], s.has["slot.boot"][0]
+			known := func(id Span) bool { return id.text == boot.text }
+			s.hold(slices.ContainsFunc(s.has["start.id"], known), "slot.boot", "it is none of the starts")
 			s.b, s.at = []byte(ledger.text[len(ledger.text)-int(ledger.num):]), 0
 			s.fields("ledger", 0)
 		}
@@ -144,8 +146,6 @@ func (f *folder) choose() {
 	for _, index := range f.state.has["start.index"] {
 		f.starts = max(f.starts, index.num)
 	}
-	known := func(id Span) bool { return id.text == f.state.has["slot.boot"][0].text }
-	f.state.hold(f.state.b == nil || slices.ContainsFunc(f.state.has["start.id"], known), "slot.boot", "it is none of the starts")
 	for _, l := range append(f.slots, f.ledger) {
 		l.hold(l.num("ledger.through") < f.reserved, "ledger.through", "%d is not reserved", l.num("ledger.through"))
 		f.through = [][2]uint64{{0, l.num("ledger.mark")}}
@@ -172,6 +172,9 @@ func (f *folder) records(s *source, end uint64) {
 		n, v := be(e.key), e.value
 		if !s.hold(len(e.key) == 8 && n >= s.first, "key", "%x is no number of this file", e.key) {
 			return
+		}
+		if n < end {
+			s.held++
 		}
 		if len(v) < 23 || len(v) > 1<<16 || be(v[:4]) != sum(slices.Concat(e.key, v[4:])) {
 			s.hold(f.gone(n), "value.crc", "record %d does not fit", n)
@@ -224,7 +227,7 @@ func (f *folder) notes() {
 		name, last := fmt.Sprintf("%016x.seg", first), min(f.reserved, first+gaps[i+1].num)-1
 		there := f.files[name] != nil || f.files[name+".salvage"] != nil || f.thinned(first)
 		f.check(there || records.num == 0 || last <= f.ledger.num("ledger.mark"), name, "file", "it is not there, with %d records", records.num)
-		short := func(s *source) bool { return s.first == first && uint64(len(s.records)) < records.num }
+		short := func(s *source) bool { return s.first == first && s.held < records.num }
 		f.check(!f.Clean || !slices.ContainsFunc(f.segments, short), name, "note.records", "%d, and there are fewer", records.num)
 	}
 }
@@ -247,7 +250,7 @@ func (f *folder) books() {
 
 // lines reads a file of records that were set aside. A power cut may leave the last line unfinished.
 func (f *folder) lines(name string) {
-	forms := map[string]string{"number": `^[1-9]\d*$`, "epoch": `^"[0-9a-f]{16}"$`, "reason": `^".+"$`, "device": `^".*"$`, "boot": `^\d+$`,
+	forms := map[string]string{"number": `^[1-9]\d{0,18}$`, "epoch": `^"[0-9a-f]{16}"$`, "reason": `^".+"$`, "device": `^".*"$`, "boot": `^\d+$`,
 		"mono_ms": `^\d+$`, "record": `^(".*")?$`, "raw": `^("([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")?$`}
 	for line := range bytes.Lines(f.files[name]) {
 		var text map[string]json.RawMessage
@@ -262,7 +265,7 @@ func (f *folder) lines(name string) {
 		device, boot := "", uint64(0)
 		_, _ = json.Unmarshal(text["device"], &device), json.Unmarshal(text["boot"], &boot)
 		known := func(a Span) bool { return a.num == uint64(len(device)) && strings.HasSuffix(a.text, device) }
-		f.check(slices.ContainsFunc(f.ledger.has["account.name"], known), name, "log.device", "%q has no account", device)
+		f.check(device == "" || slices.ContainsFunc(f.ledger.has["account.name"], known), name, "log.device", "%q has no account", device)
 		f.check(boot <= f.starts, name, "log.boot", "%d is not known", boot)
 		f.check(utf8.Valid(line) && (text["record"] == nil || text["raw"] == nil), name, "log.record", "%s", line)
 	}
