@@ -28,12 +28,13 @@ type plan struct {
 	card    time.Duration // watching cards
 	slow    time.Duration // latency at 5/s
 	fast    time.Duration // latency at 50/s
+	tenfold bool          // a backlog ten times as large as well
 }
 
 func choose(t *testing.T) plan {
 	p := plan{runs: runs(), records: 1_000_000, card: 75 * time.Second, slow: 30 * time.Second, fast: 10 * time.Second}
 	if os.Getenv("FIGURES") == "long" {
-		p.card, p.slow, p.fast = 5*time.Minute, 2*time.Minute, time.Minute
+		p.card, p.slow, p.fast, p.tenfold = 5*time.Minute, 2*time.Minute, time.Minute, true
 	}
 	if d, err := time.ParseDuration(os.Getenv("FIGURES_CARD")); err == nil {
 		p.card = d

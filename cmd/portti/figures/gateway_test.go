@@ -23,7 +23,7 @@ import (
 func site(t *testing.T, p plan, url, devices string) *rig.Site {
 	t.Helper()
 	s := rig.Bare(t)
-	s.URL, s.More, s.Buffer, s.Program = url, devices, "max_size = \"1GB\"", []string{p.bin}
+	s.URL, s.More, s.Buffer, s.Program = url, devices, "max_size = \"4GB\"", []string{p.bin}
 	return s
 }
 
