@@ -19,7 +19,7 @@ const (
 	maxRetryAfter = time.Hour
 	clockWaitMin  = 10 * time.Second
 	clockWaitMax  = 60 * time.Second
-	provenUptime  = 60 * time.Second // a link that lasts this long counts as good without any proof
+	provenUptime  = 60 * time.Second // a link that is proven and lasts this long counts as good
 )
 
 // backoff computes delays with full jitter: uniform between zero and a ceiling
@@ -29,17 +29,21 @@ type backoff struct {
 	base, cap, spread time.Duration
 	rand              func() float64 // in [0, 1)
 
-	attempt     [backoffClasses]int
-	lastOrder   time.Time // the last orderly close by the server
-	lastRefusal time.Time
+	attempt [backoffClasses]int
+	ordered bool   // an orderly close was answered as one
+	reason  string // of the last end
 }
 
-// reset starts the delays anew. To be called only after proof, or after
-// provenUptime: resetting when a link merely opens was measured to draw
-// 199,000 attempts a second from a fleet of 100,000. classRefused keeps
-// its count: a server may take data before it checks the credentials.
-func (b *backoff) reset() {
-	b.attempt[classNetwork], b.attempt[classBusy] = 0, 0
+// ended weighs an end: lasted is how long the connection was up, 0 when nothing
+// proved it. The delays begin anew after provenUptime, and where it ends as the one
+// before did after twice that. Beginning anew when a link merely opens was measured to draw
+// 199,000 attempts a second from a fleet of 100,000; proof alone is not enough either, since
+// a server's library may answer pings while its application turns the gateway away.
+func (b *backoff) ended(reason string, lasted time.Duration) {
+	if lasted >= 2*provenUptime || lasted >= provenUptime && reason != b.reason {
+		b.attempt, b.ordered = [backoffClasses]int{}, false
+	}
+	b.reason = reason
 }
 
 func (b *backoff) uniform(d time.Duration) time.Duration {
@@ -57,15 +61,8 @@ func (b *backoff) ceiling(class backoffClass) time.Duration {
 	return min(c, b.cap)
 }
 
-// retry is the delay before the next attempt of class. Refusals are counted anew
-// when none came for twice the longest wait.
+// retry is the delay before the next attempt of class.
 func (b *backoff) retry(class backoffClass, floor time.Duration) time.Duration {
-	if now := time.Now(); class == classRefused {
-		if now.Sub(b.lastRefusal) > 2*b.cap {
-			b.attempt[classRefused] = 0
-		}
-		b.lastRefusal = now
-	}
 	c := b.ceiling(class)
 	if class == classBusy {
 		c = max(c, busyCeiling)
@@ -80,14 +77,13 @@ func (b *backoff) park() time.Duration {
 }
 
 // orderly is the delay after the server closed in order: all its gateways
-// lost it at this moment and must not come back together. Two within
-// provenUptime are no longer order; ok is then false.
-func (b *backoff) orderly(now time.Time, floor time.Duration) (d time.Duration, ok bool) {
-	again := !b.lastOrder.IsZero() && now.Sub(b.lastOrder) < provenUptime
-	b.lastOrder = now
-	if again {
+// lost it at this moment and must not come back together. A second time before the
+// delays begin anew is no longer order; ok is then false.
+func (b *backoff) orderly(floor time.Duration) (d time.Duration, ok bool) {
+	if b.ordered {
 		return 0, false
 	}
+	b.ordered = true
 	return max(floor, backoffFloor, b.uniform(b.spread)), true
 }
 

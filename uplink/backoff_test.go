@@ -32,7 +32,8 @@ func TestEachClassCountsItsOwnAttempts(t *testing.T) {
 	if d := b.park(); !about(d, 300*time.Second) {
 		t.Errorf("parked for %v", d)
 	}
-	b.reset()
+	b.ended("", time.Minute)
+	b.ended("", 2*time.Minute)
 	if d := b.retry(classNetwork, 0); !about(d, time.Second) {
 		t.Errorf("after reset %v", d)
 	}
@@ -41,7 +42,6 @@ func TestEachClassCountsItsOwnAttempts(t *testing.T) {
 func TestDelaysStayInTheirBounds(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	b := newBackoff(rnd.Float64)
-	now := time.Now()
 	for i := range 5000 {
 		for _, c := range []struct {
 			name     string
@@ -60,23 +60,9 @@ func TestDelaysStayInTheirBounds(t *testing.T) {
 				t.Fatalf("%s, round %d: %v is outside %v..%v", c.name, i, c.d, c.from, c.to)
 			}
 		}
-		now = now.Add(time.Hour)
-		if d, ok := b.orderly(now, 5*time.Second); !ok || d < 5*time.Second || d > 30*time.Second {
+		b.ended("", time.Hour)
+		if d, ok := b.orderly(5*time.Second); !ok || d < 5*time.Second || d > 30*time.Second {
 			t.Fatalf("orderly: %v %v", d, ok)
-		}
-	}
-}
-
-func TestTwoOrderlyClosesWithinAMinuteAreNoOrder(t *testing.T) {
-	b := newBackoff(func() float64 { return 0.5 })
-	now := time.Now()
-	for _, c := range []struct {
-		after time.Duration
-		ok    bool
-	}{{0, true}, {59 * time.Second, false}, {59 * time.Second, false}, {61 * time.Second, true}} {
-		now = now.Add(c.after)
-		if _, ok := b.orderly(now, 0); ok != c.ok {
-			t.Errorf("%v after the last: orderly %v", c.after, ok)
 		}
 	}
 }
@@ -89,7 +75,7 @@ func TestAFleetDoesNotComeBackTogether(t *testing.T) {
 	for range 400 {
 		b := newBackoff(rnd.Float64)
 		at := time.Duration(0)
-		if d, ok := b.orderly(time.Now(), 0); ok {
+		if d, ok := b.orderly(0); ok {
 			at += d
 		}
 		for at < time.Minute { // the server is away for a minute

@@ -386,7 +386,7 @@ func TestBackoffIsResetOnProofOnly(t *testing.T) {
 	})
 }
 
-func TestSixtySecondsUpCountAsProof(t *testing.T) {
+func TestSixtySecondsAndAPongCountAsProof(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, Options{Ack: AckCount}, func(n int, w *wire) {
 			if n < 6 {
@@ -420,8 +420,8 @@ func TestOrderlyCloseSpreads(t *testing.T) {
 		w.run()
 		time.Sleep(2*time.Minute + time.Second)
 		w.state(Waiting)
-		if st := w.link.Status(); st.Problem != "" || st.Failures != 0 {
-			t.Errorf("an orderly close is no failure: %+v", st)
+		if st := w.link.Status(); st.Problem != ProblemClosed || st.Failures != 0 {
+			t.Errorf("an orderly close is no failure, and there is no moment offline without a problem: %+v", st)
 		}
 		time.Sleep(15 * time.Second)
 		w.state(Online)

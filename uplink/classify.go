@@ -35,6 +35,7 @@ type finding struct {
 	code       int           // of a close frame, else 0
 	retryAfter time.Duration // with hasRetry
 	hasRetry   bool
+	orderly    bool // the server left, and that is no failure
 	tokenless  bool // no address is the cause: there was no token
 }
 

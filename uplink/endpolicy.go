@@ -115,17 +115,17 @@ func failureIn(err error) (f failure) {
 // endPolicies is the whole table; the first row that fits counts. Close codes
 // are those of RFC 6455 and IANA, then Centrifugo's terminal ranges.
 var endPolicies = [...]endPolicy{
-	{endClose, 1000, 1001, actionSpread, classNetwork, 0, causeNone, "", "the server closed the link in order"},
+	{endClose, 1000, 1001, actionSpread, classNetwork, 0, causeNone, ProblemClosed, "the server closed the link in order"},
 	{endClose, 1002, 1002, actionRetry, classNetwork, 0, causeNone, ProblemProtocol, "the server says we broke the WebSocket protocol"},
 	{endClose, 1003, 1003, actionPark, classRefused, 0, causeNone, ProblemClosed, "the server does not take this kind of data"},
-	{endClose, 1005, 1005, actionSpread, classNetwork, 0, causeNone, "", "the server closed the link without giving a reason"},
+	{endClose, 1005, 1005, actionSpread, classNetwork, 0, causeNone, ProblemClosed, "the server closed the link without giving a reason"},
 	{endClose, 1006, 1006, actionRetry, classNetwork, 0, causeNone, ProblemClosed, "the link broke"},
 	{endClose, 1007, 1007, actionRetry, classNetwork, 0, causePayload, ProblemClosed, "the server refuses the content of a message"},
 	{endClose, 1008, 1008, actionAuthPark, classRefused, 0, causeNone, ProblemAuthRejected, "the server says that its policy forbids this link"},
 	{endClose, 1009, 1009, actionRetry, classNetwork, 0, causeSize, ProblemTooBig, "the server says that a message was too big"},
 	{endClose, 1010, 1010, actionPark, classRefused, 0, causeNone, ProblemProtocol, "the server wants an extension that portti does not offer"},
 	{endClose, 1011, 1011, actionRetry, classNetwork, 0, causeServer, ProblemServer, "the server had an error of its own"},
-	{endClose, 1012, 1012, actionSpread, classNetwork, 5 * time.Second, causeNone, "", "the server is restarting"},
+	{endClose, 1012, 1012, actionSpread, classNetwork, 5 * time.Second, causeNone, ProblemClosed, "the server is restarting"},
 	{endClose, 1013, 1013, actionRetry, classBusy, 0, causeNone, ProblemRateLimited, "the server is overloaded"},
 	{endClose, 3000, 3000, actionAuth, classRefused, 0, causeNone, ProblemAuthRejected, "the server says the access token is wrong or expired"},
 	{endClose, 3003, 3003, actionPark, classRefused, 0, causeNone, ProblemForbidden, "the server forbids this gateway to send"},

@@ -36,18 +36,18 @@ func TestEveryCloseCodeHasItsRow(t *testing.T) {
 		cause   cause
 		problem string
 	}{
-		{1000, actionSpread, classNetwork, causeNone, ""},
-		{1001, actionSpread, classNetwork, causeNone, ""},
+		{1000, actionSpread, classNetwork, causeNone, ProblemClosed},
+		{1001, actionSpread, classNetwork, causeNone, ProblemClosed},
 		{1002, actionRetry, classNetwork, causeNone, ProblemProtocol},
 		{1003, actionPark, classRefused, causeNone, ProblemClosed},
-		{1005, actionSpread, classNetwork, causeNone, ""},
+		{1005, actionSpread, classNetwork, causeNone, ProblemClosed},
 		{1006, actionRetry, classNetwork, causeNone, ProblemClosed},
 		{1007, actionRetry, classNetwork, causePayload, ProblemClosed},
 		{1008, actionAuthPark, classRefused, causeNone, ProblemAuthRejected},
 		{1009, actionRetry, classNetwork, causeSize, ProblemTooBig},
 		{1010, actionPark, classRefused, causeNone, ProblemProtocol},
 		{1011, actionRetry, classNetwork, causeServer, ProblemServer},
-		{1012, actionSpread, classNetwork, causeNone, ""},
+		{1012, actionSpread, classNetwork, causeNone, ProblemClosed},
 		{1013, actionRetry, classBusy, causeNone, ProblemRateLimited},
 		{3000, actionAuth, classRefused, causeNone, ProblemAuthRejected},
 		{3001, actionRetry, classNetwork, causeNone, ProblemClosed},

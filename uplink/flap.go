@@ -1,53 +1,54 @@
 package uplink
 
-import "time"
+import (
+	"fmt"
+	"time"
 
-const (
-	flapEnds   = 8               // so many ends of links that were up
-	flapWindow = 5 * time.Minute // within this time make a link that comes and goes
-	flapLeast  = time.Second     // a link that lasted less never really was up
-	flapDown   = time.Minute     // not up for so long: that is an outage, with a name of its own
+	"github.com/gorilla/websocket"
 )
 
-// flaps notices a link that comes and goes. Each single end has a reason and
-// is soon over; that it goes on like this is the problem to show.
-type flaps struct {
-	ends [flapEnds]time.Time // a ring
-	next int
-	on   bool
+// manyEnds is how many connections in a row end before they have lasted until
+// that is a problem of its own.
+const manyEnds = 3
+
+// leastQuiet is the shortest silence after which a broken link is put down to it.
+const leastQuiet = 3 * time.Second
+
+// weigh notes how a connection ended: whether the delays begin anew, whether
+// its server takes what pongs have answered for, and what is to be shown where
+// the end itself says nothing but that the link broke.
+func (l *Link) weigh(f *finding, end *ending) {
+	lasted := time.Duration(0)
+	if end.stable {
+		lasted = end.up
+	} else {
+		l.ends++
+	}
+	l.backoff.ended(f.sentence, lasted)
+	l.refused = f.turnsAway() || f.goesInOrder() && end.up < l.o.Hold
+	before := l.quiet
+	l.quiet = end.quiet
+	switch {
+	case !f.broke():
+	case min(before, end.quiet) >= leastQuiet && (end.quiet-before).Abs() <= time.Second+before/10:
+		f.problem = ProblemIdleCut
+		f.sentence = fmt.Sprintf("the link broke, as the one before, when nothing had been sent for %.0f s: something on the way ends quiet connections", end.quiet.Seconds())
+	case l.ends >= manyEnds:
+		f.problem = ProblemFlapping
+	}
 }
 
-// ended takes note that a link broke that had been up since then.
-func (f *flaps) ended(since, now time.Time) {
-	if now.Sub(since) < flapLeast {
-		return
-	}
-	f.ends[f.next] = now
-	f.next = (f.next + 1) % flapEnds
-	if first := f.ends[f.next]; !first.IsZero() && now.Sub(first) <= flapWindow {
-		f.on = true
-	}
+// broke says whether the link ended without anybody saying why.
+func (f *finding) broke() bool {
+	return f.code == websocket.CloseAbnormalClosure || f.kind == endFailure && failure(f.lo) == failLost
 }
 
-// over looks whether the link has come to rest, one way or the other.
-func (f *flaps) over(state State, since, now time.Time) bool {
-	last := f.ends[(f.next+flapEnds-1)%flapEnds]
-	calm := state == Online && now.Sub(since) >= flapWindow || state != Online && now.Sub(last) >= flapDown
-	if f.on && calm {
-		*f = flaps{}
-	}
-	return !f.on
+// turnsAway says whether the server ended the link because it does not want it,
+// or what came by it.
+func (f *finding) turnsAway() bool {
+	return f.class == classRefused || f.code >= 3000 || f.code == 1007
 }
 
-// problem is what to show. Whatever says more than that a link could not be
-// made or broke stays.
-func (f *flaps) problem(s *Status, now time.Time) string {
-	if f.over(s.State, s.Since, now) {
-		return s.Problem
-	}
-	switch s.Problem {
-	case "", ProblemClosed, ProblemNoPong, ProblemNoRoute, ProblemDNS, ProblemRefused, ProblemTimeout:
-		return ProblemFlapping
-	}
-	return s.Problem
-}
+// goesInOrder says whether the server closed without giving a reason, which is also
+// how many applications turn a client away that they do not know.
+func (f *finding) goesInOrder() bool { return f.code == 1000 || f.code == 1005 }

@@ -84,7 +84,7 @@ func TestHostileServers(t *testing.T) {
 			}
 		}, 11 * time.Second, ProblemSlow},
 		"bad UTF-8 in the close reason": {func(w *wire) { w.close(1000, "\xff\xfe"); mute(w) }, time.Second, ProblemProtocol},
-		"close frame of one byte":       {func(w *wire) { _ = w.send(fin|opClose, []byte{3}); mute(w) }, time.Second, ""},
+		"close frame of one byte":       {func(w *wire) { _ = w.send(fin|opClose, []byte{3}); mute(w) }, time.Second, ProblemClosed},
 		"masked frame":                  {func(w *wire) { _ = w.say("\x81\x81\x00\x00\x00\x00x"); mute(w) }, time.Second, ProblemProtocol},
 		"reserved bits":                 {func(w *wire) { _ = w.send(fin|0x70|opText, []byte("x")); mute(w) }, time.Second, ProblemProtocol},
 		"unknown opcode":                {func(w *wire) { _ = w.send(fin|5, nil); mute(w) }, time.Second, ProblemProtocol},

@@ -45,9 +45,12 @@ type Link struct {
 	promises      promises
 	drain         drain
 	schedule      Schedule
-	token         Secret    // of the last dial
-	authTried     bool      // the immediate try after a refusal has been spent
-	authAt        time.Time // when it last was
+	token         Secret        // of the last dial
+	ends          int           // of connections, since one lasted
+	quiet         time.Duration // before the last of them broke
+	refused       bool          // by the last one's server, after pongs perhaps
+	authTried     bool          // the immediate try after a refusal has been spent
+	authAt        time.Time     // when it last was
 	lastWake      time.Time
 	writeBuffer   int
 	rtt           time.Duration
@@ -197,6 +200,7 @@ func (l *Link) connection(ctx context.Context, src Source) (done bool, err error
 		return l.closed(end, src)
 	}
 	f := classifyEnd(end.own, end.read)
+	l.weigh(&f, &end)
 	if f.problem == ProblemLoggedOut { // whatever the credential was, it is worthless now
 		if r, ok := l.o.Token.(revocable); ok {
 			r.Revoke()
@@ -268,14 +272,18 @@ func (l *Link) tokenReplaced(ctx context.Context) bool {
 	return err == nil && token != l.token
 }
 
-// onStable: a connection has proven itself, or lasted.
-func (l *Link) onStable() {
-	l.backoff.reset()
-	l.authTried = false
-	if l.tried = 0; l.at == 0 {
-		l.preferredWait = 0
+// onGood: a connection has proven itself, and lasted where stable says so. A problem
+// that made several connections end is kept until one lasts.
+func (l *Link) onGood(stable bool) {
+	if stable {
+		l.authTried, l.ends, l.tried = false, 0, 0
+		if l.at == 0 {
+			l.preferredWait = 0
+		}
 	}
-	l.board.update(func(s *Status) { s.Problem, s.Attempts = "", 0 })
+	if l.ends < manyEnds {
+		l.board.update(func(s *Status) { s.Problem, s.Attempts = "", 0 })
+	}
 }
 
 // closed ends a connection that we closed with every proof in. Unless the
@@ -290,6 +298,10 @@ func (l *Link) closed(end ending, src Source) (done bool, err error) {
 		return true, err
 	}
 	l.board.event(slog.LevelInfo, "uplink.closed", "", "link was closed in order")
+	if end.stable {
+		l.backoff.ended("", end.up)
+		l.refused = false
+	}
 	if end.toPreferred {
 		l.take(0)
 	}

@@ -72,7 +72,7 @@ func (s *session) wait(ctx context.Context, now time.Time, changed <-chan struct
 func (s *session) due(now time.Time) time.Time {
 	next := s.ping.due()
 	_, elapsed, _ := s.engine.elapsed(&s.flight, now)
-	times := [...]time.Time{elapsed, s.sendAfter, s.gather.until, s.laterAt, s.preferredAt, s.hoursCheck, s.started.Add(provenUptime), s.lastMessage.Add(s.patience), {}}
+	times := [...]time.Time{elapsed, s.sendAfter, s.gather.until, s.laterAt, s.preferredAt, s.hoursCheck, s.believeAt, s.started.Add(provenUptime), s.lastMessage.Add(s.patience), {}}
 	if s.cursors.old() {
 		times[len(times)-1] = s.link.drain.ready(s.link.rate(), now)
 	}
@@ -87,13 +87,17 @@ func (s *session) due(now time.Time) time.Time {
 // proofs takes what the reader found and what time alone proves.
 func (s *session) proofs(now time.Time) error {
 	m := s.inbox.take()
-	if frames, ok := s.ping.pong(m.pongAt); ok {
-		s.answered()
-		if s.engine.marks {
-			if err := s.prove(frames); err != nil {
-				return err
-			}
+	frames, answered := s.ping.pong(m.pongAt)
+	if answered {
+		s.link.board.update(func(st *Status) { st.RTT = s.ping.srtt })
+		s.marked, s.traffic = frames, m.pongAt
+	}
+	if s.engine.marks && !now.Before(s.believeAt) {
+		if err := s.prove(s.marked); err != nil {
+			return err
 		}
+	}
+	if answered {
 		s.flight.pace(s.ping.bytes, s.ping.last, s.ahead())
 	}
 	if err := s.onAck(&m); err != nil {
@@ -109,10 +113,19 @@ func (s *session) proofs(now time.Time) error {
 	if err := s.prove(frames); err != nil {
 		return err
 	}
-	if !s.stable && now.Sub(s.started) >= provenUptime {
-		s.markStable()
-	}
+	s.settle(now)
 	return nil
+}
+
+// settle takes note that the connection is what it seems: everything sent is proven, and
+// pings are answered. Once it has also lasted, what was wrong before is over.
+func (s *session) settle(now time.Time) {
+	good := s.proven || s.ping.answered && s.flight.count() == 0
+	if s.stable || !good || now.Before(s.sendAfter) || now.Before(s.believeAt) {
+		return
+	}
+	s.stable = now.Sub(s.started) >= provenUptime
+	s.link.onGood(s.stable)
 }
 
 // prove releases the frames up to number n.
@@ -165,26 +178,7 @@ func (s *session) proved(some bool, t tally, err error) error {
 		p.show(st)
 	})
 	s.proven = true
-	s.markStable()
 	return nil
-}
-
-// answered: the server answers pings, so the link is what it seems.
-func (s *session) answered() {
-	s.link.board.update(func(st *Status) {
-		st.RTT = s.ping.srtt
-		if (s.engine.marks || s.flight.count() == 0) && !time.Now().Before(s.sendAfter) {
-			st.Problem = ""
-		}
-	})
-}
-
-// markStable: the link has proven itself, or lasted.
-func (s *session) markStable() {
-	if !s.stable {
-		s.stable = true
-		s.link.onStable()
-	}
 }
 
 // send writes one frame when there is one and the window allows it.
@@ -278,6 +272,7 @@ func (s *session) sendFrom(in lane, now time.Time) (sent bool, err error) {
 		l.drain.spend(l.rate(), size)
 	}
 	s.flight.push(fr)
+	s.traffic = now
 	s.flight.alone = l.route.poison.alone(first)
 	s.cursors.wrote(in, fr.end, size, l.o.BacklogShare, limit)
 	_, next := s.src.Bounds()
@@ -356,6 +351,7 @@ func (s *session) pings(now time.Time) error {
 			}
 		}
 	}
+	s.traffic = now
 	payload := s.ping.next(now, s.flight.written(), s.flight.bytes)
 	s.inbox.outstanding.Store(&payload)
 	return writeError(s.conn.WriteControl(websocket.PingMessage, []byte(payload), now.Add(s.link.o.WriteTimeout)))

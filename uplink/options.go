@@ -39,6 +39,11 @@ type Options struct {
 	Ack      string        // AckFence (default), AckCount, AckEnvelope or AckNone
 	AckDelay time.Duration // AckNone only: how old a written record is before it is released (commit_every)
 
+	// Hold is for how long the queue keeps what a fence has proven (fence_hold). What a server
+	// refuses within it is not delivered: after that a pong counts only on a connection that has
+	// lasted as long. 0: it counts at once.
+	Hold time.Duration
+
 	AckFallback string // instead of AckEnvelope where the server does not know it; "": it must
 	Gateway     string // who sends; needed by AckEnvelope
 	Start       string // of this process: 16 hexadecimal digits, made anew at each start. Goes with Gateway in headers of the upgrade, see headerStart; "": they do not go
@@ -160,7 +165,7 @@ func (o *Options) check() error {
 		value time.Duration
 	}{
 		{"phase_timeout", o.PhaseTimeout}, {"ping_interval", o.PingInterval}, {"pong_timeout", o.PongTimeout},
-		{"write_timeout", o.WriteTimeout}, {"auth_settle", o.AuthSettle}, {"backoff base", o.BackoffBase}, {"backoff cap", o.BackoffCap}, {"spread", o.Spread},
+		{"write_timeout", o.WriteTimeout}, {"auth_settle", o.AuthSettle}, {"backoff base", o.BackoffBase}, {"backoff cap", o.BackoffCap}, {"spread", o.Spread}, {"fence_hold", o.Hold},
 	} {
 		refuse(d.value < 0, "%s must not be negative", d.name)
 	}

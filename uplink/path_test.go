@@ -91,8 +91,8 @@ func TestSlowWriteLeavesThePongItsTime(t *testing.T) {
 	})
 }
 
-// Orderly closes in a row are no order any more.
-func TestRepeatedOrderlyClosesAreAProblem(t *testing.T) {
+// Orderly closes in a row are no order any more: each counts as a failure.
+func TestRepeatedOrderlyClosesAreFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, Options{Rand: func() float64 { return 0.1 }}, func(_ int, w *wire) {
 			if w.accept() == nil {
@@ -101,12 +101,12 @@ func TestRepeatedOrderlyClosesAreAProblem(t *testing.T) {
 		})
 		w.run()
 		synctest.Wait()
-		if st := w.link.Status(); st.Problem != "" {
+		if st := w.link.Status(); st.Problem != ProblemClosed || st.Failures != 0 {
 			t.Errorf("after one: %+v", st)
 		}
 		time.Sleep(4 * time.Second)
 		synctest.Wait()
-		if st := w.link.Status(); st.Problem != ProblemClosed {
+		if st := w.link.Status(); st.Problem != ProblemClosed || st.Failures == 0 {
 			t.Errorf("after several: %+v", st)
 		}
 		w.end()

@@ -11,6 +11,7 @@ const (
 	ProblemNotReading   = "UP-NOT-READING"
 	ProblemSlow         = "UP-SLOW"
 	ProblemFlapping     = "UP-FLAPPING"
+	ProblemIdleCut      = "UP-IDLE-CUT"
 	ProblemRedirect     = "UP-REDIRECT"
 	ProblemRateLimited  = "UP-RATE-LIMITED"
 	ProblemNotFound     = "UP-NOTFOUND"

@@ -24,9 +24,8 @@ func (l *Link) after(ctx context.Context, src Source, f finding, what string) (d
 	}
 	var attempts int
 	l.board.update(func(s *Status) {
-		s.LastError = sentence
-		if f.problem != "" {
-			s.Problem = f.problem
+		s.LastError, s.Problem = sentence, f.problem
+		if !f.orderly {
 			s.Failures++
 		}
 		attempts = s.Attempts
@@ -38,7 +37,7 @@ func (l *Link) after(ctx context.Context, src Source, f finding, what string) (d
 	switch {
 	case state == Parked:
 		l.board.event(slog.LevelError, "uplink.blocked", f.problem, what+"; somebody has to look at it", args...)
-	case f.problem == "":
+	case f.orderly:
 		l.board.event(slog.LevelInfo, "uplink.closed", "", what, args...)
 	default:
 		l.board.event(slog.LevelWarn, "uplink.backoff", f.problem, what, args...)
@@ -57,10 +56,10 @@ func (l *Link) delay(f *finding) (time.Duration, State) {
 	}
 	switch f.do {
 	case actionSpread:
-		if d, ok := l.backoff.orderly(time.Now(), f.floor); ok {
+		if d, ok := l.backoff.orderly(f.floor); ok {
+			f.orderly = true
 			return d, Waiting
 		}
-		f.problem = ProblemClosed // again within a minute: no order any more
 	case actionAuth, actionAuthPark:
 		if l.atOnce() {
 			l.authTried, l.authAt = true, time.Now()

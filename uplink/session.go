@@ -52,8 +52,11 @@ type session struct {
 	preferredAt time.Time // when to try a better address; zero: this is the best
 	hoursCheck  time.Time // when to check the uplink hours; zero: there are none
 	started     time.Time
-	stable      bool // proof, or up long enough: backoff starts anew
-	finish      bool // stop sending, close when all is proven
+	traffic     time.Time // when something was last sent or a ping answered
+	marked      uint64    // frames that a pong has answered for
+	believeAt   time.Time // before it a pong proves nothing: the server refused what it had answered for
+	stable      bool      // proven, and up long enough: the delays begin anew
+	finish      bool      // stop sending, close when all is proven
 	eof         bool
 	takenOver   bool // the log says that this identity is used twice
 	proven      bool // something was
@@ -72,6 +75,9 @@ type ending struct {
 	own         error // our reason, if we had one
 	read        error // the reader's
 	unproven    unprovenAtEnd
+	up          time.Duration // how long the connection lasted
+	quiet       time.Duration // how long nothing had been sent or received at the end
+	stable      bool
 }
 
 func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
@@ -105,6 +111,9 @@ func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
 		readDone: make(chan struct{}),
 	}
 	s.lastMessage, s.patience = s.started, l.route.dialect.patience
+	if l.refused {
+		s.believeAt = s.started.Add(o.Hold)
+	}
 	s.inbox.received.patience = s.patience
 	if _, _, again := l.shut(); again > 0 {
 		s.hoursCheck = s.started.Add(again)
@@ -195,7 +204,7 @@ func (s *session) close(own error) (clean bool) {
 }
 
 func (s *session) ending(own error, clean bool) ending {
-	e := ending{own: own, read: s.readErr}
+	e := ending{own: own, read: s.readErr, up: time.Since(s.started), stable: s.stable, quiet: time.Since(latest(s.traffic, s.lastMessage))}
 	var fatal sourceError
 	if errors.As(own, &fatal) {
 		e.fatal = fatal.error

@@ -70,7 +70,6 @@ type statusBoard struct {
 
 	mu       sync.Mutex
 	s        Status
-	flaps    flaps
 	takeover takeover
 	repeats  map[string]*repeat
 }
@@ -96,7 +95,7 @@ func (b *statusBoard) snapshot() Status {
 	s.ServerKinds = maps.Clone(s.ServerKinds)
 	now := time.Now()
 	s.Takeover = b.takeover.shown(s.State, s.Since, now)
-	if s.Problem = b.flaps.problem(&s, now); s.Problem == "" && s.Shrunk {
+	if s.Problem == "" && s.Shrunk {
 		s.Problem = ProblemMTU
 	}
 	return s
@@ -126,9 +125,6 @@ func (b *statusBoard) enter(state State) {
 	b.update(func(s *Status) {
 		if now := time.Now(); s.State != state {
 			b.takeover.shown(s.State, s.Since, now) // it may have ended without anybody having looked
-			if s.State == Online && state != Stopped {
-				b.flaps.ended(s.Since, now)
-			}
 			s.State, s.Since = state, now
 		}
 		if state != Waiting && state != Parked {

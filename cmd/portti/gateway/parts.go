@@ -74,7 +74,7 @@ func (g *Gateway) linkOptions() (uplink.Options, error) {
 		URL: u.URL, URLs: u.URLs, Insecure: u.Insecure, Dialect: u.Dialect,
 		Auth: u.Auth, QueryName: u.QueryName, HashAs: u.HashAs,
 		Channels: u.Channels, AuthSettle: time.Duration(u.AuthSettle), Heartbeat: config.LinkHeartbeat(u),
-		Ack: u.Ack, AckDelay: time.Duration(g.cfg.Buffer.CommitEvery), AckFallback: u.AckFallback,
+		Ack: u.Ack, AckDelay: time.Duration(g.cfg.Buffer.CommitEvery), AckFallback: u.AckFallback, Hold: g.hold(),
 		Gateway: g.id, Start: g.start,
 		LimitsFile: filepath.Join(g.cfg.Paths.State, "uplink-limits.json"),
 		CAFile:     u.CAFile, Proxy: u.Proxy, ClientCert: u.ClientCert, ClientKey: u.ClientKey, Pins: u.Pins,
