@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -54,11 +55,16 @@ func classifyDial(e *dialError, o *Options) finding {
 func classifyHTTP(resp *http.Response, now time.Time) finding {
 	status := resp.StatusCode
 	f := finding{endPolicy: policyFor(endHTTP, status), detail: strconv.Itoa(status) + " " + http.StatusText(status)}
-	switch host := redirectHost(resp.Header); {
+	switch where := redirectTarget(resp.Header); {
 	case status/100 == 2 && isHTML(resp.Header):
 		f.endPolicy = policyFor(endFailure, int(failCaptive))
-	case status/100 == 3 && host != "":
-		f.detail += " to " + host
+	case status/100 == 3 && where != "":
+		f.detail += " to " + where
+	case resp.Body != nil:
+		body, _ := io.ReadAll(resp.Body) // of which the library keeps 1,024 bytes
+		if words := serverWords(resp.Header, body); words != "" && !strings.Contains(f.detail, words) {
+			f.detail += ": " + words
+		}
 	}
 	if asksForPatience(status) {
 		f.retryAfter, f.hasRetry = retryAfter(resp.Header.Get("Retry-After"), answerTime(resp.Header.Get("Date"), now))
@@ -71,12 +77,15 @@ func asksForPatience(status int) bool {
 	return status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status == http.StatusTooEarly || status/100 == 5
 }
 
-// redirectHost is where a redirect leads, "" where it does not say: a path or a
+// redirectTarget is where a redirect leads, "" where it does not say. A path or a
 // query may hold a secret.
-func redirectHost(h http.Header) string {
+func redirectTarget(h http.Header) string {
 	u, err := url.Parse(h.Get("Location"))
-	if err != nil {
+	switch {
+	case err != nil || *u == url.URL{}:
 		return ""
+	case u.Host == "":
+		return "another path of the same host"
 	}
 	return u.Host
 }

@@ -12,7 +12,8 @@ const (
 	actionRetry  action = iota // back off by the policy's class
 	actionSpread               // the server left in order: come back spread out
 	actionAuth                 // fetch the token, one immediate try, then back off as refused
-	actionAuthPark
+	actionAuthPark             // the same, and then as actionPark
+	actionAuthRetry            // the same, and then nobody has to act yet
 	actionPark  // a person must act: keep trying, rarely
 	actionClock // our own clock is wrong: wait for it
 )
@@ -121,7 +122,7 @@ var endPolicies = [...]endPolicy{
 	{endClose, 1005, 1005, actionSpread, classNetwork, 0, causeNone, ProblemClosed, "the server closed the link without giving a reason"},
 	{endClose, 1006, 1006, actionRetry, classNetwork, 0, causeNone, ProblemClosed, "the link broke"},
 	{endClose, 1007, 1007, actionRetry, classNetwork, 0, causePayload, ProblemClosed, "the server refuses the content of a message"},
-	{endClose, 1008, 1008, actionAuthPark, classRefused, 0, causeNone, ProblemAuthRejected, "the server says that its policy forbids this link"},
+	{endClose, 1008, 1008, actionAuthRetry, classRefused, 0, causeNone, ProblemRefusedLink, "the server refuses this link by its policy"},
 	{endClose, 1009, 1009, actionRetry, classNetwork, 0, causeSize, ProblemTooBig, "the server says that a message was too big"},
 	{endClose, 1010, 1010, actionPark, classRefused, 0, causeNone, ProblemProtocol, "the server wants an extension that portti does not offer"},
 	{endClose, 1011, 1011, actionRetry, classNetwork, 0, causeServer, ProblemServer, "the server had an error of its own"},
@@ -133,6 +134,9 @@ var endPolicies = [...]endPolicy{
 	{endClose, 4001, 4001, actionAuth, classRefused, 0, causeNone, ProblemAuthRejected, "the server says the access token is wrong or expired"},
 	{endClose, 4002, 4002, actionRetry, classNetwork, 5 * time.Second, causeNone, ProblemClosed, "the server closed the link before the login arrived"},
 	{endClose, 4003, 4003, actionRetry, classBusy, 0, causeNone, ProblemTooMany, "the server sees too many connections from this address"},
+	{endClose, 4401, 4401, actionAuth, classRefused, 0, causeNone, ProblemAuthRejected, "the server says the access token is wrong or expired"},
+	{endClose, 4403, 4403, actionPark, classRefused, 0, causeNone, ProblemForbidden, "the server forbids this gateway to send"},
+	{endClose, 4429, 4429, actionRetry, classBusy, 0, causeNone, ProblemRateLimited, "the server asked to slow down"},
 	{endClose, 3500, 3999, actionPark, classRefused, 0, causeNone, ProblemClosed, "the server closed the link for good"},
 	{endClose, 4500, 4999, actionPark, classRefused, 0, causeNone, ProblemClosed, "the server closed the link for good"},
 	{endClose, 0, 65535, actionRetry, classNetwork, 0, causeNone, ProblemClosed, "the server closed the link"},
@@ -140,17 +144,19 @@ var endPolicies = [...]endPolicy{
 	{endHTTP, 100, 199, actionRetry, classNetwork, 0, causeNone, ProblemProtocol, "the server's upgrade is not a valid one"},
 	{endHTTP, 200, 299, actionRetry, classNetwork, 0, causeNone, ProblemProtocol, "an ordinary web page answers there, no WebSocket (wrong path?)"},
 	{endHTTP, 300, 399, actionRetry, classNetwork, 0, causeNone, ProblemRedirect, "the server answered with a redirect, which is not followed"},
-	{endHTTP, 400, 400, actionRetry, classNetwork, 0, causeNone, ProblemProtocol, "the server calls the request malformed (ws:// to a TLS port?)"},
+	{endHTTP, 400, 400, actionRetry, classNetwork, 0, causeNone, ProblemProtocol, "the server calls the request malformed"},
 	{endHTTP, 401, 401, actionAuth, classRefused, 0, causeNone, ProblemAuthRejected, "the server says the access token is wrong or expired"},
 	{endHTTP, 403, 403, actionPark, classRefused, 0, causeNone, ProblemForbidden, "the server forbids this gateway to connect"},
 	{endHTTP, 404, 404, actionPark, classRefused, 0, causeNone, ProblemNotFound, "the server knows no such path"},
+	{endHTTP, 405, 405, actionPark, classRefused, 0, causeNone, ProblemNotFound, "the server takes no WebSocket at this path"},
 	{endHTTP, 407, 407, actionPark, classRefused, 0, causeNone, ProblemProxyAuth, "the proxy wants a user name and password"},
 	{endHTTP, 408, 408, actionRetry, classNetwork, 0, causeNone, ProblemServer, "the server gave up waiting for the request"},
+	{endHTTP, 409, 409, actionRetry, classNetwork, 0, causeNone, ProblemRefusedLink, "the server says that something stands against this link, such as an older one that it still has"},
 	{endHTTP, 410, 410, actionPark, classRefused, 0, causeNone, ProblemNotFound, "the server says this path is gone"},
 	{endHTTP, 425, 425, actionRetry, classNetwork, 0, causeNone, ProblemServer, "the server says it is too early"},
 	{endHTTP, 426, 426, actionPark, classRefused, 0, causeNone, ProblemProtocol, "the server wants another protocol than WebSocket 13"},
 	{endHTTP, 429, 429, actionRetry, classBusy, 0, causeNone, ProblemRateLimited, "the server asked to slow down"},
-	{endHTTP, 402, 499, actionRetry, classNetwork, 0, causeNone, ProblemProtocol, "the server refuses the request"},
+	{endHTTP, 402, 499, actionRetry, classNetwork, 0, causeNone, ProblemRefusedLink, "the server refuses the request"},
 	{endHTTP, 500, 599, actionRetry, classNetwork, 0, causeNone, ProblemServer, "the server has an error of its own"},
 	{endHTTP, 0, 999, actionRetry, classNetwork, 0, causeNone, ProblemProtocol, "the server's answer makes no sense"},
 

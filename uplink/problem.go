@@ -6,6 +6,7 @@ const (
 	ProblemAuthRejected = "UP-AUTH-REJECTED"
 	ProblemTokenFile    = "UP-TOKEN-FILE"
 	ProblemForbidden    = "UP-FORBIDDEN"
+	ProblemRefusedLink  = "UP-REFUSED"
 	ProblemTooMany      = "UP-TOO-MANY"
 	ProblemNoPong       = "UP-NO-PONG"
 	ProblemNotReading   = "UP-NOT-READING"

@@ -8,7 +8,7 @@ import (
 
 // after reports an end and waits before the next attempt.
 func (l *Link) after(ctx context.Context, src Source, f finding, what string) (done bool, err error) {
-	if f.do == actionAuth || f.do == actionAuthPark {
+	if f.asksForToken() {
 		if r, ok := l.o.Token.(refusable); ok && !l.token.Empty() {
 			r.Refused(l.token)
 		}
@@ -60,21 +60,27 @@ func (l *Link) delay(f *finding) (time.Duration, State) {
 			f.orderly = true
 			return d, Waiting
 		}
-	case actionAuth, actionAuthPark:
-		if l.atOnce() {
+	case actionAuth, actionAuthPark, actionAuthRetry:
+		switch {
+		case l.atOnce():
 			l.authTried, l.authAt = true, time.Now()
 			return backoffFloor, Waiting
-		}
-		if f.do == actionAuth {
+		case f.do == actionAuth:
 			return l.backoff.retry(classRefused, f.floor), Parked
+		case f.do == actionAuthPark:
+			return l.backoff.park(), Parked
 		}
-		return l.backoff.park(), Parked
 	case actionPark:
 		return l.backoff.park(), Parked
 	case actionClock:
 		return l.backoff.clock(), Waiting
 	}
 	return l.backoff.retry(f.class, f.floor), Waiting
+}
+
+// asksForToken says whether another token may be the answer to f.
+func (f *finding) asksForToken() bool {
+	return f.do == actionAuth || f.do == actionAuthPark || f.do == actionAuthRetry
 }
 
 // atOnce says whether a refusal may be answered by a try without delay: once

@@ -91,7 +91,7 @@ func (r *route) numbering(epoch string) string {
 // the preferred one, after a pause.
 func (l *Link) nextRoute(f *finding) bool {
 	if len(l.routes) == 1 || f.tokenless || f.do == actionSpread || f.do == actionClock || f.cause == causeSize || f.cause == causePayload ||
-		(f.do == actionAuth || f.do == actionAuthPark) && l.atOnce() {
+		f.asksForToken() && l.atOnce() {
 		return false
 	}
 	if l.tried++; l.tried >= len(l.routes) {

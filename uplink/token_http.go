@@ -37,6 +37,7 @@ type request struct {
 	status  int          // of the last answer; 0 = none
 	header  http.Header
 	html    bool
+	words   string // what the server says about a refusal
 }
 
 func newRequest(o *Options) *request {
@@ -111,6 +112,9 @@ func (r *request) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(text))
 	r.status, r.header, r.html = resp.StatusCode, resp.Header, isHTML(resp.Header)
+	if resp.StatusCode/100 != 2 {
+		r.words = serverWords(resp.Header, text)
+	}
 	if bytes.HasPrefix(bytes.TrimLeft(text, jsonSpace), []byte("{")) {
 		// Some servers call JSON plain text, which the library takes for a form.
 		resp.Header.Set("Content-Type", "application/json")
@@ -166,15 +170,18 @@ func (r *request) refusal(code string) *TokenError {
 	if code != "" {
 		says += ", " + r.scrub.clean(code)
 	}
+	if r.words != "" && r.words != code {
+		says += ": " + r.scrub.clean(r.words)
+	}
 	switch {
 	case code == "invalid_grant":
 		return tokenFault(ProblemTokenRefused, true, "the token server says that the login of this gateway has ended or was withdrawn (%s)", says)
 	case r.status/100 == 3:
-		host := ""
-		if host = redirectHost(r.header); host != "" {
-			host = " to " + r.scrub.clean(host)
+		where := ""
+		if where = redirectTarget(r.header); where != "" {
+			where = " to " + r.scrub.clean(where)
 		}
-		return tokenFault(ProblemTokenServer, true, "the token server answered with a redirect%s, which is not followed", host)
+		return tokenFault(ProblemTokenServer, true, "the token server answered with a redirect%s, which is not followed", where)
 	case r.status == http.StatusProxyAuthRequired:
 		return tokenFault(ProblemProxyAuth, true, "the proxy wants a user name and password")
 	case r.status == http.StatusNotFound || r.status == http.StatusGone || r.status == http.StatusMethodNotAllowed:

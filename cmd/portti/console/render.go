@@ -198,6 +198,16 @@ func (d *drawing) problems() {
 		code := status.Clean(p.Code, 20)
 		d.line("  ", mark, " ", code, "  ", span(p.SinceS)+" ago")
 		d.wrap("    ", status.Clean(p.Sentence, 400))
-		d.wrap("    ", d.arrow()+" "+status.Clean(p.Action, 300))
+		for _, action := range actions(p) {
+			d.wrap("    ", d.arrow()+" "+status.Clean(action, 300))
+		}
 	}
+}
+
+// actions are what to do about a problem, in this order.
+func actions(p status.Problem) []string {
+	if len(p.Actions) == 0 {
+		return []string{p.Action}
+	}
+	return p.Actions
 }

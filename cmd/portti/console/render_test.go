@@ -44,7 +44,7 @@ func problem(code, subject string, since float64, args ...string) status.Problem
 	}
 	e := all[i]
 	args = append([]string{"subject", subject}, args...)
-	return status.Problem{Code: code, Subject: subject, Severity: e.Severity, Title: e.Title, Sentence: e.Say(args...), Action: e.Advise(args...)[0], SinceS: since}
+	return status.Problem{Code: code, Subject: subject, Severity: e.Severity, Title: e.Title, Sentence: e.Say(args...), Action: e.Advise(args...)[0], Actions: e.Advise(args...), SinceS: since}
 }
 
 // situations are the documents the pictures are kept of.
@@ -69,7 +69,7 @@ func situations() map[string]func(*status.Document) {
 			s.Link.LastError = "the server says the access token is wrong or expired (close code 4001)"
 			s.Buffer.Waiting, s.Buffer.OldestAgeS, s.Buffer.Bytes, s.Buffer.HeadroomS = 6480, 360, 3_800_000, 18_500
 			s.Totals.Waiting = 6480
-			s.Problems = []status.Problem{problem("UP-AUTH-REJECTED", "", 360)}
+			s.Problems = []status.Problem{problem("UP-AUTH-REJECTED", "", 360, "why", s.Link.LastError)}
 		},
 		"buffer-full": func(s *status.Document) {
 			s.Link.State, s.Link.SinceS, s.Link.NextTryS, s.Link.LastError = status.LinkParked, 2_700_000, 290, "the server's certificate has expired"

@@ -102,6 +102,10 @@ func (d *drawing) plain() {
 		row("device", v.Name, v.Type, v.Port, v.State, "last_s", number(v.LastAgeS), "rate_hz", number(v.RateHz), "bad", v.Bad, v.Detail)
 	}
 	for _, p := range s.Problems {
-		row("problem", p.Code, p.Severity, p.Subject, p.Sentence, p.Action)
+		fields := []any{"problem", p.Code, p.Severity, p.Subject, p.Sentence}
+		for _, action := range actions(p) {
+			fields = append(fields, action)
+		}
+		row(fields...)
 	}
 }

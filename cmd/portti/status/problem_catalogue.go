@@ -14,13 +14,14 @@ type Entry struct {
 	Actions   []string      // what to do, in this order; never empty
 	DependsOn []string      // not shown while one of these is open
 	ShowAfter time.Duration // how long it must last before it is shown
+	LogAfter  time.Duration // shown at once to who looks, and logged when it has lasted
 	// ImpactsData says that readings are being lost or may be.
 	ImpactsData bool
 }
 
 // Say fills the places of the sentence. args are names and values in turn.
 // A place nobody filled says "unknown". Values are foreign text: control
-// characters are escaped and each is cut at 200 characters.
+// characters are escaped and each is cut at 320 characters.
 func (e Entry) Say(args ...string) string { return fill(e.Sentence, args) }
 
 // Advise fills the places of the actions in the same way.
@@ -44,7 +45,7 @@ func fill(pattern string, args []string) string {
 		value := "unknown"
 		for i := 0; i+1 < len(args); i += 2 {
 			if args[i] == name {
-				value = Clean(args[i+1], 200)
+				value = Clean(args[i+1], 320)
 			}
 		}
 		b.WriteString(value)
@@ -138,7 +139,7 @@ func clockProblems() []Entry {
 		{Code: "CLK-STEP", Severity: Info, Title: "Clock jumped",
 			Sentence: "The clock of this machine jumped {way} by {by}. The order of readings, timers and age limits do not depend on it.",
 			Actions:  []string{"Nothing to do; if it repeats, see who sets the clock: timedatectl; journalctl -u systemd-timesyncd -u chrony"}},
-		{Code: "CLK-UNSET", Severity: Warning, Title: "Clock is not set", ShowAfter: 30 * time.Second,
+		{Code: "CLK-UNSET", Severity: Warning, Title: "Clock is not set", LogAfter: 30 * time.Second,
 			Sentence: "The clock cannot be trusted: no time server was reached since the start. Readings are kept and dated when it can, and certificates cannot be judged before.",
 			Actions: []string{"Connect the network, or check the time service: timedatectl timesync-status", "Without a time server a GPS receiver gives the time, or the server where the battery clock agrees to five minutes",
 				"Where the server may be believed alone: trust_server = true in [clock]"}},
@@ -209,28 +210,28 @@ func hardwareProblems() []Entry {
 
 func networkProblems() []Entry {
 	return []Entry{
-		{Code: "NET-DNS", Severity: Error, Title: "Name not found", ShowAfter: 10 * time.Second, DependsOn: []string{"NET-NO-ROUTE"},
-			Sentence: "The name {host} could not be resolved. " + readingsWait,
+		{Code: "NET-DNS", Severity: Error, Title: "Name not found", LogAfter: 10 * time.Second, DependsOn: []string{"NET-NO-ROUTE"},
+			Sentence: "The name {host} could not be resolved: {why}. " + readingsWait,
 			Actions:  []string{"Check the spelling of url in [uplink]", "Check the name server: resolvectl status"}},
 		{Code: "NET-MTU", Severity: Warning, Title: "Large packets vanish", ShowAfter: time.Minute,
 			Sentence: "Small messages reach {host} and large ones do not: something on the way swallows large packets, or the line is very slow. Readings go in small messages, which costs more data.",
 			Actions:  []string{"See whether it is the size: ping -c3 -M do -s 1472 {host}, then with -s 1300", "Set the interface smaller: sudo ip link set dev INTERFACE mtu 1400; tell the network's operator about it"}},
-		{Code: "NET-NO-ROUTE", Severity: Error, Title: "No network", ShowAfter: 10 * time.Second,
+		{Code: "NET-NO-ROUTE", Severity: Error, Title: "No network", LogAfter: 10 * time.Second,
 			Sentence: "There is no way to {host}: the network is down or has no route. " + readingsWait,
 			Actions:  []string{"Check cable, Wi-Fi or modem: ip route; ip -br addr"}},
-		{Code: "NET-PORTAL", Severity: Error, Title: "Something else answers", ShowAfter: 10 * time.Second,
-			Sentence: "A web page answered instead of the server: a login page of this network, or a wrong path in the address. " + readingsWait,
+		{Code: "NET-PORTAL", Severity: Error, Title: "Something else answers", LogAfter: 10 * time.Second,
+			Sentence: "A web page answered instead of the server ({why}): a login page of this network, or a wrong path in the address. " + readingsWait,
 			Actions:  []string{"Sign this gateway in to the network, or use another one", "Check the path of url in [uplink]"}},
-		{Code: "NET-PROXY", Severity: Error, Title: "Proxy is in the way", ShowAfter: 10 * time.Second, DependsOn: []string{"NET-NO-ROUTE"},
+		{Code: "NET-PROXY", Severity: Error, Title: "Proxy is in the way", LogAfter: 10 * time.Second, DependsOn: []string{"NET-NO-ROUTE"},
 			Sentence: "The way to {host} leads through a proxy, and there it ends: {why}. " + readingsWait,
 			Actions:  []string{"Check proxy in [uplink], or HTTPS_PROXY in the service's environment: address, port and kind", "Ask the proxy's operator whether it lets this gateway through to the server's port"}},
 		{Code: "NET-PROXY-AUTH", Severity: Error, Title: "Proxy wants a login",
-			Sentence: "The proxy refused the connection because it wants a login. " + readingsWait,
+			Sentence: "The proxy refused the connection: {why}. " + readingsWait,
 			Actions:  []string{"Put user and password in proxy of [uplink], or ask for an exception"}},
-		{Code: "NET-REFUSED", Severity: Error, Title: "Connection refused", ShowAfter: 10 * time.Second,
+		{Code: "NET-REFUSED", Severity: Error, Title: "Connection refused", LogAfter: 10 * time.Second,
 			Sentence: "{host} refused the connection: nothing listens there, or a firewall is in the way. " + readingsWait,
 			Actions:  []string{"Check host and port of url in [uplink]", "Ask the server's operator whether it is up"}},
-		{Code: "NET-TIMEOUT", Severity: Error, Title: "No answer", ShowAfter: 30 * time.Second, DependsOn: []string{"NET-NO-ROUTE"},
+		{Code: "NET-TIMEOUT", Severity: Error, Title: "No answer", LogAfter: 30 * time.Second, DependsOn: []string{"NET-NO-ROUTE"},
 			Sentence: "{host} did not answer in time. " + readingsWait,
 			Actions:  []string{"Check whether other hosts can be reached from here: ping -c3 1.1.1.1", "A firewall may drop the connection: ask for outgoing TCP to the server's port"}},
 	}
@@ -273,12 +274,12 @@ func certificateProblems() []Entry {
 func serverProblems() []Entry {
 	return []Entry{
 		{Code: "UP-AUTH-REJECTED", Severity: Error, Title: "Token refused",
-			Sentence: "The server says the access token is wrong or expired. " + readingsWait,
+			Sentence: "The access token is refused: {why}. " + readingsWait,
 			Actions:  []string{"Get a new token and run: sudo portti login"}},
-		{Code: "UP-CLOSED", Severity: Warning, Title: "Server ended the connection", ShowAfter: 30 * time.Second,
+		{Code: "UP-CLOSED", Severity: Warning, Title: "Server ended the connection", LogAfter: 30 * time.Second,
 			Sentence: "The server ended the connection: {why}. " + readingsWait,
-			Actions:  []string{"Nothing to do unless it stays; then tell the server's operator the time and this sentence"}},
-		{Code: "UP-ERROR", Severity: Warning, Title: "Server has a fault", ShowAfter: 30 * time.Second,
+			Actions:  []string{"Nothing to do unless it stays or repeats; then tell the server's operator the time and this sentence"}},
+		{Code: "UP-ERROR", Severity: Warning, Title: "Server has a fault", LogAfter: 30 * time.Second,
 			Sentence: "The server answered with an error: {why}. " + readingsWait,
 			Actions:  []string{"Nothing to do here; tell the server's operator if it stays"}},
 		{Code: "UP-FLAPPING", Severity: Warning, Title: "Link comes and goes", DependsOn: []string{"NET-NO-ROUTE"},
@@ -293,34 +294,38 @@ func serverProblems() []Entry {
 		{Code: "UP-LOGGED-OUT", Severity: Error, Title: "Logged out by the server",
 			Sentence: "Logged out: {why}. " + readingsWait,
 			Actions:  []string{"Ask the server's operator why, and for a new login or token", "Where the token comes from a login, do it again: sudo portti login"}},
-		{Code: "UP-NO-PONG", Severity: Error, Title: "Server does not answer pings", ShowAfter: 30 * time.Second,
-			Sentence: "The link looked open but the server stopped answering; it was ended. " + readingsWait,
+		{Code: "UP-NO-PONG", Severity: Error, Title: "Server does not answer pings", LogAfter: 30 * time.Second,
+			Sentence: "The link was ended: {why}. " + readingsWait,
 			Actions:  []string{"If it repeats after quiet minutes, a router drops idle links: lower ping_interval in [uplink]", "If it happens on every connection, the server never answers pings: ask its operator"}},
-		{Code: "UP-NOT-READING", Severity: Error, Title: "Server takes no data", ShowAfter: 30 * time.Second,
-			Sentence: "The server accepts the link but does not take data. " + readingsWait,
+		{Code: "UP-NOT-READING", Severity: Error, Title: "Server takes no data", LogAfter: 30 * time.Second,
+			Sentence: "The link was ended: {why}. " + readingsWait,
 			Actions:  []string{"Tell the server's operator"}},
 		{Code: "UP-NOTFOUND", Severity: Error, Title: "Wrong address",
 			Sentence: "The server has nothing at this address: {why}. " + readingsWait,
 			Actions:  []string{"Check the path of url in [uplink]"}},
-		{Code: "UP-PROTOCOL", Severity: Error, Title: "Server speaks something else", ShowAfter: 10 * time.Second,
+		{Code: "UP-PROTOCOL", Severity: Error, Title: "Server speaks something else", LogAfter: 10 * time.Second,
 			Sentence: "What answered does not speak WebSocket as it should: {why}. " + readingsWait,
-			Actions:  []string{"Check url in [uplink]", "A proxy on the way may not pass WebSocket: ask the network's operator"}},
+			Actions:  []string{"Check url in [uplink]: path, port, and wss:// where the server wants TLS", "A proxy on the way may not pass WebSocket: ask the network's operator"}},
 		{Code: "UP-QUARANTINE", Severity: Warning, Title: "Message set aside", ImpactsData: true,
 			Sentence: "The server refused {count} again and again; the gateway set them aside so that the others can pass.",
 			Actions:  []string{"Tell the server's operator; the messages are kept in the state folder"}},
-		{Code: "UP-RATE-LIMITED", Severity: Warning, Title: "Server asks to slow down", ShowAfter: 10 * time.Second,
-			Sentence: "The server asked to slow down. " + readingsWait,
+		{Code: "UP-RATE-LIMITED", Severity: Warning, Title: "Server asks to slow down", LogAfter: 10 * time.Second,
+			Sentence: "The server asks for patience: {why}. " + readingsWait,
 			Actions:  []string{"Wait; if it stays, ask the server's operator about the limit"}},
 		{Code: "UP-REDIRECT", Severity: Error, Title: "Server has moved",
-			Sentence: "The server answered with a redirect to {host}. It is not followed, because the token would go along. " + readingsWait,
+			Sentence: "The server has moved: {why}, because the token would go along. " + readingsWait,
 			Actions:  []string{"If the new address is right, write it in url of [uplink]"}},
+		{Code: "UP-REFUSED", Severity: Error, Title: "Server refuses the link", LogAfter: 10 * time.Second,
+			Sentence: "The server does not take this link now: {why}. " + readingsWait,
+			Actions: []string{"If it speaks of another connection of this gateway, wait: it gives up the one that broke", "If it speaks of the token or the login, get a new one: sudo portti login",
+				"Else tell the server's operator this sentence"}},
 		{Code: "UP-SETBACK", Severity: Error, Title: "Server lost what it had", ImpactsData: true,
 			Sentence: "The server does not have readings any more that it had acknowledged ({count}; the last time records {from} to {through} of epoch {epoch}). They have left the buffer.",
 			Actions:  []string{"Tell the server's operator this sentence: its data was set back, most likely to a backup", "If the server never had them on its disk, it must not acknowledge before it has"}},
-		{Code: "UP-SILENT", Severity: Error, Title: "Server's heartbeat stopped", ShowAfter: 30 * time.Second,
+		{Code: "UP-SILENT", Severity: Error, Title: "Server's heartbeat stopped", LogAfter: 30 * time.Second,
 			Sentence: "The link is open but the server no longer says that it is there; it was ended. " + readingsWait,
 			Actions:  []string{"Tell the server's operator if it stays", "If it happens on every connection, this server's heartbeat is slower or there is none: set heartbeat in [uplink] to its interval, or to \"0s\""}},
-		{Code: "UP-SLOW", Severity: Warning, Title: "Server sends too slowly", ShowAfter: 30 * time.Second,
+		{Code: "UP-SLOW", Severity: Warning, Title: "Server sends too slowly", LogAfter: 30 * time.Second,
 			Sentence: "The server began a message and did not end it in time, so the link was closed. " + readingsWait,
 			Actions:  []string{"If other traffic from here is slow as well, it is the line: check the signal", "Else tell the server's operator"}},
 		{Code: "UP-TAKEOVER", Severity: Warning, Title: "Two gateways, one identity",
@@ -334,13 +339,13 @@ func tokenProblems() []Entry {
 		{Code: "UP-TOKEN-EXPIRING", Severity: Warning, Title: "Token ends soon",
 			Sentence: "The access token is good until {at}, by its own word.",
 			Actions:  []string{"Get a new token and run: sudo portti login"}},
-		{Code: "UP-TOKEN-FILE", Severity: Error, Title: "No token", ShowAfter: 5 * time.Second,
+		{Code: "UP-TOKEN-FILE", Severity: Error, Title: "No token", LogAfter: 5 * time.Second,
 			Sentence: "The access token could not be read: {why}. " + readingsWait,
 			Actions:  []string{"Write it to its file: sudo portti login", "Let the service's user read the file: ls -l, then chown portti"}},
-		{Code: "UP-TOKEN-KEY", Severity: Error, Title: "Signing key cannot be used", ShowAfter: 5 * time.Second,
+		{Code: "UP-TOKEN-KEY", Severity: Error, Title: "Signing key cannot be used", LogAfter: 5 * time.Second,
 			Sentence: "This gateway cannot sign its access token: {why}. " + readingsWait,
 			Actions:  []string{"Show the key and tell the server's operator: sudo portti login"}},
-		{Code: "UP-TOKEN-LOGIN", Severity: Error, Title: "Not logged in", ShowAfter: 5 * time.Second,
+		{Code: "UP-TOKEN-LOGIN", Severity: Error, Title: "Not logged in", LogAfter: 5 * time.Second,
 			Sentence: "This gateway cannot get an access token: {why}. " + readingsWait,
 			Actions:  []string{"Log in: sudo portti login"}},
 		{Code: "UP-TOKEN-NOT-SAVED", Severity: Error, Title: "Login cannot be saved",
@@ -349,7 +354,7 @@ func tokenProblems() []Entry {
 		{Code: "UP-TOKEN-REFUSED", Severity: Error, Title: "Login refused",
 			Sentence: "No access token: {why}. " + readingsWait,
 			Actions:  []string{"Log in again: sudo portti login", "Check the account or client with the token server's operator"}},
-		{Code: "UP-TOKEN-SERVER", Severity: Warning, Title: "Token server does not answer as it should", ShowAfter: 30 * time.Second,
+		{Code: "UP-TOKEN-SERVER", Severity: Warning, Title: "Token server does not answer as it should", LogAfter: 30 * time.Second,
 			Sentence: "No new access token: {why}. " + readingsWait,
 			Actions:  []string{"Check the addresses in [uplink.oauth] or [uplink.login]", "Nothing to do here if they are right; tell the token server's operator if it stays"}},
 	}
@@ -358,10 +363,10 @@ func tokenProblems() []Entry {
 func limitProblems() []Entry {
 	return []Entry{
 		{Code: "UP-TOO-BIG", Severity: Warning, Title: "Message too big for the server",
-			Sentence: "The server refused a message as too big; smaller ones are being sent. " + readingsWait,
+			Sentence: "The server refused a message as too big, and smaller ones are being sent: {why}. " + readingsWait,
 			Actions:  []string{"Lower batch_max_bytes in [uplink] to what the server takes"}},
-		{Code: "UP-TOO-MANY", Severity: Error, Title: "Too many connections", ShowAfter: 30 * time.Second,
-			Sentence: "The server sees too many connections from this address. " + readingsWait,
+		{Code: "UP-TOO-MANY", Severity: Error, Title: "Too many connections", LogAfter: 30 * time.Second,
+			Sentence: "The server sees too many connections: {why}. " + readingsWait,
 			Actions:  []string{"See whether a second gateway uses this token or id"}},
 	}
 }

@@ -120,10 +120,13 @@ func (p *Problems) entry(code string) Entry {
 func (p *Problems) Active() []Problem {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.activeLocked()
+	return p.activeLocked(Entry.shownAfter)
 }
 
-func (p *Problems) activeLocked() []Problem {
+func (e Entry) shownAfter() time.Duration  { return e.ShowAfter }
+func (e Entry) loggedAfter() time.Duration { return max(e.ShowAfter, e.LogAfter) }
+
+func (p *Problems) activeLocked(quiet func(Entry) time.Duration) []Problem {
 	now := time.Now()
 	codes := map[string][]string{} // open codes and their subjects
 	for _, o := range p.open {
@@ -132,7 +135,7 @@ func (p *Problems) activeLocked() []Problem {
 	list := []Problem{}
 	for key, o := range p.open {
 		age := now.Sub(o.since)
-		if age < o.entry.ShowAfter || hidden(o, codes) {
+		if age < quiet(o.entry) || hidden(o, codes) {
 			continue
 		}
 		list = append(list, Problem{
@@ -161,12 +164,12 @@ func hidden(o *opened, codes map[string][]string) bool {
 }
 
 // Changes tells what has come into view and what has gone since it was last
-// called: what the log says.
+// called: what the log says. It waits longer than Active.
 func (p *Problems) Changes() (raised, cleared []Problem) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := map[string]Problem{}
-	for _, a := range p.activeLocked() {
+	for _, a := range p.activeLocked(Entry.loggedAfter) {
 		if _, was := p.shown[a.key]; !was {
 			raised = append(raised, a)
 		}

@@ -95,7 +95,7 @@ func TestRootCauseHidesConsequences(t *testing.T) {
 			t.Errorf("before: %s", got)
 		}
 		p.Sync([]Finding{tls, gps, panel, {Code: "CLK-UNSET"}, {"DEV-GONE", "gps", []string{"port", "/dev/x"}}})
-		if got := shownCodes(p); got != "DEV-SILENT/panel" {
+		if got := shownCodes(p); got != "CLK-UNSET/ DEV-SILENT/panel" {
 			t.Errorf("causes in their quiet period already hide what follows: %s", got)
 		}
 		time.Sleep(31 * time.Second)
@@ -205,4 +205,29 @@ func TestCatalogueIsWhatIsRaised(t *testing.T) {
 	for c := range raised {
 		t.Errorf("%s is raised and not in the catalogue", c)
 	}
+}
+
+// Row 95: what keeps the link away is shown at once to who looks, and logged when it
+// has lasted, so that a link which comes and goes makes few lines.
+func TestWhatKeepsTheLinkAwayIsShownAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, e := range Catalogue() {
+			family, _, _ := strings.Cut(e.Code, "-")
+			if family != "UP" && family != "NET" && family != "TLS" || e.Code == "NET-MTU" {
+				continue
+			}
+			p := NewProblems()
+			p.Sync([]Finding{{e.Code, "", []string{"why", "so"}}})
+			if len(p.Active()) != 1 {
+				t.Errorf("%s is not shown at once", e.Code)
+			}
+			if raised, _ := p.Changes(); len(raised) == 1 && e.LogAfter > 0 {
+				t.Errorf("%s is logged at once", e.Code)
+			}
+			time.Sleep(e.LogAfter)
+			if raised, _ := p.Changes(); len(raised) != 1 && e.LogAfter > 0 {
+				t.Errorf("%s is not logged after %v", e.Code, e.LogAfter)
+			}
+		}
+	})
 }
