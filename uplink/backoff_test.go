@@ -61,7 +61,7 @@ func TestDelaysStayInTheirBounds(t *testing.T) {
 			}
 		}
 		b.ended("", time.Hour)
-		if d, ok := b.orderly(5*time.Second); !ok || d < 5*time.Second || d > 30*time.Second {
+		if d, ok := b.orderly(5 * time.Second); !ok || d < 5*time.Second || d > 30*time.Second {
 			t.Fatalf("orderly: %v %v", d, ok)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"os"
 	"sync/atomic"
@@ -44,12 +43,18 @@ var (
 type dialer struct {
 	o    *Options
 	hide func(secret string)   // called with the proxy's login
+	beat func(d time.Duration) // called with how long the next step may take
 	open atomic.Pointer[guard] // the last connection that came to be
 
-	deflate bool // offer compression
+	deflate bool   // offer compression
+	peer    string // the address of the last connection that came to be
+	prefer  string // tried first: a connection to it has lasted
+	avoid   string // tried last: the last one to it did not last
 }
 
-// dial connects, greets and upgrades. Redirects are never followed: the token
+// dial connects, greets and upgrades. The upgrade, in which the token travels, goes to one
+// address at a time, the first to which a connection stands; where it comes to nothing
+// the next address has its turn. Redirects are never followed: the token
 // goes to the configured host only. ctx ends it at any point.
 func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, writeBuffer int) (*websocket.Conn, *guard, *dialError) {
 	// gorilla would turn a deadline of ctx into one of the connection, in
@@ -57,7 +62,6 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
-	a := &attempt{o: d.o, phase: phaseConnect}
 	config, err := tlsConfig(d.o)
 	if err == nil {
 		err = pinTo(config, d.o.Pins)
@@ -65,95 +69,129 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 	if err != nil {
 		return nil, nil, &dialError{phase: phaseTLS, err: err}
 	}
-	if a.proxy, err = d.proxy(target); err != nil {
+	proxy, err := d.proxy(target)
+	if err != nil {
 		return nil, nil, &dialError{phase: phaseConnect, err: err}
 	}
-	ws := websocket.Dialer{
-		NetDialContext:  a.connect,
-		TLSClientConfig: config,
-		ReadBufferSize:  4096,
-		WriteBufferSize: writeBuffer,
-
-		EnableCompression: d.deflate,
-	}
+	w := d.startWay(inner, target, proxy, config)
+	defer w.end()
+	ws := websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: writeBuffer, EnableCompression: d.deflate}
 	if d.o.Ack == AckEnvelope {
 		ws.Subprotocols = []string{envelopeProtocol}
 	}
-	conn, resp, err := a.run(httptrace.WithClientTrace(inner, a.trace()), &ws, target.String(), header)
+	for {
+		a, derr := w.next()
+		if derr == nil {
+			var conn *websocket.Conn
+			if conn, derr = d.upgrade(inner, a, ws, target, header); derr == nil {
+				return conn, a.guard, nil
+			}
+		}
+		if ctx.Err() != nil {
+			return nil, nil, &dialError{phase: derr.phase, err: ctx.Err()}
+		}
+		if a == nil || !derr.elsewhere() {
+			return nil, nil, derr
+		}
+		w.note(derr)
+	}
+}
+
+// upgrade asks the server that a stands to for a WebSocket.
+func (d *dialer) upgrade(ctx context.Context, a *attempt, ws websocket.Dialer, target url.URL, header http.Header) (*websocket.Conn, *dialError) {
+	ready := func(context.Context, string, string) (net.Conn, error) { return &interim{Conn: a.conn}, nil }
+	ws.NetDialContext, ws.NetDialTLSContext = ready, ready
+	conn, resp, err := a.run(ctx, &ws, target.String(), header)
 	a.date(resp, err)
-	extended := resp != nil && resp.StatusCode == http.StatusSwitchingProtocols && resp.Header.Get("Sec-WebSocket-Extensions") != ""
-	if extended && !(d.deflate && agreed(resp.Header)) {
+	switched := resp != nil && resp.StatusCode == http.StatusSwitchingProtocols
+	extended := switched && resp.Header.Get("Sec-WebSocket-Extensions") != ""
+	switch {
+	case extended && !(d.deflate && agreed(resp.Header)):
 		// gorilla would switch compression on although it was not offered, and
 		// look away from other extensions.
-		if err == nil {
-			_ = conn.Close()
-		}
 		err = errExtension
-	}
-	if err == nil && d.o.Ack == AckEnvelope && d.o.AckFallback == "" && conn.Subprotocol() != envelopeProtocol {
-		_ = conn.Close()
+	case err != nil:
+	case d.o.Ack == AckEnvelope && d.o.AckFallback == "" && conn.Subprotocol() != envelopeProtocol:
 		err = errNoProtocol
 	}
 	if err != nil {
-		if ctx.Err() != nil {
-			err = ctx.Err()
-		}
-		return nil, nil, a.failed(err, resp)
+		_ = a.guard.Close()
+		return nil, a.failed(err, resp)
 	}
 	a.guard.deflate = extended
 	a.guard.up.Store(true)
 	d.open.Store(a.guard)
-	return conn, a.guard, nil
+	d.peer = a.addr
+	return conn, nil
 }
 
-// attempt follows one dial through its phases. gorilla calls everything here
-// from the goroutine that dials.
+// elsewhere says whether another address of the same server may do better: nothing, or
+// nothing that makes sense, answered at this one, or an error without a word of when it will be over.
+func (e *dialError) elsewhere() bool {
+	return e.resp == nil || e.resp.StatusCode/100 == 5 && e.resp.Header.Get("Retry-After") == ""
+}
+
+// attempt follows one connection through its phases. Its methods are called by one goroutine
+// at a time.
 type attempt struct {
 	o     *Options
+	addr  string
 	proxy *url.URL // nil: none
 	phase phase
 	since time.Time // of phase
 	guard *guard
-	tls   bool // the server has shown who it is
+	conn  net.Conn // what stands: guard, or TLS over it
+	tls   bool     // the server has shown who it is
+	err   error    // why it does not stand
 	stop  func() bool
+	leave context.CancelFunc
 }
 
-// run dials and makes sure that nothing is left open. A stranger's answer
+// stand opens a connection that is ready for the upgrade: config is that of wss, nil of ws.
+func (a *attempt) stand(ctx context.Context, config *tls.Config) error {
+	conn, err := a.connect(ctx)
+	if err != nil || config == nil {
+		a.conn = conn
+		return err
+	}
+	a.enter(phaseTLS)
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return err
+	}
+	a.conn, a.tls = secure, true
+	a.enter(phaseUpgrade)
+	return nil
+}
+
+// run upgrades and makes sure that nothing is left open. A stranger's answer
 // must not end the daemon, whatever a library makes of it.
 func (a *attempt) run(ctx context.Context, ws *websocket.Dialer, target string, header http.Header) (conn *websocket.Conn, resp *http.Response, err error) {
 	defer func() {
 		if recover() != nil {
 			conn, resp, err = nil, nil, errDialPanic
 		}
-		if a.stop != nil {
-			a.stop()
-		}
-		if err != nil && a.guard != nil {
+		a.stop()
+		if err != nil {
 			_ = a.guard.Close()
 		}
 	}()
 	return ws.DialContext(ctx, target, header)
 }
 
-// connect opens the way to addr, through the proxy if there is one.
-func (a *attempt) connect(ctx context.Context, network, addr string) (net.Conn, error) {
+// connect opens the way to the address, through the proxy if there is one.
+func (a *attempt) connect(ctx context.Context) (net.Conn, error) {
 	if a.proxy != nil {
-		return a.through(ctx, addr)
+		return a.through(ctx, a.addr)
 	}
-	return a.open(ctx, network, addr)
-}
-
-// netDialer looks a name up at every dial and keeps nothing of it. Where it has
-// addresses of both kinds, IPv4 is tried as well after 300 ms.
-func (o *Options) netDialer() *net.Dialer {
-	return &net.Dialer{Control: userTimeout(o.PingInterval + o.PongTimeout)}
+	return a.open(ctx, "tcp", a.addr)
 }
 
 // open opens the TCP connection within the limit and arms the next one.
 func (a *attempt) open(ctx context.Context, network, addr string) (net.Conn, error) {
 	dial := a.o.Dial
 	if dial == nil {
-		dial = a.o.netDialer().DialContext
+		dial = (&net.Dialer{Control: userTimeout(a.o.PingInterval + a.o.PongTimeout)}).DialContext
 	}
 	limited, cancel := context.WithTimeout(ctx, a.o.PhaseTimeout)
 	defer cancel()
@@ -163,7 +201,7 @@ func (a *attempt) open(ctx context.Context, network, addr string) (net.Conn, err
 	}
 	a.guard = &guard{Conn: conn}
 	a.enter(phaseUpgrade)
-	// From here on gorilla reads and writes without looking at ctx.
+	// From here on not everything that reads and writes looks at ctx.
 	a.stop = context.AfterFunc(ctx, func() { _ = a.guard.Close() })
 	return a.guard, nil
 }
@@ -173,15 +211,12 @@ func (a *attempt) enter(p phase) {
 	_ = a.guard.SetDeadline(a.since.Add(a.o.PhaseTimeout))
 }
 
-func (a *attempt) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		TLSHandshakeStart: func() { a.enter(phaseTLS) },
-		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
-			if err == nil {
-				a.tls = true
-				a.enter(phaseUpgrade)
-			}
-		},
+// close lets go of a connection that is not wanted, or of what came of it.
+func (a *attempt) close() {
+	a.leave()
+	if a.guard != nil {
+		a.stop()
+		_ = a.guard.Close()
 	}
 }
 

@@ -106,9 +106,7 @@ func (s *nameServer) named(t *testing.T, port string) *Link {
 	o := Options{URL: "ws://ingest.example:" + port + "/", Insecure: true, Auth: AuthNone, PhaseTimeout: 700 * time.Millisecond,
 		BackoffBase: 50 * time.Millisecond, BackoffCap: 50 * time.Millisecond, Spread: 50 * time.Millisecond}
 	o.setDefaults()
-	d := o.netDialer()
-	d.Resolver = &net.Resolver{PreferGo: true, Dial: s.dial}
-	o.Dial = d.DialContext
+	o.Lookup = (&net.Resolver{PreferGo: true, Dial: s.dial}).LookupNetIP
 	l := newLink(t, o)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

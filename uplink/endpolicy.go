@@ -9,13 +9,13 @@ import (
 type action uint8
 
 const (
-	actionRetry  action = iota // back off by the policy's class
-	actionSpread               // the server left in order: come back spread out
-	actionAuth                 // fetch the token, one immediate try, then back off as refused
-	actionAuthPark             // the same, and then as actionPark
-	actionAuthRetry            // the same, and then nobody has to act yet
-	actionPark  // a person must act: keep trying, rarely
-	actionClock // our own clock is wrong: wait for it
+	actionRetry     action = iota // back off by the policy's class
+	actionSpread                  // the server left in order: come back spread out
+	actionAuth                    // fetch the token, one immediate try, then back off as refused
+	actionAuthPark                // the same, and then as actionPark
+	actionAuthRetry               // the same, and then nobody has to act yet
+	actionPark                    // a person must act: keep trying, rarely
+	actionClock                   // our own clock is wrong: wait for it
 )
 
 // cause says what part of the data may have caused an end.

@@ -18,10 +18,11 @@ const leastQuiet = 3 * time.Second
 // its server takes what pongs have answered for, and what is to be shown where
 // the end itself says nothing but that the link broke.
 func (l *Link) weigh(f *finding, end *ending) {
-	lasted := time.Duration(0)
+	lasted, d := time.Duration(0), &l.dialer
 	if end.stable {
-		lasted = end.up
+		lasted, d.prefer, d.avoid = end.up, d.peer, ""
 	} else {
+		d.prefer, d.avoid = "", d.peer
 		l.ends++
 	}
 	l.backoff.ended(f.sentence, lasted)

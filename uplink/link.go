@@ -73,7 +73,7 @@ func New(o Options) (*Link, error) {
 	l.drainRate.Store(int64(o.DrainRate))
 	l.schedule, _ = ParseSchedule(o.Schedule, o.Zone) // was checked
 	l.beat(forever)
-	l.dialer = dialer{o: &l.o, hide: l.hide}
+	l.dialer = dialer{o: &l.o, hide: l.hide, beat: l.beat}
 	l.board = statusBoard{log: o.Log, repeats: map[string]*repeat{}}
 	for _, r := range routes {
 		l.board.scrub = l.board.scrub.with(r.dialect.endpoint.scrub.secrets...)

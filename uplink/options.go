@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"time"
 )
 
@@ -103,6 +104,9 @@ type Options struct {
 	// Dial opens the TCP connection (to the proxy if there is one); default
 	// net.Dialer with TCP_USER_TIMEOUT on Linux. PhaseTimeout limits it.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Lookup gives the addresses of a name, network being "ip4" or "ip6"; default the system's
+	// resolver, or none where Dial is set, which is then given the name.
+	Lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
 func setDefault[T comparable](p *T, value T) {

@@ -11,7 +11,7 @@ import (
 func TestUserTimeoutIsSet(t *testing.T) {
 	addr := listen(t, func(_ int, w *wire) { _, _ = w.request() })
 	a := &attempt{o: &Options{PhaseTimeout: time.Second, PingInterval: 20 * time.Second, PongTimeout: 10 * time.Second}}
-	conn, err := a.connect(t.Context(), "tcp", addr)
+	conn, err := a.open(t.Context(), "tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ var (
 // tlsConfig reads the files that o names anew: each may have been replaced.
 // Certificates are always verified, at TLS 1.2 or later.
 func tlsConfig(o *Options) (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, Time: o.Now}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, Time: o.Now, NextProtos: []string{"http/1.1"}}
 	if o.CAFile != "" {
 		pem, err := os.ReadFile(o.CAFile)
 		if err != nil {

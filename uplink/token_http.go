@@ -3,6 +3,7 @@ package uplink
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -74,7 +75,10 @@ func (r *request) client() (*http.Client, error) {
 			}
 			return conn, err
 		},
-		TLSHandshakeTimeout:    r.o.PhaseTimeout,
+		DialTLSContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+			return r.secure(ctx, addr, config)
+		},
+		TLSHandshakeTimeout:    r.o.PhaseTimeout, // behind a proxy
 		ResponseHeaderTimeout:  r.o.PhaseTimeout,
 		MaxResponseHeaderBytes: maxTokenAnswer,
 		DisableKeepAlives:      true,
@@ -84,6 +88,24 @@ func (r *request) client() (*http.Client, error) {
 		Transport:     r,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil
+}
+
+// secure connects to a server where no proxy stands before it, to whichever of its
+// addresses answers, as for the uplink.
+func (r *request) secure(ctx context.Context, addr string, config *tls.Config) (net.Conn, error) {
+	d := dialer{o: r.o, beat: func(time.Duration) {}}
+	w := d.startWay(ctx, url.URL{Scheme: "https", Host: addr}, nil, config)
+	defer w.end()
+	a, derr := w.next()
+	if derr != nil {
+		r.reached.Store(derr.phase >= phaseTLS)
+		r.enter(derr.phase)
+		return nil, derr.err
+	}
+	a.stop()
+	a.guard.up.Store(true)
+	r.reached.Store(true)
+	return a.conn, a.guard.SetDeadline(time.Time{})
 }
 
 // RoundTrip sends one HTTP request and takes the whole answer in.
