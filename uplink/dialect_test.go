@@ -240,7 +240,7 @@ func TestAFloodOfControlMessagesEndsTheLink(t *testing.T) {
 		t.Run(dialect, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := &company{script: func(_ int, w *wire) {
-					for range 200 {
+					for range floodMessages + maxMessages {
 						says(w, message)
 					}
 				}}

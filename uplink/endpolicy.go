@@ -187,7 +187,7 @@ var endPolicies = [...]endPolicy{
 	row(failNotReading, actionRetry, ProblemNotReading, "the server accepts the link but does not take data"),
 	row(failSlow, actionRetry, ProblemSlow, "the server sends a message too slowly"),
 	row(failBadGateway, actionRetry, ProblemServer, "the way to the server broke behind its front"),
-	row(failReadLimit, actionRetry, ProblemProtocol, "the server sent a message that is too big"),
+	row(failReadLimit, actionRetry, ProblemProtocol, "the server sent a message that is too big: longer than 1 MB, and than max_message"),
 	row(failProtocol, actionRetry, ProblemProtocol, "the server broke the WebSocket protocol"),
 	row(failSilent, actionRetry, ProblemSilent, "the server's heartbeat has stopped"),
 	{endFailure, int(failLoggedOut), int(failLoggedOut), actionAuthPark, classRefused, 0, causeNone, ProblemLoggedOut, "the server has ended this gateway's session for good"},
@@ -197,7 +197,7 @@ var endPolicies = [...]endPolicy{
 	row(failRollback, actionRetry, ProblemRollback, "the server knows messages that this gateway never sent (a restored card?): numbering has begun anew"),
 	row(failProtocolName, actionPark, ProblemProtocol, "the server does not know "+envelopeProtocol+", which ack = \"envelope\" needs"),
 	row(failBadAck, actionRetry, ProblemProtocol, "the server acknowledges more than was sent"),
-	{endFailure, int(failFlood), int(failFlood), actionRetry, classBusy, 0, causeNone, ProblemProtocol, "the server sends more than a link may"},
+	{endFailure, int(failFlood), int(failFlood), actionRetry, classBusy, 0, causeNone, ProblemProtocol, "the server sends more than a link may: 1,000 messages or 4 MB a second"},
 	{endFailure, 0, int(failures), actionRetry, classNetwork, 0, causeNone, ProblemClosed, "the link failed"},
 }
 

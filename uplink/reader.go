@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/gorilla/websocket"
 )
 
 const (
-	maxMessages   = 50               // of the server a second, proofs not counted
+	maxMessages   = 50               // of the server a second that are looked at, proofs not counted
+	floodMessages = 1000             // of them a second that end the link
+	maxSkipped    = 1 << 20          // bytes of a message that is passed over; a longer one ends the link
 	maxControls   = 50               // foreign pings and pongs a second
 	messageLimit  = 10 * time.Second // from the first to the last byte of a message
 	pongWriteWait = time.Second
@@ -34,7 +37,7 @@ type reader struct {
 
 // run reads until the connection ends and returns why; it never returns nil.
 func (r *reader) run() error {
-	r.conn.SetReadLimit(r.o.MaxMessage)
+	r.conn.SetReadLimit(max(r.o.MaxMessage, maxSkipped))
 	r.conn.SetPingHandler(r.pinged)
 	r.conn.SetPongHandler(r.ponged)
 	for {
@@ -49,20 +52,35 @@ func (r *reader) run() error {
 		// gorilla's own limit counts what came over the network: a message that
 		// was compressed may be a thousand times that.
 		r.limited = io.LimitedReader{R: from, N: r.o.MaxMessage + 1}
-		if _, err := r.buf.ReadFrom(&r.limited); err != nil {
-			if isTimeout(err) {
-				return errSlow
-			}
-			return midMessage{err}
+		_, err = r.buf.ReadFrom(&r.limited)
+		long := err == nil && r.limited.N == 0
+		if long {
+			r.limited.N = max(maxSkipped-r.o.MaxMessage, 0) + 1
+			_, err = io.Copy(io.Discard, &r.limited)
 		}
-		if r.limited.N == 0 {
+		switch {
+		case isTimeout(err):
+			return errSlow
+		case err != nil:
+			return midMessage{err}
+		case r.limited.N == 0:
 			return websocket.ErrReadLimit
 		}
 		_ = r.conn.SetReadDeadline(time.Time{})
-		if err := r.message(r.buf.Bytes()); err != nil {
+		if long {
+			r.skip("messages of the server are passed over: they are longer than max_message in [uplink]")
+		} else if err := r.message(r.buf.Bytes()); err != nil {
 			return err
 		}
 	}
+}
+
+// skip counts a message of the server that nobody looks at. It still shows that the
+// server is there.
+func (r *reader) skip(why string) {
+	r.inbox.onServerMessage(serverMessage{})
+	r.inbox.board.update(func(s *Status) { s.Skipped++ })
+	r.inbox.board.event(slog.LevelWarn, "uplink.skipped", "", why, "limit_bytes", r.o.MaxMessage, "limit_per_second", maxMessages)
 }
 
 // midMessage is the end of a connection in the middle of a message.
@@ -77,8 +95,11 @@ func (r *reader) message(text []byte) error {
 		}
 	}
 	if !r.messages.allow(1, maxMessages) {
-		r.inbox.onServerMessage(serverMessage{}) // counted like the others
-		return errFlood
+		r.skip("messages of the server are passed over: there are too many in a second")
+		if r.messages.n > floodMessages {
+			return errFlood
+		}
+		return nil
 	}
 	h := r.dialect.onMessage(text)
 	if n, ok := notice(text); ok && h.kind == "" {

@@ -60,6 +60,7 @@ type Status struct {
 	ForeignPongs   uint64            // pongs that answer none of our pings
 	ForeignAcks    uint64            // acknowledgements that prove nothing new
 	ServerMessages uint64            // of the server, acknowledgements not counted
+	Skipped        uint64            // those among them that were too long, or too many, to be looked at
 	ServerKinds    map[string]uint64 // those among them that the dialect knows, by kind
 }
 
