@@ -35,27 +35,55 @@ type quarantined struct {
 // as quarantined, or as lost with reason io when it could not be kept. A number
 // that was acknowledged or released before stays so.
 func (q *Queue) Quarantine(n uint64, reason string) error {
+	return q.QuarantineAll([]uint64{n}, reason)
+}
+
+// QuarantineAll is Quarantine for several records, with one write and one sync for all.
+// It says nothing in the log: who refuses records does.
+func (q *Queue) QuarantineAll(ns []uint64, reason string) error {
 	q.reading.Lock()
 	defer q.reading.Unlock()
+	var all []condemned
+	for _, n := range ns {
+		c, err := q.condemn(n)
+		if err != nil {
+			return err
+		}
+		if len(c.value) > 0 {
+			all = append(all, c)
+		}
+	}
+	return q.setAside(all, reason)
+}
+
+// condemned is a record that is to be set aside, as it is stored.
+type condemned struct {
+	s     *segment // nil: it is in memory
+	n     uint64
+	value []byte // none: the record is not there any more
+}
+
+// condemn finds a record. q.reading is held.
+func (q *Queue) condemn(n uint64) (condemned, error) {
 	for {
 		q.mu.Lock()
 		if n >= q.next {
 			q.mu.Unlock()
-			return fmt.Errorf("cannot quarantine %d: no such record", n)
+			return condemned{}, fmt.Errorf("cannot quarantine %d: no such record", n)
 		}
 		if q.isGoneLocked(span{n, n}) {
 			q.mu.Unlock()
-			return nil
+			return condemned{}, nil
 		}
 		if b := q.tail.find(n); b != nil {
 			v := append([]byte(nil), b.value(n)...)
 			q.mu.Unlock()
-			return q.quarantine(nil, n, v, reason)
+			return condemned{nil, n, v}, nil
 		}
 		i := q.segAtLocked(n)
 		if i == len(q.segs) || q.segs[i].first > n || q.segs[i].skipped {
 			q.mu.Unlock()
-			return nil
+			return condemned{}, nil
 		}
 		s := q.segs[i]
 		q.mu.Unlock()
@@ -69,15 +97,13 @@ func (q *Queue) Quarantine(n uint64, reason string) error {
 			continue
 		case damaged(err):
 			if err := q.repair(s, err); err != nil {
-				return err
+				return condemned{}, err
 			}
 			continue
 		case err != nil:
-			return err
-		case len(v) == 0:
-			return nil
+			return condemned{}, err
 		}
-		return q.quarantine(s, n, v, reason)
+		return condemned{s, n, v}, nil
 	}
 }
 
@@ -90,21 +116,69 @@ func excerpt(v []byte) []byte {
 	return v
 }
 
-// quarantine keeps a stored value in the quarantine file and takes the record
-// out of the books. s is its segment, nil when it is in memory. q.reading is
-// held.
+// quarantine sets one damaged record aside and says so. q.reading is held.
 func (q *repairs) quarantine(s *segment, n uint64, v []byte, reason string) error {
-	e, err := parseValue(n, v)
-	sound := err == nil
-	dev := e.Device
-	if !sound {
-		if dev, err = q.deviceOf(s, n); err != nil {
+	err := q.setAside([]condemned{{s, n, v}}, reason)
+	if err == nil {
+		q.warn("buffer.quarantined", "record set aside", "code", "BUF-CORRUPT", "seq", n, "reason", reason)
+	}
+	return err
+}
+
+// setAside keeps stored values in the quarantine file and takes their records
+// out of the books. q.reading is held.
+func (q *repairs) setAside(all []condemned, reason string) error {
+	var lines [][]byte
+	devices := make([]uint16, len(all))
+	for i, c := range all {
+		line, dev, err := q.describe(c, reason)
+		if err != nil {
 			return err
+		}
+		lines, devices[i] = append(lines, line), dev
+	}
+	keepErr := q.keep(lines)
+	kept := q.quarantineBytes()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.figures.quarantineBytes = kept
+	for i, c := range all {
+		one := ranges{{c.n, c.n}}
+		if len(q.livingLocked(one[0])) == 0 { // delivered already
+			continue
+		}
+		var s *segment
+		if i := q.segAtLocked(c.n); c.n <= q.committed && i < len(q.segs) {
+			s = q.segs[i]
+		}
+		q.waitingLocked(s, devices[i], 1, false)
+		if keepErr != nil {
+			q.ledger.lose(devices[i], LostIO, 1)
+		} else {
+			q.ledger.quarantine(devices[i], 1)
+		}
+		q.finishLocked(one)
+	}
+	q.tellLossLocked()
+	if keepErr != nil {
+		q.warn("buffer.quarantine-failed", "records set aside cannot be kept", "code", "BUF-IO", "count", len(all), "reason", reason, "err", keepErr)
+	}
+	return nil
+}
+
+// describe is the line of a record in the quarantine file, and whose record it is.
+func (q *repairs) describe(c condemned, reason string) (line []byte, dev uint16, err error) {
+	e, err := parseValue(c.n, c.value)
+	sound := err == nil
+	dev = e.Device
+	if !sound {
+		if dev, err = q.deviceOf(c.s, c.n); err != nil {
+			return nil, 0, err
 		}
 	}
 	q.mu.Lock()
-	name, _ := q.rows.at(n)
-	rec := quarantined{Number: n, Epoch: fmt.Sprintf("%016x", name.Epoch), Reason: reason, Boot: e.Boot, Mono: e.Mono}
+	name, _ := q.rows.at(c.n)
+	rec := quarantined{Number: c.n, Epoch: fmt.Sprintf("%016x", name.Epoch), Reason: reason, Boot: e.Boot, Mono: e.Mono}
 	if int(dev) < len(q.ledger.devices) {
 		rec.Device = q.ledger.devices[dev].name
 	}
@@ -112,32 +186,10 @@ func (q *repairs) quarantine(s *segment, n uint64, v []byte, reason string) erro
 	if sound && utf8.Valid(e.Rec) {
 		rec.Record = string(e.Rec)
 	} else {
-		rec.Raw = v
+		rec.Raw = c.value
 	}
-	keepErr := q.keepRecord(rec)
-	kept := q.quarantineBytes()
-	q.mu.Lock()
-	q.figures.quarantineBytes = kept
-	defer q.mu.Unlock()
-	one := ranges{{n, n}}
-	if len(q.livingLocked(one[0])) == 0 { // delivered already
-		return nil
-	}
-	s = nil
-	if i := q.segAtLocked(n); n <= q.committed && i < len(q.segs) {
-		s = q.segs[i]
-	}
-	q.waitingLocked(s, dev, 1, false)
-	if keepErr != nil {
-		q.ledger.lose(dev, LostIO, 1)
-	} else {
-		q.ledger.quarantine(dev, 1)
-	}
-	q.finishLocked(one)
-	q.tellLossLocked()
-	q.warn("buffer.quarantined", "record set aside", "code", "BUF-CORRUPT", "seq", n, "reason", reason,
-		"device", rec.Device, "err", keepErr)
-	return nil
+	line, err = json.Marshal(rec)
+	return append(line, '\n'), dev, err
 }
 
 // deviceOf finds the device of a record whose value is damaged.
@@ -169,31 +221,39 @@ func (q *store) quarantineBytes() (n int64) {
 	return n
 }
 
-func (q *store) keepRecord(r quarantined) error {
-	line, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	if err := q.moved(); err != nil {
-		return err
-	}
-	size, err := q.fs.Size(quarantineName)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		size = 0
-	case err != nil:
-		return err
-	case size+int64(len(line)) > min(quarantineLimit, q.maxSize()/16):
-		if err := q.fs.Rename(quarantineName, quarantineOld); err != nil {
+// keep appends lines to the quarantine file, with one sync for each file that they fill.
+func (q *store) keep(lines [][]byte) error {
+	for len(lines) > 0 {
+		if err := q.moved(); err != nil {
 			return err
 		}
-		size = 0
+		size, err := q.fs.Size(quarantineName)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		limit := min(quarantineLimit, q.maxSize()/16)
+		var fit []byte
+		for len(lines) > 0 && (size+int64(len(fit)+len(lines[0])) <= limit || size == 0 && fit == nil) {
+			fit, lines = append(fit, lines[0]...), lines[1:]
+		}
+		if fit == nil {
+			err = q.fs.Rename(quarantineName, quarantineOld)
+		} else {
+			err = q.keepAt(size, fit)
+		}
+		if err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (q *store) keepAt(size int64, text []byte) error {
 	f, err := q.fs.Open(quarantineName, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteAt(append(line, '\n'), size)
+	_, err = f.WriteAt(text, size)
 	if err == nil {
 		err = f.Sync()
 	}

@@ -37,7 +37,8 @@ type ackMessage struct {
 	through uint64 // the last one; 0: none
 	resumed bool   // through is what the server had before this connection
 	refused uint64
-	again   bool // the refused record may be sent again later
+	why     string // the server's own words about it
+	again   bool   // the refused record may be sent again later
 }
 
 func newEngine(o *Options) (engine, error) {

@@ -27,6 +27,8 @@ func envelopeWords(text []byte) (ackMessage, bool) {
 		Through *uint64 `json:"through"`
 		Seq     *uint64 `json:"seq"`
 		Retry   *bool   `json:"retry"`
+		Code    string  `json:"code"`
+		Reason  string  `json:"reason"`
 	}
 	if json.Unmarshal(text, &m) != nil {
 		return ackMessage{}, false
@@ -35,7 +37,7 @@ func envelopeWords(text []byte) (ackMessage, bool) {
 	case (m.Type == "ack" || m.Type == "resume") && m.Through != nil:
 		return ackMessage{epoch: m.Epoch, through: *m.Through, resumed: m.Type == "resume"}, true
 	case m.Type == "nack" && m.Seq != nil && m.Retry != nil:
-		return ackMessage{epoch: m.Epoch, refused: *m.Seq, again: *m.Retry}, true
+		return ackMessage{epoch: m.Epoch, refused: *m.Seq, again: *m.Retry, why: joinReason(m.Code, m.Reason)}, true
 	}
 	return ackMessage{}, false
 }

@@ -173,6 +173,43 @@ func TestEnvelopeRefusals(t *testing.T) {
 	})
 }
 
+// Row 102: a server that refuses one record in ten costs a write of them every ten
+// seconds, few lines of log, and is named with its reason.
+func TestOneRecordInTenIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, enveloped(Options{}), func(_ int, w *wire) {
+			if w.acceptEnvelope() != nil {
+				return
+			}
+			w.pump(func(text []byte) bool {
+				for _, n := range numbers(text) {
+					if n%10 == 0 {
+						w.text(`{"type":"nack","epoch":%q,"seq":%d,"retry":false,"code":"invalid","reason":"temp is no number"}`, testEpoch, n)
+						w.text(`{"type":"nack","epoch":%q,"seq":%d,"retry":false,"code":"invalid","reason":"temp is no number"}`, testEpoch, n)
+					}
+					w.text(`{"type":"ack","epoch":%q,"through":%d}`, testEpoch, n)
+				}
+				return true
+			})
+		})
+		w.run()
+		for range 600 {
+			w.src.add(100)
+			time.Sleep(time.Second)
+		}
+		time.Sleep(asideEvery)
+		synctest.Wait()
+		st := w.link.Status()
+		if st.Quarantined != 6000 || w.src.count(aside) != 6000 || w.src.count(released) != 54_000 || st.Refusal != "invalid: temp is no number" {
+			t.Errorf("set aside %d, released %d, %+v", w.src.count(aside), w.src.count(released), st)
+		}
+		if w.src.quarantines > 62 || w.logs.len() > 10 {
+			t.Errorf("%d writes, %d lines of log", w.src.quarantines, w.logs.len())
+		}
+		w.end()
+	})
+}
+
 // A server that refuses everything does not empty the queue into quarantine.
 func TestEnvelopeRefusingEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -140,6 +141,17 @@ func (f *flight) holds(epoch string, n uint64) bool {
 		}
 	}
 	return false
+}
+
+// lowest is the first record that is written and not proven.
+func (f *flight) lowest() uint64 {
+	low := uint64(math.MaxUint64)
+	for _, fr := range f.frames[f.head:] {
+		if !fr.done {
+			low = min(low, fr.from)
+		}
+	}
+	return low
 }
 
 func (f *flight) widen() { f.limit = min(max(2*f.limit, slowStart), f.window) }

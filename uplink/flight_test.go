@@ -145,3 +145,24 @@ func TestSplitsStayBounded(t *testing.T) {
 		t.Error("a young frame was forgotten")
 	}
 }
+
+func TestLowestUnproven(t *testing.T) {
+	f := newFlight(1<<20, true)
+	none := func(uint64, uint64) error { return nil }
+	if f.lowest() != 1<<64-1 {
+		t.Error("nothing is on the way")
+	}
+	f.push(sentFrame{from: 50, end: 60, epoch: "a"})
+	f.push(sentFrame{from: 10, end: 20, epoch: "b"})
+	if f.lowest() != 10 {
+		t.Errorf("%d", f.lowest())
+	}
+	_, _ = f.proveThrough("b", 14, none)
+	if f.lowest() != 15 {
+		t.Errorf("%d", f.lowest())
+	}
+	_, _ = f.proveThrough("b", 19, none)
+	if f.lowest() != 50 {
+		t.Errorf("%d", f.lowest())
+	}
+}

@@ -43,6 +43,7 @@ type Link struct {
 	splits        [lanes]splits
 	sent          sentBefore
 	promises      promises
+	asideAt       time.Time // when refused records may be written next
 	drain         drain
 	schedule      Schedule
 	token         Secret        // of the last dial
@@ -335,14 +336,21 @@ func (l *Link) rewind(src Source, c cause, unproven unprovenAtEnd) error {
 	if c == causeSize {
 		reason = QuarantineTooBig
 	}
-	return l.setAside(src, unproven.suspect.from, reason, unproven.suspect.bytes)
+	return l.setAside(src, []uint64{unproven.suspect.from}, reason, fmt.Sprintf("it ends the connection at this message of %d bytes, every time", unproven.suspect.bytes))
 }
 
-// setAside takes a record out that the server will never take; bytes is the
-// size of its frame where it was alone in it.
-func (l *Link) setAside(src Source, n uint64, reason string, bytes int) error {
-	l.board.update(func(s *Status) { s.Quarantined++ })
-	l.board.event(slog.LevelError, "uplink.quarantined", ProblemQuarantine, "one message is set aside: the server will not take it",
-		"seq", n, "bytes", bytes)
-	return src.Quarantine(n, reason)
+// setAside takes records out that the server will never take.
+func (l *Link) setAside(src Source, ns []uint64, reason, why string) error {
+	why = l.board.scrub.clean(why)
+	l.board.update(func(s *Status) { s.Quarantined += uint64(len(ns)); s.Refusal = why })
+	l.board.event(slog.LevelError, "uplink.quarantined", ProblemQuarantine, "messages are set aside: the server will not take them",
+		"seq", ns[0], "messages", len(ns), "reason", reason, "why", why)
+	if b, ok := src.(bulk); ok {
+		return b.QuarantineAll(ns, reason)
+	}
+	var errs []error
+	for _, n := range ns {
+		errs = append(errs, src.Quarantine(n, reason))
+	}
+	return errors.Join(errs...)
 }

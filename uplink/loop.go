@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -72,7 +73,7 @@ func (s *session) wait(ctx context.Context, now time.Time, changed <-chan struct
 func (s *session) due(now time.Time) time.Time {
 	next := s.ping.due()
 	_, elapsed, _ := s.engine.elapsed(&s.flight, now)
-	times := [...]time.Time{elapsed, s.sendAfter, s.gather.until, s.laterAt, s.preferredAt, s.hoursCheck, s.believeAt, s.started.Add(provenUptime), s.lastMessage.Add(s.patience), {}}
+	times := [...]time.Time{elapsed, s.sendAfter, s.gather.until, s.laterAt, s.preferredAt, s.hoursCheck, s.believeAt, s.link.asideAt, s.started.Add(provenUptime), s.lastMessage.Add(s.patience), {}}
 	if s.cursors.old() {
 		times[len(times)-1] = s.link.drain.ready(s.link.rate(), now)
 	}
@@ -101,6 +102,9 @@ func (s *session) proofs(now time.Time) error {
 		s.flight.pace(s.ping.bytes, s.ping.last, s.ahead())
 	}
 	if err := s.onAck(&m); err != nil {
+		return err
+	}
+	if err := s.setAside(now, false); err != nil {
 		return err
 	}
 	if err := s.onServerMessage(&m, now); err != nil {
@@ -170,6 +174,8 @@ func (s *session) proved(some bool, t tally, err error) error {
 	if !some {
 		return nil
 	}
+	low := s.flight.lowest() // what was refused below it cannot be acknowledged any more
+	s.refused = slices.DeleteFunc(s.refused, func(n uint64) bool { return n < low })
 	p := &s.link.route.poison
 	p.onProof(t.end)
 	s.link.board.update(func(st *Status) {

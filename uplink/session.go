@@ -41,6 +41,8 @@ type session struct {
 	backlog     bool   // as the status says
 	head        []byte // what stands before the records of a frame; reused
 	refused     []uint64
+	aside       []uint64        // those of them that are still in the queue
+	asideWhy    string          // the server's words about the last one
 	acked       map[string]bool // of which name something was, on this connection
 	lastMessage time.Time       // when the server's application last sent anything
 	patience    time.Duration   // how often it does; 0: not known
@@ -150,6 +152,9 @@ func (s *session) run(ctx context.Context) ending {
 	clean := s.close(own)
 	readers.Wait()
 	own = s.lastProofs(ctx, own)
+	if err := s.setAside(time.Now(), true); err != nil {
+		own = err
+	}
 	s.link.rtt = s.ping.srtt
 	return s.ending(own, clean)
 }

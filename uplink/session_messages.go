@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -191,7 +192,7 @@ func (s *session) checkAssigned(c claim) error {
 // refuse sets a record aside that the server will never take, or ends the
 // connection so that it is sent again later.
 func (s *session) refuse(w ackMessage) error {
-	if !s.flight.holds(w.epoch, w.refused) {
+	if !s.flight.holds(w.epoch, w.refused) || slices.Contains(s.refused, w.refused) {
 		s.link.board.foreignAck()
 		return nil
 	}
@@ -200,7 +201,23 @@ func (s *session) refuse(w ackMessage) error {
 	}
 	s.refused = append(s.refused, w.refused)
 	s.link.promises.of(w.epoch).nacked(w.refused)
-	if err := s.link.setAside(s.src, w.refused, QuarantineRejected, 0); err != nil {
+	s.aside, s.asideWhy = append(s.aside, w.refused), w.why
+	return nil
+}
+
+// asideEvery is the least time between two writes of what the server refuses. Until it is
+// written it stays in the queue, and would be refused again.
+const asideEvery = 10 * time.Second
+
+// setAside takes what the server refused out of the queue, all at once and not often: each
+// time costs the disk a sync, and a server may refuse records for ever.
+func (s *session) setAside(now time.Time, end bool) error {
+	if len(s.aside) == 0 || !end && now.Before(s.link.asideAt) && len(s.aside) < maxRefused {
+		return nil
+	}
+	ns := s.aside
+	s.aside, s.link.asideAt = nil, now.Add(asideEvery)
+	if err := s.link.setAside(s.src, ns, QuarantineRejected, s.asideWhy); err != nil {
 		return sourceError{err}
 	}
 	return nil

@@ -48,6 +48,11 @@ type surfacing interface {
 	Behind(next uint64) bool
 }
 
+// bulk is a Source that sets many records aside for the price of one.
+type bulk interface {
+	QuarantineAll(ns []uint64, reason string) error
+}
+
 // The reasons a Link gives to Source.Quarantine.
 const (
 	QuarantineTooBig   = "too-big"  // the server refuses one message for its size

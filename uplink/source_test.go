@@ -25,6 +25,7 @@ type fakeSource struct {
 
 	rewinds, forgets int
 	quarantined      map[uint64]string
+	quarantines      int
 	failRead         error
 	failAck          error
 	reads            int
@@ -230,10 +231,17 @@ func (f *fakeSource) Forget() error {
 }
 
 func (f *fakeSource) Quarantine(n uint64, reason string) error {
+	return f.QuarantineAll([]uint64{n}, reason)
+}
+
+func (f *fakeSource) QuarantineAll(ns []uint64, reason string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.state[n] = aside
-	f.quarantined[n] = reason
+	f.quarantines++
+	for _, n := range ns {
+		f.state[n] = aside
+		f.quarantined[n] = reason
+	}
 	return nil
 }
 

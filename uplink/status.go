@@ -57,6 +57,7 @@ type Status struct {
 	Resent         uint64 // records among SentRecords that had been sent before
 	Proven         uint64 // records among SentRecords that were proven
 	Quarantined    uint64
+	Refusal        string            // why the last of them was set aside
 	ForeignPongs   uint64            // pongs that answer none of our pings
 	ForeignAcks    uint64            // acknowledgements that prove nothing new
 	ServerMessages uint64            // of the server, acknowledgements not counted

@@ -78,7 +78,7 @@ type queue interface {
 	Ack(from, through uint64) error
 	Rewind() (uint64, error)
 	Forget() error
-	Quarantine(n uint64, reason string) error
+	QuarantineAll(ns []uint64, reason string) error
 	Bounds() (first, next uint64)
 	Behind(next uint64) bool
 	Name(n uint64) (buffer.Name, uint64)
@@ -315,13 +315,18 @@ func (d *dater) Ack(from, through uint64) error {
 	return nil
 }
 
-// Quarantine sets a record aside. One that cannot be reached now, for want of
-// memory or file descriptors, stays: the server will refuse it again.
+// Quarantine is QuarantineAll for one record.
 func (d *dater) Quarantine(n uint64, reason string) error {
+	return d.QuarantineAll([]uint64{n}, reason)
+}
+
+// QuarantineAll sets records aside. Those that cannot be reached now, for want of
+// memory or file descriptors, stay: the server will refuse them again.
+func (d *dater) QuarantineAll(ns []uint64, reason string) error {
 	d.inside.enter()
 	defer d.inside.leave()
-	if err := d.queue.Quarantine(n, reason); err != nil {
-		d.log.Error("record cannot be set aside now", "component", "buffer", "event", "record.quarantine-failed", "seq", n, "err", err)
+	if err := d.queue.QuarantineAll(ns, reason); err != nil {
+		d.log.Error("records cannot be set aside now", "component", "buffer", "event", "record.quarantine-failed", "seq", ns[0], "count", len(ns), "err", err)
 	}
 	return nil
 }

@@ -53,11 +53,13 @@ func (s *fakeQueue) Part() (uint64, bool)         { return uint64(len(s.entries)
 func (s *fakeQueue) Name(uint64) (buffer.Name, uint64) {
 	return buffer.Name{}, ^uint64(0)
 }
-func (s *fakeQueue) Quarantine(n uint64, reason string) error {
+func (s *fakeQueue) QuarantineAll(ns []uint64, reason string) error {
 	if s.refuse != nil {
 		return s.refuse
 	}
-	s.quarantined[n] = reason
+	for _, n := range ns {
+		s.quarantined[n] = reason
+	}
 	return nil
 }
 func (s *fakeQueue) Offset(b uint32) (o buffer.Offset, ok bool) {

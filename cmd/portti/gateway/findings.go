@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"time"
@@ -73,7 +74,7 @@ func (f *found) link(s *snapshot) {
 		}
 		f.add(l.Problem, "", "host", host, "why", l.LastError)
 	}
-	f.addIf(l.Quarantined > 0, "UP-QUARANTINE", "", "count", status.Count(l.Quarantined, "message"))
+	f.addIf(l.Quarantined > 0, "UP-QUARANTINE", "", "count", status.Count(l.Quarantined, "message"), "why", cmp.Or(l.Refusal, "it gave no reason"))
 	f.addIf(l.Takeover, "UP-TAKEOVER", "", "gateway", s.id, "new", Renewal(s.cfg))
 	f.addIf(l.Setbacks > 0, "UP-SETBACK", "", "epoch", l.Setback.Epoch, "from", fmt.Sprint(l.Setback.From), "through", fmt.Sprint(l.Setback.Through),
 		"count", status.Count(l.Setbacks, "time"))

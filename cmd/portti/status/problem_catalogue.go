@@ -307,7 +307,7 @@ func serverProblems() []Entry {
 			Sentence: "What answered does not speak WebSocket as it should: {why}. " + readingsWait,
 			Actions:  []string{"Check url in [uplink]: path, port, and wss:// where the server wants TLS", "A proxy on the way may not pass WebSocket: ask the network's operator"}},
 		{Code: "UP-QUARANTINE", Severity: Warning, Title: "Message set aside", ImpactsData: true,
-			Sentence: "The server refused {count} again and again; the gateway set them aside so that the others can pass.",
+			Sentence: "The server refused {count} for good, the last time: {why}. What it refuses is set aside, and the others pass.",
 			Actions:  []string{"Tell the server's operator; the messages are kept in the state folder"}},
 		{Code: "UP-RATE-LIMITED", Severity: Warning, Title: "Server asks to slow down", LogAfter: 10 * time.Second,
 			Sentence: "The server asks for patience: {why}. " + readingsWait,
