@@ -43,7 +43,7 @@ func hashCredential(o *Options, ep endpoint) (credential, error) {
 	if o.Token != nil {
 		return credential{}, errors.New("cannot use both a fragment in the URL and a token: choose one")
 	}
-	if err = CheckToken(ep.fragment.Reveal()); err != nil {
+	if err = CheckAccessToken(ep.fragment.Reveal(), c.how); err != nil {
 		return credential{}, fmt.Errorf("cannot use the fragment of the uplink URL: %w", err)
 	}
 	return c, nil

@@ -250,6 +250,9 @@ func (l *Link) fetchToken(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := CheckAccessToken(token.Reveal(), l.route.dialect.credential.how); err != nil {
+		return fmt.Errorf("it cannot be one: %w", err)
+	}
 	if token != l.token {
 		l.token, l.authTried = token, false
 		l.board.scrub = l.board.scrub.passing(token.Reveal())

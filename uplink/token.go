@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -160,6 +161,31 @@ func CheckToken(text string) error {
 		case c < 0x20 || c >= 0x7f:
 			return errors.New("it has characters that cannot be sent (only printable ASCII can)")
 		}
+	}
+	return nil
+}
+
+// CheckAccessToken says why text cannot be an access token that is presented in that way
+// (Options.Auth): what people paste is often more than the token. Of the characters only those
+// are refused that no server takes for part of one; RFC 6750, section 2.1, allows fewer. As the first
+// message anything may go. The error never quotes the token.
+func CheckAccessToken(text, auth string) error {
+	if err := CheckToken(text); err != nil {
+		return err
+	}
+	word, _, more := strings.Cut(text, " ")
+	ends := text[:1] + text[len(text)-1:]
+	switch {
+	case strings.HasPrefix(strings.ToLower(text), "authorization:"):
+		return errors.New(`it begins with "Authorization:": that is a whole header, of which only what comes after "Bearer" is the token`)
+	case more && slices.Contains([]string{"bearer", "basic", "token", "jwt"}, strings.ToLower(word)):
+		return fmt.Errorf("it begins with %q, which is no part of it: portti says that itself", word)
+	case ends == `""` || ends == "''" || ends == "``":
+		return errors.New("it stands in quotes, which are no part of it")
+	case ends == "{}" && strings.Contains(text, `"access_token"`):
+		return errors.New("it is the whole answer of a token server, of which only the value of access_token is the token")
+	case auth != AuthFirstMessage && strings.ContainsAny(text, " \"\\{}<>"):
+		return errors.New("it has a space, a quote, a bracket or a backslash in it, and no token has (RFC 6750, section 2.1)")
 	}
 	return nil
 }

@@ -185,3 +185,54 @@ func TestTokenReplacedWhileOnline(t *testing.T) {
 		w.end()
 	})
 }
+
+// Row 94: what people paste instead of a token, and what is one.
+func TestWhatCannotBeAnAccessToken(t *testing.T) {
+	for _, c := range []struct{ text, auth, says string }{
+		{"abc.DEF-_~+/==", AuthHeader, ""},
+		{"12|laravelSanctum", AuthHeader, ""},
+		{"user:password", AuthQuery, ""},
+		{"Bearerabc", AuthHeader, ""},
+		{`{"type":"auth","token":"x y"}`, AuthFirstMessage, ""},
+		{"", AuthHeader, "empty"},
+		{"Bearer x", AuthHeader, `"Bearer"`},
+		{"bearer x", AuthQuery, `"bearer"`},
+		{"Bearer x", AuthFirstMessage, `"Bearer"`},
+		{"Basic dXNlcjpwdw==", AuthHeader, `"Basic"`},
+		{`"x"`, AuthHeader, "quotes"},
+		{`'x'`, AuthFirstMessage, "quotes"},
+		{`"`, AuthHeader, "quote"},
+		{"Authorization: Bearer x", AuthHeader, "whole header"},
+		{"authorization:Bearer x", AuthQuery, "whole header"},
+		{`{"access_token":"x"}`, AuthHeader, "access_token"},
+		{`{"access_token":"x"}`, AuthFirstMessage, "access_token"},
+		{`{"token":"x"}`, AuthHeader, "bracket"},
+		{"two words", AuthHeader, "space"},
+		{"<your token>", AuthHeader, "space"},
+		{"x\ny", AuthHeader, "more than one line"},
+		{"x\u00e4", AuthHeader, "ASCII"},
+	} {
+		err := CheckAccessToken(c.text, c.auth)
+		if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%q by %s: %v, want %q", c.text, c.auth, err, c.says)
+		}
+	}
+}
+
+// Row 94: such a file is named in the status and never sent.
+func TestTokenFileThatHoldsNoToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := t.TempDir() + "/token"
+		write(t, path, "Authorization: Bearer canary-x\n")
+		w := start(t, Options{Auth: AuthHeader, Token: NewFileToken(path)}, polite)
+		w.run()
+		w.state(Parked)
+		if st := w.link.Status(); w.net.count() != 0 || st.Problem != ProblemTokenFile || !strings.Contains(st.LastError, "whole header") || strings.Contains(st.LastError, "canary") {
+			t.Errorf("%d dials, %s: %s", w.net.count(), st.Problem, st.LastError)
+		}
+		write(t, path, "canary-y\n")
+		time.Sleep(credentialPoll + time.Second)
+		w.state(Online)
+		w.end()
+	})
+}

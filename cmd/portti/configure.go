@@ -42,6 +42,9 @@ image can be checked where it is built. Exit code 0 = good, 1 = not.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, path, err := load(cmd, args)
+			if err == nil {
+				err = cfg.CheckTokenFile()
+			}
 			if globalsOf(cmd).json {
 				return checkJSON(cmd, cfg, err)
 			}

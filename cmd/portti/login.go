@@ -134,7 +134,14 @@ func pasteLogin(cmd *cobra.Command, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := uplink.CheckToken(text); err != nil && key != "password_file" {
+	switch key {
+	case "token_file":
+		err = uplink.CheckAccessToken(text, cfg.Uplink.Auth)
+	case "password_file":
+	default:
+		err = uplink.CheckToken(text)
+	}
+	if err != nil {
 		return fmt.Errorf("the %s cannot be used: %w.\nCopy it again, without quotes and without \"Bearer\" in front", what, err)
 	}
 	if err := uplink.WriteSecret(path, cfg.Paths.State, []byte(text+"\n")); err != nil {

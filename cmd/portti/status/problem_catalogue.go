@@ -340,7 +340,7 @@ func tokenProblems() []Entry {
 			Sentence: "The access token is good until {at}, by its own word.",
 			Actions:  []string{"Get a new token and run: sudo portti login"}},
 		{Code: "UP-TOKEN-FILE", Severity: Error, Title: "No token", LogAfter: 5 * time.Second,
-			Sentence: "The access token could not be read: {why}. " + readingsWait,
+			Sentence: "There is no access token to show: {why}. " + readingsWait,
 			Actions:  []string{"Write it to its file: sudo portti login", "Let the service's user read the file: ls -l, then chown portti"}},
 		{Code: "UP-TOKEN-KEY", Severity: Error, Title: "Signing key cannot be used", LogAfter: 5 * time.Second,
 			Sentence: "This gateway cannot sign its access token: {why}. " + readingsWait,
