@@ -104,6 +104,11 @@ func isHTML(h http.Header) bool {
 	return strings.EqualFold(strings.Trim(media, headerSpace), "text/html")
 }
 
+// IsLocalName says whether a host's name is one that no name server knows (RFC 6762).
+func IsLocalName(host string) bool {
+	return strings.HasSuffix(strings.ToLower(strings.TrimSuffix(host, ".")), ".local")
+}
+
 func classifyFailure(e *dialError, o *Options) failure {
 	var (
 		dns    *net.DNSError
@@ -117,6 +122,8 @@ func classifyFailure(e *dialError, o *Options) failure {
 		return failureIn(err)
 	case refusesOurCertificate(err):
 		return failClientRefused
+	case errors.As(err, &dns) && IsLocalName(dns.Name):
+		return failLocalName
 	case errors.As(err, &dns):
 		return failDNS
 	case errors.As(err, &record):

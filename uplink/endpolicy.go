@@ -55,6 +55,7 @@ type failure int
 const (
 	failUnknown failure = iota
 	failDNS
+	failLocalName
 	failRefused
 	failNoRoute
 	failTimeout
@@ -161,6 +162,7 @@ var endPolicies = [...]endPolicy{
 	{endHTTP, 0, 999, actionRetry, classNetwork, 0, causeNone, ProblemProtocol, "the server's answer makes no sense"},
 
 	row(failDNS, actionRetry, ProblemDNS, "the server's name cannot be found"),
+	row(failLocalName, actionRetry, ProblemDNS, "its name ends in .local: such names are announced in the local network (mDNS), and portti asks name servers only"),
 	row(failRefused, actionRetry, ProblemRefused, "nobody listens at the server's address and port"),
 	row(failNoRoute, actionRetry, ProblemNoRoute, "there is no way to the server"),
 	row(failTimeout, actionRetry, ProblemTimeout, "the server did not answer in time"),

@@ -158,6 +158,7 @@ func TestFailuresBelowHTTPHaveTheirRow(t *testing.T) {
 	}{
 		{"name not found", phaseConnect, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}, now, false, actionRetry, ProblemDNS},
 		{"resolver timeout", phaseConnect, &net.DNSError{Err: "i/o timeout", IsTimeout: true}, now, false, actionRetry, ProblemDNS},
+		{"name of the local network", phaseConnect, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "Hub.LOCAL."}}, now, false, actionRetry, ProblemDNS},
 		{"refused", phaseConnect, op(syscall.ECONNREFUSED), now, false, actionRetry, ProblemRefused},
 		{"no network", phaseConnect, op(syscall.ENETUNREACH), now, false, actionRetry, ProblemNoRoute},
 		{"no host", phaseConnect, op(syscall.EHOSTUNREACH), now, false, actionRetry, ProblemNoRoute},

@@ -118,7 +118,7 @@ func (t *FileToken) text() (Secret, error) {
 	if len(raw) > maxTokenFile {
 		return Secret{}, fmt.Errorf("cannot use the token file %s: it is larger than %d bytes", t.path, maxTokenFile)
 	}
-	text := strings.TrimSpace(string(raw))
+	text := strings.TrimSpace(strings.TrimPrefix(string(raw), "\ufeff")) // some editors put that mark before UTF-8
 	if text == "" {
 		return Secret{}, fmt.Errorf("cannot use the token file %s: it is empty", t.path)
 	}

@@ -49,7 +49,7 @@ func readHidden(ctx context.Context, terminal *os.File) (string, error) {
 
 // oneSecret trims what was read and refuses what cannot be one secret.
 func oneSecret(text, what string) (string, error) {
-	text = strings.TrimSpace(text)
+	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
 	switch {
 	case text == "":
 		return "", fmt.Errorf("no %s was given; nothing was changed", what)

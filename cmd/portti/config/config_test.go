@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"maps"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"portti/cross/testkit"
 	"portti/device"
@@ -68,6 +70,36 @@ func TestBadConfigurations(t *testing.T) {
 			a.set("want", got)
 			testkit.Golden(t, home, a.text())
 		})
+	}
+}
+
+// Row 101: the mark that some editors put before UTF-8 is read past, in every layer, and
+// UTF-16 is named.
+func TestEncodings(t *testing.T) {
+	const more = "[uplink]\nping_interval = \"7s\"\n"
+	cfg, err := load(t, map[string]string{"portti.toml": "\ufeff" + good, "conf.d/10.toml": "\ufeff" + more})
+	if err != nil || cfg.Uplink.PingInterval.D() != 7*time.Second {
+		t.Errorf("with a mark: %v", err)
+	}
+	wide := func(order binary.AppendByteOrder, text string) string {
+		var b []byte
+		for _, u := range utf16.Encode([]rune(text)) {
+			b = order.AppendUint16(b, u)
+		}
+		return string(b)
+	}
+	for name, text := range map[string]string{
+		"little": wide(binary.LittleEndian, "\ufeff"+good), "big": wide(binary.BigEndian, "\ufeff"+good),
+		"little without a mark": wide(binary.LittleEndian, good), "big without a mark": wide(binary.BigEndian, good),
+	} {
+		if _, err := load(t, map[string]string{"portti.toml": text}); err == nil || !strings.Contains(err.Error(), "UTF-16") || !strings.Contains(err.Error(), "1 problem") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, text := range []string{"", "\ufeff", "a"} {
+		if doc, err := plainText([]byte(text)); err != nil || strings.HasPrefix(string(doc), "\ufeff") {
+			t.Errorf("%q: %q, %v", text, doc, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -151,7 +152,19 @@ func readFile(name string) ([]byte, error) {
 	if err == nil && len(doc) > maxFile {
 		return nil, fmt.Errorf("it is larger than %d bytes", maxFile)
 	}
-	return doc, err
+	if err != nil {
+		return nil, err
+	}
+	return plainText(doc)
+}
+
+// plainText takes off the mark that some editors put before UTF-8, and names the
+// encoding that they call "Unicode".
+func plainText(doc []byte) ([]byte, error) {
+	if len(doc) > 1 && (doc[0] == 0xff && doc[1] == 0xfe || doc[0] == 0xfe && doc[1] == 0xff || (doc[0] == 0) != (doc[1] == 0)) {
+		return nil, errors.New("it is UTF-16 text: save it as UTF-8, or run it through iconv -f UTF-16 -t UTF-8")
+	}
+	return bytes.TrimPrefix(doc, []byte("\ufeff")), nil
 }
 
 // reason is an error without the path that is named before it anyway.

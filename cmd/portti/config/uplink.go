@@ -56,6 +56,9 @@ func (l *loader) checkAddress(path, key, raw string) {
 	}
 	if text != "" {
 		l.fault(path, key, strings.ReplaceAll(text, `"url"`, strconv.Quote(name)), hint)
+	} else if uplink.IsLocalName(u.Hostname()) {
+		l.warnings = append(l.warnings, l.faultAt(path, key, fmt.Sprintf(`%q has a name that ends in .local: it is announced in the local network (mDNS), and portti asks name servers only`, name),
+			"write the server's address instead, or its name and address in /etc/hosts"))
 	}
 }
 

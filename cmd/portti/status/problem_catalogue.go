@@ -212,7 +212,7 @@ func networkProblems() []Entry {
 	return []Entry{
 		{Code: "NET-DNS", Severity: Error, Title: "Name not found", LogAfter: 10 * time.Second, DependsOn: []string{"NET-NO-ROUTE"},
 			Sentence: "The name {host} could not be resolved: {why}. " + readingsWait,
-			Actions:  []string{"Check the spelling of url in [uplink]", "Check the name server: resolvectl status"}},
+			Actions:  []string{"Check the spelling of url in [uplink]; in place of a name that ends in .local write the address", "Check the name server: resolvectl status"}},
 		{Code: "NET-MTU", Severity: Warning, Title: "Large packets vanish", ShowAfter: time.Minute,
 			Sentence: "Small messages reach {host} and large ones do not: something on the way swallows large packets, or the line is very slow. Readings go in small messages, which costs more data.",
 			Actions:  []string{"See whether it is the size: ping -c3 -M do -s 1472 {host}, then with -s 1300", "Set the interface smaller: sudo ip link set dev INTERFACE mtu 1400; tell the network's operator about it"}},
