@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,6 +30,7 @@ type way struct {
 	port   string
 	proxy  *url.URL
 	config *tls.Config // nil: no TLS
+	asked  atomic.Bool // a server asked for a certificate of ours, and there is none
 	wg     sync.WaitGroup
 
 	found   chan lookup
@@ -60,6 +62,12 @@ func (d *dialer) startWay(ctx context.Context, target url.URL, proxy *url.URL, c
 	if secure {
 		w.config = config
 		w.config.ServerName = host
+		if config.GetClientCertificate == nil {
+			config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+				w.asked.Store(true)
+				return &tls.Certificate{}, nil
+			}
+		}
 	}
 	ip, err := netip.ParseAddr(host)
 	switch {

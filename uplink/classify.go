@@ -21,12 +21,13 @@ import (
 
 // The ends a session makes itself that have words of their own.
 var (
-	errWriteStuck = fault{failNotReading, "a frame could not be written in time"}
-	errSlow       = fault{failSlow, "a message did not come to its end in time"}
-	errFlood      = fault{failFlood, "too many messages in a second"}
-	errToken      = fault{failToken, "no token"}
-	errRefusesAll = fault{failRefusesAll, "too many messages are refused"}
-	errNoProtocol = fault{failProtocolName, "the subprotocol was not selected"}
+	errWriteStuck      = fault{failNotReading, "a frame could not be written in time"}
+	errSlow            = fault{failSlow, "a message did not come to its end in time"}
+	errFlood           = fault{failFlood, "too many messages in a second"}
+	errToken           = fault{failToken, "no token"}
+	errRefusesAll      = fault{failRefusesAll, "too many messages are refused"}
+	errForeignProtocol = fault{failForeignProtocol, "the server's choice of a subprotocol"}
+	errNoProtocol      = fault{failProtocolName, "the subprotocol was not selected"}
 )
 
 // finding is the policy for one end with what is special about this end.
@@ -43,12 +44,19 @@ type finding struct {
 // classifyDial finds the policy for a dial that failed.
 func classifyDial(e *dialError, o *Options) finding {
 	if e.resp != nil && errors.Is(e.err, websocket.ErrBadHandshake) {
-		return classifyHTTP(e.resp, o.Now())
+		f := classifyHTTP(e.resp, o.Now())
+		if e.asked && e.resp.StatusCode/100 == 4 {
+			f.detail += " (it asks for a certificate of this gateway, and client_cert in [uplink] names none)"
+		}
+		return f
 	}
 	if tokenErr := (*TokenError)(nil); errors.As(e.err, &tokenErr) {
 		return tokenErr.finding()
 	}
 	f := classifyFailure(e, o)
+	if e.asked && (f == failTLS || f == failLost || f == failNotHTTP) { // not every server says what it misses
+		f = failClientWanted
+	}
 	return finding{endPolicy: policyFor(endFailure, int(f)), detail: failureDetail(f, e.err), tokenless: f == failToken}
 }
 
@@ -120,6 +128,8 @@ func classifyFailure(e *dialError, o *Options) failure {
 		return classifyProxy(proxy, o)
 	case failureIn(err) != failUnknown:
 		return failureIn(err)
+	case refusesOurCertificate(err) && o.ClientCert == "":
+		return failClientWanted
 	case refusesOurCertificate(err):
 		return failClientRefused
 	case errors.As(err, &dns) && IsLocalName(dns.Name):

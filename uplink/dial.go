@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +33,7 @@ type dialError struct {
 	phase phase
 	err   error
 	resp  *http.Response // nil: none came
+	asked bool           // the server asked for a certificate of ours, and there is none
 }
 
 var (
@@ -77,7 +80,10 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 	defer w.end()
 	ws := websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: writeBuffer, EnableCompression: d.deflate}
 	if d.o.Ack == AckEnvelope {
-		ws.Subprotocols = []string{envelopeProtocol}
+		ws.Subprotocols = append(ws.Subprotocols, envelopeProtocol)
+	}
+	if d.o.Subprotocol != "" {
+		ws.Subprotocols = append(ws.Subprotocols, d.o.Subprotocol)
 	}
 	for {
 		a, derr := w.next()
@@ -87,6 +93,7 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 				return conn, a.guard, nil
 			}
 		}
+		derr.asked = w.asked.Load()
 		if ctx.Err() != nil {
 			return nil, nil, &dialError{phase: derr.phase, err: ctx.Err()}
 		}
@@ -111,6 +118,8 @@ func (d *dialer) upgrade(ctx context.Context, a *attempt, ws websocket.Dialer, t
 		// look away from other extensions.
 		err = errExtension
 	case err != nil:
+	case !chosen(resp.Header, ws.Subprotocols):
+		err = errForeignProtocol
 	case d.o.Ack == AckEnvelope && d.o.AckFallback == "" && conn.Subprotocol() != envelopeProtocol:
 		err = errNoProtocol
 	}
@@ -123,6 +132,13 @@ func (d *dialer) upgrade(ctx context.Context, a *attempt, ws websocket.Dialer, t
 	d.open.Store(a.guard)
 	d.peer = a.addr
 	return conn, nil
+}
+
+// chosen says whether the server's choice of a subprotocol is one that was offered, or none
+// (RFC 6455, 4.1): anything else ends the handshake, which the library leaves to us.
+func chosen(answer http.Header, offered []string) bool {
+	choice := answer.Values("Sec-WebSocket-Protocol")
+	return len(choice) == 0 || len(choice) == 1 && slices.Contains(offered, strings.Trim(choice[0], headerSpace))
 }
 
 // elsewhere says whether another address of the same server may do better: nothing, or
@@ -236,5 +252,5 @@ func (a *attempt) failed(err error, resp *http.Response) *dialError {
 		// net/http calls half a line malformed and hides the deadline.
 		err = fmt.Errorf("%w: %w", os.ErrDeadlineExceeded, err)
 	}
-	return &dialError{a.phase, err, resp}
+	return &dialError{phase: a.phase, err: err, resp: resp}
 }

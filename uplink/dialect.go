@@ -76,6 +76,11 @@ func newDialect(o *Options, ep endpoint) (d dialect, err error) {
 	if d.credential, err = newCredential(o, ep); err != nil {
 		return d, err
 	}
+	for name := range o.Headers {
+		if canon := http.CanonicalHeaderKey(name); canon == "Authorization" && (d.credential.how == "bearer" || !ep.basic.Empty()) || canon == http.CanonicalHeaderKey(d.credential.name) {
+			return d, fmt.Errorf("the header %s is set in headers, and the token travels in it", name)
+		}
+	}
 	switch o.Dialect {
 	case DialectThingsee:
 		d.startSession = func() dialectSession { return thingseeSession{} }
@@ -116,6 +121,12 @@ func (d *dialect) request(token Secret) (url.URL, http.Header) {
 		header.Set("User-Agent", d.o.UserAgent)
 	}
 	d.introduce(header)
+	if d.o.Origin != "" {
+		header.Set("Origin", d.o.Origin)
+	}
+	for name, value := range d.o.Headers {
+		header.Set(name, value)
+	}
 	if !d.endpoint.basic.Empty() {
 		header.Set("Authorization", d.endpoint.basic.Reveal())
 	}

@@ -106,15 +106,31 @@ func parseHashAs(value string) (credential, error) {
 func validHeaderName(name string) bool {
 	canon := http.CanonicalHeaderKey(name)
 	switch canon {
-	case "", "Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding":
+	case "Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding":
 		return false
 	}
 	if strings.HasPrefix(canon, "Sec-Websocket-") || strings.HasPrefix(canon, headerPrefix) {
 		return false
 	}
-	return !strings.ContainsFunc(name, func(r rune) bool {
-		return r != '-' && r != '_' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
+	return token(name)
+}
+
+// token says whether text is made of what names in HTTP are, but for rare signs (RFC 9110, 5.6.2).
+func token(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		return r != '-' && r != '_' && r != '.' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
 	})
+}
+
+// CheckHeader says what is wrong with one of Options.Headers. It does not quote the value.
+func CheckHeader(name, value string) error {
+	if !validHeaderName(name) {
+		return fmt.Errorf("%.60q cannot be a header of one's own: it is no name, or the request has it already", name)
+	}
+	if err := CheckToken(value); err != nil {
+		return fmt.Errorf("the value of the header %s cannot be sent: %w", name, err)
+	}
+	return nil
 }
 
 // apply puts secret where c says, into copies of what the request begins with.

@@ -90,8 +90,10 @@ const (
 	failRefusesAll
 	failRollback
 	failProtocolName
+	failForeignProtocol
 	failClientCert
 	failClientRefused
+	failClientWanted
 	failPin
 	failures // how many
 )
@@ -181,6 +183,7 @@ var endPolicies = [...]endPolicy{
 	row(failCAFile, actionPark, ProblemTLSFailed, "the file of trusted authorities cannot be used"),
 	row(failClientCert, actionPark, ProblemTLSClient, "the certificate of this gateway cannot be used"),
 	row(failClientRefused, actionPark, ProblemTLSClient, "the server does not accept the certificate of this gateway"),
+	row(failClientWanted, actionPark, ProblemTLSClient, "the server asks for a certificate of this gateway, and client_cert in [uplink] names none"),
 	row(failPin, actionPark, ProblemTLSPin, "the server's key is none of those that are pinned here"),
 	row(failToken, actionPark, ProblemTokenFile, "there is no usable access token"),
 	row(failExtension, actionPark, ProblemProtocol, "the server switched on an extension nobody asked for"),
@@ -198,6 +201,7 @@ var endPolicies = [...]endPolicy{
 	{endFailure, int(failRefusesAll), int(failRefusesAll), actionRetry, classBusy, 0, causeNone, ProblemProtocol, "the server refuses every message"},
 	row(failRollback, actionRetry, ProblemRollback, "the server knows messages that this gateway never sent (a restored card?): numbering has begun anew"),
 	row(failProtocolName, actionPark, ProblemProtocol, "the server does not know "+envelopeProtocol+", which ack = \"envelope\" needs"),
+	row(failForeignProtocol, actionPark, ProblemProtocol, "the server chose a subprotocol that was not offered; subprotocol in [uplink] offers one"),
 	row(failBadAck, actionRetry, ProblemProtocol, "the server acknowledges more than was sent"),
 	{endFailure, int(failFlood), int(failFlood), actionRetry, classBusy, 0, causeNone, ProblemProtocol, "the server sends more than a link may: 1,000 messages or 4 MB a second"},
 	{endFailure, 0, int(failures), actionRetry, classNetwork, 0, causeNone, ProblemClosed, "the link failed"},

@@ -132,7 +132,7 @@ func TestHTTPAnswersHaveTheirRow(t *testing.T) {
 		o := Options{}
 		o.setDefaults()
 		resp := &http.Response{StatusCode: c.status, Header: http.Header{"Content-Type": {c.ctype}, "Retry-After": {c.retry}}}
-		f := classifyDial(&dialError{phaseUpgrade, websocket.ErrBadHandshake, resp}, &o)
+		f := classifyDial(&dialError{phase: phaseUpgrade, err: websocket.ErrBadHandshake, resp: resp}, &o)
 		parks := f.do == actionPark || f.do == actionAuth
 		if f.do != c.do || f.class != c.class || f.problem != c.problem || f.retryAfter != c.after || f.sentence == "" || (stateAfter(f) == Parked) != parks {
 			t.Errorf("status %d %s: %+v", c.status, c.ctype, f)

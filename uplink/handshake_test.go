@@ -106,3 +106,101 @@ func TestALPN(t *testing.T) {
 		t.Errorf("offered %q", got)
 	}
 }
+
+// What an operator's server wants of the request in addition goes with it, and its
+// values are shown nowhere.
+func TestRequestSaysWhatIsConfigured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const secret = "canary-key-of-the-site"
+		w := start(t, Options{Origin: "https://app.example", Subprotocol: "mine.v2", Headers: map[string]string{"x-api-key": secret, "X-Site": "7"}}, func(_ int, w *wire) {
+			if req, err := w.request(); err == nil {
+				for name, want := range map[string]string{"Origin": "https://app.example", "Sec-Websocket-Protocol": "mine.v2", "X-Api-Key": secret, "X-Site": "7"} {
+					if got := req.Header.Get(name); got != want {
+						t.Errorf("%s: %q, want %q", name, got, want)
+					}
+				}
+				_ = w.say("HTTP/1.1 403 Forbidden\r\nContent-Length: 40\r\n\r\nkey " + secret + " is not known")
+			}
+		})
+		w.run()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if st := w.link.Status(); !strings.Contains(st.LastError, "is not kn") || strings.Contains(st.LastError+strings.Join(w.logs.lines(), " "), "canary") {
+			t.Errorf("%q, %q", st.LastError, w.logs.lines())
+		}
+		w.end()
+	})
+	for name, o := range map[string]Options{
+		"two in one header":        {Headers: map[string]string{"Authorization": "Bearer x"}, Auth: AuthHeader, Token: staticToken(NewSecret("t"))},
+		"a header of the upgrade":  {Headers: map[string]string{"sec-websocket-key": "x"}},
+		"a line more":              {Headers: map[string]string{"X": "a\r\nY: b"}},
+		"a subprotocol of two":     {Subprotocol: "a, b"},
+		"an origin with a newline": {Origin: "https://x\n"},
+	} {
+		o.URL = "ws://localhost/"
+		if o.Auth == "" {
+			o.Auth = AuthNone
+		}
+		if _, err := New(o); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+}
+
+// A server may choose one of the subprotocols that were offered, or none (RFC 6455, 4.1).
+func TestSubprotocolThatWasNotOffered(t *testing.T) {
+	for _, c := range []struct{ offered, chosen, problem string }{
+		{"mine.v2", "", ""},
+		{"mine.v2", "Sec-WebSocket-Protocol: mine.v2\r\n", ""},
+		{"mine.v2", "Sec-WebSocket-Protocol: other\r\n", ProblemProtocol},
+		{"mine.v2", "Sec-WebSocket-Protocol: mine.v2, other\r\n", ProblemProtocol},
+		{"", "Sec-WebSocket-Protocol: other\r\n", ProblemProtocol},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := start(t, Options{Subprotocol: c.offered}, func(_ int, w *wire) {
+				if req, err := w.request(); err == nil {
+					_ = w.say("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" + c.chosen + "Sec-WebSocket-Accept: " + acceptKey(req) + "\r\n\r\n")
+					w.pump(func([]byte) bool { return true })
+				}
+			})
+			w.run()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if st := w.link.Status(); st.Problem != c.problem || (st.State == Online) != (c.problem == "") || c.problem != "" && !strings.Contains(st.LastError, "subprotocol") {
+				t.Errorf("offered %q, %q: %s, %s: %s", c.offered, c.chosen, st.State, st.Problem, st.LastError)
+			}
+			w.end()
+		})
+	}
+}
+
+// A server that asks for a certificate where none is configured is named, whatever it then
+// does: ends the handshake without a word, or answers 400 as nginx does.
+func TestCertificateThatIsAskedForIsNamed(t *testing.T) {
+	ca := newAuthority(t, "ours")
+	caFile := filepath.Join(t.TempDir(), "ca.pem")
+	write(t, caFile, string(ca.pem))
+	for name, c := range map[string]struct {
+		ask     tls.ClientAuthType
+		version uint16
+		serve   func(*host, net.Conn)
+		problem string
+	}{
+		"TLS 1.3 and an alert": {tls.RequireAnyClientCert, tls.VersionTLS13, politely, ProblemTLSClient},
+		"TLS 1.2 and an alert": {tls.RequireAnyClientCert, tls.VersionTLS12, politely, ProblemTLSClient},
+		"hangs up":             {tls.RequestClientCert, tls.VersionTLS13, func(_ *host, c net.Conn) { _, _ = newWire(c).request() }, ProblemTLSClient},
+		"400": {tls.RequestClientCert, tls.VersionTLS13,
+			answers("HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: 60\r\n\r\n<title>400 No required SSL certificate was sent</title>     "), ProblemProtocol},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := &tls.Config{Certificates: []tls.Certificate{ca.server(t, "house.example", time.Now().AddDate(-1, 0, 0), time.Now().AddDate(1, 0, 0))},
+				ClientAuth: c.ask, MaxVersion: c.version}
+			h := newHouse(t, map[string]func(*host, net.Conn){"127.0.0.1": overTLS(config, c.serve)})
+			l := h.link(t, Options{URL: "wss", CAFile: caFile}, "127.0.0.1")
+			testkit.Eventually(t, "the dial has failed", func() bool { return l.Status().Failures > 0 })
+			if st := l.Status(); st.Problem != c.problem || !strings.Contains(st.LastError, "client_cert") {
+				t.Errorf("%s: %s", st.Problem, st.LastError)
+			}
+		})
+	}
+}

@@ -79,6 +79,11 @@ func New(o Options) (*Link, error) {
 	for _, r := range routes {
 		l.board.scrub = l.board.scrub.with(r.dialect.endpoint.scrub.secrets...)
 	}
+	for _, value := range o.Headers {
+		if len(value) >= minHeaderSecret {
+			l.board.scrub = l.board.scrub.with(value)
+		}
+	}
 	l.recallLimits()
 	l.board.s = Status{
 		State: Stopped, Since: time.Now(), Dialect: o.Dialect, Ack: o.Ack, Server: l.route.name,

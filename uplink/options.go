@@ -37,6 +37,12 @@ type Options struct {
 	HashAs    string      // what a fragment in URL means: bearer, query:<name>, path, header:<Name>
 	Token     TokenSource // needed by AuthHeader and AuthQuery
 
+	// What some servers want of the request in addition: a subprotocol (RFC 6455, 1.9), an Origin, headers of
+	// their own. The subprotocol is offered; a server that chooses none is taken all the same.
+	Subprotocol string
+	Origin      string
+	Headers     map[string]string
+
 	Ack      string        // AckFence (default), AckCount, AckEnvelope or AckNone
 	AckDelay time.Duration // AckNone only: how old a written record is before it is released (commit_every)
 
@@ -180,6 +186,11 @@ func (o *Options) check() error {
 	refuse(o.BacklogShare < 1 || o.BacklogShare > 99 || o.DrainRate < 0, "the backlog's share must be 1 to 99 percent, and the drain rate not negative")
 	_, err = ParseSchedule(o.Schedule, o.Zone)
 	errs = append(errs, err, checkProxy(o.Proxy))
+	for name, value := range o.Headers {
+		errs = append(errs, CheckHeader(name, value))
+	}
+	refuse(o.Subprotocol != "" && !token(o.Subprotocol), "the subprotocol %.60q is no name of one", o.Subprotocol)
+	refuse(o.Origin != "" && CheckToken(o.Origin) != nil, "the origin %.60q cannot be sent", o.Origin)
 	refuse(o.Window < 0 || o.MaxMessage < 0, "window and max_message must not be negative")
 	return errors.Join(errs...)
 }

@@ -9,9 +9,10 @@ import (
 )
 
 const (
-	maxForeignText = 200 // bytes of a server's or library's text that reach a log or the status
-	minScrubbed    = 3   // a shorter secret would blank out ordinary words
-	passingSecrets = 8   // a server may still echo a token that was replaced a while ago
+	maxForeignText  = 200 // bytes of a server's or library's text that reach a log or the status
+	minScrubbed     = 3   // a shorter secret would blank out ordinary words
+	minHeaderSecret = 12  // a header's value may be no secret at all, and then short
+	passingSecrets  = 8   // a server may still echo a token that was replaced a while ago
 )
 
 // scrubber takes every known secret out of a text before anybody sees it. It

@@ -223,7 +223,7 @@ func (r *request) failure(err error) *TokenError {
 	switch {
 	case f == failClock || f == failNotYet:
 		return tokenFault(ProblemClockUnset, false, "the token server's certificate cannot be judged because the clock of this gateway is not set")
-	case f == failClientCert || f == failClientRefused:
+	case f == failClientCert || f == failClientRefused || f == failClientWanted:
 		return tokenFault(ProblemTLSClient, true, "%s (at the token server): %s", v.sentence, r.scrub.clean(err.Error()))
 	case f == failProxyAuth || err.Error() == http.StatusText(http.StatusProxyAuthRequired):
 		return tokenFault(ProblemProxyAuth, true, "the proxy wants a user name and password")

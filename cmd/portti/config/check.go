@@ -54,6 +54,7 @@ func (l *loader) check(path string) {
 	l.checkFallback(path)
 	l.checkToken(path)
 	l.checkDialect(path)
+	l.checkRequest(path)
 	l.checkProxy(path)
 	l.checkTraffic(path)
 	l.checkCommands(path)

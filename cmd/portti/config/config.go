@@ -76,6 +76,8 @@ type Uplink struct {
 	HashAs      string   `toml:"hash_as"`     // what a fragment in the URL means
 	Channels    []string `toml:"channels"`    // subscribed to where the dialect has channels
 	AuthSettle  Duration `toml:"auth_settle"` // with auth = "first-message": so long the server may look at the token
+	Subprotocol string   `toml:"subprotocol"` // offered to the server; empty = none
+	Origin      string   `toml:"origin"`      // header Origin; empty = none
 	Heartbeat   Duration `toml:"heartbeat"`   // of a haltless server until it is learnt; 0 = it has none
 	Ack         string   `toml:"ack"`
 	AckFallback string   `toml:"ack_fallback"` // instead of "envelope" where the server does not know it
@@ -107,9 +109,12 @@ type Uplink struct {
 	ClientCert  string   `toml:"client_cert"`  // PEM, shown to servers that ask for one
 	ClientKey   string   `toml:"client_key"`
 	Pins        []string `toml:"pins"` // "sha256/…" of public keys; empty = any
-	OAuth       OAuth    `toml:"oauth"`
-	JWT         JWT      `toml:"jwt"`
-	Login       Login    `toml:"login"`
+	// Headers are added to the upgrade request. Their values may be secret.
+	Headers map[string]string `toml:"headers"`
+
+	OAuth OAuth `toml:"oauth"`
+	JWT   JWT   `toml:"jwt"`
+	Login Login `toml:"login"`
 
 	// AcceptCommands names what the server may ask of this gateway; see
 	// CommandNames. Empty = nothing: its messages are counted and ignored.
@@ -184,6 +189,7 @@ func Defaults() *Config {
 			QueryName:        "token",
 			HashAs:           "reject",
 			Channels:         []string{},
+			Headers:          map[string]string{},
 			AuthSettle:       Duration(10 * time.Second),
 			Heartbeat:        Duration(time.Minute),
 			Ack:              "fence",

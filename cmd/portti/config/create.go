@@ -70,12 +70,15 @@ token_file = "/etc/portti/credentials/uplink-token"    # one line, read again wh
 # auth_settle = "10s"             # first-message: how long the server may look at the token
 # ack = "fence"                   # a pong proves that the server read all before it; count = the server
                                   # says what it handled; none = not proven, readings can get lost
+# subprotocol = ""                # offered in Sec-WebSocket-Protocol, where the server wants one
+# origin = ""                     # header Origin, where the server wants one
+# headers = {}                    # of your own: {"X-Site" = "7"}; config show does not show their values
 # fence_hold = "30s"              # proven readings stay this long, in case the server crashed
 # ca_file = ""                    # PEM of a private authority; empty = the system's
 # ping_interval = "20s"
 # pong_timeout = "10s"
 # write_timeout = "15s"
-# max_message = "64KiB"           # a larger message from the server ends the link
+# max_message = "64KiB"           # a larger message from the server is passed over
 # batch_max_messages = 200
 # batch_max_bytes = "30kB"
 # order = "fifo"                  # fresh-first = after an outage new readings go at once, the backlog in between

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -78,4 +79,22 @@ func LinkHeartbeat(u Uplink) time.Duration {
 		return -1
 	}
 	return u.Heartbeat.D()
+}
+
+// checkRequest is about what the upgrade request says in addition.
+func (l *loader) checkRequest(path string) {
+	u := l.cfg.Uplink
+	for _, name := range sortedKeys(u.Headers) {
+		key := join("uplink.headers", name)
+		if err := uplink.CheckHeader(name, u.Headers[name]); err != nil && !l.bad[key] {
+			l.fault(path, key, err.Error(), "Host, Upgrade, Sec-WebSocket-… and Portti-… belong to the request itself")
+		} else if strings.EqualFold(name, "authorization") && u.Auth == uplink.AuthHeader {
+			l.fault(path, key, `"headers" sets Authorization, and auth = "header" does too`, `say auth = "none" where the header is all that the server wants`)
+		}
+	}
+	for _, s := range []struct{ key, value string }{{"uplink.subprotocol", u.Subprotocol}, {"uplink.origin", u.Origin}} {
+		if strings.ContainsFunc(s.value, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ',' }) && !l.bad[s.key] {
+			l.fault(path, s.key, fmt.Sprintf("%q cannot be %s", lastOf(s.key), quoteShort(s.value)), "it is one word without spaces and commas")
+		}
+	}
 }

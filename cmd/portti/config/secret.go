@@ -9,7 +9,7 @@ import (
 
 // secretWord finds names that promise a secret behind them.
 func secretWord(key string) bool {
-	key = strings.ToLower(key)
+	key = strings.ReplaceAll(strings.ToLower(key), "-", "_")
 	switch key {
 	case "credential", "client_key", "query_name", "token_source", "token_url":
 		return false // a path, a name or an address
@@ -17,7 +17,7 @@ func secretWord(key string) bool {
 	if strings.HasSuffix(key, "_file") || strings.HasSuffix(key, "_credential") {
 		return false
 	}
-	for _, w := range []string{"token", "secret", "passw", "credential", "api_key", "apikey"} {
+	for _, w := range []string{"token", "secret", "passw", "credential", "api_key", "apikey", "authorization", "cookie"} {
 		if strings.Contains(key, w) {
 			return true
 		}

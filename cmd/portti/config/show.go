@@ -113,6 +113,9 @@ func (p *printer) line(name, key string, v reflect.Value) {
 
 // shown hides what may be secret in a value.
 func shown(key string, v any) any {
+	if text, ok := v.(string); ok && strings.HasPrefix(key, "uplink.headers.") {
+		return fmt.Sprintf("[%d characters]", len(text))
+	}
 	switch key {
 	case "uplink.url", "uplink.urls", "uplink.proxy", "uplink.oauth.token_url", "uplink.oauth.device_url", "uplink.login.url":
 	default:
@@ -250,7 +253,7 @@ func treeOf(v reflect.Value, key string, all bool) map[string]any {
 		case !isText && inner.Kind() == reflect.Map:
 			m := map[string]any{}
 			for _, k := range sortedNames(inner) {
-				m[k] = plain(inner.MapIndex(reflect.ValueOf(k)))
+				m[k] = shown(join(path, k), plain(inner.MapIndex(reflect.ValueOf(k))))
 			}
 			tree[f.name] = m
 		default:

@@ -76,6 +76,7 @@ func (g *Gateway) linkOptions() (uplink.Options, error) {
 		Channels: u.Channels, AuthSettle: time.Duration(u.AuthSettle), Heartbeat: config.LinkHeartbeat(u),
 		Ack: u.Ack, AckDelay: time.Duration(g.cfg.Buffer.CommitEvery), AckFallback: u.AckFallback, Hold: g.hold(),
 		Gateway: g.id, Start: g.start,
+		Subprotocol: u.Subprotocol, Origin: u.Origin, Headers: u.Headers,
 		LimitsFile: filepath.Join(g.cfg.Paths.State, "uplink-limits.json"),
 		CAFile:     u.CAFile, Proxy: u.Proxy, ClientCert: u.ClientCert, ClientKey: u.ClientKey, Pins: u.Pins,
 		PingInterval: time.Duration(u.PingInterval), PongTimeout: time.Duration(u.PongTimeout), WriteTimeout: time.Duration(u.WriteTimeout),
