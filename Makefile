@@ -6,7 +6,8 @@ export GOTOOLCHAIN := local
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 VCS      := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
-BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(VCS) -ldflags "-s -w -buildid= -X main.version=$(VERSION) -X main.built=$(SOURCE_DATE_EPOCH)"
+# nethttpomithttp2: half a megabyte less. WebSocket is HTTP/1.1, which every token server speaks too.
+BUILD    := CGO_ENABLED=0 $(GO) build -tags nethttpomithttp2 -trimpath -buildvcs=$(VCS) -ldflags "-s -w -buildid= -X main.version=$(VERSION) -X main.built=$(SOURCE_DATE_EPOCH)"
 LINT     := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 RACE     := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 TEST     := $(GO) test -vet=off $(TESTFLAGS)

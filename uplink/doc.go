@@ -65,11 +65,19 @@
 //
 // What to do after each end stands in one table, endPolicies. Delays have
 // full jitter and are counted in three classes (network, server busy, refused);
-// they start anew only after proof or 60 s up. A record that the server
-// refuses again and again, alone in flight, is set aside. The limit of a frame
+// they start anew only after proof and 60 s up, 120 s where the connection ends as
+// the one before did. After a refusal a pong counts only on a connection that has
+// outlived Hold, since the library answers pings and the application refuses. Status
+// keeps what ended the link until one lasts. A record that the server
+// refuses again and again, alone in flight, is set aside; those that an envelope's
+// server refuses are set aside together, every ten seconds. The limit of a frame
 // learned from close code 1009 is kept in LimitsFile.
 //
 // # Servers
+//
+// The addresses of a name are tried 250 ms apart, IPv6 and IPv4 in turn, each as far
+// as TLS (RFC 8305). The first that stands is asked for the WebSocket, and no other
+// meanwhile; where nothing comes of it the next one has its turn.
 //
 // With several addresses an end that may be the server's fault leads to the
 // next one at once, and to a pause only after the last. From another than the
@@ -98,7 +106,8 @@
 //
 // # Limits
 //
-// Server messages above MaxMessage, more than 50 of them or 50 foreign control
+// Server messages above MaxMessage, and those beyond 50 a second, are counted and
+// passed over. More than 1,000 a second, one above 1 MiB and MaxMessage, 50 foreign control
 // frames a second, a message that takes over 10 s, and more than 4 MiB a
 // second end the link. What neither acknowledges nor belongs to the dialect is
 // counted and handed to Downlink, and nothing here acts upon it.
