@@ -10,9 +10,25 @@ type calendar struct {
 	ref int64 // the last instant known with its date, Unix milliseconds; 0 none
 }
 
+// lateDate is how long before or after midnight a date may still be the day
+// before's or already the next one's: some receivers change it a second late.
+const lateDate = 60_000
+
+// learn takes a date. One that leads a whole day away from the last instant,
+// about midnight, is that of the day on the other side of it.
 func (c *calendar) learn(d Date, t TimeOfDay) {
-	c.ref = int64(d)*dayMillis + int64(t)
+	at := int64(d)*dayMillis + int64(t)
+	switch {
+	case c.ref == 0:
+	case t < lateDate && neighbours(at+dayMillis, c.ref):
+		at += dayMillis
+	case t >= dayMillis-lateDate && neighbours(at-dayMillis, c.ref):
+		at -= dayMillis
+	}
+	c.ref = at
 }
+
+func neighbours(a, b int64) bool { return a-b <= lateDate && b-a <= lateDate }
 
 // resolve dates an epoch: by its own date, or else as the instant of that time
 // of day nearest to the last known one, which is right across midnight and
@@ -45,11 +61,14 @@ func (c *calendar) resolve(d Date, t TimeOfDay, o *Options) (ms int64, moved boo
 	if o.Latest != nil {
 		latest = o.Latest()
 	}
-	for ms < o.Floor && ms+rollover <= latest {
-		ms += rollover
-		moved = true
+	right := ms
+	for right < o.Floor {
+		right += rollover
 	}
-	return ms, moved
+	if right > latest { // no rollover explains it: a date is believed whole or not at all
+		return ms, false
+	}
+	return right, true
 }
 
 // Limits of travel: a thousand metres a second, beyond an allowance for

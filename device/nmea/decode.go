@@ -71,7 +71,7 @@ type GNSData struct {
 	HDOP     Decimal
 	Alt      Decimal // metres above mean sea level
 	Geoid    Decimal
-	Nav      byte // navigational status S C U V; 0
+	Nav      byte // navigational status S C U V; 0. It is not about the fix: V = the receiver does not state it
 }
 
 // Parse decodes a GNS sentence.

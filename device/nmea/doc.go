@@ -32,9 +32,10 @@
 //
 // The date comes from a valid RMC or from ZDA; without one in the epoch it is
 // the day that brings the time nearest to the last one known, which is right
-// across midnight. Until a date is known Time is 0. A date before the floor is
-// moved on by 1024 weeks until it is not, but never beyond the latest time that
-// it can be now, and Rollover is set.
+// across midnight. A date that within a minute of midnight would lead a whole day
+// back, or on, is that of the other side. Until a date is known Time is 0. A date
+// before the floor is moved on by 1024 weeks until it is not, and Rollover is set;
+// where that would be beyond the latest time that it can be now, it stays as it is.
 //
 // # Mode
 //
@@ -42,19 +43,24 @@
 // was seen to say of the same sentences:
 //
 //   - the last word in the epoch counts, of GGA, RMC, GNS, GLL and GSA;
-//   - GGA says 3 with an altitude and four satellites or more, 1 with fewer
-//     than three, with quality 0, without a position, or when it repeats itself;
-//   - GNS says 1 with mode N only, nothing with navigational status U or V,
-//     3 with an altitude and more than three satellites;
+//   - GGA says 3 with an altitude and four satellites or more, 1 with quality 0,
+//     without a position, or when it repeats itself;
+//   - GNS says 1 with mode N only, 3 with an altitude and more than three
+//     satellites;
 //   - RMC and GLL cannot tell 2 from 3: they say 3 where the mode before was 3
 //     (RMC), an altitude came, or the last GSA named more than three satellites;
 //   - a fix once 3 stays so while altitudes come, until a sentence says 1;
 //   - estimated, manual and simulated fixes are fixes, if RMC says so;
 //   - GPGSA is not heard once a GSA of another system has come: it is a part.
 //
-// Stricter than gpsd: an RMC that is void makes the whole epoch void; GGA of
-// quality 0 never gives a position; and GSA without a fix does not outweigh a
-// valid sentence, since it may be the first of the next epoch.
+// Whether there is a fix at all does not hang on the order of the sentences, and
+// follows the standard. Each one that says there is none makes the whole epoch void:
+// RMC and GLL with status V, GLL with mode N, GNS with mode N for every system, GGA
+// with quality 0 unless another system's GGA has one. The number of satellites
+// does not decide (00 is dead reckoning, or a receiver that does not count), nor
+// does the navigational status (V: the receiver does not state it, as u-blox does in
+// every sentence from NMEA 4.10 on), though gpsd goes by both. GSA without a fix
+// does not outweigh a valid sentence, since it may be the first of the next epoch.
 //
 // # Compared with gpsd
 //

@@ -66,7 +66,7 @@ func (j *Joiner) close(by Ending) {
 	f := &j.fix
 	f.End = by
 	f.Mode = j.mode.now
-	if f.Mode < 2 || j.void || !f.Position.Present {
+	if f.Mode < 2 || j.void || f.Quality == 0 || !f.Position.Present {
 		f.Mode = 1
 		f.Position = Position{}
 	}

@@ -7,8 +7,8 @@ type Options struct {
 	// until it is not. 0 = dates are taken as they are.
 	Floor int64
 	// Latest is the time, in Unix milliseconds, after which it cannot be now. A
-	// move that would lead beyond it is not made: a date that no rollover
-	// explains (a recording, a simulator) stays what it is. It is asked when a
+	// date that would have to be moved beyond it is not moved at all: one that no
+	// rollover explains (a recording, a simulator) stays what it is. It is asked when a
 	// date is before Floor; nil = no limit.
 	Latest func() int64
 	// Mono is asked when an epoch begins; nil = Fix.Began stays 0.
@@ -31,7 +31,7 @@ type Joiner struct {
 	date  Date
 	count [Types]uint8 // sentences of the open epoch by type
 	last  ender        // the last of them
-	void  bool         // its RMC says that there is no fix: nothing outweighs that
+	void  bool         // a sentence says that there is no fix: nothing outweighs that
 
 	mode  modes
 	cycle cycle
@@ -129,10 +129,12 @@ func (j *Joiner) addGGA(s *Sentence) Fault {
 			j.fix.Alt = g.Alt
 		}
 	}
-	j.fix.Quality = g.Quality
+	if g.Quality != 0 || j.fix.Quality <= 0 { // else another system has a fix
+		j.mode.now = mode
+	}
+	j.fix.Quality = max(j.fix.Quality, g.Quality)
 	j.fix.Sats = max(j.fix.Sats, g.Sats)
 	j.setHDOP(g.HDOP)
-	j.mode.now = mode
 	j.mode.alt = j.mode.alt || g.Alt.Present && g.Position.Present && g.Quality != 0
 	j.step(GGA)
 	return fault
@@ -178,6 +180,7 @@ func (j *Joiner) addGNS(s *Sentence) Fault {
 	if !j.place(GNS, g.Time) {
 		return fault
 	}
+	j.void = j.void || g.Mode == 'N'
 	if mode > 1 {
 		j.fix.Position = g.Position
 		if g.Alt.Present {
@@ -201,6 +204,7 @@ func (j *Joiner) addGLL(s *Sentence) Fault {
 	if !j.place(GLL, g.Time) {
 		return fault
 	}
+	j.void = j.void || g.Status == 'V' || g.Mode == 'N'
 	if mode > 1 {
 		j.fix.Position = g.Position
 	}

@@ -177,6 +177,16 @@ func TestDates(t *testing.T) {
 		{"1024 weeks behind", floor, []string{rmc("120000", "080407")}, []int64{at("2026-11-22T120000")}, true},
 		{"2048 weeks behind", floor, []string{rmc("120000", "230887")}, []int64{at("2026-11-22T120000")}, true},
 		{"a recording: 1024 weeks on would be in the future", floor, []string{rmc("120000", "071020")}, []int64{at("2020-10-07T120000")}, false},
+		{"no number of weeks explains it", floor, []string{rmc("120000", "060180"), rmc("120001", "060180")}, []int64{at("1980-01-06T120000"), at("1980-01-06T120001")}, false},
+		{"1024 weeks on would be the past still", floor, []string{rmc("120000", "050505")}, []int64{at("2005-05-05T120000")}, false},
+		{"a date a second late at midnight", 0, []string{rmc("235959", "281126"), rmc("000000", "281126"), rmc("000001", "291126")},
+			[]int64{at("2026-11-28T235959"), at("2026-11-29T000000"), at("2026-11-29T000001")}, false},
+		{"a date a second early", 0, []string{rmc("235958", "281126"), rmc("235959", "291126"), rmc("000000", "291126")},
+			[]int64{at("2026-11-28T235958"), at("2026-11-28T235959"), at("2026-11-29T000000")}, false},
+		{"a late date of ZDA between two epochs", 0, []string{rmc("235959", "281126"), "idle", "GPZDA,000000,28,11,2026,00,00", gga("000000"), gga("000001")},
+			[]int64{at("2026-11-28T235959"), at("2026-11-29T000000"), at("2026-11-29T000001")}, false},
+		{"a day later at midnight is a day later", 0, []string{rmc("000000", "281126"), rmc("000001", "291126")},
+			[]int64{at("2026-11-28T000000"), at("2026-11-29T000001")}, false},
 		{"right, with a floor", floor, []string{rmc("120000", "221126")}, []int64{at("2026-11-22T120000")}, false},
 	}
 	for _, tt := range tests {
@@ -217,7 +227,8 @@ func TestModes(t *testing.T) {
 		{"RMC estimated counts as a fix", []string{"GPRMC,120000,A," + pos + ",10,57,221126,,,E"}, 2},
 		{"GGA, four satellites and an altitude", []string{gga("1", "04", "12.3")}, 3},
 		{"GGA, three satellites", []string{gga("1", "03", "12.3")}, 2},
-		{"GGA, two satellites", []string{gga("1", "02", "12.3")}, 1},
+		{"GGA, no satellites: their number does not decide", []string{gga("1", "00", "12.3")}, 2},
+		{"GGA by dead reckoning, no satellites", []string{gga("6", "00", "12.3")}, 2},
 		{"GGA without an altitude", []string{gga("1", "09", "")}, 2},
 		{"GGA quality 0 with a position", []string{gga("0", "09", "12.3")}, 1},
 		{"GGA estimated", []string{gga("6", "09", "12.3")}, 3},
@@ -238,7 +249,10 @@ func TestModes(t *testing.T) {
 		{"GNS, two systems", []string{"GNGNS,120000," + pos + ",AA,09,0.9,12.3,19.2,,"}, 3},
 		{"GNS, the second system alone", []string{"GNGNS,120000," + pos + ",NA,09,0.9,12.3,19.2,,"}, 3},
 		{"GNS, none", []string{"GNGNS,120000," + pos + ",NN,09,0.9,12.3,19.2,,"}, 1},
-		{"GNS, not for navigation", []string{"GNGNS,120000," + pos + ",AA,09,0.9,12.3,19.2,,,V"}, 1},
+		{"GNS, no statement on navigation", []string{"GNGNS,120000," + pos + ",AA,09,0.9,12.3,19.2,,,V"}, 3},
+		{"GNS, no system, and no statement on navigation", []string{"GNGNS,120000," + pos + ",NNNN,09,0.9,12.3,19.2,,,V"}, 1},
+		{"GNS, the fourth system alone", []string{"GNGNS,120000," + pos + ",NNNA,09,0.9,12.3,19.2,,,V"}, 3},
+		{"GNS, then each system's own", []string{"GNGNS,120000," + pos + ",RR,09,0.9,12.3,19.2,,", "GPGNS,120000,,,,,,8,,,,1.0,23"}, 3},
 		{"GNS, three satellites", []string{"GNGNS,120000," + pos + ",AA,03,0.9,12.3,19.2,,"}, 2},
 		{"the same GGA again: a receiver that is stuck", []string{gga("1", "09", "12.3"), gga("1", "09", "12.3"), gsa("3")}, 1},
 		{"GGA of another talker with the same time", []string{gga("1", "09", "12.3"), "GL" + gga("1", "09", "12.3")[2:]}, 3},
@@ -252,6 +266,39 @@ func TestModes(t *testing.T) {
 			f := fixes[0]
 			if f.Mode != tt.want || f.Valid() != (tt.want > 1) || f.Position.Present != (tt.want > 1) {
 				t.Errorf("mode %d, valid %v, position %v; want mode %d", f.Mode, f.Valid(), f.Position.Present, tt.want)
+			}
+		})
+	}
+}
+
+// TestValidInAnyOrder: whether there is a fix does not hang on the order in which
+// sentences say so, and each that says there is none is heard.
+func TestValidInAnyOrder(t *testing.T) {
+	const pos = "6500.0,N,02528.0,E"
+	rmc := func(status string) string {
+		return "GPRMC,120000," + status + "," + pos + ",10,57,221126,,,E"
+	}
+	gga := func(quality, sats string) string {
+		return "GPGGA,120000," + pos + "," + quality + "," + sats + ",0.9,12.3,M,19.2,M,,"
+	}
+	const gll, gllVoid = "GPGLL," + pos + ",120000,A,A", "GPGLL," + pos + ",120000,V,N"
+	const gns, gnsVoid = "GNGNS,120000," + pos + ",AN,09,0.9,12.3,19.2,,,V", "GNGNS,120000," + pos + ",NN,00,,,,,,V"
+	for _, row := range []struct {
+		in    []string
+		valid bool
+	}{
+		{[]string{rmc("A"), gga("1", "00"), gll}, true},
+		{[]string{rmc("A"), gga("6", "00"), gns}, true},
+		{[]string{rmc("D"), gga("7", "02")}, true},
+		{[]string{gga("0", "00"), "GL" + gga("1", "05")[2:]}, true}, // each system by itself
+		{[]string{rmc("V"), gga("1", "08"), gll}, false},
+		{[]string{rmc("A"), gga("0", "08"), gll}, false},
+		{[]string{rmc("A"), gga("1", "08"), gllVoid}, false},
+		{[]string{rmc("A"), gll, gnsVoid}, false},
+	} {
+		permute(row.in, len(row.in), func(in []string) {
+			if f := joinAll(t, Options{}, in...)[0]; f.Valid() != row.valid {
+				t.Errorf("%q: valid is %v", in, f.Valid())
 			}
 		})
 	}

@@ -45,7 +45,7 @@ func (m *modes) hold(mode uint8) uint8 {
 func (m *modes) ofGGA(g *GGAData, stuck bool) uint8 {
 	m.stuck = stuck
 	switch {
-	case stuck, !g.Position.Present, g.Quality == 0, g.Sats < 3 && g.Sats != None:
+	case stuck, !g.Position.Present, g.Quality == 0:
 		return 1
 	case g.Alt.Present && g.Sats >= 4:
 		return 3
@@ -73,13 +73,14 @@ func (m *modes) ofGLL(g *GLLData) uint8 {
 	return m.hold(2)
 }
 
-// ofGNS gives 0 where the sentence disowns itself without saying anything.
+// ofGNS gives 0 where the sentence says nothing of a fix: each system's own
+// sentence ($GPGNS, $GLGNS) next to the common one leaves mode and position empty.
 func (m *modes) ofGNS(g *GNSData) uint8 {
 	switch {
+	case g.Mode == 0 && !g.Position.Present:
+		return 0
 	case g.Mode == 0, g.Mode == 'N', !g.Position.Present:
 		return 1
-	case g.Nav == 'U', g.Nav == 'V':
-		return 0
 	case g.Alt.Present && g.Sats > 3:
 		return 3
 	}
