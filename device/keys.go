@@ -32,11 +32,14 @@ type key struct {
 	sent  string // as the sensor sends it, escapes resolved
 	plain bool   // sent without any
 	bare  bool   // it can be the key of a pair
+	hex   bool   // its values are hexadecimal
+	told  bool   // people were told that it cannot be sent
 	name  string // as it is sent upstream
 
-	slot    int // the message it chooses, -1 = none
-	joins   int // the message that it goes to where another field chose that one, -1 = none
-	defined bool
+	slot    int  // the message it chooses, -1 = none
+	joins   int  // the message that it goes to where another field chose that one, -1 = none
+	defined bool // by that message
+	bounded bool // def says what it can be, though another message's
 	def     thingsee.Field
 	sure    [sureKnown]sure // by places
 
@@ -68,6 +71,9 @@ func (ks *keys) find(name []byte) *key {
 		return k
 	}
 	k := ks.make(string(name))
+	if k.bounded = k.defined; !k.defined {
+		k.def, k.bounded = thingsee.Physical(k.name)
+	}
 	k.sure = k.sureOf()
 	ks.fresh = true
 	return k
@@ -96,6 +102,7 @@ func (ks *keys) make(sent string) *key {
 	if to, ok := ks.c.Map[sent]; ok {
 		k.name = to
 	}
+	k.hex = slices.Contains(ks.c.Hex, sent) || slices.Contains(ks.c.Hex, k.name)
 	ks.convert(k, sent)
 	if ks.c.Message != 0 {
 		ks.choose(k, 0)
@@ -142,8 +149,8 @@ func (k *key) sureOf() (list [sureKnown]sure) {
 	for places := range list {
 		s := sure{1, 0} // none
 		switch {
-		case k.converts:
-		case !k.defined:
+		case k.converts, k.hex:
+		case !k.bounded:
 			s = sure{math.MinInt64, math.MaxInt64}
 		case k.def.Type == thingsee.Number:
 			s.min = int64(max(math.Ceil(k.def.Min*unit)+1, -most))

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"portti/device/jsonline"
 )
 
 // LinesOptions holds the keys of type "lines".
@@ -17,6 +19,7 @@ type LinesOptions struct {
 	IDField   string             `toml:"id_field"`
 	TimeField string             `toml:"time_field"`
 	Extra     string             `toml:"extra"` // separate (default) | keep | drop
+	Hex       []string           `toml:"hex"`   // keys whose values are hexadecimal
 }
 
 const (
@@ -34,6 +37,7 @@ func linesKind() Kind {
 		Name: "lines", Baud: 115200, Silence: time.Minute,
 		Options:     func() any { return new(LinesOptions) },
 		NamesThings: func(c Config) bool { return optionsOf[LinesOptions](c).IDField != "" },
+		Problems:    linesProblems(),
 		Recognise:   recogniseLines,
 		New: func(c Config, _ Env) (Driver, error) {
 			r, err := newReader(linesSettingsOf(c))
@@ -54,6 +58,7 @@ id = "XXXX03PNL000{serial}"
 # offset = { t = -273.15 }        # … and then this is added
 # id_field = "dev"                # the key that names the thing, where one line speaks for many
 # time_field = "ts"               # the key with the time: Unix seconds or RFC 3339
+# hex = ["flags"]                 # keys whose values are hexadecimal: 1F, 0x1F or 1Fh
 # extra = "separate"              # fields the message does not define: separate | keep | drop
 # rate_limit = 0                  # readings per second, 0 = none
 `,
@@ -74,9 +79,10 @@ func linesSettingsOf(c Config) linesSettings { return linesSettings{c, optionsOf
 //	temp=21.50 humd=40
 //	temp=21.50, humd=40; name="kitchen"
 //
-// A line ends at CR or LF. Empty lines and lines that begin with # are quiet.
-// Each other line counts as one frame, and so does each field in it that is
-// refused. What reader makes of a line stands there.
+// A line ends at CR or LF, and where an object is followed by another, or by
+// linesQuiet of silence. Empty lines and lines that begin with # are quiet.
+// A few bytes of noise before a line are passed over. Each other line counts as one
+// frame, and so does each object and each field in it that is refused. What reader makes of a line stands there.
 //
 // Nothing is made up of half a line. The first bytes after the opening may be
 // the end of a line; so may be what comes after half a line and linesStale of
@@ -125,6 +131,7 @@ func (l *lines) Run(port Port, out Out) error {
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			l.settle(true)
+			l.object()
 			err = nil
 		}
 		if err == nil {
@@ -137,17 +144,49 @@ func (l *lines) Run(port Port, out Out) error {
 	}
 }
 
-// await asks for a wake-up where the first line is held back.
+// await asks for a wake-up where the first line is held back, or an object may be
+// complete without an end of line.
 func (l *lines) await(port Port) error {
 	switch {
-	case len(l.held) > 0 && !l.begun && !l.waiting:
+	case len(l.held) > 0 && !l.begun:
+		if l.waiting {
+			return nil
+		}
 		l.waiting = true
 		return port.SetReadDeadline(l.heldAt.Add(linesStale))
-	case len(l.held) == 0 && l.waiting:
+	case l.n > 0 && l.buf[l.n-1] == '}' && !l.discard:
+		l.waiting = true
+		return port.SetReadDeadline(time.Now().Add(linesQuiet))
+	case l.waiting:
 		l.waiting = false
 		return port.SetReadDeadline(time.Time{})
 	}
 	return nil
+}
+
+// object takes an object after which no end of line comes.
+func (l *lines) object() {
+	if rest := trim(l.buf[:l.n]); !l.discard && wholeObject(rest) {
+		l.line(rest)
+		l.n, l.looked = 0, 0
+	}
+}
+
+// objects takes those at the beginning of an unfinished line behind which another
+// one begins: some devices send no end of line at all.
+func (l *lines) objects(rest []byte) []byte {
+	for bytes.IndexByte(rest[l.looked:], '{') >= 0 {
+		end := jsonline.End(rest)
+		if end < 0 {
+			break
+		}
+		if next := trim(rest[end:]); len(next) == 0 || next[0] != '{' {
+			break
+		}
+		l.line(rest[:end])
+		rest, l.looked = rest[end:], 0
+	}
+	return rest
 }
 
 // settle decides on the line held back: whole says that it was one.
@@ -183,6 +222,9 @@ func (l *lines) take(n int, gap time.Duration) {
 		at, l.looked = end+1, 0
 	}
 	rest := have[at:]
+	if !l.discard {
+		rest = l.objects(rest)
+	}
 	if len(rest) > l.max && !l.discard {
 		l.out.Frame(TooLong)
 		l.discard = true
@@ -257,14 +299,4 @@ func firstKey(line []byte) []byte {
 		return nil
 	}
 	return p.key
-}
-
-func trim(b []byte) []byte {
-	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
-		b = b[1:]
-	}
-	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
-		b = b[:len(b)-1]
-	}
-	return b
 }

@@ -52,7 +52,7 @@ func TestLinesNumbers(t *testing.T) {
 	for range 10_000 {
 		text := randomNumber(r)
 		float, err := strconv.ParseFloat(text, 64)
-		good := err == nil && text != ""
+		good := err == nil && text != "" && !maybeHex([]byte(text))
 		pair, bad := one(plain, "x="+text)
 		if quoted, _ := one(plain, `{"x":"`+text+`"}`); quoted != pair {
 			t.Fatalf("%s: %q in quotes, %q in a pair", text, quoted, pair)
@@ -62,11 +62,12 @@ func TestLinesNumbers(t *testing.T) {
 		}
 		if json.Valid([]byte(text)) {
 			bare++
-			if object, _ := one(plain, `{"x":`+text+`}`); object != pair {
+			object, _ := one(plain, `{"x":`+text+`}`)
+			if good && object != pair {
 				t.Fatalf("%s: %q in JSON, %q in a pair", text, object, pair)
 			}
-			if want := `{90200,"x":` + text + `}`; good && pair != want {
-				t.Fatalf("%s: %s, want the digits as they were sent", text, pair)
+			if want := `{90200,"x":` + text + `}`; err == nil && object != want {
+				t.Fatalf("%s: %s, want the digits as they were sent", text, object)
 			}
 		}
 		if !good {
@@ -97,7 +98,7 @@ func TestSurely(t *testing.T) {
 			continue
 		}
 		for _, f := range d.Fields {
-			k := &key{def: f, defined: true}
+			k := &key{def: f, defined: true, bounded: true}
 			k.sure = k.sureOf()
 			for places := range sureKnown + 2 {
 				unit := math.Pow10(places)
@@ -143,7 +144,7 @@ func TestLinesNoiseIsNotKept(t *testing.T) {
 	l.out = &nothing{}
 	for i := range 3 * maxKeys {
 		l.read(fmt.Appendf(nil, `{"k%d":1,`, i))
-		l.read(fmt.Appendf(nil, "p%d=1 q=\x01", i))
+		l.read(fmt.Appendf(nil, "p%d=1 q=\x01\xfe", i))
 	}
 	if n := len(l.keys.known); n != 0 {
 		t.Errorf("%d keys were kept", n)

@@ -142,13 +142,19 @@ func TestLinesMessages(t *testing.T) {
 		{"exponent scaled", LinesOptions{Scale: map[string]float64{"x": 0.1}}, `{"x":1.50e3}`, `{90200,"x":150}`, 0},
 		{"overflow scaled", LinesOptions{Scale: map[string]float64{"x": 1000}}, `x=123456789012345678`, `{90200,"x":1.2345678901234568e+20}`, 0},
 		{"broken object", separate, `{"temp":1,"humd":`, ``, 1},
-		{"two objects", separate, `{"temp":1}{"humd":2}`, ``, 1},
+		{"two objects", separate, `{"temp":1}{"humd":2}`, `{12100,"temp":1} {12100,"humd":2}`, 0},
+		{"two objects apart", separate, `{"temp":1} {"humd":2} `, `{12100,"temp":1} {12100,"humd":2}`, 0},
+		{"an object and half of one", separate, `{"temp":1}{"humd":`, `{12100,"temp":1}`, 1},
+		{"the end of an object that was nested", separate, `{"b":1},"temp":2}`, ``, 1},
+		{"an object and something else", separate, `{"temp":1} ok`, ``, 1},
+		{"an object and the end of a C string", separate, "{\"temp\":1}\x00", `{12100,"temp":1}`, 0},
 		{"no pairs", separate, `booting ...`, ``, 1},
 		{"csv", separate, `1,2,3`, ``, 1},
 		{"binary", separate, "temp=1\x01", ``, 1},
-		{"high bytes", separate, "\xf3temp=1", ``, 1},
+		{"high bytes", separate, "\xf3\xf4\xf5\xf6temp=1", ``, 1},
 		{"comment", separate, `# temp=1`, ``, 0},
 		{"empty object", separate, `{}`, ``, 0},
+		{"exponent that may be hexadecimal", separate, `x=12E4 y=1e3 humd=4 z=1e+3 v=1.0E3`, `{12100,"humd":4} {90200,"z":1e+3,"v":1.0E3}`, 2},
 	} {
 		got := readLines(t, row.c, row.line+"\r\n")
 		if payload(got) != row.want || got.bad() != row.bad {
@@ -271,6 +277,9 @@ func TestLinesHalfLines(t *testing.T) {
 		{"end in doubt", []chunk{{0, "emp=2"}}, ``, [Results]int{Unknown: 1}},
 		{"end of half an object", []chunk{{0, "\n{\"temp\":2"}}, ``, [Results]int{Malformed: 1}},
 		{"end of an object without an end of line", []chunk{{0, "\n{\"temp\":2} "}}, `{12100,"temp":2}`, [Results]int{OK: 1}},
+		{"an object without an end of line", []chunk{{quiet, `{"temp":2}`}, {quiet + 1, "\r\n"}}, `{12100,"temp":2}`, [Results]int{OK: 1}},
+		{"objects without any end of line", []chunk{{quiet, `{"temp":2}{"temp":3} {"te`}, {1, `mp":4}`}, {1, `{"temp":5}`}}, `{12100,"temp":2} {12100,"temp":3} {12100,"temp":4} {12100,"temp":5}`, [Results]int{OK: 4}},
+		{"the end of one that was nested", []chunk{{0, `{"b":1}`}, {1, `}{"temp":2}`}, {1, "\n"}}, ``, [Results]int{Unknown: 1}},
 		{"end of a line too long", []chunk{{0, "\n" + strings.Repeat("x", linesMax+1)}}, ``, [Results]int{TooLong: 1}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -281,6 +290,29 @@ func TestLinesHalfLines(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLinesObjectsAtOnce: where no end of line ever comes, each object leaves when
+// the next one begins, or after a moment of silence, and the line never gets too long.
+func TestLinesObjectsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const object = `{"temp":21.5,"humd":40}`
+		chunks := []chunk{{linesQuiet, object}}
+		for range 3 * linesMax / len(object) {
+			chunks = append(chunks, chunk{time.Second, object})
+		}
+		begun := time.Now()
+		out := &gpsTimes{start: begun}
+		_ = newLines(t, Config{ID: tuid}).Run(&script{chunks: chunks}, out)
+		if len(out.at) != len(chunks) || out.framed != len(chunks) {
+			t.Fatalf("%d readings of %d objects, %d frames", len(out.at), len(chunks), out.framed)
+		}
+		for i, at := range out.at[:len(out.at)-1] {
+			if want := 2*linesQuiet + time.Duration(i)*time.Second; at != want {
+				t.Fatalf("object %d left after %v, want %v", i, at, want)
+			}
+		}
+	})
 }
 
 func TestLinesDoesNotAllocate(t *testing.T) {

@@ -25,6 +25,11 @@ func checkLines(c linesSettings) error {
 	if !slices.Contains([]string{"", extraSeparate, extraKeep, extraDrop}, c.Extra) {
 		bad("extra", "must be %q, %q or %q", extraSeparate, extraKeep, extraDrop)
 	}
+	for _, key := range c.Hex {
+		if key == "" || key == c.IDField || key == c.TimeField {
+			bad("hex", "%q cannot be a key with a hexadecimal value", key)
+		}
+	}
 	for _, from := range slices.Sorted(maps.Keys(c.Map)) {
 		if to := c.Map[from]; !thingsee.ValidName(to) || thingsee.Reserved(to) {
 			bad("map."+from, "%q cannot be the name of a field", to)

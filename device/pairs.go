@@ -19,6 +19,7 @@ type pairs struct {
 	value   field // without its key
 	spoiled bool  // junk follows
 
+	label int    // where the first pair begins
 	begun bool   // the next pair's key and equals sign have been read
 	ahead []byte // that key
 	seen  mark   // of the characters passed over
@@ -61,6 +62,9 @@ func (p *pairs) next() bool {
 	for !p.begun {
 		if p.at = past(p.line, p.at, separator); p.at == len(p.line) {
 			return false
+		}
+		if p.key == nil {
+			p.label = p.at
 		}
 		p.begin()
 	}
@@ -171,10 +175,25 @@ func past(b []byte, i int, m mark) int {
 	return i
 }
 
-// text says whether the line, passed over to its end, can be text at all: no
-// control characters but the tab, and valid UTF-8. Noise is hardly ever both.
+// strayShare is the most of a line that may be bytes which no text has: one in so
+// many. Of noise it is more than half; a degree sign in Latin-1 is one in a line.
+const strayShare = 8
+
+// text says whether the line, passed over to its end, can be text at all: nearly no
+// control characters but the tab, and nearly no broken UTF-8.
 func (p *pairs) text() bool {
-	return p.seen&control == 0 && (p.seen&high == 0 || utf8.Valid(p.line))
+	if p.seen&control == 0 && (p.seen&high == 0 || utf8.Valid(p.line)) {
+		return true
+	}
+	stray := 0
+	for rest := p.line; len(rest) > 0; {
+		c, size := utf8.DecodeRune(rest)
+		if c == utf8.RuneError && size == 1 || c < utf8.RuneSelf && marks[c]&control != 0 {
+			stray++
+		}
+		rest = rest[size:]
+	}
+	return stray*strayShare <= len(p.line)
 }
 
 // plainKey says whether a key is one: letters, digits and . _ - / after a

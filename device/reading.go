@@ -38,6 +38,7 @@ type field struct {
 	*key
 	raw     []byte // as it stands in the line, without quotes
 	text    bool   // it stood in quotes, or is no number
+	strict  bool   // it is a number by the grammar of JSON
 	decimal jsonline.Decimal
 }
 
@@ -52,12 +53,16 @@ type field struct {
 // (separate), to the one message of the line (keep; to 90200 where there are
 // several), or nowhere (drop).
 //
-// true and false are 1 and 0; null and nothing are no value. A text is quietly
-// dropped, unless the message defines one or extra = keep; in quotes it may be
-// a number. Objects and arrays inside are skipped and count as unknown.
-// Refused and counted, without harm to the other fields: what should be a
-// number and is not, what is out of the catalogue's range, a name that comes
-// twice or is Thingsee's own.
+// true and false are 1 and 0; null and nothing are no value. A text is not sent,
+// and said so in the status, unless the message defines one or extra = keep; in
+// quotes it may be a number. Objects and arrays inside are skipped and count as
+// unknown. Refused and counted, without harm to the other fields: what should be a
+// number and is not (nan, 0x1F, and 12E4 where it may be hexadecimal), what is out
+// of the catalogue's range, a name that comes twice or is Thingsee's own. What is
+// hexadecimal is read where hex names it.
+//
+// A line of JSON may hold several objects one after the other; each is one reading.
+// Lines that hold pairs and are not data (see chatter.go) make none.
 type reader struct {
 	out     Out
 	extra   string
@@ -68,6 +73,7 @@ type reader struct {
 	scratch []byte
 	scan    jsonline.Scanner
 	age     int64 // milliseconds that the line waited before it was read
+	notice  notice
 
 	// The line being read. Fields that choose their message go there at once,
 	// the others when it is known which messages the line makes. Nothing leaves
@@ -87,36 +93,63 @@ func (r *reader) read(line []byte) {
 	if line[0] == '#' {
 		return
 	}
+	for len(line) > 0 {
+		line = r.one(line)
+	}
+}
+
+// one makes the messages of the first object of a line, or of a line of pairs, and
+// gives the rest of the line.
+func (r *reader) one(line []byte) (rest []byte) {
 	r.fields, r.headers, r.extras = 0, r.headers[:0], r.extras[:0]
 	if r.some {
 		r.refused, r.some = [Results]int{}, false
 	}
 	r.used = [slotCount]bool{}
-	ok := false
-	if line[0] == '{' {
-		ok = r.object(line)
-	} else {
-		ok = r.pairs(line)
-	}
 	result := Malformed
-	if ok {
+	if line[0] == '{' {
+		rest, result = r.object(line)
+	} else {
+		result = r.pairs(line)
+	}
+	if result == OK {
 		if r.keys.fresh {
 			r.keys.keep(r.places[:r.fields])
 		}
 		result = r.send()
+		r.notice.line(result, r.out)
+		if r.notice.only {
+			result = OK // understood, and said why nothing comes of it
+		}
 	}
 	r.out.Frame(result)
+	return rest
 }
 
-func wholeObject(line []byte) bool { return line[0] == '{' && jsonline.Valid(line) }
+// wholeObject says whether a line is an object, or several.
+func wholeObject(line []byte) bool {
+	for len(line) > 0 && line[0] == '{' {
+		end := jsonline.End(line)
+		if end < 0 {
+			return false
+		}
+		if line = trim(line[end:]); len(line) == 0 {
+			return true
+		}
+	}
+	return false
+}
 
-// object takes the fields of a JSON object. false: the line is not to be used.
-func (r *reader) object(line []byte) bool {
+// object takes the fields of a JSON object. Unless the result is OK the rest of the
+// line is not to be used either.
+func (r *reader) object(line []byte) (rest []byte, result Result) {
 	var f field
 	nested := 0
 	for r.scan.Reset(line); r.scan.Next(); {
-		f.raw, f.text, f.decimal = r.scan.Raw(), false, r.scan.Decimal()
+		f.raw, f.text, f.strict, f.decimal = r.scan.Raw(), false, false, r.scan.Decimal()
 		switch r.scan.Kind() {
+		case jsonline.Number:
+			f.strict = true
 		case jsonline.True:
 			f.raw = yes
 		case jsonline.False:
@@ -144,20 +177,28 @@ func (r *reader) object(line []byte) bool {
 		r.take(k, &f)
 	}
 	if r.scan.Err() != nil {
-		return false
+		return nil, Malformed
+	}
+	if rest = strip(r.scan.Rest()); len(rest) > 0 && rest[0] != '{' {
+		return nil, Malformed
 	}
 	for range nested {
 		r.out.Frame(Unknown)
 	}
-	return true
+	return rest, OK
 }
 
 // pairs takes the fields of key=value pairs.
-func (r *reader) pairs(line []byte) bool {
-	p, found, bad := pairs{line: line}, false, 0
+func (r *reader) pairs(line []byte) Result {
+	p, found, other, bad := pairs{line: line}, false, false, 0
 	f := &p.value
 	for p.next() {
-		found = true
+		if !found {
+			found, other = true, chatter(line[:p.label], p.key)
+		}
+		if other {
+			continue // to the end, to see whether it is text
+		}
 		k := r.known(p.key)
 		if p.spoiled || (k == nil || !k.bare) && !plainKey(p.key) {
 			bad++
@@ -179,13 +220,16 @@ func (r *reader) pairs(line []byte) bool {
 		}
 		r.take(k, f)
 	}
-	if !p.text() {
-		return false
+	switch {
+	case !found, !p.text():
+		return Malformed
+	case other:
+		return Unknown
 	}
 	for range bad {
 		r.out.Frame(Malformed)
 	}
-	return found
+	return OK
 }
 
 // known gives the key that stood in this place of the line before, if it has

@@ -45,7 +45,10 @@ func recogniseLines(b []byte) (name string, share float64) {
 // holdsPair says whether a line has a name with a number.
 func holdsPair(line []byte) bool {
 	p := pairs{line: line}
-	for p.next() {
+	for first := true; p.next(); first = false {
+		if first && chatter(line[:p.label], p.key) {
+			return false
+		}
 		if thingsee.ValidName(string(p.key)) && !p.spoiled && thingsee.ValidNumber(p.value.raw) {
 			return true
 		}

@@ -116,19 +116,31 @@ func (r *reader) value(m *thingsee.Message, f *field) Result {
 	if k.defined && k.def.Type == thingsee.String {
 		return added(m.Text(k.name, f.raw))
 	}
-	numeric := k.defined || k.converts
+	numeric := k.defined || k.converts || k.hex
 	if f.text && !numeric && r.extra == extraKeep {
 		return added(m.Text(k.name, f.raw))
 	}
-	digits, ok := f.number(r.scratch)
+	var digits []byte
+	ok := false
+	switch {
+	case k.hex:
+		f.decimal.Plain = false
+		digits, ok = hexNumber(r.scratch, f.raw)
+	case f.strict || !maybeHex(f.raw):
+		digits, ok = f.number(r.scratch)
+	}
 	switch {
 	case !ok && f.text && !numeric:
-		return OK // a text nobody asked for
+		r.notice.see(k, " is text and cannot be sent")
+		return OK
 	case !ok:
+		if hexMark(f.raw) {
+			r.notice.see(k, " is hexadecimal: name it in hex of this [[device]]")
+		}
 		return Malformed
 	case k.converts:
 		return f.converted(m, digits)
-	case !k.defined || f.decimal.Plain && k.surely(&f.decimal):
+	case !k.bounded || f.decimal.Plain && k.surely(&f.decimal):
 		return added(m.Number(k.name, digits))
 	}
 	if d, exact := f.exactly(digits); exact {
@@ -149,7 +161,7 @@ func added(ok bool) Result {
 
 // inRange adds d, which digits say, where the catalogue allows it.
 func (k *key) inRange(m *thingsee.Message, d decimal, digits []byte) Result {
-	if k.defined && !k.def.Fits(d.value()) {
+	if k.bounded && !k.def.Fits(d.value()) {
 		return Range
 	}
 	if k.defined && k.def.Type == thingsee.Integer { // and whole, or it would not fit
@@ -175,7 +187,7 @@ func (f *field) converted(m *thingsee.Message, digits []byte) Result {
 		}
 	}
 	v := parseFloat(digits)*k.scaleFloat + k.offsetFloat
-	if k.defined && !k.def.Fits(v) {
+	if k.bounded && !k.def.Fits(v) {
 		return Range
 	}
 	return added(m.Float(k.name, v, 9))

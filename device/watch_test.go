@@ -164,7 +164,7 @@ func TestWatchGarbage(t *testing.T) {
 		{"wrong speed", strings.Repeat("\x00\xf8\xe0\x80", 10) + "\n", CodeWrongBaud},
 		{"zeros", strings.Repeat("\x00", 40), CodeWrongBaud},
 		{"text", "hello out there, this is no reading\n", CodeGarbage},
-		{"another format", `{"only":"texts","here":"and there"}` + "\n", CodeUnknown},
+		{"another format", `{"nothing":{"but":"objects"},"in":["it"]}` + "\n", CodeUnknown},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

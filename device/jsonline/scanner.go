@@ -5,7 +5,7 @@ import "errors"
 // Kind is the type of a value.
 type Kind uint8
 
-// The kinds of values.
+// The kinds of values. None is that of no member.
 const (
 	None Kind = iota
 	Number
@@ -15,6 +15,7 @@ const (
 	Null
 	Object
 	Array
+	Bare // what stands where a value belongs and is none: nan, -Infinity, 0x1F, nothing
 )
 
 // Errors of a line. They carry no position: a broken line is counted, not repaired.
@@ -31,6 +32,8 @@ type Scanner struct {
 	err  error
 	open bool // inside the braces
 	more bool // a member has been read, so a comma or the end must follow
+
+	ended bool // at the closing brace
 
 	// The member, by its places in line.
 	keyFrom, keyEnd int
@@ -59,9 +62,7 @@ func (s *Scanner) Next() bool {
 	s.open = false // until this member proves right
 	i := blank(s.line, s.at)
 	if has(s.line, i, '}') {
-		if blank(s.line, i+1) != len(s.line) {
-			s.err = ErrSyntax
-		}
+		s.at, s.ended = i+1, true
 		return false
 	}
 	if s.more {
@@ -109,11 +110,10 @@ func (s *Scanner) value(i int) bool {
 			s.kind, end = Number, s.decimal.Scan(b, i)
 		}
 	}
-	if end < 0 {
-		if s.err == nil {
-			s.err = ErrSyntax
+	if end < 0 || end < len(b) && b[end] != ',' && b[end] != '}' && b[end] > ' ' {
+		if end = s.bare(i); end < 0 {
+			return false
 		}
-		return false
 	}
 	s.at, s.open, s.more = end, true, true
 	s.rawFrom, s.rawEnd = i, end
@@ -121,6 +121,20 @@ func (s *Scanner) value(i int) bool {
 		s.rawFrom, s.rawEnd = i+1, end-1
 	}
 	return true
+}
+
+// bare takes what is no value, up to where the next member can begin, or gives -1.
+func (s *Scanner) bare(i int) (end int) {
+	if s.err == nil && s.kind != String && s.kind != Object && s.kind != Array {
+		if end = bare(s.line, i); i < end && end < len(s.line) || has(s.line, i, ',') || has(s.line, i, '}') {
+			s.kind, s.decimal.Plain = Bare, false
+			return end
+		}
+	}
+	if s.err == nil {
+		s.err = ErrSyntax
+	}
+	return -1
 }
 
 // Key is the name of the member: what stands between the quotes, escapes and
@@ -141,16 +155,29 @@ func (s *Scanner) Plain() bool { return s.plain || Plain(s.Raw()) }
 // Plain.
 func (s *Scanner) Decimal() Decimal { return s.decimal }
 
-// Err is nil when Next has come to the end of a valid object with nothing
-// behind it. Members given before an error came from the valid part.
+// Err is nil when Next has come to the end of an object. Members given before an
+// error came from the part without one.
 func (s *Scanner) Err() error { return s.err }
 
-// Valid says whether the line is one whole object. For callers that must not
-// act on the first half of a broken line.
-func Valid(line []byte) bool {
+// Rest is what follows the object, without the blanks between.
+func (s *Scanner) Rest() []byte { return s.line[blank(s.line, s.at):] }
+
+// End gives the index behind the object that b begins with, or -1 where b begins
+// with none. What follows is not looked at.
+func End(b []byte) int {
 	var s Scanner
-	s.Reset(line)
+	s.Reset(b)
 	for s.Next() {
 	}
-	return s.err == nil
+	if !s.ended {
+		return -1
+	}
+	return s.at
+}
+
+// Valid says whether the line is one whole object and nothing else. For callers
+// that must not act on the first half of a broken line.
+func Valid(line []byte) bool {
+	end := End(line)
+	return end >= 0 && blank(line, end) == len(line)
 }

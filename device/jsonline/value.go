@@ -91,24 +91,45 @@ func key(b []byte, i int) int {
 	return blank(b, i+1)
 }
 
-// scalar finds the end of the number, string or word at i, or gives -1.
-func scalar(b []byte, i int) int {
+// scalar finds the end of the number, string or word at i, or of what stands in
+// its place and is none, or gives -1.
+func scalar(b []byte, i int) (end int) {
 	if i >= len(b) {
 		return -1
 	}
 	switch b[i] {
 	case '"':
-		end, _ := text(b, i)
+		end, _ = text(b, i)
 		return end
 	case 't':
-		return word(b, i, "true")
+		end = word(b, i, "true")
 	case 'f':
-		return word(b, i, "false")
+		end = word(b, i, "false")
 	case 'n':
-		return word(b, i, "null")
+		end = word(b, i, "null")
+	default:
+		var d Decimal
+		end = d.Scan(b, i)
 	}
-	var d Decimal
-	return d.Scan(b, i)
+	if far := bare(b, i); far > max(i, end) {
+		return far
+	}
+	return end
+}
+
+// bare passes over what can be meant as a value and does not begin or end one.
+func bare(b []byte, i int) int {
+	if has(b, i, ':') {
+		return i
+	}
+	for i < len(b) && b[i] > ' ' && b[i] != 0x7f {
+		switch b[i] {
+		case ',', '"', '{', '}', '[', ']', '\\':
+			return i
+		}
+		i++
+	}
+	return i
 }
 
 func word(b []byte, i int, w string) int {

@@ -97,6 +97,26 @@ func MessageFor(name []byte) int {
 	return Generic
 }
 
+// Physical gives what nature lets a value be that is known by its name alone,
+// whichever message carries it.
+func Physical(name string) (Field, bool) {
+	id := 0
+	switch name {
+	case "temp", "humd", "airp", "lght":
+		id = WeatherInfo
+	case "batl":
+		id = BatteryInfo
+	case "carbonDioxide":
+		id = CarbonDioxide
+	case "tvoc":
+		id = VolatileOrganics
+	case "lat", "lon":
+		id = CellularLocation
+	}
+	d, _ := Lookup(id)
+	return d.Field([]byte(name))
+}
+
 // Fits says whether the value is one that the field may have: finite, within
 // its limits and whole where it must be. Fields of other types fit no number.
 func (f *Field) Fits(v float64) bool {

@@ -63,7 +63,7 @@ func TestFits(t *testing.T) {
 		want   bool
 	}{
 		{field(12100, "humd"), "100", true}, {field(12100, "humd"), "100.1", false}, {field(12100, "humd"), "-0.1", false},
-		{field(12100, "temp"), "-273.15", true}, {field(12100, "temp"), "-273.16", false}, {field(12100, "temp"), "1e308", true},
+		{field(12100, "temp"), "-273.15", true}, {field(12100, "temp"), "-273.16", false}, {field(12100, "temp"), "1e308", false},
 		{field(12101, "hall"), "1", true}, {field(12101, "hall"), "1.0", true}, {field(12101, "hall"), "0.5", false}, {field(12101, "hall"), "2", false},
 		{field(24100, "status"), "-1", true}, {field(24100, "status"), "x", false}, {field(24100, "status"), "", false},
 		{field(1202, "tuid"), "1", false}, {field(90100, "lat"), "90.0000001", false}, {field(1110, "batl"), "1e309", false},

@@ -10,7 +10,8 @@ const (
 
 // table holds what doc.go names as sources, by rising ID, and the private
 // profile 90. Where no page prints a limit but nature does, ours stands:
-// nothing is colder than -273.15 °C, no battery is over 100 %.
+// nothing is colder than -273.15 °C, no battery is over 100 %, and
+// what a sensor says of a broken probe (65535, 3276.7) is often beyond them.
 //
 // Columns of a field: name, type, unit, least, greatest, required.
 var table = [...]Definition{
@@ -27,7 +28,7 @@ var table = [...]Definition{
 		{"accz", Number, "mG", lo, hi, false},
 	}},
 	{1112, "Thing uptime info", Up, []Field{{"uptime", Number, "s", 0, hi, false}}},
-	{1113, "Temperature (undocumented)", Up, []Field{{"temp", Number, "°C", -273.15, hi, false}}},
+	{1113, "Temperature (undocumented)", Up, []Field{{"temp", Number, "°C", -273.15, 3000, false}}},
 	{1200, "Wirepas network neighbouring data", Up, []Field{
 		{"wpnode", String, "", lo, hi, true}, {"rssi", Number, "0-255 scale", 0, 255, true},
 		{"rssiDbm", Number, "dBm", lo, hi, false}, {"neighNodeInfo", Number, "", lo, hi, false},
@@ -166,8 +167,8 @@ var table = [...]Definition{
 	}},
 	{10100, "Movement", Up, []Field{{"move", Integer, "", 0, 1, false}, {"moveCount", Integer, "", lo, hi, false}}},
 	{10110, "Weather", Up, []Field{
-		{"airp", Number, "Pa", 0, hi, false}, {"humd", Number, "%", lo, hi, false},
-		{"temp", Number, "°C", -273.15, hi, false}, {"lght", Number, "", 0, hi, false},
+		{"airp", Number, "Pa", 0, 2e6, false}, {"humd", Number, "%", 0, 100, false},
+		{"temp", Number, "°C", -273.15, 3000, false}, {"lght", Number, "", 0, hi, false},
 	}},
 	{10111, "Carbon dioxide", Up, []Field{{"level", Number, "ppm", lo, hi, false}}},
 	{10112, "Air particle level", Up, []Field{
@@ -225,8 +226,8 @@ var table = [...]Definition{
 		{"enabled", Boolean, "", lo, hi, false}, {"tsopsMode", Integer, "", 0, 2, false},
 	}},
 	{12100, "Weather info", Up, []Field{
-		{"airp", Number, "Pa", 0, hi, false}, {"humd", Number, "%", 0, 100, false},
-		{"temp", Number, "°C", -273.15, hi, false}, {"lght", Number, "lux", 0, hi, false},
+		{"airp", Number, "Pa", 0, 2e6, false}, {"humd", Number, "%", 0, 100, false},
+		{"temp", Number, "°C", -273.15, 3000, false}, {"lght", Number, "lux", 0, 1e6, false},
 	}},
 	{12101, "Magneto switch info", Up, []Field{
 		{"hall", Integer, "", 0, 1, true}, {"hallCount", Integer, "", lo, hi, false},
@@ -252,7 +253,7 @@ var table = [...]Definition{
 		{"leakageMode", Integer, "", 0, 1, false}, {"resistanceHysteresis", Number, "", lo, hi, false},
 	}},
 	{13100, "Movement count", Up, []Field{{"moveCount", Integer, "", 0, hi, false}}},
-	{13101, "Temperature data", Up, []Field{{"temp", Number, "°C", -273.15, hi, false}}},
+	{13101, "Temperature data", Up, []Field{{"temp", Number, "°C", -273.15, 3000, false}}},
 	{13102, "Occupancy count", Up, []Field{
 		{"count", Integer, "", 0, hi, false}, {"duration", Integer, "s", 0, hi, false},
 	}},
@@ -299,7 +300,7 @@ var table = [...]Definition{
 		{"signalPerSPAD", Number, "", lo, hi, false},
 	}},
 	{17201, "Distance 2 2D area info", Up, []Field{{"dist", Array, "mm", lo, hi, false}}},
-	{17210, "Distance 2 temperature info", Up, []Field{{"temp", Number, "°C", -273.15, hi, false}}},
+	{17210, "Distance 2 temperature info", Up, []Field{{"temp", Number, "°C", -273.15, 3000, false}}},
 	{17220, "Distance 2 sensor configuration", Both, []Field{
 		{"transactionId", Integer, "", 0, 2147483647, false}, {"rangingMode", Integer, "", 1, 2, false},
 		{"rangingTimingBudget", Integer, "ms", lo, hi, false}, {"rangingROI", Array, "", lo, hi, false},
@@ -311,15 +312,15 @@ var table = [...]Definition{
 		{"peopleCountingDistanceThreshold", Number, "mm", lo, hi, false},
 	}},
 	{18100, "Angular position info", Up, []Field{{"angle", Number, "deg", 0, 360, false}}},
-	{18101, "Temperature info", Up, []Field{{"temp", Number, "°C", -273.15, hi, false}}},
+	{18101, "Temperature info", Up, []Field{{"temp", Number, "°C", -273.15, 3000, false}}},
 	{18200, "LED control request", Both, []Field{
 		{"transactionId", Integer, "", 0, 2147483647, false}, {"profileId", Integer, "", 0, 1, false},
 		{"duration", Number, "s", lo, hi, false},
 	}},
 	{24100, "Carbon dioxide level", Up, []Field{
-		{"carbonDioxide", Number, "ppm", 0, hi, false}, {"status", Integer, "", -1, 2, false},
+		{"carbonDioxide", Number, "ppm", 0, 1e6, false}, {"status", Integer, "", -1, 2, false},
 	}},
-	{24101, "Total volatile organic compounds", Up, []Field{{"tvoc", Number, "ppb", 0, hi, false}}},
+	{24101, "Total volatile organic compounds", Up, []Field{{"tvoc", Number, "ppb", 0, 1e9, false}}},
 	{24200, "Carbon dioxide configuration", Both, []Field{
 		{"transactionId", Integer, "", 0, 2147483647, false}, {"averaging", Integer, "", 1, 10, false},
 		{"rounding", Integer, "ppm", 1, 1000, false}, {"samples", Integer, "", 1, 32, false},

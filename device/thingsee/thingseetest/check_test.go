@@ -16,7 +16,7 @@ func TestCheck(t *testing.T) {
 		{"all well", head + `,"temp":1,"other":"x"}`, nil},
 		{"unknown message", `{"tsmId":77000,"tsmEv":10,"tsmTs":1,"tsmTuid":"a","temp":"x"}`, nil},
 		{"unknown value", head + `,"temp":null}`, nil},
-		{"too cold", head + `,"temp":-300}`, []string{"temp: -300 is not from -273.15 on"}},
+		{"too cold", head + `,"temp":-300}`, []string{"temp: -300 is not within -273.15..3000"}},
 		{"too humid", head + `,"humd":100.5,"airp":true}`, []string{"humd: 100.5 is not within 0..100", "airp: no number"}},
 		{"number as text", head + `,"humd":"50"}`, []string{"humd: no number"}},
 		{"infinite", head + `,"temp":1e999}`, []string{"temp: no number"}},
