@@ -19,8 +19,7 @@ const textShown = 100
 type notice struct {
 	unsent *key // the first such field of this line
 	why    string
-	only   bool // nothing of this line could be sent, for that reason
-	shown  int  // lines until the problem is taken back, 0 = it is not raised
+	shown  int // lines until the problem is taken back, 0 = it is not raised
 }
 
 // see notes a field of the line being read.
@@ -30,23 +29,26 @@ func (n *notice) see(k *key, why string) {
 	}
 }
 
-// line says what became of the line, at its end.
-func (n *notice) line(result Result, out Out) {
+// line tells of a line at its end, and gives what it counts as: one of which nothing
+// can be sent for that reason was understood.
+func (n *notice) line(result Result, out Out) Result {
 	k := n.unsent
-	n.unsent, n.only = nil, k != nil && result == Unknown
+	n.unsent = nil
 	if k != nil && !k.told {
 		k.told = true
 		out.Detail("field " + k.sent + n.why)
 	}
 	switch {
-	case n.only:
+	case k != nil && result == Unknown:
 		if n.shown == 0 {
 			raise(out, codeText, true)
 		}
 		n.shown = textShown
+		return OK
 	case n.shown > 0 && result == OK:
 		if n.shown--; n.shown == 0 {
 			raise(out, codeText, false)
 		}
 	}
+	return result
 }

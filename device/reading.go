@@ -38,7 +38,7 @@ type field struct {
 	*key
 	raw     []byte // as it stands in the line, without quotes
 	text    bool   // it stood in quotes, or is no number
-	strict  bool   // it is a number by the grammar of JSON
+	strict  bool   // what is not text is a number by the grammar of JSON
 	decimal jsonline.Decimal
 }
 
@@ -117,9 +117,8 @@ func (r *reader) one(line []byte) (rest []byte) {
 			r.keys.keep(r.places[:r.fields])
 		}
 		result = r.send()
-		r.notice.line(result, r.out)
-		if r.notice.only {
-			result = OK // understood, and said why nothing comes of it
+		if r.notice.unsent != nil || r.notice.shown > 0 {
+			result = r.notice.line(result, r.out)
 		}
 	}
 	r.out.Frame(result)
@@ -146,10 +145,8 @@ func (r *reader) object(line []byte) (rest []byte, result Result) {
 	var f field
 	nested := 0
 	for r.scan.Reset(line); r.scan.Next(); {
-		f.raw, f.text, f.strict, f.decimal = r.scan.Raw(), false, false, r.scan.Decimal()
+		f.raw, f.text, f.strict, f.decimal = r.scan.Raw(), false, true, r.scan.Decimal()
 		switch r.scan.Kind() {
-		case jsonline.Number:
-			f.strict = true
 		case jsonline.True:
 			f.raw = yes
 		case jsonline.False:
@@ -164,6 +161,8 @@ func (r *reader) object(line []byte) (rest []byte, result Result) {
 			continue
 		case jsonline.Null:
 			continue
+		case jsonline.Bare:
+			f.strict = false
 		}
 		name := r.scan.Key()
 		k := r.known(name)
@@ -179,8 +178,10 @@ func (r *reader) object(line []byte) (rest []byte, result Result) {
 	if r.scan.Err() != nil {
 		return nil, Malformed
 	}
-	if rest = strip(r.scan.Rest()); len(rest) > 0 && rest[0] != '{' {
-		return nil, Malformed
+	if rest = r.scan.Rest(); len(rest) > 0 {
+		if rest = strip(rest); len(rest) > 0 && rest[0] != '{' {
+			return nil, Malformed
+		}
 	}
 	for range nested {
 		r.out.Frame(Unknown)

@@ -102,8 +102,8 @@ func (r *reader) put(slot int, f *field) {
 		m.Reset(r.keys.ids[slot], thingsee.EventTimed)
 	}
 	k := f.key
-	if f.decimal.Plain && k.surely(&f.decimal) && m.Number(k.name, f.raw) {
-		return // the usual case
+	if f.decimal.Plain && k.surely(&f.decimal) && m.Digits(k.name, f.raw) {
+		return // the usual case: what is plain is a number, of 18 digits at most
 	}
 	if result := r.value(m, f); result != OK {
 		r.refuse(result)
@@ -126,7 +126,7 @@ func (r *reader) value(m *thingsee.Message, f *field) Result {
 	case k.hex:
 		f.decimal.Plain = false
 		digits, ok = hexNumber(r.scratch, f.raw)
-	case f.strict || !maybeHex(f.raw):
+	case f.strict && !f.text || !maybeHex(f.raw):
 		digits, ok = f.number(r.scratch)
 	}
 	switch {

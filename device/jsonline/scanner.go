@@ -60,56 +60,68 @@ func (s *Scanner) Next() bool {
 		return false
 	}
 	s.open = false // until this member proves right
-	i := blank(s.line, s.at)
-	if has(s.line, i, '}') {
+	b, i := s.line, s.at
+	if i < len(b) && b[i] <= ' ' {
+		i = blank(b, i)
+	}
+	if has(b, i, '}') {
 		s.at, s.ended = i+1, true
 		return false
 	}
 	if s.more {
-		if !has(s.line, i, ',') {
+		if !has(b, i, ',') {
 			s.err = ErrSyntax
 			return false
 		}
-		i = blank(s.line, i+1)
+		if i++; i < len(b) && b[i] <= ' ' {
+			i = blank(b, i)
+		}
 	}
-	end, _ := text(s.line, i)
+	end, _ := text(b, i)
 	if end < 0 {
 		s.err = ErrSyntax
 		return false
 	}
 	s.keyFrom, s.keyEnd = i+1, end-1
-	if i = blank(s.line, end); !has(s.line, i, ':') {
+	if i = end; i < len(b) && b[i] <= ' ' {
+		i = blank(b, i)
+	}
+	if !has(b, i, ':') {
 		s.err = ErrSyntax
 		return false
 	}
-	return s.value(blank(s.line, i+1))
+	if i++; i < len(b) && b[i] <= ' ' {
+		i = blank(b, i)
+	}
+	return s.value(i)
 }
 
 // value takes the value at i and closes the member.
 func (s *Scanner) value(i int) bool {
-	b, end := s.line, -1
+	b, end, kind := s.line, -1, Number
 	s.decimal.Plain = false
 	if i < len(b) {
-		switch b[i] {
-		case '"':
-			s.kind = String
+		switch c := b[i]; {
+		case c <= '9' && c != '"': // mostly
+			end = s.decimal.Scan(b, i)
+		case c == '"':
+			kind = String
 			end, s.plain = text(b, i)
-		case 't':
-			s.kind, end = True, word(b, i, "true")
-		case 'f':
-			s.kind, end = False, word(b, i, "false")
-		case 'n':
-			s.kind, end = Null, word(b, i, "null")
-		case '{':
-			s.kind = Object
+		case c == 't':
+			kind, end = True, word(b, i, "true")
+		case c == 'f':
+			kind, end = False, word(b, i, "false")
+		case c == 'n':
+			kind, end = Null, word(b, i, "null")
+		case c == '{':
+			kind = Object
 			end, s.err = nested(b, i)
-		case '[':
-			s.kind = Array
+		case c == '[':
+			kind = Array
 			end, s.err = nested(b, i)
-		default:
-			s.kind, end = Number, s.decimal.Scan(b, i)
 		}
 	}
+	s.kind = kind
 	if end < 0 || end < len(b) && b[end] != ',' && b[end] != '}' && b[end] > ' ' {
 		if end = s.bare(i); end < 0 {
 			return false
@@ -117,7 +129,7 @@ func (s *Scanner) value(i int) bool {
 	}
 	s.at, s.open, s.more = end, true, true
 	s.rawFrom, s.rawEnd = i, end
-	if s.kind == String {
+	if kind == String {
 		s.rawFrom, s.rawEnd = i+1, end-1
 	}
 	return true
