@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"portti/device/thingsee"
@@ -103,6 +104,22 @@ func (d *device) become(s State, code string, err error) {
 	d.log.Log(d.stamp.ctx, level, "device is "+string(s), args...)
 }
 
+// garbage is become for bytes of which nothing decodes.
+func (d *device) garbage(g diagnosis) {
+	d.mu.Lock()
+	d.seems = g
+	d.mu.Unlock()
+	d.become(Garbage, g.code, nil)
+}
+
+// baud is the speed of the line, 0 where it is not ours to set.
+func (d *device) baud() int {
+	if strings.HasPrefix(d.cfg.Port, tcpScheme) {
+		return 0
+	}
+	return d.cfg.Baud
+}
+
 // change needs mu.
 func (d *device) change(s State, code string) {
 	if s != d.state {
@@ -131,6 +148,7 @@ func (d *device) status() Status {
 		State: d.state, Code: d.code, Since: d.since, Detail: d.detail, LastErr: d.lastErr, Flags: slices.Clone(d.flags),
 		LastAge: -1,
 		Read:    d.read.Load(), Bad: d.bad(), Bytes: d.bytes.Load(), BadTimes: d.badTimes.Load(), Lost: d.lost.Load(),
+		Found: d.seems.found, Remedy: d.seems.remedy, Baud: d.baud(),
 		Opened: d.opened.Load(), Stuck: int(d.stuck.Load()),
 	}
 	for r := range s.Frames {

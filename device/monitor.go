@@ -39,7 +39,8 @@ type monitor struct {
 	ever     bool      // they rose since the opening
 	byteAt   time.Time // of the last byte
 	bytes    int       // since good
-	odd      int       // of them 0x00 or above ASCII, from about a second after good
+	judged   int       // bytes when last diagnosed
+	sample   []byte    // the last of them, from about a second after good
 	unknowns uint64    // frames by then
 	bads     uint64
 }
@@ -132,18 +133,16 @@ func (m *monitor) count(p []byte) {
 	if m.ever && m.byteAt.Sub(m.good) < time.Second {
 		return // healthy: no need to look at every byte
 	}
-	for _, c := range p {
-		if c == 0 || c >= 0x80 {
-			m.odd++
-		}
-	}
+	p = p[max(0, len(p)-sampleSize):]
+	over := max(0, len(m.sample)+len(p)-sampleSize)
+	m.sample = append(m.sample[:copy(m.sample, m.sample[over:])], p...)
 }
 
 // judge runs before every Read, and whenever next said so.
 func (m *monitor) judge(now time.Time) {
 	if n := m.d.decoded(); n != m.seen {
 		m.seen, m.good, m.ever = n, now, true
-		m.bytes, m.odd = 0, 0
+		m.bytes, m.judged, m.sample = 0, 0, m.sample[:0]
 		m.unknowns, m.bads = m.d.frames[Unknown].Load(), m.d.bad()
 		m.d.become(Fine, "", nil)
 		return
@@ -152,21 +151,13 @@ func (m *monitor) judge(now time.Time) {
 	noise := m.bytes > 0 && now.Sub(m.byteAt) < m.limit
 	switch {
 	case noise && (quiet >= m.limit || !m.ever && quiet >= garbageAfter && m.bytes >= garbageBytes):
-		m.d.become(Garbage, m.diagnosis(), nil)
+		if m.judged == m.bytes {
+			return // nothing has come since
+		}
+		m.judged = m.bytes
+		onlyUnknown := m.d.frames[Unknown].Load() != m.unknowns && m.d.bad() == m.bads
+		m.d.garbage(diagnose(m.sample, m.d.kind, m.d.baud(), onlyUnknown))
 	case quiet >= m.limit && !noise:
 		m.d.become(Silent, CodeSilent, nil)
 	}
-}
-
-// diagnosis guesses what is wrong with bytes of which nothing decodes. At a
-// wrong speed a UART sees ones and zeros where none were sent: text arrives as
-// bytes above ASCII and zeros.
-func (m *monitor) diagnosis() string {
-	switch {
-	case m.odd*4 >= m.bytes:
-		return CodeWrongBaud
-	case m.d.frames[Unknown].Load() != m.unknowns && m.d.bad() == m.bads:
-		return CodeUnknown
-	}
-	return CodeGarbage
 }

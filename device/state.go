@@ -45,6 +45,10 @@ type Status struct {
 	Detail  string    // the driver's word, such as "3D fix, 11 satellites"
 	LastErr string    // why the port was not opened or ended last; stays for reading after recovery
 
+	Found  string // in the state garbage: what seems to arrive, for the problem's sentence
+	Remedy string // and what to do about it
+	Baud   int    // the speed that the line is read at, 0 where it is not ours to set
+
 	LastAge time.Duration // since the last reading; negative = none yet
 	RateHz  float64       // readings a second over the last 10 to 20 s
 

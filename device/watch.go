@@ -60,7 +60,8 @@ type device struct {
 	since    time.Time
 	logged   string // state and code that the log knows
 	detail   string
-	flags    []string // codes that the driver raised
+	seems    diagnosis // in the state garbage
+	flags    []string  // codes that the driver raised
 	lastErr  string
 	resolved string
 	samples  [2]sample // of read, at least sampleEvery apart, the newer last

@@ -44,10 +44,11 @@ func findings(s *snapshot) []status.Finding {
 
 func (f *found) device(s *snapshot, dev device.Status) {
 	if dev.Code != "" {
-		f.add(dev.Code, dev.Name, "port", portOf(dev), "age", status.InWords(dev.LastAge), "why", dev.LastErr, "baud", baudOf(s.cfg, dev.Name))
+		f.add(dev.Code, dev.Name, "port", portOf(dev), "age", status.InWords(dev.LastAge), "why", dev.LastErr,
+			"baud", baudOf(dev), "found", dev.Found, "remedy", dev.Remedy)
 	}
 	for _, code := range dev.Flags { // what the driver finds wrong with what it reads
-		f.add(code, dev.Name)
+		f.add(code, dev.Name, "detail", dev.Detail)
 	}
 }
 
@@ -142,13 +143,12 @@ func (f *found) buffer(s *snapshot) {
 		"room", status.InWords(time.Duration(s.headroom*float64(time.Second))))
 }
 
-func baudOf(cfg *config.Config, name string) string {
-	for _, c := range cfg.Devices {
-		if c.Name == name && c.Baud != 0 {
-			return fmt.Sprint(c.Baud)
-		}
+// baudOf is the speed that a line is read at.
+func baudOf(dev device.Status) string {
+	if dev.Baud == 0 {
+		return "the device server's"
 	}
-	return "the configured"
+	return fmt.Sprint(dev.Baud)
 }
 
 func portOf(dev device.Status) string {

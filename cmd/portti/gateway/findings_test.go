@@ -144,3 +144,34 @@ func TestLossReasonsHaveWords(t *testing.T) {
 		}
 	}
 }
+
+// What a device sends instead is named with what to do about it.
+func TestWhatADeviceSendsIsNamed(t *testing.T) {
+	p := status.NewProblems(kindProblems(nil)...)
+	s := healthy()
+	s.devices = []device.Status{
+		{Name: "a", Port: "/dev/a", Code: device.CodeWrongBaud, Baud: 9600, Found: "a lower", Remedy: "Try baud = 4800 in this [[device]]"},
+		{Name: "b", Port: "tcp://b:1", Code: device.CodeWrongBaud, Found: "a higher", Remedy: "Set the speed that the device's manual says"},
+		{Name: "c", Port: "/dev/c", Code: device.CodeUnknown, Baud: 9600, Found: "binary u-blox (UBX)", Remedy: "Switch the receiver to NMEA"},
+		{Name: "d", Port: "/dev/d", Flags: []string{"LINES-TEXT"}, Detail: "field door is text and cannot be sent"},
+	}
+	synctest.Test(t, func(t *testing.T) {
+		p.Sync(findings(s))
+		time.Sleep(time.Minute)
+		p.Sync(findings(s))
+		var got []string
+		for _, a := range p.Active() {
+			got = append(got, a.Sentence+" "+a.Action)
+		}
+		for i, want := range []string{
+			"c: what arrives on /dev/c is binary u-blox (UBX), not what this type of device reads. Switch the receiver to NMEA",
+			"a: what arrives on /dev/a was sent at a lower speed than 9600 baud. Try baud = 4800 in this [[device]]",
+			"b: what arrives on tcp://b:1 was sent at a higher speed than the device server's baud. Set the speed that the device's manual says",
+			"d sends lines of which nothing can be sent on: field door is text and cannot be sent. Let the device send a number, such as 1 and 0 for on and off",
+		} {
+			if i >= len(got) || got[i] != want {
+				t.Fatalf("got %q, want %q", got, want)
+			}
+		}
+	})
+}

@@ -177,11 +177,11 @@ func deviceProblems() []Entry {
 			Sentence: "{subject}: the kernel does not answer on {port}.",
 			Actions:  []string{"Unplug the adapter and plug it in again", "If it stays: sudo systemctl restart portti; dmesg | tail says what the adapter did"}},
 		{Code: "DEV-UNKNOWN-FORMAT", Severity: Error, Title: "Another kind of device", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: gone,
-			Sentence: "{subject}: what arrives on {port} is text, but not of the kind this device is configured as.",
-			Actions:  []string{"Check type of this [[device]]", "See what it sends: sudo systemctl stop portti; sudo cat {port}"}},
+			Sentence: "{subject}: what arrives on {port} is {found}, not what this type of device reads.",
+			Actions:  []string{"{remedy}", "See what it sends: sudo systemctl stop portti; sudo cat {port}"}},
 		{Code: "DEV-WRONG-BAUD", Severity: Error, Title: "Probably the wrong speed", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: gone,
-			Sentence: "{subject}: what arrives on {port} looks like another speed than {baud} baud.",
-			Actions:  []string{"Try the next usual speed in baud of this [[device]]: 4800, 9600, 38400, 57600, 115200"}},
+			Sentence: "{subject}: what arrives on {port} was sent at {found} speed than {baud} baud.",
+			Actions:  []string{"{remedy}"}},
 	}
 }
 

@@ -1,0 +1,198 @@
+package device
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// format is a binary format that no driver here reads, but that people are told of.
+type format struct {
+	name string
+	gnss bool // a receiver's, which can be switched to NMEA
+	// frame gives the length of the whole frame that b begins with, by its own
+	// checksum; 0 = it begins with none.
+	frame func(b []byte) int
+	least int // frames that it takes to be sure
+}
+
+// formats are what receivers, autopilots and meters speak when they do not speak
+// text. Sources: the makers' interface descriptions.
+func formats() []format {
+	return []format{
+		{"binary u-blox (UBX)", true, ubxFrame, 1},
+		{"RTCM 3 corrections", true, rtcmFrame, 1},
+		{"binary SiRF", true, sirfFrame, 1},
+		{"binary Septentrio (SBF)", true, sbfFrame, 1},
+		{"binary Trimble (TSIP) or Garmin", true, dleFrame, 3},
+		{"MAVLink", false, mavlinkFrame, 3},
+		{"Plantower frames of a dust sensor", false, plantowerFrame, 1},
+		{"Modbus RTU", false, modbusFrame, 2},
+	}
+}
+
+// in says whether b holds enough frames: as many as it takes, and a third of it.
+func (f format) in(b []byte) bool {
+	frames, good := 0, 0
+	for i := 0; i < len(b); {
+		n := f.frame(b[i:])
+		if n == 0 {
+			i++
+			continue
+		}
+		frames, good, i = frames+1, good+n, i+n
+	}
+	return frames >= f.least && good*3 >= len(b)
+}
+
+// ubxFrame: B5 62, class, id, length, payload, two sums of all after the mark.
+func ubxFrame(b []byte) int {
+	if len(b) < 8 || b[0] != 0xB5 || b[1] != 0x62 {
+		return 0
+	}
+	n := 6 + int(binary.LittleEndian.Uint16(b[4:])) + 2
+	if n > len(b) {
+		return 0
+	}
+	var a, s byte
+	for _, c := range b[2 : n-2] {
+		a += c
+		s += a
+	}
+	return whole(n, a == b[n-2] && s == b[n-1])
+}
+
+// rtcmFrame: D3, ten bits of length, payload, CRC-24Q.
+func rtcmFrame(b []byte) int {
+	if len(b) < 6 || b[0] != 0xD3 || b[1]&0xFC != 0 {
+		return 0
+	}
+	n := 3 + int(binary.BigEndian.Uint16(b[1:])) + 3
+	if n == 6 || n > len(b) {
+		return 0
+	}
+	crc := uint32(0)
+	for _, c := range b[:n-3] {
+		crc ^= uint32(c) << 16
+		for range 8 {
+			if crc <<= 1; crc&0x1000000 != 0 {
+				crc ^= 0x1864CFB
+			}
+		}
+	}
+	return whole(n, crc == uint32(b[n-3])<<16|uint32(b[n-2])<<8|uint32(b[n-1]))
+}
+
+// sirfFrame: A0 A2, length, payload, 15 bits of its sum, B0 B3.
+func sirfFrame(b []byte) int {
+	if len(b) < 8 || b[0] != 0xA0 || b[1] != 0xA2 {
+		return 0
+	}
+	n := 4 + int(binary.BigEndian.Uint16(b[2:])) + 4
+	if n > len(b) {
+		return 0
+	}
+	sum := uint16(0)
+	for _, c := range b[4 : n-4] {
+		sum = (sum + uint16(c)) & 0x7FFF
+	}
+	return whole(n, sum == binary.BigEndian.Uint16(b[n-4:]) && b[n-2] == 0xB0 && b[n-1] == 0xB3)
+}
+
+// sbfFrame: $@, CRC-16 of what follows, id, length of all.
+func sbfFrame(b []byte) int {
+	if len(b) < 8 || b[0] != '$' || b[1] != '@' {
+		return 0
+	}
+	n := int(binary.LittleEndian.Uint16(b[6:]))
+	if n < 8 || n > len(b) {
+		return 0
+	}
+	crc := uint16(0)
+	for _, c := range b[4:n] {
+		crc ^= uint16(c) << 8
+		for range 8 {
+			if crc&0x8000 != 0 {
+				crc = crc<<1 ^ 0x1021
+			} else {
+				crc <<= 1
+			}
+		}
+	}
+	return whole(n, crc == binary.LittleEndian.Uint16(b[2:]))
+}
+
+// dleFrame: DLE, id, payload in which a DLE is doubled, DLE ETX.
+func dleFrame(b []byte) int {
+	if len(b) < 5 || b[0] != 0x10 || b[1] == 0x10 || b[1] == 0x03 {
+		return 0
+	}
+	for i := 2; i+1 < len(b); i++ {
+		switch {
+		case b[i] != 0x10:
+		case b[i+1] == 0x10:
+			i++
+		default:
+			return whole(i+2, b[i+1] == 0x03)
+		}
+	}
+	return 0
+}
+
+// mavlinkFrame: FE or FD, length, and the mark of the next where this one ends. Its
+// checksum cannot be told without the definition of each message.
+func mavlinkFrame(b []byte) int {
+	if len(b) < 3 || b[0] != 0xFE && b[0] != 0xFD {
+		return 0
+	}
+	n := int(b[1]) + 8
+	if b[0] == 0xFD {
+		n = int(b[1]) + 12 + int(b[2]&1)*13 // signed
+	}
+	return whole(n, n < len(b) && b[n] == b[0])
+}
+
+// plantowerFrame: 42 4D, length, payload, sum of all before.
+func plantowerFrame(b []byte) int {
+	if len(b) < 8 || b[0] != 0x42 || b[1] != 0x4D {
+		return 0
+	}
+	n := 4 + int(binary.BigEndian.Uint16(b[2:]))
+	if n < 8 || n > len(b) {
+		return 0
+	}
+	sum := uint16(0)
+	for _, c := range b[:n-2] {
+		sum += uint16(c)
+	}
+	return whole(n, sum == binary.BigEndian.Uint16(b[n-2:]))
+}
+
+// modbusFrame: address, function, data, CRC-16; nothing says how long it is.
+func modbusFrame(b []byte) int {
+	const longest = 64 // of what meters send; each length tried is a chance to be wrong
+	if len(b) < 5 || b[0] == 0 || b[0] > 247 || bytes.IndexByte([]byte{1, 2, 3, 4, 5, 6, 15, 16}, b[1]&0x7F) < 0 {
+		return 0
+	}
+	crc := uint16(0xFFFF)
+	for i, c := range b[:min(len(b)-2, longest)] {
+		crc ^= uint16(c)
+		for range 8 {
+			if crc&1 != 0 {
+				crc = crc>>1 ^ 0xA001
+			} else {
+				crc >>= 1
+			}
+		}
+		if i >= 2 && crc == binary.LittleEndian.Uint16(b[i+1:]) {
+			return i + 3
+		}
+	}
+	return 0
+}
+
+func whole(n int, sound bool) int {
+	if sound {
+		return n
+	}
+	return 0
+}
