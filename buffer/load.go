@@ -198,6 +198,9 @@ func (q *repairs) number(st state, known bool) {
 	q.numberBoot()
 }
 
+// bootSlack is how many milliseconds a boot may seem to have gone back.
+const bootSlack = 1000
+
 // numberBoot decides in which boot we are. A state file that was set back knows this
 // boot by an index that another has been given since: records may carry a higher one,
 // and a boot that is yet to come has no time, so they would never be handed out.
@@ -208,12 +211,18 @@ func (q *repairs) numberBoot() {
 	}
 	now := start{id: q.opt.BootID, index: max(1, newest+1)}
 	if i := slices.IndexFunc(q.starts, func(s start) bool { return s.id == q.opt.BootID }); i >= 0 {
-		if q.starts[i].index >= newest {
-			q.boot, q.resumed = q.starts[i].index, true
+		was := &q.starts[i]
+		switch {
+		case was.mono > q.opt.Mono()+bootSlack:
+			// A virtual machine that was set back, or a container whose id is another's:
+			// time does not go back in one boot.
+		case was.index >= newest:
+			q.boot, q.resumed = was.index, true
 			return
+		default:
+			now.off, now.set = was.off, was.set // it is the same boot
 		}
-		now.off, now.set = q.starts[i].off, q.starts[i].set // it is the same boot
-		q.starts[i].id = [16]byte{}
+		was.id = [16]byte{}
 	}
 	for _, s := range q.starts {
 		now.index = max(now.index, s.index+1)

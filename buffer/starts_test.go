@@ -55,6 +55,36 @@ func TestStartsAreKept(t *testing.T) {
 	})
 }
 
+// Time does not go back in one boot: a virtual machine that was set back, or a
+// container with another's id, is in a boot of its own, and knows no time.
+func TestSameBootIDWithLessTime(t *testing.T) {
+	dir := fastDir(t)
+	mono := int64(3600_000)
+	open := func() *Queue {
+		o := testOptions(dir)
+		o.BootID = [16]byte{7}
+		o.Mono = func() int64 { return mono }
+		return mustOpen(t, o)
+	}
+	q := open()
+	q.SetLastGood(1_795_000_000_000)
+	first := q.Boot()
+	mustClose(t, q)
+	for _, step := range []struct {
+		mono  int64
+		again bool
+	}{{3600_500, true}, {60_000, false}, {61_000, true}} {
+		mono = step.mono
+		q = open()
+		starts := q.Starts()
+		last := starts[len(starts)-1]
+		if last.Again != step.again || (q.Boot() == first) != (step.mono > 3600_000) || last.Known != (step.mono > 3600_000) {
+			t.Errorf("at %d ms: boot %d after %d, %+v", step.mono, q.Boot(), first, starts)
+		}
+		mustClose(t, q)
+	}
+}
+
 func TestTrustedOffsetsAreKept(t *testing.T) {
 	st := state{ledger: ledger{gen: 7}, epoch: 9, reserved: 5, starts: []start{{index: 1, seen: -3}, {index: 2}, {index: 3, seen: 1 << 45}}}
 	slot := make([]byte, pageSize)
