@@ -2,10 +2,13 @@ package device
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"portti/device/clock"
 )
 
 // cases is where inputs from the field lie next to the project.
@@ -66,5 +69,29 @@ func TestGPSFromTheField(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestDateThatNoRolloverExplains: such a date is never moved, and never sent as if it
+// were known.
+func TestDateThatNoRolloverExplains(t *testing.T) {
+	in := bytes.ReplaceAll(fieldCase(t, "date-not-correctable.nmea"), []byte("\n"), []byte("\r\n"))
+	for name, c := range map[string]*clock.Clock{
+		"a clock that may be right": gpsClock(false), "a clock in 1970": clock.Fake(clock.Now{Mono: 1000, Unix: 1000}, gpsFloor),
+	} {
+		out, log := runGPS(t, Config{Options: &GPSOptions{Detail: "append"}}, c, string(in))
+		if len(out.lines) != 10 || strings.Contains(log, codeRollover) {
+			t.Errorf("%s: %d fixes, log %s", name, len(out.lines), log)
+		}
+		for i, l := range out.lines {
+			if !strings.Contains(l, `"tsErr":`) || !strings.Contains(l, `"tsmTs":`) {
+				t.Errorf("%s: fix %d: %s", name, i, l)
+			}
+			for _, moved := range []int64{1554642000, 1573045200, 1734613200, 1997355600, 2174648400} {
+				if strings.Contains(l, fmt.Sprintf(`"tsmTs":%d`, moved)) || strings.Contains(l, fmt.Sprintf(`"tsmTs":%d`, moved+1)) {
+					t.Errorf("%s: fix %d was moved: %s", name, i, l)
+				}
+			}
+		}
 	}
 }

@@ -31,19 +31,11 @@ const (
 	// gpsFloorGrace keeps the floor, which may come from a clock a little
 	// ahead, from turning today's fix into one in twenty years.
 	gpsFloorGrace = 24 * 60 * 60 * 1000 // ms
-	// gpsSlack is how far behind a clock may be that nobody synchronised but
-	// that shows a time after the floor, such as one restored from a file at
-	// boot; gpsFar is how long after its build this program may be running where
-	// the clock shows nothing at all. A date 1024 weeks behind is 19.6 years off,
-	// so either tells a rollover from a recording. A corrected date is heard as a
-	// source of time only within gpsSlack of the floor: a recording of twenty years
-	// ago, corrected, would else often be a time to come that looks possible.
-	gpsSlack = 2 * 365 * 24 * 60 * 60 * 1000  // ms
-	gpsFar   = 10 * 365 * 24 * 60 * 60 * 1000 // ms
-	// gpsApart is how far GNSS time and a trusted clock may be apart. A
-	// receiver without leap seconds yet is up to 18 s wrong.
-	gpsApart = 60_000 // ms
-	gpsBytes = 1024   // read at once
+	// gpsSlack is how far behind a clock may be that nobody synchronised. A date 1024
+	// weeks behind is 19.6 years off, so this tells a rollover from a recording, but
+	// for one in ten of the dates that are wrong for another reason.
+	gpsSlack = 2 * 365 * 24 * 60 * 60 * 1000 // ms
+	gpsBytes = 1024                          // read at once
 )
 
 func gpsKind() Kind {
@@ -131,7 +123,7 @@ func newGPS(c Config, env Env) *gps {
 		opts.Floor = env.Clock.Floor() - gpsFloorGrace
 		opts.Latest = func() int64 { return gpsLatest(env.Clock.Now(), env.Clock.Floor()) }
 		opts.Mono = func() int64 { return env.Clock.Now().Mono }
-		g.time = env.Clock.GNSS()
+		g.time = env.Clock.GNSS(c.Name)
 	}
 	g.join = nmea.NewJoiner(opts, g.epoch)
 	g.watch.log = env.Log
@@ -177,6 +169,7 @@ func (g *gps) take(b []byte) {
 		g.late = late
 		g.quiet = min(2*g.quiet, gpsQuietMax)
 	}
+	g.watch.check(g.env.Clock.Now(), g.late, g.out)
 }
 
 func (g *gps) found(ev nmea.Event) {
@@ -217,18 +210,27 @@ func (g *gps) sentence(s *nmea.Sentence) {
 
 // epoch takes a complete epoch from the joiner.
 func (g *gps) epoch(f *nmea.Fix) {
+	var doubt clock.Doubt
+	var worst int64
+	if f.Valid() && f.Time != 0 {
+		doubt, worst = g.time.Hear(f.Time, f.Began)
+	}
 	now := g.env.Clock.Now()
-	at, doubt := gpsTime(f, now, g.env.Clock.Floor()-gpsFloorGrace)
 	g.watch.see(f, doubt, now, g.out)
 	if !f.Valid() {
 		return
 	}
-	if f.Time != 0 && (!f.Rollover || f.Time <= g.env.Clock.Floor()+gpsSlack) {
-		g.time.Hear(f.Time, f.Began)
+	at := f.Time
+	if at == 0 || doubt == clock.Refused {
+		// Where the clock is trusted it stands in, so that both messages of a fix
+		// have one time; otherwise it is left to the stamp.
+		if at, worst = 0, 0; now.Trusted {
+			at, worst = now.Unix, now.Err
+		}
 	}
 	event := thingsee.EventTimed
 	if g.first {
 		event, g.first = thingsee.EventPowerOn, false
 	}
-	g.position(f, at, event)
+	g.position(f, at, worst, event)
 }

@@ -6,8 +6,8 @@ import (
 	"portti/device/thingsee"
 )
 
-// position emits one fix, dated at (0: the stamp dates it), as two messages: 1210
-// is Haltian's common position, 90100 is ours.
+// position emits one fix, dated at (0: the stamp dates it), which may be wrong by so
+// many seconds, as two messages: 1210 is Haltian's common position, 90100 is ours.
 //
 //	lat, lon  degrees WGS84, north and east positive, 7 decimals at most
 //	lacr      metres, horizontal, one standard deviation: what GST or GBS says,
@@ -21,10 +21,10 @@ import (
 //	fixType   2 two-dimensional, 3 three-dimensional
 //	jump      1 where the position lies further from the one before than
 //	          anything travels; left out otherwise
-func (g *gps) position(f *nmea.Fix, at int64, event int) {
+func (g *gps) position(f *nmea.Fix, at, worst int64, event int) {
 	m := &g.msg
 	m.Reset(thingsee.CellularLocation, event)
-	m.Time = at
+	m.Time, m.Err = at, worst
 	g.place(f)
 	if g.cfg.Detail == "append" {
 		g.detail(f)
@@ -34,7 +34,7 @@ func (g *gps) position(f *nmea.Fix, at int64, event int) {
 		return
 	}
 	m.Reset(thingsee.GNSSDetail, event)
-	m.Time = at
+	m.Time, m.Err = at, worst
 	g.place(f)
 	g.detail(f)
 	g.out.Emit(m)
@@ -103,42 +103,10 @@ func degrees7(c nmea.Coord) int64 {
 	return (int64(c) + 50) / 100
 }
 
-// Doubts about a fix's time.
-const (
-	doubtNone  = iota
-	doubtDate  // the receiver has given no date yet
-	doubtClock // the clock, which is trusted, says otherwise
-	doubtPast  // the date lies before this program was made, and nothing contradicts it
-)
-
 // gpsLatest is the time after which it cannot be now.
 func gpsLatest(now clock.Now, floor int64) int64 {
-	switch {
-	case now.Trusted:
-		return now.Unix + gpsFloorGrace
-	case now.Unix >= floor:
-		return now.Unix + gpsSlack
-	}
-	return floor + gpsFar
-}
-
-// gpsTime is the time to date a fix with, and why it is not the fix's own.
-// Where the clock is trusted it stands in, so that both messages of a fix have
-// one time; otherwise 0 leaves it to the stamp.
-func gpsTime(f *nmea.Fix, now clock.Now, floor int64) (at int64, doubt int) {
-	apart := f.Time - now.Unix
-	switch {
-	case f.Time == 0:
-		doubt = doubtDate
-	case now.Trusted && (apart > gpsApart || apart < -gpsApart):
-		doubt = doubtClock
-	case f.Time < floor:
-		return f.Time, doubtPast
-	default:
-		return f.Time, doubtNone
-	}
 	if now.Trusted {
-		return now.Unix, doubt
+		return now.Unix + gpsFloorGrace
 	}
-	return 0, doubt
+	return max(now.Unix, floor) + gpsSlack
 }

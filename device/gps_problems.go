@@ -1,18 +1,29 @@
 package device
 
 func gpsProblems() []Problem {
+	antenna := []string{"Check the antenna's view of the sky and its cable", "From cold a receiver needs up to 15 minutes; near a window, or with another antenna close by, it may find nothing at all"}
+	clock := []string{"Check whether the device is a receiver and not a recording or a simulator", "Check the clock: timedatectl"}
 	return []Problem{
+		{Code: "GPS-AHEAD", Title: "Receiver is far ahead of the clock",
+			Sentence: "{subject}: the receiver's time is more than a month ahead of this machine's clock and of the last good time. Nothing contradicts it, so it is believed.",
+			Actions:  []string{"Nothing to do if this gateway was off for so long; otherwise compare with a clock, and let the gateway reach a time server: timedatectl timesync-status"}},
+		{Code: "GPS-DATE", Title: "Receiver's date is not believed",
+			Sentence: "{subject}: the receiver's date lies before what is known to be over, or more than two years ahead, and no number of 1024 weeks explains it. It does not set the clock, and positions with it carry their possible error in tsErr.",
+			Actions:  append([]string{"Update the receiver's firmware, or replace the receiver"}, clock...)},
+		{Code: "GPS-FROZEN", Title: "Receiver's time stands still", ImpactsData: true,
+			Sentence: "{subject}: the receiver goes on sending, but the same time again and again; nothing of that is sent.",
+			Actions:  []string{"Switch the receiver off and on again", "If it repeats, check its power supply, then replace it"}},
 		{Code: "GPS-JUMP", Title: "Position jumped",
 			Sentence: "{subject}: the position jumped further than anything travels; it was sent with a mark.",
 			Actions:  []string{"Check the antenna's view of the sky and its cable", "If it repeats in one place, something may disturb the satellites' signals there"}},
 		{Code: "GPS-NO-FIX", Title: "No satellites", ImpactsData: true,
-			Sentence: "{subject}: the receiver has lost its fix; no position is sent until it has one.",
-			Actions:  []string{"Check the antenna's view of the sky and its cable"}},
+			Sentence: "{subject}: the receiver has no fix; no position is sent until it has one.",
+			Actions:  antenna},
 		{Code: "GPS-ROLLOVER", Title: "Receiver's date is wrong",
 			Sentence: "{subject}: the receiver's date is 1024 weeks behind, or a multiple of that. It is corrected here.",
 			Actions:  []string{"Update the receiver's firmware, or replace the receiver"}},
 		{Code: "GPS-TIME", Title: "Receiver and clock disagree",
 			Sentence: "{subject}: the receiver's time is more than a minute off the clock's, which is trusted. Positions are dated by the clock.",
-			Actions:  []string{"Check whether the device is a receiver and not a recording being played", "Check the clock: timedatectl"}},
+			Actions:  clock},
 	}
 }

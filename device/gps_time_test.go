@@ -210,3 +210,106 @@ func TestFlagsEndWithTheirDriver(t *testing.T) {
 		t.Errorf("%v", d.flags)
 	}
 }
+
+// TestGPSDoubtIsSent: a time that is the receiver's word alone and may be wrong says
+// by how much; a date that no whole number of rollovers explains is not moved.
+func TestGPSDoubtIsSent(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		at   time.Time
+		code string
+		err  int64 // seconds
+		rest string
+	}{
+		{"today", gpsNoon, "", 0, ""},
+		{"the first day of GPS", time.Date(1980, 1, 6, 13, 0, 0, 0, time.UTC), codeGPSDate, 46*365*86400 + 11*86400, "its date is long past"},
+		{"a date of no rollover", time.Date(2005, 5, 5, 13, 0, 0, 0, time.UTC), codeGPSDate, 21*365*86400 + 5*86400, "its date is long past"},
+		{"moved, it would be years ahead", time.Date(2013, 9, 1, 13, 0, 0, 0, time.UTC), codeGPSDate, 13*365*86400 + 3*86400, "its date is long past"},
+		{"two months ahead of the clock", gpsNoon.AddDate(0, 2, 0), codeAhead, 0, "its date is far ahead of the clock"},
+		{"three years ahead of it", gpsNoon.AddDate(3, 0, 0), codeGPSDate, 3 * 365 * 86400, "its date is years ahead"},
+		{"two days behind it", gpsNoon.AddDate(0, 0, -2), codeGPSDate, 19 * 86400, "its date is long past"},
+	} {
+		out, log := runGPS(t, Config{Options: &GPSOptions{Detail: "append"}}, gpsClock(false), rmc(row.at)+rmc(row.at.Add(time.Second)))
+		if len(out.lines) != 2 || codesOf(log) != row.code || !strings.HasSuffix(out.detail(), row.rest) {
+			t.Errorf("%s: %v, codes %q, %s", row.name, out.lines, codesOf(log), out.detail())
+			continue
+		}
+		for i, l := range out.lines {
+			if !strings.Contains(l, fmt.Sprintf(`"tsmTs":%d`, row.at.Unix()+int64(i))) {
+				t.Errorf("%s: its date was changed: %s", row.name, l)
+			}
+			_, text, doubted := strings.Cut(l, `"tsErr":`)
+			var worst int64
+			_, _ = fmt.Sscan(strings.Split(text, ",")[0], &worst)
+			if doubted != (row.err > 0) || worst < row.err {
+				t.Errorf("%s: it says that it is wrong by %d s at most, want %d or more: %s", row.name, worst, row.err, l)
+			}
+		}
+	}
+}
+
+// TestGPSNeverFixed: a receiver that has not found a fix in some minutes is a problem,
+// whatever it sends meanwhile.
+func TestGPSNeverFixed(t *testing.T) {
+	for name, say := range map[string]func(s int) string{
+		"void":             func(s int) string { return void(after(gpsNoon, s)) },
+		"without a time":   func(int) string { return sum("GPRMC,,V,,,,,,,,,,N") },
+		"satellites alone": func(int) string { return sum("GPGSV,1,1,00") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := gpsClock(false)
+			d := newGPS(Config{}, Env{Clock: c})
+			out := &flagOut{on: map[string]bool{}}
+			d.out = out
+			second := func(s int, text string) {
+				c.Set(clock.Now{Mono: 1000 + 1000*int64(s), Unix: gpsNoon.UnixMilli()})
+				d.take([]byte(text))
+				d.join.Idle()
+			}
+			for s := range 2 * gpsNever / 1000 {
+				second(s, say(s))
+				if want := s >= gpsNever/1000; out.on[codeNoFix] != want {
+					t.Fatalf("after %d s: %v", s, out.on)
+				}
+			}
+			second(700, rmc(after(gpsNoon, 700)))
+			if out.on[codeNoFix] {
+				t.Error("still a problem with a fix")
+			}
+		})
+	}
+}
+
+// TestGPSFrozen: a receiver whose time stands still is a problem, and one that pauses
+// between its cycles, or adds to them late, is none.
+func TestGPSFrozen(t *testing.T) {
+	c := gpsClock(false)
+	d := newGPS(Config{}, Env{Clock: c})
+	out := &flagOut{on: map[string]bool{}}
+	d.out = out
+	second := func(s int, text string) {
+		c.Set(clock.Now{Mono: 1000 + 1000*int64(s), Unix: gpsNoon.UnixMilli()})
+		d.take([]byte(text))
+		d.join.Idle()
+	}
+	late := func(at time.Time) string {
+		return sum("GPGLL,6500.74400,N,02528.08600,E," + at.Format("150405.00") + ",A,A")
+	}
+	for s := 0; s < 600; s += 60 {
+		second(s, rmc(after(gpsNoon, s)))
+		second(s+1, late(after(gpsNoon, s))+late(after(gpsNoon, s))+late(after(gpsNoon, s)))
+		if out.on[codeFrozen] {
+			t.Fatalf("after %d s: a slow receiver counts as frozen", s)
+		}
+	}
+	for s := 600; s < 660; s++ {
+		second(s, rmc(after(gpsNoon, 600)))
+		if s >= 615 != out.on[codeFrozen] && (s < 605 || s > 614) {
+			t.Fatalf("after %d s: %v", s, out.on)
+		}
+	}
+	second(660, rmc(after(gpsNoon, 660)))
+	if out.on[codeFrozen] {
+		t.Error("still frozen although its time goes on")
+	}
+}

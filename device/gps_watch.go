@@ -11,16 +11,22 @@ import (
 // Codes of the problem catalogue that the gps driver writes to the log.
 const (
 	codeNoFix    = "GPS-NO-FIX"
+	codeFrozen   = "GPS-FROZEN"
 	codeJump     = "GPS-JUMP"
 	codeRollover = "GPS-ROLLOVER"
 	codeGPSTime  = "GPS-TIME"
+	codeGPSDate  = "GPS-DATE"
+	codeAhead    = "GPS-AHEAD"
 )
 
-// gpsLost is how long a receiver that had a fix may have none before the log
-// says so; gpsAgain is how long the log keeps quiet about jumps.
 const (
-	gpsLost  = 10_000 // ms
-	gpsAgain = 60_000 // ms
+	// gpsLost is how long a receiver that had a fix may have none before it is a
+	// problem, and its time may stand still; gpsNever is the same for one that had
+	// none yet: some minutes more than most need from cold.
+	gpsLost  = 10_000     // ms
+	gpsNever = 5 * 60_000 // ms
+	gpsStill = 3          // sentences of a time that was over
+	gpsAgain = 60_000     // ms for which the log keeps quiet about jumps
 )
 
 // gpsWatch tells people how the receiver is doing: a short text in the status,
@@ -30,17 +36,47 @@ type gpsWatch struct {
 
 	text, shown []byte
 
+	begun    int64 // monotonic time of the first bytes, 0 = none yet
 	ever     bool  // there was a fix
 	last     int64 // monotonic time of the last fix
-	lost     bool  // and the log said that it is gone
-	doubt    int
+	lost     bool  // and it is said that it is gone, or never came
+	doubt    clock.Doubt
+	epoch    int64  // monotonic time of the last epoch
+	late     uint64 // sentences late by then, and for gpsLost after
+	frozen   bool
 	rolled   bool
 	jumps    int   // since the log said so
 	jumpedAt int64 // when the log said so, 0 = never
 	lastJump int64 // 0 = none in the last gpsAgain
 }
 
-func (w *gpsWatch) see(f *nmea.Fix, doubt int, now clock.Now, out Out) {
+// check looks at what no epoch tells: that none comes, or none with a fix. late counts
+// the sentences whose time was over when they came.
+func (w *gpsWatch) check(now clock.Now, late uint64, out Out) {
+	if w.begun == 0 {
+		w.begun = max(now.Mono, 1)
+	}
+	if !w.ever && !w.lost && now.Mono-w.begun >= gpsNever {
+		w.lost = true
+		raise(out, codeNoFix, true)
+		w.warn("the receiver has found no fix yet: nothing is sent until it has one", "event", "gps.fix-missing", "code", codeNoFix)
+	}
+	switch {
+	case now.Mono-w.epoch < gpsLost:
+		w.late = late
+	case !w.frozen && late-w.late >= gpsStill:
+		w.frozen = true
+		raise(out, codeFrozen, true)
+		w.warn("the receiver's time stands still", "event", "gps.time-frozen", "code", codeFrozen)
+	}
+}
+
+func (w *gpsWatch) see(f *nmea.Fix, doubt clock.Doubt, now clock.Now, out Out) {
+	if w.epoch = now.Mono; w.frozen {
+		w.frozen = false
+		raise(out, codeFrozen, false)
+		w.info("the receiver's time goes on", "event", "gps.time-runs")
+	}
 	w.text = appendGPSText(w.text[:0], f, doubt)
 	if string(w.text) != string(w.shown) {
 		w.shown = append(w.shown[:0], w.text...)
@@ -58,7 +94,7 @@ func (w *gpsWatch) fix(f *nmea.Fix, now clock.Now, out Out) {
 	case f.Valid():
 		if w.lost {
 			raise(out, codeNoFix, false)
-			w.info("the receiver has a fix again", "event", "gps.fix-regained", "after_ms", now.Mono-w.last)
+			w.info("the receiver has a fix", "event", "gps.fix-regained", "after_ms", now.Mono-max(w.last, w.begun))
 		}
 		w.ever, w.lost, w.last = true, false, now.Mono
 	case w.ever && !w.lost && now.Mono-w.last >= gpsLost:
@@ -68,7 +104,7 @@ func (w *gpsWatch) fix(f *nmea.Fix, now clock.Now, out Out) {
 	}
 }
 
-func (w *gpsWatch) time(f *nmea.Fix, doubt int, now clock.Now, out Out) {
+func (w *gpsWatch) time(f *nmea.Fix, doubt clock.Doubt, now clock.Now, out Out) {
 	if f.Rollover != w.rolled {
 		w.rolled = f.Rollover
 		raise(out, codeRollover, f.Rollover)
@@ -78,16 +114,42 @@ func (w *gpsWatch) time(f *nmea.Fix, doubt int, now clock.Now, out Out) {
 			w.info("the receiver's date is right again", "event", "gps.date-right")
 		}
 	}
-	if was := w.doubt; doubt != was {
-		w.doubt = doubt
-		raise(out, codeGPSTime, doubt == doubtClock)
-		switch {
-		case doubt == doubtClock:
-			w.warn("the receiver's time and the clock disagree: fixes are dated by the clock", "event", "gps.time-refused", "code", codeGPSTime, "apart_ms", f.Time-now.Unix)
-		case was == doubtClock:
-			w.info("the receiver's time and the clock agree again", "event", "gps.time-accepted")
-		}
+	was := w.doubt
+	if doubt == was {
+		return
 	}
+	w.doubt = doubt
+	before, _ := doubtOf(was)
+	code, why := doubtOf(doubt)
+	if before != "" && before != code {
+		raise(out, before, false)
+	}
+	switch {
+	case code != "":
+		raise(out, code, true)
+		w.warn("the receiver's time is doubted: "+why, "event", "gps.time-doubted", "code", code, "apart_ms", f.Time-now.Unix)
+	case doubt == clock.Disputed: // the clock's own problem names who
+		w.warn("the receiver's time is doubted: "+why, "event", "gps.time-doubted")
+	case was != clock.Sure:
+		w.info("the receiver's time is accepted", "event", "gps.time-accepted")
+	}
+}
+
+// doubtOf gives the code of a doubt, "" where it has none, and says it in words.
+func doubtOf(d clock.Doubt) (code, why string) {
+	switch d {
+	case clock.Ahead:
+		return codeAhead, "its date is far ahead of the clock"
+	case clock.Past:
+		return codeGPSDate, "its date is long past"
+	case clock.TooFar:
+		return codeGPSDate, "its date is years ahead"
+	case clock.Refused:
+		return codeGPSTime, "its time disagrees with the clock"
+	case clock.Disputed:
+		return "", "another source says otherwise"
+	}
+	return "", ""
 }
 
 func (w *gpsWatch) jump(f *nmea.Fix, now clock.Now, out Out) {
@@ -120,7 +182,7 @@ func (w *gpsWatch) info(text string, args ...any) {
 }
 
 // appendGPSText writes what people read: "3D fix, 11 satellites, HDOP 0.9".
-func appendGPSText(b []byte, f *nmea.Fix, doubt int) []byte {
+func appendGPSText(b []byte, f *nmea.Fix, doubt clock.Doubt) []byte {
 	switch f.Mode {
 	case 3:
 		b = append(b, "3D fix"...)
@@ -143,13 +205,12 @@ func appendGPSText(b []byte, f *nmea.Fix, doubt int) []byte {
 		b = append(b, ", HDOP "...)
 		b = strconv.AppendFloat(b, f.HDOP.Float(), 'f', 1, 64)
 	}
+	_, why := doubtOf(doubt)
 	switch {
-	case doubt == doubtDate:
+	case f.Time == 0:
 		b = append(b, ", no date yet"...)
-	case doubt == doubtClock:
-		b = append(b, ", its time disagrees with the clock"...)
-	case doubt == doubtPast:
-		b = append(b, ", its date is long past"...)
+	case why != "":
+		b = append(append(b, ", "...), why...)
 	case f.Rollover:
 		b = append(b, ", date corrected"...)
 	}

@@ -101,37 +101,42 @@ func (s *stamp) put(m *thingsee.Message) (o outcome) {
 		s.sink.Lose(s.device, LostRate, 1)
 		return o
 	}
-	tuid, gateway, own := m.Tuid, m.Gateway, m.Time
+	tuid, gateway, own, worst := m.Tuid, m.Gateway, m.Time, m.Err
 	if m.Tuid == "" {
 		m.Tuid = s.id
 	}
 	m.Gateway = s.gateway
 	class := classOf(m.Event)
 	switch {
-	case own != 0 && s.plausible(own, now):
+	case own != 0 && s.plausible(own, worst > 0, now):
 	case now.Trusted:
 		o.badTime = own != 0
-		m.Time = now.Unix - s.age(m, now)
+		m.Time, m.Err = now.Unix-s.age(m, now), now.Err
 	default:
 		o.badTime = own != 0
-		m.Time = 0
-		class |= ClassProvisional
+		// A time that was believed and is not any more has dated readings of this
+		// boot, so those that wait for theirs would get it as if it were right.
+		var guessed bool
+		if m.Time, m.Err, guessed = s.clock.Guess(now); !guessed {
+			class |= ClassProvisional
+		}
 	}
 	s.encode(m, now.Mono-s.age(m, now))
 	var waited bool
 	if o.lost, waited = s.append(class, s.stream(m.Tuid, m.ID)); waited {
 		o.at = s.clock.Now().Mono
 	}
-	m.Tuid, m.Gateway, m.Time = tuid, gateway, own
+	m.Tuid, m.Gateway, m.Time, m.Err = tuid, gateway, own, worst
 	return o
 }
 
 // plausible: not one of the dates that clocks without a battery start from,
 // and not ahead of what is known. A device may well speak of the past, a data
-// logger of last year; but no device can be from after the day it is read.
-func (s *stamp) plausible(ms int64, now clock.Now) bool {
+// logger of last year; but no device can be from after the day it is read,
+// unless it is said how far its time may be off.
+func (s *stamp) plausible(ms int64, doubted bool, now clock.Now) bool {
 	latest := max(now.Unix, s.clock.Floor()) + maxUnknown
-	if now.Trusted {
+	if now.Trusted && !doubted {
 		latest = now.Unix + maxAhead
 	}
 	return ms >= earliest && ms <= latest

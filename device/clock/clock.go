@@ -23,7 +23,9 @@ const (
 	SourceKernel = "kernel"
 	SourceGNSS   = "gnss"
 	SourceServer = "server"
-	SourceNone   = "none"
+	// SourceCarried is what was believed before the program was started again.
+	SourceCarried = "carried"
+	SourceNone    = "none"
 )
 
 const (
@@ -62,12 +64,15 @@ type Clock struct {
 	seen      atomic.Int64 // the wall clock less Mono at that look
 	reason    atomic.Pointer[string]
 	belief    atomic.Pointer[belief] // nil = nothing is believed
+	lost      atomic.Pointer[belief] // what was taken back last; nil = nothing
 	confirmed atomic.Int64           // Mono when the belief was last seen to be right
 
-	mu     sync.Mutex // held for a look and while a source is heard; guards what follows
-	step   Step
-	gnss   heard
-	server hint
+	mu        sync.Mutex // held for a look and while a source is heard; guards what follows
+	step      Step
+	receivers []*GNSS
+	server    hint
+	said      claim // of the server
+	dispute   Dispute
 
 	fake *fake
 }
@@ -75,9 +80,11 @@ type Clock struct {
 // belief is what Now goes by. It is never changed, only replaced.
 type belief struct {
 	source string
-	synced bool  // the kernel vouches for its clock now: the wall clock is the time
-	offset int64 // otherwise this and Mono is, in Unix milliseconds
-	err    int64 // seconds
+	by     string // the one source that it came from; "" = the kernel, or an earlier run
+	since  int64  // Mono when it came from that one
+	synced bool   // the kernel vouches for its clock now: the wall clock is the time
+	offset int64  // otherwise this and Mono is, in Unix milliseconds
+	err    int64  // seconds
 }
 
 // Step tells of the wall clock's jumps against the monotonic one since New.

@@ -31,7 +31,7 @@ func ExampleClock_GNSS() {
 		Ask:  func() string { return "no time server was reached" },
 	}
 	c := clock.Of(now, built)
-	receiver := c.GNSS()
+	receiver := c.GNSS("gps")
 	for s := range int64(3) {
 		fix := built.AddDate(0, 0, 21).UnixMilli() + 1000*s
 		receiver.Hear(fix, 58_000+1000*s)

@@ -95,7 +95,7 @@ func TestWhatIsBelieved(t *testing.T) {
 			}
 		}, "none"},
 		{"the wrong one of two receivers", func(s *stage, g *GNSS) {
-			other := s.GNSS()
+			other := s.GNSS("other")
 			for range 3 {
 				other.Hear(s.unix()+20*year, s.mono)
 				s.second(g, 0)
@@ -136,7 +136,95 @@ func TestWhatIsBelieved(t *testing.T) {
 			s.HearServer(s.unix(), s.mono, 600, true)
 			s.HearServer(s.unix()+year, s.mono, 600, true)
 		}, "server +0 ±1"},
-		{"fixes after a server", func(s *stage, g *GNSS) { s.HearServer(s.unix()+year, s.mono, 600, true); three(s, g, 0) }, "gnss +0 ±0"},
+		{"fixes after a server", func(s *stage, g *GNSS) { s.HearServer(s.unix()+30_000, s.mono, 600, true); three(s, g, 0) }, "gnss +0 ±0"},
+		{"fixes that contradict a server alone", func(s *stage, g *GNSS) { s.HearServer(s.unix()+year, s.mono, 600, true); three(s, g, 0) }, "none"},
+		{"fixes that contradict a server and a battery clock", func(s *stage, g *GNSS) {
+			s.wall = s.unix() - 250_000
+			s.HearServer(s.unix(), s.mono, 600, false)
+			three(s, g, year/2)
+		}, "server +0 ±1"},
+		{"two receivers, one of them 551 days ahead", func(s *stage, g *GNSS) {
+			other := s.GNSS("other")
+			for range 30 {
+				other.Hear(s.unix()+551*day, s.mono)
+				s.second(g, 0)
+			}
+		}, "none"},
+		{"a wrong receiver was there first", func(s *stage, g *GNSS) {
+			three(s, s.GNSS("other"), 551*day)
+			three(s, g, 0)
+		}, "none"},
+		{"a right receiver was there first", func(s *stage, g *GNSS) {
+			three(s, g, 0)
+			three(s, s.GNSS("other"), 551*day)
+		}, "none"},
+		{"a single fix of another receiver contests nothing", func(s *stage, g *GNSS) {
+			three(s, g, 0)
+			s.GNSS("other").Hear(s.unix()+551*day, s.mono)
+		}, "gnss +0 ±0"},
+		{"one that is gone is not forgotten at once", func(s *stage, g *GNSS) {
+			three(s, g, 0)
+			s.pass(3600_000)
+			three(s, s.GNSS("other"), 551*day)
+			three(s, s.GNSS("other"), 551*day)
+		}, "none"},
+		{"a third receiver decides", func(s *stage, g *GNSS) {
+			three(s, s.GNSS("other"), 551*day)
+			three(s, g, 0)
+			third := s.GNSS("third")
+			for range 4 {
+				third.Hear(s.unix(), s.mono)
+				s.second(g, 0)
+			}
+		}, "gnss +0 ±0"},
+		{"the server decides", func(s *stage, g *GNSS) {
+			three(s, s.GNSS("other"), 551*day)
+			three(s, g, 0)
+			s.HearServer(s.unix(), s.mono, 600, false)
+			three(s, g, 0)
+		}, "gnss +0 ±0"},
+		{"the kernel decides", func(s *stage, g *GNSS) {
+			three(s, s.GNSS("other"), 551*day)
+			three(s, g, 0)
+			s.sync()
+			three(s, s.GNSS("other"), 551*day)
+		}, "kernel +0 ±0"},
+		{"the other one is mended", func(s *stage, g *GNSS) {
+			three(s, s.GNSS("other"), 551*day)
+			three(s, g, 0)
+			three(s, s.GNSS("other"), 0)
+			three(s, g, 0)
+		}, "gnss +0 ±0"},
+		{"a wall clock that stands where it was switched off is no witness", func(s *stage, g *GNSS) {
+			s.wall = s.unix() - 90*day
+			three(s, g, 0)
+		}, "gnss +0 ±0"},
+		{"years ahead of a wall clock in 1970", func(s *stage, g *GNSS) { three(s, g, 3*year) }, fmt.Sprintf("gnss %+d ±0", 3*year)},
+		{"more than two years ahead of the wall clock", func(s *stage, g *GNSS) {
+			s.wall = made.UnixMilli()
+			three(s, g, 3*year)
+		}, "none"},
+		{"two of them", func(s *stage, g *GNSS) {
+			s.mono, s.wall = s.mono+3*year, made.UnixMilli()
+			other := s.GNSS("other")
+			for range 4 {
+				other.Hear(s.unix(), s.mono)
+				s.second(g, 0)
+			}
+		}, "gnss +0 ±0"},
+		{"days behind the wall clock", func(s *stage, g *GNSS) {
+			s.wall = s.unix() + 3*day
+			three(s, g, 0)
+		}, "none"},
+		{"hours behind a wall clock that is set to another zone", func(s *stage, g *GNSS) {
+			s.wall = s.unix() + 12*3600_000
+			three(s, g, 0)
+		}, "gnss +0 ±0"},
+		{"what an earlier run believed", func(s *stage, g *GNSS) { s.Resume(noon-600_000, 0, 600_000); s.pass(20_000_000) }, "carried +0 ±2"},
+		{"fixes after that", func(s *stage, g *GNSS) { s.Resume(noon-600_000, 2, 600_000); three(s, g, -1500) }, "gnss -1500 ±0"},
+		{"fixes that contradict that", func(s *stage, g *GNSS) { s.Resume(noon-600_000, 0, 600_000); three(s, g, year/4) }, "carried +0 ±0"},
+		{"the kernel after that", func(s *stage, g *GNSS) { s.Resume(noon-600_000+5000, 0, 600_000); s.sync() }, "kernel +0 ±0"},
+		{"what another boot believed", func(s *stage, g *GNSS) { s.Resume(noon-600_000, 0, 700_000) }, "none"},
 		{"a server after fixes", func(s *stage, g *GNSS) { three(s, g, 0); s.HearServer(s.unix()+5000, s.mono, 600, true) }, "gnss +0 ±0"},
 
 		{"the kernel", func(s *stage, g *GNSS) { s.sync() }, "kernel +0 ±0"},
@@ -176,7 +264,7 @@ func TestWhatIsBelieved(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := newStage()
-			row.tell(s, s.GNSS())
+			row.tell(s, s.GNSS("gps"))
 			if got := s.believes(); got != row.want {
 				t.Errorf("believes %s, want %s", got, row.want)
 			}
@@ -286,7 +374,7 @@ func TestStepIsSeenOnce(t *testing.T) {
 
 func TestHearDoesNotAllocate(t *testing.T) {
 	s := newStage()
-	g := s.GNSS()
+	g := s.GNSS("gps")
 	three(s, g, 0)
 	if n := testing.AllocsPerRun(1000, func() { s.second(g, 0) }); n != 0 {
 		t.Errorf("%v allocations a fix", n)
@@ -298,7 +386,7 @@ func TestHearDoesNotAllocate(t *testing.T) {
 
 func TestFakeHearsNothing(t *testing.T) {
 	c := Fake(Now{Mono: 5, Unix: noon}, made)
-	g := c.GNSS()
+	g := c.GNSS("gps")
 	for i := range int64(5) {
 		g.Hear(noon+1000*i, 5+1000*i)
 	}

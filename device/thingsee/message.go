@@ -20,6 +20,7 @@ type Message struct {
 	ID    int   // tsmId
 	Event int   // tsmEv
 	Time  int64 // tsmTs in Unix milliseconds; 0 = not dated yet
+	Err   int64 // tsErr: by how many seconds Time may be wrong at worst; 0 = left out
 	Age   int64 // milliseconds by which the measurement is older than now; used when Time is 0
 
 	Tuid    string // tsmTuid, left out when empty
@@ -45,10 +46,10 @@ type Message struct {
 }
 
 // Reset begins a new message. Tuid and Gateway stay, and so does the storage;
-// Time, Age and the fields are cleared.
+// Time, Err, Age and the fields are cleared.
 func (m *Message) Reset(id, event int) {
 	m.ID, m.Event = id, event
-	m.Time, m.Age = 0, 0
+	m.Time, m.Err, m.Age = 0, 0, 0
 	m.body, m.fields = m.body[:0], 0
 }
 
@@ -139,8 +140,15 @@ func (m *Message) Append(dst []byte) []byte {
 	if m.Time != 0 {
 		dst = append(dst, `,"tsmTs":`...)
 		dst = appendDecimal(dst, m.Time, 3)
+		if m.Err > 0 {
+			dst = appendErr(dst, m.Err)
+		}
 	}
 	return m.appendRest(dst)
+}
+
+func appendErr(dst []byte, seconds int64) []byte {
+	return strconv.AppendInt(append(dst, `,"tsErr":`...), seconds, 10)
 }
 
 func (m *Message) appendID(dst []byte) []byte {

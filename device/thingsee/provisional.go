@@ -8,7 +8,7 @@ import (
 // AppendProvisional is Append for a message whose time is not known yet: in
 // the place of tsmTs stands "tsmTs":@mono, mono being the milliseconds since
 // boot. That is not JSON on purpose: such a record cannot be sent by mistake.
-// FillTime makes it a message. Time and Age are not looked at.
+// FillTime makes it a message. Time, Err and Age are not looked at.
 func (m *Message) AppendProvisional(dst []byte, mono int64) []byte {
 	dst = m.appendID(dst)
 	dst = append(dst, `,"tsmTs":@`...)
@@ -41,8 +41,7 @@ func FillTime(dst, rec []byte, offset, errSeconds int64) ([]byte, error) {
 	dst = append(dst, rec[:at]...)
 	dst = appendDecimal(dst, ms, 3)
 	if errSeconds > 0 {
-		dst = append(dst, `,"tsErr":`...)
-		dst = strconv.AppendInt(dst, errSeconds, 10)
+		dst = appendErr(dst, errSeconds)
 	}
 	return append(dst, rec[end:]...), nil
 }

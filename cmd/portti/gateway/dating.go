@@ -25,8 +25,8 @@ import (
 // cannot be written it is held in memory: sending goes on, and a kill just then
 // lets what is on disk go out again with the time as known by then.) Until the offset
 // is known such a record, and with it everything behind it, stays where it is:
-// the order of records never depends on the wall clock. After hold since boot
-// the wait ends, and the best guess is sent with its worst error in "tsErr".
+// the order of records never depends on the wall clock. After hold since the
+// start the wait ends, and the best guess is sent with its worst error in "tsErr".
 //
 // The offset of a boot is kept as soon as there is a trusted time and a record
 // that may need it, also while nothing is handed out: after a reboot that boot's
@@ -34,7 +34,8 @@ import (
 // had a trusted time is put in the middle of when it can have been.
 //
 // What tsErr promises: the true time is no further off, in whole seconds; a
-// reading without it is good to about a second. Where this boot has no trusted
+// reading without it is good to about a second. An offset is one for a whole boot, so
+// what a crystal drifts between its beginning and the reading is added. Where this boot has no trusted
 // time at all, its wall clock is taken if it stands behind all that is known to
 // be over, but nobody vouches for it, so the bound is ten years: the only honest
 // way to a smaller one is a second source, and one that agrees with the wall
@@ -46,7 +47,7 @@ import (
 type dater struct {
 	queue queue
 	clock ticker
-	hold  int64 // milliseconds since boot until which an unknown time is waited for
+	hold  int64 // milliseconds since boot until which an unknown time is waited for, from the start of this program on
 	built int64 // Unix ms: no boot was before, as far as is known
 	after int64 // Unix ms: this boot was not before
 	ceil  int64 // Unix ms: no reading is younger; ends the worst error of a guess
@@ -66,7 +67,7 @@ type dater struct {
 	changed chan struct{} // stands in for the queue's own until open
 
 	// The link's goroutine alone uses what follows.
-	exact buffer.Offset // of this boot by the trusted clock, zero = never seen trusted
+	exact buffer.Offset // of this boot by the trusted clock, zero = it is not trusted
 	known map[uint32]buffer.Offset
 	arena []byte
 	recs  [][]byte
@@ -94,6 +95,7 @@ type queue interface {
 type ticker interface {
 	Now() clock.Now
 	Floor() int64
+	Dispute() clock.Dispute
 }
 
 // reasonUndated is the reason for a record that has no field for its time.
@@ -109,7 +111,7 @@ func newDater(q queue, c ticker, hold time.Duration, built time.Time, log *slog.
 	floor := c.Floor()
 	return &dater{
 		queue: q, clock: c, log: log,
-		hold: hold.Milliseconds(), built: built.UnixMilli(), after: floor - c.Now().Mono, ceil: floor + plausible.Milliseconds(),
+		hold: c.Now().Mono + hold.Milliseconds(), built: built.UnixMilli(), after: floor - c.Now().Mono, ceil: floor + plausible.Milliseconds(),
 		inside: visits{origin: time.Now()}, fixing: make(chan struct{}, 1), changed: make(chan struct{}), wanted: make(chan struct{}), known: make(map[uint32]buffer.Offset),
 	}
 }
@@ -214,7 +216,7 @@ func (d *dater) fillTimes(entries []buffer.Entry) error {
 		// The arena may move while it grows; records cut from it earlier keep
 		// the old array alive and stay as they are.
 		start := len(d.arena)
-		filled, err := thingsee.FillTime(d.arena, e.Rec, o.Unix, o.Err)
+		filled, err := thingsee.FillTime(d.arena, e.Rec, o.Unix, o.Err+drift(e.Mono))
 		if err != nil {
 			return err
 		}
@@ -276,7 +278,7 @@ func (d *dater) durable(boot uint32) (buffer.Offset, error) {
 // decide works out where a boot stood in wall time; false: later.
 func (d *dater) decide(boot uint32) (buffer.Offset, bool) {
 	now := d.clock.Now()
-	if now.Trusted {
+	if d.exact = (buffer.Offset{}); now.Trusted {
 		d.exact = exactly(now)
 	}
 	sure := d.exact != buffer.Offset{}
@@ -288,7 +290,7 @@ func (d *dater) decide(boot uint32) (buffer.Offset, bool) {
 	switch {
 	case current && sure:
 		return d.exact, true
-	case i >= 0 && starts[i].Known:
+	case i >= 0 && starts[i].Known && !(current && d.clock.Dispute().A != ""):
 		return starts[i].Offset, true
 	case !sure && now.Mono < d.hold && !bounded(starts, boot):
 		return buffer.Offset{}, false

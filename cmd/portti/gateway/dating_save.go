@@ -55,9 +55,44 @@ func (d *dater) offsetSaved() bool {
 	return err == nil || errors.Is(err, buffer.ErrMemoryOnly) || errors.Is(err, buffer.ErrOffsetSet) || errors.Is(err, buffer.ErrSealed)
 }
 
-// exactly is this boot's offset by a trusted clock.
+// exactly is this boot's offset by a trusted clock, good for all of the boot until now.
 func exactly(now clock.Now) buffer.Offset {
-	return buffer.Offset{Unix: now.Unix - now.Mono, Err: now.Err}
+	return buffer.Offset{Unix: now.Unix - now.Mono, Err: now.Err + drift(now.Mono)}
+}
+
+// drift is how many seconds a crystal may have gone wrong in so many milliseconds: 100
+// ppm, which is a second after three hours.
+func drift(ms int64) int64 { return max(0, ms) / 10_000_000 }
+
+// carriedErr is how wrong a time may be that is carried over, in seconds: a guess is
+// off by years, what was trusted by what drifted.
+const carriedErr = 600
+
+// resume has the clock take over what an earlier run knew of this boot's time.
+func resume(c *clock.Clock, starts []buffer.Start, good int64) {
+	if len(starts) == 0 {
+		return
+	}
+	if s := starts[len(starts)-1]; s.Again && s.Known && s.Offset.Err <= carriedErr {
+		confirmed := int64(0)
+		if good >= s.Offset.Unix {
+			confirmed = good - s.Offset.Unix
+		}
+		c.Resume(s.Offset.Unix, s.Offset.Err, confirmed)
+	}
+}
+
+// keepTime keeps a trusted time, so that a restart in this boot does not begin without
+// it: as the last good one where it is that, else as this boot's offset.
+func (g *Gateway) keepTime() {
+	switch now := g.clock.Now(); {
+	case !now.Trusted:
+	case now.Err == 0:
+		g.queue.SetLastGood(now.Unix)
+	default:
+		g.dater.needed.Store(true)
+		g.dater.offsetSaved()
+	}
 }
 
 func startOf(starts []buffer.Start, boot uint32) int {

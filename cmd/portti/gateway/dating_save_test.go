@@ -172,7 +172,7 @@ func TestDaterGuessesAfterTheBootBefore(t *testing.T) {
 		{Boot: 1, Lasted: 3_600_000, Offset: buffer.Offset{Unix: day}, Known: true},
 		{Boot: 2, Lasted: 60_000},
 	}
-	d := newDater(q, clock.Fake(clock.Now{Mono: 60_000, Unix: 60_000}, buildDay), time.Minute, buildDay, quiet)
+	d := newDater(q, clock.Fake(clock.Now{Mono: 60_000, Unix: 60_000}, buildDay), 0, buildDay, quiet)
 	if _, recs, err := d.Read(0, 1<<20, 10); err != nil || len(recs) != 1 {
 		t.Fatalf("%q %v", recs, err)
 	}
@@ -200,7 +200,7 @@ func TestDaterIsTheSameForEverySource(t *testing.T) {
 	if err != nil || len(recs) != 2 || !strings.Contains(first, `"tsErr":1,`) {
 		t.Fatalf("%s %v", first, err)
 	}
-	g := c.GNSS()
+	g := c.GNSS("gps")
 	for i := range int64(4) {
 		g.Hear(day+3_601_000+1000*i, 10_000+1000*i)
 	}

@@ -175,7 +175,7 @@ func TestDaterGuessesWhenTheHoldIsOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			q := newFakeQueue(1)
 			q.entries = []buffer.Entry{provisional(1, 100_000)}
-			d := newDater(q, clock.Fake(clock.Now{Mono: 120_000, Unix: c.unix}, buildDay), 2*time.Minute, buildDay, quiet)
+			d := newDater(q, clock.Fake(clock.Now{Mono: 120_000, Unix: c.unix}, buildDay), 0, buildDay, quiet)
 			_, recs, err := d.Read(0, 1<<20, 10)
 			if err != nil || len(recs) != 1 {
 				t.Fatalf("%q %v", recs, err)

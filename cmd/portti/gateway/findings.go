@@ -57,6 +57,7 @@ const stepShown = 10 * 60 * 1000 // ms
 
 func (f *found) clock(s *snapshot) {
 	now := s.clock
+	f.addIf(s.dispute.A != "", "CLK-DISPUTE", "", "a", s.dispute.A, "b", s.dispute.B, "by", status.InWords(time.Duration(s.dispute.Apart)*time.Millisecond))
 	f.addIf(!now.Trusted && (!s.fixed || s.link.Problem == "CLK-UNSET"), "CLK-UNSET", "")
 	f.addIf(!now.Trusted && s.fixed && s.offset.Err > 0, "CLK-GUESSED", "", "hold", status.InWords(time.Duration(s.cfg.Clock.HoldUntilSynced)))
 	by, way := time.Duration(s.step.By)*time.Millisecond, "forward"

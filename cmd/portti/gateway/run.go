@@ -161,6 +161,7 @@ func build(ctx context.Context, cfg *config.Config, opt Options) (g *Gateway, er
 		g.board.has(config.BufferFolder)
 	}
 	g.clock.Remember(g.queue.LastGood())
+	resume(g.clock, g.queue.Starts(), g.queue.LastGood())
 	g.dater = newDater(g.queue, g.clock, time.Duration(cfg.Clock.HoldUntilSynced), opt.Built, opt.Log)
 	g.dater.expect(g.queue.Stats().Waiting > 0 && dependent(g.queue.Starts()))
 	env := device.Env{Gateway: g.id, Clock: g.clock, Log: opt.Log}
@@ -276,6 +277,7 @@ func (g *Gateway) work(ctx context.Context) error {
 	stopReading()
 	within(read, devicesLimit)
 	g.own.close(g.selfReport.lastMessage())
+	g.keepTime()
 	g.queue.Seal()
 	if sent != nil {
 		linkErr = g.drain(sent, stopLink)

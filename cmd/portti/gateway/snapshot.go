@@ -34,6 +34,7 @@ type snapshot struct {
 	source   string
 	distrust string // why the clock is not trusted
 	step     clock.Step
+	dispute  clock.Dispute // sources of time that contradict each other
 	wall     time.Time     // what certificates are judged by
 	offset   buffer.Offset // of this boot, where it is fixed
 	fixed    bool
@@ -72,6 +73,7 @@ func (g *Gateway) snapshot() *snapshot {
 		s.downlink = g.downlink.status()
 	}
 	s.clock, s.source, s.distrust, s.step = g.clock.Now(), g.clock.Source(), g.clock.Reason(), g.clock.Stepped()
+	s.dispute = g.clock.Dispute()
 	s.wall = g.wallTime()
 	s.offset, s.fixed = g.queue.Offset(g.queue.Boot())
 	s.headroom = g.inflow.headroom(s.total.Read, s.stats)

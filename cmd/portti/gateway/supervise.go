@@ -89,7 +89,7 @@ func (g *Gateway) observe(s *snapshot) {
 
 // observeClock keeps the last good time and logs where the time comes from.
 func (g *Gateway) observeClock(s *snapshot) {
-	if s.clock.Trusted && s.clock.Err == 0 {
+	if s.clock.Trusted && s.clock.Err == 0 && g.clock.Firm() {
 		g.queue.SetLastGood(s.clock.Unix)
 	}
 	if s.source == g.source {

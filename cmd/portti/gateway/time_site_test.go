@@ -44,11 +44,19 @@ type timeSite struct {
 	lines   map[string]*simLine
 	arrived []arrival // of the sensor's readings
 	fixes   int
+	placed  []position
 
 	fed     []time.Time // the true time of reading i+1
 	gateway *Gateway
 	stop    context.CancelFunc
 	ended   chan error
+}
+
+// position is one of a receiver as the server got it, and when.
+type position struct {
+	tuid    string
+	ms, err int64
+	at      time.Time
 }
 
 // arrival is one reading as the server got it.
@@ -124,6 +132,7 @@ func trueDate() time.Time { return time.Now() }
 func (s *timeSite) take(msg []byte, repeat bool) {
 	var m struct {
 		ID  int     `json:"tsmId"`
+		Who string  `json:"tsmTuid"`
 		TS  float64 `json:"tsmTs"`
 		Err int64   `json:"tsErr"`
 		N   int     `json:"n"`
@@ -136,6 +145,7 @@ func (s *timeSite) take(msg []byte, repeat bool) {
 		s.t.Errorf("arrived: %s, %v", msg, err)
 	case m.ID == 1210:
 		s.fixes++
+		s.placed = append(s.placed, position{m.Who, int64(math.Round(m.TS * 1000)), m.Err, time.Now()})
 	case !repeat:
 		s.arrived = append(s.arrived, arrival{m.N, int64(math.Round(m.TS * 1000)), m.Err, string(msg)})
 	}
@@ -159,7 +169,7 @@ func (s *timeSite) boot(wall time.Time) {
 func (s *timeSite) start() {
 	s.t.Helper()
 	s.mu.Lock()
-	s.lines = map[string]*simLine{"sensor": newSimLine(), "gps": newSimLine()}
+	s.lines = map[string]*simLine{"sensor": newSimLine(), "gps": newSimLine(), "gps2": newSimLine()}
 	s.mu.Unlock()
 	scheme, ca := "ws", ""
 	if c := s.server.Certificate(); c != nil {
@@ -222,17 +232,23 @@ func (s *timeSite) feed(n int) {
 func (s *timeSite) fix(n int, at func() time.Time) {
 	s.t.Helper()
 	for range n {
-		now := at().UTC()
-		body := "GPRMC," + now.Format("150405.00") + ",A,6500.74400,N,02528.08600,E,10.0,57.30," + now.Format("020106") + ",,,A"
-		var sum byte
-		for i := range len(body) {
-			sum ^= body[i]
-		}
-		line := s.lines["gps"]
-		line.change(func() { line.buf = fmt.Appendf(line.buf, "$%s*%02X\r\n", body, sum) })
-		synctest.Wait()
+		s.say("gps", at())
 		time.Sleep(time.Second)
 	}
+}
+
+// say has a receiver say one fix.
+func (s *timeSite) say(receiver string, at time.Time) {
+	s.t.Helper()
+	now := at.UTC()
+	body := "GPRMC," + now.Format("150405.00") + ",A,6500.74400,N,02528.08600,E,10.0,57.30," + now.Format("020106") + ",,,A"
+	var sum byte
+	for i := range len(body) {
+		sum ^= body[i]
+	}
+	line := s.lines[receiver]
+	line.change(func() { line.buf = fmt.Appendf(line.buf, "$%s*%02X\r\n", body, sum) })
+	synctest.Wait()
 }
 
 // checkedStatus is the status, with its books checked.

@@ -133,6 +133,9 @@ func configProblems() []Entry {
 
 func clockProblems() []Entry {
 	return []Entry{
+		{Code: "CLK-DISPUTE", Severity: Warning, Title: "Times contradict each other",
+			Sentence: "{a} and {b} tell times that are {by} apart, and nothing tells which of them is right: neither sets the clock, and positions with their times carry the possible error in tsErr.",
+			Actions:  []string{"Compare both with a clock, and switch the wrong one off or replace it: portti gps", "Let the gateway reach a time server, which decides: timedatectl timesync-status"}},
 		{Code: "CLK-GUESSED", Severity: Warning, Title: "Time of readings is a guess", DependsOn: []string{"CLK-UNSET"},
 			Sentence: "No trusted time came within {hold}: readings are sent with the best guess and its error in tsErr.",
 			Actions:  []string{"Let the gateway reach a time server: timedatectl timesync-status"}},
