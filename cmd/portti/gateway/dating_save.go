@@ -90,8 +90,7 @@ func (g *Gateway) keepTime() {
 	case now.Err == 0:
 		g.queue.SetLastGood(now.Unix)
 	default:
-		g.dater.needed.Store(true)
-		g.dater.offsetSaved()
+		g.dater.expect(true) // by a goroutine of its own, which a slow disk may hold up
 	}
 }
 
