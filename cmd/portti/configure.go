@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -12,12 +13,12 @@ import (
 	"portti/cmd/portti/status"
 )
 
-func configCmd() *cobra.Command {
+func configCmd(machine fs.FS) *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "config",
 		Short: "check | show | create  the configuration",
 	})
-	cmd.AddCommand(configCheckCmd(), configShowCmd(), configCreateCmd())
+	cmd.AddCommand(configCheckCmd(machine), configShowCmd(), configCreateCmd())
 	return cmd
 }
 
@@ -31,22 +32,30 @@ func load(cmd *cobra.Command, args []string) (*config.Config, string, error) {
 	return cfg, path, err
 }
 
-func configCheckCmd() *cobra.Command {
+func configCheckCmd(machine fs.FS) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "find every mistake in the configuration",
-		Long: `Finds every mistake in the configuration, with file, line and column.
+		Long: `Finds every mistake in the configuration, with file, line and column. No hardware and
+no network is needed.
 
-Reads files and environment only: no hardware, network or root is needed, so an
-image can be checked where it is built. Exit code 0 = good, 1 = not.`,
+Run with sudo on a gateway it sees the machine as the service does, with the rights of
+its user and the folders of its sandbox, and finds too what the gateway could not read
+or write there. With --offline, and without root, it looks at the files of the
+configuration alone, as an image is checked where it is built.
+Exit code 0 = good, 1 = not.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, path, err := load(cmd, args)
-			if err == nil {
-				err = cfg.CheckTokenFile()
+			cfg, path, err := judge(cmd, machine, args)
+			var done *exitError
+			if errors.As(err, &done) {
+				return err
 			}
 			if globalsOf(cmd).json {
 				return checkJSON(cmd, cfg, err)
+			}
+			if err == nil && len(cfg.Unfit) > 0 {
+				err = &config.Error{Faults: append(cfg.Unfit, cfg.Warnings...)}
 			}
 			if err != nil {
 				return exit(exitFailed, err)
@@ -61,7 +70,9 @@ image can be checked where it is built. Exit code 0 = good, 1 = not.`,
 			return nil
 		},
 	}
-	cmd.Flags().Bool("offline", false, "accepted for image builds; checking never needs a network")
+	cmd.Flags().Bool("offline", false, "look at the files of the configuration alone, as where an image is built")
+	cmd.Flags().Bool(asService, false, "")
+	_ = cmd.Flags().MarkHidden(asService) // it is there
 	return cmd
 }
 
@@ -90,12 +101,14 @@ func checkJSON(cmd *cobra.Command, cfg *config.Config, err error) error {
 	case err != nil:
 		return err
 	default:
+		add(cfg.Unfit, "error")
 		add(cfg.Warnings, "warning")
 	}
-	if jsonErr := writeJSON(cmd, map[string]any{"good": err == nil, "problems": list}); jsonErr != nil {
+	good := err == nil && len(cfg.Unfit) == 0
+	if jsonErr := writeJSON(cmd, map[string]any{"good": good, "problems": list}); jsonErr != nil {
 		return jsonErr
 	}
-	if err != nil {
+	if !good {
 		return exit(exitFailed, nil)
 	}
 	return nil

@@ -28,7 +28,7 @@ was accepted is lost either way. Log lines go to standard error.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			g := globalsOf(cmd)
 			load := func() (*config.Config, error) {
-				return config.Load(g.config, config.LoadOptions{Environ: os.Environ()})
+				return config.Load(g.config, config.LoadOptions{Environ: os.Environ(), Fits: gateway.Ground{}.Fits})
 			}
 			cfg, err := load()
 			switch {
@@ -41,6 +41,9 @@ was accepted is lost either way. Log lines go to standard error.`,
 			log := newLog(cmd.ErrOrStderr(), cfg.Log, level)
 			for _, w := range cfg.Warnings {
 				log.Warn(w.Text, "component", "config", "event", "config.warned", "at", fmt.Sprintf("%s:%d:%d", w.File, w.Line, w.Column))
+			}
+			for _, f := range cfg.Unfit {
+				log.Error(f.Text, "component", "config", "event", "config.unfit", "at", fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column), "hint", f.Hint)
 			}
 			hup := make(chan os.Signal, 1)
 			signal.Notify(hup, syscall.SIGHUP)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"portti/cmd/portti/status"
 )
@@ -88,7 +90,7 @@ func (s *script) do(line string) bool {
 	case "portti":
 		args := strings.Fields(rest)
 		var out, errs bytes.Buffer
-		machine := os.DirFS("/")
+		machine := fs.FS(fstest.MapFS{}) // not this one, on which portti may be installed
 		if s.machine != "" {
 			machine = os.DirFS(s.machine)
 		}

@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,7 +17,10 @@ import (
 	"portti/systemd"
 )
 
-func serviceCmd() *cobra.Command {
+func serviceCmd(machine fs.FS) *cobra.Command {
+	serviceVerb := func(name, short string, do func(*systemd.Service, io.Writer) error) *cobra.Command {
+		return serviceVerb(machine, name, short, do)
+	}
 	cmd := group(&cobra.Command{
 		Use:   "service",
 		Short: "install | uninstall | start | stop | restart | status  of the system service",
@@ -35,7 +41,7 @@ configuration. uninstall keeps readings, configuration and user.`,
 	return cmd
 }
 
-func serviceVerb(name, short string, do func(*systemd.Service, io.Writer) error) *cobra.Command {
+func serviceVerb(machine fs.FS, name, short string, do func(*systemd.Service, io.Writer) error) *cobra.Command {
 	return &cobra.Command{
 		Use:   name,
 		Short: short,
@@ -45,16 +51,32 @@ func serviceVerb(name, short string, do func(*systemd.Service, io.Writer) error)
 			if err := config.Sample(&sample, []string{"gps", "lines"}); err != nil {
 				return err
 			}
-			s := systemd.NewService(globalsOf(cmd).config, sample.Bytes(), checkConfigured)
+			g := globalsOf(cmd)
+			if view, ok := systemd.ViewOf(machine); ok && !g.configSet && view.Config != "" {
+				g.config = view.Config
+			}
+			s := systemd.NewService(g.config, sample.Bytes(), func(path string) error { return startable(cmd.Context(), machine, path) })
 			return serviceCode(do(s, cmd.OutOrStdout()))
 		},
 	}
 }
 
-// checkConfigured says why the service should not be started with path. The
-// sample is valid, but the server it names does not exist.
-func checkConfigured(path string) error {
-	cfg, err := config.Load(path, config.LoadOptions{})
+// startable says why the service should not be started with path: what config check
+// finds there as the service, and that the server is still the sample's, which is
+// valid and does not exist.
+func startable(ctx context.Context, machine fs.FS, path string) error {
+	view, there := systemd.ViewOf(machine)
+	if os.Geteuid() == 0 && there && view.UID != 0 {
+		view.Config = path // it is about to be
+		said, err := judgeOutside(ctx, view, path, false, true)
+		if err != nil {
+			return err
+		}
+		if said.code != exitOK {
+			return errors.New(strings.TrimSpace(said.err))
+		}
+	}
+	cfg, err := config.Load(path, config.LoadOptions{Environ: view.Env})
 	if err != nil {
 		return err
 	}

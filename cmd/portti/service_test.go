@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"portti/cmd/portti/config"
 	"portti/systemd"
@@ -27,22 +28,22 @@ func TestServiceIsNotStartedWithTheSample(t *testing.T) {
 	if err := config.Sample(&sample, []string{"gps", "lines"}); err != nil {
 		t.Fatal(err)
 	}
-	err := checkConfigured(configFile(t, sample.String()))
+	err := startable(t.Context(), fstest.MapFS{}, configFile(t, sample.String()))
 	if err == nil || !strings.Contains(err.Error(), "example server") {
 		t.Errorf("the sample counts as configured: %v", err)
 	}
 	own := strings.ReplaceAll(sample.String(), "ingest.example.net", "ingest.haltian.test")
-	if err := checkConfigured(configFile(t, own)); err != nil {
+	if err := startable(t.Context(), fstest.MapFS{}, configFile(t, own)); err != nil {
 		t.Errorf("a server of one's own: %v", err)
 	}
 }
 
 func TestServiceIsNotStartedWithWhatRunRefuses(t *testing.T) {
 	var bad *config.Error
-	if err := checkConfigured(configFile(t, "nonsense = 1\n")); !errors.As(err, &bad) {
+	if err := startable(t.Context(), fstest.MapFS{}, configFile(t, "nonsense = 1\n")); !errors.As(err, &bad) {
 		t.Errorf("error is %v", err)
 	}
-	if err := checkConfigured(filepath.Join(t.TempDir(), "absent.toml")); !errors.Is(err, config.ErrNotConfigured) {
+	if err := startable(t.Context(), fstest.MapFS{}, filepath.Join(t.TempDir(), "absent.toml")); !errors.Is(err, config.ErrNotConfigured) {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -160,12 +160,15 @@ func (l *loader) checkRanges(path string) {
 		{"uplink.batch_max_bytes", int64(u.BatchMaxBytes), 1_000, 1_000_000, size},
 		{"uplink.backlog_share", int64(u.BacklogShare), 1, 90, number},
 		{"uplink.batch_max_messages", int64(u.BatchMaxMessages), 1, 10_000, number},
-		{"buffer.max_size", int64(b.MaxSize), 1_000_000, 1 << 40, size},
+		{"buffer.max_size", int64(b.MaxSize), 0, 1 << 40, size},
 		{"buffer.min_free_disk", int64(b.MinFreeDisk), 0, 1 << 40, size},
 	} {
 		if (r.value < r.low || r.value > r.high) && !l.bad[r.key] {
 			l.fault(path, r.key, fmt.Sprintf("%q must be from %s to %s, found %s", lastOf(r.key), r.show(r.low), r.show(r.high), r.show(r.value)), "")
 		}
+	}
+	if b.MaxSize < MinBuffer && !l.bad["buffer.max_size"] {
+		l.unfit("buffer.max_size", fmt.Sprintf(`"max_size" must be at least %s, found %s`, MinBuffer, b.MaxSize), "the gateway takes "+MinBuffer.String())
 	}
 	if every := l.cfg.Gateway.ReportInterval; every != 0 && (every.D() < minReport || every.D() > MaxReport) && !l.bad["gateway.report_interval"] {
 		l.fault(path, "gateway.report_interval", fmt.Sprintf(`"report_interval" must be from %s to %s, found %s`, Duration(minReport), Duration(MaxReport), every), `write "0s" for never`)

@@ -40,6 +40,9 @@ type Config struct {
 
 	// Warnings are findings that do not make the configuration invalid.
 	Warnings []Fault `toml:"-"`
+	// Unfit is what this machine does not grant, or what was corrected: the daemon
+	// runs, but not as configured.
+	Unfit []Fault `toml:"-"`
 	// Files are the files that were read, in the order of reading.
 	Files []string `toml:"-"`
 
@@ -152,6 +155,12 @@ type Buffer struct {
 	WhenFull    string   `toml:"when_full"`
 	MinFreeDisk Size     `toml:"min_free_disk"` // with less free on its file system the buffer grows no more; 0 = off
 }
+
+// MinBuffer is the smallest MaxSize with which the buffer works.
+const MinBuffer Size = 1 << 20
+
+// Limit is MaxSize as the buffer gets it.
+func (b Buffer) Limit() int64 { return int64(max(b.MaxSize, MinBuffer)) }
 
 // Clock says how long readings wait for a clock that can be trusted, and what
 // is.

@@ -63,6 +63,9 @@ func TestBadConfigurations(t *testing.T) {
 			if err != nil {
 				got = err.Error() + "\n"
 			} else {
+				for _, w := range cfg.Unfit {
+					got += "unfit: " + w.String() + "\n"
+				}
 				for _, w := range cfg.Warnings {
 					got += "warning: " + w.String() + "\n"
 				}
@@ -124,7 +127,7 @@ func TestDefaultsStand(t *testing.T) {
 // same compares the settings alone.
 func same(a, b *Config) bool {
 	x, y := *a, *b
-	x.Files, y.Files, x.Warnings, y.Warnings, x.origins, y.origins = nil, nil, nil, nil, nil, nil
+	x.Files, y.Files, x.Warnings, y.Warnings, x.Unfit, y.Unfit, x.origins, y.origins = nil, nil, nil, nil, nil, nil, nil, nil
 	return reflect.DeepEqual(x, y)
 }
 

@@ -22,7 +22,15 @@ type LoadOptions struct {
 	Vendor string
 	// Kinds are the types of devices there are; nil = device.Kinds().
 	Kinds device.Table
+	// Fits holds a configuration without mistakes against the machine: whether the
+	// files and folders that it names can be used. nil = nothing is opened, and the
+	// answer is the same on a build machine.
+	Fits func(*Config, Say)
 }
+
+// Say takes a finding about a key. With unfit the daemon would not work as
+// configured, otherwise it is a warning.
+type Say func(unfit bool, key, text, hint string)
 
 // maxFile bounds one configuration file, so that a wrong path (a device, a
 // log) is noticed instead of read.
@@ -34,10 +42,9 @@ const maxFile = 1 << 20
 //
 // The error is an *Error with everything that is wrong; errors.Is with
 // ErrNotConfigured tells a configuration that is not there. Nothing is opened
-// that the configuration names: no port, no token, no server, so the answer is
-// the same on a build machine.
+// that the configuration names, but by LoadOptions.Fits.
 func Load(path string, o LoadOptions) (*Config, error) {
-	l := loader{cfg: Defaults()}
+	l := loader{cfg: Defaults(), path: path}
 	missing := l.layers(path, o)
 	if missing && len(l.cfg.Files) == 0 {
 		return nil, &Error{missing: true, Faults: []Fault{{
@@ -49,13 +56,31 @@ func Load(path string, o LoadOptions) (*Config, error) {
 	l.presentToken()
 	l.check(path)
 	if len(l.faults) > 0 {
+		l.faults = append(l.faults, l.unfits...)
 		sortFaults(l.faults, l.cfg.Files)
 		return nil, &Error{Faults: l.faults}
 	}
 	l.cfg.origins = l.origins()
+	if o.Fits != nil {
+		o.Fits(l.cfg, l.say)
+	}
 	sortFaults(l.warnings, l.cfg.Files)
-	l.cfg.Warnings = l.warnings
+	sortFaults(l.unfits, l.cfg.Files)
+	l.cfg.Warnings, l.cfg.Unfit = l.warnings, l.unfits
 	return l.cfg, nil
+}
+
+func (l *loader) say(unfit bool, key, text, hint string) {
+	if unfit {
+		l.unfit(key, text, hint)
+	} else {
+		l.warnings = append(l.warnings, l.faultAt(l.path, key, text, hint))
+	}
+}
+
+// unfit notes what the daemon works without.
+func (l *loader) unfit(key, text, hint string) {
+	l.unfits = append(l.unfits, l.faultAt(l.path, key, text, hint))
 }
 
 // SocketOf says where the daemon that runs with the configuration at path
@@ -80,7 +105,9 @@ type loader struct {
 	bad      map[string]bool    // keys that already have a fault
 	broken   bool               // some file could not be read to its end
 	faults   []Fault
+	unfits   []Fault
 	warnings []Fault
+	path     string // of the main file
 }
 
 // setting is the place a key got its value.

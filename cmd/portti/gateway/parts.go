@@ -35,7 +35,7 @@ func (g *Gateway) bufferOptions() buffer.Options {
 	c := g.cfg
 	return buffer.Options{
 		Dir:         c.Paths.BufferDir(),
-		MaxSize:     int64(c.Buffer.MaxSize),
+		MaxSize:     c.Buffer.Limit(),
 		MaxAge:      time.Duration(c.Buffer.MaxAge),
 		CommitEvery: time.Duration(c.Buffer.CommitEvery),
 		FenceHold:   g.hold(),

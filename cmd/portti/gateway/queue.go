@@ -33,7 +33,7 @@ func QueueOf(l *buffer.Inspection, cfg *config.Config, now clock.Now, boot [16]b
 	s := status.Queue{Schema: status.Schema, Totals: ledgerOf(l.Total), Damaged: l.Damaged}
 	s.Gateway, _ = IdentityOf(cfg)
 	s.Buffer = status.Buffer{State: status.BufferOK, Waiting: l.Waiting, WaitingDisk: l.Waiting, Bytes: l.Bytes,
-		CapacityBytes: int64(cfg.Buffer.MaxSize), CommitEveryS: status.Seconds(time.Duration(cfg.Buffer.CommitEvery)),
+		CapacityBytes: cfg.Buffer.Limit(), CommitEveryS: status.Seconds(time.Duration(cfg.Buffer.CommitEvery)),
 		OldestAgeS: status.Seconds(oldest(l, now, boot))}
 	for _, f := range l.Faults {
 		s.Faults = append(s.Faults, f.String())
@@ -131,7 +131,7 @@ func OpenBuffer(cfg *config.Config, built time.Time, log *slog.Logger) (q *buffe
 	if err == nil {
 		q, err = buffer.Open(buffer.Options{
 			Gateway: id,
-			Dir:     cfg.Paths.BufferDir(), MaxSize: int64(cfg.Buffer.MaxSize), CommitEvery: max(time.Second, time.Duration(cfg.Buffer.CommitEvery)),
+			Dir:     cfg.Paths.BufferDir(), MaxSize: cfg.Buffer.Limit(), CommitEvery: max(time.Second, time.Duration(cfg.Buffer.CommitEvery)),
 			WhenFull: buffer.WhenFull(cfg.Buffer.WhenFull), MinFree: int64(cfg.Buffer.MinFreeDisk), Mono: func() int64 { return ticks.Now().Mono }, BootID: ticks.BootID(), Log: log,
 		})
 	}

@@ -51,7 +51,7 @@ func (g *Gateway) reload() Reloaded {
 	next, err := g.opt.Load()
 	if err == nil {
 		b := next.Buffer
-		err = g.queue.SetLimits(buffer.Limits{MaxSize: int64(b.MaxSize), MaxAge: time.Duration(b.MaxAge),
+		err = g.queue.SetLimits(buffer.Limits{MaxSize: b.Limit(), MaxAge: time.Duration(b.MaxAge),
 			WhenFull: buffer.WhenFull(b.WhenFull), MinFree: int64(b.MinFreeDisk)})
 	}
 	if err != nil {
