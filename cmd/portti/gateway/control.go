@@ -98,6 +98,38 @@ func (c *control) serve() error {
 	return nil
 }
 
+// listen takes the control socket.
+func (g *Gateway) listen() (*control, error) {
+	return listenControl(g.cfg.Paths.Run, g.Status, g.Reload, g.opt.Log, g.queueRoutes)
+}
+
+// serveControl answers until ctx ends. Where the socket cannot be had, as in a folder
+// that the sandbox forbids, the gateway works without being asked, and tries again
+// every minute.
+func (g *Gateway) serveControl(ctx context.Context, c *control, err error) {
+	for {
+		if g.doors.set(doorControl, err) && err != nil {
+			g.log.Error("the verbs cannot ask this gateway; it works without that and tries again every minute", "event", "control.failed", "err", err)
+		}
+		if c != nil {
+			ended := context.AfterFunc(ctx, c.stop)
+			err = c.serve()
+			if !ended() {
+				return
+			}
+		} else {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(doorRetry):
+			}
+			c, err = g.listen()
+			continue
+		}
+		c = nil
+	}
+}
+
 // stop ends the socket at once but for requests under way, which get a second.
 func (c *control) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)

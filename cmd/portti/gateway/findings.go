@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"net/url"
 	"time"
 
@@ -38,8 +39,16 @@ func findings(s *snapshot) []status.Finding {
 	for _, dev := range s.devices {
 		f.device(s, dev)
 	}
+	f.addIf(s.noControl != "", doorControl, "", "why", s.noControl, "path", s.cfg.Paths.Run)
+	f.addIf(s.noMetrics != "", doorMetrics, "", "addr", s.cfg.Metrics.Listen, "port", portNumber(s.cfg.Metrics.Listen), "why", s.noMetrics)
+	f.addIf(s.cfg.Buffer.MaxSize < config.MinBuffer, "CFG-UNFIT", "buffer.max_size", "what", fmt.Sprintf("max_size is %s, and the buffer needs at least %s, which it takes", s.cfg.Buffer.MaxSize, config.MinBuffer))
 	f.addIf(s.stuck != "", "SYS-WATCHDOG", "", "part", s.stuck, "age", status.InWords(patience(s.stuck)))
 	return f
+}
+
+func portNumber(listen string) string {
+	_, port, _ := net.SplitHostPort(listen)
+	return port
 }
 
 func (f *found) device(s *snapshot, dev device.Status) {

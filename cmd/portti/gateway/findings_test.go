@@ -35,6 +35,9 @@ func TestFindings(t *testing.T) {
 		want   string // code/subject of each
 	}{
 		"nothing":                    {func(*snapshot) {}, ""},
+		"a buffer too small":         {func(s *snapshot) { s.cfg.Buffer.MaxSize = 1_000_000 }, "CFG-UNFIT/buffer.max_size"},
+		"a folder without a socket":  {func(s *snapshot) { s.noControl = "read-only file system" }, "SYS-SOCKET/"},
+		"a port that is taken":       {func(s *snapshot) { s.noMetrics = "address already in use" }, "SYS-METRICS/"},
 		"a mistake on disk":          {func(s *snapshot) { s.rejected = true }, "CFG-INVALID/"},
 		"no proof asked for":         {func(s *snapshot) { s.cfg.Uplink.Ack = uplink.AckNone }, "CFG-UNPROVEN/"},
 		"link and quarantine":        {func(s *snapshot) { s.link.Problem, s.link.Quarantined = "NET-DNS", 2 }, "NET-DNS/ UP-QUARANTINE/"},

@@ -102,17 +102,20 @@ func gatewayID(configured, state string) (string, error) {
 // NewIdentity makes an identity and puts it in the place of the one in a state
 // folder, if any. A gateway that runs keeps its own until it ends. Where it cannot
 // be kept, the identity comes with an error.
-//
-// It is six characters of the range that Haltian leaves to prototypes and eleven
-// random ones, 17 in all as the message header wants.
 func NewIdentity(state string) (string, error) {
-	var random [7]byte
-	rand.Read(random[:])
-	id := "XXXX00" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random[:])[:11]
+	id := makeIdentity()
 	if err := durable.Replace(idFile(state), []byte(id+"\n"), 0o600); err != nil {
 		return id, fmt.Errorf("cannot keep this gateway's identity: %w", err)
 	}
 	return id, nil
+}
+
+// makeIdentity gives six characters of the range that Haltian leaves to prototypes
+// and eleven random ones, 17 in all as the message header wants.
+func makeIdentity() string {
+	var random [7]byte
+	rand.Read(random[:])
+	return "XXXX00" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random[:])[:11]
 }
 
 func idFile(state string) string { return filepath.Join(state, "gateway-id") }

@@ -28,36 +28,35 @@ type metrics struct {
 	commit  string // of the program, "" = not known
 	log     *slog.Logger
 	retry   time.Duration
+	door    func(error) (changed bool) // hears whether they are served
 	since   atomic.Int64 // when the gateway started, Unix seconds, as last told
 }
 
 // Limits of the metrics, whose peer is one collector or two. A connection
 // serves one request, so that an idle one keeps nobody out.
 const (
-	metricsRetry       = time.Minute
 	metricsReadTimeout = 5 * time.Second
 	metricsConnections = 4
 )
 
 func (g *Gateway) metrics() *metrics {
-	return &metrics{addr: g.cfg.Metrics.Listen, status: g.Status, version: g.opt.Version, commit: revision(), retry: metricsRetry,
-		log: g.opt.Log.With("component", "metrics")}
+	return &metrics{addr: g.cfg.Metrics.Listen, status: g.Status, version: g.opt.Version, commit: revision(), retry: doorRetry,
+		log: g.opt.Log.With("component", "metrics"), door: func(err error) bool { return g.doors.set(doorMetrics, err) }}
 }
 
 // run listens and serves until ctx ends. An empty address means never.
 func (m *metrics) run(ctx context.Context) {
-	for failed := false; m.addr != "" && ctx.Err() == nil; {
+	for m.addr != "" && ctx.Err() == nil {
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", m.addr)
 		if err == nil {
-			failed = false
+			m.door(nil)
 			m.log.Info("metrics are served", "event", "metrics.started", "addr", l.Addr().String())
 			err = m.serve(ctx, l)
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		if !failed {
-			failed = true
+		if m.door(err) {
 			m.log.Warn("metrics are not served now; the gateway works without them and tries again every minute; set listen in [metrics] to another address, or to \"\" for off",
 				"event", "metrics.failed", "addr", m.addr, "err", err)
 		}

@@ -194,7 +194,8 @@ func (l *sharedLog) String() string {
 func running(t *testing.T, addr string, retry time.Duration) (log *sharedLog, stop func()) {
 	t.Helper()
 	log = &sharedLog{}
-	m := &metrics{addr: addr, status: evilStatus, retry: retry, log: slog.New(slog.NewTextHandler(log, nil))}
+	var d doors
+	m := &metrics{addr: addr, status: evilStatus, retry: retry, door: func(err error) bool { return d.set(doorMetrics, err) }, log: slog.New(slog.NewTextHandler(log, nil))}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { m.run(ctx); close(done) }()

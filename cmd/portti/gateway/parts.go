@@ -46,8 +46,20 @@ func (g *Gateway) bufferOptions() buffer.Options {
 		Mono:        func() int64 { return g.clock.Now().Mono },
 		BootID:      g.clock.BootID(),
 		Log:         g.opt.Log,
-		FS:          g.opt.FS,
+		FS:          g.fileSystem(),
 	}
+}
+
+// fileSystem is the buffer's; nil = the folder as it is.
+func (g *Gateway) fileSystem() buffer.FS {
+	if g.opt.homeless == nil {
+		return g.opt.FS
+	}
+	inner := g.opt.FS
+	if inner == nil {
+		inner = buffer.OS(g.cfg.Paths.BufferDir())
+	}
+	return lateFS{inner, func() error { return g.opt.homeless.enter(g.id) }}
 }
 
 // hold is how long a proven reading stays replayable: only a fence proves less

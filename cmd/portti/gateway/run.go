@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"portti/buffer"
@@ -52,6 +53,8 @@ type Options struct {
 	Wake    <-chan os.Signal // SIGHUP: reload, look at the credentials again, try the link at once
 	// Load reads the configuration again, for a reload; nil = it never changes.
 	Load func() (*config.Config, error)
+
+	homeless *homeless // nil = the state folder is ours
 }
 
 // Gateway is one gateway. Make it with New, run it once.
@@ -89,6 +92,7 @@ type Gateway struct {
 	changed       time.Time // when a look last saw something change
 	seenRead      uint64    // by the ledger, at the last look
 
+	doors    doors
 	rejected atomic.Bool                     // the configuration as it stands on disk has mistakes
 	final    atomic.Pointer[status.Document] // set when Run has ended
 }
@@ -102,8 +106,12 @@ func Run(ctx context.Context, cfg *config.Config, opt Options) error {
 	if stopped(err) {
 		return nil
 	}
-	if err != nil {
+	if err != nil && (errors.Is(err, ErrRunning) || errors.Is(err, syscall.EIO)) { // the disk may do better at the next start
 		return err
+	}
+	if err != nil {
+		opt.homeless = &homeless{why: err, cfg: cfg}
+		unlock = opt.homeless.leave
 	}
 	defer unlock()
 	g, err := build(ctx, cfg, opt)
@@ -193,7 +201,11 @@ func build(ctx context.Context, cfg *config.Config, opt Options) (g *Gateway, er
 // identify finds out who this gateway is, and whether it is on the board on which it
 // was when it became that.
 func (g *Gateway) identify(ctx context.Context) (err error) {
-	g.id, err = awaitID(ctx, g.cfg, g.opt.waits)
+	if h := g.opt.homeless; h != nil {
+		g.id, err = h.identity()
+	} else {
+		g.id, err = awaitID(ctx, g.cfg, g.opt.waits)
+	}
 	if g.id == "" {
 		return err
 	}
@@ -211,21 +223,16 @@ func (g *Gateway) identify(ctx context.Context) (err error) {
 
 // Run serves the control socket and the metrics, and works until ctx ends.
 func (g *Gateway) Run(ctx context.Context) error {
-	control, err := listenControl(g.cfg.Paths.Run, g.Status, g.Reload, g.opt.Log, g.queueRoutes)
-	if err != nil {
+	control, err := g.listen()
+	if errors.Is(err, ErrRunning) {
 		return errors.Join(err, g.queue.Close())
 	}
 	var serving sync.WaitGroup
-	serving.Go(func() {
-		if err := control.serve(); err != nil {
-			g.log.Error("control socket ended", "event", "control.failed", "err", err)
-		}
-	})
-	serveMetrics, stopMetrics := context.WithCancel(context.WithoutCancel(ctx))
-	serving.Go(func() { g.metrics().run(serveMetrics) })
+	serve, stop := context.WithCancel(context.WithoutCancel(ctx))
+	serving.Go(func() { g.serveControl(serve, control, err) })
+	serving.Go(func() { g.metrics().run(serve) })
 	defer serving.Wait()
-	defer control.stop()
-	defer stopMetrics()
+	defer stop()
 	return g.work(ctx)
 }
 

@@ -45,6 +45,8 @@ type snapshot struct {
 	lastLoss    *loss // one that is fresh enough to be shown
 	headroomLow bool
 	otherBoard  bool   // the state was made on another one
+	noControl   string // why the control socket is not there
+	noMetrics   string // why the metrics are not served
 	stuck       string // the part that does not move
 	rejected    bool   // the configuration as it stands on disk has mistakes
 }
@@ -79,5 +81,6 @@ func (g *Gateway) snapshot() *snapshot {
 	s.headroom = g.inflow.headroom(s.total.Read, s.stats)
 	s.rejected = g.rejected.Load()
 	s.left, s.gone = g.left, g.gone
+	s.noControl, s.noMetrics = g.doors.why(doorControl), g.doors.why(doorMetrics)
 	return s
 }

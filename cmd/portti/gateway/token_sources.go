@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"portti/cmd/portti/config"
+	"portti/systemd"
 	"portti/uplink"
 )
 
@@ -21,16 +23,17 @@ func tokenSource(c *config.Config, id string, o uplink.Options) (uplink.TokenSou
 	switch {
 	case u.TokenSource == config.TokenFromOAuth:
 		var oauth uplink.OAuth
-		if oauth, err = OAuthClient(c); err == nil {
-			source, err = uplink.NewOAuthToken(oauth, o)
+		if oauth, err = OAuthClient(c); err != nil {
+			oauth.Secret = credential(u.OAuth.SecretInUnit)
 		}
+		source, err = uplink.NewOAuthToken(oauth, o)
 	case u.TokenSource == config.TokenFromJWT:
 		source, err = uplink.NewSignedToken(uplink.Signing{Alg: u.JWT.Alg, Gateway: id, Audience: audience(c),
 			KeyFile: c.Paths.KeyFile(), Home: c.Paths.State, Renew: u.JWT.Reconnect || u.Dialect == uplink.DialectZyeta}, o)
 	case u.TokenSource == config.TokenFromLogin:
 		source, err = uplink.NewLoginToken(uplink.Login{URL: u.Login.URL, Email: u.Login.Email, Password: uplink.NewFileToken(u.Login.PasswordFile)}, o)
 	case u.Credential != "":
-		source, err = uplink.NewCredentialToken(u.Credential)
+		source = credential(u.Credential)
 	case u.TokenFile != "":
 		source = uplink.NewFileToken(u.TokenFile)
 	}
@@ -38,6 +41,15 @@ func tokenSource(c *config.Config, id string, o uplink.Options) (uplink.TokenSou
 		return nil, fmt.Errorf("cannot set up the token: %w", err)
 	}
 	return source, nil
+}
+
+// credential is one that the unit hands over. Where it does not, that is told as of a
+// file that is not there: the devices are read all the same.
+func credential(name string) *uplink.FileToken {
+	if source, err := uplink.NewCredentialToken(name); err == nil {
+		return source
+	}
+	return uplink.NewFileToken(filepath.Join("/run/credentials", systemd.Name+".service", name))
 }
 
 // audience is whom the gateway's own tokens are for.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -48,8 +49,11 @@ func TestTokenSources(t *testing.T) {
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
 	cfg := config.Defaults()
 	cfg.Uplink.Credential = "c"
-	if _, err := tokenSource(cfg, "g", uplink.Options{}); err == nil {
-		t.Error("a credential without systemd: accepted")
+	// A credential that the unit does not hand over ends no gateway: it is told as a token that is not there.
+	if source, err := tokenSource(cfg, "g", uplink.Options{}); err != nil {
+		t.Error(err)
+	} else if _, err := source.Token(t.Context()); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "/run/credentials/portti.service/c") {
+		t.Error(err)
 	}
 	cfg.Uplink.URLs = []string{"wss://a.example/in?x#y", "wss://b.example/in"}
 	if got := fmt.Sprint(audience(cfg)); got != "[wss://a.example/in wss://b.example/in]" {

@@ -125,6 +125,9 @@ func configProblems() []Entry {
 		{Code: "CFG-INVALID", Severity: Warning, Title: "Configuration has mistakes",
 			Sentence: "The configuration was changed and has mistakes. The gateway goes on with the one it had.",
 			Actions:  []string{"See every mistake with its place: portti config check", "When it is mended: sudo portti reload"}},
+		{Code: "CFG-UNFIT", Severity: Warning, Title: "Setting was corrected",
+			Sentence: "The gateway does not run as it is configured: {what}.",
+			Actions:  []string{"Correct it where this says it stands: sudo portti config check"}},
 		{Code: "CFG-UNPROVEN", Severity: Info, Title: "Delivery is not proven",
 			Sentence: "ack = \"none\": what was written to the network counts as delivered, so readings can vanish without being counted.",
 			Actions:  []string{"Say ack = \"fence\" in [uplink] if the server answers WebSocket pings"}},
@@ -242,6 +245,12 @@ func networkProblems() []Entry {
 
 func hostProblems() []Entry {
 	return []Entry{
+		{Code: "SYS-METRICS", Severity: Warning, Title: "Metrics are not served", ShowAfter: 5 * time.Second,
+			Sentence: "Nobody can fetch the metrics on {addr}: {why}. Everything else works.",
+			Actions:  []string{"See what holds the port, and stop it: sudo ss -ltnp 'sport = :{port}'", "Or set listen in [metrics] to another address, or to \"\" for off"}},
+		{Code: "SYS-SOCKET", Severity: Error, Title: "The verbs cannot ask this gateway",
+			Sentence: "portti status and the other verbs cannot ask this gateway: {why}. Everything else works.",
+			Actions:  []string{"See what the service may not do with run in [paths]: sudo portti config check", "See who owns the folder: ls -ld {path}"}},
 		{Code: "SYS-WATCHDOG", Severity: Error, Title: "A part is stuck", ImpactsData: true,
 			Sentence: "{part} has not moved for {age}; the service restarts by itself if it stays so.",
 			Actions:  []string{"Save the log for support: journalctl -u portti --since -1h"}},
