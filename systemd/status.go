@@ -32,15 +32,22 @@ func (s State) String() string {
 		return "portti is not installed as a service"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "portti is %s (%s), %s at boot", s.Active, s.Sub, s.Enabled)
+	if active := s.Active; active == "inactive" {
+		fmt.Fprintf(&b, "portti is stopped, %s at boot", s.Enabled)
+	} else {
+		fmt.Fprintf(&b, "portti is %s (%s), %s at boot", active, s.Sub, s.Enabled)
+	}
 	if s.PID != "" && s.PID != "0" {
 		fmt.Fprintf(&b, ", process %s", s.PID)
 	}
 	if s.Restarts != "" && s.Restarts != "0" {
 		fmt.Fprintf(&b, ", restarted %s times by systemd", s.Restarts)
 	}
-	if s.Text != "" {
+	switch { // what it said last may long be over
+	case s.Text != "" && s.Running():
 		fmt.Fprintf(&b, "\n%s", s.Text)
+	case s.Text != "" && s.Result != "success":
+		fmt.Fprintf(&b, "\nlast words: %s", s.Text)
 	}
 	if s.Result != "" && s.Result != "success" {
 		fmt.Fprintf(&b, "\nlast end: %s, exit status %s; the reason stands in  journalctl -u %s -n 20", s.Result, s.Exit, Name)

@@ -47,7 +47,8 @@ func TestStateOfWhatDoesNotRun(t *testing.T) {
 	}{
 		{State{Load: "not-found", Active: "inactive"}, false, false, "not installed"},
 		{State{}, false, false, "not installed"},
-		{State{Load: "loaded", Active: "inactive", Sub: "dead", Enabled: "disabled"}, true, false, "disabled at boot"},
+		{State{Load: "loaded", Active: "inactive", Sub: "dead", Enabled: "disabled"}, true, false, "portti is stopped, disabled at boot"},
+		{State{Load: "loaded", Active: "failed", Sub: "failed", Result: "exit-code", Exit: "78", Text: "ended: a.toml:1:1: x"}, true, false, "last words: ended: a.toml:1:1: x"},
 		{State{Load: "loaded", Active: "failed", Sub: "failed", Result: "exit-code", Exit: "78"}, true, false, "exit status 78"},
 		{State{Load: "loaded", Active: "activating", Sub: "auto-restart", Result: "watchdog"}, true, false, "watchdog"},
 		{State{Load: "loaded", Active: "reloading", Sub: "reload"}, true, true, "reloading"},
@@ -55,6 +56,14 @@ func TestStateOfWhatDoesNotRun(t *testing.T) {
 		if c.state.Installed() != c.installed || c.state.Running() != c.running || !strings.Contains(c.state.String(), c.says) {
 			t.Errorf("%+v: installed %v, running %v, says %q", c.state, c.state.Installed(), c.state.Running(), c.state)
 		}
+	}
+}
+
+// TestStateAfterAStop: what the daemon said while it ran is not said of a stopped one.
+func TestStateAfterAStop(t *testing.T) {
+	state := State{Load: "loaded", Active: "inactive", Sub: "dead", Enabled: "enabled", Result: "success", Text: "Readings reach the server, nothing lost."}
+	if got := state.String(); got != "portti is stopped, enabled at boot" {
+		t.Errorf("says %q", got)
 	}
 }
 

@@ -112,7 +112,7 @@ Exit codes: 0 made, 1 not, 6 there is no configuration, 78 it has mistakes.`,
 				return err
 			}
 			if place := cfg.Origin("gateway.id"); cfg.Gateway.ID != "auto" {
-				return fmt.Errorf("the id %s is set in the configuration, and is changed there: id in [gateway], %s.\nThen: sudo systemctl restart portti", old, place)
+				return fmt.Errorf("the id %s is set in the configuration, and is changed there: id in [gateway], %s.\nThen: sudo portti service restart", old, place)
 			}
 			id, err := gateway.NewIdentity(cfg.Paths.State)
 			if err != nil {
@@ -126,7 +126,7 @@ Exit codes: 0 made, 1 not, 6 there is no configuration, 78 it has mistakes.`,
 			_, err = fmt.Fprintf(out, `Old id  %s
 New id  %s
 
-It holds from the next start:  sudo systemctl restart portti
+It holds from the next start:  sudo portti service restart
 What was recorded until then keeps the old id and is delivered under it.
 Tell the server's operator the new one. What a copied card holds of token, login
 or signing key is a copy too: this gateway should get its own.
@@ -152,7 +152,7 @@ func ownIdentity(cmd *cobra.Command) (*config.Config, string, error) {
 	id, err := gateway.IdentityOf(cfg)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, "", errors.New("this gateway has no identity yet; its first start makes one: sudo systemctl start portti")
+		return nil, "", errors.New("this gateway has no identity yet; its first start makes one: sudo portti service start")
 	case err != nil:
 		return nil, "", withSudo(err)
 	}

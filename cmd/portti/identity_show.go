@@ -120,7 +120,7 @@ func (v *identityView) print(out io.Writer, renewal string) error {
 	case !v.Running:
 		p("This start", "the gateway does not run, or did not answer")
 	case v.Acts != v.ID:
-		p("This start", "%s, still as %s until it is restarted: sudo systemctl restart portti", v.Start, v.Acts)
+		p("This start", "%s, still as %s until it is restarted: sudo portti service restart", v.Start, v.Acts)
 	default:
 		p("This start", "%s", v.Start)
 	}

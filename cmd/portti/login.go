@@ -127,7 +127,7 @@ func pasteLogin(cmd *cobra.Command, cfg *config.Config) error {
 	what, path, key := pasted(cfg)
 	if path == "" {
 		return fmt.Errorf("the %s comes from a systemd credential, which only the service can read.\n"+
-			"Write the new one where LoadCredential= in the unit points to, then: sudo systemctl restart portti", what)
+			"Write the new one where LoadCredential= in the unit points to, then: sudo portti service restart", what)
 	}
 	source, _ := cmd.Flags().GetString("token-file")
 	text, err := readSecret(cmd, source, what)
@@ -214,7 +214,7 @@ func tellDaemon(cmd *cobra.Command, cfg *config.Config) error {
 		_, err = fmt.Fprintln(out, "The running gateway was told and connects now. See how it goes: portti status")
 		return err
 	case errors.As(err, &code) && code.code == exitNotRunning:
-		_, err = fmt.Fprintln(out, "The gateway is not running. Start it: sudo systemctl start portti")
+		_, err = fmt.Fprintln(out, "The gateway is not running. Start it: sudo portti service start")
 		return err
 	}
 	_, err = fmt.Fprintln(out, "The running gateway could not be told; it notices by itself within 10 seconds. See how it goes: portti status")

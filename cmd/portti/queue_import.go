@@ -33,7 +33,7 @@ stay as they are, byte for byte. Their account is kept under import:GATEWAY/DEVI
 The gateway must be stopped meanwhile, so that nobody else writes to the buffer:
   sudo systemctl stop portti
   sudo portti queue import /media/stick/*.jsonl
-  sudo systemctl start portti
+  sudo portti service start
 
 Nothing of this gateway's own is given up to make room: where there is too little, the
 import stops, and goes on when it is repeated later.
@@ -111,7 +111,7 @@ func runQueueImport(cmd *cobra.Command, args []string) error {
 	}
 	queue, closeQueue, err := gateway.OpenBuffer(cfg, builtAt(), log)
 	if errors.Is(err, gateway.ErrRunning) {
-		return fmt.Errorf("%w.\nStop the gateway, import, start it again:  sudo systemctl stop portti; sudo portti queue import ...; sudo systemctl start portti", err)
+		return fmt.Errorf("%w.\nStop the gateway, import, start it again:  sudo portti service stop; sudo portti queue import ...; sudo portti service start", err)
 	}
 	if err != nil {
 		return err

@@ -219,7 +219,7 @@ device = [{name = "p", type = "lines", port = "tcp://127.0.0.1:9", id = "XXXX03P
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !s.do("portti 1 queue import -c b.toml a.jsonl") || !strings.Contains(s.stderr, "sudo systemctl stop portti") ||
+	if !s.do("portti 1 queue import -c b.toml a.jsonl") || !strings.Contains(s.stderr, "sudo portti service stop") ||
 		!strings.Contains(s.stderr, fmt.Sprintf("process %d", os.Getpid())) {
 		t.Error(s.stderr)
 	}

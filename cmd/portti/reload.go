@@ -55,7 +55,7 @@ func sayReloaded(cmd *cobra.Command, r gateway.Reloaded) error {
 		fmt.Fprintf(out, "%-32s holds after a restart\n", key)
 	}
 	if len(r.Restart) > 0 {
-		_, err := fmt.Fprintln(out, "\nTo restart: sudo systemctl restart portti")
+		_, err := fmt.Fprintln(out, "\nTo restart: sudo portti service restart")
 		return err
 	}
 	return nil

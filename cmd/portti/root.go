@@ -33,7 +33,7 @@ type verb struct {
 // root folder of the machine.
 func verbs(machine fs.FS) []verb {
 	return []verb{
-		{groupSee, statusCmd()},
+		{groupSee, statusCmd(machine)},
 		{groupSee, queueCmd()},
 		{groupSetUp, configCmd(machine)},
 		{groupSetUp, identityCmd(machine)},

@@ -15,6 +15,7 @@ import (
 
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/gateway"
+	"portti/systemd"
 )
 
 func runCmd() *cobra.Command {
@@ -25,7 +26,12 @@ func runCmd() *cobra.Command {
 it is told to stop by SIGTERM or Ctrl-C. A second signal ends it at once; nothing that
 was accepted is lost either way. Log lines go to standard error.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			defer func() {
+				if err != nil {
+					_ = systemd.Notifier{}.Status(whyEnded(cmd.Context(), err)) // the log has it too
+				}
+			}()
 			g := globalsOf(cmd)
 			load := func() (*config.Config, error) {
 				return config.Load(g.config, config.LoadOptions{Environ: os.Environ(), Fits: gateway.Ground{}.Fits})

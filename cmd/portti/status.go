@@ -21,7 +21,7 @@ import (
 	"portti/cmd/portti/status"
 )
 
-func statusCmd() *cobra.Command {
+func statusCmd(machine fs.FS) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "one screen: link, buffer, devices, problems",
@@ -30,7 +30,7 @@ func statusCmd() *cobra.Command {
 Exit codes: 0 running, 3 not running, 4 no answer or no permission;
 with --exit-code also 5 running but degraded.`,
 		Args: cobra.NoArgs,
-		RunE: runStatus,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runStatus(cmd, machine) },
 	}
 	f := cmd.Flags()
 	f.Bool("short", false, "one line, for a prompt or a login message")
@@ -43,7 +43,7 @@ with --exit-code also 5 running but degraded.`,
 // watchEvery is how often status --watch asks.
 const watchEvery = 2 * time.Second
 
-func runStatus(cmd *cobra.Command, _ []string) error {
+func runStatus(cmd *cobra.Command, machine fs.FS) error {
 	g := globalsOf(cmd)
 	watch, _ := cmd.Flags().GetBool("watch")
 	socket, err := socketOf(g)
@@ -56,7 +56,7 @@ func runStatus(cmd *cobra.Command, _ []string) error {
 			err = showStatus(cmd, s)
 		}
 		if !watch {
-			return err
+			return sayStopped(cmd, machine, socket, err)
 		}
 		if code := new(exitError); errors.As(err, &code) && code.code != exitDegraded {
 			fmt.Fprintln(cmd.OutOrStdout(), err) // it may come back: keep watching
@@ -135,9 +135,9 @@ func clientOf(socket string) *http.Client {
 func unreachable(ctx context.Context, socket string, timeout time.Duration, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		return exit(exitNotRunning, fmt.Errorf("portti is not running (no socket at %s). Start it: sudo systemctl start portti", socket))
+		return exit(exitNotRunning, fmt.Errorf("portti is not running (no socket at %s). Start it: sudo portti service start", socket))
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return exit(exitNotRunning, fmt.Errorf("portti is not running (nobody listens on %s). Start it: sudo systemctl start portti", socket))
+		return exit(exitNotRunning, fmt.Errorf("portti is not running (nobody listens on %s). Start it: sudo portti service start", socket))
 	case errors.Is(err, fs.ErrPermission):
 		return exit(exitUnknown, fmt.Errorf("no permission for %s. Use sudo, or join the group: sudo usermod -aG portti $USER", socket))
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):

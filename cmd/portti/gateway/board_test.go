@@ -129,7 +129,7 @@ func TestRenewal(t *testing.T) {
 	p := status.NewProblems()
 	p.Sync(findings(s))
 	if all := p.Active(); len(all) != 2 || !strings.Contains(all[0].Action, "another id and restart it: sudo portti identity new") ||
-		!strings.Contains(all[1].Action, "another id: sudo portti identity new; then sudo systemctl restart portti") {
+		!strings.Contains(all[1].Action, "another id: sudo portti identity new; then sudo portti service restart") {
 		t.Errorf("%+v", all)
 	}
 	if got := Renewal(cfg); got != "sudo portti identity new" {

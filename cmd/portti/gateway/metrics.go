@@ -29,7 +29,7 @@ type metrics struct {
 	log     *slog.Logger
 	retry   time.Duration
 	door    func(error) (changed bool) // hears whether they are served
-	since   atomic.Int64 // when the gateway started, Unix seconds, as last told
+	since   atomic.Int64               // when the gateway started, Unix seconds, as last told
 }
 
 // Limits of the metrics, whose peer is one collector or two. A connection

@@ -298,7 +298,9 @@ func (g *Gateway) work(ctx context.Context) error {
 	end := g.snapshot()
 	end.link.State = uplink.Stopped
 	last := g.document(end)
+	last.Running = false
 	g.final.Store(&last)
+	g.notify("status", g.opt.Notify.Status(last.Glance()))
 	g.log.Info("portti has stopped", "event", "daemon.stopped", "waiting", last.Totals.Waiting, "acked", last.Totals.Acked, "err", err)
 	return err
 }

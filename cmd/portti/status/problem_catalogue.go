@@ -181,7 +181,7 @@ func deviceProblems() []Entry {
 			Actions:  []string{"Check the cable and the device's power", "Check baud of this [[device]]"}},
 		{Code: "DEV-STUCK", Severity: Error, Title: "Port does not answer", ImpactsData: true, DependsOn: []string{"DEV-GONE"},
 			Sentence: "{subject}: the kernel does not answer on {port}.",
-			Actions:  []string{"Unplug the adapter and plug it in again", "If it stays: sudo systemctl restart portti; dmesg | tail says what the adapter did"}},
+			Actions:  []string{"Unplug the adapter and plug it in again", "If it stays: sudo portti service restart; dmesg | tail says what the adapter did"}},
 		{Code: "DEV-UNKNOWN-FORMAT", Severity: Error, Title: "Another kind of device", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: gone,
 			Sentence: "{subject}: what arrives on {port} is {found}, not what this type of device reads.",
 			Actions:  []string{"{remedy}", "See what it sends: sudo systemctl stop portti; sudo cat {port}"}},
@@ -210,7 +210,7 @@ func hardwareProblems() []Entry {
 			Actions:  []string{"See what the system found: ls -l /dev/serial/by-id/", "Correct port of this [[device]]"}},
 		{Code: "HW-PERMISSION", Severity: Error, Title: "No permission for the port", ImpactsData: true,
 			Sentence: "{subject}: portti may not open {port}.",
-			Actions:  []string{"Let the service's user into the port's group: sudo usermod -aG dialout portti && sudo systemctl restart portti", "See the port's group: ls -l {port}"}},
+			Actions:  []string{"Let the service's user into the port's group: sudo usermod -aG dialout portti && sudo portti service restart", "See the port's group: ls -l {port}"}},
 	}
 }
 
@@ -342,7 +342,7 @@ func serverProblems() []Entry {
 			Actions:  []string{"If other traffic from here is slow as well, it is the line: check the signal", "Else tell the server's operator"}},
 		{Code: "UP-TAKEOVER", Severity: Warning, Title: "Two gateways, one identity",
 			Sentence: "The server sees another gateway with the id {gateway} of this one: most likely the card was copied, and both run.",
-			Actions:  []string{"Give one of the two another id: {new}; then sudo systemctl restart portti", "If the other one is not known, ask the server's operator where it connects from"}},
+			Actions:  []string{"Give one of the two another id: {new}; then sudo portti service restart", "If the other one is not known, ask the server's operator where it connects from"}},
 	}
 }
 

@@ -14,6 +14,7 @@ const Schema = 1
 // a step of the wall clock does not show in them.
 type Document struct {
 	Schema  int       `json:"schema"`
+	Running bool      `json:"running"`
 	Version string    `json:"version"`
 	Time    time.Time `json:"time"` // when the document was made
 	UptimeS float64   `json:"uptime_s"`
