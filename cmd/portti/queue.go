@@ -62,12 +62,7 @@ func queueStats(cmd *cobra.Command) (*status.Queue, error) {
 	g := globalsOf(cmd)
 	resp, err := askQueue(cmd.Context(), g, "/api/v1/queue")
 	if err == nil {
-		defer resp.Body.Close()
-		var s status.Queue
-		if err := json.NewDecoder(io.LimitReader(resp.Body, maxStatus)).Decode(&s); err != nil {
-			return nil, exit(exitUnknown, fmt.Errorf("the answer cannot be read: %w", err))
-		}
-		return &s, nil
+		return readQueue(resp)
 	}
 	if !notRunning(err) || g.socket != "" {
 		return nil, err
@@ -86,6 +81,28 @@ func queueStats(cmd *cobra.Command) (*status.Queue, error) {
 	}
 	s := gateway.QueueOf(look, cfg, ticks.Now(), ticks.BootID())
 	return &s, nil
+}
+
+func readQueue(resp *http.Response) (*status.Queue, error) {
+	defer resp.Body.Close()
+	var s status.Queue
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxStatus)).Decode(&s); err != nil {
+		return nil, exit(exitUnknown, fmt.Errorf("the answer cannot be read: %w", err))
+	}
+	return &s, nil
+}
+
+// runningQueue is the buffer as the running gateway sees it; nil where none answers.
+func runningQueue(cmd *cobra.Command) *status.Queue {
+	resp, err := askQueue(cmd.Context(), globalsOf(cmd), "/api/v1/queue")
+	if err != nil {
+		return nil
+	}
+	s, err := readQueue(resp)
+	if err != nil {
+		return nil
+	}
+	return s
 }
 
 // askQueue opens a page of the running daemon. The limit of time is for the

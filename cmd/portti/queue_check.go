@@ -26,6 +26,7 @@ Exit codes: 0 nothing wrong (what the next start mends without loss is only told
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := ""
+			var running *status.Queue
 			if len(args) > 0 {
 				dir = args[0]
 			} else {
@@ -33,18 +34,20 @@ Exit codes: 0 nothing wrong (what the next start mends without loss is only told
 				if err != nil {
 					return exit(exitUsage, err)
 				}
-				dir = cfg.Paths.BufferDir()
+				dir, running = cfg.Paths.BufferDir(), runningQueue(cmd)
 			}
 			look, err := lookAt(dir)
 			if err != nil {
 				return err
 			}
-			return showCheck(cmd, look, dir)
+			return showCheck(cmd, look, running, dir)
 		},
 	}
 }
 
-func showCheck(cmd *cobra.Command, look *buffer.Inspection, dir string) error {
+// showCheck tells what the files hold. What they have not let go of waits where no
+// gateway runs: its next start sends it. A running one knows which of it is delivered.
+func showCheck(cmd *cobra.Command, look *buffer.Inspection, running *status.Queue, dir string) error {
 	bad := 0
 	for _, f := range look.Faults {
 		if !f.Harmless {
@@ -55,9 +58,13 @@ func showCheck(cmd *cobra.Command, look *buffer.Inspection, dir string) error {
 	for _, s := range look.Segments {
 		records += s.Records
 	}
+	waiting := look.Waiting
+	if running != nil {
+		waiting = running.Buffer.Waiting
+	}
 	g, out := globalsOf(cmd), cmd.OutOrStdout()
 	if g.json {
-		err := writeJSON(cmd, map[string]any{"sound": bad == 0, "records": records, "waiting": look.Waiting,
+		err := writeJSON(cmd, map[string]any{"sound": bad == 0, "records": records, "waiting": waiting, "not_released": look.Waiting,
 			"segments": len(look.Segments), "set_aside": look.Kept, "damaged": append([]string{}, look.Damaged...), "faults": append([]buffer.Fault{}, look.Faults...)})
 		if err == nil && bad > 0 {
 			err = exit(exitFailed, nil)
@@ -75,7 +82,13 @@ func showCheck(cmd *cobra.Command, look *buffer.Inspection, dir string) error {
 		for _, name := range look.Damaged {
 			fmt.Fprintf(out, "note: %s was set aside earlier; what could be read of it is in the buffer\n", name)
 		}
-		fmt.Fprintf(out, "%s in %s, %d of them waiting, %d set aside\n", status.Count(uint64(records), "sound record"), status.Count(uint64(len(look.Segments)), "file"), look.Waiting, look.Kept)
+		sound := fmt.Sprintf("%s in %s", status.Count(records, "sound record"), status.Count(uint64(len(look.Segments)), "file"))
+		if running == nil {
+			fmt.Fprintf(out, "%s, %d of them waiting, %d set aside\n", sound, waiting, look.Kept)
+		} else {
+			fmt.Fprintf(out, "%s, %d of them not released yet, %d set aside\nBy the running gateway %d wait, the newest of them in memory; what is not released and does not wait is delivered,\nand kept until fence_hold is over and the next commit.\n",
+				sound, look.Waiting, look.Kept, waiting)
+		}
 	}
 	if bad > 0 {
 		return exit(exitFailed, fmt.Errorf("%s in %s. The gateway sets aside what is damaged when it meets it, keeps the rest and counts what is lost; to take the readings off this card first: portti queue export", status.Count(uint64(bad), "fault"), dir))

@@ -25,7 +25,8 @@ func queueExportCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "copy all readings that wait into a file, as onto a stick",
-		Long: `Copies every reading that waits, removing nothing, as Thingsee arrays with numbers and
+		Long: `Copies every reading that waits, and those that are delivered and held until
+fence_hold is over, removing nothing, as Thingsee arrays with numbers and
 checksums, one a line. Another gateway takes the file over with portti queue import.
 
 Asks the running gateway, which also has the newest readings in memory; where none runs
@@ -89,6 +90,9 @@ func exported(cmd *cobra.Command, name string, sum carry.Summary, err error) err
 			name = " to " + name
 		}
 		fmt.Fprintf(to, "%s copied%s, and also kept in this gateway\n", status.Count(sum.Records, "reading"), name)
+		if q := runningQueue(cmd); q != nil && q.Buffer.Held > 0 {
+			fmt.Fprintf(to, "Among them may be some that do not wait any more (%d do): delivered, and held until fence_hold is over\n", q.Buffer.Waiting)
+		}
 		if sum.Undated > 0 {
 			fmt.Fprintf(to, "%d of them have no time yet, because the clock was never set; see portti queue import --help\n", sum.Undated)
 		}

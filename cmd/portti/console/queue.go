@@ -35,6 +35,9 @@ func (d *drawing) queue(s *status.Queue) {
 		waiting = append(waiting, fmt.Sprintf("%s in memory, %s on disk", grouped(b.WaitingMemory, d.space()), grouped(b.WaitingDisk, d.space())))
 	}
 	row("Waiting", waiting...)
+	if b.Held > 0 {
+		row("Held", d.count(b.Held, "reading")+" delivered, and kept until fence_hold is over")
+	}
 	row("Size", bytesOf(b.Bytes)+" of "+bytesOf(b.CapacityBytes)+" ("+percent(b.Bytes, b.CapacityBytes)+")", fmt.Sprintf("segments: %d", len(s.Segment)))
 	room := bytesOf(max(0, b.CapacityBytes-b.Bytes))
 	switch {
@@ -101,7 +104,7 @@ func (d *drawing) queuePlain(s *status.Queue) {
 	}
 	b, t := s.Buffer, s.Totals
 	row("queue", "running", s.Running, "waiting", b.Waiting, "oldest_s", number(b.OldestAgeS), "bytes", b.Bytes, "capacity", b.CapacityBytes,
-		"headroom_s", number(b.HeadroomS), "segments", len(s.Segment))
+		"headroom_s", number(b.HeadroomS), "segments", len(s.Segment), "held", b.Held)
 	row("totals", "read", t.Read, "delivered", t.Acked, "waiting", t.Waiting, "set_aside", t.Quarantined, "lost", t.Lost.Sum())
 	for _, r := range t.Lost.Reasons() {
 		if n := t.Lost[r]; n > 0 {

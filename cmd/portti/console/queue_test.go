@@ -11,7 +11,7 @@ func queueSample() *status.Queue {
 	lost := status.Losses{"full": 40, "age": 2}
 	return &status.Queue{
 		Running: true, Gateway: "G",
-		Buffer:  status.Buffer{Waiting: 6480, WaitingMemory: 12, WaitingDisk: 6468, Bytes: 3_800_000, CapacityBytes: 200_000_000, OldestAgeS: 362, HeadroomS: 18_720},
+		Buffer:  status.Buffer{Waiting: 6480, WaitingMemory: 12, WaitingDisk: 6468, Held: 152, Bytes: 3_800_000, CapacityBytes: 200_000_000, OldestAgeS: 362, HeadroomS: 18_720},
 		Totals:  status.Ledger{Read: 1_210_853, Acked: 1_204_331, Waiting: 6480, Lost: lost},
 		Devices: []status.QueueDevice{{Name: "", Ledger: status.Ledger{Read: 1, Lost: status.Losses{"corrupt": 1}}}, {Name: "gps\x1b[2J", Ledger: status.Ledger{Read: 9, Waiting: 9}}},
 		Segment: []status.QueueSegment{{File: "0000000000000001.seg", First: 1, Last: 9, Records: 9, Waiting: 9, Bytes: 100}},
@@ -28,6 +28,7 @@ func TestQueuePicture(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `Waiting     6 480 readings   oldest 6 min   12 in memory, 6 468 on disk
+Held        152 readings delivered, and kept until fence_hold is over
 Size        3.8 MB of 200 MB (1.9 %)   segments: 1
 Room left   196 MB, for about 5.2 h at the inflow of the last 15 minutes
 Delivered   1 204 331
