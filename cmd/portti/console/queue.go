@@ -39,8 +39,14 @@ func (d *drawing) queue(s *status.Queue) {
 		row("Held", d.count(b.Held, "reading")+" delivered, and kept until fence_hold is over")
 	}
 	row("Size", bytesOf(b.Bytes)+" of "+bytesOf(b.CapacityBytes)+" ("+percent(b.Bytes, b.CapacityBytes)+")", fmt.Sprintf("segments: %d", len(s.Segment)))
-	room := bytesOf(max(0, b.CapacityBytes-b.Bytes))
+	left := max(0, b.CapacityBytes-b.Bytes)
+	if b.RoomBytes != nil {
+		left = *b.RoomBytes
+	}
+	room := bytesOf(left)
 	switch {
+	case left == 0:
+		room = "none"
 	case b.HeadroomS > 0:
 		room += fmt.Sprintf(", for about %s at the inflow of the last 15 minutes", hours(b.HeadroomS))
 	case s.Running:

@@ -131,7 +131,10 @@ func (d *drawing) buffer() {
 		parts[0] += ", oldest " + span(b.OldestAgeS)
 	}
 	parts = append(parts, percent(b.Bytes, b.CapacityBytes)+" of "+bytesOf(b.CapacityBytes))
-	if b.HeadroomS > 0 && d.s.Link.State != status.LinkOnline {
+	switch {
+	case b.NoRoom():
+		parts = append(parts, "no room for more")
+	case b.HeadroomS > 0 && d.s.Link.State != status.LinkOnline:
 		parts = append(parts, "room for about "+span(b.HeadroomS))
 	}
 	state := b.State

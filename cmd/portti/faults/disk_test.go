@@ -123,6 +123,7 @@ func TestDiskFull(t *testing.T) {
 	s.Line().Feed(20_000) // more than the room inside the file
 	g.Until("all are read", rig.Read(20_200))
 	g.Until("it shows that the disk fails", func(st *status.Document) bool { return degraded(st) && rig.HasProblem(st, "BUF-IO") })
+	g.Until("there is no room left", func(st *status.Document) bool { return st.Buffer.NoRoom() && st.Buffer.HeadroomS == 0 })
 	s.Up()
 	g.Until("it sends all the same", s.Arrived)
 	s.Down()

@@ -149,8 +149,11 @@ func (f *found) buffer(s *snapshot) {
 	f.addIf(full, "BUF-FULL", "", "what", fullInWords(q))
 	f.addIf(q.DiskLow, "BUF-DISK-LOW", "", "free", config.Size(q.DiskFree/1e6*1e6).String(), "least", config.Size(q.MinFree).String(), "path", s.cfg.Paths.State)
 	percent := q.Bytes * 100 / max(1, q.Limit)
-	f.addIf(percent >= 80 || s.headroomLow, "BUF-FILLING", "", "percent", fmt.Sprint(percent),
-		"room", status.InWords(time.Duration(s.headroom*float64(time.Second))))
+	room := "an unknown time"
+	if s.headroom > 0 {
+		room = status.InWords(time.Duration(s.headroom * float64(time.Second)))
+	}
+	f.addIf(percent >= 80 || s.headroomLow, "BUF-FILLING", "", "percent", fmt.Sprint(percent), "room", room)
 }
 
 // baudOf is the speed that a line is read at.

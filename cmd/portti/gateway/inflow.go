@@ -42,7 +42,7 @@ func (f *inflow) note(read uint64) {
 
 // headroom is the seconds until the queue is full if nothing leaves it; 0 when
 // too little came in to tell.
-func (f *inflow) headroom(read uint64, q buffer.Stats) float64 {
+func (f *inflow) headroom(read uint64, q buffer.Stats, room int64) float64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var first mark
@@ -64,7 +64,7 @@ func (f *inflow) headroom(read uint64, q buffer.Stats) float64 {
 		each = max(each/2, float64(q.CommittedBytes)/float64(q.CommittedRecords))
 	}
 	perSecond := float64(read-first.read) / passed * each
-	return float64(int(max(0, float64(q.Limit-q.Bytes)) / perSecond))
+	return float64(int(float64(room) / perSecond))
 }
 
 // lossShown is how long a loss stays among the problems. The count stays in

@@ -35,6 +35,8 @@ func QueueOf(l *buffer.Inspection, cfg *config.Config, now clock.Now, boot [16]b
 	s.Buffer = status.Buffer{State: status.BufferOK, Waiting: l.Waiting, WaitingDisk: l.Waiting, Bytes: l.Bytes,
 		CapacityBytes: cfg.Buffer.Limit(), CommitEveryS: status.Seconds(time.Duration(cfg.Buffer.CommitEvery)),
 		OldestAgeS: status.Seconds(oldest(l, now, boot))}
+	room := roomOf(cfg.Buffer.Limit(), l.Bytes, freeOf(cfg.Paths.State), int64(cfg.Buffer.MinFreeDisk), false)
+	s.Buffer.RoomBytes = &room
 	for _, f := range l.Faults {
 		s.Faults = append(s.Faults, f.String())
 		if !f.Harmless {

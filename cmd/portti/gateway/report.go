@@ -90,7 +90,7 @@ func bufferStatus(s *snapshot) status.Buffer {
 		State:   status.BufferOK,
 		Waiting: waiting, WaitingMemory: memory, WaitingDisk: waiting - memory, Held: q.Held,
 		Bytes: q.Bytes, CapacityBytes: q.Capacity, OldestAgeS: status.Seconds(time.Duration(q.OldestAge) * time.Millisecond),
-		HeadroomS: s.headroom, CommitEveryS: status.Seconds(time.Duration(s.cfg.Buffer.CommitEvery)),
+		HeadroomS: s.headroom, RoomBytes: &s.room, CommitEveryS: status.Seconds(time.Duration(s.cfg.Buffer.CommitEvery)),
 		Commits: q.Commits, HoldsCut: q.HoldShortened,
 	}
 	switch {

@@ -74,6 +74,7 @@ type Gateway struct {
 	token      uplink.TokenSource // of the link; nil = it needs none
 	problems   *status.Problems
 	inflow     inflow
+	disk       disk
 	pauses     pauses
 	own        *ownMessages
 	lossReport *lossReport
@@ -157,6 +158,9 @@ func build(ctx context.Context, cfg *config.Config, opt Options) (g *Gateway, er
 		}
 	}
 	g.left = leftBehind(cfg.Paths)
+	if opt.FS == nil {
+		g.disk.dir = cfg.Paths.State
+	}
 	if g.queue, err = buffer.Open(g.bufferOptions()); err != nil {
 		return nil, fmt.Errorf("cannot open the buffer: %w", err)
 	}

@@ -39,6 +39,7 @@ type snapshot struct {
 	offset   buffer.Offset // of this boot, where it is fixed
 	fixed    bool
 
+	room        int64   // bytes
 	headroom    float64 // seconds, 0 = not known
 	left        leftover
 	gone        bool  // the buffer was, at the start
@@ -78,7 +79,8 @@ func (g *Gateway) snapshot() *snapshot {
 	s.dispute = g.clock.Dispute()
 	s.wall = g.wallTime()
 	s.offset, s.fixed = g.queue.Offset(g.queue.Boot())
-	s.headroom = g.inflow.headroom(s.total.Read, s.stats)
+	s.room = roomIn(s.stats, g.disk.free())
+	s.headroom = g.inflow.headroom(s.total.Read, s.stats, s.room)
 	s.rejected = g.rejected.Load()
 	s.left, s.gone = g.left, g.gone
 	s.noControl, s.noMetrics = g.doors.why(doorControl), g.doors.why(doorMetrics)

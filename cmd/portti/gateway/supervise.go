@@ -78,7 +78,8 @@ func (g *Gateway) observe(s *snapshot) {
 	g.observeClock(s)
 	s.otherBoard = g.board.other
 	g.inflow.note(s.total.Read)
-	s.headroom = g.inflow.headroom(s.total.Read, s.stats)
+	g.disk.ask(s.at)
+	s.headroom = g.inflow.headroom(s.total.Read, s.stats, s.room)
 	s.headroomLow = g.observeHeadroom(s)
 	if n := len(s.stats.Losses); g.losses.fresh(s.total, s.stats.Losses, s.at) && n > 0 {
 		last := s.stats.Losses[n-1]

@@ -28,6 +28,9 @@ func (s *Document) Glance() string {
 			InWords(time.Duration(s.Link.OpensS*float64(time.Second))), wait, lost)
 	}
 	text := fmt.Sprintf("Not connected, %s, %s.", wait, lost)
+	if s.Buffer.NoRoom() {
+		return fmt.Sprintf("Not connected, %s, %s; no room for more.", wait, lost)
+	}
 	if s.Buffer.HeadroomS > 0 {
 		text = fmt.Sprintf("Not connected, %s, %s; room for about %s.", wait, lost,
 			InWords(time.Duration(s.Buffer.HeadroomS*float64(time.Second))))

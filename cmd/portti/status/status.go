@@ -105,11 +105,17 @@ type Buffer struct {
 	// minutes with the link down. 0 = not known yet.
 	HeadroomS     float64 `json:"headroom_s"`
 	CapacityBytes int64   `json:"capacity_bytes"`
-	CommitEveryS  float64 `json:"commit_every_s"`
-	Commits       uint64  `json:"commits"`
-	HoldsCut      uint64  `json:"holds_cut"`  // holds ended early for want of room
-	LastError     string  `json:"last_error"` // why State is degraded
+	// RoomBytes is what may still be added: up to the capacity, and no more than the
+	// disk gives; nil where nobody knows.
+	RoomBytes    *int64  `json:"room_bytes,omitempty"`
+	CommitEveryS float64 `json:"commit_every_s"`
+	Commits      uint64  `json:"commits"`
+	HoldsCut     uint64  `json:"holds_cut"`  // holds ended early for want of room
+	LastError    string  `json:"last_error"` // why State is degraded
 }
+
+// NoRoom says that nothing more can be kept without giving up something else.
+func (b Buffer) NoRoom() bool { return b.RoomBytes != nil && *b.RoomBytes == 0 }
 
 // Totals counts readings since the ledger was begun.
 type Totals struct {

@@ -1,0 +1,52 @@
+package gateway
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"portti/cmd/portti/console"
+	"portti/cmd/portti/status"
+)
+
+// TestRoomIsWhatTheDiskGives: room on paper is none where the disk is full.
+func TestRoomIsWhatTheDiskGives(t *testing.T) {
+	for name, c := range map[string]struct {
+		limit, bytes, free, minFree int64
+		low                         bool
+		want                        int64
+	}{
+		"a large disk":             {limit: 200, bytes: 50, free: 10_000, minFree: 100, want: 150},
+		"a disk that gives less":   {limit: 200, bytes: 50, free: 160, minFree: 100, want: 60},
+		"nothing free":             {limit: 200, bytes: 50, free: 0, want: 0},
+		"less than min_free_disk":  {limit: 200, bytes: 50, free: 40, minFree: 100, want: 0},
+		"low, and the limit knows": {limit: 80, bytes: 50, free: 40, minFree: 100, low: true, want: 30},
+		"low and full":             {limit: 80, bytes: 50, free: 0, minFree: 100, low: true, want: 0},
+		"nobody knows":             {limit: 200, bytes: 50, free: unknownFree, minFree: 100, want: 150},
+		"over the limit":           {limit: 40, bytes: 50, free: 10_000, want: 0},
+	} {
+		if got := roomOf(c.limit, c.bytes, c.free, c.minFree, c.low); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+	if freeOf(t.TempDir()) <= 0 || freeOf("/nowhere/at/all") != unknownFree {
+		t.Error("what a disk has free is not known")
+	}
+}
+
+// On the screen it is said in words, not as a time that nobody has.
+func TestNoRoomIsSaid(t *testing.T) {
+	none := int64(0)
+	doc := status.Document{Link: status.Link{State: status.LinkWaiting}, Buffer: status.Buffer{Waiting: 5, HeadroomS: 26_580, CapacityBytes: 200_000_000, RoomBytes: &none}}
+	var b bytes.Buffer
+	if err := console.Render(&b, &doc, console.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := console.Queue(&b, &status.Queue{Running: true, Buffer: doc.Buffer}, console.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String() + doc.Glance()
+	if strings.Contains(text, "room for about") || strings.Contains(text, "7 h") || strings.Count(text, "no room for more") != 2 || !strings.Contains(text, "Room left   none") {
+		t.Error(text)
+	}
+}
