@@ -54,8 +54,12 @@ func ledgerOf(c buffer.Counts) status.Ledger {
 
 func linkStatus(s *snapshot) status.Link {
 	l := s.link
+	since := l.Since
+	if l.State != uplink.Online && l.State != uplink.Stopped && !s.away.IsZero() {
+		since = s.away
+	}
 	doc := status.Link{
-		State: string(l.State), Since: l.Since.UTC(), SinceS: status.Seconds(s.at.Sub(l.Since)),
+		State: string(l.State), Since: since.UTC(), SinceS: status.Seconds(s.at.Sub(since)),
 		Dialect: l.Dialect, URLHost: l.Server, RTTms: float64(l.RTT.Microseconds()) / 1000,
 		LastError: l.LastError, Problem: l.Problem, Ack: l.Ack, Token: tokenStatus(s.token),
 		Connects: l.Connects, SentBytes: l.SentBytes, Frames: l.SentFrames, SentMessages: l.SentRecords, ProvenMessages: l.Proven,

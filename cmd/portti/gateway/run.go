@@ -88,12 +88,14 @@ type Gateway struct {
 
 	looking       sync.Mutex // guards what a series of looks at the parts tells, problems and board too
 	headroomLevel headroomLevel
+	outage        outage
 	losses        losses
 	source        string    // of the time, as last logged
 	changed       time.Time // when a look last saw something change
 	seenRead      uint64    // by the ledger, at the last look
 
 	doors    doors
+	away     atomic.Pointer[time.Time]       // since when there is no connection, at the last look; the zero time: there is one
 	rejected atomic.Bool                     // the configuration as it stands on disk has mistakes
 	final    atomic.Pointer[status.Document] // set when Run has ended
 }

@@ -27,6 +27,7 @@ type snapshot struct {
 	byDevice map[string]buffer.Counts
 	devices  []device.Status
 	link     uplink.Status
+	away     time.Time // since when there is no connection; zero = there is one, or nobody has looked yet
 	token    *uplink.TokenState // nil where the uplink needs none
 	downlink status.Downlink
 
@@ -67,6 +68,9 @@ func (g *Gateway) snapshot() *snapshot {
 	s.stats = g.queue.Stats()
 	s.total, s.byDevice = g.queue.Ledger()
 	s.link = g.link.Status()
+	if away := g.away.Load(); away != nil {
+		s.away = *away
+	}
 	s.devices = g.devices.Status()
 	if r, ok := g.token.(uplink.TokenReporter); ok {
 		state := r.State()

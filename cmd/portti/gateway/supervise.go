@@ -76,6 +76,8 @@ func (g *Gateway) notify(what string, err error) {
 // the clock. It needs looking.
 func (g *Gateway) observe(s *snapshot) {
 	g.observeClock(s)
+	s.away = g.outage.update(s.link, g.started)
+	g.away.Store(&s.away)
 	s.otherBoard = g.board.other
 	g.inflow.note(s.total.Read)
 	g.disk.ask(s.at)

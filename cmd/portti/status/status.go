@@ -53,7 +53,7 @@ const (
 type Link struct {
 	State     string    `json:"state"`
 	Since     time.Time `json:"since"`
-	SinceS    float64   `json:"since_s"` // how long in this state
+	SinceS    float64   `json:"since_s"` // how long it is up, or without a connection; an attempt does not begin it anew
 	Dialect   string    `json:"dialect"`
 	URLHost   string    `json:"url_host"` // scheme, host and port; never path, query or user
 	RTTms     float64   `json:"rtt_ms"`   // 0 = not measured
