@@ -202,7 +202,7 @@ func (d *drawing) problems() {
 		d.line("  ", mark, " ", code, "  ", span(p.SinceS)+" ago")
 		d.wrap("    ", status.Clean(p.Sentence, 400))
 		for _, action := range actions(p) {
-			d.wrap("    ", d.arrow()+" "+status.Clean(action, 300))
+			d.wrap("    ", d.arrow()+" "+status.Clean(action, 400))
 		}
 	}
 }

@@ -56,7 +56,14 @@ func (d *drawing) deviceState(dev status.Device) (sign, string) {
 		return good, "ok"
 	case status.DeviceSilent, status.DeviceGarbage:
 		return warn, dev.State
-	case status.DeviceMissing, status.DeviceBusy:
+	case status.DeviceMissing:
+		return bad, dev.State
+	case status.DeviceBusy: // or why else it cannot be had
+		words := map[string]string{"HW-PERMISSION": "no permission", "HW-CONSOLE": "is the console", "HW-NOT-SERIAL": "no serial port",
+			"DEV-CRASH": "crashed", "DEV-STUCK": "stuck", "DEV-AMBIGUOUS": "several fit"}
+		if word, ok := words[dev.Problem]; ok {
+			return bad, word
+		}
 		return bad, dev.State
 	}
 	return unsure, status.Clean(dev.State, 20)

@@ -53,8 +53,12 @@ func portNumber(listen string) string {
 
 func (f *found) device(s *snapshot, dev device.Status) {
 	if dev.Code != "" {
-		f.add(dev.Code, dev.Name, "port", portOf(dev), "age", status.InWords(dev.LastAge), "why", dev.LastErr,
-			"baud", baudOf(dev), "found", dev.Found, "remedy", dev.Remedy)
+		args := []string{"port", portOf(dev), "age", status.InWords(dev.LastAge), "why", dev.LastErr,
+			"baud", baudOf(dev), "found", dev.Found, "remedy", dev.Remedy}
+		if dev.Code == device.CodePermission {
+			args = append(args, "letin", letIn(portOf(dev)))
+		}
+		f.add(dev.Code, dev.Name, args...)
 	}
 	for _, code := range dev.Flags { // what the driver finds wrong with what it reads
 		f.add(code, dev.Name, "detail", dev.Detail)

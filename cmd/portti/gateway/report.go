@@ -109,7 +109,7 @@ func bufferStatus(s *snapshot) status.Buffer {
 func deviceStatus(dev device.Status, c buffer.Counts, now time.Time) status.Device {
 	s := status.Device{
 		Name: dev.Name, Type: dev.Type, Port: dev.Port, Resolved: dev.Resolved,
-		State: string(dev.State), SinceS: status.Seconds(now.Sub(dev.Since)),
+		State: string(dev.State), Problem: dev.Code, SinceS: status.Seconds(now.Sub(dev.Since)),
 		LastAgeS: -1, RateHz: dev.RateHz, Read: c.Read, Bad: dev.Bad, Unknown: dev.Frames[device.Unknown],
 		Detail: dev.Detail, LastError: dev.LastErr, Ledger: ledgerOf(c),
 	}

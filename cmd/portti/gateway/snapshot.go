@@ -27,7 +27,7 @@ type snapshot struct {
 	byDevice map[string]buffer.Counts
 	devices  []device.Status
 	link     uplink.Status
-	away     time.Time // since when there is no connection; zero = there is one, or nobody has looked yet
+	away     time.Time          // since when there is no connection; zero = there is one, or nobody has looked yet
 	token    *uplink.TokenState // nil where the uplink needs none
 	downlink status.Downlink
 

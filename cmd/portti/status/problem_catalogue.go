@@ -210,7 +210,7 @@ func hardwareProblems() []Entry {
 			Actions:  []string{"See what the system found: ls -l /dev/serial/by-id/", "Correct port of this [[device]]"}},
 		{Code: "HW-PERMISSION", Severity: Error, Title: "No permission for the port", ImpactsData: true,
 			Sentence: "{subject}: portti may not open {port}.",
-			Actions:  []string{"Let the service's user into the port's group: sudo usermod -aG dialout portti && sudo portti service restart", "See the port's group: ls -l {port}"}},
+			Actions:  []string{"{letin}", "See who may: ls -lL {port}"}},
 	}
 }
 

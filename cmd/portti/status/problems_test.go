@@ -157,7 +157,7 @@ func TestForeignTextInAProblem(t *testing.T) {
 				t.Errorf("%q", a.Sentence)
 			}
 		case "HW-PERMISSION":
-			if a.Actions[1] != "See the port's group: ls -l /dev/ttyUSB0" || a.Action != a.Actions[0] {
+			if a.Actions[1] != "See who may: ls -lL /dev/ttyUSB0" || a.Action != a.Actions[0] {
 				t.Errorf("%q", a.Actions)
 			}
 		}

@@ -150,6 +150,7 @@ type Device struct {
 	Port     string  `json:"port"`          // as configured
 	Resolved string  `json:"port_resolved"` // what it is now, such as /dev/ttyUSB1; empty while missing
 	State    string  `json:"state"`
+	Problem  string  `json:"problem"` // catalogue code behind State
 	SinceS   float64 `json:"since_s"`
 	// LastAgeS is how long ago it was last read; -1 = never.
 	LastAgeS float64 `json:"last_age_s"`
