@@ -48,6 +48,7 @@ type FileToken struct {
 
 	mu   sync.Mutex
 	seen os.FileInfo // as Token last found it
+	shut bool        // and could not open it
 	last Secret      // as Token last gave it
 	span lifespan    // of last
 }
@@ -97,7 +98,7 @@ func (t *FileToken) text() (Secret, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	info, err := os.Stat(t.path)
-	if err != nil {
+	if t.shut = err != nil; t.shut {
 		return Secret{}, fmt.Errorf("cannot read the token file: %w", err)
 	}
 	// Noted first, whatever comes of it: Changed must neither report a bad
@@ -107,7 +108,7 @@ func (t *FileToken) text() (Secret, error) {
 		return Secret{}, fmt.Errorf("cannot use the token file %s: it is not a regular file", t.path)
 	}
 	f, err := os.Open(t.path)
-	if err != nil {
+	if t.shut = err != nil; t.shut {
 		return Secret{}, fmt.Errorf("cannot read the token file: %w", err)
 	}
 	defer f.Close()
@@ -134,6 +135,10 @@ func (t *FileToken) Changed() bool {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.shut && info.Mode().IsRegular() { // owner, mode or folder may be another now: the file itself shows nothing of that
+		f, err := os.Open(t.path)
+		return err == nil && f.Close() == nil
+	}
 	return t.seen == nil || !sameFile(t.seen, info)
 }
 
