@@ -62,6 +62,9 @@ func RedactURL(raw string) string {
 	})
 }
 
+// MaskURL is RedactURL in few letters.
+func MaskURL(raw string) string { return cutURL(raw, func(string) string { return "***" }) }
+
 // cutURL hands every secret part of an address to hide. It works on the text,
 // so that an address that cannot be parsed is covered as well.
 func cutURL(raw string, hide func(string) string) string {

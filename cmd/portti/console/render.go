@@ -1,10 +1,12 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"portti/cmd/portti/status"
 )
@@ -97,7 +99,12 @@ func (d *drawing) link() {
 	default:
 		mark = d.mark(unsure)
 	}
-	first := []string{d.cut(status.Clean(l.URLHost, 80), 58), d.since(l.Since, l.SinceS)}
+	const fits = 58
+	address := status.Clean(cmp.Or(l.URL, l.URLHost), 300)
+	first := []string{address, d.since(l.Since, l.SinceS)}
+	if utf8.RuneCountInString(address) > fits {
+		first[0] = d.cut(status.Clean(l.URLHost, 80), fits)
+	}
 	if l.State == status.LinkOnline && l.RTTms > 0 {
 		first = append(first, "rtt "+milliseconds(l.RTTms))
 	}
@@ -111,6 +118,9 @@ func (d *drawing) link() {
 		first = append(first, "delivery not proven")
 	}
 	d.status("LINK", mark, word, first...)
+	if utf8.RuneCountInString(address) > fits && l.URL != "" {
+		d.wrap(below, address)
+	}
 	if l.Backlog && l.DrainRate > 0 {
 		d.wrap(below, "The backlog is held to "+bytesOf(int64(l.DrainRate))+" a second (drain_rate).")
 	}

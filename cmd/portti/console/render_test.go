@@ -69,7 +69,8 @@ func situations() map[string]func(*status.Document) {
 			s.Link.LastError = "the server says the access token is wrong or expired (close code 4001)"
 			s.Buffer.Waiting, s.Buffer.OldestAgeS, s.Buffer.Bytes, s.Buffer.HeadroomS = 6480, 360, 3_800_000, 18_500
 			s.Totals.Waiting = 6480
-			s.Problems = []status.Problem{problem("UP-AUTH-REJECTED", "", 360, "why", s.Link.LastError)}
+			s.Problems = []status.Problem{problem("UP-AUTH-REJECTED", "", 360, "why", s.Link.LastError,
+				"remedy", "Get a new token and run: sudo portti login")}
 		},
 		"buffer-full": func(s *status.Document) {
 			s.Link.State, s.Link.SinceS, s.Link.NextTryS, s.Link.LastError = status.LinkParked, 2_700_000, 290, "the server's certificate has expired"

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"strings"
@@ -102,7 +103,7 @@ func (d *drawing) plain() {
 	}
 	row("gateway", s.Gateway.ID, s.Gateway.Name, "version", s.Version, "up_s", number(s.UptimeS))
 	row("clock", s.Clock.Trusted, s.Clock.Source)
-	row("link", s.Link.State, s.Link.URLHost, "since_s", number(s.Link.SinceS), "rtt_ms", number(s.Link.RTTms), s.Link.LastError)
+	row("link", s.Link.State, cmp.Or(s.Link.URL, s.Link.URLHost), "since_s", number(s.Link.SinceS), "rtt_ms", number(s.Link.RTTms), s.Link.LastError)
 	row("buffer", s.Buffer.State, "waiting", s.Buffer.Waiting, "oldest_s", number(s.Buffer.OldestAgeS), "bytes", s.Buffer.Bytes, "capacity", s.Buffer.CapacityBytes)
 	row("data", "read", s.Totals.Read, "delivered", s.Totals.Acked, "lost", s.Totals.Lost.Sum(), "set_aside", s.Totals.Quarantined)
 	for _, v := range s.Devices {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"time"
 
 	"portti/buffer"
@@ -87,13 +88,44 @@ func (f *found) link(s *snapshot) {
 		if u, err := url.Parse(l.Server); err == nil && u.Hostname() != "" {
 			host = u.Hostname()
 		}
-		f.add(l.Problem, "", "host", host, "why", l.LastError)
+		f.add(refusedCode(s), "", "host", host, "url", addressOf(s), "why", l.LastError, "remedy", newToken(s.cfg.Uplink))
 	}
 	f.addIf(l.Quarantined > 0, "UP-QUARANTINE", "", "count", status.Count(l.Quarantined, "message"), "why", cmp.Or(l.Refusal, "it gave no reason"))
 	f.addIf(l.Takeover, "UP-TAKEOVER", "", "gateway", s.id, "new", Renewal(s.cfg))
 	f.addIf(l.Setbacks > 0, "UP-SETBACK", "", "epoch", l.Setback.Epoch, "from", fmt.Sprint(l.Setback.From), "through", fmt.Sprint(l.Setback.Through),
 		"count", status.Count(l.Setbacks, "time"))
 	f.addIf(s.cfg.Uplink.Ack == uplink.AckNone, "CFG-UNPROVEN", "")
+}
+
+// refusedCode is the link's problem, but that nobody can refuse a token where none is
+// sent.
+func refusedCode(s *snapshot) string {
+	u := s.cfg.Uplink
+	inAddress := func(raw string) bool {
+		address, err := url.Parse(raw)
+		return err != nil || address.User != nil || address.RawQuery != ""
+	}
+	if s.link.Problem == uplink.ProblemAuthRejected && u.Auth == "none" && !slices.ContainsFunc(u.Addresses(), inAddress) {
+		return "UP-TOKEN-WANTED"
+	}
+	return s.link.Problem
+}
+
+// newToken is how this gateway gets another token than the one that was refused.
+func newToken(u config.Uplink) string {
+	switch {
+	case u.Auth == "none":
+		return "Correct what url in [uplink] holds to log in, then: " + restartIt
+	case u.Auth == "hash":
+		return "Put the new token behind the # of url in [uplink], then: " + restartIt
+	case u.TokenSource == config.TokenFromJWT:
+		return "Let the server's operator enter this gateway's key, which is shown by: sudo portti login"
+	case u.TokenSource == config.TokenFromOAuth, u.TokenSource == config.TokenFromLogin:
+		return "Log in again: sudo portti login"
+	case u.Credential != "":
+		return "Write the new token where LoadCredential= of the unit points to, then: " + restartIt
+	}
+	return "Get a new token and run: sudo portti login"
 }
 
 // tokenSubject sets problems of the token apart from those of the link, which
@@ -113,7 +145,7 @@ func (f *found) token(s *snapshot) {
 	if code == "" && expiring(s) {
 		code = "UP-TOKEN-EXPIRING"
 	}
-	f.addIf(code != "", code, tokenSubject, "why", s.token.LastError, "at", s.token.Expires.Local().Format("2 January 2006, 15:04"))
+	f.addIf(code != "", code, tokenSubject, "url", addressOf(s), "remedy", newToken(s.cfg.Uplink), "why", s.token.LastError, "at", s.token.Expires.Local().Format("2 January 2006, 15:04"))
 }
 
 // Warnings about a token that nobody here can renew come in the last fifth of

@@ -1,9 +1,12 @@
 package gateway
 
 import (
+	"net/url"
+	"strings"
 	"time"
 
 	"portti/buffer"
+	"portti/cmd/portti/config"
 	"portti/cmd/portti/status"
 	"portti/device"
 	"portti/uplink"
@@ -60,7 +63,7 @@ func linkStatus(s *snapshot) status.Link {
 	}
 	doc := status.Link{
 		State: string(l.State), Since: since.UTC(), SinceS: status.Seconds(s.at.Sub(since)),
-		Dialect: l.Dialect, URLHost: l.Server, RTTms: float64(l.RTT.Microseconds()) / 1000,
+		Dialect: l.Dialect, URLHost: l.Server, URL: addressOf(s), RTTms: float64(l.RTT.Microseconds()) / 1000,
 		LastError: l.LastError, Problem: l.Problem, Ack: l.Ack, Token: tokenStatus(s.token),
 		Connects: l.Connects, SentBytes: l.SentBytes, Frames: l.SentFrames, SentMessages: l.SentRecords, ProvenMessages: l.Proven,
 		ServerMessages: l.ServerMessages, ServerKinds: l.ServerKinds,
@@ -74,6 +77,22 @@ func linkStatus(s *snapshot) status.Link {
 		doc.NextTryS = max(0, status.Seconds(l.NextTry.Sub(s.at)))
 	}
 	return doc
+}
+
+// addressOf is the address of the present server as it may be shown: whole, but for
+// what is secret in it.
+func addressOf(s *snapshot) string {
+	for _, raw := range s.cfg.Uplink.Addresses() {
+		u, err := url.Parse(raw)
+		if err != nil {
+			continue
+		}
+		scheme := strings.Replace(u.Scheme, "http", "ws", 1) // an API's address, as some dialects take it
+		if s.link.Server == scheme+"://"+u.Host {
+			return config.MaskURL(raw)
+		}
+	}
+	return s.link.Server
 }
 
 func tokenStatus(t *uplink.TokenState) *status.Token {

@@ -56,6 +56,7 @@ type Link struct {
 	SinceS    float64   `json:"since_s"` // how long it is up, or without a connection; an attempt does not begin it anew
 	Dialect   string    `json:"dialect"`
 	URLHost   string    `json:"url_host"` // scheme, host and port; never path, query or user
+	URL       string    `json:"url"`      // the whole address, with what is secret in it replaced
 	RTTms     float64   `json:"rtt_ms"`   // 0 = not measured
 	NextTryS  float64   `json:"next_try_s"`
 	LastError string    `json:"last_error"` // one sentence without secrets about the last end; kept after recovery
