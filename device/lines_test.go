@@ -168,6 +168,19 @@ func TestLinesMessages(t *testing.T) {
 	}
 }
 
+// TestLinesPhysics: what a name alone says of a value holds in every message.
+func TestLinesPhysics(t *testing.T) {
+	for _, c := range []LinesOptions{{}, {Message: 90200}, {Message: 91000}, {Extra: "keep"}} {
+		got := readLines(t, c, "temp=3276.7\nhumd=-1\nhumd=101\nbatl=255\nlat=91 lon=181\nairp=1e+9\ncarbonDioxide=-1\ntemp=-273.16\n")
+		if len(got.messages) != 0 || got.frames[Range] != 9 {
+			t.Errorf("%+v: %v, %v", c, got.messages, got.frames)
+		}
+	}
+	if got := readLines(t, LinesOptions{Message: 91000}, "temp=3000 humd=100 lat=-90 rssi=-61 level=-5\n"); got.bad() != 0 {
+		t.Errorf("%v", got.frames)
+	}
+}
+
 func TestLinesFrames(t *testing.T) {
 	got := readLines(t, LinesOptions{}, "temp=1\n\r\n  \n#c\n{\"a\":{}}\nnoise\ntemp=2\rtemp=3\nhumd=200\n")
 	// The refused field makes one bad frame, its line an unknown one.

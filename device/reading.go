@@ -106,7 +106,7 @@ func (r *reader) one(line []byte) (rest []byte) {
 		r.refused, r.some = [Results]int{}, false
 	}
 	r.used = [slotCount]bool{}
-	result := Malformed
+	var result Result
 	if line[0] == '{' {
 		rest, result = r.object(line)
 	} else {

@@ -4,7 +4,7 @@
 //
 // # What is believed
 //
-// Four sources, the better first. None is believed before the floor: the build
+// Five sources, the better first. None is believed before the floor: the build
 // date, and for all but the kernel the last time known to have been good.
 //
 //	kernel  adjtimex says that the clock is synchronised (neither TIME_ERROR
@@ -13,18 +13,30 @@
 //	        is the wall clock; it wins over whatever was believed before.
 //	kernel, held  it was synchronised and is not any more: no time server for
 //	        nine hours, or somebody set the clock by hand.
+//	carried what an earlier run of this program believed in this boot (Resume).
 //	gnss    three fixes in a row of one receiver, two seconds or more from first
-//	        to last, whose offsets against the monotonic clock lie within 1 s,
-//	        none of them before the floor or ten years after it. Contradicting
-//	        what is believed already by more than a minute plus what a bad
-//	        crystal drifts (200 ppm), they are refused; off by more than 1 s
-//	        they correct it.
+//	        to last, whose offsets against the monotonic clock lie within 1 s. What
+//	        one receiver says is a claim: it is believed alone as long as nothing
+//	        contradicts it. Contradicting what the kernel vouched for, or more
+//	        sources than agree with it, by more than a minute plus what a bad
+//	        crystal drifts (200 ppm), it is refused; off by more than 1 s it
+//	        corrects what it agrees with.
 //	server  an answer's Date, or a dialect's heartbeat, uncertain by 5 s at most
-//	        and within the same ten years, which a fix of the last ten minutes
+//	        and within ten years of the floor, which a fix of the last ten minutes
 //	        confirms to a minute, or the wall clock, not before the floor, to
 //	        five minutes. It comes before any of these as well as after, and
 //	        alone where the caller says so. Once believed it can be moved by a
 //	        minute only, and by what drifts.
+//
+// Two sources that are more than a minute apart contradict each other. While nothing
+// else agrees with one of them none of the two is believed, what was believed of one
+// alone is taken back, and Dispute names both. Each fix keeps its own time then, with
+// how wrong it may be (Hear).
+//
+// A wall clock that nobody synchronised is a floor, with a day's grace, and no witness:
+// a machine without a clock chip wakes with its last shutdown. A receiver more than a
+// month ahead of it is believed and shown; one more than two years ahead is not before
+// something agrees. One that is behind it, the last good time or the build date is not.
 //
 // While the kernel does not vouch for the wall clock, Unix is the monotonic
 // clock and the offset that was believed: a step of the wall clock is counted
@@ -43,7 +55,7 @@
 //
 // Linux only; the boot id comes from /proc. The kernel's word is taken as it
 // is: a time server that lies is believed. So are a receiver and a server that
-// lie alike. A last good time that was wrong, which only the kernel's word or
+// lie alike, and a receiver that lies where nothing else tells a time. A last good time that was wrong, which only the kernel's word or
 // fixes can have made it, keeps fixes and servers from being believed until the
 // kernel is synchronised.
 //

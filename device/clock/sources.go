@@ -120,7 +120,7 @@ func (g *GNSS) Hear(unix, mono int64) (d Doubt, worst int64) {
 // them in a row agree.
 func (g *GNSS) noteLocked(unix, mono int64, outside Doubt) {
 	offset, was := unix-mono, g.claim
-	g.claim.offset, g.claim.mono, g.claim.past, g.claim.ahead = offset, mono, outside == Past, outside == TooFar
+	g.claim.offset, g.claim.mono, g.claim.past, g.claim.ahead = offset, mono, g.clock.overLocked(unix), outside == TooFar
 	if g.claim.run++; was.run > 0 && apart(offset, was.offset) > bound {
 		g.claim.run, g.claim.believed = 1, false
 	}
@@ -142,7 +142,7 @@ func (g *GNSS) noteLocked(unix, mono int64, outside Doubt) {
 func (c *Clock) outsideLocked(unix, mono int64) Doubt {
 	wall, floor := c.wallLocked(mono), c.Floor()
 	switch {
-	case unix < c.built, unix < c.good.Load()-bound, unix < wall-wallAhead:
+	case c.overLocked(unix), unix < wall-wallAhead:
 		return Past
 	case unix > floor+span, wall >= floor && unix-wall > tooFar:
 		return TooFar
@@ -150,6 +150,13 @@ func (c *Clock) outsideLocked(unix, mono int64) Doubt {
 		return Ahead
 	}
 	return Sure
+}
+
+// overLocked says whether a time is over for certain. The wall clock, which may have
+// been set by hand, is not that certain: a receiver that is behind it is not believed
+// alone, but speaks for and against others.
+func (c *Clock) overLocked(unix int64) bool {
+	return unix < c.built || unix < c.good.Load()-bound
 }
 
 func (c *Clock) wallLocked(mono int64) int64 {
@@ -298,14 +305,17 @@ func (c *Clock) Dispute() Dispute {
 	return c.dispute
 }
 
-// Firm says whether the time may be kept as one that was good: more than one source
-// speaks for it, or nothing has spoken against it for a while and it is not far ahead of
-// the wall clock.
+// Firm says whether the time may be kept as one that was good: it was confirmed
+// lately, and more than one source speaks for it, or nothing has spoken against it for a
+// while and it is not far ahead of the wall clock.
 func (c *Clock) Firm() bool {
 	now := c.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	b := c.belief.Load()
+	if b != nil && now.Mono-c.confirmed.Load() > fixFresh {
+		return false
+	}
 	return now.Trusted && (b == nil || c.witnessedLocked(b) || now.Mono-b.since >= fixFresh && c.outsideLocked(now.Unix, now.Mono) < Ahead)
 }
 
@@ -357,6 +367,7 @@ type hint struct {
 	is     bool
 	alone  bool // needs no second source
 	offset int64
+	mono   int64 // when it was told
 	slack  int64
 }
 
@@ -375,7 +386,7 @@ func (c *Clock) HearServer(unix, mono, slack int64, alone bool) {
 	if !c.possible(unix) {
 		return
 	}
-	c.server = hint{is: true, alone: alone, offset: unix - mono, slack: slack}
+	c.server = hint{is: true, alone: alone, offset: unix - mono, mono: mono, slack: slack}
 	b := c.belief.Load()
 	if b == nil || b.source != SourceServer || apart(b.offset, c.server.offset) <= c.allowedLocked(mono)+slack {
 		c.said = claim{name: serverName, run: contests, offset: c.server.offset, mono: mono, slack: slack}
@@ -403,8 +414,8 @@ func (c *Clock) weighLocked() {
 	if agree == 0 && !h.alone || against > 0 && !outvoted(agree+1, against) {
 		return
 	}
-	c.server.is = false // it counts once
-	c.confirmed.Store(mono)
+	c.server.is = false       // it counts once
+	c.confirmed.Store(h.mono) // and has drifted since
 	c.belief.Store(&belief{source: SourceServer, by: serverName, since: mono, offset: h.offset, err: (h.slack + 999) / 1000})
 }
 

@@ -199,7 +199,7 @@ func TestWhatIsBelieved(t *testing.T) {
 			s.wall = s.unix() - 90*day
 			three(s, g, 0)
 		}, "gnss +0 ±0"},
-		{"years ahead of a wall clock in 1970", func(s *stage, g *GNSS) { three(s, g, 3*year) }, fmt.Sprintf("gnss %+d ±0", 3*year)},
+		{"years ahead of a wall clock in 1970", func(s *stage, g *GNSS) { three(s, g, 3*year) }, fmt.Sprintf("gnss %+d ±0", int64(3*year))},
 		{"more than two years ahead of the wall clock", func(s *stage, g *GNSS) {
 			s.wall = made.UnixMilli()
 			three(s, g, 3*year)

@@ -83,10 +83,11 @@ func resume(c *clock.Clock, starts []buffer.Start, good int64) {
 }
 
 // keepTime keeps a trusted time, so that a restart in this boot does not begin without
-// it: as the last good one where it is that, else as this boot's offset.
+// it: as the last good one where it is that, else as this boot's offset. One that was
+// itself carried over stays as it was kept, with what it has drifted since.
 func (g *Gateway) keepTime() {
 	switch now := g.clock.Now(); {
-	case !now.Trusted:
+	case !now.Trusted, g.clock.Source() == clock.SourceCarried:
 	case now.Err == 0:
 		g.queue.SetLastGood(now.Unix)
 	default:

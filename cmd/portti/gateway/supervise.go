@@ -6,6 +6,7 @@ import (
 
 	"portti/buffer"
 	"portti/cmd/portti/status"
+	"portti/device/clock"
 	"portti/uplink"
 )
 
@@ -92,7 +93,7 @@ func (g *Gateway) observe(s *snapshot) {
 
 // observeClock keeps the last good time and logs where the time comes from.
 func (g *Gateway) observeClock(s *snapshot) {
-	if s.clock.Trusted && s.clock.Err == 0 && g.clock.Firm() {
+	if s.clock.Trusted && s.clock.Err == 0 && s.source != clock.SourceCarried && g.clock.Firm() {
 		g.queue.SetLastGood(s.clock.Unix)
 	}
 	if s.source == g.source {
