@@ -225,7 +225,7 @@ func TestGPSDoubtIsSent(t *testing.T) {
 		{"the first day of GPS", time.Date(1980, 1, 6, 13, 0, 0, 0, time.UTC), codeGPSDate, 46*365*86400 + 11*86400, "its date is long past"},
 		{"a date of no rollover", time.Date(2005, 5, 5, 13, 0, 0, 0, time.UTC), codeGPSDate, 21*365*86400 + 5*86400, "its date is long past"},
 		{"moved, it would be years ahead", time.Date(2013, 9, 1, 13, 0, 0, 0, time.UTC), codeGPSDate, 13*365*86400 + 3*86400, "its date is long past"},
-		{"two months ahead of the clock", gpsNoon.AddDate(0, 2, 0), codeAhead, 0, "its date is far ahead of the clock"},
+		{"two months ahead of the clock", gpsNoon.AddDate(0, 2, 0), codeAhead, 60 * 86400, "its date is far ahead of the clock"},
 		{"three years ahead of it", gpsNoon.AddDate(3, 0, 0), codeGPSDate, 3 * 365 * 86400, "its date is years ahead"},
 		{"two days behind it", gpsNoon.AddDate(0, 0, -2), codeGPSDate, 19 * 86400, "its date is long past"},
 	} {

@@ -84,8 +84,8 @@ func (c *Clock) GNSS(name string) *GNSS {
 // Doubt says what is to be thought of the time of a fix.
 type Doubt uint8
 
-// The doubts. A time that is Past, TooFar or Disputed is the receiver's word alone;
-// it carries how wrong it may be.
+// The doubts. A time that is Past, TooFar, Disputed, or Ahead before the clock goes by
+// it, is the receiver's word alone; it carries how wrong it may be.
 const (
 	Sure     Doubt = iota
 	Ahead          // far ahead of the wall clock, which nothing speaks against
@@ -110,7 +110,7 @@ func (g *GNSS) Hear(unix, mono int64) (d Doubt, worst int64) {
 		c.weighLocked()
 	}
 	d = c.doubtLocked(g, unix, mono, now)
-	if d == Past || d == TooFar || d == Disputed {
+	if d == Past || d == TooFar || d == Disputed || d == Ahead && c.belief.Load() == nil {
 		worst = c.worst(unix)
 	}
 	return d, worst
