@@ -243,7 +243,7 @@ const defaultConfig = configDir + "/portti.toml"
 func words(value string) []string {
 	var all []string
 	for value = strings.TrimSpace(value); value != ""; value = strings.TrimSpace(value) {
-		word, rest := value, ""
+		var word, rest string
 		if q := value[0]; q == '"' || q == '\'' {
 			word, rest, _ = strings.Cut(value[1:], string(q))
 		} else {
