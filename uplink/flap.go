@@ -14,6 +14,11 @@ const manyEnds = 3
 // leastQuiet is the shortest silence after which a broken link is put down to it.
 const leastQuiet = 3 * time.Second
 
+// turnedAwayWithin is how soon an end in order says that the server does not want this
+// client. A later one is how many servers and proxies end a connection that works; if that
+// were taken for a refusal, no reading would ever count as delivered.
+const turnedAwayWithin = 5 * time.Second
+
 // weigh notes how a connection ended: whether the delays begin anew, whether
 // its server takes what pongs have answered for, and what is to be shown where
 // the end itself says nothing but that the link broke.
@@ -26,7 +31,7 @@ func (l *Link) weigh(f *finding, end *ending) {
 		l.ends++
 	}
 	l.backoff.ended(f.sentence, lasted)
-	l.refused = f.turnsAway() || f.goesInOrder() && end.up < l.o.Hold
+	l.refused = f.turnsAway() || f.goesInOrder() && end.up < min(l.o.Hold, turnedAwayWithin)
 	before := l.quiet
 	l.quiet = end.quiet
 	switch {

@@ -63,6 +63,28 @@ func TestRefusalAfterThePong(t *testing.T) {
 	}
 }
 
+// Row 91: a server, or a proxy before it, that ends each connection in order after some
+// time takes what came by it.
+func TestOrderlyEndIsNoRefusal(t *testing.T) {
+	for _, code := range []int{1000, 1005} {
+		synctest.Test(t, func(t *testing.T) {
+			w := start(t, Options{Hold: 30 * time.Second}, refusesAfter(20*time.Second, code, ""))
+			w.src.hold = true
+			w.run()
+			for range 60 {
+				time.Sleep(time.Minute)
+				w.src.add(1)
+			}
+			time.Sleep(10 * time.Minute)
+			synctest.Wait()
+			if n := w.src.count(waiting); n > 0 {
+				t.Errorf("%d: %d of 60 wait", code, n)
+			}
+			w.end()
+		})
+	}
+}
+
 // Row 91: a server that was mended gets what it refused, once it has kept a
 // connection for longer than the hold.
 func TestRefusalThatIsOver(t *testing.T) {
