@@ -151,6 +151,9 @@ func (d *device) status() Status {
 		Found: d.seems.found, Remedy: d.seems.remedy, Baud: d.baud(),
 		Opened: d.opened.Load(), Stuck: int(d.stuck.Load()),
 	}
+	if d.state == Garbage {
+		s.LastLine = d.last.seen()
+	}
 	for r := range s.Frames {
 		s.Frames[r] = d.frames[r].Load()
 	}

@@ -133,6 +133,7 @@ func (m *monitor) count(p []byte) {
 	if m.ever && m.byteAt.Sub(m.good) < time.Second {
 		return // healthy: no need to look at every byte
 	}
+	m.d.last.add(p)
 	p = p[max(0, len(p)-sampleSize):]
 	over := max(0, len(m.sample)+len(p)-sampleSize)
 	m.sample = append(m.sample[:copy(m.sample, m.sample[over:])], p...)

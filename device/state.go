@@ -38,12 +38,13 @@ type Status struct {
 	Port       string // as configured: a path, an address, or the match in words
 	Resolved   string // where that led at the last opening, "" = never opened
 
-	State   State
-	Code    string    // of the problem catalogue, "" = none
-	Flags   []string  // further codes, which the driver raised
-	Since   time.Time // of this state
-	Detail  string    // the driver's word, such as "3D fix, 11 satellites"
-	LastErr string    // why the port was not opened or ended last; stays for reading after recovery
+	State    State
+	Code     string    // of the problem catalogue, "" = none
+	Flags    []string  // further codes, which the driver raised
+	Since    time.Time // of this state
+	Detail   string    // the driver's word, such as "3D fix, 11 satellites"
+	LastLine string    // of what came, made visible, while nothing of it can be read
+	LastErr  string    // why the port was not opened or ended last; stays for reading after recovery
 
 	Found  string // in the state garbage: what seems to arrive, for the problem's sentence
 	Remedy string // and what to do about it

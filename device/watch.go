@@ -53,6 +53,7 @@ type device struct {
 
 	sinkFailed, crashed bool // belong to the loop
 	seat                seat // where commands find the driver
+	last                lastBytes
 
 	mu       sync.Mutex // guards the rest
 	state    State

@@ -160,11 +160,11 @@ func TestWatchSilence(t *testing.T) {
 }
 
 func TestWatchGarbage(t *testing.T) {
-	for _, row := range []struct{ name, noise, code string }{
-		{"wrong speed", strings.Repeat("\x00\xf8\xe0\x80", 10) + "\n", CodeWrongBaud},
-		{"zeros", strings.Repeat("\x00", 40), CodeWrongBaud},
-		{"text", "hello out there, this is no reading\n", CodeGarbage},
-		{"another format", `{"nothing":{"but":"objects"},"in":["it"]}` + "\n", CodeUnknown},
+	for _, row := range []struct{ name, noise, code, seen string }{
+		{"wrong speed", strings.Repeat("\x00\xf8\xe0\x80", 10) + "\n", CodeWrongBaud, strings.Repeat("f8 e0 80 00 ", 5) + "f8 e0 80 0a"},
+		{"zeros", strings.Repeat("\x00", 40), CodeWrongBaud, strings.TrimSpace(strings.Repeat("00 ", 24))},
+		{"text", "hello out there, this is no reading\n", CodeGarbage, "hello out there, this is no reading"},
+		{"another format", `{"nothing":{"but":"objects"},"in":["it"]}` + "\n", CodeUnknown, `{"nothing":{"but":"objects"},"in":["it"]}`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -181,9 +181,15 @@ func TestWatchGarbage(t *testing.T) {
 				w.is("too early to tell", Silent, "")
 				noise(3)
 				w.is("garbage", Garbage, row.code)
+				if got := w.set.Status()[0].LastLine; got != row.seen {
+					t.Errorf("the last line is shown as %s, want %s", got, row.seen)
+				}
 				line.feed <- "\ntemp=1\n"
 				time.Sleep(time.Second)
 				w.is("decodes", Fine, "")
+				if got := w.set.Status()[0].LastLine; got != "" {
+					t.Errorf("a line of a device that is well: %s", got)
+				}
 				noise(58)
 				w.is("a minute is not over", Fine, "")
 				noise(5)

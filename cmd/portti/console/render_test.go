@@ -96,6 +96,7 @@ func situations() map[string]func(*status.Document) {
 			s.Devices[0].State, s.Devices[0].LastError = status.DeviceMissing, "cannot open /dev/serial/by-id/usb-u-blox_7-if00: no such file or directory"
 			s.Devices[1].State, s.Devices[1].LastError = status.DeviceBusy, "cannot open /dev/ttyUSB1: in use by ModemManager (pid 511)"
 			s.Devices[2].State, s.Devices[2].Bad = status.DeviceGarbage, 900
+			s.Devices[2].LastLine = "T=21,5 C;H=40 %"
 			s.Devices[3].State = "asleep"
 			s.Problems = []status.Problem{
 				problem("DEV-BUSY", "hall-panel", 30, "port", "/dev/ttyUSB1"),

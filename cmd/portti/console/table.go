@@ -43,6 +43,9 @@ func (d *drawing) devices() {
 		if dev.State != status.DeviceOK && dev.LastError != "" {
 			d.wrap("  ", status.Clean(dev.LastError, 200))
 		}
+		if dev.LastLine != "" {
+			d.wrap("  ", "it sends: "+status.Clean(dev.LastLine, 200))
+		}
 	}
 }
 

@@ -130,7 +130,7 @@ func deviceStatus(dev device.Status, c buffer.Counts, now time.Time) status.Devi
 		Name: dev.Name, Type: dev.Type, Port: dev.Port, Resolved: dev.Resolved,
 		State: string(dev.State), Problem: dev.Code, SinceS: status.Seconds(now.Sub(dev.Since)),
 		LastAgeS: -1, RateHz: dev.RateHz, Read: c.Read, Bad: dev.Bad, Unknown: dev.Frames[device.Unknown],
-		Detail: dev.Detail, LastError: dev.LastErr, Ledger: ledgerOf(c),
+		Detail: dev.Detail, LastLine: dev.LastLine, LastError: dev.LastErr, Ledger: ledgerOf(c),
 	}
 	if dev.LastAge >= 0 {
 		s.LastAgeS = status.Seconds(dev.LastAge)

@@ -160,8 +160,11 @@ type Device struct {
 	Bad      uint64  `json:"bad"`  // frames that could not be used
 	// Unknown are frames that were sound but held nothing to send, such as
 	// text, foreign sentences and what came before the first whole line.
-	Unknown   uint64 `json:"unknown"`
-	Detail    string `json:"detail"` // short text for people: "3D fix, 11 satellites"
+	Unknown uint64 `json:"unknown"`
+	Detail  string `json:"detail"` // short text for people: "3D fix, 11 satellites"
+	// LastLine is the last of what came, made visible, while nothing of it can be
+	// read. Who may not see readings is not shown it.
+	LastLine  string `json:"last_line,omitempty"`
 	LastError string `json:"last_error"`
 	Ledger    Ledger `json:"ledger"`
 }
