@@ -63,9 +63,12 @@ Exit code 0 = good, 1 = not.`,
 			for _, w := range cfg.Warnings {
 				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w)
 			}
-			if !globalsOf(cmd).quiet {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %s, server %s\n",
-					path, status.Count(uint64(len(cfg.ActiveDevices())), "device"), cfg.Uplink.Server())
+			if word := "is good"; !globalsOf(cmd).quiet {
+				if n := len(cfg.Warnings); n > 0 {
+					word = "has no mistakes, but see the " + status.Count(uint64(n), "warning")
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s %s: %s, server %s\n",
+					path, word, status.Count(uint64(len(cfg.ActiveDevices())), "device"), cfg.Uplink.Server())
 			}
 			return nil
 		},

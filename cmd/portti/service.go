@@ -85,7 +85,7 @@ func startable(ctx context.Context, machine fs.FS, path string) error {
 		if err != nil {
 			return fmt.Errorf("%s: the uplink's url is not an address", path) // err would show what the address carries
 		}
-		if host := "." + server.Hostname(); strings.HasSuffix(host, ".example.net") || strings.HasSuffix(host, ".example.com") || strings.HasSuffix(host, ".example.org") {
+		if config.IsExample(server.Hostname()) {
 			return fmt.Errorf("%s: uplink.url still names the example server %s", path, server.Hostname())
 		}
 	}

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -193,6 +195,7 @@ func (l *loader) checkListen(path, key, addr string) {
 
 func (l *loader) checkDevices(path string) {
 	ports := map[string]string{} // port -> name of the device that has it
+	ids := map[string]string{}   // likewise
 	for _, d := range l.cfg.ActiveDevices() {
 		key := join("device", d.Name)
 		if why := notPrintable(d.Name, 64); why != "" {
@@ -207,10 +210,29 @@ func (l *loader) checkDevices(path string) {
 			ports[d.Port] = d.Name
 		}
 		l.checkDevice(path, key, d)
+		if first, taken := ids[d.ID]; taken && d.ID != "" {
+			l.say(false, key+".id", fmt.Sprintf("devices %s and %s have the same id: to the server they are one thing", quoteShort(first), quoteShort(d.Name)),
+				"give each its own, unless they measure the same thing")
+		} else {
+			ids[d.ID] = d.Name
+		}
+		if d.Baud != 0 && !slices.Contains(usualSpeeds(), d.Baud) && !l.bad[key+".baud"] {
+			l.say(false, key+".baud", fmt.Sprintf(`"baud" %d is not a usual speed`, d.Baud), fmt.Sprintf("did you mean %d?", nearestSpeed(d.Baud)))
+		}
 	}
 	if len(l.cfg.ActiveDevices()) == 0 && !l.broken && len(l.faults) == 0 {
 		l.warnings = append(l.warnings, l.faultAt(path, "device", "no device is configured: nothing will be read", "add a [[device]]; portti config create --device gps shows one"))
 	}
+}
+
+// usualSpeeds are those of serial devices, lowest first.
+func usualSpeeds() []int {
+	return []int{300, 600, 1200, 2400, 4800, 9600, 14400, 19200, 28800, 38400, 57600, 76800, 115200, 230400, 250000, 256000, 460800, 500000, 576000, 921600,
+		1000000, 1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000}
+}
+
+func nearestSpeed(baud int) int {
+	return slices.MinFunc(usualSpeeds(), func(a, b int) int { return cmp.Compare(max(a-baud, baud-a), max(b-baud, baud-b)) })
 }
 
 // needsID says whether a device without an id could name no thing. One of an

@@ -59,7 +59,7 @@ id = "auto"                       # tsmGw of every message; "auto" = made at fir
 # run   = "/run/portti"           # the socket that "portti status" asks
 
 [uplink]
-url  = "wss://ingest.example.net/socket"
+url  = "wss://` + sampleHost + `/socket"
 auth = "header"                   # header = Authorization: Bearer …; query = in the address; first-message;
                                   # hash; none; without this line as the dialect documents
 token_file = "/etc/portti/credentials/uplink-token"    # one line, read again when it changes

@@ -54,12 +54,24 @@ func (l *loader) checkAddress(path, key, raw string) {
 	if text == "" && (hasFragment || l.cfg.Uplink.Auth == "hash") {
 		text, hint = fragmentFault(hasFragment, fragment, l.cfg.Uplink)
 	}
+	if text == "" && u.Hostname() == sampleHost {
+		l.say(false, key, fmt.Sprintf("%q still names the example server %s", name, u.Hostname()), "write the address that the server's operator gave you")
+	}
 	if text != "" {
 		l.fault(path, key, strings.ReplaceAll(text, `"url"`, strconv.Quote(name)), hint)
 	} else if uplink.IsLocalName(u.Hostname()) {
 		l.warnings = append(l.warnings, l.faultAt(path, key, fmt.Sprintf(`%q has a name that ends in .local: it is announced in the local network (mDNS), and portti asks name servers only`, name),
 			"write the server's address instead, or its name and address in /etc/hosts"))
 	}
+}
+
+// sampleHost is the server of the sample that create makes.
+const sampleHost = "ingest.example.net"
+
+// IsExample says whether a host is one that never exists, as the one of the sample.
+func IsExample(host string) bool {
+	host = "." + strings.ToLower(host)
+	return slices.ContainsFunc([]string{".example.net", ".example.com", ".example.org"}, func(s string) bool { return strings.HasSuffix(host, s) })
 }
 
 // urlFault says what is wrong with the server's address, the fragment aside.
