@@ -43,6 +43,9 @@ or no permission.`,
 }
 
 func sayReloaded(cmd *cobra.Command, r gateway.Reloaded) error {
+	if globalsOf(cmd).quiet {
+		return nil
+	}
 	out := cmd.OutOrStdout()
 	if len(r.Applied)+len(r.Restart) == 0 {
 		_, err := fmt.Fprintln(out, "Nothing was changed in the configuration.")

@@ -56,7 +56,11 @@ func serviceVerb(machine fs.FS, name, short string, do func(*systemd.Service, io
 				g.config = view.Config
 			}
 			s := systemd.NewService(g.config, sample.Bytes(), func(path string) error { return startable(cmd.Context(), machine, path) })
-			return serviceCode(do(s, cmd.OutOrStdout()))
+			out := cmd.OutOrStdout()
+			if g.quiet {
+				out = io.Discard
+			}
+			return serviceCode(do(s, out))
 		},
 	}
 }

@@ -10,11 +10,13 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/console"
@@ -176,10 +178,14 @@ func showStatus(cmd *cobra.Command, s *status.Document) error {
 
 // consoleOptions finds out what the terminal can show. getenv is os.Getenv.
 func consoleOptions(g globals, out io.Writer, getenv func(string) string) console.Options {
-	o := console.Options{Zone: time.Local}
+	o := console.Options{Zone: time.Local, Quiet: g.quiet, Verbose: g.verbose}
 	if f, ok := out.(*os.File); ok {
-		info, err := f.Stat()
-		o.Terminal = err == nil && info.Mode()&fs.ModeCharDevice != 0
+		if size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil {
+			o.Terminal, o.Width = true, int(size.Col)
+		}
+	}
+	if n, err := strconv.Atoi(getenv("COLUMNS")); err == nil && n > 0 {
+		o.Width = n
 	}
 	o.Plain = g.plain
 	o.Colour = o.Terminal && !g.plain && !g.noColor && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
+
 	"portti/cmd/portti/config"
 )
 
@@ -31,6 +33,30 @@ func TestTerminalAbilities(t *testing.T) {
 		o := consoleOptions(c.g, &bytes.Buffer{}, func(n string) string { return c.env[n] })
 		if o.ASCII != c.ascii || o.Colour != c.colour || o.Terminal || o.Plain != c.g.plain {
 			t.Errorf("%s: %+v", name, o)
+		}
+	}
+}
+
+// TestWidthOfTheTerminal: COLUMNS decides, then the terminal.
+func TestWidthOfTheTerminal(t *testing.T) {
+	master, terminal, err := pty.Open()
+	if err != nil {
+		t.Skipf("no pseudo-terminal here: %v", err)
+	}
+	defer master.Close()
+	defer terminal.Close()
+	if err := pty.Setsize(master, &pty.Winsize{Rows: 24, Cols: 132}); err != nil {
+		t.Fatal(err)
+	}
+	for columns, want := range map[string]int{"": 132, "60": 60, "wide": 132, "-1": 132} {
+		o := consoleOptions(globals{quiet: true, verbose: true}, terminal, func(n string) string {
+			if n == "COLUMNS" {
+				return columns
+			}
+			return ""
+		})
+		if o.Width != want || !o.Terminal || !o.Quiet || !o.Verbose {
+			t.Errorf("COLUMNS=%s: %+v", columns, o)
 		}
 	}
 }

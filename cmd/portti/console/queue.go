@@ -85,7 +85,8 @@ func (d *drawing) queueDevices(s *status.Queue) {
 		return
 	}
 	d.b.WriteByte('\n')
-	d.line(pad("DEVICE", 28), padLeft("READ", 11), padLeft("DELIVERED", 12), padLeft("WAITING", 11), padLeft("ASIDE", 8), padLeft("LOST", 9))
+	first := max(28+d.width()-usualWidth, 10)
+	d.line(pad("DEVICE", first), padLeft("READ", 11), padLeft("DELIVERED", 12), padLeft("WAITING", 11), padLeft("ASIDE", 8), padLeft("LOST", 9))
 	for _, v := range s.Devices {
 		l := v.Ledger
 		name := v.Name
@@ -93,7 +94,7 @@ func (d *drawing) queueDevices(s *status.Queue) {
 			name = "(not known)"
 		}
 		n := func(v uint64) string { return grouped(v, d.space()) }
-		d.line(pad(d.cut(status.Clean(name, 64), 27), 28), padLeft(n(l.Read), 11), padLeft(n(l.Acked), 12), padLeft(n(l.Waiting), 11),
+		d.line(pad(d.cut(status.Clean(name, 64), first-1), first), padLeft(n(l.Read), 11), padLeft(n(l.Acked), 12), padLeft(n(l.Waiting), 11),
 			padLeft(n(l.Quarantined), 8), padLeft(n(l.Lost.Sum()), 9))
 	}
 }

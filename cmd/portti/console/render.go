@@ -16,12 +16,27 @@ type Options struct {
 	Plain    bool           // no table: fields separated by tabs, one thing a line; implies ASCII, no colour
 	ASCII    bool           // no character beyond ASCII of our own
 	Colour   bool           // the 16-colour set
-	Terminal bool           // a person looks on; Render itself does not need it
+	Terminal bool           // a person looks on: numbers are grouped, which a program could not read
+	Width    int            // columns; 0 = 80
+	Quiet    bool           // problems only
+	Verbose  bool           // with what a specialist asks for
 	Zone     *time.Location // times of day are shown in it; nil = UTC
 }
 
-// width is what every terminal has.
-const width = 80
+// usualWidth is what every terminal has. Outside of the others nothing is readable:
+// a narrower terminal breaks the lines itself.
+const (
+	usualWidth = 80
+	minWidth   = 60
+	maxWidth   = 240
+)
+
+func (d *drawing) width() int {
+	if d.o.Width <= 0 {
+		return usualWidth
+	}
+	return min(max(d.o.Width, minWidth), maxWidth)
+}
 
 // below is where a line goes on that does not fit next to its title.
 const below = "                   "
@@ -63,6 +78,10 @@ type drawing struct {
 
 // screen is the picture for people.
 func (d *drawing) screen() {
+	if d.o.Quiet {
+		d.problems()
+		return
+	}
 	d.head()
 	d.b.WriteByte('\n')
 	d.link()
@@ -84,7 +103,13 @@ func (d *drawing) head() {
 	}
 	left := fmt.Sprintf("portti %s on %s", status.Clean(s.Version, 24), status.Clean(name, 64))
 	middle := "up " + span(s.UptimeS)
-	d.line(pad(d.cut(left, 45), 47), pad(d.cut(middle, 14), 16), d.cut(clock, 17))
+	if d.width() < 80 {
+		d.line(d.cut(left, d.width()))
+		d.line(d.cut(middle, 14), "   ", d.cut(clock, 17))
+		return
+	}
+	first := d.width() - 33
+	d.line(pad(d.cut(left, first-2), first), pad(d.cut(middle, 14), 16), d.cut(clock, 17))
 }
 
 func (d *drawing) link() {
@@ -99,7 +124,7 @@ func (d *drawing) link() {
 	default:
 		mark = d.mark(unsure)
 	}
-	const fits = 58
+	fits := d.width() - 22
 	address := status.Clean(cmp.Or(l.URL, l.URLHost), 300)
 	first := []string{address, d.since(l.Since, l.SinceS)}
 	if utf8.RuneCountInString(address) > fits {
@@ -126,6 +151,14 @@ func (d *drawing) link() {
 	}
 	if l.State != status.LinkOnline && l.OpensS == 0 && l.LastError != "" {
 		d.wrap(below, status.Clean(l.LastError, 300))
+	}
+	if d.o.Verbose {
+		d.wrap(below, fmt.Sprintf("dialect %s, ack %s, %s since the start, %s sent, %s sent again, %s on the network",
+			status.Clean(l.Dialect, 20), status.Clean(l.Ack, 20), d.count(l.Connects, "connection"), d.count(l.SentMessages, "reading"),
+			grouped(d.s.Totals.Resent, d.space()), bytesOf(int64(l.WireBytes))))
+		if l.LastError != "" && l.State == status.LinkOnline {
+			d.wrap(below, "the last end: "+status.Clean(l.LastError, 300))
+		}
 	}
 }
 
@@ -154,6 +187,10 @@ func (d *drawing) buffer() {
 	d.status("BUFFER", mark, status.Clean(state, 10), parts...)
 	if b.LastError != "" {
 		d.wrap(below, status.Clean(b.LastError, 300))
+	}
+	if d.o.Verbose {
+		d.wrap(below, fmt.Sprintf("%s in memory, %s on disk, %s delivered and held, %s", grouped(b.WaitingMemory, d.space()),
+			grouped(b.WaitingDisk, d.space()), grouped(b.Held, d.space()), d.count(b.Commits, "commit")))
 	}
 }
 
@@ -199,7 +236,10 @@ func (d *drawing) problems() {
 	if len(list) == 1 {
 		title = "1 problem"
 	}
-	d.b.WriteString("\n" + title + "\n")
+	if !d.o.Quiet {
+		d.b.WriteByte('\n')
+	}
+	d.b.WriteString(title + "\n")
 	for _, p := range list {
 		mark := d.mark(warn)
 		switch p.Severity {

@@ -141,8 +141,8 @@ func TestPictures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := healthy()
 			change(s)
-			got := draw(t, s, Options{Zone: time.FixedZone("EET", 7200)}) +
-				"-- ascii --\n" + draw(t, s, Options{ASCII: true}) +
+			got := draw(t, s, Options{Zone: time.FixedZone("EET", 7200), Terminal: true}) +
+				"-- ascii --\n" + draw(t, s, Options{ASCII: true, Terminal: true}) +
 				"-- plain --\n" + draw(t, s, Options{Plain: true, Colour: true}) +
 				"-- short --\n" + Short(s) + "\n"
 			testkit.Golden(t, filepath.Join("testdata", name+".txt"), got)
@@ -159,7 +159,7 @@ func TestEveryPictureFits(t *testing.T) {
 		change(s)
 		for _, o := range []Options{{}, {ASCII: true}} {
 			for _, line := range strings.Split(draw(t, s, o), "\n") {
-				if n := utf8.RuneCountInString(line); n > width && len(strings.Fields(line)) > 1 {
+				if n := utf8.RuneCountInString(line); n > usualWidth && len(strings.Fields(line)) > 1 {
 					t.Errorf("%s: %d columns: %q", name, n, line)
 				}
 				if strings.TrimRight(line, " ") != line {
@@ -176,6 +176,53 @@ func TestEveryPictureFits(t *testing.T) {
 				t.Errorf("%s: beyond ASCII:\n%s", name, text)
 			}
 		}
+	}
+}
+
+// TestEveryWidth: the pictures fit the terminal there is.
+func TestEveryWidth(t *testing.T) {
+	for name, change := range situations() {
+		s := healthy()
+		change(s)
+		for _, w := range []int{60, 72, 100, 132, 1000} {
+			if name == "huge-numbers" && w < 72 {
+				continue // which nobody will ever have
+			}
+			for _, o := range []Options{{Width: w, Terminal: true}, {Width: w, Terminal: true, Verbose: true}} {
+				for _, line := range strings.Split(draw(t, s, o), "\n") {
+					if n := utf8.RuneCountInString(line); n > w && len(strings.Fields(line)) > 1 {
+						t.Errorf("%s at %d: %d columns: %q", name, w, n, line)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestOffATerminal: a program can read the numbers.
+func TestOffATerminal(t *testing.T) {
+	text := draw(t, healthy(), Options{})
+	if !strings.Contains(text, "1204331 delivered") || strings.Contains(text, "\u202f") {
+		t.Error(text)
+	}
+	var b strings.Builder
+	if err := Queue(&b, queueSample(), Options{}); err != nil || !strings.Contains(b.String(), "Delivered   1204331") || strings.Contains(b.String(), "\u202f") {
+		t.Error(b.String())
+	}
+}
+
+// TestQuietAndVerbose: less and more than usual.
+func TestQuietAndVerbose(t *testing.T) {
+	s := healthy()
+	if text := draw(t, s, Options{Quiet: true}); text != "" {
+		t.Errorf("nothing is wrong: %q", text)
+	}
+	situations()["devices-ill"](s)
+	if text := draw(t, s, Options{Quiet: true}); !strings.HasPrefix(text, "2 problems\n") || strings.Contains(text, "LINK") {
+		t.Error(text)
+	}
+	if text := draw(t, s, Options{Verbose: true}); !strings.Contains(text, "dialect thingsee, ack fence") || !strings.Contains(text, "900 frames not") {
+		t.Error(text)
 	}
 }
 

@@ -9,15 +9,30 @@ import (
 	"portti/cmd/portti/status"
 )
 
-// The columns of the table of devices; STATE takes what is left of the line.
-const (
-	nameColumn  = 12
-	typeColumn  = 11
-	portColumn  = 15
-	lastColumn  = 7
-	rateColumn  = 10
-	stateColumn = width - nameColumn - typeColumn - portColumn - lastColumn - rateColumn - 2 - 2
-)
+// columns are the widths of the table of devices; kind 0 = there is no room for it.
+type columns struct{ name, kind, port, last, rate, state int }
+
+// columns fit the table to the terminal. STATE takes what is left.
+func (d *drawing) columns() columns {
+	w := d.width()
+	c := columns{name: 12, kind: 11, port: 15, last: 7, rate: 12}
+	if wider := w - usualWidth; wider > 0 {
+		c.port += min(wider/2, 40)
+		c.name += min(wider/4, 16)
+	}
+	if w < 72 {
+		c.kind = 0
+	}
+	c.state = w - c.name - c.kind - c.port - c.last - c.rate - 2 // its mark
+	return c
+}
+
+func (c columns) row(name, kind, port, last, rate, state string) []string {
+	if c.kind == 0 {
+		kind = ""
+	}
+	return []string{pad(name, c.name), pad(kind, c.kind), pad(port, c.port), padLeft(last, c.last), padLeft(rate, c.rate-2) + "  ", state}
+}
 
 func (d *drawing) devices() {
 	d.b.WriteByte('\n')
@@ -25,26 +40,28 @@ func (d *drawing) devices() {
 		d.b.WriteString("No device is configured.\n")
 		return
 	}
-	d.line(pad("DEVICE", nameColumn), pad("TYPE", typeColumn), pad("PORT", portColumn),
-		padLeft("LAST", lastColumn), padLeft("RATE", rateColumn)+"  ", "STATE")
+	c := d.columns()
+	d.line(c.row("DEVICE", "TYPE", "PORT", "LAST", "RATE", "STATE")...)
 	for _, dev := range d.s.Devices {
 		last := "never"
 		if dev.LastAgeS >= 0 {
 			last = coarse(dev.LastAgeS)
 		}
 		kind, word := d.deviceState(dev)
-		d.line(
-			pad(d.cut(status.Clean(dev.Name, 64), nameColumn-1), nameColumn),
-			pad(d.cut(status.Clean(dev.Type, 20), typeColumn-1), typeColumn),
-			pad(d.cut(shortPort(dev), portColumn-1), portColumn),
-			padLeft(last, lastColumn),
-			padLeft(number(dev.RateHz)+"/s", rateColumn)+"  ",
-			d.mark(kind)+" "+d.cut(word, stateColumn))
+		d.line(c.row(
+			d.cut(status.Clean(dev.Name, 64), c.name-1),
+			d.cut(status.Clean(dev.Type, 20), c.kind-1),
+			d.cut(shortPort(dev), c.port-1), last, number(dev.RateHz)+"/s",
+			d.mark(kind)+" "+d.cut(word, c.state))...)
 		if dev.State != status.DeviceOK && dev.LastError != "" {
 			d.wrap("  ", status.Clean(dev.LastError, 200))
 		}
 		if dev.LastLine != "" {
 			d.wrap("  ", "it sends: "+status.Clean(dev.LastLine, 200))
+		}
+		if l := dev.Ledger; d.o.Verbose {
+			d.wrap("  ", fmt.Sprintf("%s: %s read, %s delivered, %s wait, %s lost; %s not usable, %s unknown", status.Clean(dev.Port, 120), grouped(l.Read, d.space()),
+				grouped(l.Acked, d.space()), grouped(l.Waiting, d.space()), grouped(l.Lost.Sum(), d.space()), d.count(dev.Bad, "frame"), grouped(dev.Unknown, d.space())))
 		}
 	}
 }

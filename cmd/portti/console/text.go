@@ -46,9 +46,12 @@ func (d *drawing) arrow() string {
 	return "→"
 }
 
-// space separates thousands.
+// space separates thousands where a person reads them.
 func (d *drawing) space() string {
-	if d.o.ASCII {
+	switch {
+	case !d.o.Terminal:
+		return ""
+	case d.o.ASCII:
 		return " "
 	}
 	return "\u202f" // narrow, and never broken
@@ -71,7 +74,7 @@ func (d *drawing) status(title, mark, word string, parts ...string) {
 		switch {
 		case p == "":
 			continue
-		case !first && used+gap+n > width:
+		case !first && used+gap+n > d.width():
 			d.line(line)
 			line, used = below+p, len(below)+n
 		case first:
@@ -91,7 +94,7 @@ func (d *drawing) wrap(indent, text string) {
 		if word == "" {
 			continue
 		}
-		if len(line) > len(indent) && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+		if len(line) > len(indent) && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > d.width() {
 			d.b.WriteString(line + "\n")
 			line = indent
 		}
