@@ -10,7 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
-	"sync"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -71,7 +71,8 @@ func (m *metrics) run(ctx context.Context) {
 // second.
 func (m *metrics) serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
-		Handler:           m,
+		Handler:           busy(m),
+		ConnContext:       withConn,
 		ReadTimeout:       metricsReadTimeout,
 		ReadHeaderTimeout: metricsReadTimeout,
 		WriteTimeout:      controlWriteTimeout,
@@ -81,7 +82,7 @@ func (m *metrics) serve(ctx context.Context, l net.Listener) error {
 	server.SetKeepAlivesEnabled(false)
 	failed := make(chan error, 1)
 	go func() {
-		failed <- server.Serve(&fewListener{Listener: l, slots: make(chan struct{}, metricsConnections), closed: make(chan struct{})})
+		failed <- server.Serve(&fewListener{Listener: l, limit: metricsConnections})
 	}()
 	select {
 	case err := <-failed:
@@ -96,8 +97,14 @@ func (m *metrics) serve(ctx context.Context, l net.Listener) error {
 	return <-failed // that it was closed
 }
 
-// ServeHTTP answers GET /metrics and nothing else.
+// ServeHTTP answers GET /metrics and nothing else. Behind a loopback address a request
+// for another host is one that a page of somebody's browser had made, whose name was
+// let to lead here.
 func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if loopbackHost(m.addr) && !loopbackHost(r.Host) {
+		http.Error(w, "on this address metrics are for this machine alone", http.StatusForbidden)
+		return
+	}
 	if r.Method != http.MethodGet || r.URL.Path != "/metrics" {
 		http.NotFound(w, r)
 		return
@@ -111,6 +118,17 @@ func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if _, err := w.Write(text); err != nil {
 		m.log.Debug("metrics not delivered", "event", "metrics.answer-failed", "err", err)
 	}
+}
+
+// loopbackHost says whether an address, or the Host of a request, means this machine
+// for itself.
+func loopbackHost(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = strings.Trim(host, "[]")
+	}
+	ip := net.ParseIP(name)
+	return ip != nil && ip.IsLoopback() || strings.EqualFold(strings.TrimSuffix(name, "."), "localhost")
 }
 
 // page is everything: the status document and what is told of the process.
@@ -147,43 +165,4 @@ func revision() string {
 		}
 	}
 	return ""
-}
-
-// fewListener accepts while fewer connections are open than it has slots.
-// The others wait with the kernel, whose queue has an end.
-type fewListener struct {
-	net.Listener
-	slots  chan struct{}
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (l *fewListener) Accept() (net.Conn, error) {
-	select {
-	case l.slots <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.slots
-		return nil, err
-	}
-	return &slotConn{Conn: c, leave: sync.OnceFunc(func() { <-l.slots })}, nil
-}
-
-func (l *fewListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return l.Listener.Close()
-}
-
-// slotConn gives its slot back when it is closed.
-type slotConn struct {
-	net.Conn
-	leave func()
-}
-
-func (c *slotConn) Close() error {
-	defer c.leave()
-	return c.Conn.Close()
 }

@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -298,21 +296,21 @@ func TestMetricsOffOrNowhere(t *testing.T) {
 	}
 }
 
-// Connections beyond the limit wait; when one goes the next is served.
-func TestMetricsFewConnections(t *testing.T) {
+// TestMetricsAreServedBesideIdleConnections: whoever connects and says nothing keeps
+// nobody out, however many they are.
+func TestMetricsAreServedBesideIdleConnections(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	log, stop := running(t, "127.0.0.1:0", time.Hour)
 	testkit.Eventually(t, "they are served", func() bool { return addrIn(log.String()) != "" })
-	var idle []net.Conn
 	for range metricsConnections + 3 {
 		c, err := net.Dial("tcp", addrIn(log.String()))
 		if err != nil {
 			t.Fatal(err)
 		}
-		idle = append(idle, c)
-	}
-	for _, c := range idle {
-		c.Close()
+		defer c.Close()
+		if _, err := c.Write([]byte("GET /metr")); err != nil {
+			t.Fatal(err)
+		}
 	}
 	parsed(t, scrape(t, addrIn(log.String())))
 	stop()
@@ -327,37 +325,75 @@ func (endless) Accept() (net.Conn, error) {
 }
 func (endless) Close() error { return nil }
 
-func TestFewListenerHoldsItsLimit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := &fewListener{Listener: endless{}, slots: make(chan struct{}, 2), closed: make(chan struct{})}
-		taken, ended := make(chan net.Conn, 10), make(chan error, 1)
-		go func() {
-			for {
-				c, err := l.Accept()
-				if err != nil {
-					ended <- err
-					return
-				}
-				taken <- c
-			}
-		}()
-		synctest.Wait()
-		if len(taken) != 2 {
-			t.Fatalf("%d at a time", len(taken))
+// TestFewListenerKeepsAPlaceFree: the one that waits longest without a request goes
+// for the next.
+func TestFewListenerKeepsAPlaceFree(t *testing.T) {
+	l := &fewListener{Listener: endless{}, limit: 2}
+	var all []*fewConn
+	accept := func() {
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
 		}
-		first := <-taken
-		first.Close()
-		first.Close() // gives one slot back, not two
-		synctest.Wait()
-		if len(taken) != 2 {
-			t.Errorf("%d after one went", len(taken))
+		all = append(all, c.(*fewConn))
+	}
+	closed := func(c *fewConn) bool { return c.SetDeadline(time.Now()) != nil }
+	accept()
+	accept()
+	all[0].busy.Store(true)
+	accept()
+	if closed(all[0]) || !closed(all[1]) || closed(all[2]) {
+		t.Errorf("closed: %v %v %v", closed(all[0]), closed(all[1]), closed(all[2]))
+	}
+	all[0].Close()
+	all[0].Close() // gives one place back, not two
+	accept()
+	if closed(all[2]) || len(l.open) != 2 {
+		t.Errorf("closed %v, %d open", closed(all[2]), len(l.open))
+	}
+	all[2].busy.Store(true)
+	all[3].busy.Store(true)
+	accept()
+	if !closed(all[2]) || len(l.open) != 2 {
+		t.Errorf("closed %v, %d open", closed(all[2]), len(l.open))
+	}
+	l.exempt = func(net.Conn) bool { return true }
+	if c, err := l.Accept(); err != nil || len(l.open) != 2 {
+		t.Errorf("%T %v, %d open", c, err, len(l.open))
+	}
+}
+
+// TestMetricsRefuseAForeignHost: a page in a browser cannot have them through a name
+// of its own that leads here.
+func TestMetricsRefuseAForeignHost(t *testing.T) {
+	for _, c := range []struct {
+		listen, host string
+		code         int
+	}{
+		{"127.0.0.1:9470", "127.0.0.1:9470", 200},
+		{"127.0.0.1:9470", "localhost:9470", 200},
+		{"127.0.0.1:9470", "LocalHost", 200},
+		{"127.0.0.1:9470", "127.0.0.2", 200},
+		{"[::1]:9470", "[::1]:9470", 200},
+		{"[::1]:9470", "[::1]", 200},
+		{"localhost:9470", "localhost:1234", 200},
+		{"127.0.0.1:9470", "evil.example:9470", 403},
+		{"127.0.0.1:9470", "localhost.evil.example", 403},
+		{"127.0.0.1:9470", "192.0.2.1:9470", 403},
+		{"127.0.0.1:9470", "", 403},
+		{"0.0.0.0:9470", "gw-kuopio-07:9470", 200},
+		{":9470", "gw-kuopio-07:9470", 200},
+		{"192.0.2.1:9470", "gw-kuopio-07:9470", 200},
+	} {
+		m := &metrics{addr: c.listen, status: evilStatus, log: slog.New(slog.DiscardHandler)}
+		r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+		r.Host = c.host
+		w := httptest.NewRecorder()
+		m.ServeHTTP(w, r)
+		if w.Code != c.code {
+			t.Errorf("%q on %s: %d, want %d", c.host, c.listen, w.Code, c.code)
 		}
-		l.Close()
-		l.Close()
-		if err := <-ended; !errors.Is(err, net.ErrClosed) {
-			t.Errorf("after the end: %v", err)
-		}
-	})
+	}
 }
 
 func BenchmarkMetricsPage(b *testing.B) {
