@@ -16,7 +16,7 @@ func TestGather(t *testing.T) {
 		delay                  time.Duration
 	}{
 		"slow":           {perSecond: 100, least: 1000, most: 1000},
-		"fast":           {perSecond: 640, least: 100, most: 1050, delay: gatherFor},
+		"fast":           {perSecond: 640, least: 100, most: 1300, delay: gatherFor},
 		"slow and early": {perSecond: gatherFrom, least: 2000, most: 2000},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,8 +25,8 @@ import (
 // cannot be written it is held in memory: sending goes on, and a kill just then
 // lets what is on disk go out again with the time as known by then.) Until the offset
 // is known such a record, and with it everything behind it, stays where it is:
-// the order of records never depends on the wall clock. After hold since the
-// start the wait ends, and the best guess is sent with its worst error in "tsErr".
+// the order of records never depends on the wall clock. After hold since boot
+// the wait ends, and the best guess is sent with its worst error in "tsErr".
 //
 // The offset of a boot is kept as soon as there is a trusted time and a record
 // that may need it, also while nothing is handed out: after a reboot that boot's
@@ -47,7 +47,7 @@ import (
 type dater struct {
 	queue queue
 	clock ticker
-	hold  int64 // milliseconds since boot until which an unknown time is waited for, from the start of this program on
+	hold  int64 // milliseconds since boot until which an unknown time is waited for
 	built int64 // Unix ms: no boot was before, as far as is known
 	after int64 // Unix ms: this boot was not before
 	ceil  int64 // Unix ms: no reading is younger; ends the worst error of a guess
@@ -111,7 +111,7 @@ func newDater(q queue, c ticker, hold time.Duration, built time.Time, log *slog.
 	floor := c.Floor()
 	return &dater{
 		queue: q, clock: c, log: log,
-		hold: c.Now().Mono + hold.Milliseconds(), built: built.UnixMilli(), after: floor - c.Now().Mono, ceil: floor + plausible.Milliseconds(),
+		hold: hold.Milliseconds(), built: built.UnixMilli(), after: floor - c.Now().Mono, ceil: floor + plausible.Milliseconds(),
 		inside: visits{origin: time.Now()}, fixing: make(chan struct{}, 1), changed: make(chan struct{}), wanted: make(chan struct{}), known: make(map[uint32]buffer.Offset),
 	}
 }

@@ -140,7 +140,7 @@ func clockProblems() []Entry {
 			Sentence: "{a} and {b} tell times that are {by} apart, and nothing tells which of them is right: neither sets the clock, and positions with their times carry the possible error in tsErr.",
 			Actions:  []string{"Compare both with a clock, and switch the wrong one off or replace it: portti gps", "Let the gateway reach a time server, which decides: timedatectl timesync-status"}},
 		{Code: "CLK-GUESSED", Severity: Warning, Title: "Time of readings is a guess", DependsOn: []string{"CLK-UNSET"},
-			Sentence: "No trusted time came within {hold}: readings are sent with the best guess and its error in tsErr.",
+			Sentence: "No trusted time came within {hold} of boot: readings are sent with the best guess and its error in tsErr.",
 			Actions:  []string{"Let the gateway reach a time server: timedatectl timesync-status"}},
 		{Code: "CLK-STEP", Severity: Info, Title: "Clock jumped",
 			Sentence: "The clock of this machine jumped {way} by {by}. The order of readings, timers and age limits do not depend on it.",
