@@ -20,8 +20,8 @@
 //
 //   - Only systemd 250 or newer is tested; older ones ignore lines that they
 //     do not know. Type=notify-reload would need 253, so reload is a SIGHUP.
-//   - UMask=0077 applies to the control socket too: the daemon gives it to the
-//     group by chmod 0660.
+//   - UMask=0077 applies to the control sockets too: the daemon gives one to the
+//     group by chmod 0660, and one that only says how it is to everybody.
 //   - No LoadCredential: a credential is copied once at start, while a token
 //     file that changes is used at once. Who wants one adds a drop-in with
 //     LoadCredential=uplink-token:PATH and sets credential = "uplink-token".

@@ -89,7 +89,7 @@ UMask=0077
 StateDirectory=portti
 StateDirectoryMode=0700
 RuntimeDirectory=portti
-RuntimeDirectoryMode=0750
+RuntimeDirectoryMode=0755
 ConfigurationDirectory=portti
 ConfigurationDirectoryMode=0750
 

@@ -29,7 +29,7 @@ func TestUnitKeepsItsPromises(t *testing.T) {
 		"Restart=always", "RestartSec=2", "StartLimitIntervalSec=0", "RestartPreventExitStatus=6 78", "TimeoutStopSec=30",
 		"User=portti", "Group=portti", "SupplementaryGroups=dialout", "UMask=0077",
 		"RequiresMountsFor=/var/lib/portti", // row 24
-		"StateDirectory=portti", "StateDirectoryMode=0700", "RuntimeDirectory=portti", "RuntimeDirectoryMode=0750",
+		"StateDirectory=portti", "StateDirectoryMode=0700", "RuntimeDirectory=portti", "RuntimeDirectoryMode=0755",
 		"ConfigurationDirectory=portti", "ConfigurationDirectoryMode=0750",
 		"CapabilityBoundingSet=", "NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "PrivateMounts=yes",
 		"PrivateUsers=yes", "ProtectProc=invisible", "MemoryDenyWriteExecute=yes", "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",

@@ -128,6 +128,10 @@ func askQueue(ctx context.Context, g globals, page string) (*http.Response, erro
 	}
 	began()
 	resp.Body = stopping{resp.Body, stop}
+	if resp.StatusCode == http.StatusForbidden {
+		defer resp.Body.Close()
+		return nil, notOfTheGroup(socket)
+	}
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()
 		return nil, exit(exitUnknown, fmt.Errorf("what listens on %s answered %s: is it portti, and of this version?", socket, resp.Status))

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -113,6 +114,9 @@ func ask(ctx context.Context, socket string, timeout time.Duration, method, path
 		return unreachable(ctx, socket, timeout, err)
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusForbidden {
+		return notOfTheGroup(socket)
+	}
 	if resp.StatusCode != http.StatusOK {
 		return exit(exitUnknown, fmt.Errorf("what listens on %s answered %s: is it portti?", socket, resp.Status))
 	}
@@ -128,7 +132,13 @@ func clientOf(socket string) *http.Client {
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
-			return d.DialContext(ctx, "unix", socket)
+			c, err := d.DialContext(ctx, "unix", socket)
+			if errors.Is(err, fs.ErrPermission) { // not of the group: what everybody may see is next to it
+				if open, openErr := d.DialContext(ctx, "unix", filepath.Join(filepath.Dir(socket), config.StatusSocketName)); openErr == nil {
+					return open, nil
+				}
+			}
+			return c, err
 		},
 	}}
 }
@@ -141,13 +151,17 @@ func unreachable(ctx context.Context, socket string, timeout time.Duration, err 
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return exit(exitNotRunning, fmt.Errorf("portti is not running (nobody listens on %s). Start it: sudo portti service start", socket))
 	case errors.Is(err, fs.ErrPermission):
-		return exit(exitUnknown, fmt.Errorf("no permission for %s. Use sudo, or join the group: sudo usermod -aG portti $USER", socket))
+		return notOfTheGroup(socket)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return exit(exitUnknown, fmt.Errorf("portti did not answer on %s within %s", socket, timeout))
 	case errors.Is(ctx.Err(), context.Canceled):
 		return exit(exitInterrupted, nil)
 	}
 	return exit(exitUnknown, fmt.Errorf("cannot ask portti on %s: %w", socket, err))
+}
+
+func notOfTheGroup(socket string) error {
+	return exit(exitUnknown, fmt.Errorf("no permission for %s. Use sudo, or join the group and log in again: sudo usermod -aG portti $USER", socket))
 }
 
 func showStatus(cmd *cobra.Command, s *status.Document) error {

@@ -253,5 +253,9 @@ const BufferFolder = "buffer.v2"
 // BufferDir is where the buffer of a state folder lies.
 func (p Paths) BufferDir() string { return filepath.Join(p.State, BufferFolder) }
 
-// SocketName is the control socket's name in the folder [paths] run.
-const SocketName = "portti.sock"
+// The control sockets' names in the folder [paths] run: for the service's group, and
+// for everybody who wants to know how the gateway is.
+const (
+	SocketName       = "portti.sock"
+	StatusSocketName = "status.sock"
+)

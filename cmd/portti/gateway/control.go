@@ -11,32 +11,39 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/status"
 )
 
-// control serves the status document on a Unix socket: HTTP and JSON, for the
-// service's own group. Nothing that arrives here changes anything but that the
-// configuration is read again, and who may write that is the file's business.
+// control serves two Unix sockets, HTTP and JSON: who may open which is the business of
+// the files. The one for the service's group answers everything; the only thing that
+// it changes is that the configuration is read again. The other is for every user of
+// the machine: how the gateway is, which holds no secret, and no reading.
 type control struct {
+	doors []*door
+}
+
+// door is one of the sockets.
+type door struct {
 	listener net.Listener
 	server   *http.Server
 }
 
-// Limits of the control socket, whose peers are people and scripts on the same
-// machine.
+// Limits of the sockets, whose peers are people and scripts on the same machine.
 const (
 	controlHeaderTimeout = 5 * time.Second
 	controlWriteTimeout  = 10 * time.Second
 	controlMaxHeader     = 16 << 10
+	maxStrangers         = 16 // connections of those who are not of the group
 )
 
-// listenControl takes the socket. A socket file on which nobody answers was
+// listenControl takes the sockets. A socket file on which nobody answers was
 // left by a daemon that was killed.
-func listenControl(dir string, status func() status.Document, reload func(context.Context) (Reloaded, error), log *slog.Logger, more ...func(*http.ServeMux)) (*control, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+func listenControl(dir string, members, everybody http.Handler, log *slog.Logger) (*control, error) {
+	if err := makeRunFolder(dir); err != nil {
 		return nil, fmt.Errorf("cannot make the folder for the control socket: %w", err)
 	}
 	path := filepath.Join(dir, config.SocketName)
@@ -44,6 +51,47 @@ func listenControl(dir string, status func() status.Document, reload func(contex
 		if c, err := net.Dial("unix", path); err == nil {
 			return nil, errors.Join(fmt.Errorf("portti is %w: another one, with another state folder, answers on %s; give this one another [paths] run", ErrRunning, path), c.Close())
 		}
+	}
+	c := &control{}
+	for _, d := range []struct {
+		name    string
+		mode    fs.FileMode
+		handler http.Handler
+	}{{config.SocketName, 0o660, members}, {config.StatusSocketName, 0o666, busy(everybody)}} {
+		l, err := listenUnix(filepath.Join(dir, d.name), d.mode)
+		if err != nil {
+			c.close()
+			return nil, err
+		}
+		if d.name != config.SocketName {
+			l = &fewListener{Listener: l, limit: maxStrangers}
+		}
+		c.doors = append(c.doors, &door{l, &http.Server{
+			Handler:           d.handler,
+			ConnContext:       withConn,
+			ReadHeaderTimeout: controlHeaderTimeout,
+			WriteTimeout:      controlWriteTimeout,
+			MaxHeaderBytes:    controlMaxHeader,
+			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		}})
+	}
+	return c, nil
+}
+
+// makeRunFolder makes one that every user may enter, whatever this process's mask is.
+// One that is there is left as it is.
+func makeRunFolder(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o755)
+}
+
+func listenUnix(path string, mode fs.FileMode) (net.Listener, error) {
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
 		if err := os.Remove(path); err != nil {
 			return nil, fmt.Errorf("cannot take over the control socket: %w", err)
 		}
@@ -52,34 +100,43 @@ func listenControl(dir string, status func() status.Document, reload func(contex
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on the control socket %s: %w", path, err)
 	}
-	if err := os.Chmod(path, 0o660); err != nil {
+	if err := os.Chmod(path, mode); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot set who may use the control socket: %w", err), l.Close())
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, status(), log)
-	})
-	for _, add := range more {
-		add(mux)
+	return l, nil
+}
+
+// routes are what the sockets answer.
+func (g *Gateway) routes() (members, everybody http.Handler) {
+	log := g.opt.Log
+	all, open := http.NewServeMux(), http.NewServeMux()
+	all.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.Status(), log) })
+	open.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, withoutReadings(g.Status()), log) })
+	for _, mux := range []*http.ServeMux{all, open} {
+		mux.HandleFunc("GET /api/v1/queue", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.Queue(), log) })
 	}
-	mux.HandleFunc("POST /api/v1/reload", func(w http.ResponseWriter, r *http.Request) {
-		done, err := reload(r.Context())
+	all.HandleFunc("GET /api/v1/queue/export", g.exportQueue)
+	all.HandleFunc("POST /api/v1/reload", func(w http.ResponseWriter, r *http.Request) {
+		done, err := g.Reload(r.Context())
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
-		if err := json.NewEncoder(w).Encode(done); err != nil {
-			log.Debug("result of a reload not delivered", "component", "control", "event", "reload.answer-failed", "err", err)
-		}
+		answer(w, done, log)
 	})
-	return &control{listener: l, server: &http.Server{
-		Handler:           mux,
-		ReadHeaderTimeout: controlHeaderTimeout,
-		WriteTimeout:      controlWriteTimeout,
-		MaxHeaderBytes:    controlMaxHeader,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}}, nil
+	open.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "this is for root and the group of the gateway", http.StatusForbidden)
+	})
+	return all, open
+}
+
+// withoutReadings leaves out what came from a device.
+func withoutReadings(s status.Document) status.Document {
+	s.Devices = slices.Clone(s.Devices)
+	for i := range s.Devices {
+		s.Devices[i].LastLine = ""
+	}
+	return s
 }
 
 // answer sends a document.
@@ -91,16 +148,34 @@ func answer(w http.ResponseWriter, doc any, log *slog.Logger) {
 	}
 }
 
+// serve answers until stop, or until one of the sockets fails. It never returns nil.
 func (c *control) serve() error {
-	if err := c.server.Serve(c.listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("control socket: %w", err)
+	ended := make(chan error, len(c.doors))
+	for _, d := range c.doors {
+		go func() { ended <- d.server.Serve(d.listener) }()
 	}
-	return nil
+	first := <-ended
+	if !errors.Is(first, http.ErrServerClosed) {
+		c.close()
+	}
+	for range c.doors[1:] {
+		<-ended
+	}
+	return fmt.Errorf("control socket: %w", first)
+}
+
+// close ends all at once.
+func (c *control) close() {
+	for _, d := range c.doors {
+		_ = d.listener.Close() // which the server may have done
+		_ = d.server.Close()
+	}
 }
 
 // listen takes the control socket.
 func (g *Gateway) listen() (*control, error) {
-	return listenControl(g.cfg.Paths.Run, g.Status, g.Reload, g.opt.Log, g.queueRoutes)
+	members, everybody := g.routes()
+	return listenControl(g.cfg.Paths.Run, members, everybody, g.opt.Log)
 }
 
 // serveControl answers until ctx ends. Where the socket cannot be had, as in a folder
@@ -111,30 +186,35 @@ func (g *Gateway) serveControl(ctx context.Context, c *control, err error) {
 		if g.doors.set(doorControl, err) && err != nil {
 			g.log.Error("the verbs cannot ask this gateway; it works without that and tries again every minute", "event", "control.failed", "err", err)
 		}
-		if c != nil {
-			ended := context.AfterFunc(ctx, c.stop)
-			err = c.serve()
-			if !ended() {
-				return
-			}
-		} else {
+		if c == nil {
 			select {
 			case <-ctx.Done():
 				return
 			case <-time.After(doorRetry):
+				c, err = g.listen()
 			}
-			c, err = g.listen()
 			continue
 		}
-		c = nil
+		served := make(chan error, 1)
+		go func() { served <- c.serve() }()
+		select {
+		case <-ctx.Done():
+			c.stop()
+			<-served
+			return
+		case err = <-served:
+			c = nil
+		}
 	}
 }
 
-// stop ends the socket at once but for requests under way, which get a second.
+// stop ends the sockets at once but for requests under way, which get a second.
 func (c *control) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	if c.server.Shutdown(ctx) != nil {
-		c.server.Close()
+	for _, d := range c.doors {
+		if d.server.Shutdown(ctx) != nil {
+			_ = d.server.Close()
+		}
 	}
 }

@@ -86,21 +86,16 @@ func fillQueue(s *status.Queue, devices map[string]buffer.Counts, segments []buf
 	}
 }
 
-// queueRoutes are the control socket's pages about the buffer. They only read.
-func (g *Gateway) queueRoutes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /api/v1/queue", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, g.Queue(), g.opt.Log)
-	})
-	mux.HandleFunc("GET /api/v1/queue/export", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/x-ndjson")
-		w.Header().Set("Cache-Control", "no-store")
-		h := carry.HeaderOf(g.id, g.queue.Head())
-		h.Exported = time.Now().UTC().Truncate(time.Second)
-		slow := patient{w, http.NewResponseController(w)}
-		// An error leaves the file without its last line, and the reader sees that.
-		sum, err := carry.Write(slow, h, g.queue.Each)
-		g.log.Info("readings were copied out of the buffer", "event", "queue.exported", "count", sum.Records, "missing", sum.Missing, "err", err)
-	})
+// exportQueue copies the readings out.
+func (g *Gateway) exportQueue(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.Header().Set("Cache-Control", "no-store")
+	h := carry.HeaderOf(g.id, g.queue.Head())
+	h.Exported = time.Now().UTC().Truncate(time.Second)
+	slow := patient{w, http.NewResponseController(w)}
+	// An error leaves the file without its last line, and the reader sees that.
+	sum, err := carry.Write(slow, h, g.queue.Each)
+	g.log.Info("readings were copied out of the buffer", "event", "queue.exported", "count", sum.Records, "missing", sum.Missing, "err", err)
 }
 
 // patient gives each piece of a long answer its own time.
