@@ -1,6 +1,7 @@
 package systemd
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -49,11 +50,35 @@ func (Notifier) Watchdog() error { return notify(daemon.SdNotifyWatchdog) }
 // spaces and the text is cut at 200 bytes, never inside a character.
 func (Notifier) Status(text string) error { return notify("STATUS=" + oneLine(text)) }
 
+// notify never waits: a systemd that does not read, or whoever holds its socket, must
+// not stop the part that tells it something. What finds the queue full is lost, and
+// the error says so; the next message tells how things are by then.
+//
+// The library's own sender blocks.
 func notify(state string) error {
-	if _, err := daemon.SdNotify(false, state); err != nil {
+	name := os.Getenv("NOTIFY_SOCKET")
+	if name == "" {
+		return nil
+	}
+	if err := sendNow(name, state); err != nil {
 		return fmt.Errorf("cannot tell systemd: %w", err)
 	}
 	return nil
+}
+
+func sendNow(name, state string) error {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	// A name that begins with @ is an abstract one, for this call as for systemd.
+	for {
+		err = unix.Sendto(fd, []byte(state), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, &unix.SockaddrUnix{Name: name})
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
 }
 
 // oneLine keeps a line break from ending the text early: what follows it would

@@ -81,6 +81,32 @@ func TestNotifierSaysWhenNobodyListens(t *testing.T) {
 	}
 }
 
+// TestNotifyNeverWaits: whoever does not read holds nobody up.
+func TestNotifyNeverWaits(t *testing.T) {
+	conn := listen(t, filepath.Join(t.TempDir(), "notify"))
+	done := make(chan error, 1)
+	go func() {
+		var sd Notifier
+		var err error
+		for range 100_000 { // far more than any queue holds
+			if err = sd.Status("online"); err != nil {
+				break
+			}
+		}
+		done <- err
+	}()
+	err := testkit.Receive(t, "the sender comes back", done)
+	if err == nil {
+		t.Error("100,000 messages to nobody, and none was lost")
+	}
+	for received(t, conn) != "STATUS=online" {
+		t.Error("what was sent did not arrive")
+	}
+	if err := (Notifier{}).Ready(); err != nil {
+		t.Errorf("there is room again: %v", err)
+	}
+}
+
 func TestStatusStaysOneAssignment(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"plain", "plain"},

@@ -25,7 +25,8 @@ const (
 func (g *Gateway) supervise(ctx context.Context) {
 	next := time.NewTimer(lookEvery)
 	defer next.Stop()
-	g.notify("ready", g.opt.Notify.Ready())
+	err := g.opt.Notify.Ready()
+	g.notify("ready", err)
 	glance := ""
 	for {
 		g.looking.Lock()
@@ -42,6 +43,9 @@ func (g *Gateway) supervise(ctx context.Context) {
 		}
 		doc := g.document(s)
 		g.selfReport.update(s.at, &doc)
+		if err != nil { // it found systemd's queue full
+			err = g.opt.Notify.Ready()
+		}
 		if line := doc.Glance(); line != glance {
 			glance = line
 			g.notify("status", g.opt.Notify.Status(line))
