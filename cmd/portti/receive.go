@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,6 +55,7 @@ that is too slow is dropped.`,
 	f.StringVar(&o.Auth, "auth", "", "none, header, query, first-message or hash (default: none, or the dialect's own with a token)")
 	f.StringVar(&o.Token, "token", "", "`TOKEN` the gateway must present (others on this machine can see it here)")
 	f.StringVar(&files.token, "token-file", "", "read the token from `FILE`, anew for each connection")
+	f.StringArrayVar(&o.Origins, "origin", nil, "let a page of this `ORIGIN` connect from a browser, such as https://app.example.net; * = any")
 	f.StringVar(&o.Ack, "ack", "fence", "none, fence, count or envelope")
 	f.BoolVar(&o.TLS, "tls", false, "TLS with a self-signed certificate")
 	f.StringVar(&o.TLSDir, "tls-dir", "", "keep the certificate in `DIR` (default: next to --out, else in memory)")
@@ -105,11 +107,23 @@ func receive(cmd *cobra.Command, o testbed.Options, files receiveFiles) error {
 	if !g.quiet {
 		introduce(talk, r)
 	}
+	if o.Auth == "none" || o.Auth == "" && o.Token == "" && o.TokenNow == nil {
+		warnOpen(talk, r.Addr())
+	}
 	err = r.Run(cmd.Context())
 	if !g.quiet {
 		fmt.Fprintln(talk, r.Stats().Summary())
 	}
 	return err
+}
+
+// warnOpen says it where other machines can send anything.
+func warnOpen(w io.Writer, addr string) {
+	host, _, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err != nil || ip == nil || ip.IsLoopback() {
+		return
+	}
+	fmt.Fprintf(w, "warning: every machine that reaches %s can connect and send, since no token is asked for; --token-file FILE asks for one, --listen 127.0.0.1:8080 is for this machine alone\n", addr)
 }
 
 // readToken reads a secret that stands alone in a file.

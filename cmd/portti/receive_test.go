@@ -55,6 +55,9 @@ func TestReceivePrintsMessagesAndNothingElse(t *testing.T) {
 	if b, _ := os.ReadFile(file); string(b) != msg+"\n" {
 		t.Fatalf("wrote %q", b)
 	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("readings that others can read: %v %v", info.Mode(), err)
+	}
 	s.says(t, "1 message in 1 frame over 1 connection; 1 distinct, 0 came again; 1 handshake refused")
 	if strings.Contains(s.err.String(), "s3cret") {
 		t.Fatal("the token was printed")
@@ -157,6 +160,33 @@ func TestReceiveWithTLSSaysWhatToTrust(t *testing.T) {
 	}
 	s.cancel()
 	s.ends(t, exitOK)
+}
+
+// TestReceiveWarnsWhereEverybodyCanSend: beyond loopback without a token.
+func TestReceiveWarnsWhereEverybodyCanSend(t *testing.T) {
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("s3cret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for args, warns := range map[string]bool{
+		"--listen 127.0.0.1:0":                     false,
+		"--listen 0.0.0.0:0":                       true,
+		"--listen :0 --quiet":                      true,
+		"--listen :0 --auth none":                  true,
+		"--listen 0.0.0.0:0 --token-file " + token: false,
+	} {
+		s := startVerb(t, "", append([]string{"receive"}, strings.Fields(args)...)...)
+		if warns {
+			s.says(t, "warning: every machine that reaches")
+		} else {
+			s.says(t, "Ctrl-C ends it")
+		}
+		s.cancel()
+		s.ends(t, exitOK)
+		if strings.Contains(s.err.String(), "every machine") != warns {
+			t.Errorf("%s: %s", args, s.err.String())
+		}
+	}
 }
 
 func TestReceiveRefuses(t *testing.T) {

@@ -152,9 +152,8 @@ func (f *fanout) welcome(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "too many subscribers", http.StatusServiceUnavailable)
 		return
 	}
-	// The origin is checked here: a page of the web must not read along through
-	// the browser of somebody at this machine.
-	conn, err := new(websocket.Upgrader).Upgrade(w, req, nil)
+	up := websocket.Upgrader{CheckOrigin: func(r *http.Request) bool { return mayCome(r, nil) }}
+	conn, err := up.Upgrade(w, req, nil)
 	if err != nil {
 		return
 	}

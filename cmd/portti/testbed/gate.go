@@ -3,8 +3,10 @@ package testbed
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +44,25 @@ func (g gate) open(req *http.Request) (token string, ok bool) {
 	}
 	return "", false
 }
+
+// mayCome says whether who asks is no page of a browser, or one that was told. Only
+// browsers send Origin by themselves; from one any page of the web could connect
+// through somebody at this machine. A client that names the server's own address is
+// none of them, unless that is a name, which the page can have let to lead here.
+func mayCome(req *http.Request, told []string) bool {
+	origin := req.Header.Get("Origin")
+	if origin == "" || slices.Contains(told, "*") || slices.ContainsFunc(told, func(o string) bool { return strings.EqualFold(o, origin) }) {
+		return true
+	}
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" || !strings.EqualFold(u.Host, req.Host) {
+		return false
+	}
+	return net.ParseIP(u.Hostname()) != nil || strings.EqualFold(u.Hostname(), "localhost")
+}
+
+// anyOrigin is for handshakes that mayCome has passed.
+func anyOrigin(*http.Request) bool { return true }
 
 // presented lists what may be the token.
 func (g gate) presented(req *http.Request) []string {

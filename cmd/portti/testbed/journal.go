@@ -134,7 +134,7 @@ func (j *journal) whole(e entry) (bool, error) {
 	if there >= e.Size {
 		return checksum(written) == e.Sum, nil
 	}
-	torn, err := os.OpenFile(j.out.Name()+".torn", os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	torn, err := os.OpenFile(j.out.Name()+".torn", os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return false, err
 	}
@@ -186,7 +186,7 @@ func (j *journal) rewrite(m *marks) error {
 		b.Write(mustJSON(entry{GW: name.gw, Epoch: name.epoch, mark: r.mark, Used: r.at.Unix()}))
 		b.WriteByte('\n')
 	}
-	if err := durable.Replace(j.path, b.Bytes(), 0o644); err != nil {
+	if err := durable.Replace(j.path, b.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("cannot keep marks: %w", err)
 	}
 	f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0)

@@ -27,7 +27,10 @@ type Options struct {
 	// TokenNow takes the place of Token and is asked at each handshake, so that
 	// a token can be replaced while the receiver runs. It may be nil.
 	TokenNow func() (string, error)
-	Ack      string // none, fence (default), count or envelope
+	// Origins are the pages that may connect from a browser, as it names them:
+	// https://host:port; "*" = any. Gateways name none, or this server's own address.
+	Origins []string
+	Ack     string // none, fence (default), count or envelope
 
 	TLS    bool   // listen with a self-signed certificate
 	TLSDir string // where certificate and key are kept; empty: in memory only

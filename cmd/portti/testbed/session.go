@@ -3,6 +3,7 @@ package testbed
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -52,7 +53,7 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 	if !ok {
 		return
 	}
-	up := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }, EnableCompression: true}
+	up := websocket.Upgrader{CheckOrigin: anyOrigin, EnableCompression: true}
 	if r.opts.Ack == "envelope" {
 		up.Subprotocols = []string{envelopeProtocol}
 	}
@@ -84,6 +85,13 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 func (r *Receiver) knock(w http.ResponseWriter, req *http.Request) (token string, ok bool) {
 	if status := r.faults.answer.Load(); status != 0 {
 		http.Error(w, http.StatusText(int(status)), int(status))
+		return "", false
+	}
+	if !mayCome(req, r.opts.Origins) {
+		r.note(func(s *Stats) { s.Refused++ })
+		r.opts.Log.Warn("a page of another origin was refused; --origin lets it in", "component", "receive", "event", "origin.refused",
+			"origin", fmt.Sprintf("%.200q", req.Header.Get("Origin")), "peer", req.RemoteAddr)
+		http.Error(w, "this origin may not connect here", http.StatusForbidden)
 		return "", false
 	}
 	token, ok = r.token.open(req)

@@ -31,7 +31,7 @@ func newStore(o Options) (*store, error) {
 	if o.OutFile == "" {
 		return s, nil
 	}
-	f, err := os.OpenFile(o.OutFile, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
+	f, err := os.OpenFile(o.OutFile, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("cannot write messages to a file: %w", err)
 	}
