@@ -158,10 +158,13 @@ func (c *control) serve() error {
 	if !errors.Is(first, http.ErrServerClosed) {
 		c.close()
 	}
+	all := []error{first}
 	for range c.doors[1:] {
-		<-ended
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			all = append(all, err)
+		}
 	}
-	return fmt.Errorf("control socket: %w", first)
+	return fmt.Errorf("control socket: %w", errors.Join(all...))
 }
 
 // close ends all at once.
@@ -195,14 +198,14 @@ func (g *Gateway) serveControl(ctx context.Context, c *control, err error) {
 			}
 			continue
 		}
-		served := make(chan error, 1)
-		go func() { served <- c.serve() }()
+		served := make(chan struct{})
+		go func() { err = c.serve(); close(served) }()
 		select {
 		case <-ctx.Done():
 			c.stop()
 			<-served
 			return
-		case err = <-served:
+		case <-served:
 			c = nil
 		}
 	}
