@@ -107,7 +107,7 @@ func bufferProblems() []Entry {
 			Actions:  []string{"Send it: install the version that wrote it, let it run until nothing waits, and install this one again", "If nobody wants it: sudo rm -r {path}"}},
 		{Code: "BUF-READONLY", Severity: Error, Title: "Disk is read-only", ImpactsData: true,
 			Sentence: "The state folder {path} cannot be written ({why}): readings are kept in memory only.",
-			Actions:  []string{"See whether the file system was remounted read-only after an error: mount | grep ' / '", "Check who owns the folder: ls -ld {path}"}},
+			Actions:  []string{"See what the service may not do there: sudo portti config check", "See whether the file system was remounted read-only after an error: mount | grep ' / '", "Check who owns the folder: ls -ld {path}"}},
 		{Code: "BUF-ROLLBACK", Severity: Warning, Title: "Older buffer than before", ImpactsData: true,
 			Sentence: "The buffer's state file is missing, or older than what lies beside it or than what the server has seen, as when a card or a backup was put back.",
 			Actions:  []string{"Nothing to do here; tell the server's operator that readings may repeat, and that those of earlier boots may bear a guessed time"}},
