@@ -14,8 +14,8 @@ const manyEnds = 3
 // leastQuiet is the shortest silence after which a broken link is put down to it.
 const leastQuiet = 3 * time.Second
 
-// turnedAwayWithin is how soon an end in order says that the server does not want this
-// client. A later one is how many servers and proxies end a connection that works; if that
+// turnedAwayWithin is how soon an end in order, or with a code of the application's own,
+// says that the server does not want this client. A later one is how many servers and proxies end a connection that works; if that
 // were taken for a refusal, no reading would ever count as delivered.
 const turnedAwayWithin = 5 * time.Second
 
@@ -31,7 +31,7 @@ func (l *Link) weigh(f *finding, end *ending) {
 		l.ends++
 	}
 	l.backoff.ended(f.sentence, lasted)
-	l.refused = f.turnsAway() || f.goesInOrder() && end.up < min(l.o.Hold, turnedAwayWithin)
+	l.refused = f.refuses() || f.mayRefuse() && end.up < min(l.o.Hold, turnedAwayWithin)
 	before := l.quiet
 	l.quiet = end.quiet
 	switch {
@@ -49,12 +49,11 @@ func (f *finding) broke() bool {
 	return f.code == websocket.CloseAbnormalClosure || f.kind == endFailure && failure(f.lo) == failLost
 }
 
-// turnsAway says whether the server ended the link because it does not want it,
-// or what came by it.
-func (f *finding) turnsAway() bool {
-	return f.class == classRefused || f.code >= 3000 || f.code == 1007
-}
+// refuses says whether the server ended the link because it does not want it, or what
+// came by it.
+func (f *finding) refuses() bool { return f.class == classRefused || f.code == 1007 }
 
-// goesInOrder says whether the server closed without giving a reason, which is also
-// how many applications turn a client away that they do not know.
-func (f *finding) goesInOrder() bool { return f.code == 1000 || f.code == 1005 }
+// mayRefuse says whether the server closed without giving a reason, or with a code that
+// only its application knows: how many turn a client away, and how many end a connection
+// that has been quiet or open for long.
+func (f *finding) mayRefuse() bool { return f.code == 1000 || f.code == 1005 || f.code >= 3000 }

@@ -63,10 +63,10 @@ func TestRefusalAfterThePong(t *testing.T) {
 	}
 }
 
-// Row 91: a server, or a proxy before it, that ends each connection in order after some
-// time takes what came by it.
+// Row 91: a server, or a proxy before it, that ends each connection after some time, in
+// order or with a code of its own, takes what came by it.
 func TestOrderlyEndIsNoRefusal(t *testing.T) {
-	for _, code := range []int{1000, 1005} {
+	for _, code := range []int{1000, 1005, 4000, 4429} {
 		synctest.Test(t, func(t *testing.T) {
 			w := start(t, Options{Hold: 30 * time.Second}, refusesAfter(20*time.Second, code, ""))
 			w.src.hold = true
@@ -75,7 +75,7 @@ func TestOrderlyEndIsNoRefusal(t *testing.T) {
 				time.Sleep(time.Minute)
 				w.src.add(1)
 			}
-			time.Sleep(10 * time.Minute)
+			time.Sleep(30 * time.Minute) // a reading may need two connections, five minutes apart
 			synctest.Wait()
 			if n := w.src.count(waiting); n > 0 {
 				t.Errorf("%d: %d of 60 wait", code, n)
