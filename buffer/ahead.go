@@ -4,10 +4,10 @@ import "os"
 
 // At a low rate half of what a commit costs is not its pages. A page written
 // where the file has none yet makes the file system allocate a block and
-// journal that: so zeros are written ahead of the pages in use, a piece at a
-// time, and the commits that follow only overwrite. Nothing reads what lies
-// there, the length of the file does not change, and the zeros reach the disk
-// with the next commit's own sync, if at all.
+// journal that, with the length: so zeros are written ahead of the pages in use,
+// a piece at a time, and the commits that follow only overwrite. Nothing reads
+// what lies there, and the zeros reach the disk with the next commit's own sync,
+// if at all.
 const (
 	aheadStep = 32 << 10
 	// aheadBatch is up to which size a commit is one at a low rate. A larger one
@@ -22,16 +22,11 @@ func (q *store) writeAhead(s *segment, b *batch, was int64) {
 	if was == 0 || s.used == was || s.used < s.ahead || b.count == 0 || b.bytes > aheadBatch {
 		return
 	}
-	size, err := q.fs.Size(s.name)
-	end := min(s.used+aheadStep, size)
-	if err != nil || end <= s.used {
-		return
-	}
-	s.ahead = end
 	f, err := q.fs.Open(s.name, os.O_RDWR)
 	if err != nil {
 		return
 	}
-	_, _ = f.WriteAt(make([]byte, end-s.used), s.used)
+	s.ahead = s.used + aheadStep
+	_, _ = f.WriteAt(make([]byte, aheadStep), s.used)
 	_ = f.Close()
 }

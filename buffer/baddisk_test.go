@@ -84,8 +84,8 @@ func (d *badDisk) Open(name string, flag int) (f File, err error) {
 	return badFile{f, d, name}, err
 }
 
-func (d *badDisk) CreateDB(name string, step, limit int) (db DB, err error) {
-	err = d.call("create", name, func() error { db, err = d.osFS.CreateDB(name, step, limit); return err })
+func (d *badDisk) CreateDB(name string, limit int) (db DB, err error) {
+	err = d.call("create", name, func() error { db, err = d.osFS.CreateDB(name, limit); return err })
 	if d.pieces > 0 {
 		return &badPieces{badDB: badDB{db, d, name}}, err
 	}

@@ -24,6 +24,9 @@ import (
 // the whole file in a goroutine of its own, where no panic can be caught, the
 // other waits for those locks for ever.
 
+// writeSize is how much is written at once.
+const writeSize = 128 << 10
+
 // boltDB is a bbolt file made by this process.
 type boltDB struct {
 	db     *bolt.DB
@@ -31,8 +34,11 @@ type boltDB struct {
 	log    *commitLog
 	mapped uintptr // where the map of db begins
 	length int     // of the map: a power of two, from 32 KB on
+	pages  []byte  // of a commit, on their way to the file
+	at     int64   // where they belong
+	begun  bool    // it has a commit
 	ended  bool    // a commit began and did not come to a good end
-	passed func()  // called before and after each write of a commit
+	passed func()  // called before and after each call of the disk in a commit
 }
 
 // commitLog makes the first error that bbolt meets in a commit a panic. Having
@@ -64,9 +70,11 @@ func (*commitLog) Infof(string, ...any)  {}
 
 // CreateDB sets what was measured to matter: the page size, so that a file made
 // on a kernel with 16 KB pages does not cost four times the bytes; no synced
-// freelist, one page less in every commit; and a map that is never moved, since
-// it is larger than the file may become.
-func (o osFS) CreateDB(name string, step, limit int) (_ DB, err error) {
+// freelist, one page less in every commit; a map that is never moved, since it is
+// larger than the file may become; and no sync of a length alone, since by POSIX
+// the sync of the pages takes the length along that their writes made. bbolt's is
+// for an ext3 that did not.
+func (o osFS) CreateDB(name string, limit int) (_ DB, err error) {
 	d := &boltDB{log: &commitLog{DefaultLogger: bolt.DefaultLogger{Logger: log.New(io.Discard, "", 0)}}}
 	defer func() {
 		if err != nil && d.file != nil {
@@ -76,11 +84,12 @@ func (o osFS) CreateDB(name string, step, limit int) (_ DB, err error) {
 	defer guarded("create "+name, &err)()
 	d.db, err = bolt.Open(o.path(name), 0o600, &bolt.Options{
 		Timeout:         time.Second,
+		NoGrowSync:      true,
 		NoFreelistSync:  true,
 		FreelistType:    bolt.FreelistMapType,
 		InitialMmapSize: limit,
 		PageSize:        pageSize,
-		MaxSize:         limit,
+		MaxSize:         limit + pageSize, // bbolt counts one page that it does not use
 		NoStatistics:    true,
 		Logger:          d.log,
 		OpenFile: func(path string, flag int, perm os.FileMode) (*os.File, error) {
@@ -92,8 +101,8 @@ func (o osFS) CreateDB(name string, step, limit int) (_ DB, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.db.AllocSize = step
-	d.tellWrites()
+	d.db.AllocSize = pageSize
+	d.db.NoSync = d.follow()
 	d.mapped, d.length = d.db.Info().Data, 32<<10
 	for d.length < limit {
 		d.length *= 2
@@ -101,32 +110,81 @@ func (o osFS) CreateDB(name string, step, limit int) (_ DB, err error) {
 	return d, nil
 }
 
-// tellWrites has passed called around bbolt's writes. In a commit each sync stands
-// between two of them, or between the last one and the end, and bbolt has no other
-// place from which it could be seen that one has returned. Where a version of bbolt
-// has no such field, a commit is one piece; TestEachCallOfACommitIsSeen finds out.
-func (d *boltDB) tellWrites() {
+// follow has bbolt write through write. Where a version of bbolt has no such field, it
+// writes and syncs by itself, and a commit is one piece to whoever watches;
+// TestEachCallOfACommitIsSeen finds out.
+func (d *boltDB) follow() bool {
 	ops := reflect.ValueOf(d.db).Elem().FieldByName("ops")
 	if ops.Kind() != reflect.Struct {
-		return
+		return false
 	}
 	field := ops.FieldByName("writeAt")
 	if !field.IsValid() || field.Type() != reflect.TypeFor[func([]byte, int64) (int, error)]() {
-		return
+		return false
 	}
-	*(*func([]byte, int64) (int, error))(unsafe.Pointer(field.UnsafeAddr())) = func(b []byte, off int64) (int, error) {
-		if d.passed != nil {
-			d.passed()
-			defer d.passed()
+	*(*func([]byte, int64) (int, error))(unsafe.Pointer(field.UnsafeAddr())) = d.write
+	return true
+}
+
+// write is a write of bbolt, which passes on a page at a time: those that lie side by
+// side go to the file together. The meta page is the last of a commit, and goes when
+// all others are on disk.
+func (d *boltDB) write(b []byte, off int64) (int, error) {
+	if off < 2*pageSize {
+		err := d.flush()
+		if err == nil && d.begun {
+			err = d.sync()
 		}
+		if err != nil {
+			return 0, err
+		}
+		defer d.call()()
 		return d.file.WriteAt(b, off)
 	}
+	if len(d.pages) > 0 && d.at+int64(len(d.pages)) != off || len(d.pages)+len(b) > writeSize {
+		if err := d.flush(); err != nil {
+			return 0, err
+		}
+	}
+	if len(d.pages) == 0 {
+		d.at = off
+	}
+	d.pages = append(d.pages, b...)
+	return len(b), nil
+}
+
+// flush writes the pages that are together.
+func (d *boltDB) flush() error {
+	if len(d.pages) == 0 {
+		return nil
+	}
+	defer d.call()()
+	_, err := d.file.WriteAt(d.pages, d.at)
+	d.pages = d.pages[:0]
+	return err
+}
+
+// sync is what bbolt would do itself, were its syncs not switched off.
+func (d *boltDB) sync() error {
+	defer d.call()()
+	return d.db.Sync()
+}
+
+// call says that a call of the disk begins, and what it returns that it ended.
+func (d *boltDB) call() (end func()) {
+	if d.passed == nil {
+		return func() {}
+	}
+	d.passed()
+	return d.passed
 }
 
 // watch has passed called whenever a call of the disk in an Update has returned.
 func (d *boltDB) watch(passed func()) { d.passed = passed }
 
-// Update is bbolt's, but that it does nothing after an error, and may panic.
+// Update is bbolt's, but that it does nothing after an error, and may panic. The
+// first commit is synced once, as a whole: nobody reads a file before that, so what
+// a power cut leaves of it until then does not matter.
 func (d *boltDB) Update(f func(*bolt.Tx) error) error {
 	if d.ended {
 		return errors.New("an earlier commit failed")
@@ -139,6 +197,10 @@ func (d *boltDB) Update(f func(*bolt.Tx) error) error {
 	if err == nil {
 		err = tx.Commit()
 	}
+	if err == nil && d.db.NoSync {
+		err = d.sync()
+	}
+	d.begun = true
 	d.ended, d.log.committing = err != nil, false
 	return err
 }

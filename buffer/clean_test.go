@@ -176,11 +176,11 @@ func (f *cleanFS) SyncDir() error {
 	return nil
 }
 
-func (f *cleanFS) CreateDB(name string, step, limit int) (DB, error) {
+func (f *cleanFS) CreateDB(name string, limit int) (DB, error) {
 	if err := f.alive(); err != nil {
 		return nil, err
 	}
-	db, err := f.osFS.CreateDB(name, step, limit)
+	db, err := f.osFS.CreateDB(name, limit)
 	if err != nil {
 		return nil, err
 	}

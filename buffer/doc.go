@@ -98,7 +98,7 @@
 // 65,513 bytes a record; 32,767 devices; 8 MB of records in memory, of which
 // from 4 MB on acknowledged ones older than 2 s are released early and the
 // oldest are written, 2 MB a commit; segments of 8 MB, or an eighth of MaxSize.
-// Sizes are of the pages in use: a file is longer, and has nothing behind them.
+// Sizes are of the pages in use: a file may be 32 KB longer, with zeros behind them.
 // At MaxSize holds end first, then the policy decides, see below.
 // MaxAge goes by monotonic time and known offsets between boots, never by the
 // wall clock: see Queue.ageLocked for what is certain and what is not.

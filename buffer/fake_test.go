@@ -127,12 +127,12 @@ func (f *fakeFS) List() ([]string, error) {
 	return f.osFS.List()
 }
 
-func (f *fakeFS) CreateDB(name string, step, limit int) (DB, error) {
+func (f *fakeFS) CreateDB(name string, limit int) (DB, error) {
 	err, effect := f.fault()
 	if err != nil && !effect {
 		return nil, err
 	}
-	db, e := f.osFS.CreateDB(name, step, limit)
+	db, e := f.osFS.CreateDB(name, limit)
 	if e != nil {
 		return nil, e
 	}

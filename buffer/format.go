@@ -32,7 +32,7 @@ const (
 	formatVersion = 2
 	headerLen     = 4 + 1 + 2 + 4 + 4 + 8
 	pageSize      = boltfile.PageSize
-	allocSize     = 1 << 20
+	fileMargin    = 1 << 20 // by which a file may become larger than it is estimated
 	segSuffix     = ".seg"
 	tmpSuffix     = ".tmp"
 	salvageSuffix = ".salvage"

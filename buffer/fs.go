@@ -31,8 +31,8 @@ type FS interface {
 	// List names what is in the directory.
 	List() ([]string, error)
 	// CreateDB makes a bbolt file, and fails where there is a file of that name. It
-	// grows by step bytes at a time and refuses to grow beyond limit.
-	CreateDB(name string, step, limit int) (DB, error)
+	// refuses to grow beyond limit bytes.
+	CreateDB(name string, limit int) (DB, error)
 }
 
 // File is an open plain file.

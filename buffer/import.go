@@ -101,7 +101,7 @@ func (q *Queue) Import(from Name, after, n uint64, class byte, device uint16, st
 // to give up readings, with what is in memory written and the file grown.
 func (q *limits) spareLocked(size int) bool {
 	soft, _ := q.limitsLocked()
-	margin := min(2*allocSize, q.opt.MaxSize/8)
+	margin := min(2*fileMargin, q.opt.MaxSize/8)
 	return q.bytesLocked()+int64(q.dirty+size)*13/10+margin <= soft
 }
 

@@ -235,9 +235,9 @@ type slowFS struct {
 	gate chan struct{}
 }
 
-func (s *slowFS) CreateDB(name string, step, limit int) (DB, error) {
+func (s *slowFS) CreateDB(name string, limit int) (DB, error) {
 	<-s.gate
-	return s.fakeFS.CreateDB(name, step, limit)
+	return s.fakeFS.CreateDB(name, limit)
 }
 
 // TestRingWhileTheDiskIsAway: with the disk gone the newest readings stay in

@@ -16,9 +16,7 @@ import (
 const (
 	forPages     = "pages of a commit"
 	forMeta      = "meta page of a commit"
-	forGrowth    = "growth of a file"
 	forMade      = "creation of a new file"
-	forNewGrowth = "growth of a new file"
 	forNewPages  = "pages of a new file, commits before the last"
 	forNewMeta   = "meta page of a new file, commits before the last"
 	forLastPages = "pages of a new file, last commit"
@@ -76,7 +74,7 @@ func purposesOf(log []crashtest.Op) []string {
 			delete(p.inode, o.Name)
 		case "rename":
 			p.rename(o)
-		case "write", "trunc":
+		case "write":
 			p.write(i, o)
 		case "sync":
 			p.sync(i, o)
@@ -116,8 +114,11 @@ func (p *purposes) rename(o crashtest.Op) {
 	default:
 		p.dir = forNaming
 	}
-	if syncs := p.tmp[o.Inode]; strings.HasSuffix(o.To, segSuffix) && len(syncs) > 1 {
-		p.of[syncs[len(syncs)-1]], p.of[syncs[len(syncs)-2]] = forLastMeta, forLastPages
+	if syncs := p.tmp[o.Inode]; strings.HasSuffix(o.To, segSuffix) && len(syncs) > 0 {
+		p.of[syncs[len(syncs)-1]] = forLastMeta
+		if len(syncs) > 1 { // the first commit has one sync, each other one two
+			p.of[syncs[len(syncs)-2]] = forLastPages
+		}
 	}
 	delete(p.inode, o.Name)
 	p.names[o.Inode], p.inode[o.To] = o.To, o.Inode
@@ -125,10 +126,8 @@ func (p *purposes) rename(o crashtest.Op) {
 
 func (p *purposes) write(i int, o crashtest.Op) {
 	switch {
-	case p.names[o.Inode] == sidecarName && o.Kind == "write":
+	case p.names[o.Inode] == sidecarName:
 		p.slot(i, o)
-	case o.Kind == "trunc":
-		p.last[o.Inode] = forGrowth
 	case o.Off < 2*pageSize && !p.fresh[o.Inode]:
 		p.last[o.Inode] = forMeta
 	default:
@@ -204,8 +203,6 @@ func (p *purposes) sync(i int, o crashtest.Op) {
 		p.of[i] = kind
 	case fresh:
 		p.of[i] = forMade
-	case kind == forGrowth:
-		p.of[i] = forNewGrowth
 	case kind == forPages:
 		p.of[i] = forNewPages
 		p.tmp[o.Inode] = append(p.tmp[o.Inode], i)

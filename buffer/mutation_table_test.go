@@ -16,14 +16,11 @@ func withoutSync() []mutant {
 		return m
 	}
 	return []mutant{
-		{name: "no sync at all", life: "steady", drop: []string{forPages, forMeta, forGrowth, forMade, forNewGrowth, forLastPages,
-			forLastMeta, forSlot, forNewState, forNaming, forReplacing, forState}},
+		{name: "no sync at all", life: "steady", drop: []string{forPages, forMeta, forMade, forLastPages, forLastMeta,
+			forSlot, forNewState, forNaming, forReplacing, forState}},
 		no("steady", forPages),
 		no("steady", forMeta),
-		idle("steady", forGrowth, "the sync of the pages takes the length along; bbolt's, for an ext4 whose fdatasync forgot it"),
 		idle("steady", forMade, "nobody looks at a new file before its last sync, which takes this along; bbolt's"),
-		idle("steady", forNewGrowth, "as its creation; bbolt's"),
-		idle("steady", forLastPages, "as its creation; bbolt's"),
 		no("steady", forLastMeta),
 		idle("full", forNewPages, "as its creation; it spreads what the last sync would write at once"),
 		idle("full", forNewMeta, "as its creation; it spreads what the last sync would write at once"),

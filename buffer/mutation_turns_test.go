@@ -174,8 +174,8 @@ func lastNameFirst(l *recorded) (out []episode) {
 // commit of its own after it.
 type lateLedger struct{ *fakeFS }
 
-func (f lateLedger) CreateDB(name string, step, limit int) (DB, error) {
-	db, err := f.fakeFS.CreateDB(name, step, limit)
+func (f lateLedger) CreateDB(name string, limit int) (DB, error) {
+	db, err := f.fakeFS.CreateDB(name, limit)
 	return &lateDB{DB: db}, err
 }
 

@@ -41,11 +41,11 @@ func (f *foreign) Open(name string, flag int) (File, error) {
 	return f.osFS.Open(name, flag)
 }
 
-func (f *foreign) CreateDB(name string, step, limit int) (DB, error) {
+func (f *foreign) CreateDB(name string, limit int) (DB, error) {
 	if err := f.refused(name); err != nil {
 		return nil, err
 	}
-	return f.osFS.CreateDB(name, step, limit)
+	return f.osFS.CreateDB(name, limit)
 }
 
 func (f *foreign) List() ([]string, error) {

@@ -22,8 +22,8 @@ type panicking struct {
 	hits   int
 }
 
-func (p *panicking) CreateDB(name string, step, limit int) (DB, error) {
-	db, err := p.osFS.CreateDB(name, step, limit)
+func (p *panicking) CreateDB(name string, limit int) (DB, error) {
+	db, err := p.osFS.CreateDB(name, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -195,7 +195,7 @@ func (q *repairs) writeSaved(s *segment, file File, got *saved, rows, ledger []b
 	for _, n := range got.numbers {
 		bytes += int64(got.at[n].n + thinLineLen)
 	}
-	w, err := newWriter(q.fs, s.name+tmpSuffix, bytes, estimate(bytes)+allocSize)
+	w, err := newWriter(q.fs, s.name+tmpSuffix, estimate(bytes)+fileMargin)
 	if err != nil {
 		return sum, err
 	}

@@ -80,7 +80,7 @@ func (q *store) create(b *batch, need int64) (*segment, error) {
 	}
 	s := newSegment(first)
 	s.name += tmpSuffix
-	w, err := newWriter(q.fs, s.name, int64(b.bytes), max(q.sz.segment, need))
+	w, err := newWriter(q.fs, s.name, max(q.sz.segment, need))
 	if err != nil {
 		return nil, err
 	}

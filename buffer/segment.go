@@ -19,7 +19,7 @@ type segment struct {
 	end       uint64 // first number after it; first when it holds none
 	sum       summary
 	version   int      // rises with every commit
-	used      int64    // bytes of its pages in use; what lies behind them takes no space on disk
+	used      int64    // bytes of its pages in use
 	writable  bool     // the committer adds to it
 	carry     bool     // found at the start, and small: the next file begins with what is in it
 	index     *index   // nil until it is needed

@@ -199,10 +199,10 @@ func (q *commits) gains(segs []*segment) bool {
 	return 4*(old-estimate(keep)) >= old
 }
 
-// mostThinned is how large a file thinning makes: where files grow in steps two
-// full ones with some events become one.
+// mostThinned is how large a file thinning makes: where it does not matter to the
+// whole, two full ones with some events become one.
 func (z sizes) mostThinned() int64 {
-	if z.segment > allocSize {
+	if z.segment > fileMargin {
 		return z.segment * 5 / 4
 	}
 	return z.segment

@@ -150,7 +150,7 @@ func (j *thinning) begin(q *commits) error {
 		return nil
 	}
 	var err error
-	j.out, err = newWriter(q.fs, segmentName(j.segs[0].first)+tmpSuffix, j.keep, estimate(j.keep)+allocSize)
+	j.out, err = newWriter(q.fs, segmentName(j.segs[0].first)+tmpSuffix, estimate(j.keep)+fileMargin)
 	return err
 }
 

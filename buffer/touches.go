@@ -134,9 +134,9 @@ func (w watchedFS) List() ([]string, error) {
 	return w.fs.List()
 }
 
-func (w watchedFS) CreateDB(name string, step, limit int) (DB, error) {
+func (w watchedFS) CreateDB(name string, limit int) (DB, error) {
 	defer w.t.end(w.t.begin())
-	db, err := w.fs.CreateDB(name, step, limit)
+	db, err := w.fs.CreateDB(name, limit)
 	if err != nil {
 		return nil, err
 	}

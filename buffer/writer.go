@@ -20,14 +20,12 @@ type writer struct {
 	used int64 // bytes of the pages in use after the last commit
 }
 
-// newWriter makes a file of that name. It may hold about most bytes, and begins with
-// so many.
-func newWriter(f FS, name string, begins, most int64) (*writer, error) {
+// newWriter makes a file of that name. It may hold about most bytes.
+func newWriter(f FS, name string, most int64) (*writer, error) {
 	if err := ignoreMissing(f.Remove(name)); err != nil {
 		return nil, fmt.Errorf("cannot remove what is left of %s: %w", name, err)
 	}
-	step := growth(begins, most)
-	db, err := f.CreateDB(name, int(step), int(most+step+16*pageSize))
+	db, err := f.CreateDB(name, int(most+16*pageSize))
 	if err != nil {
 		return nil, fmt.Errorf("cannot create %s: %w", name, err)
 	}
@@ -37,16 +35,6 @@ func newWriter(f FS, name string, begins, most int64) (*writer, error) {
 		return nil, err
 	}
 	return w, nil
-}
-
-// growth is by how much a file grows at a time. Each step costs a sync: in a file
-// that will be full soon there are few. What lies behind the pages in use takes no
-// space on disk, but on file systems without holes, where a small file stays small.
-func growth(begins, most int64) int64 {
-	if begins >= allocSize/4 {
-		return max(32<<10, most/2/pageSize*pageSize)
-	}
-	return max(32<<10, min(allocSize, most/4/pageSize*pageSize))
 }
 
 // commit writes one transaction, and has it on disk when it returns nil.

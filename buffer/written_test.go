@@ -178,7 +178,7 @@ func TestFailedCommitDoesNotRollBack(t *testing.T) {
 	}
 	for how, fail := range fails {
 		dir := fastDir(t)
-		made, err := (osFS{dir}).CreateDB("x", 32<<10, 128<<10)
+		made, err := (osFS{dir}).CreateDB("x", 128<<10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +247,7 @@ func TestFailedFilesLeaveNothing(t *testing.T) {
 		return strings.Count(string(b), dir), files
 	}
 	for i := range 50 {
-		w, err := newWriter(osFS{dir}, "x", 0, 1<<20<<(i%4))
+		w, err := newWriter(osFS{dir}, "x", 1<<20<<(i%4))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,9 +27,6 @@ func (m *medium) apply(o Op) {
 	switch o.Kind {
 	case Write:
 		m.files[o.Inode] = WriteAt(m.owned(o.Inode), o.Data, o.Off)
-	case Trunc:
-		b := m.owned(o.Inode)
-		m.files[o.Inode] = append(b, make([]byte, max(0, int(o.Off)-len(b)))...)[:o.Off]
 	case Create:
 		m.names[o.Name] = o.Inode
 	case Rename:

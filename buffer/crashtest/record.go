@@ -21,7 +21,6 @@ const PageSize = 4096
 const (
 	Create   = "create"
 	Write    = "write"
-	Trunc    = "trunc" // the length becomes Off
 	Sync     = "sync"
 	FailSync = "failed sync" // a later sync does not write what this one should have
 	Rename   = "rename"
@@ -50,12 +49,13 @@ type Recorder struct {
 	names  map[string]int // inode by name
 	inodes map[int][]byte // content as the process sees it
 	last   int            // inode given
+	made   map[int]bool   // bbolt files without a commit
 	piece  []byte
 }
 
 // NewRecorder begins with an empty folder.
 func NewRecorder(pass func(Op)) *Recorder {
-	return &Recorder{Pass: pass, names: map[string]int{}, inodes: map[int][]byte{}}
+	return &Recorder{Pass: pass, names: map[string]int{}, inodes: map[int][]byte{}, made: map[int]bool{}}
 }
 
 // Inode is the number of a file that is there, known or new to us.
@@ -148,10 +148,10 @@ func (r *Recorder) Restart(read func(name string) ([]byte, error)) error {
 
 // Commit passes on what a commit of bbolt wrote, which writes through its own
 // descriptor: what changed since the last one, page by page. The order inside is
-// bbolt's, seen with strace on version 1.5.0: truncate and sync when it grows, data
-// pages, sync, meta page, sync. Pages written without a change are left out; a new
-// file's first four pages are written and synced as one. well says whether the last
-// sync is to succeed.
+// bbolt's, seen with strace on version 1.5.0: data pages, sync, meta page, sync; in
+// a file's first commit without the first of them. Pages written without a change
+// are left out; a new file's first four pages are written and synced as one. well
+// says whether the last sync is to succeed.
 func (r *Recorder) Commit(inode int, f io.ReaderAt, size int64, well bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -159,19 +159,21 @@ func (r *Recorder) Commit(inode int, f io.ReaderAt, size int64, well bool) error
 	fresh := len(was) == 0
 	if int(size) > len(was) {
 		r.inodes[inode] = append(was, make([]byte, int(size)-len(was))...)
-		if !fresh {
-			r.Pass(Op{Kind: Trunc, Inode: inode, Off: size})
-			r.Pass(Op{Kind: Sync, Inode: inode})
-		}
 	}
 	end := Sync
 	if !well {
 		end = FailSync
 	}
 	if fresh { // creation writes its pages at once
+		r.made[inode] = true
 		return r.changed(inode, f, 0, size, true, end)
 	}
-	if err := r.changed(inode, f, 2*PageSize, size, false, Sync); err != nil {
+	between := Sync
+	if r.made[inode] {
+		delete(r.made, inode)
+		between = ""
+	}
+	if err := r.changed(inode, f, 2*PageSize, size, false, between); err != nil {
 		return err
 	}
 	return r.changed(inode, f, 0, min(2*PageSize, size), false, end)
@@ -202,7 +204,7 @@ func (r *Recorder) changed(inode int, f io.ReaderAt, from, to int64, all bool, s
 			wrote = true
 		}
 	}
-	if wrote {
+	if wrote && sync != "" {
 		r.Pass(Op{Kind: sync, Inode: inode})
 	}
 	return nil

@@ -105,9 +105,9 @@ func (l lateFS) List() ([]string, error) {
 	return l.FS.List()
 }
 
-func (l lateFS) CreateDB(name string, step, limit int) (buffer.DB, error) {
+func (l lateFS) CreateDB(name string, limit int) (buffer.DB, error) {
 	if err := l.enter(); err != nil {
 		return nil, err
 	}
-	return l.FS.CreateDB(name, step, limit)
+	return l.FS.CreateDB(name, limit)
 }

@@ -255,11 +255,11 @@ func (d *simDisk) List() ([]string, error) {
 	return d.FS.List()
 }
 
-func (d *simDisk) CreateDB(name string, step, limit int) (buffer.DB, error) {
+func (d *simDisk) CreateDB(name string, limit int) (buffer.DB, error) {
 	if err := d.change(); err != nil {
 		return nil, err
 	}
-	db, err := d.FS.CreateDB(name, step, limit)
+	db, err := d.FS.CreateDB(name, limit)
 	if err != nil || d.layer == nil {
 		return simDB{DB: db, disk: d}, err
 	}
