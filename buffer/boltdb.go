@@ -32,13 +32,14 @@ type boltDB struct {
 	db     *bolt.DB
 	file   *os.File // the file of db
 	log    *commitLog
-	mapped uintptr // where the map of db begins
-	length int     // of the map: a power of two, from 32 KB on
-	pages  []byte  // of a commit, on their way to the file
-	at     int64   // where they belong
-	begun  bool    // it has a commit
-	ended  bool    // a commit began and did not come to a good end
-	passed func()  // called before and after each call of the disk in a commit
+	logger *bolt.Logger // the field of db
+	mapped uintptr      // where the map of db begins
+	length int          // of the map: a power of two, from 32 KB on
+	pages  []byte       // of a commit, on their way to the file
+	at     int64        // where they belong
+	begun  bool         // it has a commit
+	ended  bool         // a commit began and did not come to a good end
+	passed func()       // called before and after each call of the disk in a commit
 }
 
 // commitLog makes the first error that bbolt meets in a commit a panic. Having
@@ -114,16 +115,37 @@ func (o osFS) CreateDB(name string, limit int) (_ DB, err error) {
 // writes and syncs by itself, and a commit is one piece to whoever watches;
 // TestEachCallOfACommitIsSeen finds out.
 func (d *boltDB) follow() bool {
-	ops := reflect.ValueOf(d.db).Elem().FieldByName("ops")
-	if ops.Kind() != reflect.Struct {
-		return false
+	db := reflect.ValueOf(d.db).Elem()
+	d.logger = field[bolt.Logger](db, "logger")
+	if ops := db.FieldByName("ops"); ops.Kind() == reflect.Struct {
+		if writeAt := field[func([]byte, int64) (int, error)](ops, "writeAt"); writeAt != nil {
+			*writeAt = d.write
+			return true
+		}
 	}
-	field := ops.FieldByName("writeAt")
-	if !field.IsValid() || field.Type() != reflect.TypeFor[func([]byte, int64) (int, error)]() {
-		return false
+	return false
+}
+
+// field is a field of a struct, nil where there is none of that name and type.
+func field[T any](of reflect.Value, name string) *T {
+	f := of.FieldByName(name)
+	if !f.IsValid() || f.Type() != reflect.TypeFor[T]() {
+		return nil
 	}
-	*(*func([]byte, int64) (int, error))(unsafe.Pointer(field.UnsafeAddr())) = d.write
-	return true
+	return (*T)(unsafe.Pointer(f.UnsafeAddr()))
+}
+
+// logs gives bbolt its logger, or none while records are put into a transaction: for
+// each it would say so twice, to a logger that does not listen, which is half of all
+// that is allocated for a record.
+func (d *boltDB) logs(yes bool) {
+	switch {
+	case d.logger == nil:
+	case yes:
+		*d.logger = d.log
+	default:
+		*d.logger = nil
+	}
 }
 
 // write is a write of bbolt, which passes on a page at a time: those that lie side by
@@ -192,7 +214,9 @@ func (d *boltDB) Update(f func(*bolt.Tx) error) error {
 	d.ended, d.log.committing = true, true
 	tx, err := d.db.Begin(true)
 	if err == nil {
+		d.logs(false)
 		err = f(tx)
+		d.logs(true)
 	}
 	if err == nil {
 		err = tx.Commit()

@@ -131,7 +131,7 @@ func TestHangingCommitIsSeenThroughReads(t *testing.T) {
 }
 
 // TestEachCallOfACommitIsSeen holds bbolt to what its writes and syncs rest on: that
-// it writes by a field that can be set, the meta page last.
+// it writes by a field that can be set, the meta page last, and that its logger is one.
 func TestEachCallOfACommitIsSeen(t *testing.T) {
 	dir := fastDir(t)
 	made, err := OS(dir).CreateDB("x.seg", 1<<20)
@@ -140,6 +140,9 @@ func TestEachCallOfACommitIsSeen(t *testing.T) {
 	}
 	defer made.Close()
 	d := made.(*boltDB)
+	if d.logger == nil {
+		t.Error("bbolt has no such logger")
+	}
 	size := func() int64 {
 		n, err := OS(dir).Size("x.seg")
 		if err != nil {
