@@ -89,7 +89,7 @@ func (q *Queue) Import(from Name, after, n uint64, class byte, device uint16, st
 		return false, ErrNoSpace
 	}
 	at := q.next
-	if err := q.appendLocked(class, device, stream, rec); err != nil {
+	if err := q.appendLocked(q.opt.Mono(), class, device, stream, rec); err != nil {
 		return false, err
 	}
 	set := q.ledger.takeOver(from, span{after + 1, n})

@@ -60,12 +60,17 @@ func Open(o Options) (*Queue, error) {
 // and as waiting or, with DropNewest at MaxSize, as lost. It does not allocate in
 // the steady state.
 func (q *Queue) Append(class byte, device uint16, stream uint32, rec []byte) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.appendLocked(class, device, stream, rec)
+	return q.AppendAt(q.opt.Mono(), class, device, stream, rec)
 }
 
-func (q *limits) appendLocked(class byte, device uint16, stream uint32, rec []byte) error {
+// AppendAt is Append for a record of a moment that has just been, by Options.Mono.
+func (q *Queue) AppendAt(mono int64, class byte, device uint16, stream uint32, rec []byte) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.appendLocked(mono, class, device, stream, rec)
+}
+
+func (q *limits) appendLocked(mono int64, class byte, device uint16, stream uint32, rec []byte) error {
 	if len(rec) > MaxRecord {
 		return ErrTooBig
 	}
@@ -82,7 +87,6 @@ func (q *limits) appendLocked(class byte, device uint16, stream uint32, rec []by
 		q.wake()
 		return ErrFull
 	}
-	mono := q.opt.Mono()
 	q.tail.append(q.next, Entry{Class: class, Device: device, Stream: stream, Boot: q.boot, Mono: mono, Rec: rec})
 	q.next++
 	q.dirty += size

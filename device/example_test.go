@@ -14,7 +14,7 @@ import (
 // display is a Sink that prints the records, in place of the buffer.
 type display struct{ full func() }
 
-func (d display) Append(class byte, number uint16, _ uint32, rec []byte) error {
+func (d display) Append(_ int64, class byte, number uint16, _ uint32, rec []byte) error {
 	fmt.Printf("class %d of device %d: %s\n", class, number, rec)
 	d.full()
 	return nil

@@ -18,7 +18,7 @@ type countSink struct {
 	done chan struct{}
 }
 
-func (s *countSink) Append(byte, uint16, uint32, []byte) error {
+func (s *countSink) Append(int64, byte, uint16, uint32, []byte) error {
 	if s.n.Add(1) == s.want {
 		close(s.done)
 	}

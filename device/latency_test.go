@@ -15,7 +15,7 @@ type channelSink struct {
 	got chan struct{}
 }
 
-func (s channelSink) Append(byte, uint16, uint32, []byte) error {
+func (s channelSink) Append(int64, byte, uint16, uint32, []byte) error {
 	s.got <- struct{}{}
 	return nil
 }

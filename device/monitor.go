@@ -78,6 +78,7 @@ func (m *monitor) Read(p []byte) (int, error) {
 		m.d.beat(until.Sub(now))
 		n, err := m.Line.Read(p)
 		m.d.beat(0)
+		m.d.stamp.arrived()
 		if n > 0 {
 			m.count(p[:n])
 			return n, nil

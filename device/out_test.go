@@ -47,6 +47,7 @@ func (n *nothing) Detail(string)          {}
 // memorySink is a Sink that keeps copies, up to a number that a test sets.
 type memorySink struct {
 	mu      sync.Mutex
+	at      []int64
 	records []string
 	classes []byte
 	devices []uint16
@@ -62,7 +63,7 @@ func newSink() *memorySink {
 	return &memorySink{lost: map[string]int{}, room: make(chan struct{})}
 }
 
-func (s *memorySink) Append(class byte, device uint16, stream uint32, rec []byte) error {
+func (s *memorySink) Append(at int64, class byte, device uint16, stream uint32, rec []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -71,6 +72,7 @@ func (s *memorySink) Append(class byte, device uint16, stream uint32, rec []byte
 	case s.full:
 		return fmt.Errorf("cannot append: %w", ErrFull)
 	}
+	s.at = append(s.at, at)
 	s.records = append(s.records, string(rec))
 	s.classes = append(s.classes, class)
 	s.devices = append(s.devices, device)
@@ -89,6 +91,12 @@ func (s *memorySink) Room() <-chan struct{} {
 	defer s.mu.Unlock()
 	s.waits++
 	return s.room
+}
+
+func (s *memorySink) waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waits
 }
 
 func (s *memorySink) setFull(full bool) {
@@ -122,9 +130,9 @@ func (s *memorySink) lostBy(reason string) int {
 // nullSink takes everything and keeps nothing.
 type nullSink struct{}
 
-func (nullSink) Append(byte, uint16, uint32, []byte) error { return nil }
-func (nullSink) Lose(uint16, string, int)                  {}
-func (nullSink) Room() <-chan struct{}                     { return nil }
+func (nullSink) Append(int64, byte, uint16, uint32, []byte) error { return nil }
+func (nullSink) Lose(uint16, string, int)                         {}
+func (nullSink) Room() <-chan struct{}                            { return nil }
 
 // eq fails the test with both texts when they differ.
 func eq(t *testing.T, what, got, want string) {

@@ -24,8 +24,9 @@ const (
 // Sink takes finished records: the buffer, behind an adapter in the daemon.
 // All methods are called from several goroutines at once.
 type Sink interface {
-	// Append takes one record and copies rec; it never waits for the disk.
-	Append(class byte, device uint16, stream uint32, rec []byte) error
+	// Append takes one record and copies rec; it never waits for the disk. at is when
+	// it was read, in milliseconds since boot.
+	Append(at int64, class byte, device uint16, stream uint32, rec []byte) error
 	// Lose counts n readings as read and as lost.
 	Lose(device uint16, reason string, n int)
 	// Room gives a channel that is closed when there is room again. It is
@@ -76,8 +77,11 @@ type stamp struct {
 	rate   bucket
 	buf    []byte
 
-	hashed string // the tuid of the message before
-	hash   uint32 // its part of the stream
+	now    clock.Reading // the moment of what is being stamped
+	read   bool          // at now a Read of the port returned, and nothing was waited for since
+	reads  bool          // there is a port
+	hashed string        // the tuid of the message before
+	hash   uint32        // its part of the stream
 
 	ctx    context.Context     // ends the wait for room
 	flow   bool                // the port can wait, so nothing is lost for want of room
@@ -92,9 +96,20 @@ type outcome struct {
 	badTime bool   // the message's own time was not plausible
 }
 
+// arrived says that a Read of the port has returned: what is made of it has one time.
+func (s *stamp) arrived() { s.reads, s.read = true, false }
+
+// moment is when what is being stamped was read.
+func (s *stamp) moment() clock.Now {
+	if !s.read {
+		s.now, s.read = s.clock.Read(), s.reads
+	}
+	return s.clock.At(s.now)
+}
+
 // put stamps m and hands it on. m is as before when it returns.
 func (s *stamp) put(m *thingsee.Message) (o outcome) {
-	now := s.clock.Now()
+	now := s.moment()
 	o.at = now.Mono
 	if !s.rate.take(now.Mono) {
 		o.lost = LostRate
@@ -123,7 +138,8 @@ func (s *stamp) put(m *thingsee.Message) (o outcome) {
 	}
 	s.encode(m, now.Mono-s.age(m, now))
 	var waited bool
-	if o.lost, waited = s.append(class, s.stream(m.Tuid, m.ID)); waited {
+	if o.lost, waited = s.append(now.Mono, class, s.stream(m.Tuid, m.ID)); waited {
+		s.read = false
 		o.at = s.clock.Now().Mono
 	}
 	m.Tuid, m.Gateway, m.Time, m.Err = tuid, gateway, own, worst
@@ -169,8 +185,8 @@ func (s *stamp) encode(m *thingsee.Message, mono int64) {
 
 // append hands the record in the buffer on. It says why the record was lost,
 // and whether there was no room at first.
-func (s *stamp) append(class byte, stream uint32) (lost string, waited bool) {
-	err := s.sink.Append(class, s.device, stream, s.buf)
+func (s *stamp) append(at int64, class byte, stream uint32) (lost string, waited bool) {
+	err := s.sink.Append(at, class, s.device, stream, s.buf)
 	for err != nil {
 		if !errors.Is(err, ErrFull) {
 			s.failed(err)
@@ -179,7 +195,7 @@ func (s *stamp) append(class byte, stream uint32) (lost string, waited bool) {
 		}
 		waited = true
 		room := s.sink.Room()
-		if err = s.sink.Append(class, s.device, stream, s.buf); errors.Is(err, ErrFull) && !s.wait(room) {
+		if err = s.sink.Append(at, class, s.device, stream, s.buf); errors.Is(err, ErrFull) && !s.wait(room) {
 			s.sink.Lose(s.device, LostMemory, 1)
 			return LostMemory, waited
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/fnv"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -242,6 +243,40 @@ func TestStampBrokenSink(t *testing.T) {
 	sink.setBroken(broken)
 	if o := s.put(message(12100, 10)); o.lost != LostIO || sink.lostBy(LostIO) != 1 || !errors.Is(told, broken) {
 		t.Errorf("%+v %v %v", o, sink.lost, told)
+	}
+}
+
+// TestOneMomentForWhatOneReadGave: what came together has one time, and what comes after
+// a wait, or without a port, has its own. Trust is that of now.
+func TestOneMomentForWhatOneReadGave(t *testing.T) {
+	sink := newSink()
+	s, c := newStamp(sink, clock.Now{Mono: 1000, Unix: floor + 1000})
+	s.flow = true
+	put := func(after int64) int64 {
+		at := 1000 + after
+		c.Set(clock.Now{Mono: at, Unix: floor + at, Trusted: true})
+		m := message(12100, 10)
+		return s.put(m).at - 1000
+	}
+	var got []int64
+	got = append(got, put(0), put(10)) // no port
+	s.arrived()
+	got = append(got, put(20), put(30))
+	sink.setFull(true)
+	go func() {
+		for sink.waiting() == 0 {
+			runtime.Gosched()
+		}
+		sink.setFull(false)
+	}()
+	got = append(got, put(40), put(50), put(60)) // the first of them waits for room
+	s.arrived()
+	got = append(got, put(70))
+	if want := []int64{0, 10, 20, 20, 40, 50, 50, 70}; !slices.Equal(got, want) {
+		t.Errorf("taken at %v, want %v", got, want)
+	}
+	if want := []int64{1000, 1010, 1020, 1020, 1020, 1050, 1050, 1070}; !slices.Equal(sink.at, want) {
+		t.Errorf("records of %v, want %v", sink.at, want)
 	}
 }
 

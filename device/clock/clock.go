@@ -122,23 +122,41 @@ func (c *Clock) Remember(good int64) {
 }
 
 // Now looks at the clocks.
-func (c *Clock) Now() Now {
+func (c *Clock) Now() Now { return c.At(c.Read()) }
+
+// Reading is what the machine's clocks showed at a moment.
+type Reading struct{ mono, wall int64 }
+
+// Read looks at the machine's clocks. What happened at the same moment needs one
+// look: on a fast line a look for each reading was a twentieth of all the work.
+func (c *Clock) Read() Reading {
 	if c.fake != nil {
-		return c.fake.now()
+		now := c.fake.now()
+		return Reading{now.Mono, now.Unix}
 	}
 	mono, wall := c.read()
 	if last := c.asked.Load(); last == 0 || mono-(last-1) >= askEvery || apart(wall-mono, c.seen.Load()) > stepBound {
 		mono, wall = c.look()
 	}
+	return Reading{mono, wall}
+}
+
+// At says what time it was at a moment, by what is known now.
+func (c *Clock) At(r Reading) Now {
+	if c.fake != nil {
+		now := c.fake.now()
+		now.Mono, now.Unix = r.mono, r.wall
+		return now
+	}
 	b := c.belief.Load()
 	switch {
 	case b == nil:
-		return Now{Mono: mono, Unix: wall}
+		return Now{Mono: r.mono, Unix: r.wall}
 	case b.synced:
-		return Now{Mono: mono, Unix: wall, Trusted: true}
+		return Now{Mono: r.mono, Unix: r.wall, Trusted: true}
 	}
-	worst := b.err + max(0, mono-c.confirmed.Load())/(1000*crystal)
-	return Now{Mono: mono, Unix: mono + b.offset, Trusted: true, Err: worst}
+	worst := b.err + max(0, r.mono-c.confirmed.Load())/(1000*crystal)
+	return Now{Mono: r.mono, Unix: r.mono + b.offset, Trusted: true, Err: worst}
 }
 
 // BootID is the kernel's random id of this boot.

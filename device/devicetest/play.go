@@ -108,7 +108,7 @@ type sink struct {
 	forget  bool
 }
 
-func (s *sink) Append(_ byte, _ uint16, _ uint32, rec []byte) error {
+func (s *sink) Append(_ int64, _ byte, _ uint16, _ uint32, rec []byte) error {
 	if !s.forget {
 		s.records = append(s.records, string(rec))
 	}

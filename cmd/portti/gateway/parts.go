@@ -19,9 +19,9 @@ type sink struct {
 	dater *dater
 }
 
-func (s sink) Append(class byte, dev uint16, stream uint32, rec []byte) error {
+func (s sink) Append(at int64, class byte, dev uint16, stream uint32, rec []byte) error {
 	s.dater.expect(class&device.ClassProvisional != 0)
-	err := s.Queue.Append(class, dev, stream, rec)
+	err := s.Queue.AppendAt(at, class, dev, stream, rec)
 	if errors.Is(err, buffer.ErrFull) {
 		return device.ErrFull
 	}
