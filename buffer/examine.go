@@ -6,30 +6,77 @@ import (
 	"portti/buffer/boltfile"
 )
 
-// examine reads the facts of a segment.
+// outline is what a file says of itself: all that a start needs of it.
+type outline struct {
+	named   uint64 // the first number that may be in it, by its name
+	first   uint64 // and as it says, if it can be read
+	last    uint64 // the highest number in it, 0 when it holds none
+	used    int64  // bytes of its pages in use
+	level   uint8
+	through uint64
+	ledger  ledger
+	sum     summary
+	rows    rows
+
+	err             error // why it is not known
+	sumErr, rowsErr error
+}
+
+// outline reads it, in two reads where its last commit was a common one. q.reading is
+// held.
+func (q *files) outline(s *segment) outline {
+	o := outline{named: s.first, first: s.first}
+	o.err = q.reads(s, func(tx *boltfile.Tx) error {
+		tx.ReadLatest()
+		o.used = int64(tx.Meta.Pages) * pageSize
+		f, err := facts(tx)
+		if err != nil {
+			return err
+		}
+		first, formatErr := checkFormat(f["format"])
+		if formatErr == nil {
+			o.first = first
+			o.level, o.through = decodeThinned(f["thinned"])
+		}
+		if o.last, err = lastNumber(tx, s.first); err != nil {
+			return err
+		}
+		if formatErr != nil {
+			return fmt.Errorf("format: %w", formatErr)
+		}
+		if l, err := decodeLedger(f["ledger"]); err == nil {
+			o.ledger = l
+		}
+		o.sum, o.sumErr = decodeSummary(f["summary"])
+		o.rows, o.rowsErr = decodeRows(f["rows"])
+		return nil
+	})
+	return o
+}
+
+// examine reads what a segment says of itself, and takes it over.
 func (q *files) examine(s *segment) error {
 	q.reading.Lock()
+	o := q.outline(s)
+	q.reading.Unlock()
+	return q.enter(s, o)
+}
+
+// enter takes over what a segment says of itself.
+func (q *files) enter(s *segment, o outline) (err error) {
+	if o.err != nil {
+		return o.err
+	}
+	q.reading.Lock()
 	defer q.reading.Unlock()
-	f, last, used, err := q.outline(s)
-	if err != nil {
-		return err
-	}
-	if _, err := checkFormat(f["format"]); err != nil {
-		return fmt.Errorf("%s: format: %w", s.name, err)
-	}
-	sum, sumErr := decodeSummary(f["summary"])
+	sum := o.sum
 	q.mu.Lock()
-	s.level, s.through = decodeThinned(f["thinned"])
-	s.used = used
+	s.level, s.through, s.used = o.level, o.through, o.used
 	until := s.end // as far as it may go
-	s.end = min(s.end, max(s.first, last+1))
-	if led, err := decodeLedger(f["ledger"]); err == nil {
-		q.adoptLocked(led)
-	}
-	named, rowsErr := decodeRows(f["rows"])
+	s.end = min(s.end, max(s.first, o.last+1))
 	// A file that went on after a commit whose outcome was not known holds
 	// more than is counted: count anew.
-	anew := sumErr != nil || sum.count > 0 && sum.last+1 != s.end || sum.count == 0 && s.end > s.first
+	anew := o.sumErr != nil || sum.count > 0 && sum.last+1 != s.end || sum.count == 0 && s.end > s.first
 	q.mu.Unlock()
 	if anew {
 		if sum, err = q.recount(s); err != nil {
@@ -43,49 +90,43 @@ func (q *files) examine(s *segment) error {
 	defer q.mu.Unlock()
 	s.sum = sum
 	if q.disk.loading && s.end > s.first { // later they have a name of their own, see number
-		q.rows.adopt(span{s.first, s.end - 1}, named, q.opt.freshName())
+		q.rows.adopt(span{s.first, s.end - 1}, o.rows, q.opt.freshName())
 	}
-	if rowsErr != nil && sum.count > 0 {
+	if o.rowsErr != nil && sum.count > 0 {
 		q.warn("buffer.recovered", "what its records are called cannot be read: they get another epoch, and a receiver may have them twice",
-			"code", "BUF-ROLLBACK", "file", s.name, "err", rowsErr)
+			"code", "BUF-ROLLBACK", "file", s.name, "err", o.rowsErr)
 	}
 	return nil
 }
 
 // adoptLocked takes over a ledger found at the start, if it is the newest so far.
-// After the start the queue knows better. What was imported only becomes more, and
-// is in the same commit as the records: it counts from an older one too, since the
-// newest may be from after a commit that failed and is on disk all the same.
+// After the start the queue knows better.
 func (q *files) adoptLocked(l ledger) {
 	if !q.disk.loading {
 		return
 	}
-	if l.gen < q.ledger.gen {
-		q.ledger.takeAll(&l)
-		return
+	if l.gen >= q.ledger.gen {
+		q.released, q.fates = l.mark, nil
+		for _, s := range l.beyond {
+			q.fates.set(s, gone)
+		}
 	}
-	older := ledger{imports: q.ledger.imports}
-	older.takeAll(&l)
-	l.imports = older.imports
-	q.ledger = l
-	q.released, q.fates = l.mark, nil
-	for _, s := range l.beyond {
-		q.fates.set(s, gone)
-	}
+	q.ledger.join(l)
 }
 
-// outline is what a file says of itself: its facts, its last number and the bytes
-// in use. q.reading is held.
-func (q *files) outline(s *segment) (f map[string][]byte, last uint64, used int64, err error) {
-	err = q.reads(s, func(tx *boltfile.Tx) error {
-		used = int64(tx.Meta.Pages) * pageSize
-		var err error
-		if f, err = facts(tx); err == nil {
-			last, err = lastNumber(tx, s.first)
-		}
-		return err
-	})
-	return f, last, used, err
+// join takes what counts of another ledger: all of it, if it is newer. What was
+// imported only becomes more, and is in the same commit as the records: it counts
+// from an older one too, since the newest may be from after a commit that failed and
+// is on disk all the same.
+func (l *ledger) join(o ledger) {
+	if o.gen < l.gen {
+		l.takeAll(&o)
+		return
+	}
+	older := ledger{imports: l.imports}
+	older.takeAll(&o)
+	o.imports = older.imports
+	*l = o
 }
 
 // recount makes a summary from the records, and ends the segment behind the last one

@@ -234,37 +234,36 @@ func (q *repairs) numberBoot() {
 	}
 }
 
-// loadSegments opens every segment once to learn what it holds. None is written
+// loadSegments looks at every segment once to learn what it holds. None is written
 // again; a small newest one is carried into the next file.
 func (q *repairs) loadSegments(names []string) error {
-	found := names
-	firsts, failed := q.sweep(names)
-	if renamed, err := q.putRight(firsts, suffixed(names, movedSuffix)); err != nil {
+	aside := setAside(names)
+	files, known, failed := q.survey(names)
+	if renamed, err := q.putRight(files, suffixed(names, movedSuffix)); err != nil {
 		return fmt.Errorf("%w: %w", errUnread, err)
 	} else if renamed {
 		if names, err = q.fs.List(); err != nil {
 			return err
 		}
-		firsts, failed = q.sweep(names)
+		files, known, failed = q.survey(names)
 	}
-	for i := 0; i < len(firsts); i++ {
-		s := newSegment(firsts[i])
+	q.adoptLocked(known)
+	for i := 0; i < len(files); i++ {
+		s, o := newSegment(files[i].named), files[i]
 		s.uncounted = true
 		s.end = unknownEnd
-		s.rescuing = slices.ContainsFunc(found, func(name string) bool {
-			return name == s.name+salvageSuffix || strings.HasPrefix(name, s.name+damagedInfix)
-		})
-		for _, through := q.heading(s.name, s.first); i+1 < len(firsts) && firsts[i+1] <= through; i++ {
+		s.rescuing = aside[s.name]
+		for ; i+1 < len(files) && files[i+1].named <= o.through; i++ {
 			// It was made of that one too, and the power went before it was removed.
-			failed = errors.Join(failed, ignoreMissing(q.fs.Remove(segmentName(firsts[i+1]))))
+			failed = errors.Join(failed, ignoreMissing(q.fs.Remove(segmentName(files[i+1].named))))
 		}
-		if i+1 < len(firsts) {
-			s.end = firsts[i+1]
+		if i+1 < len(files) {
+			s.end = files[i+1].named
 		}
 		q.segs = append(q.segs, s)
-		switch err := q.examine(s); {
+		switch err := q.enter(s, o); {
 		case err == nil:
-			s.carry = i == len(firsts)-1 && s.used <= q.sz.reuse && s.level == 0
+			s.carry = i == len(files)-1 && s.used <= q.sz.reuse && s.level == 0
 		case damaged(err):
 			s.damage = err
 		case errors.Is(err, ErrNewer):
@@ -290,6 +289,33 @@ func (q *repairs) loadSegments(names []string) error {
 		}
 	}
 	return failed
+}
+
+// survey looks at every segment, in order, and joins their ledgers.
+func (q *repairs) survey(names []string) (files []outline, known ledger, err error) {
+	firsts, err := q.sweep(names)
+	q.reading.Lock()
+	defer q.reading.Unlock()
+	for _, first := range firsts {
+		o := q.outline(newSegment(first))
+		known.join(o.ledger)
+		o.ledger = ledger{} // with many devices they would take more memory than all else
+		files = append(files, o)
+	}
+	return files, known, err
+}
+
+// setAside says of which segments there is a file that was set aside as damaged.
+func setAside(names []string) map[string]bool {
+	all := map[string]bool{}
+	for _, name := range names {
+		if seg, _, ok := strings.Cut(name, damagedInfix); ok {
+			all[seg] = true
+		} else if seg, ok := strings.CutSuffix(name, salvageSuffix); ok {
+			all[seg] = true
+		}
+	}
+	return all
 }
 
 func suffixed(names []string, suffix string) (out []string) {

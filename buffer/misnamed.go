@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-
-	"portti/buffer/boltfile"
 )
 
 // A file is taken under the numbers that it holds. Where its name says others, as
@@ -16,35 +14,17 @@ import (
 // movedSuffix is of a file on its way to its right name: two may have each other's.
 const movedSuffix = ".moved"
 
-// heading is what a file says of itself: its first number, and when it was thinned
-// the last one that it stands for. One that cannot be read says what its name says.
-func (q *files) heading(name string, named uint64) (first, through uint64) {
-	q.reading.Lock()
-	defer q.reading.Unlock()
-	first = named
-	_ = q.reads(&segment{name: name}, func(tx *boltfile.Tx) error {
-		f, err := facts(tx)
-		if n, bad := checkFormat(f["format"]); err == nil && bad == nil {
-			first = n
-			_, through = decodeThinned(f["thinned"])
-		}
-		return err
-	})
-	return first, through
-}
-
 // putRight gives files the names of what is in them, and says whether there was one
 // to be renamed; then the directory is another.
-func (q *repairs) putRight(firsts []uint64, moved []string) (bool, error) {
-	for _, named := range firsts {
-		name := segmentName(named)
-		first, _ := q.heading(name, named)
-		if first == named {
+func (q *repairs) putRight(files []outline, moved []string) (bool, error) {
+	for _, o := range files {
+		name, right := segmentName(o.named), segmentName(o.first)
+		if name == right {
 			continue
 		}
-		to := segmentName(first) + movedSuffix
+		to := right + movedSuffix
 		q.warn("buffer.renamed", "file has the name of another one; it is taken under the numbers that it holds",
-			"file", name, "to", segmentName(first))
+			"file", name, "to", right)
 		if _, err := q.fs.Size(to); err == nil {
 			to = name // a second copy
 		} else if err := q.fs.Rename(name, to); err != nil {

@@ -76,15 +76,13 @@ func TestReleasedRecordsKeepTheirName(t *testing.T) {
 		s := q.segs[len(q.segs)-1]
 		q.mu.Unlock()
 		q.reading.Lock()
-		facts, _, _, err := q.outline(s)
+		out := q.outline(s)
 		q.reading.Unlock()
-		r, rowsErr := decodeRows(facts["rows"])
-		sum, sumErr := decodeSummary(facts["summary"])
-		if err != nil || rowsErr != nil || sumErr != nil || sum.first > 400 {
-			t.Fatalf("the test does not test what it is for: %v %v %v, first %d", err, rowsErr, sumErr, sum.first)
+		if out.err != nil || out.rowsErr != nil || out.sumErr != nil || out.sum.first > 400 {
+			t.Fatalf("the test does not test what it is for: %v %v %v, first %d", out.err, out.rowsErr, out.sumErr, out.sum.first)
 		}
-		if name, _ := r.at(sum.first); name != was {
-			t.Errorf("in the file record %d is called %v, and was %v: %v", sum.first, name, was, r)
+		if name, _ := out.rows.at(out.sum.first); name != was {
+			t.Errorf("in the file record %d is called %v, and was %v: %v", out.sum.first, name, was, out.rows)
 		}
 		mustClose(t, q)
 	})

@@ -15,6 +15,11 @@ import (
 // then take 4,600 reads in place of 57,000.
 const aheadSize = 64 << 10
 
+// latestSize is how much ReadLatest reads. The last commit of a file that was filled
+// fast wrote up to 5 branch pages between its last leaf and the root. Cold, that
+// takes 140 us in place of 265 in five reads; 64 KB take 175, and 256 KB 450.
+const latestSize = 32 << 10
+
 // Tx is a file as its newest meta page has it. It stays good until the second
 // commit after it begins: bbolt writes over no page that the newest or the
 // newest but one meta page leads to. A Tx and its cursors are for one goroutine.
@@ -32,6 +37,18 @@ func Begin(r io.ReaderAt, size int64) (*Tx, error) {
 		return nil, err
 	}
 	return &Tx{Meta: m, r: r}, nil
+}
+
+// ReadLatest reads the root page and what lies before it, at once. bbolt writes a
+// commit from the leaves up, so the ways to what it wrote last are most often there,
+// and their pages need no read of their own. What cannot be read is no error before
+// it is asked for.
+func (t *Tx) ReadLatest() {
+	if t.Meta.Root < t.Meta.Pages {
+		end := int64(t.Meta.Root+1) * PageSize
+		n := min(latestSize, end)
+		_, _ = t.bytes(end-n, n, n)
+	}
 }
 
 // Bucket is a cursor over a bucket at the top of the file. One that is not there
