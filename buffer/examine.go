@@ -22,11 +22,12 @@ type outline struct {
 	sumErr, rowsErr error
 }
 
-// outline reads it, in two reads where its last commit was a common one. q.reading is
-// held.
+// outline reads it, in two reads where its last commit was a common one.
 func (q *files) outline(s *segment) outline {
 	o := outline{named: s.first, first: s.first}
-	o.err = q.reads(s, func(tx *boltfile.Tx) error {
+	var file opened
+	defer file.close()
+	o.err = q.reads(&file, s, func(tx *boltfile.Tx) error {
 		tx.ReadLatest()
 		o.used = int64(tx.Meta.Pages) * pageSize
 		f, err := facts(tx)
@@ -56,10 +57,7 @@ func (q *files) outline(s *segment) outline {
 
 // examine reads what a segment says of itself, and takes it over.
 func (q *files) examine(s *segment) error {
-	q.reading.Lock()
-	o := q.outline(s)
-	q.reading.Unlock()
-	return q.enter(s, o)
+	return q.enter(s, q.outline(s))
 }
 
 // enter takes over what a segment says of itself.

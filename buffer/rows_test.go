@@ -75,9 +75,7 @@ func TestReleasedRecordsKeepTheirName(t *testing.T) {
 		q.mu.Lock()
 		s := q.segs[len(q.segs)-1]
 		q.mu.Unlock()
-		q.reading.Lock()
 		out := q.outline(s)
-		q.reading.Unlock()
 		if out.err != nil || out.rowsErr != nil || out.sumErr != nil || out.sum.first > 400 {
 			t.Fatalf("the test does not test what it is for: %v %v %v, first %d", out.err, out.rowsErr, out.sumErr, out.sum.first)
 		}

@@ -9,7 +9,7 @@ import (
 	"portti/buffer/boltfile"
 )
 
-// opened is the segment that is open for reading, guarded by Queue.reading. A
+// opened is a segment that is open for reading; the reader's is guarded by Queue.reading. A
 // segment that is being written is read from its own file too, never through
 // bbolt: bbolt writes over no page that the newest commit or the one before it
 // uses, so a look at the file that began after a commit is good until the second
@@ -48,9 +48,8 @@ func (o *opened) cursor() (_ *boltfile.Cursor, err error) {
 	return o.records, err
 }
 
-// look gives the pages of a segment as they are now. q.reading is held.
-func (q *files) look(s *segment) (*boltfile.Tx, error) {
-	o := &q.reader.opened
+// look gives the pages of a segment as they are now.
+func (q *files) look(o *opened, s *segment) (*boltfile.Tx, error) {
 	q.mu.Lock()
 	gone, version, name := s.gone, s.version, s.name
 	q.mu.Unlock()
@@ -82,14 +81,14 @@ func (q *files) look(s *segment) (*boltfile.Tx, error) {
 	return o.tx, err
 }
 
-// reads runs f on the pages of a segment. q.reading is held.
-func (q *files) reads(s *segment, f func(tx *boltfile.Tx) error) error {
-	tx, err := q.look(s)
+// reads runs f on the pages of a segment. q.reading is held if o is the reader's.
+func (q *files) reads(o *opened, s *segment, f func(tx *boltfile.Tx) error) error {
+	tx, err := q.look(o, s)
 	if err == nil {
 		err = f(tx)
 	}
 	if err != nil && !errors.Is(err, errGone) {
-		q.reader.opened.close()
+		o.close()
 		return fmt.Errorf("%s: %w", s.name, err)
 	}
 	return err
@@ -98,12 +97,13 @@ func (q *files) reads(s *segment, f func(tx *boltfile.Tx) error) error {
 // visit calls f for the records with numbers from from on and below end, in their
 // order, until it says false. q.reading is held.
 func (q *files) visit(s *segment, from, end uint64, f func(n uint64, v []byte) (more bool)) error {
-	return q.reads(s, func(tx *boltfile.Tx) error {
-		c, err := q.reader.opened.cursor()
+	o := &q.reader.opened
+	return q.reads(o, s, func(*boltfile.Tx) error {
+		c, err := o.cursor()
 		if err != nil {
 			return err
 		}
-		q.reader.opened.scattered(false)
+		o.scattered(false)
 		var k8 [8]byte
 		k, v, err := c.Seek(putKey(&k8, from))
 		for ; k != nil && err == nil; k, v, err = c.Next() {
