@@ -138,7 +138,8 @@
 // segment's summary and the names of its records in one bbolt transaction.
 // One mutex guards the books and is never held across file I/O; a second one
 // belongs to the reader. What may call what is in layers.go. Open at most are the file being
-// written, the one being read, the state file, and while it thins the new one.
+// written, the one being read, the state file, and while it thins the new one. A start
+// looks at four files at once, and at each of them once.
 //
 //	format.go     how each thing on disk is encoded; docs/format.md has the format
 //	options.go    options and sizes

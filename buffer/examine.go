@@ -28,7 +28,7 @@ func (q *files) outline(s *segment) outline {
 	var file opened
 	defer file.close()
 	o.err = q.reads(&file, s, func(tx *boltfile.Tx) error {
-		tx.ReadLatest()
+		tx.Backward()
 		o.used = int64(tx.Meta.Pages) * pageSize
 		f, err := facts(tx)
 		if err != nil {

@@ -277,3 +277,44 @@ func FuzzCursor(f *testing.F) {
 		}
 	})
 }
+
+// TestBackward: the way to the last element and to all of another bucket takes two
+// reads. A page that the disk cannot deliver costs what it costs without, whatever
+// is read together with it.
+func TestBackward(t *testing.T) {
+	b := made(t, 3000)
+	size, bad := int64(len(b)), errors.New("cannot be delivered")
+	look := func(backward bool, missing int64) (found string, reads int) {
+		tx, err := Begin(readerFunc(func(p []byte, off int64) (int, error) {
+			if reads++; off <= missing*PageSize && off+int64(len(p)) > missing*PageSize {
+				return 0, bad
+			}
+			return copy(p, b[off:]), nil
+		}), size)
+		if err != nil {
+			return err.Error(), reads
+		}
+		if backward {
+			tx.Backward()
+		}
+		for _, name := range []string{"small", "large"} {
+			c, err := tx.Bucket(name)
+			if err != nil {
+				found += err.Error()
+				continue
+			}
+			k, v, err := c.Last()
+			found += fmt.Sprintf("%s %d %v\n", k, len(v), err)
+			k, v, err = c.First()
+			found += fmt.Sprintf("%s %.9s %v\n", k, v, err)
+		}
+		return found, reads
+	}
+	for missing := int64(-1); missing < size/PageSize; missing++ {
+		want, plain := look(false, missing)
+		got, reads := look(true, missing)
+		if got != want || missing < 0 && (reads > plain-2 || !strings.Contains(got, "000000 <0><0><0>")) {
+			t.Errorf("page %d is missing: %d reads, %d without, found\n%swithout\n%s", missing, reads, plain, got, want)
+		}
+	}
+}
