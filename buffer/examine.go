@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"fmt"
+	"sync"
 
 	"portti/buffer/boltfile"
 )
@@ -53,6 +54,28 @@ func (q *files) outline(s *segment) outline {
 		return nil
 	})
 	return o
+}
+
+// surveyors is how many files are looked at at once. What a start waits for is the
+// disk, and to be given the processor again after each read of it.
+const surveyors = 4
+
+// survey looks at every segment, and joins their ledgers.
+func (q *repairs) survey(names []string) (files []outline, known ledger, err error) {
+	firsts, err := q.sweep(names)
+	files = make([]outline, len(firsts))
+	for from := 0; from < len(files); from += surveyors {
+		var all sync.WaitGroup
+		for i := from; i < min(from+surveyors, len(files)); i++ {
+			all.Go(func() { files[i] = q.outline(newSegment(firsts[i])) })
+		}
+		all.Wait()
+		for i := from; i < min(from+surveyors, len(files)); i++ {
+			known.join(files[i].ledger)
+			files[i].ledger = ledger{} // with many devices they would take more memory than all else
+		}
+	}
+	return files, known, err
 }
 
 // examine reads what a segment says of itself, and takes it over.

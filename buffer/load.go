@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 )
 
@@ -290,28 +289,6 @@ func (q *repairs) loadSegments(names []string) error {
 		}
 	}
 	return failed
-}
-
-// surveyors is how many files are looked at at once. What a start waits for is the
-// disk, and to be given the processor again after each read of it.
-const surveyors = 4
-
-// survey looks at every segment, and joins their ledgers.
-func (q *repairs) survey(names []string) (files []outline, known ledger, err error) {
-	firsts, err := q.sweep(names)
-	files = make([]outline, len(firsts))
-	for from := 0; from < len(files); from += surveyors {
-		var all sync.WaitGroup
-		for i := from; i < min(from+surveyors, len(files)); i++ {
-			all.Go(func() { files[i] = q.outline(newSegment(firsts[i])) })
-		}
-		all.Wait()
-		for i := from; i < min(from+surveyors, len(files)); i++ {
-			known.join(files[i].ledger)
-			files[i].ledger = ledger{} // with many devices they would take more memory than all else
-		}
-	}
-	return files, known, err
 }
 
 // setAside says of which segments there is a file that was set aside as damaged.
