@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -60,9 +61,10 @@ func (q *files) outline(s *segment) outline {
 // disk, and to be given the processor again after each read of it.
 const surveyors = 4
 
-// survey looks at every segment, and joins their ledgers.
+// survey looks at every segment, and joins their ledgers. It changes nothing, so that
+// one of a newer format, which is the error, is known before anything is touched.
 func (q *repairs) survey(names []string) (files []outline, known ledger, err error) {
-	firsts, err := q.sweep(names)
+	firsts := segmentsOf(names)
 	files = make([]outline, len(firsts))
 	for from := 0; from < len(files); from += surveyors {
 		var all sync.WaitGroup
@@ -71,6 +73,9 @@ func (q *repairs) survey(names []string) (files []outline, known ledger, err err
 		}
 		all.Wait()
 		for i := from; i < min(from+surveyors, len(files)); i++ {
+			if errors.Is(files[i].err, ErrNewer) {
+				return nil, ledger{}, files[i].err
+			}
 			known.join(files[i].ledger)
 			files[i].ledger = ledger{} // with many devices they would take more memory than all else
 		}

@@ -238,14 +238,21 @@ func (q *repairs) numberBoot() {
 // again; a small newest one is carried into the next file.
 func (q *repairs) loadSegments(names []string) error {
 	aside := setAside(names)
-	files, known, failed := q.survey(names)
+	files, known, err := q.survey(names)
+	if err != nil {
+		return err
+	}
+	failed := q.sweep(names)
 	if renamed, err := q.putRight(files, suffixed(names, movedSuffix)); err != nil {
 		return fmt.Errorf("%w: %w", errUnread, err)
 	} else if renamed {
 		if names, err = q.fs.List(); err != nil {
 			return err
 		}
-		files, known, failed = q.survey(names)
+		failed = q.sweep(names)
+		if files, known, err = q.survey(names); err != nil {
+			return err
+		}
 	}
 	q.adoptLocked(known)
 	for i := 0; i < len(files); i++ {
@@ -266,8 +273,6 @@ func (q *repairs) loadSegments(names []string) error {
 			s.carry = i == len(files)-1 && s.used <= q.sz.reuse && s.level == 0
 		case damaged(err):
 			s.damage = err
-		case errors.Is(err, ErrNewer):
-			return err
 		case badMedium(err) && q.disk.starts >= unreadStarts:
 			q.passOver(s, err)
 		default:
@@ -313,28 +318,30 @@ func suffixed(names []string, suffix string) (out []string) {
 	return out
 }
 
-// sweep removes what power cuts left and returns the first numbers of the
-// segments, in order. A .salvage without its segment is one.
-func (q *repairs) sweep(names []string) ([]uint64, error) {
-	var firsts []uint64
-	var err error
+// segmentsOf is the first numbers of the segments, in order. A .salvage without its
+// segment is one.
+func segmentsOf(names []string) (firsts []uint64) {
 	for _, name := range names {
-		if strings.HasSuffix(name, tmpSuffix) {
-			err = errors.Join(err, ignoreMissing(q.fs.Remove(name)))
+		seg, _ := strings.CutSuffix(name, salvageSuffix)
+		if first, ok := parseSegmentName(seg); ok {
+			firsts = append(firsts, first)
 		}
-		seg, ok := strings.CutSuffix(name, salvageSuffix)
-		first, is := parseSegmentName(seg)
-		if !is {
-			continue
-		}
-		if ok && slices.Contains(names, seg) {
-			err = errors.Join(err, q.keepDamaged(name))
-			continue
-		}
-		firsts = append(firsts, first)
 	}
 	slices.Sort(firsts)
-	return firsts, err
+	return slices.Compact(firsts)
+}
+
+// sweep removes what power cuts left.
+func (q *repairs) sweep(names []string) (err error) {
+	for _, name := range names {
+		switch seg, ok := strings.CutSuffix(name, salvageSuffix); {
+		case strings.HasSuffix(name, tmpSuffix):
+			err = errors.Join(err, ignoreMissing(q.fs.Remove(name)))
+		case ok && slices.Contains(names, seg):
+			err = errors.Join(err, q.keepDamaged(name))
+		}
+	}
+	return err
 }
 
 // settle counts what waits, segment by segment, and what is missing. An error is

@@ -112,6 +112,16 @@ func TestNewerFormatIsNotTouched(t *testing.T) {
 			})
 		} else {
 			setFormat(t, segmentFiles(t, dir)[0], formatVersion+1)
+			// what a start would put right otherwise
+			for _, name := range []string{segmentName(1_000_000), segmentName(2) + tmpSuffix} {
+				b, err := os.ReadFile(filepath.Join("testdata", "golden", "v2", segmentName(1)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
 		before := snapshot(t, dir)
 		synctest.Test(t, func(t *testing.T) {
