@@ -23,7 +23,7 @@ DAMAGES  ?= 10000
 MINUTES  ?= 40
 ROOMS    ?=
 
-.PHONY: help build run test storage simulation nightly lint lines fuzz armv6 arm64 bench cross peers faults container clean
+.PHONY: help build run test storage simulation nightly lint lines fuzz armv6 arm64 bench compare cross peers faults container clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -68,6 +68,9 @@ lines: ## lines of code and tests by room, next to their ceilings
 
 bench: build ## the table of figures in the README, about five minutes (FIGURES=long: twenty)
 	GO="$(GO)" cross/bench
+
+compare: build ## the same faults for portti, Telegraf and a Python script (two minutes; python3-websockets)
+	GO="$(GO)" cross/compare/compare
 
 cross: ## dist/portti_linux_{armv6,armv7,arm64,amd64,riscv64}
 	GO="$(GO)" BUILD='$(BUILD)' cross/build
