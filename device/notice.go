@@ -6,7 +6,7 @@ const codeText = "LINES-TEXT"
 func linesProblems() []Problem {
 	return []Problem{
 		{Code: codeText, Title: "Nothing but text", ImpactsData: true,
-			Sentence: "{subject} sends lines of which nothing can be sent on: {detail}.",
+			Sentence: "{subject} sends lines in which nothing can be forwarded: {detail}.",
 			Actions: []string{"Let the device send a number, such as 1 and 0 for on and off",
 				"If the server wants texts: extra = \"keep\" in this [[device]] sends them as they are; extra = \"drop\" leaves them out without a word"}},
 	}

@@ -126,7 +126,7 @@ func TestTokenServerCannotBeReached(t *testing.T) {
 	}{
 		"DNS":      {&net.DNSError{Err: "no such host", Name: "login.example", IsNotFound: true}, "the token server's name cannot be found"},
 		"refused":  {&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, "nobody listens at the token server's address and port"},
-		"no route": {&net.OpError{Op: "dial", Err: syscall.ENETUNREACH}, "there is no way to the token server"},
+		"no route": {&net.OpError{Op: "dial", Err: syscall.ENETUNREACH}, "the token server cannot be reached"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

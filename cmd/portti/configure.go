@@ -17,6 +17,7 @@ func configCmd(machine fs.FS) *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "config",
 		Short: "check | show | create  the configuration",
+		Long:  "Finds mistakes in the configuration, shows what holds, and prints a sample to begin with.",
 	})
 	cmd.AddCommand(configCheckCmd(machine), configShowCmd(), configCreateCmd())
 	return cmd
@@ -65,7 +66,7 @@ Exit code 0 = good, 1 = not.`,
 			}
 			if word := "is good"; !globalsOf(cmd).quiet {
 				if n := len(cfg.Warnings); n > 0 {
-					word = "has no mistakes, but see the " + status.Count(uint64(n), "warning")
+					word = "has no mistakes, but " + status.Count(uint64(n), "warning")
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s %s: %s, server %s\n",
 					path, word, status.Count(uint64(len(cfg.ActiveDevices())), "device"), cfg.Uplink.Server())

@@ -86,9 +86,9 @@ Exit codes: 0 noted, 1 not, 6 there is no configuration, 78 it has mistakes.`,
 				return withSudo(fmt.Errorf("cannot note this board: %w", err))
 			}
 			out := cmd.OutOrStdout()
-			fmt.Fprintf(out, "This board is noted as the one of %s.\n", id)
+			fmt.Fprintf(out, "This board is now noted as the board of %s.\n", id)
 			if len(here.Values) == 0 {
-				fmt.Fprintln(out, "It tells neither a serial number nor a machine-id: another board will not be noticed.")
+				fmt.Fprintln(out, "It has neither a serial number nor a machine-id, so a move to another board will not be noticed.")
 			}
 			_, err = fmt.Fprintln(out, "A running gateway sees it within 10 seconds: portti status")
 			return err

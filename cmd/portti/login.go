@@ -19,7 +19,7 @@ import (
 func loginCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "login",
-		Short: "let this gateway in at the server",
+		Short: "give this gateway its token or login for the server",
 		Long: `Does what the configuration asks for: with grant = "device-code" it shows an address
 and a code for a phone and waits until somebody has confirmed them there; with a token,
 secret or password in a file it asks for that and writes it where the daemon reads it;
@@ -94,11 +94,11 @@ func withNextStep(ctx context.Context, err error) error {
 	var told *uplink.TokenError
 	switch {
 	case ctx.Err() != nil:
-		return exit(exitInterrupted, errors.New("given up; nothing was changed"))
+		return exit(exitInterrupted, errors.New("cancelled; nothing was changed"))
 	case errors.Is(err, uplink.ErrLoginDenied):
 		return errors.New("the login was refused on the other device.\nIf that was a mistake, run it again: sudo portti login")
 	case errors.Is(err, uplink.ErrLoginExpired):
-		return errors.New("nobody confirmed the code in time, and it is worthless now.\nGet a new one: sudo portti login")
+		return errors.New("nobody confirmed the code in time, and it has expired.\nGet a new one: sudo portti login")
 	case !errors.As(err, &told):
 		return err
 	}
@@ -177,9 +177,9 @@ func sayExpiry(out io.Writer, token string, now time.Time) {
 	case ends.IsZero():
 		return
 	case ends.Before(now):
-		fmt.Fprintf(out, "By its own word it ended on %s: get a newer one, unless the clock here is wrong.\n", ends.Local().Format("2 January 2006, 15:04"))
+		fmt.Fprintf(out, "It says that it expired on %s: get a newer one, unless the clock here is wrong.\n", ends.Local().Format("2 January 2006, 15:04"))
 	default:
-		fmt.Fprintf(out, "By its own word it is good until %s.\n", ends.Local().Format("2 January 2006, 15:04"))
+		fmt.Fprintf(out, "It says that it expires on %s.\n", ends.Local().Format("2 January 2006, 15:04"))
 	}
 }
 
@@ -195,7 +195,7 @@ func showKey(cmd *cobra.Command, cfg *config.Config) error {
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "This gateway signs its tokens itself. Send the server's operator this public key:\n\n%s\n"+
 		"The same as JWK:\n\n%s\n\nIts kid is %s; iss and sub of each token are the gateway's id (portti status).\n"+
-		"When the operator has entered it, nothing more is to be done here.\n", key.Public, key.JWK, key.ID)
+		"Once the operator has entered it, there is nothing more to do here.\n", key.Public, key.JWK, key.ID)
 	return err
 }
 

@@ -52,8 +52,8 @@ func TestLoginWritesWhatIsPasted(t *testing.T) {
 		says, file    string
 	}{
 		"token":       {head + `token_file = "DIR/state/credentials/uplink-token"`, "canary-token\n", 0, "The access token was written", "state/credentials/uplink-token"},
-		"JWT":         {head + `token_file = "DIR/etc/token"`, "e30.eyJleHAiOjQxMDI0NDQ4MDB9.AA", 0, "good until 1 January 2100", "etc/token"},
-		"ended":       {head + `token_file = "DIR/etc/token"`, "e30.eyJleHAiOjEwMDAwMDAwMDB9.AA", 0, "ended on", "etc/token"},
+		"JWT":         {head + `token_file = "DIR/etc/token"`, "e30.eyJleHAiOjQxMDI0NDQ4MDB9.AA", 0, "expires on 1 January 2100", "etc/token"},
+		"ended":       {head + `token_file = "DIR/etc/token"`, "e30.eyJleHAiOjEwMDAwMDAwMDB9.AA", 0, "expired on", "etc/token"},
 		"nothing":     {head + `token_file = "DIR/etc/token"`, " \n", 1, "no access token was given", ""},
 		"a header":    {head + `token_file = "DIR/etc/token"`, "Authorization: Bearer canary\n", 1, "a whole header", ""},
 		"its scheme":  {head + `token_file = "DIR/etc/token"`, "Bearer canary\n", 1, `begins with "Bearer"`, ""},

@@ -25,6 +25,7 @@ func queueCmd() *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "queue",
 		Short: "stats | check | export | import  the readings that wait",
+		Long:  "Looks into the buffer, where readings wait for the server, and carries them on a stick.",
 	})
 	cmd.AddCommand(queueStatsCmd(), queueCheckCmd(), queueExportCmd(), queueImportCmd())
 	return cmd

@@ -86,7 +86,7 @@ func showCheck(cmd *cobra.Command, look *buffer.Inspection, running *status.Queu
 		if running == nil {
 			fmt.Fprintf(out, "%s, %d of them waiting, %d set aside\n", sound, waiting, look.Kept)
 		} else {
-			fmt.Fprintf(out, "%s, %d of them not released yet, %d set aside\nBy the running gateway %d wait, the newest of them in memory; what is not released and does not wait is delivered,\nand kept until fence_hold is over and the next commit.\n",
+			fmt.Fprintf(out, "%s, %d of them not released yet, %d set aside\nAccording to the running gateway %d wait, the newest of them in memory. Those that are not released and do not wait\nwere delivered; they are kept until fence_hold is over and the next commit is done.\n",
 				sound, look.Waiting, look.Kept, waiting)
 		}
 	}

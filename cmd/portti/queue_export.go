@@ -91,7 +91,7 @@ func exported(cmd *cobra.Command, name string, sum carry.Summary, err error) err
 		}
 		fmt.Fprintf(to, "%s copied%s, and also kept in this gateway\n", status.Count(sum.Records, "reading"), name)
 		if q := runningQueue(cmd); q != nil && q.Buffer.Held > 0 {
-			fmt.Fprintf(to, "Among them may be some that do not wait any more (%d do): delivered, and held until fence_hold is over\n", q.Buffer.Waiting)
+			fmt.Fprintf(to, "Some of them may have been delivered already (%d are waiting); those are held until fence_hold is over\n", q.Buffer.Waiting)
 		}
 		if sum.Undated > 0 {
 			fmt.Fprintf(to, "%d of them have no time yet, because the clock was never set; see portti queue import --help\n", sum.Undated)

@@ -26,10 +26,10 @@ func TestWaitingIsOneNumber(t *testing.T) {
 		{"queue stats", "Waiting     0 readings"},
 		{"queue stats", "Held        139 readings delivered, and kept until fence_hold is over"},
 		{"queue check", "139 sound records in 1 file, 139 of them not released yet"},
-		{"queue check", "By the running gateway 0 wait"},
+		{"queue check", "According to the running gateway 0 wait"},
 		{"queue check --json", `"waiting": 0`},
 		{"queue export --out " + s.Dir + "/x.jsonl", "139 readings copied"},
-		{"queue export --out " + s.Dir + "/y.jsonl", "do not wait any more (0 do): delivered, and held"},
+		{"queue export --out " + s.Dir + "/y.jsonl", "have been delivered already (0 are waiting); those are held"},
 	} {
 		if !v.do("portti 0 "+c.command+" -c "+s.ConfigFile()) || !strings.Contains(v.stdout, c.says) {
 			t.Errorf("%s lacks %q:\n%s%s", c.command, c.says, v.stdout, v.stderr)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"portti/cmd/portti/status"
 	"portti/cmd/portti/testbed"
 )
 
@@ -61,12 +62,13 @@ lost, as on a real line.`,
 	f.StringVar(&s.format, "format", "", "panel: json or kv; ble-bridge: omg or raw")
 	f.BoolVar(&s.heartbeat, "heartbeat", false, "ble-bridge: stay silent unless the reader answers heartbeats")
 	f.Uint64Var(&s.seed, "seed", 1, "other numbers give other weather")
-	cmd.MarkFlagsMutuallyExclusive("play", "device")
-	cmd.MarkFlagsOneRequired("play", "device")
 	return cmd
 }
 
 func simulate(cmd *cobra.Command, s simulated) error {
+	if (s.play == "") == (s.device == "") {
+		return usage(errors.New("simulate what? Name either a recording with --play or a device with --device"))
+	}
 	mode, err := strconv.ParseUint("0"+s.mode, 8, 32)
 	if err != nil || mode > 0o777 {
 		return usage(fmt.Errorf("cannot use --mode %q: give three octal digits", s.mode))
@@ -139,8 +141,8 @@ func (s simulated) load(stdin io.Reader) (*testbed.Recording, error) {
 
 func live(ctx context.Context, talk io.Writer, p *testbed.Pty, d testbed.Device) error {
 	stats, err := testbed.Live(ctx, p, d)
-	fmt.Fprintf(talk, "sent %d bytes in %d turns to %d readers; %d turns thrown away unread\n",
-		stats.Bytes, stats.Turns, stats.Readers, stats.Missed)
+	fmt.Fprintf(talk, "sent %d bytes in %s to %s; %s thrown away unread\n",
+		stats.Bytes, status.Count(uint64(stats.Turns), "turn"), status.Count(uint64(stats.Readers), "reader"), status.Count(uint64(stats.Missed), "turn"))
 	return err
 }
 

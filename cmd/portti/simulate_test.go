@@ -110,7 +110,7 @@ func TestSimulateIsADeviceUntilStopped(t *testing.T) {
 	}
 	s.cancel()
 	s.ends(t, exitOK)
-	s.says(t, "to 1 readers")
+	s.says(t, "to 1 reader;")
 }
 
 func TestSimulateRefuses(t *testing.T) {
@@ -119,8 +119,8 @@ func TestSimulateRefuses(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{"simulate"}, exitUsage, "play device"},
-		{[]string{"simulate", "--play", "x", "--device", "gps"}, exitUsage, "play device"},
+		{[]string{"simulate"}, exitUsage, "either a recording"},
+		{[]string{"simulate", "--play", "x", "--device", "gps"}, exitUsage, "either a recording"},
 		{[]string{"simulate", "--device", "toaster"}, exitUsage, "choose gps, panel or ble-bridge"},
 		{[]string{"simulate", "--device", "gps", "--hz", "3"}, exitUsage, "choose 1, 2, 4, 5 or 10"},
 		{[]string{"simulate", "--device", "gps", "--mode", "9"}, exitUsage, "octal"},

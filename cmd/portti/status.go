@@ -37,7 +37,7 @@ with --exit-code also 5 running but degraded.`,
 	}
 	f := cmd.Flags()
 	f.Bool("short", false, "one line, for a prompt or a login message")
-	f.Bool("exit-code", false, "exit with 5 when something is wrong though it runs")
+	f.Bool("exit-code", false, "exit with 5 when portti runs but something is wrong")
 	f.Bool("watch", false, "draw again every two seconds until Ctrl-C")
 	cmd.MarkFlagsMutuallyExclusive("short", "watch")
 	return cmd

@@ -51,7 +51,7 @@ func buildInfo() build {
 func versionCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "which portti this is",
+		Short: "print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			b, out := buildInfo(), cmd.OutOrStdout()

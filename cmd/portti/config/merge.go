@@ -74,12 +74,14 @@ func typesIn(sources []*source) map[string]string {
 	types := map[string]string{}
 	for _, src := range sources {
 		list, _ := src.tree["device"].([]any)
+		here := map[string]bool{} // of two with one name in one file only the first is read
 		for _, v := range list {
 			tree, _ := v.(map[string]any)
 			name, _ := tree["name"].(string)
-			if kind, ok := tree["type"].(string); ok {
+			if kind, ok := tree["type"].(string); ok && !here[name] {
 				types[name] = kind
 			}
+			here[name] = true
 		}
 	}
 	return types

@@ -187,7 +187,7 @@ func (g *Gateway) listen() (*control, error) {
 func (g *Gateway) serveControl(ctx context.Context, c *control, err error) {
 	for {
 		if g.doors.set(doorControl, err) && err != nil {
-			g.log.Error("the verbs cannot ask this gateway; it works without that and tries again every minute", "event", "control.failed", "err", err)
+			g.log.Error("commands such as portti status cannot reach this gateway; it works without them and tries again every minute", "event", "control.failed", "err", err)
 		}
 		if c == nil {
 			select {

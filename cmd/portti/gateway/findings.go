@@ -213,7 +213,7 @@ func fullInWords(q buffer.Stats) string {
 	case q.WhenFull == buffer.DropNewest:
 		return "new readings are not taken until there is room"
 	case q.WhenFull == buffer.Thin && q.Level > 0:
-		return fmt.Sprintf("the oldest timed readings are thinned, of some one in %d is left; events are kept longest", int64(1)<<min(q.Level, 40))
+		return fmt.Sprintf("the oldest timed readings are thinned, and of some only one in %d is left; events are kept longest", int64(1)<<min(q.Level, 40))
 	}
 	return "the oldest readings are given up to make room"
 }

@@ -26,7 +26,7 @@ type Ground struct {
 // the service's user in the service's sandbox.
 func (g Ground) Fits(c *config.Config, say config.Say) {
 	g.folder(say, "paths.state", c.Paths.State, "until it can, readings are kept in memory alone")
-	g.folder(say, "paths.run", c.Paths.Run, "until it can, portti status and the other verbs cannot ask the gateway")
+	g.folder(say, "paths.run", c.Paths.Run, "until it can, portti status and the other commands cannot reach the gateway")
 	for _, inside := range []string{c.Paths.BufferDir(), c.Paths.Credentials()} {
 		if _, err := os.Lstat(inside); err == nil {
 			g.folder(say, "paths.state", inside, "")

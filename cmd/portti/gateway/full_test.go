@@ -33,7 +33,7 @@ func TestFullBufferIsThinned(t *testing.T) {
 	g.Until("it says so", func(st *status.Document) bool {
 		full, _ := problem(st, "BUF-FULL")
 		lost, _ := problem(st, "BUF-LOST")
-		return strings.Contains(full.Sentence, "are thinned, of some one in ") &&
+		return strings.Contains(full.Sentence, "are thinned, and of some only one in ") &&
 			strings.Contains(lost.Sentence, "the buffer was full and the oldest were thinned")
 	})
 	s.Server.Refuse(false)
