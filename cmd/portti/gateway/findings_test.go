@@ -170,7 +170,7 @@ func TestWhatADeviceSendsIsNamed(t *testing.T) {
 			"c: what arrives on /dev/c is binary u-blox (UBX), not what this type of device reads. Switch the receiver to NMEA",
 			"a: what arrives on /dev/a was sent at a lower speed than 9600 baud. Try baud = 4800 in this [[device]]",
 			"b: what arrives on tcp://b:1 was sent at a higher speed than the device server's baud. Set the speed that the device's manual says",
-			"d sends lines of which nothing can be sent on: field door is text and cannot be sent. Let the device send a number, such as 1 and 0 for on and off",
+			"d sends lines in which nothing can be forwarded: field door is text and cannot be sent. Let the device send a number, such as 1 and 0 for on and off",
 		} {
 			if i >= len(got) || got[i] != want {
 				t.Fatalf("got %q, want %q", got, want)
