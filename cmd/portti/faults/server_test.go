@@ -113,7 +113,7 @@ func TestLaggingServerKilled(t *testing.T) {
 
 // Server and gateway die together. In the default mode that may cost what was
 // ponged and not yet handled, and nothing else: the one hole of fence, which
-// the README names. Mode count and strict have none.
+// docs/promise.md names. Mode count and strict have none.
 func TestServerAndGatewayKilled(t *testing.T) {
 	for name, c := range map[string]struct {
 		count          bool

@@ -8,7 +8,7 @@ import (
 	"portti/buffer"
 )
 
-// Row 103: what the README says a break costs with a fence: the readings of the hold,
+// Row 103: what docs/promise.md says a break costs with a fence: the readings of the hold,
 // and of the step in which it is let go.
 func TestWhatOneBreakRepeats(t *testing.T) {
 	const rate = 150 // readings a second

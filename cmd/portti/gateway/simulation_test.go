@@ -258,7 +258,7 @@ func TestSimulation(t *testing.T) {
 // simEnough is the number of lives in which each state has to be visited.
 const simEnough = 2000
 
-// With ack = "none" readings do vanish uncounted, as the README says. A
+// With ack = "none" readings do vanish uncounted, as docs/promise.md says. A
 // simulation that does not notice would notice nothing.
 func TestSimulationNoticesLoss(t *testing.T) {
 	for seed := uint64(8); seed < 50; seed++ { // the 8th shows it
