@@ -227,7 +227,7 @@ func (s *Service) steer(verb string, do func(manager) error) error {
 		err = do(m)
 	}
 	if err != nil {
-		return fmt.Errorf("cannot %s the service: %w; the reason stands in  journalctl -u %s -n 20", verb, err, Name)
+		return fmt.Errorf("cannot %s the service: %w; see the reason with  journalctl -u %s -n 20", verb, err, Name)
 	}
 	return nil
 }

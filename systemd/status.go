@@ -50,7 +50,7 @@ func (s State) String() string {
 		fmt.Fprintf(&b, "\nlast words: %s", s.Text)
 	}
 	if s.Result != "" && s.Result != "success" {
-		fmt.Fprintf(&b, "\nlast end: %s, exit status %s; the reason stands in  journalctl -u %s -n 20", s.Result, s.Exit, Name)
+		fmt.Fprintf(&b, "\nlast end: %s, exit status %s; see the reason with  journalctl -u %s -n 20", s.Result, s.Exit, Name)
 	}
 	return b.String()
 }

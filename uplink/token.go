@@ -184,13 +184,13 @@ func CheckAccessToken(text, auth string) error {
 	case strings.HasPrefix(strings.ToLower(text), "authorization:"):
 		return errors.New(`it begins with "Authorization:": that is a whole header, of which only what comes after "Bearer" is the token`)
 	case more && slices.Contains([]string{"bearer", "basic", "token", "jwt"}, strings.ToLower(word)):
-		return fmt.Errorf("it begins with %q, which is no part of it: portti says that itself", word)
+		return fmt.Errorf("it begins with %q, which is not part of it: portti adds that itself", word)
 	case ends == `""` || ends == "''" || ends == "``":
-		return errors.New("it stands in quotes, which are no part of it")
+		return errors.New("it is in quotes, which are not part of it")
 	case ends == "{}" && strings.Contains(text, `"access_token"`):
 		return errors.New("it is the whole answer of a token server, of which only the value of access_token is the token")
 	case auth != AuthFirstMessage && strings.ContainsAny(text, " \"\\{}<>"):
-		return errors.New("it has a space, a quote, a bracket or a backslash in it, and no token has (RFC 6750, section 2.1)")
+		return errors.New("it contains a space, a quote, a bracket or a backslash, which no token does (RFC 6750, section 2.1)")
 	}
 	return nil
 }

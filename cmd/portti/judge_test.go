@@ -120,7 +120,7 @@ func TestCheckSeesAsTheService(t *testing.T) {
 		}, code: 0, says: "is good"},
 		"a credential nobody gives": {change: func(s *served) {
 			s.file("portti.toml", strings.ReplaceAll(servedConfig, `token_file = "DIR/token"`, `credential = "up"`), 0o644)
-		}, code: 1, says: `hands over no credential "up"`},
+		}, code: 1, says: `passes no credential "up" to the service`},
 		"the unit's environment counts": {unit: "Environment=PORTTI_LOG__LEVEL=loud\n", code: 1, says: "PORTTI_LOG__LEVEL"},
 		"too small a buffer":            {change: func(s *served) { s.file("portti.toml", servedConfig+"[buffer]\nmax_size = \"1MB\"\n", 0o644) }, code: 1, says: `"max_size" must be at least 1MiB, found 1MB`},
 	} {

@@ -107,7 +107,7 @@ func (s *stopped) ended(state systemd.State) {
 	if state.Text != "" && state.Result != "success" {
 		last = " Its last words: " + strings.TrimSuffix(state.Text, ".") + "."
 	}
-	const journal = "The reason stands in: journalctl -u " + systemd.Name + " -n 20"
+	const journal = "See the reason: journalctl -u " + systemd.Name + " -n 20"
 	switch {
 	case state.Active == "activating":
 		s.Reason = "portti is not running now; systemd starts it again by itself. " + endInWords(state) + last

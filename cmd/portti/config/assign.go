@@ -142,7 +142,7 @@ func typeHint(dst reflect.Value, v any) string {
 		isText && (dst.CanInt() || dst.CanUint() || dst.CanFloat()) && notNumber == nil:
 		return "remove the quotes"
 	case isText && s == "auto":
-		return "this version does not find it out by itself: write the number"
+		return "this version does not detect it: write the number"
 	case !isText && dst.Kind() == reflect.String:
 		return "put it in quotes"
 	}

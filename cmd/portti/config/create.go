@@ -61,7 +61,7 @@ id = "auto"                       # tsmGw of every message; "auto" = made at fir
 [uplink]
 url  = "wss://` + sampleHost + `/socket"
 auth = "header"                   # header = Authorization: Bearer …; query = in the address; first-message;
-                                  # hash; none; without this line as the dialect documents
+                                  # hash; none; without this line: what the dialect documents
 token_file = "/etc/portti/credentials/uplink-token"    # one line, read again when it changes
 # query_name = "token"            # the token's name with auth = "query"
 # dialect = "thingsee"            # thingsee | haltless | zyeta | heimdall: docs/dialects.md

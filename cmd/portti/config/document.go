@@ -69,15 +69,15 @@ func syntaxText(doc []byte, at int, err error) (text, hint string) {
 	case strings.Contains(why, "already defined"), strings.Contains(why, "already exists"):
 		return "this is set a second time: " + why, "keep one of the two"
 	case strings.Contains(why, "expected keyword"), strings.Contains(why, "start of value"), strings.Contains(why, "must be quoted"):
-		return "this value cannot be read", `text stands in quotes: key = "text"`
+		return "this value cannot be read", `put text in quotes: key = "text"`
 	case strings.Contains(why, "expected '=' after key"):
 		return "a setting needs a value: " + why, `write it as key = "text" or key = 5`
 	case strings.Contains(why, "expected newline"):
-		return "something stands behind the value", "one setting a line; a comment begins with #"
+		return "there is something after the value", "one setting a line; a comment begins with #"
 	case strings.Contains(why, "start of key"):
 		return "this line does not begin with a setting", "names are made of a-z, digits, _ and -"
 	case strings.Contains(why, "unterminated"), strings.Count(line, `"`)%2 == 1:
-		return "a quote is missing on this line: " + why, `text stands between two "`
+		return "a quote is missing on this line: " + why, `put text between two "`
 	}
 	return fmt.Sprintf("this is not TOML: %s", why), ""
 }

@@ -48,7 +48,7 @@ func Load(path string, o LoadOptions) (*Config, error) {
 	missing := l.layers(path, o)
 	if missing && len(l.cfg.Files) == 0 {
 		return nil, &Error{missing: true, Faults: []Fault{{
-			File: path, Text: "there is no configuration here",
+			File: path, Text: "there is no configuration file here",
 			Hint: "make one:  portti config create > " + path,
 		}}}
 	}

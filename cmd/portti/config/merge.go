@@ -37,7 +37,7 @@ func (l *loader) device(src *source, tree map[string]any, inFile string, here ma
 	case !has && src.broken: // the name may stand on the line that could not be read
 		return
 	case !has:
-		l.add(src.fault(src.place(inFile).key, "", "this device has no name", `add name = "…": it is shown to people and joins the files`))
+		l.add(src.fault(src.place(inFile).key, "", "this device has no name", `add name = "…": it is shown to people, and files that set parts of one device are joined by it`))
 		return
 	case !isText || name == "":
 		l.add(src.fault(at.value, "", `"name" of a device must be text and not empty`, typeHint(reflect.ValueOf(&name).Elem(), tree["name"])))

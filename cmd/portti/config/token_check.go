@@ -111,7 +111,7 @@ func (l *loader) checkOAuth(path string, u Uplink) {
 		l.checkSet(path, "uplink.oauth.refresh_token_file", o.RefreshFile, "a file that holds the first refresh token and nothing else; later ones are kept in the state folder")
 	}
 	if slices.Contains(o.Scopes, "") {
-		l.fault(path, "uplink.oauth.scopes", `"scopes" holds an empty one`, "")
+		l.fault(path, "uplink.oauth.scopes", `"scopes" contains an empty entry`, "")
 	}
 }
 
@@ -132,7 +132,7 @@ func (l *loader) checkTokenURL(path, key, raw, example string) {
 	case u.Scheme != "https" && u.Scheme != "http":
 		l.fault(path, key, fmt.Sprintf("%q must begin with https://", name), "")
 	case u.User != nil || u.Fragment != "":
-		l.fault(path, key, fmt.Sprintf("%q holds a user, a password or a #", name), "secrets stand in files of their own")
+		l.fault(path, key, fmt.Sprintf("%q contains a user, a password or a #", name), "secrets belong in files of their own")
 	case u.Scheme == "http" && !loopback(u.Hostname()) && !l.cfg.Uplink.Insecure:
 		l.fault(path, key, fmt.Sprintf("%q begins with http://: secrets would travel unencrypted", name), "write https://, or say insecure = true in [uplink] if that is meant")
 	}

@@ -39,11 +39,11 @@ func (l *loader) unknown(src *source, name, inFile, table string, siblings []str
 	case near != "":
 		l.add(src.fault(where, key, text, fmt.Sprintf("did you mean %q?", near)))
 	case slices.Contains(siblings, name+"_file"):
-		l.add(src.fault(where, key, text, fmt.Sprintf("a secret stands in a file of its own: write its path as %s_file", name)))
+		l.add(src.fault(where, key, text, fmt.Sprintf("a secret belongs in a file of its own: write its path as %s_file", name)))
 	case name == "pin_sha256":
 		l.add(src.fault(where, key, text, `did you mean pins = ["sha256/…"]?`))
 	case secretWord(name):
-		l.add(src.fault(where, key, text, "a secret stands in a file of its own: see token_file in [uplink]"))
+		l.add(src.fault(where, key, text, "a secret belongs in a file of its own: see token_file in [uplink]"))
 	default:
 		l.add(src.fault(where, key, text, l.elsewhere(name, table)))
 	}

@@ -221,7 +221,7 @@ func TestQuietAndVerbose(t *testing.T) {
 	if text := draw(t, s, Options{Quiet: true}); !strings.HasPrefix(text, "2 problems\n") || strings.Contains(text, "LINK") {
 		t.Error(text)
 	}
-	if text := draw(t, s, Options{Verbose: true}); !strings.Contains(text, "dialect thingsee, ack fence") || !strings.Contains(text, "900 frames not") {
+	if text := draw(t, s, Options{Verbose: true}); !strings.Contains(text, "dialect thingsee, ack fence") || !strings.Contains(text, "900 frames\n") {
 		t.Error(text)
 	}
 }

@@ -60,7 +60,7 @@ func (d *drawing) devices() {
 			d.wrap("  ", "it sends: "+status.Clean(dev.LastLine, 200))
 		}
 		if l := dev.Ledger; d.o.Verbose {
-			d.wrap("  ", fmt.Sprintf("%s: %s read, %s delivered, %s wait, %s lost; %s not usable, %s unknown", status.Clean(dev.Port, 120), grouped(l.Read, d.space()),
+			d.wrap("  ", fmt.Sprintf("%s: %s read, %s delivered, %s waiting, %s lost; %s unusable, %s unknown", status.Clean(dev.Port, 120), grouped(l.Read, d.space()),
 				grouped(l.Acked, d.space()), grouped(l.Waiting, d.space()), grouped(l.Lost.Sum(), d.space()), d.count(dev.Bad, "frame"), grouped(dev.Unknown, d.space())))
 		}
 	}

@@ -141,7 +141,7 @@ func (g Ground) credential(say config.Say, key, name string) {
 	if g.Credentials == nil && dir != "" && readable(filepath.Join(dir, name)) == nil {
 		return
 	}
-	say(true, key, fmt.Sprintf("the unit hands over no credential %q", name),
+	say(true, key, fmt.Sprintf("the unit passes no credential %q to the service", name),
 		"add it: sudo systemctl edit portti, and there [Service] LoadCredential="+name+":/etc/portti/credentials/"+name)
 }
 

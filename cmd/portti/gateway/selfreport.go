@@ -153,6 +153,6 @@ func (r *selfReport) lastMessage() *thingsee.Message {
 // removeRunNote notes that this run has ended in order.
 func (r *selfReport) removeRunNote() {
 	if err := os.Remove(r.runNote); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		r.log.Warn("the next start will be told as one after a power cut", "component", "daemon", "event", "run-note.remove-failed", "err", err)
+		r.log.Warn("the next start will be reported as one after a power cut", "component", "daemon", "event", "run-note.remove-failed", "err", err)
 	}
 }

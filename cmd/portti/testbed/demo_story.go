@@ -59,7 +59,7 @@ func (d *demo) acts(ctx context.Context) error {
 		return err
 	}
 	t.act("2. The link is cut: the server is gone. New readings wait in the buffer. So do\n" +
-		"   those of the last seconds, which the server may not have worked on yet.")
+		"   those of the last seconds, which the server may not have processed yet.")
 	if err := d.cut(ctx, d.o.Gap); err != nil {
 		return err
 	}
@@ -177,8 +177,8 @@ func (d *demo) books(interrupted bool) error {
 	if r.Repeats > 0 {
 		t.line("")
 		t.line("%d of them came twice. When a link breaks, the gateway sends again what the", r.Repeats)
-		t.line("server may have taken in but not worked on. A server knows a repeat by its")
-		t.line("tsmTuid, tsmId and tsmTs; nothing else in it differs either.")
+		t.line("server may have read but not processed. A server recognises a repeat by its")
+		t.line("tsmTuid, tsmId and tsmTs; the rest of it is the same as well.")
 	}
 	t.line("")
 	if err := balance(g, r, interrupted); err != nil {
