@@ -44,6 +44,10 @@ class Program:
         """How many readings it says were lost."""
         return sum(int(n) for n in re.findall(r"(\d+) metrics have been dropped", (self.folder / "log").read_text()))
 
+    def waiting(self):
+        """How many readings it says it has still to send, where it says so."""
+        return 0
+
     def start(self):
         with open(self.folder / "log", "a") as log:
             self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, cwd=self.folder)
@@ -88,9 +92,15 @@ id = "XXXX03CMP00000001"
     def command(self):
         return [PORTTI, "run", "-c", self.folder / "portti.toml"]
 
-    def told(self):
+    def status(self):
         out = subprocess.run([PORTTI, "status", "--json", "-c", self.folder / "portti.toml"], capture_output=True, check=True)
-        return sum(json.loads(out.stdout)["totals"]["lost"].values())
+        return json.loads(out.stdout)
+
+    def waiting(self):
+        return self.status()["buffer"]["waiting"]
+
+    def told(self):
+        return sum(self.status()["totals"]["lost"].values())
 
 
 class PorttiStrict(Portti):
@@ -227,12 +237,14 @@ class Run:
         self.writer = None
 
     async def settle(self):
-        """Until everything is there, or nothing has come for 22 s, two flushes of Telegraf."""
+        """Until everything is there, or nothing has come for 22 s, two flushes of Telegraf,
+        and nothing waits: portti's pauses between attempts to connect can be longer."""
         seen, quiet = -1, 0
-        while quiet < 22 and len(set(self.arrived())) < self.fed:
-            await asyncio.sleep(1)
-            now = len(self.arrived())
-            seen, quiet = now, quiet + 1 if now == seen else 0
+        async with asyncio.timeout(150):
+            while len(set(self.arrived())) < self.fed and (quiet < 22 or self.program.waiting() > 0):
+                await asyncio.sleep(1)
+                now = len(self.arrived())
+                seen, quiet = now, quiet + 1 if now == seen else 0
 
     async def play(self):
         await self.serve()
@@ -240,19 +252,23 @@ class Run:
         device = await asyncio.start_server(self.accept, "127.0.0.1", self.device) if self.program.dials else None
         self.program.start()
         feeding = asyncio.create_task(self.feed())
-        while not self.arrived():
-            await asyncio.sleep(0.1)
-        await self.fault(self)
-        self.feeding = False
-        await feeding
-        await self.settle()
-        told = self.program.told()
-        arrived = self.arrived()
-        self.program.stop()
-        self.kill_server()
-        for server in (way, device):
-            if server:
-                server.close()
+        try:
+            async with asyncio.timeout(60):
+                while not self.arrived():
+                    await asyncio.sleep(0.1)
+            await self.fault(self)
+            self.feeding = False
+            await feeding
+            await self.settle()
+            told = self.program.told()
+            arrived = self.arrived()
+        finally:
+            feeding.cancel()
+            self.program.stop()
+            self.kill_server()
+            for server in (way, device):
+                if server:
+                    server.close()
         missing = sorted(set(range(1, self.fed + 1)) - set(arrived))
         return self.fed, len(set(arrived)), len(arrived) - len(set(arrived)), missing, told
 
