@@ -72,7 +72,6 @@ func TestDiskCallsFail(t *testing.T) {
 		{what: "pwrite64:error=ENOSPC", code: "BUF-IO"},
 		{what: "pwrite64:error=EIO", code: "BUF-IO"},
 		{what: "pwrite64:error=EROFS", code: "BUF-READONLY"},
-		{what: "ftruncate:error=ENOSPC", code: "BUF-IO"},
 		{what: "renameat,renameat2,rename:error=EROFS", code: "BUF-READONLY"},
 		{what: "unlinkat,unlink:error=EIO"},
 	} {
@@ -133,7 +132,7 @@ func diskFailsForAWhile(t *testing.T, what, code string) {
 	s.Line().Feed(300)
 	g.Until("500 are read", rig.Read(500))
 	struck := false
-	if code != "" && !strings.HasPrefix(what, "ftruncate") && !strings.HasPrefix(what, "rename") {
+	if code != "" && !strings.HasPrefix(what, "rename") {
 		struck = true
 		g.Until("it shows "+code, func(st *status.Document) bool {
 			return rig.HasProblem(st, code) && st.Buffer.State == status.BufferDegraded
