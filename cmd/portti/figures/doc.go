@@ -30,7 +30,11 @@
 // written in the same time. A day is extrapolated from what was seen.
 //
 // Instructions are counted by qemu-arm-static, from its log of executed
-// blocks, for everything but the scheduler and the collector, as the
-// difference between two numbers of turns; so they repeat to the last one or
-// two.
+// blocks, for everything but the scheduler, the collector, the system calls and
+// the world around the gateway, as the difference between two numbers of turns. A
+// benchmark of one function repeats to the last one or two; a whole line, which
+// passes through several goroutines and a real folder, within one or two in a
+// hundred. With -v its row is followed by what each package and each function takes:
+//
+//	go test -tags figures -v -run 'Figures/whole'
 package figures

@@ -81,6 +81,7 @@ func TestFigures(t *testing.T) {
 		{"backlog", backlogs},
 		{"stop", stops},
 		{"instructions", instructions},
+		{"whole", wholeLine},
 		{"allocations", allocations},
 	} {
 		t.Run(part.name, func(t *testing.T) { table = append(table, part.measure(t, p)...) })

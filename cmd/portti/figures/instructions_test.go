@@ -3,11 +3,6 @@
 package figures
 
 import (
-	"bufio"
-	"bytes"
-	"fmt"
-	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -15,152 +10,83 @@ import (
 	"testing"
 )
 
-// work is a benchmark of a room that stands for a promise.
+const emulator = "qemu-arm-static"
+
+// work is a benchmark of a room that stands for a promise, or a test that is told how
+// much to do.
 type work struct {
 	what, room, bench string
 	budget            int
+	test              string // instead of bench
+	few, many         int    // of its flag, each that many turns
+	each              int
 }
 
 func works() []work {
 	return []work{
-		{"one message encoded", "device/thingsee", "^BenchmarkAppend$", 3000},
-		{"the same by encoding/json", "device/thingsee", "^BenchmarkMarshal$", 0},
-		{"one JSON line of 7 fields read", "device", "^BenchmarkLines$/^json$", 7000},
-		{"one line of 7 pairs read", "device", "^BenchmarkLines$/^pairs$", 8000},
-		{"one NMEA sentence read", "device/nmea", "^BenchmarkSentence$", 8000},
-		{"one reading stamped", "device", "^BenchmarkStamp$", 0},
+		{what: "one message encoded", room: "device/thingsee", bench: "^BenchmarkAppend$", budget: 3000},
+		{what: "the same by encoding/json", room: "device/thingsee", bench: "^BenchmarkMarshal$"},
+		{what: "one JSON line of 7 fields read", room: "device", bench: "^BenchmarkLines$/^json$", budget: 7000},
+		{what: "one line of 7 pairs read", room: "device", bench: "^BenchmarkLines$/^pairs$", budget: 8000},
+		{what: "one NMEA sentence read", room: "device/nmea", bench: "^BenchmarkSentence$", budget: 8000},
+		{what: "one reading stamped", room: "device", bench: "^BenchmarkStamp$"},
 	}
+}
+
+// whole is the whole way of a JSON line: three thousand of them are counted.
+func whole() work {
+	return work{what: "a whole JSON line, port to acknowledgement", room: "cmd/portti/gateway", budget: 14000, test: "^TestWholeLine$", few: 2, many: 5, each: 1000}
 }
 
 // instructions counts what an ARMv6 executes for one turn.
 func instructions(t *testing.T, _ plan) []row {
-	const emulator = "qemu-arm-static"
 	if _, err := exec.LookPath(emulator); err != nil {
 		return skipped("ARMv6 instructions", "", emulator+" (package qemu-user-static) is not here")
 	}
 	var rows []row
-	built := map[string]string{}
+	dir, built := t.TempDir(), map[string]*program{}
 	for _, w := range works() {
-		bin := built[w.room]
-		if bin == "" {
-			bin = filepath.Join(t.TempDir(), "room.test")
-			build := exec.Command("go", "test", "-vet=off", "-c", "-o", bin, "portti/"+w.room)
-			build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH=arm", "GOARM=6")
-			if out, err := build.CombinedOutput(); err != nil {
-				t.Fatalf("%v\n%s", err, out)
-			}
-			built[w.room] = bin
+		p := built[w.room]
+		if p == nil {
+			p = emulated(t, w.room, filepath.Join(dir, strings.ReplaceAll(w.room, "/", "-")))
+			built[w.room] = p
 		}
 		const few, many = 100, 600
-		ranges := tasks(t, bin)
-		n := executed(t, bin, ranges, w, many) - executed(t, bin, ranges, w, few)
-		budget := ""
-		if w.budget > 0 {
-			budget = strconv.Itoa(w.budget)
+		run := func(turns int) map[uint32]int64 {
+			return p.executed(t, "-test.run", "^$", "-test.bench", w.bench, "-test.benchtime", strconv.Itoa(turns)+"x")
 		}
-		rows = append(rows, row{"ARMv6 instructions, " + w.what, budget, strconv.FormatInt(n/(many-few), 10), emulator + ", " + w.bench})
+		rows = append(rows, w.row(total(run(many), run(few))/(many-few)))
 	}
 	return rows
 }
 
-// tasks are the addresses of everything but the scheduler, the collector and
-// the benchmark's own loop, as qemu's -dfilter takes them: what those do
-// depends on how long it takes, not on what is done.
-func tasks(t *testing.T, bin string) string {
-	out, err := exec.Command("go", "tool", "nm", "-n", "-size", bin).Output()
-	fatal(t, err)
-	var ranges []string
-	var from, to int64
-	flush := func() {
-		if to > from {
-			ranges = append(ranges, fmt.Sprintf("0x%x..0x%x", from, to-1))
-		}
-		from, to = 0, 0
+// wholeLine counts the same for a line's whole way, and says who takes them.
+func wholeLine(t *testing.T, _ plan) []row {
+	w := whole()
+	if _, err := exec.LookPath(emulator); err != nil {
+		return skipped("ARMv6 instructions, "+w.what, strconv.Itoa(w.budget), emulator+" (package qemu-user-static) is not here")
 	}
-	for text := range strings.Lines(string(out)) {
-		f := strings.Fields(text)
-		if len(f) < 4 || !strings.EqualFold(f[2], "t") {
-			continue
-		}
-		at, _ := strconv.ParseInt(f[0], 16, 64)
-		size, _ := strconv.ParseInt(f[1], 10, 64)
-		if !counted(f[3]) {
-			flush()
-			continue
-		}
-		if to == 0 {
-			from = at
-		}
-		to = max(to, at+size)
+	p := emulated(t, w.room, filepath.Join(t.TempDir(), "whole"))
+	run := func(lots int) map[uint32]int64 {
+		return p.executed(t, "-test.run", w.test, "-whole.lots", strconv.Itoa(lots))
 	}
-	flush()
-	return strings.Join(ranges, ",")
+	few, turns := run(w.few), int64(w.many-w.few)*int64(w.each)
+	many := run(w.many)
+	t.Logf("instructions of a whole line by function:\n%s", p.shares(many, few, turns))
+	return []row{w.row(total(many, few) / turns)}
 }
 
-// counted says whether a function belongs to the work. Of the runtime these are
-// the helpers that compiled code calls: copies, comparisons, divisions, maps,
-// allocation.
-func counted(name string) bool {
-	switch {
-	case strings.HasPrefix(name, "runtime."):
-		name = strings.TrimPrefix(name, "runtime.")
-		for _, helper := range []string{"mem", "map", "udiv", "div", "mod", "_div", "_mod", "int64", "uint64", "float64", "slow", "duff",
-			"growslice", "mallocgc", "newobject", "makeslice", "convT", "slicebyte", "string", "concat", "intstring", "strhash", "typedmem", "dodiv", "fadd", "fmul", "_udiv"} {
-			if strings.HasPrefix(name, helper) {
-				return true
-			}
-		}
-		return false
-	case strings.HasPrefix(name, "testing."), strings.HasPrefix(name, "internal/runtime/") && !strings.HasPrefix(name, "internal/runtime/maps"),
-		strings.HasPrefix(name, "arm"), strings.HasPrefix(name, "time."), strings.HasPrefix(name, "syscall."), strings.HasPrefix(name, "os."), strings.HasPrefix(name, "fmt."):
-		return false
+func (w work) row(n int64) row {
+	budget := ""
+	if w.budget > 0 {
+		budget = strconv.Itoa(w.budget)
 	}
-	return true
+	return row{"ARMv6 instructions, " + w.what, budget, strconv.FormatInt(n, 10), emulator + ", " + w.bench + w.test}
 }
 
-// executed runs a benchmark for so many turns and adds up the blocks that
-// qemu's log says were run. Each block is listed once, when it is translated.
-func executed(t *testing.T, bin, ranges string, w work, turns int) int64 {
-	read, write, err := os.Pipe()
-	fatal(t, err)
-	defer read.Close()
-	cmd := exec.Command("qemu-arm-static", "-d", "in_asm,exec,nochain", "-dfilter", ranges, "-D", "/dev/fd/3",
-		bin, "-test.run", "^$", "-test.bench", w.bench, "-test.benchtime", strconv.Itoa(turns)+"x")
-	cmd.Dir = filepath.Join("../../..", w.room)
-	cmd.ExtraFiles = []*os.File{write}
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1")
-	fatal(t, cmd.Start())
-	write.Close()
-	n := count(t, read)
-	fatal(t, cmd.Wait())
+func total(many, few map[uint32]int64) (n int64) {
+	for at, m := range many {
+		n += m - few[at]
+	}
 	return n
-}
-
-func count(t *testing.T, log io.Reader) (n int64) {
-	length := map[string]int64{}
-	block, in := "", bufio.NewReaderSize(log, 1<<20)
-	for {
-		text, err := in.ReadSlice('\n')
-		if err == io.EOF {
-			return n
-		}
-		fatal(t, err)
-		switch {
-		case bytes.HasPrefix(text, []byte("IN:")):
-			block = "?"
-		case bytes.HasPrefix(text, []byte("0x")) && block != "":
-			if block == "?" {
-				block = string(text[2:10])
-				length[block] = 0
-			}
-			length[block]++
-		case bytes.HasPrefix(text, []byte("Trace ")):
-			block = ""
-			// Trace 0: 0x7fbfb4000ac0 [00000480/000839f4/00000000/00000200] name
-			i := bytes.IndexByte(text, '[')
-			n += length[string(text[i+10:i+18])]
-		default:
-			block = ""
-		}
-	}
 }
