@@ -2,14 +2,14 @@
 // but tests, most behind the build tag figures, and none fails because something
 // was slow: the result is a table, each row with its budget met or missed.
 //
-//	make bench                                       # builds bin/portti and prints the table, about six minutes
-//	FIGURES=long make bench                   # longer and more often, about twenty minutes
-//	cd cmd/portti/figures
-//	go test -tags figures -run 'Figures/(idle|stop)' # some rows only, on the bin/portti that is there
+//	make bench                       # builds bin/portti, prints the table and writes docs/figures.md, about eight minutes
+//	make bench FIGURES=long          # longer, and with ten million readings waiting, about twenty-five minutes
+//	make bench ROWS='idle|stop'      # some rows only, which leaves the page as it is
+//	make bench AGAINST=HEAD~1        # what is noisy three times in turn with that commit's program, medians side by side
 //
-// FIGURES_BIN names another program to measure, FIGURES_CARD=31m watches cards
-// that long: the ledger is committed every 30 minutes, which a short watch of a
-// healthy link does not see.
+// FIGURES_BIN names another program to measure, FIGURES_BEFORE one to compare
+// with; FIGURES_CARD=31m watches cards that long: the ledger is committed every 30
+// minutes, which a short watch of a healthy link does not see.
 //
 // # Promises
 //

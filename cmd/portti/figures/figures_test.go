@@ -3,9 +3,11 @@
 package figures
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -15,14 +17,11 @@ import (
 	"time"
 )
 
-// row is a line of the table.
-type row struct {
-	what, budget, measured, how string
-}
-
 // plan is how much is done, quick or long.
 type plan struct {
 	bin     string
+	own     bool          // bin is this tree's
+	before  string        // another program to compare with
 	runs    int           // of what is noisy
 	records int           // in one run of throughput, and in a backlog
 	card    time.Duration // watching cards
@@ -39,18 +38,23 @@ func choose(t *testing.T) plan {
 	if d, err := time.ParseDuration(os.Getenv("FIGURES_CARD")); err == nil {
 		p.card = d
 	}
-	p.bin = os.Getenv("FIGURES_BIN")
-	if p.bin == "" {
-		p.bin = "../../../bin/portti"
+	p.own = os.Getenv("FIGURES_BIN") == ""
+	p.bin = there(t, cmp.Or(os.Getenv("FIGURES_BIN"), "../../../bin/portti"))
+	if before := os.Getenv("FIGURES_BEFORE"); before != "" {
+		p.before = there(t, before)
 	}
-	var err error
-	if p.bin, err = filepath.Abs(p.bin); err == nil {
-		_, err = os.Stat(p.bin)
+	return p
+}
+
+func there(t *testing.T, bin string) string {
+	path, err := filepath.Abs(bin)
+	if err == nil {
+		_, err = os.Stat(path)
 	}
 	if err != nil {
 		t.Fatalf("no program to measure, make build makes it: %v", err)
 	}
-	return p
+	return path
 }
 
 // TestMain lets all cards be watched at once; otherwise as many are as there
@@ -63,39 +67,110 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestFigures measures everything and prints the table.
-func TestFigures(t *testing.T) {
-	p := choose(t)
-	var table []row
-	for _, part := range []struct {
-		name    string
-		measure func(*testing.T, plan) []row
-	}{
-		{"size", sizes},
-		{"idle", idle},
-		{"wakes", wakes},
-		{"ports", manyPorts},
-		{"latency", latencies},
-		{"card", cards},
-		{"throughput", throughputs},
-		{"backlog", backlogs},
-		{"stop", stops},
-		{"instructions", instructions},
-		{"whole", wholeLine},
-		{"allocations", allocations},
-	} {
-		t.Run(part.name, func(t *testing.T) { table = append(table, part.measure(t, p)...) })
-	}
-	fmt.Println(machine())
-	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "WHAT\tBUDGET\tMEASURED\t\tHOW")
-	for _, r := range table {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.what, r.budget, r.measured, verdict(r.budget, r.measured), r.how)
-	}
-	w.Flush()
+// part is rows that are measured together.
+type part struct {
+	name, heading string
+	measure       func(*testing.T, plan) []row
+	noisy         bool // worth comparing with another commit in the same run
 }
 
-// machine is what one has to know to compare two tables.
+func parts() []part {
+	return []part{
+		{"size", "Size and memory", sizes, false},
+		{"idle", "Size and memory", idle, false},
+		{"wakes", "Quiet", wakes, true},
+		{"ports", "Quiet", manyPorts, true},
+		{"latency", "Latency", latencies, true},
+		{"card", "Card", cards, false},
+		{"throughput", "Rates", throughputs, true},
+		{"backlog", "Backlog", backlogs, true},
+		{"stop", "Stop", stops, false},
+		{"instructions", "Instructions and allocations", instructions, false},
+		{"whole", "Instructions and allocations", wholeLine, false},
+		{"allocations", "Instructions and allocations", allocations, false},
+	}
+}
+
+// TestFigures measures everything and prints the table; a run of all of it writes
+// docs/figures.md too.
+func TestFigures(t *testing.T) {
+	p, began := choose(t), time.Now()
+	h := head{commit: commit(), machine: machine(), date: began.UTC().Format(time.DateOnly)}
+	var table []section
+	ran := 0
+	for _, part := range parts() {
+		t.Run(part.name, func(t *testing.T) {
+			rows := part.run(t, p)
+			if n := len(table); n == 0 || table[n-1].heading != part.heading {
+				table = append(table, section{heading: part.heading})
+			}
+			s := &table[len(table)-1]
+			s.rows = append(s.rows, rows...)
+			ran++
+		})
+	}
+	h.kind = fmt.Sprintf("%d minutes", int(time.Since(began).Minutes()+0.5))
+	if p.tenfold {
+		h.kind += " with FIGURES=long"
+	}
+	fmt.Println(h.commit+",", h.machine+",", h.date)
+	show(table, p.before != "")
+	if ran == len(parts()) && !t.Failed() && p.own && p.before == "" {
+		fatal(t, os.WriteFile("../../../docs/figures.md", []byte(page(h, table)), 0o644))
+	}
+}
+
+// run measures a part, and where there is another program to compare with, that
+// alternately.
+func (part part) run(t *testing.T, p plan) (rows []entry) {
+	if p.before == "" || !part.noisy {
+		for _, r := range part.measure(t, p) {
+			rows = append(rows, entry{row: r})
+		}
+		return rows
+	}
+	old, turns := p, p.runs
+	p.runs, old.runs, old.bin = 1, 1, p.before
+	var now, before [][]row
+	for range turns {
+		before = append(before, part.measure(t, old))
+		now = append(now, part.measure(t, p))
+	}
+	return compared(now, before)
+}
+
+func show(table []section, compare bool) {
+	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	defer w.Flush()
+	more := ""
+	if compare {
+		more = "BEFORE\tRATIO\t"
+	}
+	fmt.Fprintf(w, "WHAT\tBUDGET\tMEASURED\t\t%sHOW\n", more)
+	for _, s := range table {
+		for _, r := range s.rows {
+			if compare {
+				more = fmt.Sprintf("%s\t%s\t", r.before, r.ratio)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s%s\n", r.what, r.budget, r.measured, verdict(r.budget, r.measured), more, r.how)
+		}
+	}
+}
+
+// commit is what git calls this tree.
+func commit() string {
+	name, err := exec.Command("git", "describe", "--tags", "--always").Output()
+	if err != nil {
+		return "unknown"
+	}
+	changes, err := exec.Command("git", "status", "--porcelain", "--", ":/", ":(top,exclude)docs/figures.md").Output()
+	if err != nil || len(changes) > 0 {
+		return strings.TrimSpace(string(name)) + " with changes"
+	}
+	return strings.TrimSpace(string(name))
+}
+
+// machine is what the figures were measured on.
 func machine() string {
 	model := "unknown processor"
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
@@ -109,8 +184,9 @@ func machine() string {
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	load, _ := os.ReadFile("/proc/loadavg")
 	cores, _ := os.ReadFile("/sys/devices/system/cpu/online")
-	return fmt.Sprintf("%s, processors %s, Linux %s, load %s, %s", model,
-		strings.TrimSpace(string(cores)), strings.TrimSpace(string(kernel)), strings.TrimSpace(string(load)), time.Now().UTC().Format(time.DateOnly))
+	before, _, _ := strings.Cut(string(load), " ")
+	return fmt.Sprintf("%s, processors %s, Linux %s, load %s before the run", model,
+		strings.TrimSpace(string(cores)), strings.TrimSpace(string(kernel)), before)
 }
 
 // spread is a median with the least and the greatest.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -40,7 +41,7 @@ func throughputs(t *testing.T, p plan) []row {
 		var rate, cpu, anon []float64
 		for range p.runs {
 			f := flat(t, p, "", kind.dated)
-			rate, cpu, anon = append(rate, f.rate), append(cpu, f.cpu), append(anon, f.anon)
+			rate, cpu, anon = append(rate, thousand(f.rate)), append(cpu, f.cpu), append(anon, f.anon)
 		}
 		how := fmt.Sprintf("%d runs of %d, tcp:// port to WebSocket, none missing", p.runs, p.records)
 		rows = append(rows,
@@ -90,6 +91,8 @@ func flat(t *testing.T, p plan, state string, dated bool) (f flow) {
 	g.stop()
 	return f
 }
+
+func thousand(rate float64) float64 { return math.Round(rate/1000) * 1000 }
 
 // balance holds the gateway's own books against what was fed.
 func balance(t *testing.T, g *gateway, n int) {
