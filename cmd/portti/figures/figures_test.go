@@ -21,6 +21,7 @@ import (
 type plan struct {
 	bin     string
 	own     bool          // bin is this tree's
+	around  []string      // words in front of it
 	before  string        // another program to compare with
 	runs    int           // of what is noisy
 	records int           // in one run of throughput, and in a backlog
@@ -83,6 +84,7 @@ func parts() []part {
 		{"latency", "Latency", latencies, true},
 		{"card", "Card", cards, false},
 		{"throughput", "Rates", throughputs, true},
+		{"flush", "Rates", slowFlushes, true},
 		{"backlog", "Backlog", backlogs, true},
 		{"stop", "Stop", stops, false},
 		{"instructions", "Instructions and allocations", instructions, false},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,7 +24,7 @@ import (
 func site(t *testing.T, p plan, url, devices string) *rig.Site {
 	t.Helper()
 	s := rig.Bare(t)
-	s.URL, s.More, s.Buffer, s.Program = url, devices, "max_size = \"4GB\"", []string{p.bin}
+	s.URL, s.More, s.Buffer, s.Program = url, devices, "max_size = \"4GB\"", append(slices.Clone(p.around), p.bin)
 	return s
 }
 
@@ -95,7 +96,7 @@ func online(st *status.Document) bool { return st.Link.State == status.LinkOnlin
 
 // read is a file of the gateway's in /proc, empty once it has ended.
 func (g *gateway) read(name string) string {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", g.Cmd.Process.Pid, name))
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", g.Pid(), name))
 	return string(text)
 }
 
@@ -118,7 +119,7 @@ func (g *gateway) memory() (anon, file int64) {
 // cpu is the processor time it has used, all threads that are left, in seconds: the
 // scheduler's own count, since what stat says is made of samples.
 func (g *gateway) cpu() (seconds float64) {
-	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", g.Cmd.Process.Pid))
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", g.Pid()))
 	for _, name := range tasks {
 		text, _ := os.ReadFile(name)
 		if f := strings.Fields(string(text)); len(f) > 0 {

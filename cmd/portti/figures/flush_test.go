@@ -1,0 +1,33 @@
+//go:build figures
+
+package figures
+
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// slowFlushes is what throughput becomes where each flush takes 10 ms more, as on a
+// card. strace adds them; through a filter in the kernel, so that it stops at no other
+// call. What it takes itself is measured too.
+func slowFlushes(t *testing.T, p plan) []row {
+	const what, budget = "the same with 10 ms added to each flush", "230,000/s"
+	trace := []string{"strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "signal=none", "-e", "trace=fsync,fdatasync"}
+	delay := append(trace[:len(trace):len(trace)], "-e", "inject=fsync,fdatasync:delay_exit=10000") // microseconds
+	if out, err := exec.Command(delay[0], append(delay[1:], "true")...).CombinedOutput(); err != nil {
+		return skipped(what, budget, fmt.Sprintf("strace: %v %s", err, strings.TrimSpace(string(out))))
+	}
+	run := func(around []string) string {
+		p.around = around
+		var rates []float64
+		for range p.runs {
+			rates = append(rates, thousand(flat(t, p, "", true).rate))
+		}
+		return spread("%.0f", rates) + "/s"
+	}
+	rate := run(delay)
+	p.runs = 1
+	return []row{{what, budget, rate, "dated by the device; strace alone leaves " + run(trace)}}
+}
