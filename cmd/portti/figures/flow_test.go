@@ -43,13 +43,14 @@ func throughputs(t *testing.T, p plan) []row {
 			f := flat(t, p, "", kind.dated)
 			rate, cpu, anon = append(rate, thousand(f.rate)), append(cpu, f.cpu), append(anon, f.anon)
 		}
-		how := fmt.Sprintf("%d runs of %d, tcp:// port to WebSocket, none missing", p.runs, p.records)
+		how := fmt.Sprintf("%d runs of %d, none missing", p.runs, p.records)
 		rows = append(rows,
 			row{"line in, durable, WebSocket out, " + kind.what, "550,000/s", spread("%.0f", rate) + "/s", how},
 			row{"  processor time of the gateway", "2 s/million", spread("%.2f", cpu) + " s/million", how},
 			row{"  anonymous memory, the most", "", spread("%.1f", anon) + " MB", how})
 	}
-	rows = append(rows, row{"  for comparison: encoding/json reads and writes that line", "", fmt.Sprintf("%.2f s/million", yardstick(t)), "the same machine, minute and line"})
+	rows = append(rows, row{"  encoding/json reads and writes that line", "", fmt.Sprintf("%.2f s/million", yardstick(t)), "the same machine and minute"})
+	rows = append(rows, plainRates(t, p)...)
 	if why != "" {
 		return append(rows, skipped("  bytes to the device", "", why)...)
 	}
@@ -152,13 +153,15 @@ func backlog(t *testing.T, p plan, soon string) []row {
 		drained = append(drained, end.Sub(g.Started).Seconds()/float64(p.records)*1e6)
 		g.stop()
 	}
-	how := fmt.Sprintf("%d runs of %d records, none missing, %d repeats", p.runs, p.records, repeated)
+	how := fmt.Sprintf("%d of %d records, none missing, %d repeats", p.runs, p.records, repeated)
+	reference := newPlain(t, p)
 	return []row{
 		{"backlog arrives, link down: anonymous memory, the most", "30 MB", spread("%.1f", fill) + " MB", how},
 		{"  in all", "60 MB", spread("%.1f", fillAll) + " MB", how},
 		{"  anonymous, 5 s after", "30 MB", spread("%.1f", rest) + " MB", how},
 		{"backlog, cold file: first array after the start", soon, spread("%.0f", first) + " ms", how},
 		{"  drained", "1.2 s/million", spread("%.2f", drained) + " s/million", how},
+		{"  a plain program beside it", "", fmt.Sprintf("%.2f s/million", reference.drain()), fmt.Sprintf("%d readings in bbolt, a transaction and a message for 200", reference.records)},
 		{"  anonymous memory while draining, the most", "30 MB", spread("%.1f", anon) + " MB", how},
 		{"  in all", "60 MB", spread("%.1f", all) + " MB", how},
 	}
