@@ -42,6 +42,7 @@ func rooms() map[string][]string {
 		"buffer/crashtest":             {}, // not even package buffer, whose own tests import it
 		"buffer/formattest":            {}, // not even what it is held against
 		"cmd/portti/durable":           {},
+		"cmd/portti/figures/reference": {"github.com/gorilla/websocket", "go.etcd.io/bbolt"}, // not portti: it is what that is measured beside
 		"cmd/portti/machine":           {"portti/cmd/portti/durable"},
 	}
 }
