@@ -12,14 +12,10 @@ import (
 
 const emulator = "qemu-arm-static"
 
-// work is a benchmark of a room that stands for a promise, or a test that is told how
-// much to do.
+// work is a benchmark or a test of a room that stands for a promise.
 type work struct {
 	what, room, bench string
 	budget            int
-	test              string // instead of bench
-	few, many         int    // of its flag, each that many turns
-	each              int
 }
 
 func works() []work {
@@ -31,11 +27,6 @@ func works() []work {
 		{what: "one NMEA sentence read", room: "device/nmea", bench: "^BenchmarkSentence$", budget: 8000},
 		{what: "one reading stamped", room: "device", bench: "^BenchmarkStamp$"},
 	}
-}
-
-// whole is the whole way of a JSON line: three thousand of them are counted.
-func whole() work {
-	return work{what: "a whole JSON line, port to acknowledgement", room: "cmd/portti/gateway", budget: 14000, test: "^TestWholeLine$", few: 2, many: 5, each: 1000}
 }
 
 // instructions counts what an ARMv6 executes for one turn.
@@ -62,18 +53,17 @@ func instructions(t *testing.T, _ plan) []row {
 
 // wholeLine counts the same for a line's whole way, and says who takes them.
 func wholeLine(t *testing.T, _ plan) []row {
-	w := whole()
+	w := work{"a whole JSON line, port to acknowledgement", "cmd/portti/gateway", "^TestWholeLine$", 14000}
 	if _, err := exec.LookPath(emulator); err != nil {
 		return skipped("ARMv6 instructions, "+w.what, strconv.Itoa(w.budget), emulator+" (package qemu-user-static) is not here")
 	}
 	p := emulated(t, w.room, filepath.Join(t.TempDir(), "whole"))
-	run := func(lots int) map[uint32]int64 {
-		return p.executed(t, "-test.run", w.test, "-whole.lots", strconv.Itoa(lots))
+	run := func(thousands int) map[uint32]int64 {
+		return p.executed(t, "-test.run", w.bench, "-whole.lots", strconv.Itoa(thousands))
 	}
-	few, turns := run(w.few), int64(w.many-w.few)*int64(w.each)
-	many := run(w.many)
-	t.Logf("instructions of a whole line by function:\n%s", p.shares(many, few, turns))
-	return []row{w.row(total(many, few) / turns)}
+	few, many := run(2), run(5)
+	t.Logf("instructions of a whole line by package and function:\n%s", shares(p.symbols, many, few, 3000))
+	return []row{w.row(total(many, few) / 3000)}
 }
 
 func (w work) row(n int64) row {
@@ -81,12 +71,5 @@ func (w work) row(n int64) row {
 	if w.budget > 0 {
 		budget = strconv.Itoa(w.budget)
 	}
-	return row{"ARMv6 instructions, " + w.what, budget, strconv.FormatInt(n, 10), emulator + ", " + w.bench + w.test}
-}
-
-func total(many, few map[uint32]int64) (n int64) {
-	for at, m := range many {
-		n += m - few[at]
-	}
-	return n
+	return row{"ARMv6 instructions, " + w.what, budget, strconv.FormatInt(n, 10), emulator + ", " + w.bench}
 }
