@@ -43,7 +43,7 @@ func throughputs(t *testing.T, p plan) []row {
 			f := flat(t, p, "", kind.dated)
 			rate, cpu, anon = append(rate, thousand(f.rate)), append(cpu, f.cpu), append(anon, f.anon)
 		}
-		how := fmt.Sprintf("%d runs of %d, none missing", p.runs, p.records)
+		how := fmt.Sprintf("%d x %d lines, none missing", p.runs, p.records)
 		rows = append(rows,
 			row{"line in, durable, WebSocket out, " + kind.what, "550,000/s", spread("%.0f", rate) + "/s", how},
 			row{"  processor time of the gateway", "2 s/million", spread("%.2f", cpu) + " s/million", how},
@@ -153,7 +153,7 @@ func backlog(t *testing.T, p plan, soon string) []row {
 		drained = append(drained, end.Sub(g.Started).Seconds()/float64(p.records)*1e6)
 		g.stop()
 	}
-	how := fmt.Sprintf("%d of %d records, none missing, %d repeats", p.runs, p.records, repeated)
+	how := fmt.Sprintf("%d x %d readings, none missing, %d repeats", p.runs, p.records, repeated)
 	reference := newPlain(t, p)
 	return []row{
 		{"backlog arrives, link down: anonymous memory, the most", "30 MB", spread("%.1f", fill) + " MB", how},

@@ -139,9 +139,9 @@ type wholeConn struct {
 	pending  []byte
 }
 
-// Write copies byte by byte: what a copy of the runtime's takes would be counted.
+// Write copies byte by byte: what the runtime's copy takes would be counted.
 func (c *wholeConn) Write(p []byte) (int, error) {
-	for _, x := range p {
+	for _, x := range p { //nolint:staticcheck // see above
 		c.pending = append(c.pending, x)
 	}
 	taken := 0
@@ -154,7 +154,7 @@ func (c *wholeConn) Write(p []byte) (int, error) {
 			break
 		}
 	}
-	for i, x := range c.pending[taken:] {
+	for i, x := range c.pending[taken:] { //nolint:staticcheck // see above
 		c.pending[i] = x
 	}
 	c.pending = c.pending[:len(c.pending)-taken]
