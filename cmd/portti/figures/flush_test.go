@@ -29,5 +29,11 @@ func slowFlushes(t *testing.T, p plan) []row {
 	}
 	rate := run(delay)
 	p.runs = 1
-	return []row{{what, budget, rate, "dated by the device; strace alone leaves " + run(trace)}}
+	beside := newPlain(t, p)
+	beside.around, beside.records = delay, beside.records/5
+	plainRate, _ := beside.throughput()
+	return []row{
+		{what, budget, rate, "dated by the device; strace alone leaves " + run(trace)},
+		{"  a plain program beside it", "", fmt.Sprintf("%.0f/s", plainRate), fmt.Sprintf("%d lines, with the same delay", beside.records)},
+	}
 }

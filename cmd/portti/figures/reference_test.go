@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -16,11 +17,12 @@ type plain struct {
 	t        *testing.T
 	bin, dir string
 	records  int
+	around   []string // words in front of it
 }
 
 func newPlain(t *testing.T, p plan) *plain {
 	dir := t.TempDir()
-	r := &plain{t, filepath.Join(dir, "reference"), dir, p.records / 5}
+	r := &plain{t: t, bin: filepath.Join(dir, "reference"), dir: dir, records: p.records / 5}
 	out, err := exec.Command("go", "build", "-tags", "figures", "-o", r.bin, "./reference").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -31,7 +33,8 @@ func newPlain(t *testing.T, p plan) *plain {
 func (r *plain) file(name string) string { return filepath.Join(r.dir, name) }
 
 func (r *plain) start(args ...string) *exec.Cmd {
-	cmd := exec.Command(r.bin, args...)
+	argv := slices.Concat(r.around, []string{r.bin}, args)
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	fatal(r.t, cmd.Start())
 	r.t.Cleanup(func() { _ = cmd.Process.Kill() })
