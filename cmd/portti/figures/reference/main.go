@@ -41,28 +41,26 @@ func main() {
 	url := flag.String("url", "", "WebSocket of the server; without, everything waits")
 	file := flag.String("db", "reference.db", "where readings wait")
 	flag.Parse()
-	if err := run(*in, *url, *file); err != nil {
-		log.Fatal(err)
+	db, err := bolt.Open(*file, 0o600, nil)
+	must(err)
+	q := &queue{db: db}
+	if *url != "" {
+		q.conn, _, err = websocket.DefaultDialer.Dial(*url, nil)
+		must(err)
 	}
+	if *in != "" {
+		q.read(*in)
+	} else {
+		for q.drain() > 0 {
+		}
+	}
+	must(db.Close())
 }
 
-func run(in, url, file string) error {
-	db, err := bolt.Open(file, 0o600, nil)
+func must(err error) {
 	if err != nil {
-		return err
+		log.Fatal(err)
 	}
-	defer db.Close()
-	q := &queue{db: db}
-	if url != "" {
-		if q.conn, _, err = websocket.DefaultDialer.Dial(url, nil); err != nil {
-			return err
-		}
-		defer q.conn.Close()
-	}
-	if in == "" {
-		return q.drain()
-	}
-	return q.read(in)
 }
 
 type queue struct {
@@ -71,95 +69,70 @@ type queue struct {
 	next uint64
 }
 
-func (q *queue) read(addr string) error {
+func (q *queue) read(addr string) {
 	port, err := net.Dial("tcp", addr)
-	if err != nil {
-		return err
-	}
-	defer port.Close()
+	must(err)
 	var batch [][]byte
-	for lines := bufio.NewScanner(port); ; {
-		more := lines.Scan()
-		if more && len(lines.Bytes()) > 0 {
-			m := message{ID: 12100, Ev: 10, Tuid: "XXXX03PNL00000001", Gw: "XXXX00TEST0000001", Time: float64(time.Now().UnixMilli()) / 1000}
-			if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
-				return err
-			}
-			text, err := json.Marshal(m)
-			if err != nil {
-				return err
-			}
-			batch = append(batch, text)
+	lines := bufio.NewScanner(port)
+	for lines.Scan() {
+		if len(lines.Bytes()) == 0 {
+			continue
 		}
-		if len(batch) == batchSize || !more && len(batch) > 0 {
-			if err := q.take(batch); err != nil {
-				return err
-			}
+		m := message{ID: 12100, Ev: 10, Tuid: "XXXX03PNL00000001", Gw: "XXXX00TEST0000001", Time: float64(time.Now().UnixMilli()) / 1000}
+		must(json.Unmarshal(lines.Bytes(), &m))
+		text, err := json.Marshal(m)
+		must(err)
+		if batch = append(batch, text); len(batch) == batchSize {
+			q.take(batch)
 			batch = batch[:0]
 		}
-		if !more {
-			return lines.Err()
-		}
 	}
+	must(lines.Err())
+	q.take(batch)
 }
 
 // take keeps a batch, removes the one before it, which was sent, and sends it.
-func (q *queue) take(batch [][]byte) error {
+func (q *queue) take(batch [][]byte) {
 	first := q.next
-	err := q.db.Update(func(tx *bolt.Tx) error {
+	must(q.db.Update(func(tx *bolt.Tx) error {
 		b, err := tx.CreateBucketIfNotExists([]byte("readings"))
-		if err != nil {
-			return err
-		}
+		must(err)
 		for _, text := range batch {
-			if err := b.Put(key(q.next), text); err != nil {
-				return err
-			}
+			must(b.Put(key(q.next), text))
 			q.next++
 		}
 		for n := first - min(first, batchSize); q.conn != nil && n < first; n++ {
-			if err := b.Delete(key(n)); err != nil {
-				return err
-			}
+			must(b.Delete(key(n)))
 		}
 		return nil
-	})
-	if err != nil || q.conn == nil {
-		return err
+	}))
+	q.send(batch)
+}
+
+func (q *queue) send(batch [][]byte) {
+	if q.conn != nil && len(batch) > 0 {
+		array := append(append([]byte{'['}, bytes.Join(batch, []byte{','})...), ']')
+		must(q.conn.WriteMessage(websocket.TextMessage, array))
 	}
-	return q.send(batch)
 }
 
-func (q *queue) send(batch [][]byte) error {
-	array := append(append([]byte{'['}, bytes.Join(batch, []byte{','})...), ']')
-	return q.conn.WriteMessage(websocket.TextMessage, array)
-}
-
-// drain sends what waits and removes each batch.
-func (q *queue) drain() error {
-	for sent := 1; sent > 0; {
-		err := q.db.Update(func(tx *bolt.Tx) error {
-			var batch [][]byte
-			c := tx.Bucket([]byte("readings")).Cursor()
-			for k, v := c.First(); k != nil && len(batch) < batchSize; k, v = c.Next() {
-				batch = append(batch, bytes.Clone(v))
-			}
-			if sent = len(batch); sent == 0 {
-				return nil
-			}
-			for range batch {
-				c.First()
-				if err := c.Delete(); err != nil {
-					return err
-				}
-			}
-			return q.send(batch)
-		})
-		if err != nil {
-			return err
+// drain sends a batch of what waits, removes it, and says how many that were.
+func (q *queue) drain() (sent int) {
+	must(q.db.Update(func(tx *bolt.Tx) error {
+		var batch [][]byte
+		c := tx.Bucket([]byte("readings")).Cursor()
+		for k, v := c.First(); k != nil && len(batch) < batchSize; k, v = c.Next() {
+			batch = append(batch, bytes.Clone(v))
 		}
-	}
-	return nil
+		for range batch {
+			c.First()
+			must(c.Delete())
+		}
+		q.send(batch)
+		sent = len(batch)
+		return nil
+	}))
+	return sent
 }
 
 func key(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
