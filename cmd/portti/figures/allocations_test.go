@@ -21,7 +21,7 @@ func allocations(t *testing.T, _ plan) []row {
 		}
 		for text := range strings.Lines(string(out)) {
 			if f := strings.Fields(text); strings.HasPrefix(text, "Benchmark") && len(f) > 4 && f[len(f)-1] == "allocs/op" {
-				rows = append(rows, row{"allocations, " + w.what, "0", f[len(f)-2], f[2] + " " + f[3] + " here, " + w.bench})
+				rows = append(rows, row{"allocations, " + w.what, "0", f[len(f)-2], f[2] + " " + f[3] + " here; " + w.name()})
 			}
 		}
 	}

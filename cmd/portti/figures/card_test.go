@@ -162,13 +162,12 @@ func cards(t *testing.T, p plan) []row {
 	if control.why != "" {
 		return skipped("card writes", "", control.why)
 	}
-	how := fmt.Sprintf("sectors in %v on a loop ext4, noatime", p.card)
 	day := func(w *wear) string {
 		w.bytes = max(0, w.bytes-control.bytes)
 		return fmt.Sprintf("%s/day", mb(int64(float64(w.bytes)*24*float64(time.Hour)/float64(p.card))))
 	}
 	seen := func(w *wear) string {
-		return fmt.Sprintf("%s; %d readings, %d commits wrote %d bytes", how, w.read, w.commits, w.bytes)
+		return fmt.Sprintf("%d readings, %d commits, %d bytes in %v", w.read, w.commits, w.bytes, p.card)
 	}
 	commit := func(w *wear) string {
 		w.bytes, w.flushes = max(0, w.bytes-control.bytes), max(0, w.flushes-control.flushes)

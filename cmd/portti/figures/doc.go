@@ -33,7 +33,7 @@
 // blocks, for everything but the scheduler, the collector, the system calls and
 // the world around the gateway, as the difference between two numbers of turns. A
 // benchmark of one function repeats to the last one or two; a whole line, which
-// passes through several goroutines and a real folder, within one or two in a
+// passes through several goroutines and a real folder, within one in a
 // hundred. With -v its row is followed by what each package and each function takes:
 //
 //	go test -tags figures -v -run 'Figures/whole'

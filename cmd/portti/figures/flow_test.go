@@ -22,7 +22,7 @@ import (
 func percentiles(ms []float64) string {
 	slices.Sort(ms)
 	at := func(p int) float64 { return ms[len(ms)*p/100] }
-	return fmt.Sprintf("p50 %.2f, p99 %.2f ms, n %d", at(50), at(99), len(ms))
+	return fmt.Sprintf("p50 %.2f, p99 %.2f ms (n %d)", at(50), at(99), len(ms))
 }
 
 // flow is what one run of throughput came to.

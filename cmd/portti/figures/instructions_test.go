@@ -66,10 +66,15 @@ func wholeLine(t *testing.T, _ plan) []row {
 	return []row{w.row(total(many, few) / 3000)}
 }
 
+// name is the benchmark's or the test's.
+func (w work) name() string {
+	return w.room + ", " + strings.NewReplacer("^", "", "$", "").Replace(w.bench)
+}
+
 func (w work) row(n int64) row {
 	budget := ""
 	if w.budget > 0 {
 		budget = strconv.Itoa(w.budget)
 	}
-	return row{"ARMv6 instructions, " + w.what, budget, strconv.FormatInt(n, 10), emulator + ", " + w.bench}
+	return row{"ARMv6 instructions, " + w.what, budget, strconv.FormatInt(n, 10), w.name()}
 }

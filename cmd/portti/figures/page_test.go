@@ -111,12 +111,16 @@ that is missing fails the run. A figure with a range is a median (least-greatest
 
 Bytes, sizes, flushes, wake-ups and instructions carry over to another machine. Rates and times do not: they are those of a
 machine on which the server and the sensors run too, so beside each stands what a plain program does on it in the same minutes,
-and the ratio of the two carries over. That program (` + "`cmd/portti/figures/reference`" + `) is what one writes in an afternoon: a line scanner,
+and the ratio of the two carries over. The 10 ms are added by strace, whose own share stands beside. That program (` + "`cmd/portti/figures/reference`" + `) is what one writes in an afternoon: a line scanner,
 encoding/json, one bbolt transaction for 200 readings, one WebSocket message for those. It proves nothing: it takes for delivered what it wrote.
 
-A card is an ext4 file system of its own on a loop device, counted in sectors, less what an idle one is written in the same
+A card is an ext4 file system of its own on a loop device (noatime), counted in sectors, less what an idle one is written in the same
 time; a day is extrapolated. With a healthy link the ledger is committed every half hour, which a short watch does not see:
-0.5 MB a day of file writes (counted over four hours of fake time), by estimate 0.9 MB with ext4's journal.
+0.5 MB a day of file writes (counted over four hours of fake time), by estimate 0.9 MB with ext4's journal. A stop lasts from SIGTERM to
+the process's exit.
+
+Instructions are counted by qemu-arm-static without the scheduler, the collector and the system calls. They repeat; a whole line, which passes
+through several goroutines and a folder, within one in a hundred.
 
 ` + "`make bench FIGURES=long`" + ` measures longer and adds ten million waiting readings; ` + "`make bench ROWS='idle|stop'`" + ` prints some rows only;
 ` + "`make bench AGAINST=HEAD~1`" + ` measures another commit alternately in the same run, three times, and prints the medians side by side.

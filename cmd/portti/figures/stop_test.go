@@ -24,7 +24,7 @@ func stops(t *testing.T, p plan) []row {
 		for range p.runs {
 			took = append(took, stop(t, p, dead.ruin).Seconds())
 		}
-		rows = append(rows, row{"stop, " + dead.what, "5 s", spread("%.2f", took) + " s", "SIGTERM to exit with 10,000 waiting; all delivered after the next start"})
+		rows = append(rows, row{"stop, " + dead.what, "5 s", spread("%.2f", took) + " s", "10,000 waiting; all delivered after the next start"})
 	}
 	return rows
 }
