@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,7 +75,7 @@ func TestWholeLine(t *testing.T) {
 
 func wholeMove(t *testing.T, cfg *config.Config, lots int) {
 	port, server := newSimLine(), &wholeServer{}
-	now := clock.Fake(clock.Now{Mono: 1, Unix: time.Now().UnixMilli(), Trusted: true}, buildDay)
+	now := clock.Fake(clock.Now{Mono: 1, Unix: buildDay.Add(time.Hour).UnixMilli(), Trusted: true}, buildDay)
 	now.Flow()
 	g, err := New(cfg, Options{
 		Version: "whole", Built: buildDay, Clock: now,
@@ -93,20 +94,20 @@ func wholeMove(t *testing.T, cfg *config.Config, lots int) {
 	for n := range lots {
 		lot := wholeLines(n * wholeLot)
 		port.change(func() { port.buf = lot })
-		for server.messages < (n+1)*wholeLot && time.Since(began) < time.Hour {
+		for server.messages.Load() < int64(n+1)*wholeLot && time.Since(began) < time.Hour {
 			time.Sleep(wholeRTT / 4)
 		}
 	}
 	time.Sleep(5 * wholeRTT)
 	st := g.Status()
 	committed := g.queue.Stats().CommittedRecords
-	t.Logf("read %d, acknowledged %d, commits %d of %d records; %d frames", st.Totals.Read, st.Totals.Acked, st.Buffer.Commits, committed, server.frames)
+	t.Logf("read %d, acknowledged %d, commits %d of %d records; %d frames", st.Totals.Read, st.Totals.Acked, st.Buffer.Commits, committed, server.frames.Load())
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if n := lots * wholeLot; st.Totals.Acked != uint64(n) || server.messages != n || committed != uint64(n) {
-		t.Errorf("of %d lines %d came, %d were acknowledged and %d committed", n, server.messages, st.Totals.Acked, committed)
+	if n, came := lots*wholeLot, server.messages.Load(); st.Totals.Acked != uint64(n) || came != int64(n) || committed != uint64(n) {
+		t.Errorf("of %d lines %d came, %d were acknowledged and %d committed", n, came, st.Totals.Acked, committed)
 	}
 }
 
@@ -123,7 +124,7 @@ func wholeLines(first int) []byte {
 // wholeServer is a WebSocket server that does no more than it must: it answers
 // pings and counts messages. It works in the writer's goroutine.
 type wholeServer struct {
-	frames, messages int
+	frames, messages atomic.Int64
 }
 
 func (s *wholeServer) dial(context.Context, string, string) (net.Conn, error) {
@@ -185,12 +186,14 @@ func (c *wholeConn) step(b []byte) (n int, err error) {
 	}
 	switch b[0] & 0xf {
 	case 1:
-		c.count.frames++
+		c.count.frames.Add(1)
+		n := int64(0)
 		for _, x := range payload {
 			if x == '{' {
-				c.count.messages++
+				n++
 			}
 		}
+		c.count.messages.Add(n)
 	case 8:
 		_, err = c.server.Write([]byte{0x88, 2, 1000 >> 8, 1000 & 0xff})
 	case 9:
