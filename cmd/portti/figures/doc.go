@@ -3,7 +3,7 @@
 // was slow: the result is a table, each row with its budget met or missed.
 //
 //	make bench                       # builds bin/portti, prints the table and writes docs/figures.md, about eight minutes
-//	make bench FIGURES=long          # longer, and with ten million readings waiting, about twenty-five minutes
+//	make bench FIGURES=long          # longer, about twenty-five minutes
 //	make bench ROWS='idle|stop'      # some rows only, which leaves the page as it is
 //	make bench AGAINST=HEAD~1        # what is noisy three times in turn with that commit's program, medians side by side
 //

@@ -29,13 +29,13 @@ type plan struct {
 	quiet   time.Duration // counting wake-ups
 	slow    time.Duration // latency at 5/s
 	fast    time.Duration // latency at 50/s
-	tenfold bool          // a backlog ten times as large as well
+	long    bool          // FIGURES=long
 }
 
 func choose(t *testing.T) plan {
 	p := plan{runs: runs(), records: 1_000_000, card: 75 * time.Second, quiet: 30 * time.Second, slow: 30 * time.Second, fast: 10 * time.Second}
 	if os.Getenv("FIGURES") == "long" {
-		p.card, p.slow, p.fast, p.tenfold = 5*time.Minute, 2*time.Minute, time.Minute, true
+		p.card, p.slow, p.fast, p.long = 5*time.Minute, 2*time.Minute, time.Minute, true
 	}
 	if d, err := time.ParseDuration(os.Getenv("FIGURES_CARD")); err == nil {
 		p.card = d
@@ -113,7 +113,7 @@ func TestFigures(t *testing.T) {
 		})
 	}
 	h.kind = fmt.Sprintf("%d minutes", int(time.Since(began).Minutes()+0.5))
-	if p.tenfold {
+	if p.long {
 		h.kind += " with FIGURES=long"
 	}
 	fmt.Println(h.commit+",", h.machine+",", h.date)

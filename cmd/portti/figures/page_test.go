@@ -122,7 +122,7 @@ the process's exit.
 Instructions are counted by qemu-arm-static without the scheduler, the collector and the system calls. They repeat; a whole line, which passes
 through several goroutines and a folder, within one in a hundred.
 
-` + "`make bench FIGURES=long`" + ` measures longer and adds ten million waiting readings; ` + "`make bench ROWS='idle|stop'`" + ` prints some rows only;
+` + "`make bench FIGURES=long`" + ` measures longer; ` + "`make bench ROWS='idle|stop'`" + ` prints some rows only;
 ` + "`make bench AGAINST=HEAD~1`" + ` measures another commit alternately in the same run, three times, and prints the medians side by side.
 `
 
