@@ -22,6 +22,9 @@ func (q *store) writeAhead(s *segment, b *batch, was int64) {
 	if was == 0 || s.used == was || s.used < s.ahead || b.count == 0 || b.bytes > aheadBatch {
 		return
 	}
+	if q.moved() != nil { // that name may be another's now
+		return
+	}
 	f, err := q.fs.Open(s.name, os.O_RDWR)
 	if err != nil {
 		return

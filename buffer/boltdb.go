@@ -90,7 +90,7 @@ func (o osFS) CreateDB(name string, limit int) (_ DB, err error) {
 		FreelistType:    bolt.FreelistMapType,
 		InitialMmapSize: limit,
 		PageSize:        pageSize,
-		MaxSize:         limit + pageSize, // bbolt counts one page that it does not use
+		MaxSize:         limit,
 		NoStatistics:    true,
 		Logger:          d.log,
 		OpenFile: func(path string, flag int, perm os.FileMode) (*os.File, error) {

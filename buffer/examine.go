@@ -37,6 +37,9 @@ func (q *files) outline(s *segment) outline {
 			return err
 		}
 		first, formatErr := checkFormat(f["format"])
+		if errors.Is(formatErr, ErrNewer) { // whose records may look otherwise
+			return fmt.Errorf("format: %w", formatErr)
+		}
 		if formatErr == nil {
 			o.first = first
 			o.level, o.through = decodeThinned(f["thinned"])

@@ -40,6 +40,7 @@ type books struct {
 	mu         sync.Mutex // guards everything below, in all layers where nothing else is said; never held across file I/O
 	sealed     bool
 	next       uint64 // number of the next record
+	moment     int64  // of the last record, in milliseconds since boot
 	reserved   uint64 // first number not to be handed out or written before the sidecar says so
 	epoch      uint64
 	epochSaved uint64 // as the sidecar says

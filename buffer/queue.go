@@ -64,6 +64,7 @@ func (q *Queue) Append(class byte, device uint16, stream uint32, rec []byte) err
 }
 
 // AppendAt is Append for a record of a moment that has just been, by Options.Mono.
+// Moments rise as numbers do: one before that of the last record becomes that.
 func (q *Queue) AppendAt(mono int64, class byte, device uint16, stream uint32, rec []byte) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -87,6 +88,8 @@ func (q *limits) appendLocked(mono int64, class byte, device uint16, stream uint
 		q.wake()
 		return ErrFull
 	}
+	mono = max(mono, q.moment)
+	q.moment = mono
 	q.tail.append(q.next, Entry{Class: class, Device: device, Stream: stream, Boot: q.boot, Mono: mono, Rec: rec})
 	q.next++
 	q.dirty += size

@@ -72,13 +72,18 @@ func (q *files) look(o *opened, s *segment) (*boltfile.Tx, error) {
 		o.seg, o.file = s, file
 		o.scattered(true)
 	}
-	size, err := q.fs.Size(name)
-	if err != nil {
-		return nil, err
-	}
 	o.version, o.records = version, nil
-	o.tx, err = boltfile.Begin(o.file, size)
-	return o.tx, err
+	for size := int64(0); ; {
+		was := size
+		var err error
+		if size, err = q.fs.Size(name); err != nil {
+			return nil, err
+		}
+		o.tx, err = boltfile.Begin(o.file, size)
+		if !damaged(err) || size == was { // else it may have grown between the two
+			return o.tx, err
+		}
+	}
 }
 
 // reads runs f on the pages of a segment. q.reading is held if o is the reader's.

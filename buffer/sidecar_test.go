@@ -98,7 +98,7 @@ func TestBootsAreNumbered(t *testing.T) {
 // TestNewerFormatIsNotTouched: a downgrade works from memory and leaves every
 // byte as it was.
 func TestNewerFormatIsNotTouched(t *testing.T) {
-	for _, what := range []string{"state", "segment"} {
+	for _, what := range []string{"state", "segment", "segment without a bucket of ours"} {
 		dir := filepath.Join(fastDir(t), "q")
 		filled(t, dir, 50, nil)
 		if what == "state" {
@@ -111,7 +111,7 @@ func TestNewerFormatIsNotTouched(t *testing.T) {
 				return b
 			})
 		} else {
-			setFormat(t, segmentFiles(t, dir)[0], formatVersion+1)
+			setFormat(t, segmentFiles(t, dir)[0], formatVersion+1, what != "segment")
 			// what a start would put right otherwise
 			for _, name := range []string{segmentName(1_000_000), segmentName(2) + tmpSuffix} {
 				b, err := os.ReadFile(filepath.Join("testdata", "golden", "v2", segmentName(1)))
@@ -153,7 +153,7 @@ func TestNewerFormatIsNotTouched(t *testing.T) {
 func TestUnknownFormatIsSetAside(t *testing.T) {
 	dir := filepath.Join(fastDir(t), "q")
 	filled(t, dir, 50, nil)
-	setFormat(t, segmentFiles(t, dir)[0], 0)
+	setFormat(t, segmentFiles(t, dir)[0], 0, false)
 	var log bytes.Buffer
 	o := testOptions(dir)
 	o.Log = slog.New(slog.NewTextHandler(&log, nil))
@@ -167,14 +167,18 @@ func TestUnknownFormatIsSetAside(t *testing.T) {
 }
 
 // setFormat has a segment say that it is of another format.
-func setFormat(t *testing.T, path string, version uint16) {
+func setFormat(t *testing.T, path string, version uint16, bare bool) {
 	t.Helper()
 	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
-		return tx.Bucket(factsBucket()).Put([]byte("format"), encodeFormat(version, 1))
+		err := tx.Bucket(factsBucket()).Put([]byte("format"), encodeFormat(version, 1))
+		if bare {
+			err = errors.Join(err, tx.DeleteBucket(recordsBucket()))
+		}
+		return err
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)

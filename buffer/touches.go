@@ -66,7 +66,7 @@ func (t *touches) look(now int64) (longest, last int64) {
 // committer that computes without end while others read from disk.
 //
 // Of a commit bbolt's calls are told apart: each piece of it is at most one sync, or
-// one write, with what bbolt computes or truncates before it. Making a file is one
+// one write, with what bbolt computes before it. Making a file is one
 // piece: the writing of its first four pages and a sync.
 func (q *Queue) Idle() time.Duration {
 	now := q.opt.Mono()

@@ -1,6 +1,10 @@
 package buffer
 
 import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -186,4 +190,63 @@ func newest(t *testing.T, d *boltDB, size int64) int64 {
 		t.Fatal(err)
 	}
 	return int64(m.TxID)
+}
+
+// growing is a disk on which a file grows between the look at its length and at its
+// pages: the first length of each is that of before.
+type growing struct {
+	FS
+	mu   sync.Mutex
+	told map[string]bool
+}
+
+func (g *growing) Size(name string) (int64, error) {
+	n, err := g.FS.Size(name)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.told[name] && strings.HasSuffix(name, segSuffix) && err == nil {
+		g.told[name] = true
+		n -= 3 * pageSize
+	}
+	return n, err
+}
+
+func TestAFileThatGrowsUnderALookIsSound(t *testing.T) {
+	dir := filepath.Join(fastDir(t), "q")
+	filled(t, dir, 500, nil)
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(dir)
+		disk := &growing{FS: OS(dir), told: map[string]bool{}}
+		o.FS = disk
+		q := mustOpen(t, o)
+		if _, recs := drain(t, q); len(recs) != 500 || len(disk.told) == 0 {
+			t.Errorf("%d records of files %v", len(recs), disk.told)
+		}
+		if s := q.Stats(); s.Code != "" || len(s.Damaged) > 0 {
+			t.Errorf("a sound file is called damaged: %+v", s)
+		}
+		q.Close()
+	})
+}
+
+// TestMomentsRise: a record that waited for room is of no moment before the last one's,
+// whose deadlines and age stand for all before it.
+func TestMomentsRise(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := mustOpen(t, testOptions(filepath.Join(fastDir(t), "q")))
+		defer q.Close()
+		dev, _ := q.Device("a")
+		var got []int64
+		for i, at := range []int64{5000, 4000, 5001} {
+			if err := q.AppendAt(at, 0, dev, 1, []byte("{}")); err != nil {
+				t.Fatal(err)
+			}
+			q.mu.Lock()
+			got = append(got, header(q.tail.find(uint64(i+1)).value(uint64(i+1))).Mono)
+			q.mu.Unlock()
+		}
+		if !slices.Equal(got, []int64{5000, 5000, 5001}) {
+			t.Errorf("moments %v", got)
+		}
+	})
 }

@@ -25,7 +25,7 @@ func newWriter(f FS, name string, most int64) (*writer, error) {
 	if err := ignoreMissing(f.Remove(name)); err != nil {
 		return nil, fmt.Errorf("cannot remove what is left of %s: %w", name, err)
 	}
-	db, err := f.CreateDB(name, int(most+16*pageSize))
+	db, err := f.CreateDB(name, int(most+18*pageSize)) // two of which bbolt counts and does not use
 	if err != nil {
 		return nil, fmt.Errorf("cannot create %s: %w", name, err)
 	}

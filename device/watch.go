@@ -129,7 +129,7 @@ func (c *crash) Error() string { return fmt.Sprintf("the driver crashed: %v", c.
 // hears of only if it lasts.
 func (d *device) begin(ctx context.Context, o Opened) {
 	d.opened.Add(1)
-	d.stamp.ctx, d.stamp.flow = ctx, o.Flow
+	d.stamp.ctx, d.stamp.flow, d.stamp.read = ctx, o.Flow, false
 	d.mu.Lock()
 	before := d.resolved
 	d.resolved = o.Path

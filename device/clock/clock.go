@@ -152,6 +152,8 @@ func (c *Clock) At(r Reading) Now {
 	switch {
 	case b == nil:
 		return Now{Mono: r.mono, Unix: r.wall}
+	case b.synced && apart(r.wall-r.mono, b.offset) > stepBound: // it was set after the look
+		return Now{Mono: r.mono, Unix: r.mono + b.offset, Trusted: true}
 	case b.synced:
 		return Now{Mono: r.mono, Unix: r.wall, Trusted: true}
 	}

@@ -395,3 +395,21 @@ func TestFakeHearsNothing(t *testing.T) {
 		t.Errorf("%+v", now)
 	}
 }
+
+// TestAMomentBeforeTheClockWasSet: what was read before the kernel's clock was set has
+// the right time too, once that is known, and never the old one as if it were right.
+func TestAMomentBeforeTheClockWasSet(t *testing.T) {
+	s := newStage()
+	before := s.Read()
+	if now := s.At(before); now.Trusted {
+		t.Fatalf("%+v before anything is known", now)
+	}
+	want := s.unix()
+	s.pass(40)
+	s.wall = s.unix()
+	s.sync()
+	s.Now()
+	if now := s.At(before); !now.Trusted || now.Unix != want || now.Mono != 600_000 {
+		t.Errorf("%+v, want the time %d", now, want)
+	}
+}

@@ -90,6 +90,7 @@ func change(t *testing.T, path string, edits ...func([]byte)) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b = append(b, make([]byte, pageLen)...) // zeros may lie behind the pages in use
 	for _, edit := range edits {
 		edit(b)
 	}
