@@ -206,7 +206,7 @@ func (g *growing) Size(name string) (int64, error) {
 	defer g.mu.Unlock()
 	if !g.told[name] && strings.HasSuffix(name, segSuffix) && err == nil {
 		g.told[name] = true
-		n -= 3 * pageSize
+		n /= 2
 	}
 	return n, err
 }
