@@ -26,11 +26,19 @@ const backwardSize = 32 << 10
 type Tx struct {
 	Meta Meta
 	r    io.ReaderAt
-	from int64 // where in the file the bytes are that were read last
-	b    []byte
+	one  piece // the page that was read last by itself
+	run  piece // and those with what lies behind them
 
 	backward bool
 }
+
+// piece is bytes of the file, and where in it they are.
+type piece struct {
+	from int64
+	b    []byte
+}
+
+func (p *piece) has(off, n int64) bool { return off >= p.from && off+n <= p.from+int64(len(p.b)) }
 
 // Begin reads the meta pages of a file of size bytes.
 func Begin(r io.ReaderAt, size int64) (*Tx, error) {
@@ -82,6 +90,7 @@ type Cursor struct {
 	within Element // then the page that it lies in, and where in the file
 	top    bool    // the elements may be buckets themselves
 	stack  []level
+	leaves int    // the depth at which the leaves are
 	last   []byte // the key returned last
 	err    error  // what ended it: Next finds nothing after it
 }
@@ -128,6 +137,7 @@ func (c *Cursor) begin(pick func(Page) int) (k, v []byte, err error) {
 		}
 		l := c.lowest()
 		if l.page.Flags() == LeafPage {
+			c.leaves = len(c.stack) - 1
 			return c.forward()
 		}
 		id = l.page.child(l.at)
@@ -180,7 +190,7 @@ func (c *Cursor) forward() (k, v []byte, err error) {
 				c.lowest().at++
 			}
 		case l.page.Flags() == BranchPage:
-			c.err = c.enter(l.page.child(l.at), func(Page) int { return 0 }, true)
+			c.err = c.enter(l.page.child(l.at), func(Page) int { return 0 }, len(c.stack) == c.leaves)
 		default:
 			return c.take(l)
 		}
@@ -307,7 +317,7 @@ func (t *Tx) page(id uint64, ahead bool) (Page, error) {
 	if ahead {
 		want = min(aheadSize, left)
 	}
-	if from := max(0, off+PageSize-backwardSize); t.backward && !t.has(off, PageSize) {
+	if from := max(0, off+PageSize-backwardSize); t.backward && !t.one.has(off, PageSize) {
 		n := off + PageSize - from
 		_, _ = t.bytes(from, n, n) // whatever it cannot deliver, it may be another page
 	}
@@ -325,19 +335,20 @@ func (t *Tx) page(id uint64, ahead bool) (Page, error) {
 	return t.bytes(off, (over+1)*PageSize, (over+1)*PageSize)
 }
 
-// has says whether these bytes were read last.
-func (t *Tx) has(off, n int64) bool {
-	return off >= t.from && off+n <= t.from+int64(len(t.b))
-}
-
 // bytes is n bytes of the file at off. Where they were not read before want bytes
-// are, in one read; if only the first n of them can be, that is enough.
+// are, in one read; if only the first n of them can be, that is enough. A page by
+// itself, as a branch on the way to the next leaves, leaves in place what was read
+// with others, which is wanted still.
 func (t *Tx) bytes(off, n, want int64) (Page, error) {
-	if !t.has(off, n) {
-		t.b, t.from = slices.Grow(t.b[:0], int(want))[:want], off
-		got, err := t.r.ReadAt(t.b, off)
-		if t.b = t.b[:got]; int64(got) < n {
-			if t.b = t.b[:0]; want > n { // a page behind may be the one that cannot be delivered
+	p := &t.run
+	if !p.has(off, n) && (want == n || t.one.has(off, n)) {
+		p = &t.one
+	}
+	if !p.has(off, n) {
+		p.b, p.from = slices.Grow(p.b[:0], int(want))[:want], off
+		got, err := t.r.ReadAt(p.b, off)
+		if p.b = p.b[:got]; int64(got) < n {
+			if p.b = p.b[:0]; want > n { // a page behind may be the one that cannot be delivered
 				return t.bytes(off, n, n)
 			}
 			if errors.Is(err, io.EOF) {
@@ -346,6 +357,6 @@ func (t *Tx) bytes(off, n, want int64) (Page, error) {
 			return nil, err
 		}
 	}
-	at := off - t.from
-	return Page(t.b[at : at+n : at+n]), nil
+	at := off - p.from
+	return Page(p.b[at : at+n : at+n]), nil
 }

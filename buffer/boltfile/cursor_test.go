@@ -182,8 +182,14 @@ func TestCursorOfAFileCutShort(t *testing.T) {
 // the last element costs no more than the way to it.
 func TestCursorReadsAhead(t *testing.T) {
 	b := made(t, 20000)
-	reads := 0
-	r := readerFunc(func(p []byte, off int64) (int, error) { reads++; return copy(p, b[off:]), nil })
+	reads, pages := 0, map[int64]int{}
+	r := readerFunc(func(p []byte, off int64) (int, error) {
+		reads++
+		for at := off; at < off+int64(len(p)); at += PageSize {
+			pages[at]++
+		}
+		return copy(p, b[off:]), nil
+	})
 	tx, err := Begin(r, int64(len(b)))
 	if err != nil {
 		t.Fatal(err)
@@ -196,6 +202,7 @@ func TestCursorReadsAhead(t *testing.T) {
 		t.Errorf("%d reads for the last element: %v", reads, err)
 	}
 	reads = 0
+	clear(pages)
 	n := 0
 	for k, _, err := c.First(); k != nil; k, _, err = c.Next() {
 		if n++; err != nil {
@@ -204,6 +211,13 @@ func TestCursorReadsAhead(t *testing.T) {
 	}
 	if most := len(b)/aheadSize + len(b)/aheadSize/8 + 8; n != 20001 || reads > most {
 		t.Errorf("%d elements, %d reads of %d bytes, more than %d", n, reads, len(b), most)
+	}
+	again := 0
+	for _, times := range pages {
+		again += times - 1
+	}
+	if again > 0 {
+		t.Errorf("%d of %d pages were read again", again, len(pages))
 	}
 }
 
