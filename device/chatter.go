@@ -16,10 +16,12 @@ import "bytes"
 //	[00:00:01.234,000] <inf> sensor: temp=85
 //	12:00:00 WARN heater: temp=85
 //	>>> temp=85
+//	=> printenv temp=85
+//	ValueError: temp=85
 //	AT+IPR=115200
-func chatter(label, key []byte) bool {
+func chatter(line, label, key []byte) bool {
 	if len(label) == 0 {
-		return command(key)
+		return command(key) || bytes.HasPrefix(line, []byte("=>"))
 	}
 	words, colon := 0, false
 	for len(label) > 0 {
@@ -41,7 +43,7 @@ func chatter(label, key []byte) bool {
 			end--
 		}
 		colon = end < len(word) && word[end] == ':'
-		if word = word[:end]; !labelWord(word) || severity(word) {
+		if word = word[:end]; !labelWord(word) || severity(word) || failure(word) {
 			return true
 		}
 	}
@@ -56,13 +58,26 @@ func command(key []byte) bool {
 
 // labelWord: a name, or a number of one.
 func labelWord(word []byte) bool {
+	named := false
 	for _, c := range word {
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
-		if !letter && !('0' <= c && c <= '9') && c != '_' && c != '-' && c != '.' && c != '/' {
+		switch {
+		case 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9':
+			named = true
+		case c != '_' && c != '-' && c != '.' && c != '/':
 			return false
 		}
 	}
-	return len(word) > 0
+	return named
+}
+
+// failure: what programs call what went wrong, as "ValueError" and "assert".
+func failure(word []byte) bool {
+	for _, end := range []string{"error", "exception", "assert", "assertion", "failed", "failure"} {
+		if n := len(word) - len(end); n >= 0 && bytes.EqualFold(word[n:], []byte(end)) {
+			return true
+		}
+	}
+	return false
 }
 
 // timeLike: 12:00:00.123, 2026-11-28 and 2026-11-28T12:00:00Z.

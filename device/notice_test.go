@@ -88,6 +88,12 @@ func TestChatter(t *testing.T) {
 		"the heater is on, temp=85":             false,
 		"Free heap now: is temp=85":             false,
 		">>> temp=85":                           false,
+		"... temp=85":                           false,
+		"=> printenv temp=85":                   false,
+		"=85 humd=40":                           true, // a key that was lost
+		"ValueError: temp=85":                   false,
+		"assert failed: temp=85 file=main.c":    false,
+		"default: temp=85":                      true,
 		"$ temp=85":                             false,
 		"root@gw:~# temp=85":                    false,
 		"ATS0=1":                                false,

@@ -195,7 +195,7 @@ func (r *reader) pairs(line []byte) Result {
 	f := &p.value
 	for p.next() {
 		if !found {
-			found, other = true, chatter(line[:p.label], p.key)
+			found, other = true, chatter(line, line[:p.label], p.key)
 		}
 		if other {
 			continue // to the end, to see whether it is text

@@ -46,7 +46,7 @@ func recogniseLines(b []byte) (name string, share float64) {
 func holdsPair(line []byte) bool {
 	p := pairs{line: line}
 	for first := true; p.next(); first = false {
-		if first && chatter(line[:p.label], p.key) {
+		if first && chatter(line, line[:p.label], p.key) {
 			return false
 		}
 		if thingsee.ValidName(string(p.key)) && !p.spoiled && thingsee.ValidNumber(p.value.raw) {
