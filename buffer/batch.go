@@ -191,6 +191,7 @@ func (q *commits) committedLocked(s *segment, b *batch, sum summary) {
 	q.figures.committedBytes += uint64(b.bytes)
 	q.figures.committedRecords += uint64(b.count)
 	q.tail.trimCache(q.committed)
+	q.tail.spare(b.bytes)
 	q.expireLocked(q.disk.ledgerAt)
 	q.signalNotFullLocked()
 	if q.strict() && b.count > 0 {

@@ -104,10 +104,22 @@ func (t *tail) drop(from, to int, f func(*block) bool) {
 	t.blocks = keep
 }
 
+// A few blocks are always kept for use again, and on a fast line as many as a commit
+// takes: to make them anew was a thirtieth of all its work.
+const fewBlocks, mostBlocks = 4, 32
+
 // recycle keeps a block for use again when nobody looks into it any more.
 func (t *tail) recycle(b *block) {
-	if b.gone && b.pins == 0 && len(t.free) < 4 {
+	if b.gone && b.pins == 0 && len(t.free) < mostBlocks {
 		t.free = append(t.free, b)
+	}
+}
+
+// spare lets go of what is kept beyond what a commit of so many bytes takes.
+func (t *tail) spare(bytes int) {
+	if n := max(fewBlocks, bytes/blockSize); n < len(t.free) {
+		clear(t.free[n:])
+		t.free = t.free[:n]
 	}
 }
 
