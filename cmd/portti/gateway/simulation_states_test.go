@@ -166,6 +166,11 @@ func (s *simSite) endRun() {
 	// A blind start fixes a time for its boot, and the disk may turn out to have another.
 	s.unkept = s.unkept || strings.Contains(text, `msg="buffer on disk taken over"`)
 	m.late = m.late || strings.Contains(text, `msg="buffer on disk taken over"`) && strings.Contains(text, "event=buffer.passed-over")
+	for _, match := range simSaidAtLeast().FindAllStringSubmatch(text, -1) { // which may be told and gone before follow looks
+		if most, err := strconv.Atoi(match[1]); err == nil {
+			m.run.doubt = max(m.run.doubt, most)
+		}
+	}
 	if m.run.doubt > 0 {
 		m.states.saw(simSawAtLeast)
 	}
@@ -181,6 +186,10 @@ func (s *simSite) endRun() {
 	}
 	m.doubt += m.run.doubt
 	m.run = simRun{log: s.log.len(), read: s.log.len(), counted: m.run.counted, quarantined: m.run.quarantined}
+}
+
+func simSaidAtLeast() *regexp.Regexp {
+	return regexp.MustCompile(`event=buffer\.dropped at_least=true at_most=(\d+)`)
 }
 
 func simDated() *regexp.Regexp { return regexp.MustCompile(`event=clock\.offset-known boot=(\d+)`) }
