@@ -23,7 +23,8 @@ func TestURLsAreRefusedWithAReason(t *testing.T) {
 		{Options{URL: "ws://localho\u017ft/s", Token: token}, "in the clear"},
 		{Options{URL: "ws://localhost.evil.example/s", Token: token}, "in the clear"},
 		{Options{URL: "ws://10.0.0.1/s", Token: token, Insecure: true}, ""},
-		{Options{URL: "", Token: token}, "must begin with wss://"},
+		{Options{}, ""}, // there is no server yet
+		{Options{URLs: []string{""}, Token: token}, "must begin with wss://"},
 		{Options{URL: "https://h/s", Token: token}, "must begin with wss://"},
 		{Options{URL: "wss:///s", Token: token}, "names no host"},
 		{Options{URL: "wss://h:port/s?token=SECRET", Token: token}, "malformed"},

@@ -65,7 +65,7 @@ func New(o Options) (*Link, error) {
 		return nil, err
 	}
 	l := &Link{
-		o: o, routes: routes, route: routes[0], wake: make(chan struct{}, 1), origin: time.Now(),
+		o: o, routes: routes, wake: make(chan struct{}, 1), origin: time.Now(),
 		backoff:     backoff{base: o.BackoffBase, cap: o.BackoffCap, spread: o.Spread, rand: o.Rand},
 		writeBuffer: minWriteBuffer,
 		promises:    promises{},
@@ -86,9 +86,15 @@ func New(o Options) (*Link, error) {
 	}
 	l.recallLimits()
 	l.board.s = Status{
-		State: Stopped, Since: time.Now(), Dialect: o.Dialect, Ack: o.Ack, Server: l.route.name,
-		BatchBytes: l.route.poison.limit(), ServerKinds: map[string]uint64{}, DrainRate: o.DrainRate,
+		State: Stopped, Since: time.Now(), Dialect: o.Dialect, Ack: o.Ack,
+		ServerKinds: map[string]uint64{}, DrainRate: o.DrainRate,
 	}
+	if len(routes) == 0 {
+		l.board.s.Problem = ProblemNoServer
+		return l, nil
+	}
+	l.route = routes[0]
+	l.board.s.Server, l.board.s.BatchBytes = l.route.name, l.route.poison.limit()
 	return l, nil
 }
 
@@ -126,10 +132,15 @@ func (l *Link) beat(d time.Duration) { l.due.Store(int64(time.Since(l.origin) + 
 // Run delivers what src holds. It returns nil when src gave io.EOF, every
 // record is proven and the link is closed; ctx.Err() when ctx ends, at once
 // and whatever the server does; and an error of src. Anything else it meets
-// by trying again, for ever. It may be called again after it has returned.
+// by trying again, for ever. It may be called again after it has returned. Without a
+// server it waits for the end of ctx and leaves src alone.
 func (l *Link) Run(ctx context.Context, src Source) error {
 	if _, ok := src.(Naming); l.o.Ack == AckEnvelope && !ok {
 		return errors.New(`ack "envelope" needs a source that names its records`)
+	}
+	if l.route == nil {
+		<-ctx.Done()
+		return ctx.Err()
 	}
 	var wg sync.WaitGroup
 	defer wg.Wait()

@@ -23,7 +23,7 @@ const (
 
 // Options configure a Link. The zero value of a field means its default.
 type Options struct {
-	URL      string   // ws:// or wss://; ws:// only to this machine unless Insecure
+	URL      string   // ws:// or wss://; ws:// only to this machine unless Insecure; neither URL nor URLs: there is no server yet
 	URLs     []string // instead of URL: several servers, the preferred one first
 	Insecure bool     // allow ws:// to other machines
 	Dialect  string   // DialectThingsee (default), DialectHaltless, DialectZyeta or DialectHeimdall

@@ -45,4 +45,6 @@ const (
 	ProblemTLSPin       = "TLS-PIN"
 
 	ProblemClockUnset = "CLK-UNSET"
+
+	ProblemNoServer = "CFG-NO-SERVER" // for as long as the link has no address
 )

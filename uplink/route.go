@@ -27,9 +27,12 @@ type route struct {
 	epoch   string // what makes this server's epochs its own; "": they are the queue's
 }
 
-// newRoutes takes the addresses apart; each is checked.
+// newRoutes takes the addresses apart; each is checked. Without any there is no route.
 func newRoutes(o *Options) ([]*route, error) {
 	urls := o.URLs
+	if len(urls) == 0 && o.URL == "" {
+		return nil, nil
+	}
 	if len(urls) == 0 {
 		urls = []string{o.URL}
 	} else if o.URL != "" {

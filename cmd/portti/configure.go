@@ -68,8 +68,11 @@ Exit code 0 = good, 1 = not.`,
 				if n := len(cfg.Warnings); n > 0 {
 					word = "has no mistakes, but " + status.Count(uint64(n), "warning")
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s %s: %s, server %s\n",
-					path, word, status.Count(uint64(len(cfg.ActiveDevices())), "device"), cfg.Uplink.Server())
+				server := "no server"
+				if known := cfg.Uplink.Server(); known != "" {
+					server = "server " + known
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s %s: %s, %s\n", path, word, status.Count(uint64(len(cfg.ActiveDevices())), "device"), server)
 			}
 			return nil
 		},

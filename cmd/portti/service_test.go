@@ -36,6 +36,9 @@ func TestServiceIsNotStartedWithTheSample(t *testing.T) {
 	if err := startable(t.Context(), fstest.MapFS{}, configFile(t, own)); err != nil {
 		t.Errorf("a server of one's own: %v", err)
 	}
+	if err := startable(t.Context(), fstest.MapFS{}, configFile(t, "config_version = 1\n")); err != nil {
+		t.Errorf("no server yet: %v", err)
+	}
 }
 
 func TestServiceIsNotStartedWithWhatRunRefuses(t *testing.T) {

@@ -124,12 +124,12 @@ type Uplink struct {
 	AcceptCommands []string `toml:"accept_commands"`
 }
 
-// Addresses are the servers, the preferred one first.
+// Addresses are the servers, the preferred one first; none where no server is set yet.
 func (u Uplink) Addresses() []string {
-	if len(u.URLs) > 0 {
-		return u.URLs
+	if len(u.URLs) == 0 && u.URL != "" {
+		return []string{u.URL}
 	}
-	return []string{u.URL}
+	return u.URLs
 }
 
 // Server is Addresses as they may be shown.
@@ -185,8 +185,8 @@ type Web struct {
 	Listen string `toml:"listen"`
 }
 
-// Defaults is the configuration before any file is read. It lacks the
-// server's address and devices, so it is not valid by itself.
+// Defaults is the configuration before any file is read. It lacks the server's
+// address and devices: a gateway with it runs, and has nothing to do.
 func Defaults() *Config {
 	return &Config{
 		ConfigVersion: ConfigVersion,

@@ -19,7 +19,7 @@ func (l *loader) checkURL(path string) {
 	switch {
 	case len(u.URLs) == 0 && u.URL == "":
 		if !l.broken {
-			l.fault(path, "uplink.url", `"url" is missing in [uplink]: the server's address`, `write url = "wss://…"`)
+			l.say(false, "uplink.url", "no server is set: readings wait in the buffer until one is", "sudo portti setup URL, or write url = \"wss://…\" in [uplink]")
 		}
 	case len(u.URLs) == 0:
 		l.checkAddress(path, "uplink.url", u.URL)
@@ -134,7 +134,7 @@ func (l *loader) checkToken(path string) {
 	u := l.cfg.Uplink
 	l.checkTokenSource(path)
 	elsewhere := u.TokenSource != "" && u.TokenSource != TokenFromFile
-	if needs := u.Auth == "header" || u.Auth == "query" || u.Auth == "first-message"; needs && u.TokenFile == "" && u.Credential == "" && !elsewhere &&
+	if needs := u.Auth == "header" || u.Auth == "query" || u.Auth == "first-message"; needs && len(u.Addresses()) > 0 && u.TokenFile == "" && u.Credential == "" && !elsewhere &&
 		!l.broken && !l.bad["uplink.token_file"] && !l.bad["uplink.auth"] {
 		l.fault(path, "uplink.auth", fmt.Sprintf(`auth = %q needs a token, and neither "token_file" nor "credential" is set`, u.Auth),
 			`add token_file = "/etc/portti/credentials/uplink-token", or say auth = "none"`)

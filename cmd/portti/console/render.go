@@ -121,6 +121,11 @@ func (d *drawing) link() {
 		if mark, word = d.mark(bad), "offline"; l.OpensS > 0 {
 			mark, word = d.mark(unsure), "resting"
 		}
+	case status.LinkStopped:
+		if mark = d.mark(unsure); d.s.Running {
+			d.status("LINK", mark, word, "no server is set", d.since(l.Since, l.SinceS))
+			return
+		}
 	default:
 		mark = d.mark(unsure)
 	}

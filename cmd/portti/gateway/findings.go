@@ -32,6 +32,7 @@ func (f *found) addIf(wrong bool, code, subject string, args ...string) {
 func findings(s *snapshot) []status.Finding {
 	var f found
 	f.addIf(s.rejected, "CFG-INVALID", "")
+	f.addIf(len(s.devices) == 0, "CFG-NO-DEVICE", "")
 	f.clock(s)
 	f.addIf(s.otherBoard, "GW-OTHER-BOARD", "", "gateway", s.id, "new", Renewal(s.cfg))
 	f.link(s)

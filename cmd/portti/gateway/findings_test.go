@@ -24,7 +24,8 @@ func healthy() *snapshot {
 		wall:   time.Unix(1_796_000_000, 0),
 		clock:  clock.Now{Trusted: true, Mono: 1 << 40},
 		source: clock.SourceKernel, fixed: true,
-		stats: buffer.Stats{Limit: 1000, Bytes: 10},
+		stats:   buffer.Stats{Limit: 1000, Bytes: 10},
+		devices: []device.Status{{Name: "gps", State: device.Fine}},
 		link:  uplink.Status{State: uplink.Online, Server: "wss://ingest.example.net"},
 	}
 }
@@ -35,6 +36,8 @@ func TestFindings(t *testing.T) {
 		want   string // code/subject of each
 	}{
 		"nothing":                    {func(*snapshot) {}, ""},
+		"no device":                  {func(s *snapshot) { s.devices = nil }, "CFG-NO-DEVICE/"},
+		"no server":                  {func(s *snapshot) { s.link = uplink.Status{State: uplink.Stopped, Problem: uplink.ProblemNoServer} }, "CFG-NO-SERVER/"},
 		"a buffer too small":         {func(s *snapshot) { s.cfg.Buffer.MaxSize = 1_000_000 }, "CFG-UNFIT/buffer.max_size"},
 		"a folder without a socket":  {func(s *snapshot) { s.noControl = "read-only file system" }, "SYS-SOCKET/"},
 		"a port that is taken":       {func(s *snapshot) { s.noMetrics = "address already in use" }, "SYS-METRICS/"},

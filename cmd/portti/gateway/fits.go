@@ -40,7 +40,7 @@ func (g Ground) Fits(c *config.Config, say config.Say) {
 	needed(say, "uplink.client_cert", u.ClientCert)
 	needed(say, "uplink.client_key", u.ClientKey)
 	switch {
-	case u.Auth == "none" || u.Auth == "hash":
+	case u.Auth == "none" || u.Auth == "hash" || len(u.Addresses()) == 0:
 	case u.TokenSource == config.TokenFromOAuth:
 		secret(say, "uplink.oauth.client_secret_file", u.OAuth.SecretFile)
 		g.credential(say, "uplink.oauth.client_secret_credential", u.OAuth.SecretInUnit)

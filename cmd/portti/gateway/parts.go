@@ -109,8 +109,10 @@ func (g *Gateway) linkOptions() (uplink.Options, error) {
 	if o.Zone, err = u.Zone(); err != nil {
 		return o, err
 	}
-	g.token, err = tokenSource(g.cfg, g.id, o)
-	o.Token = g.token
+	if len(u.Addresses()) > 0 {
+		g.token, err = tokenSource(g.cfg, g.id, o)
+		o.Token = g.token
+	}
 	return o, err
 }
 

@@ -10,8 +10,8 @@ import (
 	"portti/uplink"
 )
 
-// How often the parts are looked at: as a rule, and while the link is up and nothing
-// changes, since each look wakes three or four threads.
+// How often the parts are looked at: as a rule, and while the link is up or has no
+// server and nothing changes, since each look wakes three or four threads.
 const (
 	lookEvery = time.Second
 	restEvery = 5 * time.Second
@@ -33,7 +33,7 @@ func (g *Gateway) supervise(ctx context.Context) {
 		g.board.look()
 		s := g.look()
 		pace := lookEvery
-		if s.link.State == uplink.Online && s.at.Sub(g.changed) > restEvery {
+		if (s.link.State == uplink.Online || s.link.State == uplink.Stopped) && s.at.Sub(g.changed) > restEvery {
 			pace = restEvery
 		}
 		g.looking.Unlock()

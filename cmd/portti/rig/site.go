@@ -178,7 +178,7 @@ func (s *Site) Reading(st *status.Document) bool {
 			return false
 		}
 	}
-	return len(st.Devices) > 0
+	return len(st.Devices) > 0 || len(s.Lines) == 0
 }
 
 // Arrived is a condition: the server has everything that was fed.

@@ -21,7 +21,7 @@ func (s *Document) Glance() string {
 	case LinkConnecting:
 		return fmt.Sprintf("Connecting; %s, %s.", wait, lost)
 	case LinkStopped:
-		return fmt.Sprintf("Stopped; %s, %s.", wait, lost)
+		return fmt.Sprintf("%s; %s, %s.", s.stopped(), wait, lost)
 	}
 	if s.Link.OpensS > 0 {
 		return fmt.Sprintf("Outside the uplink hours, which begin in %s; %s, %s.",
@@ -36,4 +36,15 @@ func (s *Document) Glance() string {
 			InWords(time.Duration(s.Buffer.HeadroomS*float64(time.Second))))
 	}
 	return text
+}
+
+// stopped is why nothing is sent: the gateway has ended, or knows no server yet.
+func (s *Document) stopped() string {
+	switch {
+	case !s.Running:
+		return "Stopped"
+	case len(s.Devices) == 0:
+		return "Nothing to do: no device and no server is set"
+	}
+	return "No server is set"
 }
