@@ -10,6 +10,7 @@ type Unit struct {
 	Exec        string   // absolute path of the binary
 	Args        []string // its arguments: run -c FILE
 	SerialGroup string   // the group that owns serial ports; "" means dialout
+	Packaged    bool     // it comes with a package, not from Service.Install
 }
 
 // Text returns the unit file. It fails when a path or argument holds a
@@ -30,7 +31,11 @@ func (u Unit) Text() (string, error) {
 			return "", fmt.Errorf("cannot write a unit: %q holds a character that has a meaning in a unit file", word)
 		}
 	}
-	return strings.NewReplacer("@EXEC@", strings.Join(line, " "), "@SERIAL@", group).Replace(unitText), nil
+	origin := `# Written by "portti service install".`
+	if u.Packaged {
+		origin = "# Part of the package portti."
+	}
+	return strings.NewReplacer("@ORIGIN@", origin, "@EXEC@", strings.Join(line, " "), "@SERIAL@", group).Replace(unitText), nil
 }
 
 func special(r rune) bool {
@@ -58,7 +63,7 @@ func special(r rune) bool {
 //   - No ProcSubset=pid: it hides /proc/sys (boot id) and /proc/consoles.
 //   - MemoryMax: the program reads it and lets its collector work harder before
 //     the kernel ends us, so a drop-in that changes it is enough.
-const unitText = `# Written by "portti service install". Change it with: systemctl edit portti
+const unitText = `@ORIGIN@ Change it with: systemctl edit portti
 [Unit]
 Description=portti sensor and GPS gateway
 After=local-fs.target time-set.target

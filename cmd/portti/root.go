@@ -90,7 +90,7 @@ func rootCmd(machine fs.FS) *cobra.Command {
 	root.SetHelpCommandGroupID(groupSetUp)
 	root.SetCompletionCommandGroupID(groupSetUp)
 	group(root)
-	for _, v := range verbs(machine) {
+	for _, v := range append(verbs(machine), extra(machine)...) {
 		v.cmd.GroupID = v.group
 		root.AddCommand(v.cmd)
 	}
