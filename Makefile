@@ -4,8 +4,9 @@ export GOFLAGS :=
 export GOTOOLCHAIN := local
 
 GO       ?= go
-VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-VCS      := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
+VERSION  ?= $(shell cross/package/version program)
+VCS      := $(shell [ ! -f .version ] && git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
+SOURCE_DATE_EPOCH ?= $(shell cross/package/epoch)
 # nethttpomithttp2: half a megabyte less. WebSocket is HTTP/1.1, which every token server speaks too.
 BUILD    := CGO_ENABLED=0 $(GO) build -tags nethttpomithttp2 -trimpath -buildvcs=$(VCS) -ldflags "-s -w -buildid= -X main.version=$(VERSION) -X main.built=$(SOURCE_DATE_EPOCH)"
 LINT     := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -23,7 +24,7 @@ DAMAGES  ?= 10000
 MINUTES  ?= 40
 ROOMS    ?=
 
-.PHONY: help build run test storage simulation nightly lint lines fuzz armv6 arm64 bench compare cross peers faults container clean
+.PHONY: help build run test storage simulation nightly lint lines fuzz armv6 arm64 bench compare cross package release peers faults container clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -74,6 +75,12 @@ compare: build ## the same faults for portti, Telegraf and a Python script (two 
 
 cross: ## dist/portti_linux_{armv6,armv7,arm64,amd64,riscv64}
 	GO="$(GO)" BUILD='$(BUILD)' cross/build
+
+package: ## dist/*.{deb,rpm,apk,ipk} for arm64, armhf (ARMv6), amd64 and riscv64 (ARCHES='armhf': these)
+	GO="$(GO)" BUILD='$(BUILD)' cross/package/package
+
+release: ## everything that a release has, of a clean commit: RELEASE=1.2.3 tags it first; SIGN='gpg -ab' signs the checksums
+	GO="$(GO)" BUILD='$(BUILD)' cross/package/release $(RELEASE)
 
 peers: build ## tests against node, python, nginx, gpsd ... (.ci/run installs them)
 	GO="$(GO)" cross/tagged peers $(TESTFLAGS)

@@ -1,0 +1,56 @@
+# Prepended to every script of every package. They run with systemd, in a chroot
+# without it, and on systems that do not have it; what is not there is passed over.
+# FORMAT is deb, rpm, apk or ipk, BUFFER the format of the buffer's files.
+set -eu
+
+has() { command -v "$1" >/dev/null 2>&1; }
+systemd_runs() { [ -d /run/systemd/system ] && has systemctl; }
+say() { echo "portti: $*"; }
+
+# folders gives the configuration to root and the group, unless somebody gave it away.
+folders() {
+	mkdir -p /var/lib/portti
+	chown portti:portti /var/lib/portti
+	chmod 700 /var/lib/portti
+	for path in /etc/portti /etc/portti/conf.d /etc/portti/credentials /etc/portti/portti.toml; do
+		[ "$(stat -c %u:%g "$path" 2>/dev/null)" != 0:0 ] || chgrp portti "$path"
+	done
+}
+
+# second takes away the unit that "portti service install" made before there was a
+# package: in /etc it would hide the package's.
+second() {
+	unit=/etc/systemd/system/portti.service
+	if [ -f "$unit" ] && head -n 1 "$unit" | grep -q 'Written by "portti service install"'; then
+		rm -f "$unit" /etc/systemd/system/multi-user.target.wants/portti.service
+		say "removed $unit, made by \"portti service install\": the package's unit is in charge now"
+		[ ! -x /usr/local/bin/portti ] || say "/usr/local/bin/portti is not used any more; to remove it: sudo rm /usr/local/bin/portti"
+	fi
+}
+
+# fits says whether the configuration would let this version start.
+fits() { portti config check --quiet >/dev/null 2>&1; }
+
+unfit() {
+	say "the configuration has mistakes for this version, so the gateway was not $1:" >&2
+	portti config check 2>&1 | sed 's/^/  /' >&2 || true
+	say "when it is mended: sudo portti service restart" >&2
+}
+
+# hello tells a new user what to do.
+hello() {
+	cat <<-TEXT
+		portti: installed. It reads nothing and sends nothing until it is told to:
+		  sudo portti setup wss://your.server/path    the server and its token
+		  sudo portti discover --add                  the devices that are plugged in
+		  portti status                               whether it works
+	TEXT
+}
+
+# settle tells udev and the journal of the files that they keep a copy of.
+settle() {
+	systemd_runs || return 0
+	systemctl daemon-reload
+	udevadm control --reload 2>/dev/null && udevadm trigger --subsystem-match=tty --action=change 2>/dev/null || true
+	journalctl --update-catalog >/dev/null 2>&1 || true
+}

@@ -1,0 +1,4 @@
+user
+folders
+hello
+say "start it, now and at each boot: rc-update add portti && rc-service portti start"

@@ -1,0 +1,28 @@
+[ "$1" = configure ] || exit 0
+user
+folders
+second
+if has deb-systemd-helper; then
+	deb-systemd-helper unmask portti.service >/dev/null || true
+	if deb-systemd-helper --quiet was-enabled portti.service; then
+		deb-systemd-helper enable portti.service >/dev/null || true
+	else # somebody disabled it
+		deb-systemd-helper update-state portti.service >/dev/null || true
+	fi
+fi
+has update-rc.d && update-rc.d portti defaults >/dev/null || true
+settle
+
+act() { # as the administrator's policy allows
+	if systemd_runs && has deb-systemd-invoke; then deb-systemd-invoke "$1" portti.service >/dev/null || true
+	elif ! [ -d /run/systemd/system ] && has invoke-rc.d; then invoke-rc.d --quiet portti "$1" || true
+	fi
+}
+if ! fits; then
+	if [ -n "${2:-}" ]; then unfit restarted; else unfit started; fi
+elif [ -n "${2:-}" ]; then
+	if ! systemd_runs || systemctl is-active --quiet portti; then act restart; fi
+else
+	act start
+	hello
+fi

@@ -1,0 +1,7 @@
+# What an older version leaves alone, before it takes the newer one's place.
+for folder in /var/lib/portti/buffer.v*; do
+	[ -d "$folder" ] || continue
+	if [ "${folder##*.v}" -gt "$BUFFER" ] 2>/dev/null; then
+		say "this version cannot read $folder, which a newer one wrote. It stays as it is; its readings are sent when that version is installed again." >&2
+	fi
+done

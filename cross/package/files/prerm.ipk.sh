@@ -1,0 +1,2 @@
+. "${IPKG_INSTROOT:-}/lib/functions.sh"
+default_prerm "$0" "$@"
