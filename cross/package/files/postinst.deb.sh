@@ -18,11 +18,14 @@ act() { # as the administrator's policy allows
 	elif ! [ -d /run/systemd/system ] && has invoke-rc.d; then invoke-rc.d --quiet portti "$1" || true
 	fi
 }
+first=no
+[ ! -e /run/portti.first ] || first=yes
+rm -f /run/portti.first
 if ! fits; then
-	if [ -n "${2:-}" ]; then unfit restarted; else unfit started; fi
-elif [ -n "${2:-}" ]; then
-	if ! systemd_runs || systemctl is-active --quiet portti; then act restart; fi
-else
+	if [ $first = yes ]; then unfit started; else unfit restarted; fi
+elif [ $first = yes ]; then
 	act start
 	hello
+elif ! systemd_runs || systemctl is-active --quiet portti; then # one that somebody stopped stays so
+	act restart
 fi

@@ -5,3 +5,6 @@ for folder in /var/lib/portti/buffer.v*; do
 		say "this version cannot read $folder, which a newer one wrote. It stays as it is; its readings are sent when that version is installed again." >&2
 	fi
 done
+# dpkg tells the script that starts it no difference between an upgrade and a package
+# that comes back after it was removed: a version was configured before either.
+[ "$FORMAT $1" != "deb install" ] || touch /run/portti.first
