@@ -1,6 +1,6 @@
-// Package systemd makes portti a good service: it installs the hardened unit,
-// tells systemd when the daemon is ready and what it does, and feeds the
-// watchdog only while every part moves.
+// Package systemd makes portti a good service: it installs the hardened unit, or the
+// init script of another init system, tells systemd when the daemon is ready and what it
+// does, and feeds the watchdog only while every part moves.
 //
 // The daemon uses a Notifier and Watch, the command line a Service: see the
 // examples.
@@ -22,6 +22,14 @@
 //     do not know. Type=notify-reload would need 253, so reload is a SIGHUP.
 //   - UMask=0077 applies to the control sockets too: the daemon gives one to the
 //     group by chmod 0660, and one that only says how it is to everybody.
+//   - OpenRC, SysV and OpenWrt's procd give the daemon its user, a pid file, a start
+//     after each end and reload by SIGHUP. Everything else in the unit is systemd's alone:
+//     the sandbox with its devices and system calls, the memory limit, the watchdog,
+//     waiting for readiness. There the user's rights are the only fence.
+//   - On OpenWrt /var is in memory: a state folder elsewhere, such as /srv/portti, is
+//     what survives a power cut.
+//   - BlueZ is asked over D-Bus, whose socket is AF_UNIX under /run: the unit allows that,
+//     the bus's own policy lets any user of the system ask, and no capability is needed.
 //   - No LoadCredential: a credential is copied once at start, while a token
 //     file that changes is used at once. Who wants one adds a drop-in with
 //     LoadCredential=uplink-token:PATH and sets credential = "uplink-token".

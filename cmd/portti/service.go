@@ -37,6 +37,7 @@ configuration. uninstall keeps readings, configuration and user.`,
 		serviceVerb("stop", "stop the service", steer((*systemd.Service).Stop, "stopped; it starts again at boot")),
 		serviceVerb("restart", "stop and start the service", steer((*systemd.Service).Restart, "restarted")),
 		serviceVerb("status", "what systemd says of the service", serviceStatus),
+		prepareCmd(machine),
 	)
 	return cmd
 }
@@ -63,6 +64,33 @@ func serviceVerb(machine fs.FS, name, short string, do func(*systemd.Service, io
 			return serviceCode(do(s, out))
 		},
 	}
+}
+
+// prepareCmd is what init scripts run before they start the gateway, and before a
+// restart stops one.
+func prepareCmd(machine fs.FS) *cobra.Command {
+	cmd := serviceVerb(machine, "prepare", "make the folders that the configuration names; say why the service would not start", nil)
+	cmd.Hidden = true
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		g := globalsOf(cmd)
+		view, _ := systemd.ViewOf(machine)
+		s := systemd.NewService(g.config, nil, func(path string) error { return startable(cmd.Context(), machine, path) })
+		var folders []systemd.Folder
+		if cfg, err := config.Load(g.config, config.LoadOptions{Environ: view.Env}); err == nil { // else Prepare says what is wrong
+			folders = foldersOf(cfg)
+		}
+		did, err := s.Prepare(folders...)
+		if !g.quiet {
+			tell(cmd.OutOrStdout(), did)
+		}
+		return serviceCode(err)
+	}
+	return cmd
+}
+
+// foldersOf are the folders that a gateway writes in.
+func foldersOf(cfg *config.Config) []systemd.Folder {
+	return []systemd.Folder{{Path: cfg.Paths.State, Mode: 0o700}, {Path: cfg.Paths.Run, Mode: 0o755}}
 }
 
 // startable says why the service should not be started with path: what config check
