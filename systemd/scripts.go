@@ -41,7 +41,7 @@ func (u Unit) Script(kind Kind) (path, text string, err error) {
 	default:
 		return "", "", fmt.Errorf("cannot write a file for the init system %q: it is one of %v", kind, Kinds())
 	}
-	return path, strings.NewReplacer("@EXEC@", u.Exec, "@ARGS@", strings.Join(u.Args, " "), "@CONFIG@", configOf(u.Args)).Replace(text), nil
+	return path, strings.NewReplacer("@ORIGIN@", u.origin(), "@EXEC@", u.Exec, "@ARGS@", strings.Join(u.Args, " "), "@CONFIG@", configOf(u.Args)).Replace(text), nil
 }
 
 // What the three scripts have in common:
@@ -58,7 +58,8 @@ func (u Unit) Script(kind Kind) (path, text string, err error) {
 // openrcText runs with OpenRC 0.45 and newer. It leaves no_new_privs out, which 0.45
 // turns into a flag that its own supervise-daemon does not know.
 const openrcText = `#!/sbin/openrc-run
-# portti sensor and GPS gateway. Written by "portti service install".
+# portti sensor and GPS gateway.
+@ORIGIN@
 # shellcheck shell=sh disable=SC2034,SC2154
 
 name="portti"
@@ -106,7 +107,8 @@ reload() {
 // procdText runs with OpenWrt. Returning early from start_service would tell procd that
 // nothing is to run, and end a gateway that does; so what is not ready exits.
 const procdText = `#!/bin/sh /etc/rc.common
-# portti sensor and GPS gateway. Written by "portti service install".
+# portti sensor and GPS gateway.
+@ORIGIN@
 # shellcheck shell=sh disable=SC2034
 
 USE_PROCD=1
@@ -167,7 +169,7 @@ const sysvText = `#!/bin/sh
 # Short-Description: portti sensor and GPS gateway
 # Description:       Reads sensors and GPS, keeps the readings, sends them on.
 ### END INIT INFO
-# Written by "portti service install".
+@ORIGIN@
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export GOMEMLIMIT=76MiB

@@ -31,11 +31,15 @@ func (u Unit) Text() (string, error) {
 			return "", fmt.Errorf("cannot write a unit: %q holds a character that has a meaning in a unit file", word)
 		}
 	}
-	origin := `# Written by "portti service install".`
+	return strings.NewReplacer("@ORIGIN@", u.origin(), "@EXEC@", strings.Join(line, " "), "@SERIAL@", group).Replace(unitText), nil
+}
+
+// origin is the line by which a package tells a file of ours from its own.
+func (u Unit) origin() string {
 	if u.Packaged {
-		origin = "# Part of the package portti."
+		return "# Part of the package portti."
 	}
-	return strings.NewReplacer("@ORIGIN@", origin, "@EXEC@", strings.Join(line, " "), "@SERIAL@", group).Replace(unitText), nil
+	return `# Written by "portti service install".`
 }
 
 func special(r rune) bool {

@@ -172,10 +172,14 @@ func (p *pages) completion(machine fs.FS) {
 	}
 }
 
+// unit is the service's file for each init system.
 func (p *pages) unit() {
-	text, err := systemd.Unit{Exec: "/usr/bin/portti", Args: []string{"run", "-c", config.DefaultPath}, Packaged: true}.Text()
-	if p.err == nil {
-		p.err = err
+	u := systemd.Unit{Exec: "/usr/bin/portti", Args: []string{"run", "-c", config.DefaultPath}, Packaged: true}
+	for _, kind := range systemd.Kinds() {
+		_, text, err := u.Script(kind)
+		if p.err == nil {
+			p.err = err
+		}
+		p.write("init/"+string(kind), text)
 	}
-	p.write("portti.service", text)
 }

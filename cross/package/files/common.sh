@@ -51,6 +51,8 @@ hello() {
 settle() {
 	systemd_runs || return 0
 	systemctl daemon-reload
-	udevadm control --reload 2>/dev/null && udevadm trigger --subsystem-match=tty --action=change 2>/dev/null || true
+	if udevadm control --reload 2>/dev/null; then
+		udevadm trigger --subsystem-match=tty --action=change 2>/dev/null || true
+	fi
 	journalctl --update-catalog >/dev/null 2>&1 || true
 }

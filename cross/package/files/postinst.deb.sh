@@ -10,13 +10,18 @@ if has deb-systemd-helper; then
 		deb-systemd-helper update-state portti.service >/dev/null || true
 	fi
 fi
-has update-rc.d && update-rc.d portti defaults >/dev/null || true
+if has update-rc.d; then
+	update-rc.d portti defaults >/dev/null
+fi
 settle
 
 act() { # as the administrator's policy allows
 	if systemd_runs && has deb-systemd-invoke; then deb-systemd-invoke "$1" portti.service >/dev/null || true
 	elif ! [ -d /run/systemd/system ] && has invoke-rc.d; then invoke-rc.d --quiet portti "$1" || true
 	fi
+}
+running() {
+	if systemd_runs; then systemctl is-active --quiet portti; else /etc/init.d/portti status >/dev/null 2>&1; fi
 }
 first=no
 [ ! -e /run/portti.first ] || first=yes
@@ -26,6 +31,6 @@ if ! fits; then
 elif [ $first = yes ]; then
 	act start
 	hello
-elif ! systemd_runs || systemctl is-active --quiet portti; then # one that somebody stopped stays so
+elif running; then # one that somebody stopped stays so
 	act restart
 fi

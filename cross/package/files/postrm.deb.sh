@@ -5,8 +5,13 @@ remove)
 	;;
 purge)
 	rm -rf /var/lib/portti /etc/portti /run/portti /etc/systemd/system/portti.service.d
-	has deb-systemd-helper && { deb-systemd-helper purge portti.service; deb-systemd-helper unmask portti.service; } >/dev/null || true
-	has update-rc.d && update-rc.d portti remove >/dev/null || true
+	if has deb-systemd-helper; then
+		deb-systemd-helper purge portti.service >/dev/null || true
+		deb-systemd-helper unmask portti.service >/dev/null || true
+	fi
+	if has update-rc.d; then
+		update-rc.d portti remove >/dev/null
+	fi
 	settle
 	;;
 esac
