@@ -124,7 +124,7 @@ func newLog(w io.Writer, c config.Log, level slog.Leveler) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
 	switch format {
 	case "journal":
-		return slog.New(gateway.NewJournalHandler(w, level))
+		return slog.New(gateway.NewJournalHandler(w, level, systemd.JournalEntry))
 	case "text":
 		return slog.New(slog.NewTextHandler(w, o))
 	}
