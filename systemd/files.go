@@ -22,6 +22,7 @@ const (
 	installedUnit  = "/etc/systemd/system/portti.service"
 	modeConfigDir  = 0o750
 	modeConfigFile = 0o640
+	modeProgram    = 0o755
 )
 
 // hidden are the places that ProtectHome and PrivateTmp hide from the service.
