@@ -217,6 +217,7 @@ func openError(path string, err error) error {
 	switch {
 	case errors.As(err, &pe) && pe.Code() == serial.PermissionDenied, errors.Is(err, fs.ErrPermission):
 		e.Code, cause = CodePermission, fs.ErrPermission
+	case strings.HasSuffix(err.Error(), unix.EMFILE.Error()): // says nothing about the port; a PortError does not unwrap
 	case errors.As(err, &pe) && pe.Code() == serial.InvalidSerialPort:
 		e.Code, cause = CodeNotSerial, fmt.Errorf("not a serial port: %w", err)
 	case errors.Is(err, fs.ErrNotExist):

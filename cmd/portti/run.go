@@ -51,6 +51,9 @@ was accepted is lost either way. Log lines go to standard error.`,
 			for _, f := range cfg.Unfit {
 				log.Error(f.Text, "component", "config", "event", "config.unfit", "at", fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column), "hint", f.Hint)
 			}
+			if err := enoughFiles(len(cfg.ActiveDevices())); err != nil {
+				return err
+			}
 			hup := make(chan os.Signal, 1)
 			signal.Notify(hup, syscall.SIGHUP)
 			defer signal.Stop(hup)
@@ -60,6 +63,20 @@ was accepted is lost either way. Log lines go to standard error.`,
 			return gateway.Run(cmd.Context(), cfg, gateway.Options{Version: buildInfo().Version, Built: builtAt(), Log: log, Level: level, Wake: hup, Load: load})
 		},
 	}
+}
+
+// enoughFiles refuses to start where so few files may be open that the gateway would
+// only stumble: a serial port takes four, the rest of a gateway 17 with one connection. Go has raised the limit
+// to the hard one by now.
+func enoughFiles(devices int) error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return nil // then nobody knows a limit
+	}
+	if need := uint64(20 + 4*devices); limit.Cur < need {
+		return fmt.Errorf("cannot start: this process may have only %d files open, and needs %d with this configuration; raise LimitNOFILE in the unit, or ulimit -n", limit.Cur, need)
+	}
+	return nil
 }
 
 // collectEarly lets the heap grow by half between collections, not double as Go
