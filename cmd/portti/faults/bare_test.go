@@ -26,7 +26,7 @@ mount -o remount,ro .
 shift 2
 exec env -i LANGUAGE=tr LC_ALL=tr_TR.UTF-8 TZ=Asia/Kathmandu "$(command -v chroot)" . /portti "$@"`
 
-// Rows 78 and 81: a read-only root without /tmp, /etc, a home or a machine-id, under
+// Row 170: a read-only root without /tmp, /etc, a home or a machine-id, under
 // a foreign locale and time zone. It runs as anywhere, and its identity stays.
 func TestBareMachine(t *testing.T) {
 	t.Parallel()
