@@ -42,7 +42,7 @@ test: ## every test that needs only Go (with the race detector where a C compile
 
 lint: ## gofmt, vet (also for 32-bit ARM), golangci-lint
 	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null)); [ -z "$$bad" ] || { echo "gofmt would change:"; echo "$$bad"; exit 1; }
-	$(GO) vet ./... && GOARCH=arm $(GO) vet ./... && $(GO) vet -tags "peers faults figures" ./... && $(LINT) run
+	$(GO) vet ./... && GOARCH=arm $(GO) vet ./... && $(GO) vet -tags "peers faults figures pages" ./... && $(LINT) run
 
 storage: ## what the race detector slows too much, CUTS power cuts and DAMAGES damages of the buffer (three minutes)
 	GOGC=400 CGO_ENABLED=0 $(TEST) -skip '^($(LONGER))$$' ./buffer/... ./device

@@ -26,7 +26,7 @@ func healthy() *snapshot {
 		source: clock.SourceKernel, fixed: true,
 		stats:   buffer.Stats{Limit: 1000, Bytes: 10},
 		devices: []device.Status{{Name: "gps", State: device.Fine}},
-		link:  uplink.Status{State: uplink.Online, Server: "wss://ingest.example.net"},
+		link:    uplink.Status{State: uplink.Online, Server: "wss://ingest.example.net"},
 	}
 }
 
