@@ -46,11 +46,10 @@ func (h *host) serialGroup() (string, error) {
 	return "", errors.New("cannot find the group that owns serial ports: neither dialout nor uucp exists")
 }
 
-var errNoUserTool = errors.New("none of systemd-sysusers, useradd and adduser is installed")
-
 func (h *host) createUser(serial string) error {
 	home := "/var/lib/" + Name
 	switch {
+	case h.image:
 	case h.has("systemd-sysusers"):
 		return h.steps(
 			[]string{"systemd-sysusers", "--inline", fmt.Sprintf("u %s - \"portti gateway\" %s", Name, home), fmt.Sprintf("m %s %s", Name, serial)})
@@ -62,11 +61,12 @@ func (h *host) createUser(serial string) error {
 			[]string{"addgroup", "-S", Name},
 			[]string{"adduser", "-S", "-D", "-H", "-h", home, "-s", "/sbin/nologin", "-G", Name, Name})
 	}
-	return errNoUserTool
+	return h.writeUser(home)
 }
 
 func (h *host) join(group string) error {
 	switch {
+	case h.image:
 	case h.has("usermod"):
 		return h.steps([]string{"usermod", "--append", "--groups", group, Name})
 	case h.has("systemd-sysusers"):
@@ -74,7 +74,7 @@ func (h *host) join(group string) error {
 	case h.has("addgroup"): // busybox
 		return h.steps([]string{"addgroup", Name, group})
 	}
-	return errNoUserTool
+	return h.writeMember(group)
 }
 
 func (h *host) steps(steps ...[]string) error {

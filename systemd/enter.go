@@ -30,6 +30,9 @@ func (v View) Enter() (sandboxed, err error) {
 }
 
 func (v View) mount() error {
+	if len(v.Writable)+len(v.ReadOnly)+len(v.Hidden)+len(v.Private) == 0 {
+		return nil // no sandbox, as under an init script
+	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("cannot keep mounts to this process: %w", err)
 	}

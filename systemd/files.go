@@ -40,25 +40,30 @@ func hidden(path string) bool {
 // /usr/local/bin: from a home or temporary folder the sandbox would hide it,
 // and a build folder changes under a running service.
 func (h *host) binary(self string) (path string, did []string, err error) {
+	if h.image {
+		return h.binaryInImage(self)
+	}
 	for _, dir := range []string{"/usr/", "/opt/", "/bin/", "/sbin/"} {
 		if strings.HasPrefix(self, dir) {
 			return self, nil, nil
 		}
 	}
+	did, err = h.copyBinary(self, " (the service cannot run it from "+filepath.Dir(self)+")")
+	return ownBinary, did, err
+}
+
+func (h *host) copyBinary(self, why string) (did []string, err error) {
 	text, err := os.ReadFile(self)
 	if err != nil {
-		return "", nil, fmt.Errorf("cannot copy the binary: %w", err)
+		return nil, fmt.Errorf("cannot copy the binary: %w", err)
 	}
 	if old, err := os.ReadFile(h.path(ownBinary)); err == nil && bytes.Equal(old, text) {
-		return ownBinary, []string{"the binary in " + ownBinary + " is the same already"}, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(h.path(ownBinary)), 0o755); err != nil {
-		return "", nil, fmt.Errorf("cannot copy the binary: %w", err)
+		return []string{"the binary in " + ownBinary + " is the same already"}, nil
 	}
 	if err := h.writeFile(ownBinary, text, 0o755); err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	return ownBinary, []string{"copied the binary to " + ownBinary + " (the service cannot run it from " + filepath.Dir(self) + ")"}, nil
+	return []string{"copied the binary to " + ownBinary + why}, nil
 }
 
 // configuration makes /etc/portti and, where there is none yet, a sample
@@ -96,6 +101,9 @@ func (h *host) configuration(path string, sample []byte) (did []string, err erro
 }
 
 func (h *host) configFolder(dir string) (made bool, err error) {
+	if err := h.folderInside(filepath.Dir(dir)); err != nil {
+		return false, err
+	}
 	switch err := os.Mkdir(h.path(dir), modeConfigDir); {
 	case errors.Is(err, fs.ErrExist):
 		return false, nil

@@ -15,6 +15,7 @@ import (
 // programs. Tests put another root and another run in its place.
 type host struct {
 	root  string // prefix of every path, "" on a real machine
+	image bool   // it is an image, not a machine that runs
 	euid  int
 	run   func(name string, args ...string) (stdout string, err error)
 	has   func(program string) bool
@@ -27,15 +28,15 @@ func thisHost() *host {
 
 func (h *host) path(p string) string { return h.root + p }
 
-// ready says why nothing can be installed here, if so.
+// ready says why nothing can be changed here, if so.
 func (h *host) ready(verb string) error {
-	if _, err := os.Stat(h.path("/run/systemd/system")); err != nil {
-		return ErrNoSystemd
+	if h.euid == 0 {
+		return nil
 	}
-	if h.euid != 0 {
-		return fmt.Errorf("%w: try  sudo portti service %s", ErrNotRoot, verb)
+	if h.image {
+		return fmt.Errorf("%w: the files of an image belong to root and to the group %s", ErrNotRoot, Name)
 	}
-	return nil
+	return fmt.Errorf("%w: try  sudo portti service %s", ErrNotRoot, verb)
 }
 
 // group returns the gid of a group and its members, or ok = false.
@@ -61,6 +62,9 @@ func (h *host) user(name string) bool {
 
 // writeFile replaces a file as a whole: a power cut leaves the old or the new.
 func (h *host) writeFile(path string, text []byte, mode fs.FileMode) error {
+	if err := h.folderInside(filepath.Dir(path)); err != nil {
+		return err
+	}
 	path = h.path(path)
 	f, err := os.CreateTemp(filepath.Dir(path), ".portti-*")
 	if err != nil {

@@ -177,12 +177,12 @@ func TestInstallAgainChangesOnlyWhatDiffers(t *testing.T) {
 	if m.read("/etc/portti/portti.toml") != "edited" || m.read(ownBinary) != "ELF two" {
 		t.Error("the configuration was overwritten, or the new binary was not copied")
 	}
-	if text := strings.Join(did, "\n"); !strings.Contains(text, "kept the unit") || !strings.Contains(text, "kept the configuration") {
+	if text := strings.Join(did, "\n"); !strings.Contains(text, "kept /etc/systemd/system/portti.service") || !strings.Contains(text, "kept the configuration") {
 		t.Errorf("said\n%s", text)
 	}
 
 	m.write(installedUnit, "[Service]\nExecStart=/old\n")
-	if did, err = s.Install(); err != nil || !strings.Contains(strings.Join(did, "\n"), "replaced the unit") {
+	if did, err = s.Install(); err != nil || !strings.Contains(strings.Join(did, "\n"), "replaced /etc/systemd/system/portti.service") {
 		t.Errorf("said %v, %v", did, err)
 	}
 	if !strings.Contains(m.read(installedUnit), "ExecStart=/usr/local/bin/portti") {
@@ -221,12 +221,12 @@ func TestInstallDoesNotStartWhatIsNotConfigured(t *testing.T) {
 	if !slices.Equal(m.steered, []string{"install"}) || len(did) == 0 {
 		t.Errorf("systemd was told %v; said %v", m.steered, did)
 	}
-	for _, do := range []func() error{s.Start, s.Restart} {
-		if err := do(); !errors.As(err, &pending) {
+	for _, do := range []func() ([]string, error){s.Start, s.Restart} {
+		if _, err := do(); !errors.As(err, &pending) {
 			t.Errorf("error is %v", err)
 		}
 	}
-	if err := s.Stop(); err != nil {
+	if _, err := s.Stop(); err != nil {
 		t.Errorf("stop: %v", err)
 	}
 	if !slices.Equal(m.steered, []string{"install", "stop"}) {
@@ -240,18 +240,17 @@ func TestInstallRefuses(t *testing.T) {
 		spoil func(*Service, *machine)
 		want  string
 	}{
-		{"without systemd", func(s *Service, m *machine) { os.RemoveAll(m.root + "/run/systemd") }, "systemd does not run here"},
+		{"without systemd", func(s *Service, m *machine) { os.RemoveAll(m.root + "/run/systemd") }, "none of systemd, OpenRC"},
 		{"without root", func(s *Service, m *machine) { s.host.euid = 1000 }, "this needs root: try  sudo portti service install"},
 		{"relative configuration", func(s *Service, m *machine) { s.Config = "portti.toml" }, "absolute"},
 		{"configuration in a home", func(s *Service, m *machine) { s.Config = "/home/a/portti.toml" }, "hidden from the service"},
 		{"configuration in /tmp", func(s *Service, m *machine) { s.Config = "/tmp/portti.toml" }, "hidden from the service"},
 		{"configuration elsewhere, absent", func(s *Service, m *machine) { s.Config = "/srv/portti.toml" }, "cannot find the configuration /srv/portti.toml"},
 		{"configuration with a blank", func(s *Service, m *machine) { s.Config = "/etc/portti/a b.toml" }, "unit file"},
-		{"a package is installed", func(s *Service, m *machine) { m.write(packagedUnit, "x") }, "installed as a package"},
 		{"no group for serial ports", func(s *Service, m *machine) { m.write("/etc/group", "root:x:0:\n") }, "neither dialout nor uucp"},
-		{"no tool for users", func(s *Service, m *machine) { m.missing = []string{"systemd-sysusers", "useradd", "adduser"} }, "cannot create the user portti: none of"},
+		{"an unknown init system", func(s *Service, m *machine) { s.Init = "upstart" }, "it is one of systemd, openrc, sysv, procd"},
 		{"the tool fails", func(s *Service, m *machine) { m.fails["systemd-sysusers"] = errors.New("read-only") }, "read-only"},
-		{"systemd refuses the unit", func(s *Service, m *machine) { m.broken["install"] = errors.New("masked") }, "cannot install the unit: masked"},
+		{"systemd refuses the unit", func(s *Service, m *machine) { m.broken["install"] = errors.New("masked") }, "cannot install the service: masked"},
 		{"the daemon does not start", func(s *Service, m *machine) { m.broken["restart"] = errors.New("exit status 1") }, "journalctl -u portti"},
 		{"the binary is gone", func(s *Service, m *machine) { os.Remove(m.root + "/build/bin/portti") }, "cannot copy the binary"},
 	} {
@@ -323,7 +322,7 @@ func TestUninstallKeepsDataAndConfiguration(t *testing.T) {
 	if did, err = s.Uninstall(); err != nil || !strings.Contains(did[0], "nothing changed") {
 		t.Errorf("a second time: %v, %v", did, err)
 	}
-	if err := s.Start(); !errors.Is(err, ErrNotInstalled) {
+	if _, err := s.Start(); !errors.Is(err, ErrNotInstalled) {
 		t.Errorf("start after uninstall: %v", err)
 	}
 }
@@ -333,6 +332,9 @@ func TestUninstallRefuses(t *testing.T) {
 	m.write(packagedUnit, "x")
 	if _, err := s.Uninstall(); !errors.Is(err, ErrPackaged) {
 		t.Errorf("of a package: %v", err)
+	}
+	if err := os.Remove(m.root + packagedUnit); err != nil {
+		t.Fatal(err)
 	}
 	m.write(installedUnit, "x")
 	m.broken["stop"] = errors.New("timeout")

@@ -1,11 +1,14 @@
 package systemd
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
-// State is systemd's word on the service.
+// State is the init system's word on the service, in systemd's terms.
 type State struct {
 	Load   string // loaded, not-found, masked ...
 	Active string // active, activating, reloading, inactive, failed ...
@@ -17,6 +20,7 @@ type State struct {
 	Restarts string
 	Exit     string // exit status of the last main process
 	Enabled  string // enabled, disabled ...
+	Init     Kind   // whose words these are
 }
 
 // Installed says whether systemd knows the unit.
@@ -50,15 +54,19 @@ func (s State) String() string {
 		fmt.Fprintf(&b, "\nlast words: %s", s.Text)
 	}
 	if s.Result != "" && s.Result != "success" {
-		fmt.Fprintf(&b, "\nlast end: %s, exit status %s; see the reason with  journalctl -u %s -n 20", s.Result, s.Exit, Name)
+		fmt.Fprintf(&b, "\nlast end: %s, exit status %s; see the reason with  %s", s.Result, s.Exit, Journal(s.Init))
 	}
 	return b.String()
 }
 
-// State asks systemd how the service is. It needs no root.
+// State asks the init system how the service is. It needs no root.
 func (s *Service) State() (State, error) {
-	if _, err := s.host.run("systemctl", "--version"); err != nil {
-		return State{}, fmt.Errorf("%w (%w)", ErrNoSystemd, err)
+	p, err := s.place()
+	if err != nil {
+		return State{}, err
+	}
+	if p.kind != Systemd {
+		return s.scriptState(p)
 	}
 	out, err := s.host.run("systemctl", "show", "--no-pager",
 		"--property=LoadState,ActiveState,SubState,StatusText,Result,MainPID,NRestarts,ExecMainStatus,UnitFileState", Name+".service")
@@ -68,8 +76,63 @@ func (s *Service) State() (State, error) {
 	return parseState(out), nil
 }
 
+// scriptState says of the others what systemd would. Its words are systemd's.
+func (s *Service) scriptState(p place) (State, error) {
+	if !p.there {
+		return State{Load: "not-found"}, nil
+	}
+	st := State{Init: p.kind, Load: "loaded", Active: "inactive", Sub: "dead", Enabled: "disabled"}
+	if s.host.enabled(p.kind, p.file) {
+		st.Enabled = "enabled"
+	}
+	if p.kind == Procd {
+		out, err := s.host.run("ubus", "call", "service", "list", `{"name":"`+Name+`"}`)
+		if err != nil {
+			return State{}, fmt.Errorf("cannot ask procd: %w", err)
+		}
+		return procdState(st, out)
+	}
+	command := []string{p.file, "status"}
+	if p.kind == OpenRC {
+		command = []string{"rc-service", Name, "status"}
+	}
+	_, err := s.host.run(command[0], command[1:]...)
+	var ended interface{ ExitCode() int }
+	switch {
+	case err == nil:
+		st.Active, st.Sub = "active", "running"
+	case !errors.As(err, &ended) || ended.ExitCode() < 0 || p.kind == SysV && ended.ExitCode() == 4:
+		return State{}, fmt.Errorf("cannot ask %s: %w", p.kind, err)
+	case ended.ExitCode() != 3: // SysV: 1 = it ended by itself; OpenRC: 32 = crashed
+		st.Active, st.Sub = "failed", "failed"
+	}
+	return st, nil
+}
+
+func procdState(st State, out string) (State, error) {
+	var services map[string]struct {
+		Instances map[string]struct {
+			Running  bool `json:"running"`
+			PID      int  `json:"pid"`
+			ExitCode *int `json:"exit_code"`
+		} `json:"instances"`
+	}
+	if err := json.Unmarshal([]byte(out), &services); err != nil {
+		return State{}, fmt.Errorf("cannot understand procd's answer: %w", err)
+	}
+	for _, in := range services[Name].Instances {
+		switch {
+		case in.Running:
+			st.Active, st.Sub, st.PID = "active", "running", strconv.Itoa(in.PID)
+		case in.ExitCode != nil && *in.ExitCode != 0:
+			st.Active, st.Sub, st.Result, st.Exit = "failed", "failed", "exit-code", strconv.Itoa(*in.ExitCode)
+		}
+	}
+	return st, nil
+}
+
 func parseState(out string) State {
-	var s State
+	s := State{Init: Systemd}
 	for line := range strings.Lines(out) {
 		key, value, _ := strings.Cut(strings.TrimRight(line, "\n"), "=")
 		switch key {

@@ -2,6 +2,7 @@ package systemd
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 )
@@ -27,7 +28,7 @@ func TestStateReadsSystemctl(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := State{Load: "loaded", Active: "active", Sub: "running", Text: "online, a=b, 12 waiting", Result: "success",
-		PID: "4711", Restarts: "2", Exit: "0", Enabled: "enabled"}
+		PID: "4711", Restarts: "2", Exit: "0", Enabled: "enabled", Init: Systemd}
 	if state != want {
 		t.Errorf("got %+v", state)
 	}
@@ -67,16 +68,58 @@ func TestStateAfterAStop(t *testing.T) {
 	}
 }
 
-func TestStateWithoutSystemd(t *testing.T) {
+func TestStateWithoutAnAnswer(t *testing.T) {
 	s, m := testService(t)
-	m.fails["systemctl --version"] = errors.New("not found")
-	if _, err := s.State(); !errors.Is(err, ErrNoSystemd) {
+	m.fails["systemctl show"] = errors.New("no bus")
+	if _, err := s.State(); err == nil || !strings.Contains(err.Error(), "cannot ask systemd: no bus") {
 		t.Errorf("error is %v", err)
 	}
-	delete(m.fails, "systemctl --version")
-	m.fails["systemctl show"] = errors.New("no bus")
-	if _, err := s.State(); err == nil || errors.Is(err, ErrNoSystemd) {
+	if err := os.RemoveAll(m.root + "/run/systemd"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.State(); !errors.Is(err, ErrNoInit) {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// TestStateOfScripts: what the other init systems say is told in the same words.
+func TestStateOfScripts(t *testing.T) {
+	for _, c := range []struct {
+		init  Kind
+		fails error
+		says  string // by ubus
+		want  string
+		bad   bool
+	}{
+		{init: OpenRC, want: "portti is active (running), enabled at boot"},
+		{init: OpenRC, fails: exitCode(3), want: "portti is stopped, enabled at boot"},
+		{init: OpenRC, fails: exitCode(32), want: "portti is failed (failed), enabled at boot"},
+		{init: SysV, want: "portti is active (running), enabled at boot"},
+		{init: SysV, fails: exitCode(1), want: "portti is failed (failed), enabled at boot"},
+		{init: SysV, fails: exitCode(3), want: "portti is stopped, enabled at boot"},
+		{init: SysV, fails: exitCode(4), bad: true},
+		{init: SysV, fails: errors.New("not a program"), bad: true},
+		{init: Procd, says: `{"portti": {"instances": {"instance1": {"running": true, "pid": 4711}}}}`, want: "portti is active (running), enabled at boot, process 4711"},
+		{init: Procd, says: `{"portti": {"instances": {"instance1": {"running": false, "exit_code": 78}}}}`,
+			want: "portti is failed (failed), enabled at boot\nlast end: exit-code, exit status 78; see the reason with  logread -e portti"},
+		{init: Procd, says: `{}`, want: "portti is stopped, enabled at boot"},
+		{init: Procd, says: `nonsense`, bad: true},
+	} {
+		s, m := testService(t)
+		s.Init = c.init
+		if _, err := s.Install(); err != nil {
+			t.Fatal(c.init, err)
+		}
+		for _, command := range []string{"rc-service portti status", initScript + " status"} {
+			if c.fails != nil {
+				m.fails[command] = c.fails
+			}
+		}
+		m.answers["ubus"] = c.says
+		state, err := s.State()
+		if (err != nil) != c.bad || err == nil && state.String() != c.want {
+			t.Errorf("%s, %v, %s: says %q, %v", c.init, c.fails, c.says, state, err)
+		}
 	}
 }
 

@@ -108,6 +108,7 @@ func TestSysVScript(t *testing.T) {
 				t.Errorf("before the start it asked %q", said)
 			}
 			pid := s.read("portti.pid")
+			testkit.Eventually(t, "the daemon is up", func() bool { return strings.Contains(s.read("log"), "started") })
 			s.expect("start", 0)
 			s.expect("reload", 0)
 			testkit.Eventually(t, "the daemon hears of the reload", func() bool { return strings.Contains(s.read("log"), "reloaded") })
@@ -123,6 +124,7 @@ func TestSysVScript(t *testing.T) {
 			if now := s.read("portti.pid"); now == pid {
 				t.Error("a restart left the same process")
 			}
+			testkit.Eventually(t, "the next daemon is up", func() bool { return strings.Count(s.read("log"), "started") == 2 })
 			s.expect("stop", 0)
 			s.expect("status", 3)
 			if log := s.read("log"); log != "started\nreloaded\nstopped\nstarted\nstopped\n" {
@@ -140,6 +142,7 @@ func TestSysVScriptStartsAgain(t *testing.T) {
 			t.Parallel()
 			s := newSysvScript(t, shell)
 			s.expect("start", 0)
+			testkit.Eventually(t, "it is started", func() bool { return strings.Contains(s.read("log"), "started") })
 			pid, err := strconv.Atoi(strings.TrimSpace(s.read("portti.pid")))
 			if err != nil {
 				t.Fatal(err)

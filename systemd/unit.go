@@ -34,17 +34,20 @@ func (u Unit) Text() (string, error) {
 	return strings.NewReplacer("@ORIGIN@", u.origin(), "@EXEC@", strings.Join(line, " "), "@SERIAL@", group).Replace(unitText), nil
 }
 
-// origin is the line by which a package tells a file of ours from its own.
+// origin is the line by which a file of ours is known from a package's.
 func (u Unit) origin() string {
 	if u.Packaged {
 		return "# Part of the package portti."
 	}
-	return `# Written by "portti service install".`
+	return "# " + ours + "."
 }
 
 func special(r rune) bool {
 	return r <= ' ' || r == 0x7f || r > 0x7e || strings.ContainsRune(`"'\%${};`, r)
 }
+
+// ours is how a unit or script is known that is not a package's.
+const ours = `Written by "portti service install"`
 
 // unitText is the whole unit. What the lines are for, where it is not plain:
 //

@@ -17,6 +17,7 @@ import (
 // read and a folder written.
 type View struct {
 	Config string   `json:"config"` // the file it runs with; "" = no unit is installed
+	Init   Kind     `json:"init"`   // Systemd where there is a unit; "" = an init script, or nothing
 	User   string   `json:"user"`
 	UID    int      `json:"uid"`
 	GID    int      `json:"gid"`
@@ -31,14 +32,18 @@ type View struct {
 	Credentials []string `json:"credentials"`
 }
 
-// ViewOf reads it from the machine whose root folder that is; systemd need not run.
-// ok is false where there is no service: neither a unit nor the user of its name.
-func ViewOf(root fs.FS) (v View, ok bool) {
+// ViewOf reads it from the machine whose root folder that is; systemd need not run. An
+// init script gives its file and the user portti, and no sandbox. ok is false where there
+// is no service: neither a unit nor the user of its name.
+func ViewOf(root fs.FS) (v View, ok bool) { return viewWithout(root, "") }
+
+// viewWithout leaves one drop-in out.
+func viewWithout(root fs.FS, dropIn string) (v View, ok bool) {
 	v.User = Name
 	group := Name
-	lines := unitLines(root)
+	lines := unitLines(root, dropIn)
 	if len(lines) > 0 {
-		v.User, group = "root", ""
+		v.Init, v.User, group = Systemd, "root", ""
 	}
 	for _, line := range lines {
 		key, value, _ := strings.Cut(line, "=")
@@ -65,6 +70,9 @@ func ViewOf(root fs.FS) (v View, ok bool) {
 		default:
 			v.paths(key, value)
 		}
+	}
+	if len(lines) == 0 {
+		v.Config = configOfScript(root)
 	}
 	if v.Credentials == nil {
 		v.Credentials = []string{} // none, as far as the unit goes
@@ -137,7 +145,7 @@ func homeFolders() []string   { return []string{"/home", "/root", "/run/user"} }
 
 // unitLines are the lines of the unit and of its drop-ins, in systemd's order: of a
 // name that is there twice the first folder wins.
-func unitLines(root fs.FS) []string {
+func unitLines(root fs.FS, without string) []string {
 	text := []byte(nil)
 	dropIns := map[string]string{}
 	for _, dir := range []string{"etc/systemd/system", "run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"} {
@@ -146,7 +154,7 @@ func unitLines(root fs.FS) []string {
 		}
 		found, _ := fs.Glob(root, dir+"/"+Name+".service.d/*.conf")
 		for _, f := range found {
-			if _, ok := dropIns[path.Base(f)]; !ok {
+			if _, ok := dropIns[path.Base(f)]; !ok && "/"+f != without {
 				dropIns[path.Base(f)] = f
 			}
 		}
@@ -233,6 +241,19 @@ func configOf(command []string) string {
 		if (word == "-c" || word == "--config") && i+1 < len(command) {
 			return command[i+1]
 		}
+	}
+	return defaultConfig
+}
+
+// configOfScript is the file that the init script names; "" = there is none.
+func configOfScript(root fs.FS) string {
+	text, err := fs.ReadFile(root, strings.TrimPrefix(initScript, "/"))
+	if err != nil {
+		return ""
+	}
+	_, rest, _ := strings.Cut(string(text), " service prepare -c ")
+	if f := strings.Fields(rest); len(f) > 0 {
+		return f[0]
 	}
 	return defaultConfig
 }

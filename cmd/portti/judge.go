@@ -112,7 +112,7 @@ func judgeInside(cmd *cobra.Command, path string) (*config.Config, string, error
 	enter := func() {
 		sandboxed, failed = view.Enter()
 	}
-	ground := gateway.Ground{Made: view.Made, Credentials: view.Credentials}
+	ground := gateway.Ground{Made: view.Made, Hidden: append(view.Hidden, view.Private...), Credentials: view.Credentials}
 	draft := view.Config != "" && view.Config != path
 	o := config.LoadOptions{Environ: view.Env, Fits: func(c *config.Config, say config.Say) {
 		if draft {

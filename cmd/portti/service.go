@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,52 +19,84 @@ import (
 )
 
 func serviceCmd(machine fs.FS) *cobra.Command {
-	serviceVerb := func(name, short string, do func(*systemd.Service, io.Writer) error) *cobra.Command {
-		return serviceVerb(machine, name, short, do)
-	}
 	cmd := group(&cobra.Command{
 		Use:   "service",
 		Short: "install | uninstall | start | stop | restart | status  of the system service",
-		Long: `Runs portti as a systemd service: its own user, a hardened unit, a watchdog.
+		Long: `Runs portti as a service of systemd, OpenRC, OpenWrt's procd or SysV init, with its
+own user; under systemd in a sandbox and with a watchdog.
 
 install can be repeated; it copies the binary to /usr/local/bin when the
 service could not run it from where it lies, and never overwrites a
-configuration. uninstall keeps readings, configuration and user.`,
+configuration. A unit or script that a package brought is used as it is.
+uninstall keeps readings, configuration and user.
+
+With --root DIR, install and uninstall work on the image in that folder: they
+write and link files, and run and start nothing.
+
+Exit codes: 0 done, or so already; 3 not running, or not installed; 4 no permission,
+or state unknown; 6 not configured: what runs goes on, what does not is not started.`,
+		Example: `  sudo ./portti service install
+  sudo portti service restart                          # checks the configuration first
+  sudo portti service install --root build/rootfs --init openrc`,
 	})
+	cmd.PersistentFlags().String("init", "", "the init system: systemd, openrc, procd or sysv (default: the one that runs here)")
+	both := []*cobra.Command{
+		serviceVerb(machine, "install", "make the user, the folders and the unit; start it when configured", install),
+		serviceVerb(machine, "uninstall", "stop the service and remove its unit; data and configuration stay", uninstall),
+	}
+	for _, c := range both {
+		c.Flags().String("root", "", "work on the image in `DIR`, and start nothing")
+	}
+	cmd.AddCommand(both...)
 	cmd.AddCommand(
-		serviceVerb("install", "make the user, the folders and the unit; start it when configured", install),
-		serviceVerb("uninstall", "stop the service and remove its unit; data and configuration stay", uninstall),
-		serviceVerb("start", "start the service", steer((*systemd.Service).Start, "started")),
-		serviceVerb("stop", "stop the service", steer((*systemd.Service).Stop, "stopped; it starts again at boot")),
-		serviceVerb("restart", "stop and start the service", steer((*systemd.Service).Restart, "restarted")),
-		serviceVerb("status", "what systemd says of the service", serviceStatus),
+		serviceVerb(machine, "start", "start the service", steer((*systemd.Service).Start, "started")),
+		serviceVerb(machine, "stop", "stop the service", steer((*systemd.Service).Stop, "stopped; it starts again at boot")),
+		serviceVerb(machine, "restart", "stop and start the service", steer((*systemd.Service).Restart, "restarted")),
+		serviceVerb(machine, "status", "what the init system says of the service", serviceStatus),
 		prepareCmd(machine),
 	)
 	return cmd
 }
 
-func serviceVerb(machine fs.FS, name, short string, do func(*systemd.Service, io.Writer) error) *cobra.Command {
+func serviceVerb(machine fs.FS, name, short string, do func(*cobra.Command, *systemd.Service, io.Writer) error) *cobra.Command {
 	return &cobra.Command{
 		Use:   name,
 		Short: short,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var sample bytes.Buffer
-			if err := config.Sample(&sample, []string{"gps", "lines"}); err != nil {
-				return err
-			}
 			g := globalsOf(cmd)
 			if view, ok := systemd.ViewOf(machine); ok && !g.configSet && view.Config != "" {
 				g.config = view.Config
 			}
-			s := systemd.NewService(g.config, sample.Bytes(), func(path string) error { return startable(cmd.Context(), machine, path) })
+			s := serviceOf(cmd, machine, g.config)
+			if root, _ := cmd.Flags().GetString("root"); root != "" {
+				if s = s.In(root); !g.configSet {
+					s.Config = config.DefaultPath
+				}
+			}
 			out := cmd.OutOrStdout()
 			if g.quiet {
 				out = io.Discard
 			}
-			return serviceCode(do(s, out))
+			return serviceCode(do(cmd, s, out))
 		},
 	}
+}
+
+// serviceOf is the service on this machine, which runs with that configuration.
+func serviceOf(cmd *cobra.Command, machine fs.FS, path string) *systemd.Service {
+	s := systemd.NewService(path, nil, func(path string) error { return startable(cmd.Context(), machine, path) })
+	s.Named = func(path string) (systemd.Named, error) {
+		view, _ := systemd.ViewOf(machine)
+		cfg, err := config.Load(path, config.LoadOptions{Environ: view.Env})
+		if err != nil {
+			return systemd.Named{}, err
+		}
+		return named(cfg), nil
+	}
+	name, _ := cmd.Flags().GetString("init")
+	s.Init = systemd.Kind(name)
+	return s
 }
 
 // prepareCmd is what init scripts run before they start the gateway, and before a
@@ -73,13 +106,7 @@ func prepareCmd(machine fs.FS) *cobra.Command {
 	cmd.Hidden = true
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		g := globalsOf(cmd)
-		view, _ := systemd.ViewOf(machine)
-		s := systemd.NewService(g.config, nil, func(path string) error { return startable(cmd.Context(), machine, path) })
-		var folders []systemd.Folder
-		if cfg, err := config.Load(g.config, config.LoadOptions{Environ: view.Env}); err == nil { // else Prepare says what is wrong
-			folders = foldersOf(cfg)
-		}
-		did, err := s.Prepare(folders...)
+		did, err := serviceOf(cmd, machine, g.config).Prepare()
 		if !g.quiet {
 			tell(cmd.OutOrStdout(), did)
 		}
@@ -88,9 +115,16 @@ func prepareCmd(machine fs.FS) *cobra.Command {
 	return cmd
 }
 
-// foldersOf are the folders that a gateway writes in.
-func foldersOf(cfg *config.Config) []systemd.Folder {
-	return []systemd.Folder{{Path: cfg.Paths.State, Mode: 0o700}, {Path: cfg.Paths.Run, Mode: 0o755}}
+// named is what a configuration names and the service must reach.
+func named(cfg *config.Config) systemd.Named {
+	n := systemd.Named{Folders: []systemd.Folder{{Path: cfg.Paths.State, Mode: 0o700}, {Path: cfg.Paths.Run, Mode: 0o755}}}
+	u := cfg.Uplink
+	for _, path := range []string{u.TokenFile, u.CAFile, u.ClientCert, u.ClientKey, u.OAuth.SecretFile, u.OAuth.RefreshFile, u.Login.PasswordFile} {
+		if path != "" {
+			n.Files = append(n.Files, path)
+		}
+	}
+	return n
 }
 
 // startable says why the service should not be started with path: what config check
@@ -124,23 +158,44 @@ func startable(ctx context.Context, machine fs.FS, path string) error {
 	return nil
 }
 
-func install(s *systemd.Service, out io.Writer) error {
+func install(cmd *cobra.Command, s *systemd.Service, out io.Writer) error {
+	kind, err := s.Kind()
+	if err != nil {
+		return err
+	}
+	var sample bytes.Buffer
+	if err := config.Sample(&sample, []string{"gps", "lines"}); err != nil {
+		return err
+	}
+	s.Sample = sample.Bytes()
+	if kind == systemd.Procd {
+		s.Sample = onOpenWrt(s.Sample)
+	}
 	did, err := s.Install()
 	tell(out, did)
+	root, _ := cmd.Flags().GetString("root")
 	var pending *systemd.NotConfiguredError
-	if errors.As(err, &pending) {
+	switch {
+	case errors.As(err, &pending):
 		_, err = fmt.Fprintf(out, "\nThe service is installed but not started, because the configuration is not ready:\n\n%v\n\n"+
 			"Edit it, then:  sudo portti service start\n"+
 			"To undo:        sudo portti service uninstall\n", pending.Err)
-		return err
-	}
-	if err == nil {
+	case err == nil && root != "":
+		_, err = fmt.Fprintf(out, "\nIt starts with the image, once its configuration is good. See that:\n  portti config check --offline %s\n"+
+			"To undo:        sudo portti service uninstall --root %s\n", filepath.Join(root, s.Config), root)
+	case err == nil:
 		_, err = fmt.Fprint(out, "\nSee how it is:  portti status\nTo undo:        sudo portti service uninstall\n")
 	}
 	return err
 }
 
-func uninstall(s *systemd.Service, out io.Writer) error {
+// onOpenWrt moves the state out of /var, which is in memory there: what waits would be
+// gone with the power.
+func onOpenWrt(sample []byte) []byte {
+	return bytes.Replace(sample, []byte(`# state = "/var/lib/portti"  `), []byte(`state = "/srv/portti"   `), 1)
+}
+
+func uninstall(_ *cobra.Command, s *systemd.Service, out io.Writer) error {
 	did, err := s.Uninstall()
 	tell(out, did)
 	if err == nil {
@@ -156,17 +211,18 @@ func tell(out io.Writer, did []string) {
 	}
 }
 
-func steer(do func(*systemd.Service) error, done string) func(*systemd.Service, io.Writer) error {
-	return func(s *systemd.Service, out io.Writer) error {
-		if err := do(s); err != nil {
-			return err
+func steer(do func(*systemd.Service) ([]string, error), done string) func(*cobra.Command, *systemd.Service, io.Writer) error {
+	return func(_ *cobra.Command, s *systemd.Service, out io.Writer) error {
+		did, err := do(s)
+		tell(out, did)
+		if err == nil {
+			_, err = fmt.Fprintf(out, "portti %s\n", done)
 		}
-		_, err := fmt.Fprintf(out, "portti %s\n", done)
 		return err
 	}
 }
 
-func serviceStatus(s *systemd.Service, out io.Writer) error {
+func serviceStatus(_ *cobra.Command, s *systemd.Service, out io.Writer) error {
 	state, err := s.State()
 	if err != nil {
 		return exit(exitUnknown, err)
@@ -187,6 +243,8 @@ func serviceCode(err error) error {
 	switch {
 	case errors.As(err, &pending):
 		return exit(exitNotConfigured, err)
+	case errors.Is(err, systemd.ErrNotRoot):
+		return exit(exitUnknown, err)
 	case errors.Is(err, systemd.ErrNotInstalled):
 		return exit(exitNotRunning, err)
 	}

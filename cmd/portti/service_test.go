@@ -59,8 +59,8 @@ func TestServiceExitCodes(t *testing.T) {
 	}{
 		{nil, exitOK},
 		{other, exitFailed},
-		{systemd.ErrNoSystemd, exitFailed},
-		{fmt.Errorf("%w: try sudo", systemd.ErrNotRoot), exitFailed},
+		{systemd.ErrNoInit, exitFailed},
+		{fmt.Errorf("%w: try sudo", systemd.ErrNotRoot), exitUnknown},
 		{systemd.ErrNotInstalled, exitNotRunning},
 		{&systemd.NotConfiguredError{Err: other}, exitNotConfigured},
 	} {

@@ -77,7 +77,9 @@ func whyStopped(machine fs.FS, g globals, socket string) stopped {
 		s.Reason = fmt.Sprintf("portti is not running (no socket at %s).", socket)
 	}
 	if view, ok := systemd.ViewOf(machine); ok && ofService(view, socket) {
-		if state, err := systemd.NewService(view.Config, nil, nil).State(); err == nil && state.Installed() {
+		service := systemd.NewService(view.Config, nil, nil)
+		service.Init = view.Init
+		if state, err := service.State(); err == nil && state.Installed() {
 			s.ended(state)
 		}
 	}
@@ -107,7 +109,7 @@ func (s *stopped) ended(state systemd.State) {
 	if state.Text != "" && state.Result != "success" {
 		last = " Its last words: " + strings.TrimSuffix(state.Text, ".") + "."
 	}
-	const journal = "See the reason: journalctl -u " + systemd.Name + " -n 20"
+	journal := "See the reason: " + systemd.Journal(state.Init)
 	switch {
 	case state.Active == "activating":
 		s.Reason = "portti is not running now; systemd starts it again by itself. " + endInWords(state) + last

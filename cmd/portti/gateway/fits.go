@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -18,6 +19,7 @@ import (
 // process that has everything already.
 type Ground struct {
 	Made        []string // folders that will be there and the service's own
+	Hidden      []string // folders that it cannot see into, whatever their rights
 	Credentials []string // names that LoadCredential= hands over; nil = those of $CREDENTIALS_DIRECTORY
 }
 
@@ -36,24 +38,24 @@ func (g Ground) Fits(c *config.Config, say config.Say) {
 		own(say, "gateway.id", idFile(c.Paths.State))
 	}
 	u := c.Uplink
-	needed(say, "uplink.ca_file", u.CAFile)
-	needed(say, "uplink.client_cert", u.ClientCert)
-	needed(say, "uplink.client_key", u.ClientKey)
+	g.needed(say, "uplink.ca_file", u.CAFile)
+	g.needed(say, "uplink.client_cert", u.ClientCert)
+	g.needed(say, "uplink.client_key", u.ClientKey)
 	switch {
 	case u.Auth == "none" || u.Auth == "hash" || len(u.Addresses()) == 0:
 	case u.TokenSource == config.TokenFromOAuth:
-		secret(say, "uplink.oauth.client_secret_file", u.OAuth.SecretFile)
+		g.secret(say, "uplink.oauth.client_secret_file", u.OAuth.SecretFile)
 		g.credential(say, "uplink.oauth.client_secret_credential", u.OAuth.SecretInUnit)
 		if u.OAuth.Grant == uplink.GrantRefresh {
-			secret(say, "uplink.oauth.refresh_token_file", u.OAuth.RefreshFile)
+			g.secret(say, "uplink.oauth.refresh_token_file", u.OAuth.RefreshFile)
 		}
 		own(say, "uplink.token_source", c.Paths.LoginFile())
 	case u.TokenSource == config.TokenFromLogin:
-		secret(say, "uplink.login.password_file", u.Login.PasswordFile)
+		g.secret(say, "uplink.login.password_file", u.Login.PasswordFile)
 	case u.TokenSource == config.TokenFromJWT:
 		own(say, "uplink.token_source", c.Paths.KeyFile())
 	default:
-		secret(say, "uplink.token_file", u.TokenFile)
+		g.secret(say, "uplink.token_file", u.TokenFile)
 		g.credential(say, "uplink.credential", u.Credential)
 	}
 }
@@ -69,8 +71,8 @@ func (g Ground) folder(say config.Say, key, dir, without string) {
 		return
 	}
 	hint := "let the service's user write there: sudo chown portti: " + dir
-	if errors.Is(err, unix.EROFS) || errors.Is(err, fs.ErrNotExist) {
-		hint = "the service's sandbox has it read-only; to allow it: sudo systemctl edit portti, and there [Service] ReadWritePaths=" + dir
+	if _, missing := os.Lstat(dir); errors.Is(err, unix.EROFS) || errors.Is(missing, fs.ErrNotExist) {
+		hint = "have it made, and let through the service's sandbox: sudo portti service restart"
 	}
 	if without != "" {
 		hint += "; " + without
@@ -96,19 +98,29 @@ func usable(dir string) error {
 
 // needed is a file without which there is no connection, secret one that portti login
 // may still write, own one that the gateway writes itself.
-func needed(say config.Say, key, path string) {
+func (g Ground) needed(say config.Say, key, path string) {
 	if err := readable(path); err != nil {
-		say(true, key, fmt.Sprintf("%s cannot be read: %s", path, cause(err)), "there is no connection without it; let the service's user read it: ls -l "+path)
+		say(true, key, fmt.Sprintf("%s cannot be read: %s", path, cause(err)), "there is no connection without it; "+g.letRead(path, "ls -l "+path))
 	}
 }
 
-func secret(say config.Say, key, path string) {
+func (g Ground) secret(say config.Say, key, path string) {
 	switch err := readable(path); {
 	case errors.Is(err, fs.ErrNotExist):
 		say(false, key, fmt.Sprintf("%s is not there: the gateway reads its devices, and connects when it is", path), "write it: sudo portti login")
 	case err != nil:
-		say(true, key, fmt.Sprintf("%s cannot be read: %s", path, cause(err)), "let the service's user read it: sudo chown portti "+path)
+		say(true, key, fmt.Sprintf("%s cannot be read: %s", path, cause(err)), g.letRead(path, "sudo chown portti "+path))
 	}
+}
+
+// letRead is a hint: how the service's user comes to read a file.
+func (g Ground) letRead(path, command string) string {
+	for _, dir := range g.Hidden {
+		if strings.HasPrefix(path, dir+"/") {
+			return "homes and temporary folders are hidden from the service; copy it, and name the copy: sudo install -g portti -m 640 " + path + " /etc/portti/credentials/"
+		}
+	}
+	return "let the service's user read it: " + command
 }
 
 func own(say config.Say, key, path string) {
