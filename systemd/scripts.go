@@ -83,7 +83,7 @@ error_logger="logger -t portti -p daemon.notice"
 export GOMEMLIMIT=76MiB
 
 depend() {
-	need localmount
+	want localmount
 	use logger
 	after bootmisc clock modules
 }

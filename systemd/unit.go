@@ -31,7 +31,7 @@ func (u Unit) Text() (string, error) {
 			return "", fmt.Errorf("cannot write a unit: %q holds a character that has a meaning in a unit file", word)
 		}
 	}
-	return strings.NewReplacer("@ORIGIN@", u.origin(), "@EXEC@", strings.Join(line, " "), "@SERIAL@", group).Replace(unitText), nil
+	return strings.NewReplacer("@ORIGIN@", u.origin(), "@EXEC@", strings.Join(line, " "), "@PROGRAM@", u.Exec, "@CONFIG@", configOf(u.Args), "@SERIAL@", group).Replace(unitText), nil
 }
 
 // origin is the line by which a file of ours is known from a package's.
@@ -55,6 +55,7 @@ const ours = `Written by "portti service install"`
 //     because a process that is stopped or deep in the kernel cannot answer it.
 //   - StateDirectory waits for its mount by itself; RequiresMountsFor says so
 //     where somebody takes that line out for a folder of his own.
+//   - ExecStopPost keeps systemd's word on how a run ended, for the next one to tell.
 //   - Exit 6 is "not configured" and 78 "configuration invalid": starting again
 //     would not help.
 //   - No network-online: a gateway collects before it has a network.
@@ -81,6 +82,7 @@ StartLimitIntervalSec=0
 Type=notify
 NotifyAccess=main
 ExecStart=@EXEC@
+ExecStopPost=-@PROGRAM@ service ended -c @CONFIG@
 ExecReload=/bin/kill -HUP $MAINPID
 WatchdogSec=60
 Restart=always

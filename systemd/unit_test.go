@@ -25,6 +25,7 @@ func TestUnitKeepsItsPromises(t *testing.T) {
 	lines := strings.Split(rendered(t), "\n")
 	for _, want := range []string{
 		"ExecStart=/usr/local/bin/portti run -c /etc/portti/portti.toml",
+		"ExecStopPost=-/usr/local/bin/portti service ended -c /etc/portti/portti.toml",
 		"Type=notify", "NotifyAccess=main", "WatchdogSec=60", "ExecReload=/bin/kill -HUP $MAINPID",
 		"Restart=always", "RestartSec=2", "StartLimitIntervalSec=0", "RestartPreventExitStatus=6 78", "TimeoutStopSec=30",
 		"User=portti", "Group=portti", "SupplementaryGroups=dialout", "UMask=0077",

@@ -11,10 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"portti/cmd/portti/config"
+	"portti/cmd/portti/gateway"
 	"portti/systemd"
 )
 
@@ -54,6 +56,7 @@ or state unknown; 6 not configured: what runs goes on, what does not is not star
 		serviceVerb(machine, "restart", "stop and start the service", steer((*systemd.Service).Restart, "restarted")),
 		serviceVerb(machine, "status", "what the init system says of the service", serviceStatus),
 		prepareCmd(machine),
+		endedCmd(),
 	)
 	return cmd
 }
@@ -113,6 +116,24 @@ func prepareCmd(machine fs.FS) *cobra.Command {
 		return serviceCode(err)
 	}
 	return cmd
+}
+
+// endedCmd is what the unit runs when a run has ended, also one that never became a
+// gateway.
+func endedCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:    "ended",
+		Short:  "keep systemd's word on how a run ended, for the next one to tell",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			paths, err := config.PathsOf(globalsOf(cmd).config, config.LoadOptions{Environ: os.Environ()})
+			if err != nil {
+				return err
+			}
+			return gateway.NoteEnd(paths.State, os.Getenv, time.Now())
+		},
+	}
 }
 
 // named is what a configuration names and the service must reach.

@@ -367,6 +367,7 @@ var table = [...]Definition{
 		{"devicesMissing", Integer, "", 0, hi, false}, {"devicesBusy", Integer, "", 0, hi, false},
 		{"devicesSilent", Integer, "", 0, hi, false}, {"devicesGarbage", Integer, "", 0, hi, false},
 		{"clockSource", String, "", lo, hi, false}, {"problems", Integer, "", 0, hi, false},
-		{"problem", String, "", lo, hi, false}, {"transactionId", Integer, "", 0, 2147483647, false},
+		{"problem", String, "", lo, hi, false}, {"started", String, "", lo, hi, false},
+		{"transactionId", Integer, "", 0, 2147483647, false},
 	}},
 }

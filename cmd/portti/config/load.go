@@ -84,15 +84,21 @@ func (l *loader) unfit(key, text, hint string) {
 }
 
 // SocketOf says where the daemon that runs with the configuration at path
-// listens. It reads what it can: a mistake elsewhere in the file must not keep
-// `portti status` from answering.
+// listens.
 func SocketOf(path string, o LoadOptions) (string, error) {
+	paths, err := PathsOf(path, o)
+	return paths.Socket(), err
+}
+
+// PathsOf reads what it can: a mistake elsewhere in the file must not keep
+// `portti status` from answering.
+func PathsOf(path string, o LoadOptions) (Paths, error) {
 	l := loader{cfg: Defaults()}
 	if missing := l.layers(path, o); missing && path != DefaultPath {
-		return "", fmt.Errorf("cannot read %s: %w", path, fs.ErrNotExist)
+		return Paths{}, fmt.Errorf("cannot read %s: %w", path, fs.ErrNotExist)
 	}
 	l.environment(o.Environ)
-	return l.cfg.Paths.Socket(), nil
+	return l.cfg.Paths, nil
 }
 
 // loader gathers the layers and what is wrong with them.

@@ -83,6 +83,9 @@ func (d *drawing) screen() {
 		return
 	}
 	d.head()
+	if text := status.Clean(d.s.Started.Sentence(), 300); text != "" {
+		d.line(d.cut(text, d.width()))
+	}
 	d.b.WriteByte('\n')
 	d.link()
 	d.buffer()

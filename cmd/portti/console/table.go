@@ -122,6 +122,9 @@ func (d *drawing) plain() {
 		d.b.WriteByte('\n')
 	}
 	row("gateway", s.Gateway.ID, s.Gateway.Name, "version", s.Version, "up_s", number(s.UptimeS))
+	if s.Started.Reason != "" {
+		row("started", s.Started.Reason, s.Started.Before, s.Started.Detail)
+	}
 	row("clock", s.Clock.Trusted, s.Clock.Source)
 	row("link", s.Link.State, cmp.Or(s.Link.URL, s.Link.URLHost), "since_s", number(s.Link.SinceS), "rtt_ms", number(s.Link.RTTms), s.Link.LastError)
 	row("buffer", s.Buffer.State, "waiting", s.Buffer.Waiting, "oldest_s", number(s.Buffer.OldestAgeS), "bytes", s.Buffer.Bytes, "capacity", s.Buffer.CapacityBytes)

@@ -37,6 +37,7 @@ func (g *Gateway) document(s *snapshot) status.Document {
 func statusOf(s *snapshot) status.Document {
 	doc := status.Document{
 		Schema: status.Schema, Running: true, Version: s.version, Time: s.at.UTC(), UptimeS: status.Seconds(s.uptime),
+		Started:  s.began,
 		Gateway:  status.Gateway{ID: s.id, Name: s.name, Start: s.start},
 		Link:     linkStatus(s),
 		Buffer:   bufferStatus(s),

@@ -85,6 +85,8 @@ type Gateway struct {
 	reloads    chan chan Reloaded
 	running    map[string]string // the settings that hold, for reload
 	started    time.Time
+	lastRun    *lastRun
+	began      status.Started // how the run before ended
 
 	looking       sync.Mutex // guards what a series of looks at the parts tells, problems and board too
 	headroomLevel headroomLevel
@@ -189,9 +191,11 @@ func build(ctx context.Context, cfg *config.Config, opt Options) (g *Gateway, er
 		}
 		return g.devices.Own(number, opt.Log), nil
 	}}
+	g.lastRun = g.newLastRun()
+	g.began = g.lastRun.ended(time.UnixMilli(g.queue.LastGood()), opt.Built)
 	g.lossReport = newLossReport(cfg.Paths.State, g.own.append, opt.Log)
 	g.lossReport.gone, g.lossReport.toldGone = g.gone, g.board.told
-	g.selfReport = newSelfReport(cfg, g.id, opt.Version, func() int64 { return g.clock.Now().Mono }, g.own.append, opt.Log)
+	g.selfReport = newSelfReport(cfg, g.id, opt.Version, g.began, func() int64 { return g.clock.Now().Mono }, g.own.append)
 	g.downlink = g.newDownlink()
 	g.start = g.startEpoch()
 	options, err := g.linkOptions()
@@ -246,7 +250,13 @@ func (g *Gateway) Run(ctx context.Context) error {
 // of the data's way: the ports close, the queue takes no more, the link
 // delivers what it can within drainLimit, and the queue commits the rest.
 func (g *Gateway) work(ctx context.Context) error {
-	g.log.Info("portti runs", "event", "daemon.started", "version", g.opt.Version, "gateway", g.id, "devices", len(g.cfg.ActiveDevices()))
+	log := g.log
+	for _, about := range [][2]string{{"reason", g.began.Reason}, {"before", g.began.Before}, {"detail", g.began.Detail}} { // of the run before
+		if about[1] != "" {
+			log = log.With(about[0], about[1])
+		}
+	}
+	log.Info("portti runs", "event", "daemon.started", "version", g.opt.Version, "gateway", g.id, "devices", len(g.cfg.ActiveDevices()))
 	var sides sync.WaitGroup // what runs next to the data path
 	aside, stopAside := context.WithCancel(context.WithoutCancel(ctx))
 	sides.Go(func() { g.dater.watch(aside) })
@@ -258,7 +268,7 @@ func (g *Gateway) work(ctx context.Context) error {
 	}
 
 	noted := make(chan struct{})
-	go func() { g.board.save(); close(noted) }()
+	go func() { g.lastRun.begin(); g.board.save(); close(noted) }()
 
 	linkCtx, stopLink := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLink()
@@ -299,8 +309,9 @@ func (g *Gateway) work(ctx context.Context) error {
 	g.closeToken() // last: readings come first
 	stopAside()
 	sides.Wait()
-	within(noted, noteLimit)
-	g.selfReport.removeRunNote()
+	if within(noted, noteLimit) { // else the disk still holds the note of the start
+		g.lastRun.end(err)
+	}
 	end := g.snapshot()
 	end.link.State = uplink.Stopped
 	last := g.document(end)
@@ -335,11 +346,13 @@ func (g *Gateway) feed(ctx context.Context) {
 	systemd.Watch(ctx, g.opt.Notify, interval, g.stuck, g.opt.Log)
 }
 
-func within(done <-chan struct{}, limit time.Duration) {
+func within(done <-chan struct{}, limit time.Duration) bool {
 	t := time.NewTimer(limit)
 	defer t.Stop()
 	select {
 	case <-done:
+		return true
 	case <-t.C:
+		return false
 	}
 }

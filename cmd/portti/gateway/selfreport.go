@@ -1,18 +1,11 @@
 package gateway
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"portti/cmd/portti/config"
-	"portti/cmd/portti/durable"
 	"portti/cmd/portti/status"
 	"portti/device/thingsee"
 )
@@ -34,11 +27,10 @@ const (
 // heartbeats.
 type selfReport struct {
 	send    appender
-	log     *slog.Logger
 	version string
 	gateway string
 	mono    func() int64 // milliseconds since the machine started
-	runNote string       // path of the note that a run has not ended
+	unclean bool         // the run before did not end in order
 
 	interval atomic.Int64 // between two reports, nanoseconds
 	m        thingsee.Message
@@ -51,15 +43,14 @@ type selfReport struct {
 	heartbeats heartbeats // guarded by mu
 }
 
-func newSelfReport(cfg *config.Config, gateway, version string, mono func() int64, send appender, log *slog.Logger) *selfReport {
+func newSelfReport(cfg *config.Config, gateway, version string, began status.Started, mono func() int64, send appender) *selfReport {
 	tuids := map[string]string{}
 	for _, d := range cfg.ActiveDevices() {
 		if d.ID != "" {
 			tuids[d.Name] = d.ID
 		}
 	}
-	r := &selfReport{send: send, log: log, version: version, gateway: gateway, mono: mono,
-		runNote: filepath.Join(cfg.Paths.State, "running"), heartbeats: newHeartbeats(tuids)}
+	r := &selfReport{send: send, version: version, gateway: gateway, mono: mono, unclean: began.Unclean(), heartbeats: newHeartbeats(tuids)}
 	r.interval.Store(int64(cfg.Gateway.ReportInterval))
 	return r
 }
@@ -123,16 +114,9 @@ func (r *selfReport) summary(m *thingsee.Message, event int, s *status.Document)
 // sendStart reports that the gateway has started, and first of all where the run
 // before did not end in order: by a power cut, a kill or a crash.
 func (r *selfReport) sendStart() {
-	_, err := os.Lstat(r.runNote)
-	if err == nil {
+	if r.unclean {
 		r.m.Reset(thingsee.HeaderOnly, thingsee.EventUncontrolledReset)
 		r.send(&r.m)
-	} else if errors.Is(err, fs.ErrNotExist) {
-		err = durable.Replace(r.runNote, nil, 0o600)
-	}
-	if err != nil {
-		r.log.Warn("whether this run ends in order will not be known", "component", "daemon", "event", "run-note.save-failed",
-			"err", fmt.Errorf("cannot keep a note of it: %w", err))
 	}
 	systemInfo(&r.m, thingsee.EventPowerOn, r.version, r.gateway)
 	r.send(&r.m)
@@ -148,11 +132,4 @@ func (r *selfReport) lastMessage() *thingsee.Message {
 	m := new(thingsee.Message)
 	m.Reset(thingsee.HeaderOnly, thingsee.EventPowerOff)
 	return m
-}
-
-// removeRunNote notes that this run has ended in order.
-func (r *selfReport) removeRunNote() {
-	if err := os.Remove(r.runNote); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		r.log.Warn("the next start will be reported as one after a power cut", "component", "daemon", "event", "run-note.remove-failed", "err", err)
-	}
 }

@@ -57,6 +57,9 @@ func health(m *thingsee.Message, event int, s *status.Document) {
 	count("devicesSilent", states[status.DeviceSilent])
 	count("devicesGarbage", states[status.DeviceGarbage])
 	m.Text("clockSource", []byte(s.Clock.Source))
+	if s.Started.Reason != "" {
+		m.Text("started", []byte(s.Started.Reason))
+	}
 	open := 0
 	for _, p := range s.Problems {
 		if p.Severity == status.Info {

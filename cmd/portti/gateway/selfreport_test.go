@@ -3,9 +3,6 @@ package gateway
 import (
 	"encoding/json"
 	"fmt"
-	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -47,7 +44,6 @@ func (s sentMessage) text(name string) (v string) {
 // second how things stand.
 type reportTest struct {
 	t      *testing.T
-	dir    string
 	report *selfReport
 	now    time.Time
 	sent   []sentMessage
@@ -55,16 +51,16 @@ type reportTest struct {
 }
 
 func newReportTest(t *testing.T, every time.Duration) *reportTest {
-	p := &reportTest{t: t, dir: t.TempDir(), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	p := &reportTest{t: t, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	p.s = status.Document{Link: status.Link{State: status.LinkConnecting}, Devices: []status.Device{{Name: "gps", State: status.DeviceOK}, {Name: "panel", State: status.DeviceOK}, {Name: "tags", State: status.DeviceOK}}}
-	p.restart(every)
+	p.restart(every, status.StartStopped)
 	return p
 }
 
-func (p *reportTest) restart(every time.Duration) {
-	cfg := &config.Config{Gateway: config.Gateway{ReportInterval: config.Duration(every)}, Paths: config.Paths{State: p.dir},
+func (p *reportTest) restart(every time.Duration, reason string) {
+	cfg := &config.Config{Gateway: config.Gateway{ReportInterval: config.Duration(every)},
 		Devices: []device.Config{{Name: "gps", ID: "GPS"}, {Name: "panel", ID: "PANEL"}, {Name: "tags"}}}
-	p.report = newSelfReport(cfg, "XXXX00GATEWAY00001", "1.2.3", func() int64 { return 90_500 }, p.receive, slog.New(slog.DiscardHandler))
+	p.report = newSelfReport(cfg, "XXXX00GATEWAY00001", "1.2.3", status.Started{Reason: reason}, func() int64 { return 90_500 }, p.receive)
 }
 
 // receive takes what is sent as a stamp would write it, and holds it against the
@@ -164,9 +160,6 @@ func TestSelfReportIsMute(t *testing.T) {
 	if len(p.sent) > 0 || p.report.lastMessage() != nil {
 		t.Errorf("said %s, and at last %v", p.sentSince(), p.report.lastMessage())
 	}
-	if files, _ := os.ReadDir(p.dir); len(files) > 0 {
-		t.Errorf("it left %v behind", files)
-	}
 	p.report.setEvery(time.Minute)
 	p.link(status.LinkOnline, time.Minute)
 	if p.count(1100) != 1 || p.count(90310) == 0 {
@@ -174,29 +167,23 @@ func TestSelfReportIsMute(t *testing.T) {
 	}
 }
 
-// A run that did not end in order is told at the next start.
+// Row 150: a run that did not end in order is told at the next start.
 func TestSelfReportAfterAPowerCut(t *testing.T) {
 	p := newReportTest(t, time.Minute)
-	p.pass(time.Second)
-	p.want("the first start ever", "1100/11 1112/11")
-	p.restart(time.Minute)
-	p.pass(time.Second)
-	p.want("after a cut", "1000/14 1100/11 1112/11")
-	p.report.removeRunNote()
-	p.restart(time.Minute)
-	p.pass(time.Second)
-	p.want("after an end in order", "1100/11 1112/11")
-	p.report.removeRunNote()
-	p.report.removeRunNote() // twice is no harm
-	if err := os.RemoveAll(p.dir); err != nil {
-		t.Fatal(err)
+	for reason, want := range map[string]string{
+		status.StartFirst: "1100/11 1112/11", status.StartStopped: "1100/11 1112/11", status.StartUpdate: "1100/11 1112/11", status.StartConfiguration: "1100/11 1112/11", "": "1100/11 1112/11",
+		status.StartPowerCut: "1000/14 1100/11 1112/11", status.StartWatchdog: "1000/14 1100/11 1112/11", status.StartCrashed: "1000/14 1100/11 1112/11",
+	} {
+		p.restart(time.Minute, reason)
+		p.pass(time.Second)
+		p.want(reason, want)
 	}
-	if err := os.WriteFile(p.dir, nil, 0o600); err != nil { // no folder any more
-		t.Fatal(err)
+	p.s.Started.Reason = status.StartPowerCut
+	p.link(status.LinkOnline, time.Minute)
+	health := slices.IndexFunc(p.sent, func(m sentMessage) bool { return m.ID == thingsee.GatewayHealth })
+	if health < 0 || p.sent[health].text("started") != "power-cut" {
+		t.Errorf("%+v", p.sent)
 	}
-	p.restart(time.Minute)
-	p.pass(time.Second)
-	p.want("with a disk that keeps nothing", "1100/11 1112/11")
 }
 
 func TestSelfReportWhileAway(t *testing.T) {
@@ -334,15 +321,6 @@ func TestHealthTellsTheStatus(t *testing.T) {
 	p.sent = nil
 	if p.receive(&m); p.sent[0].text("swVersion") != "portti" || p.sent[0].text("modelCode") != "XXXX00" || p.sent[0].text("psn") != "EFS80560445" {
 		t.Errorf("%+v", p.sent[0])
-	}
-}
-
-// The note of a run lies in the state folder, under a name of its own.
-func TestNoteOfARun(t *testing.T) {
-	p := newReportTest(t, time.Minute)
-	p.pass(time.Second)
-	if _, err := os.Stat(filepath.Join(p.dir, "running")); err != nil {
-		t.Error(err)
 	}
 }
 

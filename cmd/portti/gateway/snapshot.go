@@ -21,6 +21,7 @@ type snapshot struct {
 	version string
 	at      time.Time
 	uptime  time.Duration
+	began   status.Started
 
 	stats    buffer.Stats
 	total    buffer.Counts
@@ -61,7 +62,7 @@ type loss struct {
 
 func (g *Gateway) snapshot() *snapshot {
 	now := time.Now()
-	s := &snapshot{cfg: g.cfg, id: g.id, start: g.start, name: g.name, version: g.opt.Version, at: now, uptime: now.Sub(g.started)}
+	s := &snapshot{cfg: g.cfg, id: g.id, start: g.start, name: g.name, version: g.opt.Version, at: now, uptime: now.Sub(g.started), began: g.began}
 	// The queue's two answers are not of one moment. Statistics first, so that what they
 	// call waiting can at most have been delivered by the time of the ledger;
 	// the ledger's number then replaces theirs, and the document is consistent.

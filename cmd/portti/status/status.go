@@ -18,11 +18,13 @@ type Document struct {
 	Version string    `json:"version"`
 	Time    time.Time `json:"time"` // when the document was made
 	UptimeS float64   `json:"uptime_s"`
-	Gateway Gateway   `json:"gateway"`
-	Link    Link      `json:"link"`
-	Buffer  Buffer    `json:"buffer"`
-	Totals  Totals    `json:"totals"`
-	Clock   Clock     `json:"clock"`
+	// Started says how the run before this one ended.
+	Started Started `json:"started"`
+	Gateway Gateway `json:"gateway"`
+	Link    Link    `json:"link"`
+	Buffer  Buffer  `json:"buffer"`
+	Totals  Totals  `json:"totals"`
+	Clock   Clock   `json:"clock"`
 	// Downlink is what the server asked of the gateway.
 	Downlink Downlink `json:"downlink"`
 	// Devices are those of the configuration that are enabled, in its order.
