@@ -33,6 +33,7 @@ type verb struct {
 // root folder of the machine.
 func verbs(machine fs.FS) []verb {
 	return []verb{
+		{groupSee, checkCmd()},
 		{groupSee, statusCmd(machine)},
 		{groupSee, queueCmd()},
 		{groupSetUp, configCmd(machine)},
