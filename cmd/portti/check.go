@@ -159,7 +159,7 @@ func verdictOn(s *status.Document, err error, l limits) verdict {
 	age, room := time.Duration(v.AgeS*float64(time.Second)), time.Duration(v.RoomS*float64(time.Second))
 	for i, code := range []int{checkWarning, checkCritical} {
 		if l.depth[i] > 0 && v.Depth >= l.depth[i] || l.lost[i] > 0 && v.Lost >= l.lost[i] ||
-			l.age[i] > 0 && age >= l.age[i] || l.room[i] > 0 && room > 0 && room < l.room[i] {
+			l.age[i] > 0 && age >= l.age[i] && s.Link.OpensS == 0 || l.room[i] > 0 && room > 0 && room < l.room[i] {
 			v.worse(code)
 		}
 	}

@@ -49,15 +49,16 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		"only information": {l: usual, change: func(s *status.Document) {
 			s.Problems = []status.Problem{problem("CLK-STEP", status.Info, false)}
 		}, says: "PORTTI OK - 12 waiting, oldest 3 s | "},
-		"old":            {l: usual, code: 1, change: func(s *status.Document) { s.Buffer.OldestAgeS = 900 }, says: "oldest 15 min"},
-		"very old":       {l: usual, code: 2, change: func(s *status.Document) { s.Buffer.OldestAgeS = 86400 }, says: "CRITICAL"},
-		"little room":    {l: usual, code: 2, change: func(s *status.Document) { s.Link.State, s.Buffer.HeadroomS = status.LinkWaiting, 3599 }, says: ", room for 59 min | "},
-		"deep":           {l: limits{depth: [2]uint64{12, 13}}, code: 1, says: "WARNING"},
-		"too deep":       {l: limits{depth: [2]uint64{11, 12}}, code: 2, says: "CRITICAL"},
-		"lost":           {l: limits{lost: [2]uint64{0, 1}}, code: 2, change: func(s *status.Document) { s.Totals.Lost = status.Losses{"full": 7} }, says: ", 7 lost | depth=12 lost=7"},
-		"lost, no limit": {l: usual, change: func(s *status.Document) { s.Totals.Lost = status.Losses{"full": 7} }, says: "PORTTI OK"},
-		"not running":    {l: usual, err: exit(exitNotRunning, errors.New("portti is not running (no socket at /x).")), code: 2, says: "PORTTI CRITICAL - not running (no socket at /x)."},
-		"no answer":      {l: usual, err: exit(exitUnknown, errors.New("no permission for /x | use sudo")), code: 3, says: "PORTTI UNKNOWN - no permission for /x / use sudo"},
+		"old":                           {l: usual, code: 1, change: func(s *status.Document) { s.Buffer.OldestAgeS = 900 }, says: "oldest 15 min"},
+		"very old":                      {l: usual, code: 2, change: func(s *status.Document) { s.Buffer.OldestAgeS = 86400 }, says: "CRITICAL"},
+		"little room":                   {l: usual, code: 2, change: func(s *status.Document) { s.Link.State, s.Buffer.HeadroomS = status.LinkWaiting, 3599 }, says: ", room for 59 min | "},
+		"old, outside the uplink hours": {l: usual, change: func(s *status.Document) { s.Link.OpensS, s.Buffer.OldestAgeS = 60, 9000 }, says: "PORTTI OK"},
+		"deep":                          {l: limits{depth: [2]uint64{12, 13}}, code: 1, says: "WARNING"},
+		"too deep":                      {l: limits{depth: [2]uint64{11, 12}}, code: 2, says: "CRITICAL"},
+		"lost":                          {l: limits{lost: [2]uint64{0, 1}}, code: 2, change: func(s *status.Document) { s.Totals.Lost = status.Losses{"full": 7} }, says: ", 7 lost | depth=12 lost=7"},
+		"lost, no limit":                {l: usual, change: func(s *status.Document) { s.Totals.Lost = status.Losses{"full": 7} }, says: "PORTTI OK"},
+		"not running":                   {l: usual, err: exit(exitNotRunning, errors.New("portti is not running (no socket at /x).")), code: 2, says: "PORTTI CRITICAL - not running (no socket at /x)."},
+		"no answer":                     {l: usual, err: exit(exitUnknown, errors.New("no permission for /x | use sudo")), code: 3, says: "PORTTI UNKNOWN - no permission for /x / use sudo"},
 	} {
 		s := fine()
 		if c.change != nil {
