@@ -14,7 +14,12 @@
 //   - What the service may touch is in the unit's text, one line each, and
 //     systemd enforces it: no capability, no new privilege, a read-only system
 //     but for /var/lib/portti and /run/portti, serial ports and no other
-//     device.
+//     device. Folders elsewhere that the configuration names are let in by a drop-in
+//     when the service is started or restarted through here.
+//   - A start or restart with a configuration that the daemon would refuse does not
+//     happen: what runs goes on.
+//   - Where a package brought a unit or an init script, that one is used. There is
+//     never a second.
 //
 // # Limits
 //
@@ -36,9 +41,11 @@
 //
 // # Why service.Run is not used
 //
-// Installing, removing, starting and stopping go through kardianos/service,
+// Under systemd, installing, removing, starting and stopping go through kardianos/service,
 // with our unit in place of its template, which has none of the hardening, no
-// readiness and two minutes of RestartSec. The unit is rendered before it gets
+// readiness and two minutes of RestartSec. For the other init systems the library's scripts
+// would run the daemon as root and not start it again (SysV), or give it up after five
+// ends (procd); what is left of it there is a file and a link, which are written here. The unit is rendered before it gets
 // there, because the library quotes neither % nor $ nor a backslash. Its Run
 // is left out: under systemd it only calls Start, waits for SIGTERM with a
 // handler of its own, and calls Stop. It cannot tell that the daemon failed

@@ -72,8 +72,8 @@ func (s *Service) reach(p place) (did []string, err error) {
 		}
 	}
 	for _, f := range named.Folders {
-		if slices.Contains(view.Made, f.Path) {
-			continue
+		if slices.Contains(view.Made, f.Path) || s.host.image && strings.HasPrefix(f.Path, "/run/") {
+			continue // made at each start
 		}
 		made, err := s.host.folder(f)
 		if err != nil {

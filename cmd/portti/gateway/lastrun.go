@@ -42,15 +42,20 @@ type endNote struct {
 }
 
 // NoteEnd keeps what systemd says of a run that has ended, in the environment of
-// ExecStopPost=.
+// ExecStopPost=. It does not wait for the disk, since a stop would have to: what a power
+// cut leaves of it counts as nothing, and the run's own note says enough then.
 func NoteEnd(state string, getenv func(string) string, now time.Time) error {
 	end := endNote{Result: getenv("SERVICE_RESULT"), Status: getenv("EXIT_STATUS"), At: now.UTC()}
 	if end.Result == "" {
 		return errors.New("cannot note how the run ended: SERVICE_RESULT is not set, so this was not started by the unit's ExecStopPost=")
 	}
 	text, err := json.Marshal(end)
+	path := filepath.Join(state, endNoteName)
 	if err == nil {
-		err = durable.Replace(filepath.Join(state, endNoteName), append(text, '\n'), 0o600)
+		err = os.WriteFile(path+".new", append(text, '\n'), 0o600)
+	}
+	if err == nil {
+		err = os.Rename(path+".new", path)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot note how the run ended: %w", err)
@@ -89,7 +94,8 @@ func (r *lastRun) ended(alive, floor time.Time) status.Started {
 	}
 	var run *runNote
 	var end *endNote
-	if err := errors.Join(readNote(r.path(runNoteName), &run), readNote(r.path(endNoteName), &end)); err != nil {
+	_ = readNote(r.path(endNoteName), &end)
+	if err := readNote(r.path(runNoteName), &run); err != nil {
 		r.log.Warn("how the run before ended is not known", "component", "daemon", "event", "run-note.read-failed", "err", err)
 		return status.Started{}
 	}

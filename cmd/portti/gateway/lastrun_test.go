@@ -114,7 +114,15 @@ func TestNotesThatCannotBeRead(t *testing.T) {
 			t.Errorf("%q: the next one said %+v", text, began)
 		}
 	}
-	l := &lives{t: t, dir: filepath.Join(t.TempDir(), "gone")}
+	l := &lives{t: t, dir: t.TempDir()} // a note of systemd's that a power cut left empty
+	l.start("1", 1)
+	if err := os.WriteFile(filepath.Join(l.dir, endNoteName), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, began := l.start("1", 2); began.Reason != status.StartPowerCut {
+		t.Errorf("said %+v", began)
+	}
+	l = &lives{t: t, dir: filepath.Join(t.TempDir(), "gone")}
 	if l.start("1", 1); !strings.Contains(l.log.String(), "run-note.save-failed") {
 		t.Errorf("a folder that is not there: %s", &l.log)
 	}
