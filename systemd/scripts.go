@@ -89,12 +89,12 @@ depend() {
 }
 
 start_pre() {
-	@EXEC@ service prepare -c @CONFIG@
+	@EXEC@ service prepare -c @CONFIG@ --init openrc
 }
 
 # A gateway that runs is not stopped for a configuration that would not start.
 stop_pre() {
-	[ "$RC_CMD" != restart ] || @EXEC@ service prepare -c @CONFIG@
+	[ "$RC_CMD" != restart ] || @EXEC@ service prepare -c @CONFIG@ --init openrc
 }
 
 reload() {
@@ -117,7 +117,7 @@ STOP=10
 portti_pid=/var/run/portti.pid
 
 portti_prepare() {
-	@EXEC@ service prepare -c @CONFIG@ || exit 6
+	@EXEC@ service prepare -c @CONFIG@ --init procd || exit 6
 }
 
 start_service() {
@@ -187,7 +187,7 @@ daemon_lives() { alive "$daemon" "$exec"; }
 keeper_lives() { alive "$keeper" " keep$\| keep "; }
 
 prepare() {
-	"$exec" service prepare -c @CONFIG@ || exit 6
+	"$exec" service prepare -c @CONFIG@ --init sysv || exit 6
 }
 
 # keep starts the daemon and starts it again when it ends, unless it was told to stop or

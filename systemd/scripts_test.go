@@ -36,11 +36,11 @@ func tool(t *testing.T, name string) string {
 func TestScriptsSayWhatTheyMust(t *testing.T) {
 	for kind, want := range map[Kind][]string{
 		OpenRC: {"#!/sbin/openrc-run\n", `command="/usr/bin/portti"`, `command_args="run -c /etc/portti/site.toml"`, `command_user="portti:portti"`,
-			"supervisor=\"supervise-daemon\"", "respawn_max=0", "extra_started_commands=\"reload\"", "--signal HUP", "/usr/bin/portti service prepare -c /etc/portti/site.toml"},
+			"supervisor=\"supervise-daemon\"", "respawn_max=0", "extra_started_commands=\"reload\"", "--signal HUP", "/usr/bin/portti service prepare -c /etc/portti/site.toml --init openrc"},
 		Procd: {"#!/bin/sh /etc/rc.common\n", "USE_PROCD=1", "procd_set_param command /usr/bin/portti run -c /etc/portti/site.toml\n", "procd_set_param user portti\n",
-			"procd_set_param respawn 0 5 0\n", "procd_send_signal portti", "/usr/bin/portti service prepare -c /etc/portti/site.toml || exit 6"},
+			"procd_set_param respawn 0 5 0\n", "procd_send_signal portti", "/usr/bin/portti service prepare -c /etc/portti/site.toml --init procd || exit 6"},
 		SysV: {"#!/bin/sh\n### BEGIN INIT INFO\n# Provides:          portti\n", "# Default-Start:     2 3 4 5\n", "exec=/usr/bin/portti\n", `args="run -c /etc/portti/site.toml"`, "6 | 78)",
-			`"$exec" service prepare -c /etc/portti/site.toml || exit 6`},
+			`"$exec" service prepare -c /etc/portti/site.toml --init sysv || exit 6`},
 		Systemd: {"ExecStart=/usr/bin/portti run -c /etc/portti/site.toml\n"},
 	} {
 		text := scriptOf(t, kind)

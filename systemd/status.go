@@ -36,10 +36,13 @@ func (s State) String() string {
 		return "portti is not installed as a service"
 	}
 	var b strings.Builder
-	if active := s.Active; active == "inactive" {
+	switch s.Active {
+	case "inactive":
 		fmt.Fprintf(&b, "portti is stopped, %s at boot", s.Enabled)
-	} else {
-		fmt.Fprintf(&b, "portti is %s (%s), %s at boot", active, s.Sub, s.Enabled)
+	case "failed":
+		fmt.Fprintf(&b, "portti has failed, %s at boot", s.Enabled)
+	default:
+		fmt.Fprintf(&b, "portti is %s (%s), %s at boot", s.Active, s.Sub, s.Enabled)
 	}
 	if s.PID != "" && s.PID != "0" {
 		fmt.Fprintf(&b, ", process %s", s.PID)

@@ -93,15 +93,15 @@ func TestStateOfScripts(t *testing.T) {
 	}{
 		{init: OpenRC, want: "portti is active (running), enabled at boot"},
 		{init: OpenRC, fails: exitCode(3), want: "portti is stopped, enabled at boot"},
-		{init: OpenRC, fails: exitCode(32), want: "portti is failed (failed), enabled at boot"},
+		{init: OpenRC, fails: exitCode(32), want: "portti has failed, enabled at boot"},
 		{init: SysV, want: "portti is active (running), enabled at boot"},
-		{init: SysV, fails: exitCode(1), want: "portti is failed (failed), enabled at boot"},
+		{init: SysV, fails: exitCode(1), want: "portti has failed, enabled at boot"},
 		{init: SysV, fails: exitCode(3), want: "portti is stopped, enabled at boot"},
 		{init: SysV, fails: exitCode(4), bad: true},
 		{init: SysV, fails: errors.New("not a program"), bad: true},
 		{init: Procd, says: `{"portti": {"instances": {"instance1": {"running": true, "pid": 4711}}}}`, want: "portti is active (running), enabled at boot, process 4711"},
 		{init: Procd, says: `{"portti": {"instances": {"instance1": {"running": false, "exit_code": 78}}}}`,
-			want: "portti is failed (failed), enabled at boot\nlast end: exit-code, exit status 78; see the reason with  logread -e portti"},
+			want: "portti has failed, enabled at boot\nlast end: exit-code, exit status 78; see the reason with  logread -e portti"},
 		{init: Procd, says: `{}`, want: "portti is stopped, enabled at boot"},
 		{init: Procd, says: `nonsense`, bad: true},
 	} {

@@ -65,11 +65,10 @@ func scripted(t *testing.T, kind Kind, standIn string, ready bool, words ...stri
 	return strings.ReplaceAll(string(out), dir+"/", ""), cmd.ProcessState.ExitCode()
 }
 
-const prepared = "portti service prepare -c /etc/portti/site.toml\n"
-
 // TestProcdScript: what is not ready tells procd nothing, since no instance at all would
 // mean the end of the one that runs.
 func TestProcdScript(t *testing.T) {
+	const prepared = "portti service prepare -c /etc/portti/site.toml --init procd\n"
 	said, code := scripted(t, Procd, procdStandIn, true, "start")
 	if code != 0 || !strings.HasPrefix(said, prepared+"open\n") || !strings.Contains(said, "set command portti run -c /etc/portti/site.toml\n") || !strings.HasSuffix(said, "close\n") {
 		t.Errorf("start: %d\n%s", code, said)
@@ -88,6 +87,7 @@ func TestProcdScript(t *testing.T) {
 }
 
 func TestOpenRCScript(t *testing.T) {
+	const prepared = "portti service prepare -c /etc/portti/site.toml --init openrc\n"
 	for _, c := range []struct {
 		ready    bool
 		function string

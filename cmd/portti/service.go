@@ -216,13 +216,14 @@ func onOpenWrt(sample []byte) []byte {
 	return bytes.Replace(sample, []byte(`# state = "/var/lib/portti"  `), []byte(`state = "/srv/portti"   `), 1)
 }
 
-func uninstall(_ *cobra.Command, s *systemd.Service, out io.Writer) error {
+func uninstall(cmd *cobra.Command, s *systemd.Service, out io.Writer) error {
 	did, err := s.Uninstall()
 	tell(out, did)
-	if err == nil {
-		_, err = fmt.Fprint(out, "\nTo undo:                 sudo portti service install\n"+
-			"To remove all the rest:  sudo rm -r /var/lib/portti /etc/portti /usr/local/bin/portti && sudo userdel portti\n")
+	if root, _ := cmd.Flags().GetString("root"); err != nil || root != "" {
+		return err
 	}
+	_, err = fmt.Fprint(out, "\nTo undo:                 sudo portti service install\n"+
+		"To remove all the rest:  sudo rm -r /var/lib/portti /etc/portti /usr/local/bin/portti && sudo userdel portti\n")
 	return err
 }
 
