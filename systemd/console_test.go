@@ -1,6 +1,7 @@
 package systemd
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -75,5 +76,24 @@ func TestConsoleStays(t *testing.T) {
 	}
 	if len(m.calls) > 0 {
 		t.Errorf("it ran %q", m.calls)
+	}
+}
+
+// start does it for the ports of the configuration, once that is good.
+func TestStartFreesTheConsole(t *testing.T) {
+	s, m := testPi(t)
+	m.write(installedUnit, "[Service]\n")
+	s.Named = func(string) (Named, error) { return Named{Ports: []string{"/dev/serial0"}}, nil }
+	s.Check = func(string) error { return errors.New("line 3 is wrong") }
+	if did, err := s.Start(); err == nil || m.text("/boot/firmware/cmdline.txt") != piLine {
+		t.Errorf("with a bad configuration: said %q, %v", did, err)
+	}
+	s.Check = nil
+	did, err := s.Start()
+	if err != nil || !strings.Contains(strings.Join(did, "\n"), "took the login console off /dev/serial0") {
+		t.Errorf("said %q, %v", did, err)
+	}
+	if strings.Contains(m.text("/boot/firmware/cmdline.txt"), "serial0") {
+		t.Error("the console is there still")
 	}
 }

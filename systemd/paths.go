@@ -15,6 +15,7 @@ import (
 type Named struct {
 	Folders []Folder // it writes in
 	Files   []string // it reads
+	Ports   []string // of its devices
 }
 
 // Folder is one that the service writes in.
@@ -53,7 +54,15 @@ func (s *Service) prepare(p place) (did []string, err error) {
 	if err != nil {
 		return did, &NotConfiguredError{Path: s.Config, Err: err}
 	}
-	return did, nil
+	if s.Named == nil || s.host.image {
+		return did, nil
+	}
+	named, err := s.Named(s.host.path(s.Config))
+	if err != nil {
+		return did, nil // Check let it pass: as it will
+	}
+	freed, err := s.FreeConsole(named.Ports...)
+	return append(did, freed...), err
 }
 
 func (s *Service) reach(p place) (did []string, err error) {

@@ -32,6 +32,9 @@ service could not run it from where it lies, and never overwrites a
 configuration. A unit or script that a package brought is used as it is.
 uninstall keeps readings, configuration and user.
 
+On a Raspberry Pi, start and restart take the login console off a serial port that a
+device of the configuration has, and say so; console --restore gives it back.
+
 With --root DIR, install and uninstall work on the image in that folder: they
 write and link files, and run and start nothing.
 
@@ -55,6 +58,7 @@ or state unknown; 6 not configured: what runs goes on, what does not is not star
 		serviceVerb(machine, "stop", "stop the service", steer((*systemd.Service).Stop, "stopped; it starts again at boot")),
 		serviceVerb(machine, "restart", "stop and start the service", steer((*systemd.Service).Restart, "restarted")),
 		serviceVerb(machine, "status", "what the init system says of the service", serviceStatus),
+		consoleCmd(machine),
 		prepareCmd(machine),
 		endedCmd(),
 	)
@@ -145,7 +149,24 @@ func named(cfg *config.Config) systemd.Named {
 			n.Files = append(n.Files, path)
 		}
 	}
+	for _, d := range cfg.ActiveDevices() {
+		n.Ports = append(n.Ports, d.Port)
+	}
 	return n
+}
+
+// consoleCmd undoes what start did to a Raspberry Pi's login console.
+func consoleCmd(machine fs.FS) *cobra.Command {
+	cmd := serviceVerb(machine, "console", "give the login console back that was taken off a Raspberry Pi's serial port", func(cmd *cobra.Command, s *systemd.Service, out io.Writer) error {
+		if restore, _ := cmd.Flags().GetBool("restore"); !restore {
+			return usage(errors.New("say --restore to give the login console back; start and restart take it off a port that a device has"))
+		}
+		did, err := s.RestoreConsole()
+		tell(out, did)
+		return err
+	})
+	cmd.Flags().Bool("restore", false, "put the console back on the port that it was on")
+	return cmd
 }
 
 // startable says why the service should not be started with path: what config check
