@@ -33,6 +33,7 @@ func rooms() map[string][]string {
 		"device/clock":                 {"golang.org/x/sys/"},
 		"device/clock/clocktest":       {"portti/device/clock"},
 		"device/thingsee/thingseetest": {"portti/device/thingsee"},
+		"device/uarttest":              {"golang.org/x/sys/"},
 		"device/devicetest":            {"portti/device", "portti/device/", "portti/cross/testkit"},
 		"buffer":                       {"go.etcd.io/bbolt", "go.etcd.io/bbolt/", "golang.org/x/sys/", "portti/buffer/boltfile"},
 		"uplink":                       {"github.com/gorilla/websocket", "golang.org/x/oauth2", "golang.org/x/oauth2/", "github.com/golang-jwt/jwt/v5", "golang.org/x/net/proxy", "golang.org/x/sys/"},
@@ -49,7 +50,7 @@ func rooms() map[string][]string {
 
 // forTests lists the packages that exist for tests.
 func forTests() []string {
-	return []string{"portti/buffer/crashtest", "portti/buffer/formattest", "portti/cmd/portti/rig", "portti/cmd/portti/rig/faultfs", "portti/cross/testkit", "portti/device/clock/clocktest", "portti/device/devicetest", "portti/device/thingsee/thingseetest", "portti/uplink/uplinktest"}
+	return []string{"portti/buffer/crashtest", "portti/buffer/formattest", "portti/cmd/portti/rig", "portti/cmd/portti/rig/faultfs", "portti/cross/testkit", "portti/device/clock/clocktest", "portti/device/devicetest", "portti/device/thingsee/thingseetest", "portti/device/uarttest", "portti/uplink/uplinktest"}
 }
 
 // longest is the greatest number of lines of a function outside of tests.

@@ -7,45 +7,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-)
 
-// heard is what a UART makes of bytes that were sent with so many bits of pause
-// between them, at its own speed times the given ratio. Where there is no stop bit it
-// waits for the line to be idle, as the usual ones do.
-func heard(sent []byte, pause int, ratio float64) (got []byte) {
-	var line []byte // one a bit as sent
-	for _, c := range sent {
-		line = append(line, 0)
-		for i := range 8 {
-			line = append(line, c>>i&1)
-		}
-		for range 1 + pause {
-			line = append(line, 1)
-		}
-	}
-	at := func(t float64) byte {
-		if i := int(t); i < len(line) {
-			return line[i]
-		}
-		return 1
-	}
-	end := float64(len(line))
-	for t := 0.0; t < end; {
-		if at(t) == 1 {
-			t = float64(int(t) + 1)
-			continue
-		}
-		c := byte(0)
-		for i := range 8 {
-			c |= at(t+ratio*(1.5+float64(i))) << i
-		}
-		got = append(got, c)
-		for t += 9.5 * ratio; t < end && at(t) == 0; {
-			t = float64(int(t) + 1)
-		}
-	}
-	return got
-}
+	"portti/device/uarttest"
+)
 
 // said is a second or two of devices that send text, and of some that do not.
 func said() map[string][]byte {
@@ -78,7 +42,7 @@ func TestSpeedOf(t *testing.T) {
 			}
 			for _, sentAt := range []int{1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200} {
 				for _, readAt := range []int{4800, 9600, 19200, 38400, 115200} {
-					got := heard(sent, pause, float64(sentAt)/float64(readAt))
+					got := uarttest.Heard(sent, pause, float64(sentAt)/float64(readAt))
 					got = got[:min(len(got), sampleSize)]
 					s := speedOf(got)
 					lower := sentAt*2 <= readAt
@@ -136,8 +100,8 @@ func TestDiagnose(t *testing.T) {
 		{"JSON for a gps", gps, string(all["JSON"]), diagnosis{CodeUnknown, "JSON lines", `Set type = "lines" in this [[device]]`}},
 		{"random bytes", gps, string(all["random frames"]), diagnosis{CodeUnknown, "a binary format that is not known here", checkType}},
 		{"sparse frames", lines, string(all["sparse frames"]), diagnosis{CodeUnknown, "a binary format that is not known here", checkType}},
-		{"a higher speed set than sent", gps, string(heard(all["NMEA"], 0, 0.5)), diagnosis{CodeWrongBaud, "a lower", "Try baud = 4800, then 2400, then 1200 in this [[device]]"}},
-		{"a lower speed set than sent", gps, string(heard(all["NMEA"], 0, 4)), diagnosis{CodeWrongBaud, "a higher", "Try baud = 19200, then 38400, then 57600, then 115200 in this [[device]]"}},
+		{"a higher speed set than sent", gps, string(uarttest.Heard(all["NMEA"], 0, 0.5)), diagnosis{CodeWrongBaud, "a lower", "Try baud = 4800, then 2400, then 1200 in this [[device]]"}},
+		{"a lower speed set than sent", gps, string(uarttest.Heard(all["NMEA"], 0, 4)), diagnosis{CodeWrongBaud, "a higher", "Try baud = 19200, then 38400, then 57600, then 115200 in this [[device]]"}},
 		{"text", lines, strings.Repeat("hello out there, this is no reading\n", 4), diagnosis{code: CodeGarbage}},
 		{"nothing", lines, "", diagnosis{code: CodeGarbage}},
 	} {

@@ -30,18 +30,21 @@ func formats() []format {
 	}
 }
 
-// in says whether b holds enough frames: as many as it takes, and a third of it.
+// in says whether b holds enough frames: a third of it, and as many one right after the
+// other as it takes. What was read at a wrong speed holds three that are not, by chance.
 func (f format) in(b []byte) bool {
-	frames, good := 0, 0
+	good, row, longest := 0, 0, 0
 	for i := 0; i < len(b); {
 		n := f.frame(b[i:])
 		if n == 0 {
 			i++
+			row = 0
 			continue
 		}
-		frames, good, i = frames+1, good+n, i+n
+		good, i, row = good+n, i+n, row+1
+		longest = max(longest, row)
 	}
-	return frames >= f.least && good*3 >= len(b)
+	return longest >= f.least && good*3 >= len(b)
 }
 
 // ubxFrame: B5 62, class, id, length, payload, two sums of all after the mark.

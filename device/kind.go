@@ -38,6 +38,9 @@ type Kind struct {
 	// the stream. share is how much of them, from 0 to 1, has this kind's form,
 	// and name what it is in the field's word ("NMEA 0183"). It keeps nothing.
 	Recognise func(b []byte) (name string, share float64)
+	// General says that its form is a wide one: where another kind recognises the
+	// same bytes as well, they are that other kind's.
+	General bool
 	// New checks the options that concern this driver and makes one. It is
 	// called at every opening, and once when the configuration is checked. An
 	// error names the key and the rule.

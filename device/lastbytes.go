@@ -31,12 +31,16 @@ func (l *lastBytes) add(p []byte) {
 	l.n += copy(l.b[l.n:], p)
 }
 
-// seen is the last line of it, or where it is no text its last bytes, so that a person
-// can look at it: nothing in it can do anything to a terminal.
+// seen is the last line of it, as visible gives it.
 func (l *lastBytes) seen() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := l.b[:l.n]
+	return visible(l.b[:l.n])
+}
+
+// visible is the last line of all, or where it is no text its last bytes, so that a
+// person can look at it: nothing in it can do anything to a terminal.
+func visible(all []byte) string {
 	if !readableText(all) {
 		const shown = 24
 		return fmt.Sprintf("% x", all[max(0, len(all)-shown):])

@@ -39,6 +39,7 @@ func linesKind() Kind {
 		NamesThings: func(c Config) bool { return optionsOf[LinesOptions](c).IDField != "" },
 		Problems:    linesProblems(),
 		Recognise:   recogniseLines,
+		General:     true,
 		New: func(c Config, _ Env) (Driver, error) {
 			r, err := newReader(linesSettingsOf(c))
 			if err != nil {

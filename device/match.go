@@ -42,30 +42,10 @@ func (m Match) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// says walks from a tty's device up the tree of sysfs. The interface number is
-// a property of the first USB folder above it, the rest of the one above that.
+// says holds what a tty's adapter says of itself against m.
 func (o opener) says(tty string, m Match) bool {
-	dir, err := filepath.EvalSymlinks(filepath.Join(o.root, "/sys/class/tty", tty, "device"))
-	if err != nil {
-		return false // a console or another tty without hardware
-	}
-	top := filepath.Join(o.root, "/sys")
-	if resolved, err := filepath.EvalSymlinks(top); err == nil {
-		top = resolved
-	}
-	var iface string
-	for ; strings.HasPrefix(dir, top) && dir != top; dir = filepath.Dir(dir) {
-		if v := attribute(dir, "bInterfaceNumber"); v != "" && iface == "" {
-			iface = v
-		}
-		vid := attribute(dir, "idVendor")
-		if vid == "" {
-			continue
-		}
-		return agrees(m.VID, vid) && agrees(m.PID, attribute(dir, "idProduct")) &&
-			(m.Serial == "" || m.Serial == attribute(dir, "serial")) && agrees(m.Interface, iface)
-	}
-	return false
+	u := o.adapter(tty)
+	return u != nil && agrees(m.VID, u.VID) && agrees(m.PID, u.PID) && (m.Serial == "" || m.Serial == u.Serial) && agrees(m.Interface, u.Interface)
 }
 
 func attribute(dir, name string) string {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"go.bug.st/serial"
 )
 
 // Line is an open Port as its holder sees it.
@@ -103,6 +105,15 @@ func (l *serialLine) wasInterrupted() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.interrupted
+}
+
+// tune sets another speed; see tunable.
+func (l *serialLine) tune(baud int) error {
+	port, ok := l.port.(serial.Port)
+	if !ok {
+		return errors.New("this port has no speed")
+	}
+	return errors.Join(port.SetMode(&serial.Mode{BaudRate: baud}), port.ResetInputBuffer())
 }
 
 func (l *serialLine) Close() error {
