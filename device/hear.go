@@ -32,6 +32,7 @@ type Heard struct {
 	Guesses []Guess // what it may be, the best first; of Sure and Likely one
 	Bytes   int     // how many came in all
 	Seems   string  // of Unfamiliar: what it is, as far as can be said
+	GNSS    bool    // and that is a receiver, which can be switched to NMEA
 	Baud    int     // of Unfamiliar: the speed at which Sample was read
 	Sample  string  // some of what came, made visible
 }
@@ -128,7 +129,7 @@ const (
 	// generalLines is how many lines of a general kind are waited for, since among the
 	// next there may be one that shows which other kind it is.
 	generalLines = 12
-	sureBytes = 100 // where frames are not lines
+	sureBytes    = 100 // where frames are not lines
 )
 
 // search is where one Hear has got to.
@@ -242,7 +243,7 @@ func (s *search) judge(b []byte, baud int) (Heard, ripeness) {
 	}
 	for _, f := range formats() {
 		if f.in(b) {
-			h.Seems = f.name
+			h.Seems, h.GNSS = f.name, f.gnss
 			return h, final
 		}
 	}
@@ -263,14 +264,14 @@ func (s *search) guesses(b []byte, baud int) []Guess {
 	general := map[string]bool{}
 	for _, k := range s.kinds {
 		name, share := k.Recognise(b)
-		if share < hearWeak {
-			continue
-		}
 		g := Guess{Kind: k.Name, Name: name, Baud: baud, Share: share}
 		if !k.Binary {
+			g.Share *= insideLines(b)
 			g.Lines = max(1, wholeLines(b))
 		}
-		all, general[k.Name] = append(all, g), k.General
+		if g.Share >= hearWeak {
+			all, general[k.Name] = append(all, g), k.General
+		}
 	}
 	slices.SortStableFunc(all, func(a, b Guess) int { return cmp.Compare(b.Share, a.Share) })
 	if slices.ContainsFunc(all, func(g Guess) bool { return !general[g.Kind] && g.Share >= hearSpeed }) {
@@ -293,6 +294,16 @@ func wholeLines(b []byte) int {
 		n--
 	}
 	return max(0, n)
+}
+
+// insideLines is how much of b may be held against the lines in it: all, unless more lies
+// before the first end of a line and behind the last than two halves of one.
+func insideLines(b []byte) float64 {
+	from, to := bytes.IndexAny(b, "\r\n"), bytes.LastIndexAny(b, "\r\n")
+	if outside := len(b) - (to - from); to > from && outside > 2*hearEnough {
+		return float64(to-from) / float64(len(b))
+	}
+	return 1
 }
 
 // learn keeps what a wrong speed has shown.

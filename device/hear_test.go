@@ -213,6 +213,23 @@ func TestHearTakesItsTime(t *testing.T) {
 	}
 }
 
+// TestHearIsNotTakenInByOneLine: a whole line between much that is none, as the kernel may
+// have kept from before the speed was set, says nothing.
+func TestHearIsNotTakenInByOneLine(t *testing.T) {
+	s := newSearch(Kinds(), time.Second)
+	noise := uarttest.Heard([]byte(strings.Repeat(cycle("120000.00", "6500.74400", "10.0", "57.30"), 8)), 0, 4)
+	noise = bytes.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' {
+			return '?'
+		}
+		return r
+	}, noise)
+	b := slices.Concat([]byte("half\n"), []byte(sum("GPVTG,,,,,,,,,N")), noise)
+	if h, ripe := s.judge(b, 9600); ripe != doubtful {
+		t.Errorf("%+v of %q", h, b)
+	}
+}
+
 // TestHearLeavesOthersAlone: a port that another process has open, locked or not, is not
 // opened, and who it is is said.
 func TestHearLeavesOthersAlone(t *testing.T) {

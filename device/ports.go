@@ -36,6 +36,20 @@ func Ports() []SerialPort { return opener{}.ports() }
 // not list it, as a pseudo-terminal, one with the name that was given.
 func PortAt(path string) SerialPort { return opener{}.portAt(path) }
 
+// Where is the path of the port that c names, as Run would find it now.
+func Where(c Config) (string, error) { return opener{}.where(c) }
+
+func (o opener) where(c Config) (string, error) {
+	if c.Port == "" && c.Match != nil {
+		return o.find(*c.Match)
+	}
+	path, err := filepath.EvalSymlinks(o.root + c.Port)
+	if err != nil {
+		return "", openError(c.Port, err)
+	}
+	return path, nil
+}
+
 func (o opener) portAt(path string) SerialPort {
 	real, err := filepath.EvalSymlinks(o.root + path)
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/spf13/cobra"
@@ -62,4 +63,34 @@ func sayReloaded(cmd *cobra.Command, r gateway.Reloaded) error {
 		return err
 	}
 	return nil
+}
+
+// applyNow has the running gateway, if there is one, read its configuration again, and says
+// what holds now and what to do next.
+func applyNow(cmd *cobra.Command) error {
+	g := globalsOf(cmd)
+	if g.json { // the answer has been given
+		cmd.SetOut(io.Discard)
+	}
+	var r gateway.Reloaded
+	var code *exitError
+	socket, err := socketOf(g)
+	if err == nil {
+		err = ask(cmd.Context(), socket, g.timeout, http.MethodPost, "/api/v1/reload", &r)
+	} else { // there is no main file, so nothing runs with it
+		err = exit(exitNotRunning, err)
+	}
+	switch {
+	case err == nil && r.Error != "":
+		return exit(exitFailed, errors.New("the configuration was written, but the running gateway does not take it and goes on as before:\n"+r.Error))
+	case err == nil:
+		return sayReloaded(cmd, r)
+	case errors.As(err, &code) && code.code == exitNotRunning:
+		if !g.quiet {
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "The gateway is not running. Start it: sudo portti service start")
+			return err
+		}
+		return nil
+	}
+	return fmt.Errorf("the configuration was written, but the running gateway could not be told: %w\nTell it: sudo portti reload", err)
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"portti/device"
@@ -26,6 +27,9 @@ type LoadOptions struct {
 	// files and folders that it names can be used. nil = nothing is opened, and the
 	// answer is the same on a build machine.
 	Fits func(*Config, Say)
+	// Drafts are texts to be judged in the place of files, by their paths, as if they
+	// had been written already. A file need not be there for that.
+	Drafts map[string][]byte
 }
 
 // Say takes a finding about a key. With unfit the daemon would not work as
@@ -44,7 +48,7 @@ const maxFile = 1 << 20
 // ErrNotConfigured tells a configuration that is not there. Nothing is opened
 // that the configuration names, but by LoadOptions.Fits.
 func Load(path string, o LoadOptions) (*Config, error) {
-	l := loader{cfg: Defaults(), path: path}
+	l := loader{cfg: Defaults(), path: path, drafts: o.Drafts}
 	missing := l.layers(path, o)
 	if missing && len(l.cfg.Files) == 0 {
 		return nil, &Error{missing: true, Faults: []Fault{{
@@ -114,6 +118,7 @@ type loader struct {
 	unfits   []Fault
 	warnings []Fault
 	path     string // of the main file
+	drafts   map[string][]byte
 }
 
 // setting is the place a key got its value.
@@ -152,8 +157,18 @@ func (l *loader) confD(dir string) {
 		l.broken = true
 		l.add(Fault{File: dir, Text: "cannot be read: " + reason(err)})
 	}
-	for _, e := range entries { // by name
-		if n := e.Name(); err == nil && strings.HasSuffix(n, ".toml") && !strings.HasPrefix(n, ".") {
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	for path := range l.drafts {
+		if filepath.Dir(path) == dir {
+			names = append(names, filepath.Base(path))
+		}
+	}
+	slices.Sort(names)
+	for _, n := range slices.Compact(names) {
+		if strings.HasSuffix(n, ".toml") && !strings.HasPrefix(n, ".") {
 			l.file(filepath.Join(dir, n), false)
 		}
 	}
@@ -161,7 +176,7 @@ func (l *loader) confD(dir string) {
 
 // file reads one layer. It gives false where the file may be missing and is.
 func (l *loader) file(name string, mayMiss bool) bool {
-	doc, err := readFile(name)
+	doc, err := l.read(name)
 	if mayMiss && errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
@@ -173,6 +188,13 @@ func (l *loader) file(name string, mayMiss bool) bool {
 	}
 	l.document(name, doc)
 	return true
+}
+
+func (l *loader) read(name string) ([]byte, error) {
+	if draft, ok := l.drafts[name]; ok {
+		return plainText(draft)
+	}
+	return readFile(name)
 }
 
 func readFile(name string) ([]byte, error) {

@@ -15,6 +15,18 @@ import (
 // removed and never opened. Where a step fails, what stood at path stays, unless
 // only the folder could not be synced.
 func Replace(path string, text []byte, mode os.FileMode) error {
+	return replace(path, text, mode, nil)
+}
+
+// ReplaceAs is Replace where the file gets the mode whatever the umask is, and the owner and
+// group: before it stands at path, so that who is to read it never finds one that it may not.
+func ReplaceAs(path string, text []byte, mode os.FileMode, uid, gid int) error {
+	return replace(path, text, mode, func(f *os.File) error {
+		return errors.Join(f.Chmod(mode), f.Chown(uid, gid))
+	})
+}
+
+func replace(path string, text []byte, mode os.FileMode, give func(*os.File) error) error {
 	temp := path + ".new"
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -23,7 +35,9 @@ func Replace(path string, text []byte, mode os.FileMode) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(text)
+	if _, err = f.Write(text); err == nil && give != nil {
+		err = give(f)
+	}
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(temp, path)

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"portti/cmd/portti/durable"
+	"portti/systemd"
+)
+
+// readers is who may read the files of a configuration.
+type readers struct {
+	mode     os.FileMode
+	uid, gid int // -1 = as they come
+}
+
+// readersOf finds out who may read the files next to main: as main itself, so that the
+// service can read one if it can read the other; else root and the service's group.
+func readersOf(main string) readers {
+	r := readers{0o640, -1, -1}
+	if info, err := os.Stat(main); err == nil {
+		r.mode = info.Mode().Perm()
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			r.uid, r.gid = int(st.Uid), int(st.Gid)
+		}
+	} else if g, err := user.LookupGroup(systemd.Name); err == nil && os.Geteuid() == 0 {
+		r.gid, _ = strconv.Atoi(g.Gid)
+	}
+	if os.Geteuid() != 0 {
+		r.uid = -1
+	}
+	return r
+}
+
+// mayWrite says at once that nothing can be written next to main, before anybody has waited
+// or answered questions in vain.
+func mayWrite(main string) error {
+	if err := unix.Access(filepath.Dir(main), unix.W_OK); err != nil {
+		return fmt.Errorf("cannot write to %s: %w. Run it with sudo", filepath.Dir(main), err)
+	}
+	return nil
+}
+
+// write replaces a file of the configuration so that a power cut leaves the old text or
+// the new, and makes its folder.
+func (r readers) write(path string, text []byte) error {
+	dir := filepath.Dir(path)
+	err := os.Mkdir(dir, 0o700)
+	switch {
+	case err == nil:
+		err = errors.Join(os.Chown(dir, r.uid, r.gid), os.Chmod(dir, r.mode|r.mode>>2&0o111), durable.SyncFolderOf(dir))
+	case errors.Is(err, fs.ErrExist):
+		err = nil
+	}
+	if err == nil {
+		err = durable.ReplaceAs(path, text, r.mode, r.uid, r.gid)
+	}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("cannot write %s: no permission. Run it with sudo; nothing was changed", path)
+	case err != nil:
+		return fmt.Errorf("cannot write %s: %w. See whether the disk is full or read-only (df -h); nothing was changed", path, err)
+	}
+	return nil
+}
