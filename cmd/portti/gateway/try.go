@@ -1,0 +1,132 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"portti/cmd/portti/config"
+	"portti/cmd/portti/status"
+	"portti/device/clock"
+	"portti/uplink"
+)
+
+// Tried is what came of connecting once.
+type Tried struct {
+	Online bool          // the server took the login and answered a ping
+	RTT    time.Duration // of that ping
+	Code   string        // of the problem catalogue, where it is not online; may be empty
+	Says   string        // what went wrong, for people
+	Advice []string      // what to do about it
+}
+
+const (
+	tryPing  = 500 * time.Millisecond // the link's ping while it is tried
+	trySoon  = 2 * time.Second        // a login that the server refuses is refused by then
+	tryLimit = 30 * time.Second       // name, connection, TLS, upgrade and ping together
+	tryLook  = 20 * time.Millisecond  // between two looks at the link
+)
+
+// Try connects to the server of a configuration once, as the daemon would, and leaves
+// again. It sends no reading. token is used instead of what the configuration names; ""
+// leaves it at that. An error is one of the configuration, or of ctx.
+func Try(ctx context.Context, cfg *config.Config, token string, opt Options) (Tried, error) {
+	ticks, err := clock.New(opt.Built)
+	if err != nil {
+		return Tried{}, fmt.Errorf("cannot read the clock: %w", err)
+	}
+	opt.Log = slog.New(slog.DiscardHandler)
+	g := &Gateway{cfg: cfg, opt: opt, clock: ticks}
+	if g.id, err = IdentityOf(cfg); err != nil { // it never ran
+		g.id = makeIdentity()
+	}
+	o, err := g.linkOptions()
+	if err != nil {
+		return Tried{}, err
+	}
+	defer g.closeToken()
+	if token != "" {
+		o.Token = givenToken(token)
+	}
+	o.LimitsFile, o.Schedule, o.PingInterval = "", nil, tryPing
+	o.ServerTime = nil
+	link, err := uplink.New(o)
+	if err != nil {
+		return Tried{}, fmt.Errorf("cannot set up the link: %w", err)
+	}
+	inner, leave := context.WithTimeout(ctx, tryLimit)
+	defer leave()
+	ended := make(chan error, 1)
+	go func() { ended <- link.Run(inner, nothingToSend{g.id}) }()
+	last := watchTry(inner, link)
+	leave()
+	<-ended
+	if err := ctx.Err(); err != nil {
+		return Tried{}, err
+	}
+	return g.tried(last), nil
+}
+
+// watchTry looks at the link until it is clear what came of the attempt.
+func watchTry(ctx context.Context, link *uplink.Link) uplink.Status {
+	look := time.NewTicker(tryLook)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return link.Status()
+		case <-look.C:
+		}
+		s := link.Status()
+		good := s.State == uplink.Online && s.RTT > 0 && time.Since(s.Since) >= trySoon
+		if good || s.LastError != "" || s.Problem != "" {
+			return s
+		}
+	}
+}
+
+// tried puts the link's state into words.
+func (g *Gateway) tried(l uplink.Status) Tried {
+	if l.State == uplink.Online && l.RTT > 0 && l.LastError == "" && l.Problem == "" {
+		return Tried{Online: true, RTT: l.RTT}
+	}
+	t := Tried{Code: l.Problem, Says: cmp.Or(l.LastError, "the server did not answer in time"), Advice: []string{"Try again in a minute"}}
+	var all found
+	all.link(&snapshot{cfg: g.cfg, id: g.id, link: l})
+	for _, f := range all {
+		for _, e := range status.Catalogue() {
+			if e.Code == f.Code && f.Code != "CFG-UNPROVEN" {
+				t.Code, t.Says, t.Advice = f.Code, e.Say(f.Args...), e.Advise(f.Args...)
+				return t
+			}
+		}
+	}
+	return t
+}
+
+// givenToken is a token that is there already.
+type givenToken string
+
+// Token is part of uplink.TokenSource.
+func (t givenToken) Token(context.Context) (uplink.Secret, error) {
+	return uplink.NewSecret(string(t)), nil
+}
+
+// nothingToSend is a queue that is empty and stays so.
+type nothingToSend struct{ gateway string }
+
+func (nothingToSend) Read(from uint64, _, _ int) (uint64, [][]byte, error) { return from, nil, nil }
+func (nothingToSend) Ack(uint64, uint64) error                             { return nil }
+func (nothingToSend) Rewind() (uint64, error)                              { return 1, nil }
+func (nothingToSend) Forget() error                                        { return nil }
+func (nothingToSend) Quarantine(uint64, string) error                      { return nil }
+func (nothingToSend) Bounds() (first, next uint64)                         { return 1, 1 }
+func (nothingToSend) Changed() <-chan struct{}                             { return nil }
+
+// Name and Part are for servers that acknowledge by name: no record will have this one.
+func (n nothingToSend) Name(uint64) (gateway, epoch string, last uint64) {
+	return n.gateway, "0000000000000000", 1 << 62
+}
+func (nothingToSend) Part() (next uint64, ok bool) { return 1, true }
