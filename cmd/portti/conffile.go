@@ -52,22 +52,34 @@ func mayWrite(main string) error {
 // write replaces a file of the configuration so that a power cut leaves the old text or
 // the new, and makes its folder.
 func (r readers) write(path string, text []byte) error {
-	dir := filepath.Dir(path)
-	err := os.Mkdir(dir, 0o700)
-	switch {
-	case err == nil:
-		err = errors.Join(os.Chown(dir, r.uid, r.gid), os.Chmod(dir, r.mode|r.mode>>2&0o111), durable.SyncFolderOf(dir))
-	case errors.Is(err, fs.ErrExist):
-		err = nil
+	return r.writeAll([]durable.File{{Path: path, Text: text}})
+}
+
+// writeAll is write of several files, all or none of them unless the power fails.
+func (r readers) writeAll(files []durable.File) error {
+	var err error
+	for _, f := range files {
+		err = errors.Join(err, r.folder(filepath.Dir(f.Path)))
 	}
 	if err == nil {
-		err = durable.ReplaceAs(path, text, r.mode, r.uid, r.gid)
+		err = durable.ReplaceAs(files, r.mode, r.uid, r.gid)
 	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("cannot write %s: no permission. Run it with sudo; nothing was changed", path)
+		return fmt.Errorf("cannot write %s: no permission. Run it with sudo; nothing was changed", files[0].Path)
 	case err != nil:
-		return fmt.Errorf("cannot write %s: %w. See whether the disk is full or read-only (df -h); nothing was changed", path, err)
+		return fmt.Errorf("cannot write %s: %w. See whether the disk is full or read-only (df -h); nothing was changed", files[0].Path, err)
 	}
 	return nil
+}
+
+func (r readers) folder(dir string) error {
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		err = errors.Join(os.Chown(dir, r.uid, r.gid), os.Chmod(dir, r.mode|r.mode>>2&0o111), durable.SyncFolderOf(dir))
+	}
+	return err
 }

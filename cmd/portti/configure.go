@@ -16,10 +16,10 @@ import (
 func configCmd(machine fs.FS) *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "config",
-		Short: "check | show | create  the configuration",
+		Short: "check | show | create | import  the configuration",
 		Long:  "Finds mistakes in the configuration, shows what holds, and prints a sample to begin with.",
 	})
-	cmd.AddCommand(configCheckCmd(machine), configShowCmd(), configCreateCmd())
+	cmd.AddCommand(configCheckCmd(machine), configShowCmd(), configCreateCmd(), configImportCmd())
 	return cmd
 }
 

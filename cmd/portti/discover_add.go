@@ -113,5 +113,5 @@ func addFound(cmd *cobra.Command, all []*found) error {
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "\nAdded %s (%s) to %s.\n", status.Count(uint64(len(names)), "device"), strings.Join(names, ", "), path)
 	}
-	return applyNow(cmd)
+	return applyNow(cmd, "The gateway is not running. Start it: sudo portti service start")
 }

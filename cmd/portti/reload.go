@@ -66,8 +66,8 @@ func sayReloaded(cmd *cobra.Command, r gateway.Reloaded) error {
 }
 
 // applyNow has the running gateway, if there is one, read its configuration again, and says
-// what holds now and what to do next.
-func applyNow(cmd *cobra.Command) error {
+// what holds now and what to do next; idle is that where none runs.
+func applyNow(cmd *cobra.Command, idle string) error {
 	g := globalsOf(cmd)
 	if g.json { // the answer has been given
 		cmd.SetOut(io.Discard)
@@ -87,7 +87,7 @@ func applyNow(cmd *cobra.Command) error {
 		return sayReloaded(cmd, r)
 	case errors.As(err, &code) && code.code == exitNotRunning:
 		if !g.quiet {
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), "The gateway is not running. Start it: sudo portti service start")
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), idle)
 			return err
 		}
 		return nil

@@ -15,19 +15,52 @@ import (
 // removed and never opened. Where a step fails, what stood at path stays, unless
 // only the folder could not be synced.
 func Replace(path string, text []byte, mode os.FileMode) error {
-	return replace(path, text, mode, nil)
+	return replace([]File{{path, text}}, func(f *os.File) error { return nil }, mode)
 }
 
-// ReplaceAs is Replace where the file gets the mode whatever the umask is, and the owner and
-// group: before it stands at path, so that who is to read it never finds one that it may not.
-func ReplaceAs(path string, text []byte, mode os.FileMode, uid, gid int) error {
-	return replace(path, text, mode, func(f *os.File) error {
-		return errors.Join(f.Chmod(mode), f.Chown(uid, gid))
-	})
+// File is a file and what is to be in it.
+type File struct {
+	Path string
+	Text []byte
 }
 
-func replace(path string, text []byte, mode os.FileMode, give func(*os.File) error) error {
-	temp := path + ".new"
+// ReplaceAs is Replace of several files, which get the mode whatever the umask is, and the
+// owner and group: before they stand in their places, so that who is to read one never finds
+// it closed. All are written and synced before the first is renamed, so that a full disk
+// changes none of them; a power cut between two renames leaves some new.
+func ReplaceAs(files []File, mode os.FileMode, uid, gid int) error {
+	return replace(files, func(f *os.File) error { return errors.Join(f.Chmod(mode), f.Chown(uid, gid)) }, mode)
+}
+
+func replace(files []File, give func(*os.File) error, mode os.FileMode) error {
+	for i, f := range files {
+		if err := stage(f, give, mode); err != nil {
+			for _, done := range files[:i] {
+				err = errors.Join(err, os.Remove(done.Path+temporary))
+			}
+			return err
+		}
+	}
+	var err error
+	for i, f := range files {
+		if err = os.Rename(f.Path+temporary, f.Path); err != nil {
+			for _, left := range files[i:] {
+				err = errors.Join(err, os.Remove(left.Path+temporary))
+			}
+			return err
+		}
+	}
+	for _, f := range files {
+		err = errors.Join(err, SyncFolderOf(f.Path))
+	}
+	return err
+}
+
+const temporary = ".new"
+
+// stage writes a file under its other name.
+func stage(file File, give func(*os.File) error, mode os.FileMode) error {
+	temp := file.Path + temporary
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -35,17 +68,13 @@ func replace(path string, text []byte, mode os.FileMode, give func(*os.File) err
 	if err != nil {
 		return err
 	}
-	if _, err = f.Write(text); err == nil && give != nil {
+	if _, err = f.Write(file.Text); err == nil {
 		err = give(f)
 	}
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return errors.Join(err, os.Remove(temp))
 	}
-	return SyncFolderOf(path)
+	return nil
 }
 
 // SyncFolderOf makes the name of a file durable, after it was made or renamed.
