@@ -62,7 +62,7 @@ func recorded(t *testing.T, kind string) map[string][]byte {
 	return all
 }
 
-// TestHearFindsEveryKindAtEverySpeed: what devices have sent is found at each speed at which
+// TestHearFindsEveryKindAtEverySpeed (row 243): what devices have sent is found at each speed at which
 // it may be sent, or it is said what else it may be.
 func TestHearFindsEveryKindAtEverySpeed(t *testing.T) {
 	kinds := append(Kinds(), dewKind())
@@ -93,7 +93,7 @@ func TestHearFindsEveryKindAtEverySpeed(t *testing.T) {
 	all.Wait()
 }
 
-// TestHearOther: what is of no kind is said to be of none, whatever it is, and nothing is
+// TestHearOther (row 243): what is of no kind is said to be of none, whatever it is, and nothing is
 // guessed.
 func TestHearOther(t *testing.T) {
 	random := make([]byte, 4096)
@@ -184,7 +184,7 @@ func listenTo(t *testing.T, l *pipedLine, text string, baud int, interval, most 
 	return h, took
 }
 
-// TestHearTakesItsTime: a device that speaks seldom is waited for at each speed, the search
+// TestHearTakesItsTime (row 243): a device that speaks seldom is waited for at each speed, the search
 // is over in time whatever comes, and it does not try all speeds.
 func TestHearTakesItsTime(t *testing.T) {
 	reading := `{"temp":21.4,"humd":40,"airp":100310}` + "\r\n"
@@ -213,7 +213,7 @@ func TestHearTakesItsTime(t *testing.T) {
 	}
 }
 
-// TestHearIsNotTakenInByOneLine: a whole line between much that is none, as the kernel may
+// TestHearIsNotTakenInByOneLine (row 243): a whole line between much that is none, as the kernel may
 // have kept from before the speed was set, says nothing.
 func TestHearIsNotTakenInByOneLine(t *testing.T) {
 	s := newSearch(Kinds(), time.Second)
@@ -230,7 +230,7 @@ func TestHearIsNotTakenInByOneLine(t *testing.T) {
 	}
 }
 
-// TestHearLeavesOthersAlone: a port that another process has open, locked or not, is not
+// TestHearLeavesOthersAlone (row 242): a port that another process has open, locked or not, is not
 // opened, and who it is is said.
 func TestHearLeavesOthersAlone(t *testing.T) {
 	far := farEnd(t, 9600, nil)

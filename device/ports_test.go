@@ -53,7 +53,7 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-// TestAlikeAdaptersAreNotGuessed: two that say the same of themselves have one name by that,
+// TestAlikeAdaptersAreNotGuessed (row 241): two that say the same of themselves have one name by that,
 // which leads to either of them. They go by their sockets, or have no name.
 func TestAlikeAdaptersAreNotGuessed(t *testing.T) {
 	for _, serial := range []string{"", "0001"} {

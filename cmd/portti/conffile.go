@@ -14,6 +14,7 @@ import (
 
 	"portti/cmd/portti/durable"
 	"portti/systemd"
+	"portti/uplink"
 )
 
 // readers is who may read the files of a configuration.
@@ -82,4 +83,32 @@ func (r readers) folder(dir string) error {
 		err = errors.Join(os.Chown(dir, r.uid, r.gid), os.Chmod(dir, r.mode|r.mode>>2&0o111), durable.SyncFolderOf(dir))
 	}
 	return err
+}
+
+// writeToken writes a token for the service to read. Its owner is that of the state folder,
+// which is made here for the service's user where it never started: made by root alone, it
+// would have the token belong to root, and the service could not read it.
+func writeToken(path, state, text string) error {
+	if account, err := user.Lookup(systemd.Name); err == nil && os.Geteuid() == 0 {
+		uid, _ := strconv.Atoi(account.Uid)
+		gid, _ := strconv.Atoi(account.Gid)
+		if err := makeStateFor(state, uid, gid); err != nil {
+			return fmt.Errorf("cannot make %s: %w", state, err)
+		}
+	}
+	return uplink.WriteSecret(path, state, []byte(text+"\n"))
+}
+
+// makeStateFor makes the state folder for a user, unless it is there.
+func makeStateFor(dir string, uid, gid int) error {
+	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return nil // whatever it is, the daemon has words for it
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	return errors.Join(os.Chown(dir, uid, gid), durable.SyncFolderOf(dir))
 }

@@ -110,7 +110,7 @@ func takeFrom(cmd *cobra.Command, s stick) error {
 		return errors.Join(err, s.Answer("portti has taken nothing from here:\n\n"+err.Error()+"\n"))
 	}
 	if t.token != "" {
-		if err := uplink.WriteSecret(t.cfg.Uplink.TokenFile, t.cfg.Paths.State, []byte(t.token+"\n")); err != nil {
+		if err := writeToken(t.cfg.Uplink.TokenFile, t.cfg.Paths.State, t.token); err != nil {
 			return errors.Join(err, s.Answer("portti has taken the configuration from here, but not the token:\n\n"+err.Error()+"\n"))
 		}
 	}

@@ -113,7 +113,7 @@ func TestStickIsTakenOnce(t *testing.T) {
 	}
 }
 
-// TestStickWithMistakes: all of them are told where they stand on the stick, and nothing is changed.
+// TestStickWithMistakes (row 246): all of them are told where they stand on the stick, and nothing is changed.
 func TestStickWithMistakes(t *testing.T) {
 	for name, c := range map[string]struct {
 		files map[string]string
@@ -166,7 +166,7 @@ func TestNothingToTake(t *testing.T) {
 	}
 }
 
-// TestStickLeadsNowhere: a link on a stick does not show or change a file of the machine.
+// TestStickLeadsNowhere (row 246): a link on a stick does not show or change a file of the machine.
 func TestStickLeadsNowhere(t *testing.T) {
 	s, dir := stickSite(t, map[string]string{"a.toml": stickDevice})
 	outside := filepath.Join(s.dir, "shadow")
@@ -270,7 +270,7 @@ func (s *site) takeBroken(dir string, b *brokenStick) (err error) {
 	return takeFrom(sub, b)
 }
 
-// TestStickPulledOut at each of its operations, or the power cut there: either nothing was
+// TestStickPulledOut (row 245) at each of its operations, or the power cut there: either nothing was
 // changed or all was taken, and the next time it is finished.
 func TestStickPulledOut(t *testing.T) {
 	for _, cut := range []bool{false, true} {
@@ -299,7 +299,7 @@ func TestStickPulledOut(t *testing.T) {
 	}
 }
 
-// TestReadOnlyStick: it is taken once, and says that the token is still there.
+// TestReadOnlyStick (row 245): it is taken once, and says that the token is still there.
 func TestReadOnlyStick(t *testing.T) {
 	s, dir := stickSite(t, wholeStick())
 	err := s.takeBroken(dir, &brokenStick{readOnly: true})
@@ -312,7 +312,7 @@ func TestReadOnlyStick(t *testing.T) {
 	}
 }
 
-// TestKilledWhileTaking at each change of a file on the gateway: the next start finishes it.
+// TestKilledWhileTaking (row 245) at each change of a file on the gateway: the next start finishes it.
 func TestKilledWhileTaking(t *testing.T) {
 	killed := 0
 	for n := 1; ; n++ {

@@ -85,9 +85,20 @@ func showFound(cmd *cobra.Command, all []*found) error {
 		fmt.Fprint(out, "\nWithout root it cannot be seen whether a program of somebody else has one of these\nports open: sudo portti discover\n")
 	}
 	if text != "" && !add {
-		fmt.Fprintf(out, "\nFor the configuration:\n%s\nTo add this to it: sudo portti discover --add\n", text)
+		fmt.Fprintf(out, "\nFor the configuration:\n%s\nTo add this to it: sudo portti discover --add\nWith every key that there is, explained: portti discover --toml\n", uncommented(text))
 	}
 	return nil
+}
+
+// uncommented leaves the lines out that only say which other keys there are.
+func uncommented(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "#") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
 
 // show draws one port, at most 80 columns wide.
@@ -101,13 +112,17 @@ func (f *found) show(out io.Writer) {
 	if f.port.Name != "" && f.port.Name != f.port.Path {
 		fmt.Fprintf(out, "%12s%s\n", "", f.port.Name) // whole, however long: it is copied
 	}
-	for _, text := range []string{f.port.Note, f.sample(), f.advice()} {
+	advice, command := f.advice()
+	for _, text := range []string{f.port.Note, f.sample(), advice} {
 		if text == "" {
 			continue
 		}
 		for _, line := range folded(text, 68) {
 			fmt.Fprintf(out, "%12s%s\n", "", line)
 		}
+	}
+	if command != "" {
+		fmt.Fprintf(out, "%12s%s\n", "", command)
 	}
 }
 
@@ -155,25 +170,25 @@ func (f *found) words() (what, sure string) {
 	return strings.Join(may, ", or "), sure
 }
 
-// advice is what to do about a port that cannot be added.
-func (f *found) advice() string {
+// advice is what to do about a port that cannot be added, and the command for it.
+func (f *found) advice() (text, command string) {
 	switch {
 	case f.code == device.CodeConsole:
-		return "To free it: sudo raspi-config, Interface Options, Serial Port, no login shell, yes to hardware; then restart."
+		return "To free it: sudo raspi-config, Interface Options, Serial Port, no login shell, yes to hardware; then restart.", ""
 	case f.code == device.CodePermission:
-		return "To look at it: sudo portti discover"
+		return "To look at it:", "sudo portti discover"
 	case f.code == device.CodeBusy:
-		return "If that program is not needed, stop it and look again."
+		return "If that program is not needed, stop it and look again.", ""
 	case f.state == string(device.Quiet):
-		return "Check its power, and that TX of the device goes to RX. One that speaks seldom, or after a question only: sudo portti discover --for 5m --port " + f.port.Path
+		return "Check its power, and that TX of the device goes to RX. To wait for one that speaks seldom:", "sudo portti discover --for 5m --port " + f.port.Path
 	case f.state == string(device.Unfamiliar) && f.heard.GNSS:
-		return "Switch the receiver to NMEA with its maker's program."
+		return "Switch the receiver to NMEA with its maker's program.", ""
 	case f.state == string(device.Unfamiliar):
-		return "If it is a device that portti should know, send this line to its developers."
+		return "If it is a device that portti should know, send this line to its developers.", ""
 	case f.state == string(device.Unsure):
-		return "To choose: portti config create --device " + f.heard.Guesses[0].Kind + " shows a [[device]]."
+		return "To choose, look at a [[device]] of each:", "portti config create --device " + f.heard.Guesses[0].Kind
 	}
-	return ""
+	return "", ""
 }
 
 // folded breaks text between words.

@@ -44,7 +44,7 @@ func portti(t *testing.T, args ...string) (code int, out, errs string) {
 	return code, o.String(), e.String()
 }
 
-// TestDiscoverAdds: what was found is added so that it loads, once; a second device of a kind
+// TestDiscoverAdds (row 244): what was found is added so that it loads, once; a second device of a kind
 // gets a name of its own, and what was there stays as it was.
 func TestDiscoverAdds(t *testing.T) {
 	dir := t.TempDir()
@@ -97,7 +97,7 @@ func TestDiscoverAdds(t *testing.T) {
 	}
 }
 
-// TestDiscoverRefusesToAdd where the configuration would not be good: nothing is written.
+// TestDiscoverRefusesToAdd (row 244) where the configuration would not be good: nothing is written.
 func TestDiscoverRefusesToAdd(t *testing.T) {
 	dir := t.TempDir()
 	main := filepath.Join(dir, "portti.toml")
@@ -143,7 +143,7 @@ func TestDiscoverPrints(t *testing.T) {
 	}
 }
 
-// TestDiscoverBesideTheGateway: a port that the running gateway reads is left to it, by name
+// TestDiscoverBesideTheGateway (row 242): a port that the running gateway reads is left to it, by name
 // too, and the gateway is told of what was added.
 func TestDiscoverBesideTheGateway(t *testing.T) {
 	dir := t.TempDir()

@@ -144,7 +144,7 @@ func pasteLogin(cmd *cobra.Command, cfg *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("the %s cannot be used: %w.\nCopy it again, without quotes and without \"Bearer\" in front", what, err)
 	}
-	if err := uplink.WriteSecret(path, cfg.Paths.State, []byte(text+"\n")); err != nil {
+	if err := writeToken(path, cfg.Paths.State, text); err != nil {
 		return fmt.Errorf("%w.\nRun it with sudo, or see whether the disk is full or read-only: df -h", err)
 	}
 	out := cmd.OutOrStdout()

@@ -104,7 +104,7 @@ func TestSetupWithFlags(t *testing.T) {
 	}
 }
 
-// TestSetupRefuses what cannot work, and then nothing at all was written.
+// TestSetupRefuses (row 244) what cannot work, and then nothing at all was written.
 func TestSetupRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		args  []string // URL stands for the server

@@ -13,7 +13,6 @@ import (
 	"portti/cmd/portti/gateway"
 	"portti/cmd/portti/status"
 	"portti/systemd"
-	"portti/uplink"
 )
 
 // same says that nothing is to be written.
@@ -57,7 +56,7 @@ func (s *setup) confirm() error {
 // write puts the token first: a configuration that names one that is not there is of no use.
 func (s *setup) write() error {
 	if s.token != "" {
-		if err := uplink.WriteSecret(s.cfg.Uplink.TokenFile, s.cfg.Paths.State, []byte(s.token+"\n")); err != nil {
+		if err := writeToken(s.cfg.Uplink.TokenFile, s.cfg.Paths.State, s.token); err != nil {
 			return fmt.Errorf("%w.\nRun it with sudo, or see whether the disk is full or read-only: df -h", err)
 		}
 	}

@@ -24,7 +24,8 @@ type Tried struct {
 
 const (
 	tryPing  = 500 * time.Millisecond // the link's ping while it is tried
-	trySoon  = 2 * time.Second        // a login that the server refuses is refused by then
+	trySoon  = time.Second            // a login that the server refuses is refused by then
+	tryToken = 3 * time.Second        // and one that travels as the first message
 	tryLimit = 30 * time.Second       // name, connection, TLS, upgrade and ping together
 	tryLook  = 20 * time.Millisecond  // between two looks at the link
 )
@@ -60,7 +61,11 @@ func Try(ctx context.Context, cfg *config.Config, token string, opt Options) (Tr
 	defer leave()
 	ended := make(chan error, 1)
 	go func() { ended <- link.Run(inner, nothingToSend{g.id}) }()
-	last := watchTry(inner, link)
+	soon := trySoon
+	if cfg.Uplink.Auth == uplink.AuthFirstMessage {
+		soon = tryToken
+	}
+	last := watchTry(inner, link, soon)
 	leave()
 	<-ended
 	if err := ctx.Err(); err != nil {
@@ -69,8 +74,9 @@ func Try(ctx context.Context, cfg *config.Config, token string, opt Options) (Tr
 	return g.tried(last), nil
 }
 
-// watchTry looks at the link until it is clear what came of the attempt.
-func watchTry(ctx context.Context, link *uplink.Link) uplink.Status {
+// watchTry looks at the link until it is clear what came of the attempt: a failure, or a
+// connection that has answered and has lasted for soon.
+func watchTry(ctx context.Context, link *uplink.Link, soon time.Duration) uplink.Status {
 	look := time.NewTicker(tryLook)
 	defer look.Stop()
 	for {
@@ -80,7 +86,7 @@ func watchTry(ctx context.Context, link *uplink.Link) uplink.Status {
 		case <-look.C:
 		}
 		s := link.Status()
-		good := s.State == uplink.Online && s.RTT > 0 && time.Since(s.Since) >= trySoon
+		good := s.State == uplink.Online && s.RTT > 0 && time.Since(s.Since) >= soon
 		if good || s.LastError != "" || s.Problem != "" {
 			return s
 		}
