@@ -117,11 +117,12 @@ const (
 	hearKept   = 4096                   // bytes of one speed that are looked at
 	hearEnough = 256                    // bytes that show a wrong speed
 	hearLeast  = 24                     // bytes of which a burst that is over shows as much
-	hearPause  = 300 * time.Millisecond // after which a burst is over
+	hearPause  = 300 * time.Millisecond // after which a burst is over; one that came sooner after the speed was set may be the end of one
 	hearLimit  = 3 * time.Second        // for one speed, once something comes
 	// hearSpeed is the share from which a speed is the right one: no format with a
 	// checksum has it by chance, and no text at a wrong speed.
 	hearSpeed = 0.3
+	hearNoise = 4   // bytes that opening a port alone may bring
 	hearWeak  = 0.1 // a share that is worth naming where there is nothing better
 	hearGood  = 0.9 // a share as of one device on a good line
 	hearTie   = 0.1 // shares so close do not say which of two it is
@@ -171,7 +172,7 @@ func (s *search) run(line tunable) (Heard, error) {
 func (s *search) at(line Line, baud int) (heard Heard, done bool, err error) {
 	var b []byte
 	var first time.Time // when the first byte came
-	end, looked := s.end, 0
+	began, end, looked := time.Now(), s.end, 0
 	if len(s.tried) == 1 {
 		end = time.Now().Add(s.patience)
 	}
@@ -207,7 +208,7 @@ func (s *search) at(line Line, baud int) (heard Heard, done bool, err error) {
 		case ripe == final, ripe == enough && long, ripe == unripe && over:
 			return heard, true, nil
 		case ripe != doubtful:
-		case len(b) >= hearEnough, quiet && len(b) >= hearLeast, long:
+		case len(b) >= hearEnough, long, quiet && len(b) >= hearLeast && first.Sub(began) >= hearPause:
 			s.learn(b, baud)
 			return s.nothing(), over, nil
 		}
@@ -354,7 +355,7 @@ func (s *search) nothing() Heard {
 	h := s.odd
 	h.Bytes = s.bytes
 	switch {
-	case s.bytes == 0:
+	case s.bytes < hearNoise:
 		h.Verdict = Quiet
 	case len(s.weak) > 0:
 		slices.SortStableFunc(s.weak, func(a, b Guess) int { return cmp.Compare(b.Share, a.Share) })

@@ -118,8 +118,14 @@ func takeFrom(cmd *cobra.Command, s stick) error {
 		return fmt.Errorf("it was taken, but that cannot be noted: %w", err)
 	}
 	text := t.answer()
-	if !globalsOf(cmd).quiet {
-		fmt.Fprint(cmd.OutOrStdout(), text)
+	switch g := globalsOf(cmd); {
+	case g.json:
+		err = writeJSON(cmd, map[string]any{"taken": t.from, "token_taken": t.token != ""})
+	case !g.quiet:
+		_, err = fmt.Fprint(cmd.OutOrStdout(), text)
+	}
+	if err != nil {
+		return err
 	}
 	// From here on all of it is safe on the gateway.
 	if err := errors.Join(t.clean(s), s.Answer(text)); err != nil {

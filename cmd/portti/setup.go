@@ -3,7 +3,7 @@ package main
 import (
 	"bufio"
 	"cmp"
-	"context"
+
 	"errors"
 	"fmt"
 	"io"
@@ -66,16 +66,17 @@ type setup struct {
 	changes []config.Change
 	cfg     *config.Config // as it will be
 	token   string         // "": the one that is there stays, or none is needed
+	online  bool           // the gateway was, at the end
 }
 
 func runSetup(cmd *cobra.Command, machine fs.FS, args []string) error {
 	s := &setup{cmd: cmd, g: globalsOf(cmd), out: cmd.OutOrStdout()}
 	s.main = s.g.config
-	if s.g.quiet {
-		s.out = io.Discard
-	}
-	if in, ok := cmd.InOrStdin().(*os.File); ok && isTerminal(in) {
+	if in, ok := cmd.InOrStdin().(*os.File); ok && isTerminal(in) && !s.g.json {
 		s.answers = bufio.NewReader(in)
+	}
+	if s.g.json || s.g.quiet && s.answers == nil {
+		s.out = io.Discard
 	}
 	steps := []func() error{
 		s.begin,
@@ -95,7 +96,14 @@ func runSetup(cmd *cobra.Command, machine fs.FS, args []string) error {
 			return err
 		}
 	}
-	return nil
+	if !s.g.json {
+		return nil
+	}
+	changed := []string{}
+	for _, c := range s.changes {
+		changed = append(changed, c.Path())
+	}
+	return writeJSON(cmd, map[string]any{"changed": changed, "token_written": s.token != "", "online": s.online})
 }
 
 // begin reads what is there.
@@ -293,50 +301,6 @@ func (s *setup) login() error {
 	return nil
 }
 
-func (s *setup) askToken(there bool) (string, error) {
-	more := ""
-	if there {
-		more = "; Enter alone keeps the one that is there"
-	}
-	fmt.Fprintf(s.out, "Access token (it is not shown%s): ", more)
-	terminal, _ := s.cmd.InOrStdin().(*os.File)
-	text, err := readHidden(s.cmd.Context(), terminal)
-	fmt.Fprintln(s.out)
-	if err != nil || there && strings.TrimSpace(text) == "" {
-		return "", err
-	}
-	return oneSecret(text, "access token")
-}
-
-// ask asks for one line. Enter alone means usual, shown as shown.
-func (s *setup) ask(question, usual, shown string) (string, error) {
-	if usual != "" {
-		question += " [" + shown + "]"
-	}
-	fmt.Fprint(s.out, question+": ")
-	type line struct {
-		text string
-		err  error
-	}
-	read := make(chan line, 1)
-	go func() { // ends with the process when nobody presses Enter any more
-		text, err := s.answers.ReadString('\n')
-		read <- line{text, err}
-	}()
-	select {
-	case <-s.cmd.Context().Done():
-		return "", s.cmd.Context().Err()
-	case l := <-read:
-		if l.err != nil && l.text == "" {
-			return "", errors.New("nothing was entered; nothing was changed")
-		}
-		if text := strings.TrimSpace(l.text); text != "" {
-			return text, nil
-		}
-		return usual, nil
-	}
-}
-
 // connect sees whether it works before anything is written.
 func (s *setup) connect() error {
 	if skip, _ := s.cmd.Flags().GetBool("no-connect"); skip {
@@ -366,41 +330,4 @@ func (s *setup) connect() error {
 	}
 	fmt.Fprintln(s.out, text)
 	return s.yes("Write it all the same?", false)
-}
-
-// yes asks whether to go on.
-func (s *setup) yes(question string, usual bool) error {
-	letters := map[bool]string{true: "Y/n", false: "y/N"}[usual]
-	answer, err := s.ask(question+" "+letters, "", "")
-	if err != nil {
-		return err
-	}
-	switch strings.ToLower(answer) {
-	case "y", "yes":
-		return nil
-	case "":
-		if usual {
-			return nil
-		}
-	}
-	return exit(exitFailed, errors.New("nothing was changed"))
-}
-
-// untilOnline waits for the running gateway to be online.
-func untilOnline(ctx context.Context, look func() (online bool, says string)) (says string) {
-	limit := time.NewTimer(20 * time.Second)
-	defer limit.Stop()
-	for {
-		online, says := look()
-		if online {
-			return ""
-		}
-		select {
-		case <-ctx.Done():
-			return says
-		case <-limit.C:
-			return says
-		case <-time.After(500 * time.Millisecond):
-		}
-	}
 }

@@ -219,6 +219,9 @@ func TestSetupOfARunningGateway(t *testing.T) {
 	}
 	g := startVerb(t, "", "run", "-c", s.main)
 	g.says(t, "uplink.connected")
+	if code, out, errs := s.setup("--yes", "--json"); code != exitOK || !strings.Contains(out, `"online": true`) || !strings.HasPrefix(out, "{") {
+		t.Errorf("%d\n%s%s", code, out, errs)
+	}
 	code, out, errs := s.setup("--yes", "--no-connect")
 	if code != exitOK || !strings.Contains(out, "nothing is written") || !strings.Contains(out, "The gateway is online") {
 		t.Errorf("%d\n%s%s", code, out, errs)

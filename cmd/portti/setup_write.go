@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/gateway"
@@ -108,6 +110,7 @@ func (s *setup) apply(machine fs.FS) error {
 	if says != "" {
 		return exit(exitFailed, fmt.Errorf("it was written and the gateway has it, but after 20 s it is not online: %s\nSee how it goes on: portti status", says))
 	}
+	s.online = true
 	_, err = fmt.Fprintln(s.out, "The gateway is online. See how it is: portti status")
 	return err
 }
@@ -145,4 +148,23 @@ func (s *setup) look(socket string) (online bool, says string) {
 		}
 	}
 	return st.Link.State == status.LinkOnline, says
+}
+
+// untilOnline waits for the running gateway to be online.
+func untilOnline(ctx context.Context, look func() (online bool, says string)) (says string) {
+	limit := time.NewTimer(20 * time.Second)
+	defer limit.Stop()
+	for {
+		online, says := look()
+		if online {
+			return ""
+		}
+		select {
+		case <-ctx.Done():
+			return says
+		case <-limit.C:
+			return says
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
 }
