@@ -207,9 +207,7 @@ func (t *takeover) judge(main string) error {
 		own := durable.File{Path: filepath.Join(dir, "conf.d", "79-stick-token.toml"),
 			Text: fmt.Appendf(nil, "# Made by portti config import for the token that came with it.\n[uplink]\ntoken_file = %q\n", filepath.Join(dir, "credentials", stickToken))}
 		t.files = append(t.files, own)
-		if again := load(); again == nil {
-			err = nil
-		} else {
+		if err = load(); err != nil { // its faults are those of the stick alone
 			t.files = t.files[:len(t.files)-1]
 		}
 	}

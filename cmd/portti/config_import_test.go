@@ -119,7 +119,7 @@ func TestStickWithMistakes(t *testing.T) {
 		files map[string]string
 		says  []string
 	}{
-		"a key":             {map[string]string{"a.toml": "[uplink]\nulr = \"x\"\n", "b.toml": "[log]\nlevel = \"loud\"\n"}, []string{"portti/a.toml:2:1", "portti/b.toml:2:9"}},
+		"a key":             {map[string]string{"a.toml": "[uplink]\nurl = \"wss://h/x\"\nulr = \"x\"\n", "uplink-token": "canary", "b.toml": "[log]\nlevel = \"loud\"\n"}, []string{"portti/a.toml:3:1", "portti/b.toml:2:9", "\r\n2 problems."}},
 		"CRLF":              {map[string]string{"a.toml": "\ufeff[log]\r\n\r\nlevel = 7\r\n"}, []string{"portti/a.toml:3:9"}},
 		"UTF-16":            {map[string]string{"a.toml": "\xff\xfe[\x00u\x00"}, []string{"portti/a.toml", "UTF-16"}},
 		"token in quotes":   {map[string]string{"a.toml": stickServer, "uplink-token": "\"canary\""}, []string{"portti/uplink-token", "in quotes"}},

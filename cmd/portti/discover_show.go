@@ -145,7 +145,7 @@ func (f *found) words() (what, sure string) {
 	case portConfigured:
 		return "read as device " + f.configured, "configured"
 	case portRefused:
-		return f.why, "skipped"
+		return strings.TrimPrefix(f.why, "cannot open "+f.port.Path+": "), "skipped"
 	case string(device.Quiet):
 		return "nothing came", "silent"
 	case string(device.Unfamiliar):

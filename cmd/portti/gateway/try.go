@@ -59,8 +59,8 @@ func Try(ctx context.Context, cfg *config.Config, token string, opt Options) (Tr
 	}
 	inner, leave := context.WithTimeout(ctx, tryLimit)
 	defer leave()
-	ended := make(chan error, 1)
-	go func() { ended <- link.Run(inner, nothingToSend{g.id}) }()
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = link.Run(inner, nothingToSend{g.id}) }() // its only error is that of inner
 	soon := trySoon
 	if cfg.Uplink.Auth == uplink.AuthFirstMessage {
 		soon = tryToken
