@@ -22,6 +22,12 @@
 //     silent, and Idle tells the watchdog how long one is overdue.
 //   - A port on which nothing happens costs no thread, and one wake-up in 30 s.
 //
+// # Finding devices
+//
+// Ports lists the machine's serial ports with the names that stay theirs. Hear listens to
+// one, by every kind's Recognise and at the usual speeds, and says what it is. It writes
+// nothing and opens nothing that somebody else has open.
+//
 // # Time
 //
 // A reading's own time is used where it is after September 2001 (before that

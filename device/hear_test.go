@@ -197,7 +197,8 @@ func TestHearTakesItsTime(t *testing.T) {
 		most     time.Duration
 	}{
 		"nothing":            {"", 9600, time.Second, Quiet, 2, 30 * time.Second},
-		"each second":        {reading, 38400, time.Second, Sure, 3, 17 * time.Second},
+		"each second":        {reading, 19200, time.Second, Sure, 4, 20 * time.Second},
+		"a high speed":       {reading, 460800, time.Second, Sure, 4, 20 * time.Second},
 		"each four seconds":  {reading, 38400, 4 * time.Second, Likely, 4, 30 * time.Second},
 		"less than one line": {reading[:20], 9600, 20 * time.Second, Unfamiliar, 9, 30 * time.Second},
 	} {

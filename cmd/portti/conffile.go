@@ -85,16 +85,26 @@ func (r readers) folder(dir string) error {
 	return err
 }
 
-// writeToken writes a token for the service to read. Its owner is that of the state folder,
-// which is made here for the service's user where it never started: made by root alone, it
-// would have the token belong to root, and the service could not read it.
+// ownState has the state folder be the service's where it never started. Made by root alone
+// the folder would be root's, and with it what is written with its owner: a token that the
+// service could not read.
+func ownState(dir string) error {
+	account, err := user.Lookup(systemd.Name)
+	if err != nil || os.Geteuid() != 0 {
+		return nil // nobody to give it to
+	}
+	uid, _ := strconv.Atoi(account.Uid)
+	gid, _ := strconv.Atoi(account.Gid)
+	if err := makeStateFor(dir, uid, gid); err != nil {
+		return fmt.Errorf("cannot make %s: %w", dir, err)
+	}
+	return nil
+}
+
+// writeToken writes a token for the service to read.
 func writeToken(path, state, text string) error {
-	if account, err := user.Lookup(systemd.Name); err == nil && os.Geteuid() == 0 {
-		uid, _ := strconv.Atoi(account.Uid)
-		gid, _ := strconv.Atoi(account.Gid)
-		if err := makeStateFor(state, uid, gid); err != nil {
-			return fmt.Errorf("cannot make %s: %w", state, err)
-		}
+	if err := ownState(state); err != nil {
+		return err
 	}
 	return uplink.WriteSecret(path, state, []byte(text+"\n"))
 }

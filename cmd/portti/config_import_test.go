@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,11 +86,19 @@ func (s *site) isTaken(stickDir string) {
 
 func TestStickIsTakenOnce(t *testing.T) {
 	s, dir := stickSite(t, wholeStick())
+	token, err := os.Open(filepath.Join(dir, "portti", stickToken))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer token.Close()
 	code, out, errs := s.take(dir)
 	if code != exitOK || !strings.Contains(out, "The gateway reads it when it starts") {
 		t.Fatalf("%d\n%s%s", code, out, errs)
 	}
 	s.isTaken(dir)
+	if left, err := io.ReadAll(token); err != nil || len(bytes.Trim(left, "\x00")) > 0 {
+		t.Errorf("the token was not overwritten: %v", err)
+	}
 	answer := s.read(filepath.Join(dir, "portti", stickAnswer))
 	for _, want := range []string{"portti has taken over", "portti/Site.TOML is now " + filepath.Join(s.dir, "etc/conf.d", movedServer), "uplink-token is now", "1 device now, and server wss://ingest.acme.example.fi", "\r\n"} {
 		if !strings.Contains(answer, want) {

@@ -46,6 +46,9 @@ func runLogin(cmd *cobra.Command, _ []string) error {
 	if u.Auth == "none" || u.Auth == "hash" {
 		return fmt.Errorf("auth = %q in [uplink] needs no login: no token is kept on this gateway", u.Auth)
 	}
+	if err := ownState(cfg.Paths.State); err != nil {
+		return err
+	}
 	switch {
 	case u.TokenSource == config.TokenFromJWT:
 		return showKey(cmd, cfg)
@@ -144,7 +147,7 @@ func pasteLogin(cmd *cobra.Command, cfg *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("the %s cannot be used: %w.\nCopy it again, without quotes and without \"Bearer\" in front", what, err)
 	}
-	if err := writeToken(path, cfg.Paths.State, text); err != nil {
+	if err := uplink.WriteSecret(path, cfg.Paths.State, []byte(text+"\n")); err != nil {
 		return fmt.Errorf("%w.\nRun it with sudo, or see whether the disk is full or read-only: df -h", err)
 	}
 	out := cmd.OutOrStdout()

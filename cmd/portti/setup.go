@@ -260,6 +260,11 @@ func (s *setup) wantsToken() bool {
 func (s *setup) login() error {
 	u := s.cfg.Uplink
 	source, _ := s.cmd.Flags().GetString("token-file")
+	if u.TokenSource != config.TokenFromFile { // a login keeps what it gets
+		if err := ownState(s.cfg.Paths.State); err != nil {
+			return err
+		}
+	}
 	switch {
 	case u.TokenSource == config.TokenFromOAuth && u.OAuth.Grant == uplink.GrantDevice:
 		if _, err := os.Stat(s.cfg.Paths.LoginFile()); err == nil {
