@@ -229,3 +229,26 @@ func TestSetupOfARunningGateway(t *testing.T) {
 	g.cancel()
 	g.ends(t, exitOK)
 }
+
+// TestNobodyToAsk: what is no terminal is not asked, whatever kind of file it is.
+func TestNobodyToAsk(t *testing.T) {
+	s := newSite(t)
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"setup", s.url}, exitUsage, "which token?"},
+		{[]string{"setup"}, exitUsage, "which server?"},
+	} {
+		var out, errs talkBuffer
+		if code := run(t.Context(), append(c.args, "-c", s.main), null, &out, &errs); code != c.code || !strings.Contains(errs.String(), c.says) {
+			t.Errorf("%v: %d\n%s%s", c.args, code, out.String(), errs.String())
+		}
+	}
+}

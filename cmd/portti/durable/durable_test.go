@@ -115,3 +115,30 @@ func namesIn(t *testing.T, dir string) []string {
 	}
 	return names
 }
+
+// TestReplaceAsAllOrNone: where one of several cannot be written none is changed, and nothing
+// is left next to them.
+func TestReplaceAsAllOrNone(t *testing.T) {
+	dir := t.TempDir()
+	first, second := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	if err := os.WriteFile(first, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files := []durable.File{{Path: first, Text: []byte("new")}, {Path: filepath.Join(dir, "none", "b"), Text: []byte("new")}}
+	if err := durable.ReplaceAs(files, 0o640, -1, -1); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+	if got := namesIn(t, dir); content(t, first) != "old" || len(got) != 1 {
+		t.Errorf("%q, and there is %q", content(t, first), got)
+	}
+	files[1].Path = second
+	defer syscall.Umask(syscall.Umask(0o077))
+	if err := durable.ReplaceAs(files, 0o640, -1, -1); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{first, second} {
+		if info, err := os.Stat(path); err != nil || info.Mode() != 0o640 || content(t, path) != "new" {
+			t.Errorf("%s: %v %v", path, info, err)
+		}
+	}
+}
