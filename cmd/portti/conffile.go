@@ -44,8 +44,14 @@ func readersOf(main string) readers {
 // mayWrite says at once that nothing can be written next to main, before anybody has waited
 // or answered questions in vain.
 func mayWrite(main string) error {
-	if err := unix.Access(filepath.Dir(main), unix.W_OK); err != nil {
-		return fmt.Errorf("cannot write to %s: %w. Run it with sudo", filepath.Dir(main), err)
+	dir := filepath.Dir(main)
+	switch err := unix.Access(dir, unix.W_OK); {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no folder %s. portti makes it when it is installed: sudo portti service install", dir)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("cannot write to %s: no permission. Run it with sudo", dir)
+	case err != nil:
+		return fmt.Errorf("cannot write to %s: %w", dir, err)
 	}
 	return nil
 }

@@ -78,11 +78,13 @@ func showFound(cmd *cobra.Command, all []*found) error {
 		return nil
 	}
 	fmt.Fprintf(out, "%-12s%-49s%s\n", "NOW", "LOOKS LIKE", "CONFIDENCE")
+	listened := false
 	for _, f := range all {
 		f.show(out)
+		listened = listened || f.heard.Verdict != ""
 	}
-	if os.Geteuid() != 0 {
-		fmt.Fprint(out, "\nWithout root it cannot be seen whether a program of somebody else has one of these\nports open: sudo portti discover\n")
+	if listened && os.Geteuid() != 0 {
+		fmt.Fprint(out, "\nOnly root sees whether a program of somebody else has one of these ports open,\nand takes bytes from it: sudo portti discover\n")
 	}
 	if text != "" && !add {
 		fmt.Fprintf(out, "\nFor the configuration:\n%s\nTo add this to it: sudo portti discover --add\nWith every key that there is, explained: portti discover --toml\n", uncommented(text))
