@@ -270,6 +270,10 @@ func (s *setup) login() error {
 		if _, err := os.Stat(s.cfg.Paths.LoginFile()); err == nil {
 			return nil
 		}
+		if out := s.cmd.OutOrStdout(); s.g.json { // which has to stay one document
+			s.cmd.SetOut(s.cmd.ErrOrStderr())
+			defer s.cmd.SetOut(out)
+		}
 		return deviceLogin(s.cmd, s.cfg)
 	case !s.wantsToken():
 		if source != "" {

@@ -252,3 +252,25 @@ func TestNobodyToAsk(t *testing.T) {
 		}
 	}
 }
+
+// TestSetupWithAPhone: where the configuration logs in with a phone, the code is shown, and the
+// server is tried with what comes of it; once logged in nobody is asked again.
+func TestSetupWithAPhone(t *testing.T) {
+	s := newSite(t)
+	s.put(s.token, "canary-access\n")
+	r := startVerb(t, "", "receive", "--listen", "127.0.0.1:0", "--auth", "header", "--token-file", s.token)
+	p := newPhone(t)
+	p.willing.Store(true)
+	_, file := loginSite(t, p.uplink("wss://h.example/in"))
+	s.main = file
+	url := receiverURL(t, r)
+	code, out, errs := s.setup(url, "--yes")
+	if code != exitOK || !strings.Contains(out, "WDJB-MJHT") || !strings.Contains(out, "The server takes this login") || !strings.Contains(out, "-> "+url) {
+		t.Fatalf("%d\n%s%s", code, out, errs)
+	}
+	asked := p.asked.Load()
+	code, out, errs = s.setup("--yes")
+	if code != exitOK || strings.Contains(out, "WDJB-MJHT") || !strings.Contains(out, "nothing is written") || p.asked.Load() > asked+1 {
+		t.Errorf("once more: %d\n%s%s", code, out, errs)
+	}
+}
