@@ -29,7 +29,8 @@ const (
 	// devicesLimit is for the ports to close after the stop was asked for. A
 	// port that the kernel holds longer is left to the end of the process.
 	devicesLimit = 2 * time.Second
-	// noteLimit is for the note of the board, which a disk that hangs still holds.
+	// noteLimit is for each of the notes that a disk that hangs still holds: of the
+	// board and the start, and of the end.
 	noteLimit = time.Second
 	// drainLimit is for the last readings to reach a server that is there.
 	// Committing the rest afterwards has no limit: whatever it takes on a slow
@@ -310,7 +311,9 @@ func (g *Gateway) work(ctx context.Context) error {
 	stopAside()
 	sides.Wait()
 	if within(noted, noteLimit) { // else the disk still holds the note of the start
-		g.lastRun.end(err)
+		ended := make(chan struct{})
+		go func() { g.lastRun.end(err); close(ended) }()
+		within(ended, noteLimit)
 	}
 	end := g.snapshot()
 	end.link.State = uplink.Stopped
