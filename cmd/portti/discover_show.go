@@ -176,7 +176,7 @@ func (f *found) words() (what, sure string) {
 func (f *found) advice() (text, command string) {
 	switch {
 	case f.code == device.CodeConsole:
-		return "To free it: sudo raspi-config, Interface Options, Serial Port, no login shell, yes to hardware; then restart.", ""
+		return "To free it on a Raspberry Pi: put it into the configuration, then sudo portti service restart && sudo reboot.", ""
 	case f.code == device.CodePermission:
 		return "To look at it:", "sudo portti discover"
 	case f.code == device.CodeBusy:

@@ -174,7 +174,7 @@ func TestFoundInWords(t *testing.T) {
 		{found{state: string(device.Likely), heard: device.Heard{Guesses: guess[:1]}}, []string{"NMEA 0183 at 9600 (type gps)", "likely (2 lines)"}},
 		{found{state: string(device.Unsure), heard: device.Heard{Guesses: guess}}, []string{"NMEA 0183 at 9600 (type gps), or AIS", "(type ais)", "not sure", "config create --device gps"}},
 		{found{state: string(device.Unfamiliar), heard: device.Heard{Seems: "binary u-blox (UBX)", GNSS: true, Baud: 9600, Sample: "b5 62"}}, []string{"binary u-blox (UBX) (read at 9600)", "It sent: b5 62", "to NMEA"}},
-		{found{state: portRefused, code: device.CodeConsole, why: "cannot open it: the kernel uses it as a console"}, []string{"skipped", "raspi-config"}},
+		{found{state: portRefused, code: device.CodeConsole, why: "cannot open it: the kernel uses it as a console"}, []string{"skipped", "portti service restart"}},
 		{found{state: portRefused, code: device.CodePermission, why: "cannot open it: permission denied"}, []string{"sudo portti discover"}},
 		{found{state: portConfigured, configured: "gps"}, []string{"read as device gps"}},
 	} {

@@ -43,8 +43,8 @@ interrupted. Nothing was written unless it is 0, or says so.`,
 	}
 	f := cmd.Flags()
 	f.String("token-file", "", "take the access token from `FILE`; - reads standard input")
-	f.String("auth", "", "how the token travels: `header`, query, first-message, hash or none")
-	f.String("dialect", "", "what the server speaks: `thingsee`, haltless, zyeta or heimdall")
+	f.String("auth", "", "how the token travels, a `MODE`: header, query, first-message, hash or none")
+	f.String("dialect", "", "what the server speaks, a `DIALECT`: thingsee, haltless, zyeta or heimdall")
 	f.String("id", "", "this gateway's `ID`, which the server knows it by (tsmGw)")
 	f.Bool("insecure", false, "allow an address that begins with ws://")
 	f.Bool("no-connect", false, "do not connect to see whether it works")

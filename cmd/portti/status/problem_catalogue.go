@@ -210,7 +210,7 @@ func hardwareProblems() []Entry {
 	return []Entry{
 		{Code: "HW-CONSOLE", Severity: Error, Title: "Port is the login console", ImpactsData: true,
 			Sentence: "{subject}: {port} is the system's console and is not touched.",
-			Actions:  []string{"Free it: sudo raspi-config, Interface Options, Serial Port, no login shell, yes to hardware; then restart"}},
+			Actions:  []string{"On a Raspberry Pi free it: sudo portti service restart && sudo reboot", "Elsewhere take console= with this port off the kernel's command line, and restart"}},
 		{Code: "HW-NOT-SERIAL", Severity: Error, Title: "Not a serial port", ImpactsData: true,
 			Sentence: "{subject}: {port} is not a serial port.",
 			Actions:  []string{"See what the system found: ls -l /dev/serial/by-id/", "Correct port of this [[device]]"}},
