@@ -38,6 +38,7 @@ func (d *Damage) Error() string {
 // Reader reads a recording.
 type Reader struct {
 	b     *bufio.Reader
+	text  []byte // the line in hand
 	line  int
 	ended bool
 	last  time.Duration
@@ -46,7 +47,7 @@ type Reader struct {
 // NewReader reads the first line.
 func NewReader(r io.Reader) (*Reader, Header, error) {
 	var h Header
-	read := &Reader{b: bufio.NewReaderSize(r, maxLine)}
+	read := &Reader{b: bufio.NewReader(r)}
 	start, _ := read.b.Peek(len(magic))
 	if !Is(start) {
 		return nil, h, ErrNot
@@ -92,40 +93,37 @@ func (r *Reader) Next() (Record, error) {
 	return rec, nil
 }
 
-// next gives a line without its checksum, which was right.
+// next gives a line without its checksum, which was right. It is good until the next.
 func (r *Reader) next() ([]byte, error) {
-	line, err := r.b.ReadSlice('\n')
 	r.line++
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil, ErrCut // with half a line or none
-	case errors.Is(err, bufio.ErrBufferFull):
-		return nil, r.passOver()
-	case err != nil:
-		return nil, fmt.Errorf("cannot read line %d of the recording: %w", r.line, err)
+	r.text = r.text[:0]
+	for {
+		part, err := r.b.ReadSlice('\n')
+		if len(r.text) <= maxLine {
+			r.text = append(r.text, part...)
+		}
+		switch {
+		case err == nil:
+			return r.checked()
+		case errors.Is(err, io.EOF):
+			return nil, ErrCut // with half a line or none
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return nil, fmt.Errorf("cannot read line %d of the recording: %w", r.line, err)
+		}
 	}
-	line = bytes.TrimRight(line, "\r\n") // mail may have put a CR there
+}
+
+func (r *Reader) checked() ([]byte, error) {
+	if len(r.text) > maxLine {
+		return nil, &Damage{r.line, "it has no end within a megabyte"}
+	}
+	line := bytes.TrimRight(r.text, "\r\n") // mail may have put a CR there
 	at := bytes.LastIndexByte(line, ' ')
 	sum, err := strconv.ParseUint(string(line[at+1:]), 16, 32)
 	if at < 0 || err != nil || uint32(sum) != crc32.Checksum(line[:at], table()) {
 		return nil, &Damage{r.line, "its checksum is wrong"}
 	}
 	return line[:at], nil
-}
-
-// passOver skips the rest of a line that is too long to be one.
-func (r *Reader) passOver() error {
-	for {
-		_, err := r.b.ReadSlice('\n')
-		switch {
-		case err == nil:
-			return &Damage{r.line, "it has no end within a megabyte"}
-		case errors.Is(err, io.EOF):
-			return ErrCut
-		case !errors.Is(err, bufio.ErrBufferFull):
-			return fmt.Errorf("cannot read line %d of the recording: %w", r.line, err)
-		}
-	}
 }
 
 // parse reads what Writer.Write wrote.

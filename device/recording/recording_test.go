@@ -77,7 +77,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	}
 }
 
-// Row 139: the power fails while a recording is written.
+// Row 191: the power fails while a recording is written.
 func TestCutAtEveryByte(t *testing.T) {
 	h, records := sample()
 	text := written(t, h, records)
@@ -97,7 +97,7 @@ func TestCutAtEveryByte(t *testing.T) {
 	}
 }
 
-// Row 140: a byte in the middle of a recording changes.
+// Row 192: a byte in the middle of a recording changes.
 func TestDamageIsNamedAndPassedOver(t *testing.T) {
 	h, records := sample()
 	text := written(t, h, records)
