@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"portti/device/recording"
 	"portti/device/thingsee"
 )
 
@@ -26,6 +27,9 @@ type sample struct {
 // Emit is part of Out.
 func (d *device) Emit(m *thingsee.Message) {
 	o := d.stamp.put(m)
+	if d.tap.followed() {
+		d.show(o)
+	}
 	d.read.Add(1)
 	d.lastRead.Store(o.at + 1)
 	if o.badTime {
@@ -49,6 +53,19 @@ func (d *device) Frame(r Result) {
 	if r < Results {
 		d.frames[r].Add(1)
 	}
+	if r >= Checksum && d.tap.followed() {
+		d.tap.hand(d.env.now(), d.env.Clock.Now(), recording.Rejected, []byte(r.String()))
+	}
+}
+
+// show lets those who follow see the reading that was just stamped.
+func (d *device) show(o outcome) {
+	now := d.stamp.moment()
+	if o.lost == LostRate {
+		d.tap.hand(d.env.now(), now, recording.Rejected, []byte("a reading over rate_limit"))
+		return
+	}
+	d.tap.hand(d.env.now(), now, recording.Reading, d.stamp.buf)
 }
 
 // Detail is part of Out.
@@ -149,6 +166,7 @@ func (d *device) status() Status {
 		LastAge: -1,
 		Read:    d.read.Load(), Bad: d.bad(), Bytes: d.bytes.Load(), BadTimes: d.badTimes.Load(), Lost: d.lost.Load(),
 		Found: d.seems.found, Remedy: d.seems.remedy, Baud: d.baud(),
+		Followers: d.tap.count(), Dropped: d.tap.dropped.Load(),
 		Opened: d.opened.Load(), Stuck: int(d.stuck.Load()),
 	}
 	if d.state == Garbage {

@@ -61,11 +61,31 @@ const (
 	Results                 // their number
 )
 
+// String is the result in words.
+func (r Result) String() string {
+	words := [...]string{"ok", "unknown", "wrong checksum", "no end within the longest line", "malformed", "a value out of range"}
+	if int(r) < len(words) {
+		return words[r]
+	}
+	return "unknown result"
+}
+
 // Env is what the daemon lends to every driver.
 type Env struct {
 	Gateway string // tsmGw, never empty in the daemon
 	Clock   *clock.Clock
 	Log     *slog.Logger
+	// Now is what a driver measures pauses with and sets deadlines by; nil = time.Now.
+	// A replay has a time of its own.
+	Now func() time.Time
+}
+
+// now is the time for pauses and deadlines.
+func (e Env) now() time.Time {
+	if e.Now == nil {
+		return time.Now()
+	}
+	return e.Now()
 }
 
 // Config is one [[device]] of the configuration.
@@ -82,6 +102,7 @@ type Config struct {
 	RateLimit   float64 `toml:"rate_limit"`   // readings per second, 0 = none
 	MaxLine     int     `toml:"max_line"`     // bytes, 0 = the kind's own
 	ExpectEvery string  `toml:"expect_every"` // duration text; silent after three times this
+	Share       string  `toml:"share"`        // host:port where other programs get the port's bytes, "" = nowhere
 	// Options holds the keys that only this type has: a pointer such as the
 	// Options of its Kind gives. nil = none of them is set.
 	Options any `toml:"-"`

@@ -147,7 +147,7 @@ func (g *gps) Run(port Port, out Out) error {
 		}
 		var until time.Time
 		if g.join.Pending() {
-			until = time.Now().Add(g.quiet)
+			until = g.env.now().Add(g.quiet)
 		}
 		if err := port.SetReadDeadline(until); err != nil {
 			g.join.Idle()

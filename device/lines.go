@@ -40,12 +40,12 @@ func linesKind() Kind {
 		Problems:    linesProblems(),
 		Recognise:   recogniseLines,
 		General:     true,
-		New: func(c Config, _ Env) (Driver, error) {
+		New: func(c Config, env Env) (Driver, error) {
 			r, err := newReader(linesSettingsOf(c))
 			if err != nil {
 				return nil, err
 			}
-			return &lines{reader: r, max: c.MaxLine}, nil
+			return &lines{reader: r, env: env, max: c.MaxLine}, nil
 		},
 		Sample: `[[device]]
 name = "panel{n}"
@@ -96,6 +96,7 @@ func linesSettingsOf(c Config) linesSettings { return linesSettings{c, optionsOf
 // of line comes late, and nothing else first, is whole.
 type lines struct {
 	*reader
+	env Env
 	max int
 
 	buf     []byte
@@ -117,11 +118,11 @@ func (l *lines) Run(port Port, out Out) error {
 	}
 	l.buf = make([]byte, l.max+linesAtOnce)
 	l.out, l.doubt = out, true
-	last, first := time.Now(), true
+	last, first := l.env.now(), true
 	for {
 		n, err := port.Read(l.buf[l.n:])
 		if n > 0 {
-			now := time.Now()
+			now := l.env.now()
 			gap := now.Sub(last)
 			last = now
 			if first && gap >= linesQuiet {
@@ -157,7 +158,7 @@ func (l *lines) await(port Port) error {
 		return port.SetReadDeadline(l.heldAt.Add(linesStale))
 	case l.n > 0 && l.buf[l.n-1] == '}' && !l.discard:
 		l.waiting = true
-		return port.SetReadDeadline(time.Now().Add(linesQuiet))
+		return port.SetReadDeadline(l.env.now().Add(linesQuiet))
 	case l.waiting:
 		l.waiting = false
 		return port.SetReadDeadline(time.Time{})
@@ -195,7 +196,7 @@ func (l *lines) settle(whole bool) {
 	switch {
 	case len(l.held) == 0:
 	case whole:
-		l.age = time.Since(l.heldAt).Milliseconds()
+		l.age = l.env.now().Sub(l.heldAt).Milliseconds()
 		l.read(l.held)
 		l.age = 0
 	default:
@@ -282,7 +283,7 @@ func (l *lines) line(line []byte) {
 			l.out.Frame(Unknown)
 			break
 		}
-		l.held, l.heldAt = append(l.held[:0], line...), time.Now()
+		l.held, l.heldAt = append(l.held[:0], line...), l.env.now()
 		return // the next line is not the first
 	default:
 		if len(l.held) > 0 {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"portti/device/recording"
 )
 
 const (
@@ -46,7 +48,7 @@ type monitor struct {
 }
 
 func newMonitor(d *device, line Line) *monitor {
-	m := &monitor{Line: line, d: d, limit: d.silence(), good: time.Now(), seen: d.decoded()}
+	m := &monitor{Line: line, d: d, limit: d.silence(), good: d.env.now(), seen: d.decoded()}
 	m.unknowns, m.bads = d.frames[Unknown].Load(), d.bad()
 	return m
 }
@@ -69,7 +71,7 @@ func (m *monitor) setLine(t time.Time) error {
 
 func (m *monitor) Read(p []byte) (int, error) {
 	for {
-		now := time.Now()
+		now := m.d.env.now()
 		m.judge(now)
 		until, err := m.arm(now)
 		if err != nil {
@@ -80,6 +82,9 @@ func (m *monitor) Read(p []byte) (int, error) {
 		m.d.beat(0)
 		m.d.stamp.arrived()
 		if n > 0 {
+			if m.d.tap.followed() {
+				m.d.tap.hand(m.d.env.now(), m.d.stamp.moment(), recording.In, p[:n])
+			}
 			m.count(p[:n])
 			return n, nil
 		}
@@ -87,6 +92,16 @@ func (m *monitor) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
+}
+
+// Write lets who follows see what the driver sends. Commands write from a goroutine of
+// their own.
+func (m *monitor) Write(p []byte) (int, error) {
+	n, err := m.Line.Write(p)
+	if n > 0 && m.d.tap.followed() {
+		m.d.tap.hand(m.d.env.now(), m.d.env.Clock.Now(), recording.Out, p[:n])
+	}
+	return n, err
 }
 
 // arm sees to it that the line's deadline is no later than the next look. One that is
@@ -108,7 +123,7 @@ func (m *monitor) arm(now time.Time) (until time.Time, err error) {
 func (m *monitor) expired() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return !m.driver.IsZero() && !time.Now().Before(m.driver)
+	return !m.driver.IsZero() && !m.d.env.now().Before(m.driver)
 }
 
 // next is when judge can come to another result without a byte.
@@ -130,7 +145,7 @@ func (m *monitor) next(now time.Time) time.Time {
 func (m *monitor) count(p []byte) {
 	m.d.bytes.Add(uint64(len(p)))
 	m.bytes += len(p)
-	m.byteAt = time.Now()
+	m.byteAt = m.d.env.now()
 	if m.ever && m.byteAt.Sub(m.good) < time.Second {
 		return // healthy: no need to look at every byte
 	}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"portti/device/recording"
 )
 
 const (
@@ -54,6 +56,7 @@ type device struct {
 	sinkFailed, crashed bool // belong to the loop
 	seat                seat // where commands find the driver
 	last                lastBytes
+	tap                 tap
 
 	mu       sync.Mutex // guards the rest
 	state    State
@@ -73,6 +76,8 @@ type device struct {
 func (d *device) run(ctx context.Context) {
 	d.running.Store(true)
 	defer d.running.Store(false)
+	d.tap.begin()
+	defer d.tap.end()
 	d.beat(0)
 	for ctx.Err() == nil {
 		d.sleep(ctx, d.once(ctx))
@@ -90,6 +95,7 @@ func (d *device) once(ctx context.Context) time.Duration {
 	if err != nil { // New was tried when the set was made
 		d.close(o.Line)
 		d.become(Busy, "", err)
+		d.portIs(recording.Ended, err.Error())
 		return d.pause
 	}
 	d.begin(ctx, o)
@@ -112,9 +118,10 @@ func (d *device) drive(ctx context.Context, driver Driver, line Line) (err error
 			err = &crash{value: r, stack: debug.Stack()}
 		}
 	}()
-	d.seat.take(driver, line)
+	m := newMonitor(d, line)
+	d.seat.take(driver, m)
 	defer d.seat.leave()
-	return driver.Run(newMonitor(d, line), d)
+	return driver.Run(m, d)
 }
 
 // crash is a panic in a driver.
@@ -135,6 +142,7 @@ func (d *device) begin(ctx context.Context, o Opened) {
 	d.resolved = o.Path
 	d.change(Silent, "")
 	d.mu.Unlock()
+	d.portIs(recording.Opened, o.Path)
 	switch before {
 	case o.Path:
 	case "":
@@ -154,6 +162,12 @@ func (d *device) refused(ctx context.Context, err error) {
 		oe = &OpenError{State: Busy, Code: CodeBusy, Err: err}
 	}
 	d.become(oe.State, oe.Code, err)
+	d.portIs(recording.Ended, err.Error())
+}
+
+// portIs tells those who follow how the port is.
+func (d *device) portIs(how recording.What, why string) {
+	d.tap.set(d.env.now(), d.env.Clock.Now(), how, why)
 }
 
 // ended sorts the end of a driver and says how long to wait.
@@ -166,6 +180,7 @@ func (d *device) ended(err error) time.Duration {
 			d.log.Error("driver crashed", "event", "driver.crashed", "code", CodeCrash, "err", err, "stack", string(c.stack))
 		}
 		d.become(Busy, CodeCrash, err)
+		d.portIs(recording.Ended, err.Error())
 		return max(crashPause, d.pause)
 	case errors.Is(err, ErrGone):
 		d.become(Missing, CodeGone, err)
@@ -177,6 +192,7 @@ func (d *device) ended(err error) time.Duration {
 		}
 		d.become(Busy, "", err)
 	}
+	d.portIs(recording.Ended, err.Error())
 	return d.pause
 }
 
