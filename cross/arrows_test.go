@@ -34,6 +34,7 @@ func rooms() map[string][]string {
 		"device/clock/clocktest":       {"portti/device/clock"},
 		"device/thingsee/thingseetest": {"portti/device/thingsee"},
 		"device/uarttest":              {"golang.org/x/sys/"},
+		"device/replay":                {"portti/device", "portti/device/"},
 		"device/devicetest":            {"portti/device", "portti/device/", "portti/cross/testkit"},
 		"buffer":                       {"go.etcd.io/bbolt", "go.etcd.io/bbolt/", "golang.org/x/sys/", "portti/buffer/boltfile"},
 		"uplink":                       {"github.com/gorilla/websocket", "golang.org/x/oauth2", "golang.org/x/oauth2/", "github.com/golang-jwt/jwt/v5", "golang.org/x/net/proxy", "golang.org/x/sys/"},

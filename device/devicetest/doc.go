@@ -14,5 +14,9 @@
 // what reaches the buffer, one record a line, and the frames by result; go test
 // -update writes it, for you to check by eye.
 //
+// A recording that portti record made, NAME.wire, is played with its own settings,
+// pauses and clock, as portti replay does it, and compared with NAME.records, which
+// portti replay --update writes too. It is not damaged: it may be damaged enough.
+//
 // Under the race detector and with -short every thirteenth byte is damaged.
 package devicetest

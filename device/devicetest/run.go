@@ -53,6 +53,9 @@ func Run(t *testing.T, kind device.Kind, o Options) {
 			})
 		}
 	}
+	for _, path := range wires(t, filepath.Join("testdata", kind.Name)) {
+		t.Run(filepath.Base(path), func(t *testing.T) { s.wire(t, path) })
+	}
 }
 
 // load reads the recordings of a folder, by their paths.
