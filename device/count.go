@@ -65,7 +65,11 @@ func (d *device) show(o outcome) {
 		d.tap.hand(d.env.now(), now, recording.Rejected, []byte("a reading over rate_limit"))
 		return
 	}
-	d.tap.hand(d.env.now(), now, recording.Reading, d.stamp.buf)
+	rec := d.stamp.buf
+	if dated, err := thingsee.FillTime(nil, rec, now.Unix-now.Mono, 0); err == nil {
+		rec = dated // what the clock shows stands in for a time that is not known yet
+	}
+	d.tap.hand(d.env.now(), now, recording.Reading, rec)
 }
 
 // Detail is part of Out.

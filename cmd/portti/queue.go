@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -132,6 +133,11 @@ func askQueue(ctx context.Context, g globals, page string) (*http.Response, erro
 	if resp.StatusCode == http.StatusForbidden {
 		defer resp.Body.Close()
 		return nil, notOfTheGroup(socket)
+	}
+	if resp.StatusCode == http.StatusUnprocessableEntity || resp.StatusCode == http.StatusTooManyRequests { // it says why
+		defer resp.Body.Close()
+		why, _ := io.ReadAll(io.LimitReader(resp.Body, maxStatus))
+		return nil, exit(exitFailed, errors.New(strings.TrimSpace(string(why))))
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()

@@ -36,6 +36,7 @@ func verbs(machine fs.FS) []verb {
 		{groupSee, checkCmd()},
 		{groupSee, statusCmd(machine)},
 		{groupSee, queueCmd()},
+		{groupSee, tailCmd()},
 		{groupSetUp, setupCmd(machine)},
 		{groupSetUp, discoverCmd()},
 		{groupSetUp, configCmd(machine)},

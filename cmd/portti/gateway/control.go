@@ -116,6 +116,7 @@ func (g *Gateway) routes() (members, everybody http.Handler) {
 		mux.HandleFunc("GET /api/v1/queue", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.Queue(), log) })
 	}
 	all.HandleFunc("GET /api/v1/queue/export", g.exportQueue)
+	all.HandleFunc("GET /api/v1/devices/{name}/follow", g.followDevice)
 	all.HandleFunc("POST /api/v1/reload", func(w http.ResponseWriter, r *http.Request) {
 		done, err := g.Reload(r.Context())
 		if err != nil {

@@ -168,7 +168,20 @@ type Device struct {
 	// read. Who may not see readings is not shown it.
 	LastLine  string `json:"last_line,omitempty"`
 	LastError string `json:"last_error"`
-	Ledger    Ledger `json:"ledger"`
+	// Followers look on at what the port gives at this moment; FollowersDropped were too
+	// slow for it.
+	Followers        int    `json:"followers"`
+	FollowersDropped uint64 `json:"followers_dropped"`
+	Share            *Share `json:"share,omitempty"` // nil = the port is not shared
+	Ledger           Ledger `json:"ledger"`
+}
+
+// Share is how a port's bytes are given to other programs.
+type Share struct {
+	Address string `json:"address"`         // where it listens, or is to
+	Clients int    `json:"clients"`         // at this moment; they count as followers too
+	Refused uint64 `json:"refused"`         // connections beyond as many as may be
+	Error   string `json:"error,omitempty"` // why nobody can connect
 }
 
 // Degraded says whether something is wrong that a person should know of.
