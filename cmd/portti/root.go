@@ -36,6 +36,7 @@ func verbs(machine fs.FS) []verb {
 		{groupSee, checkCmd()},
 		{groupSee, statusCmd(machine)},
 		{groupSee, queueCmd()},
+		{groupSee, recordCmd()},
 		{groupSee, tailCmd()},
 		{groupSetUp, setupCmd(machine)},
 		{groupSetUp, discoverCmd()},
@@ -46,8 +47,10 @@ func verbs(machine fs.FS) []verb {
 		{groupSetUp, runCmd()},
 		{groupSetUp, serviceCmd(machine)},
 		{groupSetUp, versionCmd()},
+		{groupSetUp, testCmd()},
 		{groupTry, demoCmd()},
 		{groupTry, receiveCmd()},
+		{groupTry, replayCmd()},
 		{groupTry, simulateCmd()},
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"portti/cmd/portti/status"
 	"portti/cmd/portti/testbed"
+	"portti/device/recording"
 )
 
 // simulated holds the flags of simulate.
@@ -38,7 +40,8 @@ waits for a reader, then plays.
 
 With --play a recording comes out byte for byte, however slow the reader is;
 simulate ends when the last byte has been read. Text with NMEA times keeps its
-own pace, anything else comes at --baud. Comment lines (#) at the head of the
+own pace, anything else comes at --baud. What portti record wrote plays in the very
+pieces and with the pauses in which it was read. Comment lines (#) at the head of the
 file, as gpsd's logs have them, are left out.
 
 With --device it behaves like real hardware until Ctrl-C: what nobody reads is
@@ -135,6 +138,13 @@ func (s simulated) load(stdin io.Reader) (*testbed.Recording, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the recording: %w", err)
+	}
+	if recording.Is(data) {
+		f, err := recording.Read(bytes.NewReader(data))
+		if err != nil {
+			return nil, fmt.Errorf("cannot play %s: %w", s.play, err)
+		}
+		return testbed.Recorded(f)
 	}
 	return testbed.ParseRecording(data, s.baud)
 }

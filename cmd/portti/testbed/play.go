@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"bytes"
 	"context"
 	"time"
 )
@@ -63,8 +64,8 @@ func round(ctx context.Context, p *Pty, r *Recording, speed float64, s *PlayStat
 		if err != nil {
 			return err
 		}
-		if r.Text && len(c.data) > 0 && c.data[len(c.data)-1] == '\n' {
-			s.Lines++
+		if r.Text {
+			s.Lines += int64(bytes.Count(c.data[:n], []byte{'\n'}))
 		}
 	}
 	return nil

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"time"
+
+	"portti/device/recording"
 )
 
 // Recording is what once came from a device, with the times at which to send
@@ -52,6 +54,34 @@ func ParseRecording(data []byte, baud int) (*Recording, error) {
 	}
 	if r.Text {
 		r.Lines = int64(bytes.Count(data, []byte{'\n'}))
+	}
+	return r, nil
+}
+
+// Recorded takes what portti record wrote: what was read from the port, in the pieces
+// and with the pauses in which it came. What was written to it, and how long it was
+// gone, is left out.
+func Recorded(f *recording.File) (*Recording, error) {
+	r := &Recording{Timed: true}
+	var all []byte
+	began := time.Duration(-1)
+	for _, rec := range f.Records {
+		if rec.What != recording.In {
+			continue
+		}
+		if began < 0 {
+			began = rec.At
+		}
+		r.chunks = append(r.chunks, chunk{rec.At - began, rec.Data})
+		r.Duration = rec.At - began
+		all = append(all, rec.Data...)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("cannot play a recording in which nothing was read")
+	}
+	r.Bytes, r.Text = int64(len(all)), isText(all)
+	if r.Text {
+		r.Lines = int64(bytes.Count(all, []byte{'\n'}))
 	}
 	return r, nil
 }

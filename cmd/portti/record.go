@@ -1,0 +1,179 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"portti/cmd/portti/status"
+	"portti/device"
+	"portti/device/recording"
+)
+
+func recordCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "record NAME",
+		Short: "keep the bytes of a device with their times in a file",
+		Long: `Writes everything that is read from the port of a device and written to it, with the
+times and with the port's comings and goings, into a file that portti replay and portti
+simulate --play take. The device's settings go with it, secret ones left out.
+
+The running gateway hands out copies; where none runs the port is opened here. The file is
+text and good up to the last line that reached the disk, whatever ends the recording. It
+is saved every five seconds, readable by you alone, and never takes the place of another
+unless --force is given.
+
+Ends with Ctrl-C, or after --for. Exit codes: 0 recorded, 1 ended by itself or something
+was missed, 4 no answer or no permission.`,
+		Example: `  portti record gps -o gps.wire --for 10m
+  portti record panel -o /media/stick`,
+		Args: cobra.ExactArgs(1),
+		RunE: runRecord,
+	}
+	f := cmd.Flags()
+	f.StringP("out", "o", "", "write to this `FILE`, or to a new one in this folder (default: here)")
+	f.Duration("for", 0, "end after this `TIME`; 0 = with Ctrl-C")
+	f.Bool("force", false, "overwrite the file if it is there")
+	return cmd
+}
+
+// saveEvery is how often a recording is synced to the disk, while something comes.
+const saveEvery = 5 * time.Second
+
+func runRecord(cmd *cobra.Command, args []string) error {
+	out, _ := cmd.Flags().GetString("out")
+	force, _ := cmd.Flags().GetBool("force")
+	ctx, stop := lasting(cmd)
+	defer stop()
+	s, err := follow(ctx, cmd, args[0], device.View{Raw: true})
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	path := recordingPath(out, args[0])
+	file, err := makeRecording(path, force)
+	if err != nil {
+		return err
+	}
+	if g := globalsOf(cmd); !g.quiet {
+		fmt.Fprintf(cmd.ErrOrStderr(), "recording %s to %s (Ctrl-C ends)\n", args[0], path)
+	}
+	sum, err := record(s, file)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		err = fmt.Errorf("cannot write %s: %w. What it holds is good", path, fullStick(err))
+	}
+	return recorded(cmd, path, sum, err)
+}
+
+// recordingPath makes a name where out names none.
+func recordingPath(out, name string) string {
+	if info, err := os.Stat(out); out == "" || err == nil && info.IsDir() {
+		return filepath.Join(out, name+"-"+time.Now().UTC().Format("20060102-150405")+".wire")
+	}
+	return out
+}
+
+func makeRecording(path string, force bool) (*os.File, error) {
+	how := os.O_EXCL
+	if force {
+		how = os.O_TRUNC | unix.O_NOFOLLOW
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|how, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil, exit(exitFailed, fmt.Errorf("%s is there already and is not overwritten; choose another name, or add --force", path))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot write the recording: %w", err)
+	}
+	return file, nil
+}
+
+// recordSum is what a recording holds.
+type recordSum struct {
+	in, out, opened uint64
+	took            time.Duration
+	why             string // it ended, where that was not asked for
+}
+
+// syncer is the file of a recording.
+type syncer interface {
+	io.Writer
+	Sync() error
+}
+
+// record copies what happens to the file until there is no more.
+func record(s *sight, file syncer) (sum recordSum, err error) {
+	w, err := recording.NewWriter(file, s.Header)
+	if err != nil {
+		return sum, err
+	}
+	began := time.Now()
+	last := recording.Record{Clock: recording.Clock{Unix: s.Started.UnixMilli()}}
+	for saved := began; ; {
+		r, err := s.next()
+		if err != nil {
+			r = recording.Record{What: recording.Stopped, Data: []byte(err.Error())}
+		}
+		if r.What == recording.Stopped && r.At == 0 { // nobody said when
+			r.At, r.Clock = max(last.At, time.Since(began)), last.Clock
+			r.Clock.Unix += (r.At - last.At).Milliseconds()
+		}
+		if err := w.Write(r); err != nil {
+			return sum, err
+		}
+		last = r
+		if sum.add(r); r.What == recording.Stopped {
+			return sum, nil
+		}
+		if now := time.Now(); now.Sub(saved) >= saveEvery {
+			if err := file.Sync(); err != nil {
+				return sum, err
+			}
+			saved = now
+		}
+	}
+}
+
+func (s *recordSum) add(r recording.Record) {
+	s.took = r.At
+	switch r.What {
+	case recording.In:
+		s.in += uint64(len(r.Data))
+	case recording.Out:
+		s.out += uint64(len(r.Data))
+	case recording.Opened:
+		s.opened++
+	case recording.Stopped:
+		s.why = string(r.Data)
+	}
+}
+
+// recorded says what was recorded.
+func recorded(cmd *cobra.Command, path string, sum recordSum, err error) error {
+	g := globalsOf(cmd)
+	switch {
+	case g.json:
+		if jsonErr := writeJSON(cmd, map[string]any{"file": path, "bytes_in": sum.in, "bytes_out": sum.out, "opened": sum.opened, "seconds": status.Seconds(sum.took), "ended": sum.why}); err == nil {
+			err = jsonErr
+		}
+	case !g.quiet:
+		written := ""
+		if sum.out > 0 {
+			written = fmt.Sprintf(" and %s written to it", status.Count(sum.out, "byte"))
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s from the device%s in %v, recorded to %s\n", status.Count(sum.in, "byte"), written, sum.took.Round(100*time.Millisecond), path)
+		if sum.in == 0 && err == nil && sum.why == "" {
+			fmt.Fprintln(cmd.ErrOrStderr(), "Nothing came. See what is wrong: portti status")
+		}
+	}
+	if err == nil && sum.why != "" {
+		err = exit(exitFailed, fmt.Errorf("the recording ended early: %s", status.Clean(sum.why, 320)))
+	}
+	return err
+}
