@@ -42,7 +42,7 @@ func (t Table) Check(c Config) error {
 	if !known {
 		errs = append(errs, t.checkType(c.Type))
 	}
-	errs = append(errs, checkPort(c), checkNumbers(c))
+	errs = append(errs, checkPort(c), checkShare(c.Share), checkNumbers(c))
 	if known {
 		errs = append(errs, k.check(c))
 	}
@@ -109,6 +109,17 @@ func checkPort(c Config) error {
 		}
 	case !strings.HasPrefix(c.Port, "/"):
 		return keyError("port", "must be a path beginning with /, such as /dev/serial/by-id/..., or tcp://host:port")
+	}
+	return nil
+}
+
+func checkShare(address string) error {
+	if address == "" {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(address)
+	if _, numErr := strconv.ParseUint(port, 10, 16); err != nil || numErr != nil {
+		return keyError("share", "must be host:port, such as 127.0.0.1:10110")
 	}
 	return nil
 }

@@ -170,7 +170,7 @@ func (d *device) status() Status {
 		LastAge: -1,
 		Read:    d.read.Load(), Bad: d.bad(), Bytes: d.bytes.Load(), BadTimes: d.badTimes.Load(), Lost: d.lost.Load(),
 		Found: d.seems.found, Remedy: d.seems.remedy, Baud: d.baud(),
-		Followers: d.tap.count(), Dropped: d.tap.dropped.Load(),
+		Followers: d.tap.count(), Dropped: d.tap.dropped.Load(), Share: d.share.status(d.cfg.Share),
 		Opened: d.opened.Load(), Stuck: int(d.stuck.Load()),
 	}
 	if d.state == Garbage {

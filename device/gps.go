@@ -60,6 +60,7 @@ id = "XXXX03GPS000{serial}"         # tsmTuid: the name the server knows this th
 # detail = "separate"             # altitude, speed, heading, quality: in a message of their own | append | off
 # checksum = "required"           # optional = sentences without one are taken too
 # speed_floor = 0.5               # m/s; below it no heading is sent
+# share = "127.0.0.1:1011{port}"      # where other programs get the receiver's bytes; any type can
 # lacr_from_hdop = 0              # metres of error per unit of HDOP; 0 = only an error that the receiver states
 `,
 	}

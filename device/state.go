@@ -26,6 +26,7 @@ const (
 	CodeFlood      = "DEV-FLOOD"
 	CodeCrash      = "DEV-CRASH"
 	CodeRenumbered = "DEV-RENUMBERED"
+	CodeShare      = "DEV-SHARE"
 	CodeAmbiguous  = "DEV-AMBIGUOUS"
 	CodePermission = "HW-PERMISSION"
 	CodeConsole    = "HW-CONSOLE"
@@ -62,5 +63,6 @@ type Status struct {
 	Opened    uint64          // times the port was opened
 	Followers int             // who looks on at this moment, through the control socket and as clients of share
 	Dropped   uint64          // who was too slow for it
+	Share     *ShareStatus    // nil = the port is not shared
 	Stuck     int             // openings and closings given up because the kernel never answered
 }

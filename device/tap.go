@@ -202,6 +202,16 @@ func (f *Follower) record(at time.Time, now clock.Now, what recording.What, data
 		Clock: recording.Clock{Unix: now.Unix, Trusted: now.Trusted, Err: now.Err}}
 }
 
+// drop counts one whose viewer takes nothing, unless its queue has said so.
+func (f *Follower) drop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.pieces == 0 {
+		f.d.tap.dropped.Add(1)
+	}
+	f.pieces++
+}
+
 func (f *Follower) end() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,12 +85,15 @@ func askers() Table {
 func TestFollowersSeeEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		line := newFakeLine()
-		open := errors.New("cannot open /dev/fake: no such device")
+		var plugged atomic.Bool
 		env, _ := loggedEnv()
 		env.Clock.Flow()
 		c := Config{Name: "a", Type: "asker", Port: "/dev/fake", ID: tuid}
 		s := newSet(t, env, newSink(), Tuning{Kinds: askers(), Open: func(context.Context, Config) (Opened, error) {
-			return Opened{Line: line, Path: "/dev/fake"}, open
+			if !plugged.Load() {
+				return Opened{}, errors.New("cannot open /dev/fake: no such device")
+			}
+			return Opened{Line: line, Path: "/dev/fake"}, nil
 		}}, c)
 		ctx, stop := context.WithCancel(context.Background())
 		done := make(chan struct{})
@@ -97,7 +101,7 @@ func TestFollowersSeeEverything(t *testing.T) {
 		time.Sleep(2500 * time.Millisecond)
 		synctest.Wait()
 		raw, readings := follow(t, s, "a", View{Raw: true}), follow(t, s, "a", View{Readings: true})
-		open = nil
+		plugged.Store(true)
 		time.Sleep(time.Second)
 		line.feed <- "\xff\x00\x01"
 		time.Sleep(1234567 * time.Nanosecond)

@@ -57,6 +57,7 @@ type device struct {
 	seat                seat // where commands find the driver
 	last                lastBytes
 	tap                 tap
+	share               share
 
 	mu       sync.Mutex // guards the rest
 	state    State
@@ -78,6 +79,11 @@ func (d *device) run(ctx context.Context) {
 	defer d.running.Store(false)
 	d.tap.begin()
 	defer d.tap.end()
+	var sharing sync.WaitGroup
+	defer sharing.Wait()
+	if d.cfg.Share != "" {
+		sharing.Go(func() { d.share.serve(ctx, d) })
+	}
 	d.beat(0)
 	for ctx.Err() == nil {
 		d.sleep(ctx, d.once(ctx))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -196,6 +197,7 @@ func (l *loader) checkListen(path, key, addr string) {
 func (l *loader) checkDevices(path string) {
 	ports := map[string]string{} // port -> name of the device that has it
 	ids := map[string]string{}   // likewise
+	shared := map[string]string{}
 	for _, d := range l.cfg.ActiveDevices() {
 		key := join("device", d.Name)
 		if why := notPrintable(d.Name, 64); why != "" {
@@ -210,6 +212,7 @@ func (l *loader) checkDevices(path string) {
 			ports[d.Port] = d.Name
 		}
 		l.checkDevice(path, key, d)
+		l.checkShare(path, key+".share", d, shared)
 		if first, taken := ids[d.ID]; taken && d.ID != "" {
 			l.say(false, key+".id", fmt.Sprintf("devices %s and %s have the same id: to the server they are one thing", quoteShort(first), quoteShort(d.Name)),
 				"give each its own, unless they measure the same thing")
@@ -222,6 +225,23 @@ func (l *loader) checkDevices(path string) {
 	}
 	if len(l.cfg.ActiveDevices()) == 0 && !l.broken && len(l.faults) == 0 {
 		l.warnings = append(l.warnings, l.faultAt(path, "device", "no device is configured: nothing will be read", "add a [[device]]; portti config create --device gps shows one"))
+	}
+}
+
+// checkShare looks at where a device's bytes are given to other programs; shared are
+// the devices that have an address already.
+func (l *loader) checkShare(path, key string, d device.Config, shared map[string]string) {
+	host, _, err := net.SplitHostPort(d.Share)
+	if d.Share == "" || err != nil || l.bad[key] {
+		return
+	}
+	if first, taken := shared[d.Share]; taken {
+		l.fault(path, key, fmt.Sprintf("devices %s and %s share at the same address", quoteShort(first), quoteShort(d.Name)), "give each a port number of its own")
+		return
+	}
+	shared[d.Share] = d.Name
+	if at, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !at.IsLoopback()) {
+		l.say(false, key, fmt.Sprintf(`"share" gives the bytes of this device to everybody who reaches %s`, d.Share), "127.0.0.1 is for programs on this machine alone")
 	}
 }
 

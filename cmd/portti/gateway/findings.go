@@ -62,6 +62,9 @@ func (f *found) device(s *snapshot, dev device.Status) {
 		}
 		f.add(dev.Code, dev.Name, args...)
 	}
+	if sh := dev.Share; sh != nil && sh.Err != "" {
+		f.add(device.CodeShare, dev.Name, "addr", sh.Address, "port", portNumber(sh.Address), "why", sh.Err)
+	}
 	for _, code := range dev.Flags { // what the driver finds wrong with what it reads
 		f.add(code, dev.Name, "detail", dev.Detail)
 	}
