@@ -274,7 +274,9 @@ func (l *lines) line(line []byte) {
 	l.doubt, l.discard = false, false
 	line = trim(line)
 	switch {
-	case discard, len(line) == 0:
+	case discard:
+	case len(line) == 0:
+		return // between CR and LF, mostly: what is held back is still the first
 	case len(line) > l.max:
 		l.out.Frame(TooLong)
 	case doubt && !wholeObject(line):

@@ -275,6 +275,7 @@ func TestLinesHalfLines(t *testing.T) {
 		{"begins in mid-line", []chunk{{0, "1.5 humd=4\ntemp=2\n"}}, `{12100,"temp":2}`, [Results]int{OK: 1, Unknown: 1}},
 		{"begins with a line like the next", []chunk{{0, "temp=1 humd=4\ntemp=2 humd=4\n"}}, `{12100,"temp":1,"humd":4} {12100,"temp":2,"humd":4}`, [Results]int{OK: 2}},
 		{"begins with a line and is quiet", []chunk{{0, "foo=1\n"}, {stale + 1, "temp=2\n"}}, `{90200,"foo":1} {12100,"temp":2}`, [Results]int{OK: 2}},
+		{"begins with a line that ends with CR LF and is quiet", []chunk{{0, "foo=1\r\n"}, {stale + 1, "temp=2\r\n"}}, `{90200,"foo":1} {12100,"temp":2}`, [Results]int{OK: 2}},
 		{"begins with a line like one much later", []chunk{{0, "temp=1\n"}, {time.Hour, "temp=2\n"}}, `{12100,"temp":1} {12100,"temp":2}`, [Results]int{OK: 2}},
 		{"begins with a line, then the port ends", []chunk{{0, "temp=1\n"}}, ``, [Results]int{Unknown: 1}},
 		{"half, silence, the rest, silence", []chunk{{quiet, "te"}, {stale, "mp=5\n"}, {2 * stale, "humd=3\n"}}, `{12100,"humd":3}`, [Results]int{OK: 1, Malformed: 1, Unknown: 1}},
