@@ -256,9 +256,10 @@ func (f *Follower) take(enough bool) (r recording.Record, err error) {
 		return r, nil
 	case f.pieces > 0:
 		why = fmt.Sprintf("who followed was too slow: %d bytes in %d records were missed", f.missed, f.pieces)
+	case enough:
 	case f.over:
 		why = "the gateway does not read this device any more"
-	case !enough:
+	default:
 		return r, nil
 	}
 	f.told = true

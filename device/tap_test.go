@@ -35,8 +35,6 @@ func follow(t *testing.T, s *Set, name string, v View) followed {
 // queued are the records that are there, one a line.
 func (f followed) queued() string {
 	f.t.Helper()
-	enough, cancel := context.WithCancel(context.Background())
-	cancel()
 	var b strings.Builder
 	for {
 		f.mu.Lock()
@@ -45,7 +43,7 @@ func (f followed) queued() string {
 		if empty {
 			return b.String()
 		}
-		r, err := f.Next(enough)
+		r, err := f.Next(context.Background())
 		if err != nil {
 			f.t.Fatal(err)
 		}

@@ -115,7 +115,7 @@ func followHere(ctx context.Context, g globals, name string, v device.View) (*si
 	if err != nil {
 		return nil, err
 	}
-	run, stop := context.WithCancel(ctx)
+	run, stop := context.WithCancel(context.WithoutCancel(ctx)) // the follower ends first
 	done := make(chan struct{})
 	go func() { set.Run(run); close(done) }()
 	h := f.Header()

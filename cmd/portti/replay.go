@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -69,7 +70,7 @@ func runReplay(cmd *cobra.Command, args []string) error {
 	if g.verbose {
 		log = slog.NewTextHandler(cmd.ErrOrStderr(), nil)
 	}
-	ctx, stop := untilNobodyWatches(cmd.Context())
+	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
 	var outErr error
 	res, err := replay.Run(ctx, f, replay.Options{Type: kind, Speed: speed, Log: slog.New(log), Emit: func(m []byte) {
@@ -81,8 +82,11 @@ func runReplay(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return exit(exitFailed, err)
 	}
-	if err := errors.Join(outErr, cmd.Context().Err()); err != nil {
-		return err
+	if outErr != nil {
+		return outErr
+	}
+	if ctx.Err() != nil {
+		return exit(exitInterrupted, nil) // what was printed is not all
 	}
 	sayReplayed(talk, res)
 	if res.Crash != "" {

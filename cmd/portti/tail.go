@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,9 +74,10 @@ func runTail(cmd *cobra.Command, args []string) error {
 	return out.run(ctx, all, len(names))
 }
 
-// lasting is the verb's context, which ends after --for.
+// lasting is the verb's context, which ends after --for, and in order when the terminal
+// goes.
 func lasting(cmd *cobra.Command) (context.Context, context.CancelFunc) {
-	ctx, stop := untilNobodyWatches(cmd.Context())
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
 	limit, _ := cmd.Flags().GetDuration("for")
 	if limit <= 0 {
 		return ctx, stop

@@ -69,8 +69,11 @@ func runTest(cmd *cobra.Command, args []string) error {
 	if g.json {
 		t.out = io.Discard
 	}
-	if limit, _ := cmd.Flags().GetDuration("for"); limit > 0 {
+	limit, _ := cmd.Flags().GetDuration("for")
+	if limit > 0 {
 		fmt.Fprintf(t.talk, "reading %s for %v\n", args[0], limit)
+	} else {
+		fmt.Fprintf(t.talk, "reading %s (Ctrl-C ends)\n", args[0])
 	}
 	if err := t.read(s); err != nil {
 		return exit(exitFailed, fmt.Errorf("cannot test %s: %w", args[0], err))

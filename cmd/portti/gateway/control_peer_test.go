@@ -47,6 +47,7 @@ func TestEverybodyMayAskHowItIs(t *testing.T) {
 		{65534, "status.sock", "GET", "/api/v1/status", 200, false},
 		{65534, "status.sock", "GET", "/api/v1/queue", 200, false},
 		{65534, "status.sock", "GET", "/api/v1/queue/export", 403, false},
+		{65534, "status.sock", "GET", "/api/v1/devices/panel/follow?raw=1", 403, false},
 		{65534, "status.sock", "POST", "/api/v1/reload", 403, false},
 		{65534, "status.sock", "POST", "/api/v1/status", 403, false},
 		{0, "status.sock", "POST", "/api/v1/reload", 403, false},
