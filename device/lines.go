@@ -132,7 +132,9 @@ func (l *lines) Run(port Port, out Out) error {
 			l.take(n, gap)
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			l.settle(true)
+			if !l.begun { // else it is an object that was waited for, which decides as any next line
+				l.settle(true)
+			}
 			l.object()
 			err = nil
 		}

@@ -285,6 +285,7 @@ func TestLinesHalfLines(t *testing.T) {
 		{"one byte at a time", []chunk{{quiet, "t"}, {1, "emp="}, {1, "2"}, {1, "1"}, {1, "\r"}, {1, "\n"}}, `{12100,"temp":21}`, [Results]int{OK: 1}},
 		{"half, silence, the rest", []chunk{{quiet, "temp=2"}, {stale, "1.5 humd=4\ntemp=3\n"}}, `{12100,"temp":3}`, [Results]int{OK: 1, Malformed: 1, Unknown: 1}},
 		{"half, silence, an object", []chunk{{quiet, "temp=2"}, {stale, `{"temp":4}` + "\n"}}, `{12100,"temp":4}`, [Results]int{OK: 1, Malformed: 1}},
+		{"half, silence, the rest, an object without an end of line", []chunk{{quiet, "temp=2"}, {stale, "1.5 humd=4\n"}, {quiet, `{"temp":4}`}, {quiet + 1, "\n"}}, `{12100,"temp":4}`, [Results]int{OK: 1, Malformed: 1, Unknown: 1}},
 		{"late end of line", []chunk{{quiet, "temp=2"}, {stale, "\r\ntemp=3"}, {stale, "\n"}}, `{12100,"temp":2} {12100,"temp":3}`, [Results]int{OK: 2}},
 		{"slow but not stale", []chunk{{quiet, "temp=2"}, {stale - 1, "1\n"}}, `{12100,"temp":21}`, [Results]int{OK: 1}},
 		{"end without an end of line", []chunk{{quiet, "temp=2"}}, ``, [Results]int{Malformed: 1}},
