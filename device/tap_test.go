@@ -149,12 +149,14 @@ func TestSlowFollowerIsDropped(t *testing.T) {
 	testkit.Eventually(t, "the port is open", func() bool { return s.Status()[0].Opened > 0 })
 	slow, quick := follow(t, s, "panel", View{Raw: true}), follow(t, s, "panel", View{Raw: true})
 	got := make(chan string, 1)
+	var kept atomic.Int64 // bytes that the quick one has
 	go func() {
 		var b strings.Builder
 		for {
 			r, err := quick.Next(ctx)
 			if r.What == recording.In {
 				b.Write(r.Data)
+				kept.Store(int64(b.Len()))
 			}
 			if err != nil || strings.HasSuffix(b.String(), numbered(9_999)) {
 				got <- b.String()
@@ -166,6 +168,9 @@ func TestSlowFollowerIsDropped(t *testing.T) {
 	for i := range 10_000 {
 		sent.WriteString(numbered(i))
 		write(t, master, numbered(i))
+		if i%500 == 499 { // it is quick, but need not run all the time
+			testkit.Eventually(t, "the quick one keeps up", func() bool { return kept.Load() == int64(sent.Len()) })
+		}
 	}
 	testkit.Eventually(t, "every line is a reading", func() bool { return s.Status()[0].Read+s.Status()[0].Bad == 10_000 })
 	if all := testkit.Receive(t, "the quick one has seen them", got); all != sent.String() {
