@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -227,4 +228,18 @@ func FuzzData(f *testing.F) {
 			t.Fatalf("%v: %+v", err, got)
 		}
 	})
+}
+
+// The page on the format shows a recording that can be read.
+func TestThePageShowsARecording(t *testing.T) {
+	page, err := os.ReadFile("../../docs/recordings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "    "+magic)
+	text, _, _ = strings.Cut(magic+text, "\n\n")
+	f, err := Read(strings.NewReader(strings.ReplaceAll(text, "\n    ", "\n") + "\n"))
+	if err != nil || len(f.Damaged) != 0 || f.Cut || len(f.Records) != 4 {
+		t.Errorf("%v %+v\n%s", err, f, text)
+	}
 }

@@ -175,7 +175,7 @@ func deviceProblems() []Entry {
 			Actions:  []string{"Let the device send less often, or raise rate_limit of this [[device]]"}},
 		{Code: "DEV-GARBAGE", Severity: Error, Title: "Unreadable data", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: append([]string{"DEV-UNKNOWN-FORMAT", "DEV-WRONG-BAUD"}, gone...),
 			Sentence: "{subject} sends garbage: bytes arrive on {port}, but nothing in them can be read.",
-			Actions:  []string{"Check baud and type of this [[device]] against the device's manual", "Check the cable and the ground wire"}},
+			Actions:  []string{"Check baud and type of this [[device]] against the device's manual", "Check the cable and the ground wire", "See what it sends: portti tail {subject} --raw"}},
 		{Code: "DEV-GONE", Severity: Error, Title: "Port is missing", ShowAfter: 5 * time.Second, ImpactsData: true,
 			Sentence: "{subject}: {port} is not there. Waiting for it to come back.",
 			Actions:  []string{"Plug the adapter in, or switch the device server on", "See what the system found, and compare with port of this [[device]]: ls -l /dev/serial/by-id/"}},
