@@ -179,7 +179,7 @@ func (s *share) give(ctx context.Context, d *device, c *client) {
 		_ = c.conn.SetWriteDeadline(time.Now().Add(shareWrite))
 		if _, err := c.conn.Write(r.Data); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
-				f.drop()
+				f.Drop()
 			}
 			return
 		}

@@ -202,8 +202,9 @@ func (f *Follower) record(at time.Time, now clock.Now, what recording.What, data
 		Clock: recording.Clock{Unix: now.Unix, Trusted: now.Trusted, Err: now.Err}}
 }
 
-// drop counts one whose viewer takes nothing, unless its queue has said so.
-func (f *Follower) drop() {
+// Drop counts a follower whose viewer takes nothing as too slow, unless its queue has
+// said so already.
+func (f *Follower) Drop() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.pieces == 0 {

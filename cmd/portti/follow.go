@@ -48,13 +48,12 @@ func follow(ctx context.Context, cmd *cobra.Command, name string, v device.View)
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: reading the port here, nothing is kept or sent\n", why)
 	}
 	if noSuchDevice(err) && hereErr != nil {
-		return nil, err
+		return nil, exit(exitUsage, errors.New(err.Error()))
 	}
 	return here, hereErr
 }
 
-// noSuchDevice says whether a gateway answered that it has no such device, or that too
-// many follow it.
+// noSuchDevice says whether a gateway answered that it has no such device.
 func noSuchDevice(err error) bool {
 	var e *exitError
 	return errors.As(err, &e) && e.code == exitFailed && strings.HasPrefix(e.Error(), "there is no device")
@@ -82,7 +81,7 @@ func followRunning(ctx context.Context, g globals, name string, v device.View) (
 			return recording.Record{At: 0, What: recording.Stopped}, nil // as was asked for
 		}
 		if errors.Is(err, recording.ErrCut) {
-			err = errors.New("the gateway has ended")
+			err = errors.New("the connection to the gateway was cut: it has ended, or this took nothing for too long")
 		}
 		return rec, err
 	}}, nil

@@ -191,7 +191,7 @@ func TestVerbsAskTheDaemon(t *testing.T) {
 	try.says(t, "1 reading, 0 rejected, 0 sent")
 
 	missing := b.start("tail", "nobody")
-	missing.ends(t, exitFailed)
+	missing.ends(t, exitUsage)
 	missing.says(t, `there is no device "nobody": the running gateway has panel`)
 	// one that is configured and switched off can be tried all the same
 	off := b.start("test", "gone", "--for", "1s")
@@ -311,6 +311,33 @@ func TestReplayOfOtherFiles(t *testing.T) {
 		if !strings.Contains(s.err.String(), c.says) {
 			t.Errorf("%v: %s", c.args, s.err.String())
 		}
+	}
+}
+
+func TestWhatAMessageLacks(t *testing.T) {
+	for message, want := range map[string]string{
+		`{"tsmId":12100,"temp":1}`:                     "",
+		`{"tsmId":24100,"carbonDioxide":1,"status":0}`: "",
+		`{"tsmId":24100}`:                              "carbonDioxide, status, which message 24100 ",
+		`{"tsmId":12999,"temp":1}`:                     "12999 is no message of the catalogue",
+		`{"tsmId":"x"}`:                                "",
+		`no object`:                                    "",
+	} {
+		if _, got := lacking([]byte(message)); !strings.HasPrefix(got, want) || (want == "") != (got == "") {
+			t.Errorf("%s: %q, want %q", message, got, want)
+		}
+	}
+}
+
+func TestReplayForPrograms(t *testing.T) {
+	s := startVerb(t, "temp=1\ntemp=2\ntemp=x1\n", "replay", "-", "--type", "lines", "--json", "-q")
+	s.ends(t, exitOK)
+	var doc struct {
+		Messages []struct{ Temp float64 }
+		Readings int
+	}
+	if err := json.Unmarshal([]byte(s.out.String()), &doc); err != nil || doc.Readings != 2 || len(doc.Messages) != 2 || doc.Messages[1].Temp != 2 || s.err.String() != "" {
+		t.Errorf("%v\n%s\n%s", err, s.out.String(), s.err.String())
 	}
 }
 

@@ -30,7 +30,7 @@ is saved every five seconds, readable by you alone, and never takes the place of
 unless --force is given.
 
 Ends with Ctrl-C, or after --for. Exit codes: 0 recorded, 1 ended by itself or something
-was missed, 4 no answer or no permission.`,
+was missed, 2 no such device, 4 no answer or no permission.`,
 		Example: `  portti record gps -o gps.wire --for 10m
   portti record panel -o /media/stick`,
 		Args: cobra.ExactArgs(1),

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -74,6 +75,9 @@ func runReplay(cmd *cobra.Command, args []string) error {
 	defer stop()
 	var outErr error
 	res, err := replay.Run(ctx, f, replay.Options{Type: kind, Speed: speed, Log: slog.New(log), Emit: func(m []byte) {
+		if g.json {
+			return // in the document
+		}
 		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", m); err != nil && outErr == nil {
 			outErr = err
 			stop()
@@ -89,6 +93,11 @@ func runReplay(cmd *cobra.Command, args []string) error {
 		return exit(exitInterrupted, nil) // what was printed is not all
 	}
 	sayReplayed(talk, res)
+	if g.json {
+		if err := writeJSON(cmd, replayDocument(f, res)); err != nil {
+			return err
+		}
+	}
 	if res.Crash != "" {
 		return exit(exitFailed, fmt.Errorf("the driver crashed on this recording; please report it with the file: %s", res.Crash))
 	}
@@ -138,6 +147,17 @@ func sayRecording(talk io.Writer, f *recording.File) {
 	if len(f.Header.Withheld) > 0 {
 		fmt.Fprintf(talk, "Secret settings are not in a recording: %s. What needs them cannot be read\n", strings.Join(f.Header.Withheld, ", "))
 	}
+}
+
+// replayDocument is what came of a replay, for programs.
+func replayDocument(f *recording.File, res *replay.Result) any {
+	messages := make([]json.RawMessage, len(res.Messages))
+	for i, m := range res.Messages {
+		messages[i] = json.RawMessage(m)
+	}
+	rejected, _ := res.Rejected()
+	return map[string]any{"messages": messages, "readings": len(messages), "rejected": rejected, "sent": 0, "undated": res.Undated,
+		"lost": res.Lost, "flags": append([]string{}, res.Flags...), "cut": f.Cut, "damaged": len(f.Damaged), "crashed": res.Crash != ""}
 }
 
 // sayReplayed is the summary.

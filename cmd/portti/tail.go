@@ -28,8 +28,8 @@ The running gateway hands out copies: no byte is taken from it, and a viewer tha
 slow is dropped and told what it missed. Where no gateway runs the port of the named
 device is opened here.
 
-Ends with Ctrl-C, or after --for. Exit codes: 0 shown, 1 ended by itself or no such device,
-3 not running, 4 no answer or no permission.`,
+Ends with Ctrl-C, or after --for. Exit codes: 0 shown, 1 ended by itself, 2 no such
+device, 3 not running, 4 no answer or no permission.`,
 		Example: `  portti tail
   portti tail gps --raw --for 10s`,
 		Args: cobra.MaximumNArgs(1),

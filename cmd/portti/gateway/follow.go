@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 
 	"portti/device"
@@ -38,6 +39,9 @@ func (g *Gateway) followDevice(w http.ResponseWriter, r *http.Request) {
 		if rec, err = f.Next(r.Context()); err == nil {
 			err = out.Write(rec)
 		}
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		f.Drop()
 	}
 }
 
