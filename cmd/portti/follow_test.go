@@ -318,7 +318,7 @@ func TestWhatAMessageLacks(t *testing.T) {
 	for message, want := range map[string]string{
 		`{"tsmId":12100,"temp":1}`:                     "",
 		`{"tsmId":24100,"carbonDioxide":1,"status":0}`: "",
-		`{"tsmId":24100}`:                              "carbonDioxide, status, which message 24100 ",
+		`{"tsmId":1110}`:                               "batl, which message 1110 (",
 		`{"tsmId":12999,"temp":1}`:                     "12999 is no message of the catalogue",
 		`{"tsmId":"x"}`:                                "",
 		`no object`:                                    "",
