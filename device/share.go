@@ -18,6 +18,9 @@ const (
 	maxClients = 8
 	// shareRetry is between two tries to listen where the address cannot be had.
 	shareRetry = 30 * time.Second
+	// shareAhead is what the kernel may keep for a client that takes nothing: without a
+	// limit it is megabytes, which is hours of some ports.
+	shareAhead = 64 << 10
 	// shareWrite is how long a client may take nothing.
 	shareWrite = 2 * time.Second
 )
@@ -100,6 +103,9 @@ func (s *share) accept(ctx context.Context, d *device, l net.Listener) error {
 		if err != nil {
 			_ = l.Close()
 			return err
+		}
+		if c, ok := conn.(*net.TCPConn); ok {
+			_ = c.SetWriteBuffer(shareAhead)
 		}
 		here, end := context.WithCancel(ctx)
 		context.AfterFunc(here, func() { _ = conn.Close() })

@@ -235,7 +235,7 @@ func checkHealthy(cmd *cobra.Command, g globals) error {
 			return exit(exitInterrupted, nil)
 		}
 		if ctx.Err() == nil || missing == "" { // an answer that the end of the time cut off says nothing
-			if missing = lacking(s, err, buildInfo().Version, noLink); missing == "" {
+			if missing = unhealthy(s, err, buildInfo().Version, noLink); missing == "" {
 				if !g.quiet {
 					fmt.Fprintln(cmd.OutOrStdout(), "portti is healthy: "+s.Glance())
 				}
@@ -253,8 +253,8 @@ func checkHealthy(cmd *cobra.Command, g globals) error {
 	}
 }
 
-// lacking says what a gateway still lacks of being one that does its work; "" = nothing.
-func lacking(s *status.Document, err error, version string, noLink bool) string {
+// unhealthy says what a gateway still lacks of being one that does its work; "" = nothing.
+func unhealthy(s *status.Document, err error, version string, noLink bool) string {
 	if err != nil {
 		text, _, _ := strings.Cut(err.Error(), "\n")
 		return text

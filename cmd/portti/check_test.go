@@ -141,7 +141,7 @@ func TestWhatAGatewayLacksOfBeingHealthy(t *testing.T) {
 	} {
 		s := fine()
 		c.change(s)
-		if got := lacking(s, nil, buildInfo().Version, c.noLink); got != c.lacks && (c.lacks == "" || !strings.HasPrefix(got, c.lacks)) {
+		if got := unhealthy(s, nil, buildInfo().Version, c.noLink); got != c.lacks && (c.lacks == "" || !strings.HasPrefix(got, c.lacks)) {
 			t.Errorf("%s: lacks %q", name, got)
 		}
 	}
