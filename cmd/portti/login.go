@@ -239,9 +239,7 @@ func readSecret(cmd *cobra.Command, source, what string) (string, error) {
 		defer f.Close()
 		in = f
 	case source == "" && isFile && isTerminal(terminal):
-		fmt.Fprintf(cmd.OutOrStdout(), "Paste the %s and press Enter (it is not shown): ", what)
-		text, err := readHidden(cmd.Context(), terminal)
-		fmt.Fprintln(cmd.OutOrStdout())
+		text, err := readHidden(cmd.Context(), terminal, cmd.OutOrStdout(), "Paste the "+what+" and press Enter (it is not shown): ")
 		if err != nil {
 			return "", err
 		}

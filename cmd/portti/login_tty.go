@@ -12,9 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readHidden reads one line that the terminal does not show. However it ends,
-// the terminal shows what is typed again.
-func readHidden(ctx context.Context, terminal *os.File) (string, error) {
+// readHidden asks for one line that the terminal does not show. It asks when nothing is
+// shown any more: what is typed at a question is never seen, and never thrown away with
+// what was typed before. However it ends, the terminal shows what is typed again.
+func readHidden(ctx context.Context, terminal *os.File, out io.Writer, question string) (string, error) {
 	fd := int(terminal.Fd())
 	before, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
@@ -26,7 +27,11 @@ func readHidden(ctx context.Context, terminal *os.File) (string, error) {
 	if err := unix.IoctlSetTermios(fd, unix.TCSETSF, &quiet); err != nil {
 		return "", fmt.Errorf("cannot hide what is typed: %w", err)
 	}
-	defer func() { _ = unix.IoctlSetTermios(fd, unix.TCSETS, before) }()
+	defer func() {
+		_ = unix.IoctlSetTermios(fd, unix.TCSETS, before)
+		fmt.Fprintln(out)
+	}()
+	fmt.Fprint(out, question)
 	type line struct {
 		text string
 		err  error

@@ -12,10 +12,8 @@ func (s *setup) askToken(there bool) (string, error) {
 	if there {
 		more = "; Enter alone keeps the one that is there"
 	}
-	fmt.Fprintf(s.out, "Access token (it is not shown%s): ", more)
 	terminal, _ := s.cmd.InOrStdin().(*os.File)
-	text, err := readHidden(s.cmd.Context(), terminal)
-	fmt.Fprintln(s.out)
+	text, err := readHidden(s.cmd.Context(), terminal, s.out, "Access token (it is not shown"+more+"): ")
 	if err != nil || there && strings.TrimSpace(text) == "" {
 		return "", err
 	}
