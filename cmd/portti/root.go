@@ -102,6 +102,8 @@ func rootCmd(machine fs.FS) *cobra.Command {
 		root.AddCommand(v.cmd)
 	}
 
+	complete(root)
+
 	f := root.PersistentFlags()
 	f.StringP("config", "c", config.DefaultPath, "configuration `FILE`")
 	f.String("socket", "", "control socket `PATH` of the running daemon (default: from [paths] run)")

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"portti/device"
+	"portti/systemd"
+)
+
+// completeWait is how long a shell waits for the names that a running gateway knows.
+const completeWait = 500 * time.Millisecond
+
+// complete gives the shell the values that verbs and flags can have, where they are names.
+func complete(root *cobra.Command) {
+	for _, verb := range []string{"tail", "record", "test"} {
+		if cmd, _, err := root.Find([]string{verb}); err == nil && cmd != root {
+			cmd.ValidArgsFunction = deviceNames
+		}
+	}
+	kinds := device.Kinds().Names()
+	dialects := []string{"thingsee", "haltless", "zyeta", "heimdall"}
+	modes := []string{"none", "header", "query", "first-message", "hash"}
+	for _, f := range []struct {
+		verb   []string
+		flag   string
+		values []string
+	}{
+		{[]string{"config", "create"}, "device", kinds},
+		{[]string{"replay"}, "type", kinds},
+		{[]string{"check"}, "format", []string{"nagios", "json", "prometheus"}},
+		{[]string{"service"}, "init", initNames()},
+		{[]string{"setup"}, "dialect", dialects},
+		{[]string{"setup"}, "auth", modes},
+		{[]string{"receive"}, "dialect", dialects},
+		{[]string{"receive"}, "auth", modes},
+		{[]string{"receive"}, "ack", []string{"fence", "count", "envelope", "none"}},
+		{[]string{"simulate"}, "device", []string{"gps", "panel", "ble-bridge"}},
+	} {
+		if cmd, _, err := root.Find(f.verb); err == nil {
+			_ = cmd.RegisterFlagCompletionFunc(f.flag, cobra.FixedCompletions(f.values, cobra.ShellCompDirectiveNoFileComp)) // of a flag that is there
+		}
+	}
+}
+
+func initNames() []string {
+	var names []string
+	for _, kind := range systemd.Kinds() {
+		names = append(names, string(kind))
+	}
+	return names
+}
+
+// deviceNames are those of the running gateway, which tells them to everybody, else
+// those of a configuration that this user may read.
+func deviceNames(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	g := globalsOf(cmd)
+	g.timeout = completeWait
+	var names []string
+	if socket, err := socketOf(g); err == nil {
+		if doc, err := askStatus(cmd.Context(), socket, g.timeout); err == nil {
+			for _, d := range doc.Devices {
+				names = append(names, d.Name)
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		}
+	}
+	if cfg, _, err := load(cmd, nil); err == nil {
+		for _, d := range cfg.ActiveDevices() {
+			names = append(names, d.Name)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

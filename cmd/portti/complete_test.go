@@ -1,0 +1,38 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The shell is told the names that exist: devices of the configuration, types, modes.
+func TestCompletion(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "portti.toml")
+	text := "config_version = 1\npaths = {state = \"" + t.TempDir() + "\", run = \"" + t.TempDir() + "\"}\n" +
+		"[[device]]\nname = \"mast\"\ntype = \"gps\"\nport = \"/dev/ttyACM0\"\nid = \"XXXX03GPS00000001\"\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for line, want := range map[string]string{
+		"tail -c " + file + " ":           "mast",
+		"test -c " + file + " ":           "mast",
+		"config create --device ":         "ble-bridge gps lines",
+		"receive --dialect ":              "thingsee haltless zyeta heimdall",
+		"setup wss://h.example/x --auth ": "none header query first-message hash",
+		"service install --init ":         "systemd openrc sysv procd",
+		"replay /dev/null --type ":        "ble-bridge gps lines",
+	} {
+		var out, errs bytes.Buffer
+		args := append([]string{"__complete"}, strings.Split(line, " ")...)
+		if code := run(t.Context(), args, nil, &out, &errs); code != 0 {
+			t.Fatalf("%s: %d %s", line, code, errs.String())
+		}
+		got := strings.Split(strings.TrimSpace(out.String()), "\n")
+		if got = got[:len(got)-1]; strings.Join(got, " ") != want {
+			t.Errorf("portti %soffers %q, wanted %s", line, got, want)
+		}
+	}
+}
