@@ -1,6 +1,7 @@
 package device
 
 import (
+	"context"
 	"errors"
 	"math"
 	"slices"
@@ -116,16 +117,19 @@ func TestOptionsOfAnotherKind(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	no := false
 	number := func(name string) (uint16, error) {
+		if name == "one" {
+			t.Error("a number was taken for a list with mistakes")
+		}
 		if name == "unlucky" {
 			return 0, errors.New("no more numbers")
 		}
 		return 1, nil
 	}
 	_, err := New([]Config{
-		linesConfig("one", "/dev/ttyUSB0"), linesConfig("one", "/dev/ttyUSB1"), linesConfig("unlucky", "/dev/ttyUSB2"),
+		linesConfig("one", "/dev/ttyUSB0"), linesConfig("one", "/dev/ttyUSB1"),
 		{Name: "broken", Type: "lines"}, {Name: "off", Enabled: &no},
 	}, number, newSink(), testEnv(), Tuning{})
-	for _, want := range []string{`"one": another device has this name`, `"unlucky": no more numbers`, `"broken": port must be set`} {
+	for _, want := range []string{`"one": another device has this name`, `"broken": port must be set`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v lacks %q", err, want)
 		}
@@ -133,9 +137,14 @@ func TestNewRefuses(t *testing.T) {
 	if err != nil && strings.Contains(err.Error(), `"off"`) {
 		t.Errorf("a device that is off: %v", err)
 	}
+	if _, err := New([]Config{linesConfig("unlucky", "/dev/ttyUSB2")}, number, newSink(), testEnv(), Tuning{}); err == nil || !strings.Contains(err.Error(), `"unlucky": no more numbers`) {
+		t.Errorf("no room in the ledger: %v", err)
+	}
 	s, err := New(nil, number, newSink(), Env{}, Tuning{})
 	if err != nil || len(s.Status()) != 0 || s.Idle() != 0 {
 		t.Errorf("none: %v", err)
 	}
-	s.Run(t.Context()) // returns at once
+	over, stop := context.WithCancel(t.Context())
+	stop()
+	s.Run(over) // returns at once
 }

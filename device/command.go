@@ -36,7 +36,7 @@ var (
 // port closes, and takes no other command meanwhile. It is safe from any
 // goroutine.
 func (s *Set) Command(ctx context.Context, c thingsee.Command) (*thingsee.Message, error) {
-	for _, d := range s.devices {
+	for _, d := range s.all() {
 		if d.cfg.ID == c.Target && c.Target != "" {
 			m, err := d.seat.command(ctx, c)
 			if err != nil {
@@ -51,7 +51,7 @@ func (s *Set) Command(ctx context.Context, c thingsee.Command) (*thingsee.Messag
 
 // Has says whether a device of the set has this tuid.
 func (s *Set) Has(tuid string) bool {
-	for _, d := range s.devices {
+	for _, d := range s.all() {
 		if d.cfg.ID == tuid && tuid != "" {
 			return true
 		}

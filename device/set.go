@@ -2,10 +2,9 @@ package device
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,12 +18,20 @@ type Tuning struct {
 
 // Set is all devices of a gateway.
 type Set struct {
-	devices []*device
-	shared  *stamper
+	shared *stamper
+	env    Env
+	tuning Tuning
+	number func(name string) (uint16, error)
+	stuck  map[string]*atomic.Int32 // goroutines given up, by the device's name: they outlive the device. Belongs to who prepares changes
+
+	mu      sync.Mutex // guards the rest
+	devices []*device  // in the order of the configuration; never changed, but replaced
+	ctx     context.Context // of Run; nil = it does not run
+	loops   sync.WaitGroup
 }
 
 // New makes the devices that cfgs enable; nothing is opened yet. number gives
-// the ledger's number of a device's name. The error joins all problems.
+// the ledger's number of a device's name. The error joins all mistakes in cfgs.
 func New(cfgs []Config, number func(name string) (uint16, error), sink Sink, env Env, t Tuning) (*Set, error) {
 	if env.Log == nil {
 		env.Log = slog.New(slog.DiscardHandler)
@@ -38,37 +45,17 @@ func New(cfgs []Config, number func(name string) (uint16, error), sink Sink, env
 	if t.Kinds == nil {
 		t.Kinds = Kinds()
 	}
-	shared := &stamper{clock: env.Clock, gateway: env.Gateway, sink: sink}
-	s := &Set{shared: shared}
-	var errs []error
-	names := map[string]bool{}
-	for _, c := range cfgs {
-		if c.Enabled != nil && !*c.Enabled {
-			continue
-		}
-		err := t.Kinds.Check(c)
-		if err == nil && names[c.Name] {
-			err = errors.New("another device has this name")
-		}
-		names[c.Name] = true
-		var n uint16
-		if err == nil {
-			n, err = number(c.Name)
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("cannot use device %q: %w", c.Name, err))
-			continue
-		}
-		s.devices = append(s.devices, newDevice(c, n, env, shared, t))
+	s := &Set{shared: &stamper{clock: env.Clock, gateway: env.Gateway, sink: sink}, env: env, tuning: t, number: number, stuck: map[string]*atomic.Int32{}}
+	c, err := s.Prepare(cfgs)
+	if err != nil {
+		return s, err
 	}
-	return s, errors.Join(errs...)
+	s.devices = c.next
+	return s, nil
 }
 
 func newDevice(c Config, number uint16, env Env, shared *stamper, t Tuning) *device {
 	k, _ := t.Kinds.Named(c.Type)
-	if c.Baud == 0 {
-		c.Baud = k.Baud
-	}
 	log := env.Log.With("component", "device", "device", c.Name)
 	env.Log = log
 	d := &device{
@@ -83,21 +70,51 @@ func newDevice(c Config, number uint16, env Env, shared *stamper, t Tuning) *dev
 	return d
 }
 
-// Run runs every device until ctx ends. It returns when all have really
-// stopped and their ports are closed, but for those the kernel holds (Stuck).
+// Run runs every device until ctx ends, and those that a Change brings meanwhile.
+// It returns when all have really stopped and their ports are closed, but for those
+// the kernel holds (Stuck).
 func (s *Set) Run(ctx context.Context) {
-	var wg sync.WaitGroup
+	s.mu.Lock()
+	s.ctx = ctx
 	for _, d := range s.devices {
-		wg.Go(func() { d.run(ctx) })
+		s.beginLocked(d)
 	}
-	wg.Wait()
+	s.mu.Unlock()
+	<-ctx.Done()
+	s.mu.Lock()
+	s.ctx = nil // no other device is begun from here on
+	s.mu.Unlock()
+	s.loops.Wait()
+}
+
+// beginLocked runs one device until it is told to stop, or the set is.
+func (s *Set) beginLocked(d *device) {
+	if s.ctx == nil {
+		return
+	}
+	ctx, stop := context.WithCancel(s.ctx)
+	d.stop = stop
+	s.loops.Add(1)
+	d.loop = start(func() {
+		defer s.loops.Done()
+		defer stop()
+		d.run(ctx)
+	}, func() { d.stuck.Add(-1) })
+}
+
+// all is every device of the moment.
+func (s *Set) all() []*device {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.devices
 }
 
 // Status looks at every device, in the order of the configuration. It may be
 // called at any time from any goroutine.
 func (s *Set) Status() []Status {
-	all := make([]Status, 0, len(s.devices))
-	for _, d := range s.devices {
+	devices := s.all()
+	all := make([]Status, 0, len(devices))
+	for _, d := range devices {
 		all = append(all, d.status())
 	}
 	return all
@@ -108,7 +125,7 @@ func (s *Set) Status() []Status {
 // goroutines given up it grows for ever. It is for a watchdog.
 func (s *Set) Idle() time.Duration {
 	var idle time.Duration
-	for _, d := range s.devices {
+	for _, d := range s.all() {
 		if d.running.Load() {
 			idle = max(idle, time.Since(d.start)-time.Duration(d.due.Load()))
 		}

@@ -51,7 +51,10 @@ type device struct {
 	frames                              [Results]atomic.Uint64
 	lastRead                            atomic.Int64 // milliseconds since boot + 1, 0 = never
 	lastFlood                           atomic.Int64 // likewise
-	stuck                               atomic.Int32
+	stuck                               *atomic.Int32 // which another device of this name goes on with
+
+	stop context.CancelFunc
+	loop *call // nil = it was never begun
 
 	sinkFailed, crashed bool // belong to the loop
 	seat                seat // where commands find the driver
