@@ -24,8 +24,8 @@ type Set struct {
 	number func(name string) (uint16, error)
 	stuck  map[string]*atomic.Int32 // goroutines given up, by the device's name: they outlive the device. Belongs to who prepares changes
 
-	mu      sync.Mutex // guards the rest
-	devices []*device  // in the order of the configuration; never changed, but replaced
+	mu      sync.Mutex      // guards the rest
+	devices []*device       // in the order of the configuration; never changed, but replaced
 	ctx     context.Context // of Run; nil = it does not run
 	loops   sync.WaitGroup
 }

@@ -49,8 +49,8 @@ type device struct {
 
 	read, bytes, badTimes, lost, opened atomic.Uint64
 	frames                              [Results]atomic.Uint64
-	lastRead                            atomic.Int64 // milliseconds since boot + 1, 0 = never
-	lastFlood                           atomic.Int64 // likewise
+	lastRead                            atomic.Int64  // milliseconds since boot + 1, 0 = never
+	lastFlood                           atomic.Int64  // likewise
 	stuck                               *atomic.Int32 // which another device of this name goes on with
 
 	stop context.CancelFunc
