@@ -28,6 +28,7 @@ type Link struct {
 	board  statusBoard
 	wake   chan struct{}
 	renew  atomic.Bool // Reconnect was called
+	leave  atomic.Bool // Leave was called
 
 	origin time.Time
 	due    atomic.Int64 // when the loop will have passed at the latest, ns after origin
@@ -85,10 +86,8 @@ func New(o Options) (*Link, error) {
 		}
 	}
 	l.recallLimits()
-	l.board.s = Status{
-		State: Stopped, Since: time.Now(), Dialect: o.Dialect, Ack: o.Ack,
-		ServerKinds: map[string]uint64{}, DrainRate: o.DrainRate,
-	}
+	l.board.s = o.Before.counts()
+	l.board.s.State, l.board.s.Since, l.board.s.Dialect, l.board.s.Ack, l.board.s.DrainRate = Stopped, time.Now(), o.Dialect, o.Ack, o.DrainRate
 	if len(routes) == 0 {
 		l.board.s.Problem = ProblemNoServer
 		return l, nil
@@ -119,6 +118,18 @@ func (l *Link) Reconnect() {
 	l.renew.Store(true)
 	l.Wake()
 }
+
+// Leave asks Run to return, for another Link to go on with the Source: a connection
+// that is up is closed in order, as by Reconnect, and no other is made. Where that takes
+// too long, or there is none, end the ctx of Run, and Rewind the Source afterwards. It
+// may be called from any goroutine.
+func (l *Link) Leave() {
+	l.leave.Store(true)
+	l.Wake()
+}
+
+// ErrLeft is what Run returns after Leave.
+var ErrLeft = errors.New("the link was left")
 
 // Idle is how long the link is overdue: zero as long as everything it does is
 // within its own limits, waits included. It is for a watchdog.
@@ -157,6 +168,9 @@ func (l *Link) Run(ctx context.Context, src Source) error {
 		}
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if l.leave.Load() {
+			return ErrLeft
 		}
 		if done, err := l.outOfHours(ctx, src); done {
 			return err

@@ -64,7 +64,7 @@ func (s *session) wait(ctx context.Context, now time.Time, changed <-chan struct
 	case <-s.timer.C:
 	case <-s.link.wake:
 		s.ping.hurry(time.Now())
-		s.finish = s.finish || s.link.renew.Swap(false) || s.link.tokenReplaced(ctx)
+		s.finish = s.finish || s.link.leave.Load() || s.link.renew.Swap(false) || s.link.tokenReplaced(ctx)
 	}
 	return false, nil
 }
@@ -90,7 +90,12 @@ func (s *session) proofs(now time.Time) error {
 	m := s.inbox.take()
 	frames, answered := s.ping.pong(m.pongAt)
 	if answered {
-		s.link.board.update(func(st *Status) { st.RTT = s.ping.srtt })
+		good := s.flight.count() == 0 && !now.Before(s.believeAt)
+		s.link.board.update(func(st *Status) {
+			if st.RTT = s.ping.srtt; good {
+				st.LastProof = now
+			}
+		})
 		s.marked, s.traffic = frames, m.pongAt
 	}
 	if s.engine.marks && !now.Before(s.believeAt) {
@@ -180,6 +185,7 @@ func (s *session) proved(some bool, t tally, err error) error {
 	p.onProof(t.end)
 	s.link.board.update(func(st *Status) {
 		st.Proven += t.records
+		st.LastProof = time.Now()
 		st.InFlight = s.flight.bytes
 		p.show(st)
 	})

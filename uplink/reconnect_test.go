@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,5 +37,58 @@ func TestReconnect(t *testing.T) {
 			t.Errorf("status %+v, forgets %d", st, w.src.forgets)
 		}
 		w.end()
+	})
+}
+
+// A link that is left closes in order; the next one goes on where it was, repeats
+// nothing, and counts on.
+func TestLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		serve := func(_ int, w *wire) {
+			if w.accept() == nil {
+				w.pump(func([]byte) bool { return true })
+			}
+		}
+		w := start(t, Options{Auth: AuthNone}, serve)
+		w.src.hold = true
+		w.src.add(500)
+		w.run()
+		time.Sleep(15 * time.Second)
+		w.src.add(5)
+		w.link.Leave()
+		if err := <-w.done; !errors.Is(err, ErrLeft) {
+			t.Fatalf("it ended with %v", err)
+		}
+		before := w.link.Status()
+		if before.Proven != 505 || before.LastProof.IsZero() || w.src.forgets != 1 {
+			t.Errorf("status %+v, forgets %d", before, w.src.forgets)
+		}
+		w.with(Options{Auth: AuthNone, Before: before, Ack: AckCount})
+		if st := w.link.Status(); !st.LastProof.IsZero() || st.Connects != 1 {
+			t.Errorf("the next one begins with %+v", st)
+		}
+		w.src.add(7)
+		w.run()
+		time.Sleep(15 * time.Second)
+		w.state(Online)
+		if st := w.link.Status(); st.SentRecords != 512 || st.Resent != 0 || st.Connects != 2 {
+			t.Errorf("status %+v", st)
+		}
+		w.end()
+	})
+}
+
+// A link that has no connection is left without another attempt.
+func TestLeaveWithoutAConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, Options{Auth: AuthNone}, func(_ int, w *wire) { w.conn.Close() })
+		w.src.add(1)
+		w.run()
+		time.Sleep(time.Minute)
+		w.link.Leave()
+		if err := <-w.done; !errors.Is(err, ErrLeft) {
+			t.Fatalf("it ended with %v", err)
+		}
+		w.net.wg.Wait()
 	})
 }
