@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -64,6 +65,24 @@ func (q *Queue) SetLimits(l Limits) error {
 	if o.MinFree == 0 {
 		q.disk.low = false
 	}
+	q.wake()
+	return nil
+}
+
+// SetTimes changes CommitEvery and FenceHold at once. Neither can become zero, or was: what
+// was handed out or held by the one rule would not fit the other.
+func (q *Queue) SetTimes(commitEvery, fenceHold time.Duration) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	o := &q.opt
+	if commitEvery < 0 || fenceHold < 0 || (commitEvery == 0) != (o.CommitEvery == 0) || (fenceHold == 0) != (o.FenceHold == 0) {
+		return errors.New("cannot set times: whether there is a wait for the commit, and whether there is a hold, is fixed while the queue is open")
+	}
+	if q.closed {
+		return ErrSealed
+	}
+	o.CommitEvery, o.FenceHold = commitEvery, fenceHold
+	q.hold.step = max(q.hold.step, q.holdTime().Milliseconds()/64) // never finer: what is held lies in steps of the old size
 	q.wake()
 	return nil
 }
