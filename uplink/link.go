@@ -86,8 +86,10 @@ func New(o Options) (*Link, error) {
 		}
 	}
 	l.recallLimits()
-	l.board.s = o.Before.counts()
-	l.board.s.State, l.board.s.Since, l.board.s.Dialect, l.board.s.Ack, l.board.s.DrainRate = Stopped, time.Now(), o.Dialect, o.Ack, o.DrainRate
+	l.board.s = Status{
+		State: Stopped, Since: time.Now(), Dialect: o.Dialect, Ack: o.Ack,
+		ServerKinds: map[string]uint64{}, DrainRate: o.DrainRate,
+	}
 	if len(routes) == 0 {
 		l.board.s.Problem = ProblemNoServer
 		return l, nil
@@ -126,6 +128,22 @@ func (l *Link) Reconnect() {
 func (l *Link) Leave() {
 	l.leave.Store(true)
 	l.Wake()
+}
+
+// Inherit has the counters go on from those of the Link whose place this one takes. Call
+// it before Run.
+func (l *Link) Inherit(before Status) {
+	kinds := before.ServerKinds
+	if kinds == nil {
+		kinds = map[string]uint64{}
+	}
+	l.board.update(func(s *Status) {
+		now := *s
+		*s = before
+		s.State, s.Since, s.Dialect, s.Ack, s.Server, s.Problem, s.DrainRate, s.BatchBytes, s.Shrunk = now.State, now.Since, now.Dialect, now.Ack, now.Server, now.Problem, now.DrainRate, now.BatchBytes, now.Shrunk
+		s.RTT, s.LastError, s.NextTry, s.Opens, s.Attempts, s.LastProof, s.Takeover = 0, "", time.Time{}, time.Time{}, 0, time.Time{}, false
+		s.InFlight, s.Backlog, s.Compressed, s.ServerKinds = 0, false, false, kinds
+	})
 }
 
 // ErrLeft is what Run returns after Leave.

@@ -103,10 +103,6 @@ type Options struct {
 	// call only, and must not wait. May be nil.
 	Downlink func(message []byte)
 
-	// Before is the status of the Link whose place this one takes: its counters go on.
-	// The zero value: there was none.
-	Before Status
-
 	// LimitsFile keeps the size of a frame that a server once called too big,
 	// by server, over a restart; "" = not kept.
 	LimitsFile string

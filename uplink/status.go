@@ -21,7 +21,7 @@ const (
 )
 
 // Status is a snapshot. It holds no secret and nothing of the server's text
-// that is not cleaned. Counters begin with Options.Before.
+// that is not cleaned. Counters begin at zero with the Link, or where Inherit has them go on.
 type Status struct {
 	State   State
 	Since   time.Time // of State
@@ -65,19 +65,6 @@ type Status struct {
 	ServerMessages uint64            // of the server, acknowledgements not counted
 	Skipped        uint64            // those among them that were too long, or too many, to be looked at
 	ServerKinds    map[string]uint64 // those among them that the dialect knows, by kind
-}
-
-// counts is what of a Status goes on with another Link on the same Source.
-func (s Status) counts() Status {
-	kinds := maps.Clone(s.ServerKinds)
-	if kinds == nil {
-		kinds = map[string]uint64{}
-	}
-	return Status{
-		Setbacks: s.Setbacks, Setback: s.Setback, Connects: s.Connects, Failures: s.Failures, SentFrames: s.SentFrames, SentRecords: s.SentRecords,
-		SentBytes: s.SentBytes, WireBytes: s.WireBytes, Resent: s.Resent, Proven: s.Proven, Quarantined: s.Quarantined, Refusal: s.Refusal,
-		ForeignPongs: s.ForeignPongs, ForeignAcks: s.ForeignAcks, ServerMessages: s.ServerMessages, Skipped: s.Skipped, ServerKinds: kinds,
-	}
 }
 
 // statusBoard keeps the status and logs its changes, repeats collapsed.
