@@ -5,22 +5,29 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"portti/cmd/portti/gateway"
+	"portti/cmd/portti/status"
 )
+
+// reloadPatience is for ports that the kernel holds and a server that does not answer:
+// each is given up after seconds.
+const reloadPatience = 15 * time.Second
 
 func reloadCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "reload",
 		Short: "apply the configuration without a restart",
-		Long: `Has the running gateway read its configuration again. The limits of the buffer hold
-at once; other settings are named and hold after a restart. A configuration with a
-mistake changes nothing.
+		Long: `Has the running gateway read its configuration again and put it in force, a section at
+a time: devices and the link to the server too, while everything that is the same goes
+on. What holds only after a restart is named. A configuration with a mistake, or one
+that cannot be put in force, changes nothing.
 
-Exit codes: 0 read again, 1 the configuration has mistakes, 3 not running, 4 no answer
-or no permission.`,
+Exit codes: 0 in force, 1 nothing was changed, 3 not running, 4 no answer or no
+permission.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			g := globalsOf(cmd)
@@ -29,7 +36,7 @@ or no permission.`,
 				return err
 			}
 			var r gateway.Reloaded
-			if err := ask(cmd.Context(), socket, g.timeout, http.MethodPost, "/api/v1/reload", &r); err != nil {
+			if err := ask(cmd.Context(), socket, max(g.timeout, reloadPatience), http.MethodPost, "/api/v1/reload", &r); err != nil {
 				return err
 			}
 			if r.Error != "" {
@@ -48,19 +55,14 @@ func sayReloaded(cmd *cobra.Command, r gateway.Reloaded) error {
 		return nil
 	}
 	out := cmd.OutOrStdout()
-	if len(r.Applied)+len(r.Restart) == 0 {
-		_, err := fmt.Fprintln(out, "Nothing was changed in the configuration.")
-		return err
+	if len(r.Parts) == 0 {
+		fmt.Fprintln(out, "Nothing was changed in the configuration.")
 	}
-	for _, key := range r.Applied {
-		fmt.Fprintf(out, "%-32s holds now\n", key)
-	}
-	for _, key := range r.Restart {
-		fmt.Fprintf(out, "%-32s holds after a restart\n", key)
+	for _, p := range r.Parts {
+		fmt.Fprintln(out, status.Clean(p.Text, 400))
 	}
 	if len(r.Restart) > 0 {
-		_, err := fmt.Fprintln(out, "\nTo restart: sudo portti service restart")
-		return err
+		fmt.Fprintln(out, "\nTo restart: sudo portti service restart")
 	}
 	return nil
 }

@@ -44,8 +44,14 @@ was accepted is lost either way. Log lines go to standard error.`,
 			case err != nil:
 				return exit(exitConfig, err)
 			}
-			level := logLevel(cfg.Log, g.verbose)
-			log := newLog(cmd.ErrOrStderr(), cfg.Log, level)
+			level := new(slog.LevelVar)
+			out := newLogFormats(cmd.ErrOrStderr(), level)
+			relog := func(c config.Log) slog.Level {
+				out.take(c.Format)
+				return logLevel(c, g.verbose)
+			}
+			level.Set(relog(cfg.Log))
+			log := slog.New(out)
 			for _, w := range cfg.Warnings {
 				log.Warn(w.Text, "component", "config", "event", "config.warned", "at", fmt.Sprintf("%s:%d:%d", w.File, w.Line, w.Column))
 			}
@@ -61,7 +67,7 @@ was accepted is lost either way. Log lines go to standard error.`,
 			signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more, as when journald restarts
 			collectEarly(os.Getenv("GOGC"))
 			limitMemory(os.Getenv("GOMEMLIMIT"), os.DirFS("/"))
-			return gateway.Run(cmd.Context(), cfg, gateway.Options{Version: buildInfo().Version, Built: builtAt(), Log: log, Level: level, Wake: hup, Load: load})
+			return gateway.Run(cmd.Context(), cfg, gateway.Options{Version: buildInfo().Version, Built: builtAt(), Log: log, Level: level, Relog: relog, Wake: hup, Load: load})
 		},
 	}
 }
@@ -116,37 +122,13 @@ func unixSeconds(text string) (time.Time, error) {
 	return time.Unix(s, 0), nil
 }
 
-// logLevel is the level of the log, which may be changed later.
-func logLevel(c config.Log, verbose bool) *slog.LevelVar {
-	level := new(slog.LevelVar)
+// logLevel is the level of the log.
+func logLevel(c config.Log, verbose bool) slog.Level {
+	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil || verbose {
-		level.Set(slog.LevelDebug)
+		return slog.LevelDebug
 	}
 	return level
-}
-
-// newLog makes the daemon's log: text for people and for the journal, which
-// reads the priority before each line, JSON for everything else.
-func newLog(w io.Writer, c config.Log, level slog.Leveler) *slog.Logger {
-	format := c.Format
-	if format == "auto" {
-		switch {
-		case isJournal(w):
-			format = "journal"
-		case isTerminal(w):
-			format = "text"
-		default:
-			format = "json"
-		}
-	}
-	o := &slog.HandlerOptions{Level: level}
-	switch format {
-	case "journal":
-		return slog.New(gateway.NewJournalHandler(w, level, systemd.JournalEntry))
-	case "text":
-		return slog.New(slog.NewTextHandler(w, o))
-	}
-	return slog.New(slog.NewJSONHandler(w, o))
 }
 
 // isJournal says whether w is the stream that systemd gave this process.

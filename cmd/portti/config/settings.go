@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// DeviceKey is the path that the settings of a device begin with.
+func DeviceKey(name string) string { return join("device", name) }
+
 // Settings gives every setting by its path, as text that is good for comparing
 // only: it is not redacted.
 func (c *Config) Settings() map[string]string {

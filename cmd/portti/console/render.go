@@ -125,7 +125,7 @@ func (d *drawing) link() {
 			mark, word = d.mark(unsure), "resting"
 		}
 	case status.LinkStopped:
-		if mark = d.mark(unsure); d.s.Running {
+		if mark = d.mark(unsure); l.Problem == "CFG-NO-SERVER" {
 			d.status("LINK", mark, word, "no server is set", d.since(l.Since, l.SinceS))
 			return
 		}

@@ -15,5 +15,5 @@ func (g *Gateway) wallTime() time.Time {
 
 // heard takes the server's word for the time.
 func (g *Gateway) heard(now time.Time, slack time.Duration) {
-	g.clock.HearServer(now.UnixMilli(), g.clock.Now().Mono, slack.Milliseconds(), g.cfg.Clock.TrustServer)
+	g.clock.HearServer(now.UnixMilli(), g.clock.Now().Mono, slack.Milliseconds(), g.cfg.Load().Clock.TrustServer)
 }

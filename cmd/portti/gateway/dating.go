@@ -47,10 +47,10 @@ import (
 type dater struct {
 	queue queue
 	clock ticker
-	hold  int64 // milliseconds since boot until which an unknown time is waited for
-	built int64 // Unix ms: no boot was before, as far as is known
-	after int64 // Unix ms: this boot was not before
-	ceil  int64 // Unix ms: no reading is younger; ends the worst error of a guess
+	hold  atomic.Int64 // milliseconds since boot until which an unknown time is waited for
+	built int64        // Unix ms: no boot was before, as far as is known
+	after int64        // Unix ms: this boot was not before
+	ceil  int64        // Unix ms: no reading is younger; ends the worst error of a guess
 	log   *slog.Logger
 
 	needed atomic.Bool   // there may be a record that needs a boot's offset
@@ -109,12 +109,18 @@ const plausible = 10 * 365 * 24 * time.Hour
 
 func newDater(q queue, c ticker, hold time.Duration, built time.Time, log *slog.Logger) *dater {
 	floor := c.Floor()
-	return &dater{
+	d := &dater{
 		queue: q, clock: c, log: log,
-		hold: hold.Milliseconds(), built: built.UnixMilli(), after: floor - c.Now().Mono, ceil: floor + plausible.Milliseconds(),
+		built: built.UnixMilli(), after: floor - c.Now().Mono, ceil: floor + plausible.Milliseconds(),
 		inside: visits{origin: time.Now()}, fixing: make(chan struct{}, 1), changed: make(chan struct{}), wanted: make(chan struct{}), known: make(map[uint32]buffer.Offset),
 	}
+	d.waitFor(hold)
+	return d
 }
+
+// waitFor says for how long after the boot an unknown time is waited for. Once that has
+// passed there is nothing to wait for in this boot.
+func (d *dater) waitFor(hold time.Duration) { d.hold.Store(hold.Milliseconds()) }
 
 // watch wakes the link when the queue changes, when the clock becomes trusted
 // and when the hold ends. It returns as soon as nothing can be held back any
@@ -144,7 +150,7 @@ func (d *dater) watch(ctx context.Context) {
 
 func (d *dater) settled() bool {
 	now := d.clock.Now()
-	if now.Trusted || now.Mono >= d.hold {
+	if now.Trusted || now.Mono >= d.hold.Load() {
 		return true
 	}
 	boot := d.queue.Boot()
@@ -292,7 +298,7 @@ func (d *dater) decide(boot uint32) (buffer.Offset, bool) {
 		return d.exact, true
 	case i >= 0 && starts[i].Known && !(current && d.clock.Dispute().A != ""):
 		return starts[i].Offset, true
-	case !sure && now.Mono < d.hold && !bounded(starts, boot):
+	case !sure && now.Mono < d.hold.Load() && !bounded(starts, boot):
 		return buffer.Offset{}, false
 	case current:
 		in := between(starts, boot, beganIn{d.after, d.ceil})

@@ -35,8 +35,8 @@ type commander interface {
 // names, and answers through the buffer. Everything else is counted and
 // ignored. receive may be called from any goroutine; the rest belongs to run's.
 type downlink struct {
-	gateway string   // our tuid
-	accept  []string // of CommandNames
+	gateway string                   // our tuid
+	accept  atomic.Pointer[[]string] // of CommandNames; a reload changes it
 	actions actions
 	devices commander
 	send    appender
@@ -52,18 +52,24 @@ type downlink struct {
 }
 
 func newDownlink(accept []string, gateway string, h actions, devices commander, send appender, server func() string, log *slog.Logger) *downlink {
-	return &downlink{
-		gateway: gateway, accept: accept, actions: h, devices: devices, send: send, server: server,
+	d := &downlink{
+		gateway: gateway, actions: h, devices: devices, send: send, server: server,
 		log: log.With("component", "downlink"), inbox: make(chan []byte, downlinkWaiting),
 		frames: allowance{limits: []limitPer{{downlinkFrames, time.Minute}}},
 		taken:  allowance{limits: []limitPer{{perMinute, time.Minute}, {perHour, time.Hour}}},
 	}
+	d.accept.Store(&accept)
+	return d
 }
 
 // receive takes a message of the server, which is good during the call only. It
 // never waits: what finds no room is dropped and counted. A message that names no
-// target in plain letters is for nobody, and not looked into further.
+// target in plain letters is for nobody, and not looked into further. Where nothing is
+// accepted nothing is looked at.
 func (d *downlink) receive(message []byte) {
+	if len(*d.accept.Load()) == 0 {
+		return
+	}
 	if len(message) > thingsee.MaxDownlink || !bytes.Contains(message, []byte(`"tsmDstTuid"`)) {
 		d.drop(1)
 		return
@@ -223,7 +229,7 @@ func (d *downlink) ignored(now time.Time, text string, err error) {
 }
 
 // accepts says whether the configuration names a command.
-func (d *downlink) accepts(name string) bool { return slices.Contains(d.accept, name) }
+func (d *downlink) accepts(name string) bool { return slices.Contains(*d.accept.Load(), name) }
 
 // isRequest says whether a tsmEv asks for diagnostics, configuration,
 // information or a command.

@@ -18,7 +18,7 @@ const reloadLimit = 30 * time.Second
 // gatewayActions lets the downlink act on the gateway.
 type gatewayActions struct {
 	g       *Gateway
-	level   logLevel
+	level   *logLevel
 	reboots rebooter
 }
 
@@ -63,10 +63,10 @@ func (a *gatewayActions) summary() string {
 
 func (a *gatewayActions) flush() {
 	a.g.queue.CommitNow()
-	a.g.link.Wake()
+	a.g.link().Wake()
 }
 
-func (a *gatewayActions) reconnect() { a.g.link.Reconnect() }
+func (a *gatewayActions) reconnect() { a.g.link().Reconnect() }
 
 func (a *gatewayActions) reload(ctx context.Context) (Reloaded, error) {
 	limited, cancel := context.WithTimeout(ctx, reloadLimit)
@@ -89,13 +89,10 @@ func (a *gatewayActions) reboot(ctx context.Context, transaction int) error {
 	return a.reboots.ask(ctx, transaction)
 }
 
-// newDownlink makes the downlink of g, nil where the configuration accepts no
-// command.
+// newDownlink makes the downlink of g.
 func (g *Gateway) newDownlink() *downlink {
-	if len(g.cfg.Uplink.AcceptCommands) == 0 {
-		return nil
-	}
-	a := &gatewayActions{g: g, level: logLevel{v: g.opt.Level, log: g.opt.Log},
-		reboots: rebooter{g.cfg.Paths.State, g.cfg.Paths.Run, func() int64 { return g.clock.Now().Mono }}}
-	return newDownlink(g.cfg.Uplink.AcceptCommands, g.id, a, g.devices, g.own.append, func() string { return g.link.Status().Server }, g.opt.Log)
+	cfg := g.cfg.Load()
+	a := &gatewayActions{g: g, level: g.level,
+		reboots: rebooter{cfg.Paths.State, cfg.Paths.Run, func() int64 { return g.clock.Now().Mono }}}
+	return newDownlink(cfg.Uplink.AcceptCommands, g.id, a, g.devices, g.own.append, func() string { return g.link().Status().Server }, g.opt.Log)
 }

@@ -39,6 +39,21 @@ func (l *logLevel) set(level slog.Level, d time.Duration) error {
 	return nil
 }
 
+// become changes the level that holds for good: at once, or when another one that holds
+// for a time has ended.
+func (l *logLevel) become(level slog.Level) {
+	if l.v == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.timer != nil {
+		l.base = level
+		return
+	}
+	l.v.Set(level)
+}
+
 // restore ends it before its time.
 func (l *logLevel) restore() {
 	l.mu.Lock()

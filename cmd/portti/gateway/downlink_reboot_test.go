@@ -95,7 +95,7 @@ func TestReboots(t *testing.T) {
 func TestLogLevelFallsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDownlinkTest(t)
-		l := gatewayActions{}
+		l := gatewayActions{level: &logLevel{}}
 		if err := l.setLevel(0, time.Minute); err == nil {
 			t.Error("a level that cannot be changed was changed")
 		}

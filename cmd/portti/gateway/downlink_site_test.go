@@ -503,8 +503,13 @@ func TestReportIntervalIsReloaded(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		every("after a change", 30*time.Minute)
-		if r := reload(`"status", `, ""); fmt.Sprint(r.Restart) != "[device.lamp.type uplink.accept_commands]" && fmt.Sprint(r.Restart) != "[uplink.accept_commands]" {
+		if r := reload(`"status", `, ""); fmt.Sprint(r.Applied) != "[uplink.accept_commands]" {
 			t.Errorf("%+v", r)
+		}
+		s.server.say(t, command(2, "status", ""))
+		s.pass(2 * time.Second)
+		if st := s.gateway.Status(); st.Downlink.Executed != 1 {
+			t.Errorf("what is not accepted any more was carried out: %+v", st.Downlink)
 		}
 		s.halt()
 	})

@@ -31,7 +31,9 @@ func (f *found) addIf(wrong bool, code, subject string, args ...string) {
 // findings is everything that is wrong in a snapshot.
 func findings(s *snapshot) []status.Finding {
 	var f found
-	f.addIf(s.rejected, "CFG-INVALID", "")
+	if s.rejected != nil {
+		f.add(s.rejected.code, "", "why", s.rejected.why)
+	}
 	f.addIf(len(s.devices) == 0, "CFG-NO-DEVICE", "")
 	f.clock(s)
 	f.addIf(s.otherBoard, "GW-OTHER-BOARD", "", "gateway", s.id, "new", Renewal(s.cfg))

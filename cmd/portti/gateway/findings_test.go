@@ -41,7 +41,7 @@ func TestFindings(t *testing.T) {
 		"a buffer too small":         {func(s *snapshot) { s.cfg.Buffer.MaxSize = 1_000_000 }, "CFG-UNFIT/buffer.max_size"},
 		"a folder without a socket":  {func(s *snapshot) { s.noControl = "read-only file system" }, "SYS-SOCKET/"},
 		"a port that is taken":       {func(s *snapshot) { s.noMetrics = "address already in use" }, "SYS-METRICS/"},
-		"a mistake on disk":          {func(s *snapshot) { s.rejected = true }, "CFG-INVALID/"},
+		"a mistake on disk":          {func(s *snapshot) { s.rejected = &rejection{code: "CFG-INVALID"} }, "CFG-INVALID/"},
 		"no proof asked for":         {func(s *snapshot) { s.cfg.Uplink.Ack = uplink.AckNone }, "CFG-UNPROVEN/"},
 		"link and quarantine":        {func(s *snapshot) { s.link.Problem, s.link.Quarantined = "NET-DNS", 2 }, "NET-DNS/ UP-QUARANTINE/"},
 		"an identity used twice":     {func(s *snapshot) { s.link.Takeover = true }, "UP-TAKEOVER/"},

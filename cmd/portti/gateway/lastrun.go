@@ -79,7 +79,7 @@ func newLastRun(dir, version string, boot [16]byte, log *slog.Logger) *lastRun {
 }
 
 func (g *Gateway) newLastRun() *lastRun {
-	dir := g.cfg.Paths.State
+	dir := g.cfg.Load().Paths.State
 	if g.opt.homeless != nil {
 		dir = "" // somebody else's
 	}

@@ -39,19 +39,24 @@ const (
 	metricsConnections = 4
 )
 
-func (g *Gateway) metrics() *metrics {
-	return &metrics{addr: g.cfg.Metrics.Listen, status: g.Status, version: g.opt.Version, commit: revision(), retry: doorRetry,
+func (g *Gateway) metrics(addr string) *metrics {
+	return &metrics{addr: addr, status: g.Status, version: g.opt.Version, commit: revision(), retry: doorRetry,
 		log: g.opt.Log.With("component", "metrics"), door: func(err error) bool { return g.doors.set(doorMetrics, err) }}
 }
 
-// run listens and serves until ctx ends. An empty address means never.
-func (m *metrics) run(ctx context.Context) {
+// run listens and serves until ctx ends, at first on l if there is one. An empty address
+// means never.
+func (m *metrics) run(ctx context.Context, l net.Listener) {
 	for m.addr != "" && ctx.Err() == nil {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", m.addr)
+		var err error
+		if l == nil {
+			l, err = new(net.ListenConfig).Listen(ctx, "tcp", m.addr)
+		}
 		if err == nil {
 			m.door(nil)
 			m.log.Info("metrics are served", "event", "metrics.started", "addr", l.Addr().String())
 			err = m.serve(ctx, l)
+			l = nil
 		}
 		if ctx.Err() != nil {
 			return

@@ -196,7 +196,7 @@ func running(t *testing.T, addr string, retry time.Duration) (log *sharedLog, st
 	m := &metrics{addr: addr, status: evilStatus, retry: retry, door: func(err error) bool { return d.set(doorMetrics, err) }, log: slog.New(slog.NewTextHandler(log, nil))}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { m.run(ctx); close(done) }()
+	go func() { m.run(ctx, nil); close(done) }()
 	stop = func() { cancel(); <-done }
 	t.Cleanup(stop)
 	return log, stop

@@ -32,13 +32,13 @@ func (s sink) Append(at int64, class byte, dev uint16, stream uint32, rec []byte
 func (s sink) Room() <-chan struct{} { return s.NotFull() }
 
 func (g *Gateway) bufferOptions() buffer.Options {
-	c := g.cfg
+	c := g.cfg.Load()
 	return buffer.Options{
 		Dir:         c.Paths.BufferDir(),
 		MaxSize:     c.Buffer.Limit(),
 		MaxAge:      time.Duration(c.Buffer.MaxAge),
 		CommitEvery: time.Duration(c.Buffer.CommitEvery),
-		FenceHold:   g.hold(),
+		FenceHold:   holdOf(c),
 		Unproven:    c.Uplink.Ack == uplink.AckNone,
 		WhenFull:    buffer.WhenFull(c.Buffer.WhenFull),
 		MinFree:     int64(c.Buffer.MinFreeDisk),
@@ -57,18 +57,18 @@ func (g *Gateway) fileSystem() buffer.FS {
 	}
 	inner := g.opt.FS
 	if inner == nil {
-		inner = buffer.OS(g.cfg.Paths.BufferDir())
+		inner = buffer.OS(g.cfg.Load().Paths.BufferDir())
 	}
 	return lateFS{inner, func() error { return g.opt.homeless.enter(g.id) }}
 }
 
-// hold is how long a proven reading stays replayable: only a fence proves less
+// holdOf is how long a proven reading stays replayable: only a fence proves less
 // than that the application has it.
-func (g *Gateway) hold() time.Duration {
-	if g.cfg.Uplink.Ack != uplink.AckFence && g.cfg.Uplink.AckFallback != uplink.AckFence {
+func holdOf(c *config.Config) time.Duration {
+	if c.Uplink.Ack != uplink.AckFence && c.Uplink.AckFallback != uplink.AckFence {
 		return 0
 	}
-	return time.Duration(g.cfg.Uplink.FenceHold)
+	return time.Duration(c.Uplink.FenceHold)
 }
 
 // startEpoch is what this start calls its records.
@@ -80,16 +80,16 @@ func (g *Gateway) startEpoch() string {
 
 func epochText(n buffer.Name) string { return fmt.Sprintf("%016x", n.Epoch) }
 
-func (g *Gateway) linkOptions() (uplink.Options, error) {
-	u := g.cfg.Uplink
+func (g *Gateway) linkOptions(cfg *config.Config) (uplink.Options, error) {
+	u := cfg.Uplink
 	o := uplink.Options{
 		URL: u.URL, URLs: u.URLs, Insecure: u.Insecure, Dialect: u.Dialect,
 		Auth: u.Auth, QueryName: u.QueryName, HashAs: u.HashAs,
 		Channels: u.Channels, AuthSettle: time.Duration(u.AuthSettle), Heartbeat: config.LinkHeartbeat(u),
-		Ack: u.Ack, AckDelay: time.Duration(g.cfg.Buffer.CommitEvery), AckFallback: u.AckFallback, Hold: g.hold(),
+		Ack: u.Ack, AckDelay: time.Duration(cfg.Buffer.CommitEvery), AckFallback: u.AckFallback, Hold: holdOf(cfg),
 		Gateway: g.id, Start: g.start,
 		Subprotocol: u.Subprotocol, Origin: u.Origin, Headers: u.Headers,
-		LimitsFile: filepath.Join(g.cfg.Paths.State, "uplink-limits.json"),
+		LimitsFile: filepath.Join(cfg.Paths.State, "uplink-limits.json"),
 		CAFile:     u.CAFile, Proxy: u.Proxy, ClientCert: u.ClientCert, ClientKey: u.ClientKey, Pins: u.Pins,
 		PingInterval: time.Duration(u.PingInterval), PongTimeout: time.Duration(u.PongTimeout), WriteTimeout: time.Duration(u.WriteTimeout),
 		MaxBatchMessages: u.BatchMaxMessages, MaxBatchBytes: int(u.BatchMaxBytes), MaxMessage: int64(u.MaxMessage),
@@ -102,17 +102,9 @@ func (g *Gateway) linkOptions() (uplink.Options, error) {
 		ServerTime:   g.heard,
 		Dial:         g.opt.Dial.Dial, Rand: g.opt.Dial.Rand,
 	}
-	if g.downlink != nil {
-		o.Downlink = g.downlink.receive
-	}
+	o.Downlink = g.downlink.receive
 	var err error
-	if o.Zone, err = u.Zone(); err != nil {
-		return o, err
-	}
-	if len(u.Addresses()) > 0 {
-		g.token, err = tokenSource(g.cfg, g.id, o)
-		o.Token = g.token
-	}
+	o.Zone, err = u.Zone()
 	return o, err
 }
 

@@ -2,86 +2,156 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
+	"net"
 	"slices"
 	"time"
 
 	"portti/buffer"
+	"portti/cmd/portti/config"
+	"portti/device"
 )
 
-// Reloaded is what came of reading the configuration again.
-type Reloaded struct {
-	Applied []string `json:"applied"` // settings that hold from now on, such as buffer.max_size
-	Restart []string `json:"restart"` // settings that were changed and need a restart
-	Error   string   `json:"error"`   // why nothing was changed: every mistake with its place; empty = none
+// reloadRequest is what somebody asks of the gateway's configuration.
+type reloadRequest struct {
+	answer chan Reloaded // nil = nobody waits
 }
 
-// live lists the settings that a running gateway takes over.
-func live() []string {
-	return []string{"gateway.report_interval", "uplink.drain_rate", "buffer.max_size", "buffer.max_age", "buffer.when_full", "buffer.min_free_disk"}
-}
-
-// Reload reads the configuration again and takes over what can change while
-// the gateway runs. A configuration with a mistake changes nothing. It fails
-// where nobody said how to load one, or when ctx ends before its turn.
+// Reload reads the configuration again and puts it in force, a section at a time: what
+// is the same goes on untouched. Everything is checked, and what is new is made, before
+// anything is changed, so where there is an error nothing was. It fails where ctx ends
+// before its turn.
 func (g *Gateway) Reload(ctx context.Context) (Reloaded, error) {
-	answer := make(chan Reloaded, 1)
+	return g.ask(ctx, reloadRequest{})
+}
+
+func (g *Gateway) ask(ctx context.Context, r reloadRequest) (Reloaded, error) {
+	r.answer = make(chan Reloaded, 1)
 	select {
-	case g.reloads <- answer:
+	case g.reloads <- r:
 	case <-ctx.Done():
 		return Reloaded{}, fmt.Errorf("cannot reload: %w", ctx.Err())
 	}
 	select {
-	case r := <-answer:
-		return r, nil
+	case done := <-r.answer:
+		return done, nil
 	case <-ctx.Done():
 		return Reloaded{}, fmt.Errorf("cannot reload: %w", ctx.Err())
 	}
 }
 
 // reload belongs to the goroutine of work: one at a time.
-func (g *Gateway) reload() Reloaded {
-	r := Reloaded{Applied: []string{}, Restart: []string{}}
+func (g *Gateway) reload(ctx context.Context, _ reloadRequest) Reloaded {
 	if g.opt.Load == nil {
-		return r
+		return newReloaded(nil)
 	}
 	g.notify("reloading", g.opt.Notify.Reloading())
 	defer func() { g.notify("ready", g.opt.Notify.Ready()) }()
-	next, err := g.opt.Load()
+	files, err := g.opt.Load()
+	if err != nil {
+		return g.reject("CFG-INVALID", "the configuration has mistakes; the gateway goes on with the one it has", err)
+	}
+	c, err := g.prepare(files)
 	if err == nil {
-		b := next.Buffer
-		err = g.queue.SetLimits(buffer.Limits{MaxSize: b.Limit(), MaxAge: time.Duration(b.MaxAge),
-			WhenFull: buffer.WhenFull(b.WhenFull), MinFree: int64(b.MinFreeDisk)})
+		err = g.apply(ctx, c)
 	}
 	if err != nil {
-		r.Error = err.Error()
-		g.rejected.Store(true)
-		g.log.Error("the configuration has mistakes; the gateway goes on with the one it has", "event", "config.rejected", "code", "CFG-INVALID", "err", err)
-		return r
+		return g.reject("CFG-REFUSED", "the configuration cannot be put in force; the gateway goes on with the one it has", err)
 	}
-	g.rejected.Store(false)
-	now := next.Settings()
-	g.link.SetDrainRate(int(next.Uplink.DrainRate))
-	if key := "gateway.report_interval"; now[key] != g.running[key] {
-		g.selfReport.setEvery(next.Gateway.ReportInterval.D())
-	}
-	for _, key := range slices.Sorted(maps.Keys(merged(g.running, now))) {
-		switch {
-		case g.running[key] == now[key]:
-		case slices.Contains(live(), key):
-			r.Applied = append(r.Applied, key)
-			g.running[key] = now[key]
-		default:
-			r.Restart = append(r.Restart, key)
-		}
-	}
+	g.rejected.Store(nil)
+	r := c.report()
 	g.log.Info("configuration read again", "event", "config.reloaded", "applied", r.Applied, "after_restart", r.Restart)
 	return r
 }
 
-func merged(a, b map[string]string) map[string]string {
-	m := maps.Clone(a)
-	maps.Copy(m, b)
-	return m
+// rejection is why the files are not in force.
+type rejection struct{ code, why string }
+
+func (g *Gateway) reject(code, text string, err error) Reloaded {
+	g.rejected.Store(&rejection{code, err.Error()})
+	g.log.Error(text, "event", "config.rejected", "code", code, "err", err)
+	r := newReloaded(nil)
+	r.Error = err.Error()
+	return r
+}
+
+// change is another configuration for the gateway: checked, made, and not yet in force.
+type change struct {
+	was, next, files *config.Config
+	settings         []settingChange
+	devices          *device.Change
+	way              *way         // nil = the link goes on
+	moved            bool         // the metrics are
+	listener         net.Listener // for them, nil = none yet
+}
+
+// prepare checks a configuration and makes what it needs that is not there. The metrics'
+// new address comes last: it is the one thing that must be given back.
+func (g *Gateway) prepare(files *config.Config) (*change, error) {
+	was := g.cfg.Load()
+	c := &change{was: was, files: files, next: effective(was, files)}
+	c.settings = changes(was, c.next, files)
+	var err, linkErr error
+	c.devices, err = g.devices.Prepare(c.next.ActiveDevices())
+	if slices.ContainsFunc(c.settings, func(s settingChange) bool { return s.effect == effectLink }) {
+		c.way, linkErr = g.newWay(c.next, g.way.Load())
+	}
+	if err = errors.Join(err, linkErr); err != nil {
+		return nil, err
+	}
+	c.moved = c.next.Metrics.Listen != g.exposed.addr
+	c.listener, err = g.listenBeside(c.next.Metrics.Listen)
+	return c, err
+}
+
+// apply puts a change in force. Where it fails nothing was changed.
+func (g *Gateway) apply(ctx context.Context, c *change) error {
+	if err := g.setBuffer(c.next); err != nil {
+		if c.listener != nil {
+			err = errors.Join(err, c.listener.Close())
+		}
+		return err
+	}
+	g.dater.waitFor(time.Duration(c.next.Clock.HoldUntilSynced))
+	if c.was.Gateway.ReportInterval != c.next.Gateway.ReportInterval { // a server may have set another one
+		g.selfReport.setEvery(c.next.Gateway.ReportInterval.D())
+	}
+	g.selfReport.follow(c.next)
+	g.downlink.accept.Store(&c.next.Uplink.AcceptCommands)
+	if g.opt.Relog != nil {
+		g.level.become(g.opt.Relog(c.next.Log))
+	}
+	c.devices.Apply(ctx)
+	if c.way != nil {
+		g.take(ctx, c.way)
+	}
+	g.link().SetDrainRate(int(c.next.Uplink.DrainRate))
+	if c.moved {
+		g.exposed.end()
+		g.exposed = g.expose(g.exposed.ctx, c.next.Metrics.Listen, c.listener)
+	}
+	g.cfg.Store(c.next)
+	return nil
+}
+
+func (g *Gateway) setBuffer(c *config.Config) error {
+	b := c.Buffer
+	return errors.Join(
+		g.queue.SetLimits(buffer.Limits{MaxSize: b.Limit(), MaxAge: time.Duration(b.MaxAge), WhenFull: buffer.WhenFull(b.WhenFull), MinFree: int64(b.MinFreeDisk)}),
+		g.queue.SetTimes(time.Duration(b.CommitEvery), holdOf(c)))
+}
+
+// take lets another way carry the readings from now on.
+func (g *Gateway) take(ctx context.Context, next *way) {
+	old := g.way.Load()
+	err := old.leave(ctx, g)
+	next.link.Inherit(old.link.Status())
+	g.way.Store(next)
+	old.close(next)
+	if err != nil { // a broken promise of the queue, which ends the gateway
+		next.ended <- err
+		return
+	}
+	next.run(g)
 }

@@ -52,6 +52,8 @@ type Options struct {
 	Machine fs.FS // the root folder of the machine whose board this is; nil = this one's
 	Notify  systemd.Notifier
 	Wake    <-chan os.Signal // SIGHUP: reload, look at the credentials again, try the link at once
+	// Relog takes over [log] and gives the level that it asks for; nil = the log stays as it is.
+	Relog func(config.Log) slog.Level
 	// Load reads the configuration again, for a reload; nil = it never changes.
 	Load func() (*config.Config, error)
 
@@ -60,19 +62,18 @@ type Options struct {
 
 // Gateway is one gateway. Make it with New, run it once.
 type Gateway struct {
-	cfg        *config.Config
+	cfg        atomic.Pointer[config.Config] // what the gateway runs by, see effective; only a reload changes it
 	opt        Options
 	log        *slog.Logger
 	id         string
 	start      string // this start's epoch, as the server hears it
-	name       string
+	host       string // the name of the machine, only for people
 	board      *board
 	clock      *clock.Clock
 	queue      *buffer.Queue
 	dater      *dater
 	devices    *device.Set
-	link       *uplink.Link
-	token      uplink.TokenSource // of the link; nil = it needs none
+	way        atomic.Pointer[way]
 	problems   *status.Problems
 	inflow     inflow
 	disk       disk
@@ -82,9 +83,10 @@ type Gateway struct {
 	left       leftover
 	gone       bool // the buffer was, before it was opened
 	selfReport *selfReport
-	downlink   *downlink // nil = no command is accepted
-	reloads    chan chan Reloaded
-	running    map[string]string // the settings that hold, for reload
+	downlink   *downlink
+	level      *logLevel
+	exposed    *exposed // the metrics
+	reloads    chan reloadRequest
 	started    time.Time
 	lastRun    *lastRun
 	began      status.Started // how the run before ended
@@ -99,7 +101,7 @@ type Gateway struct {
 
 	doors    doors
 	away     atomic.Pointer[time.Time]       // since when there is no connection, at the last look; the zero time: there is one
-	rejected atomic.Bool                     // the configuration as it stands on disk has mistakes
+	rejected atomic.Pointer[rejection]       // of the configuration as it stands on disk; nil = there was none
 	final    atomic.Pointer[status.Document] // set when Run has ended
 }
 
@@ -149,14 +151,13 @@ func build(ctx context.Context, cfg *config.Config, opt Options) (g *Gateway, er
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	g = &Gateway{cfg: cfg, opt: opt, log: opt.Log.With("component", "daemon"), problems: status.NewProblems(kindProblems(opt.Device.Kinds)...), started: time.Now(), source: clock.SourceNone,
-		reloads: make(chan chan Reloaded), running: cfg.Settings()}
+	g = &Gateway{opt: opt, log: opt.Log.With("component", "daemon"), problems: status.NewProblems(kindProblems(opt.Device.Kinds)...), started: time.Now(), source: clock.SourceNone,
+		reloads: make(chan reloadRequest), level: &logLevel{v: opt.Level, log: opt.Log}}
+	g.cfg.Store(cfg)
 	if err := g.identify(ctx); err != nil {
 		return nil, err
 	}
-	if g.name = cfg.Gateway.Name; g.name == "" {
-		g.name, _ = os.Hostname() // only for people
-	}
+	g.host, _ = os.Hostname()
 	if g.clock = opt.Clock; g.clock == nil {
 		if g.clock, err = clock.New(opt.Built); err != nil {
 			return nil, fmt.Errorf("cannot read the clock: %w", err)
@@ -199,15 +200,17 @@ func build(ctx context.Context, cfg *config.Config, opt Options) (g *Gateway, er
 	g.selfReport = newSelfReport(cfg, g.id, opt.Version, g.began, func() int64 { return g.clock.Now().Mono }, g.own.append)
 	g.downlink = g.newDownlink()
 	g.start = g.startEpoch()
-	options, err := g.linkOptions()
+	w, err := g.newWay(cfg, nil)
 	if err != nil {
 		return nil, err
 	}
-	if g.link, err = uplink.New(options); err != nil {
-		return nil, fmt.Errorf("cannot set up the link: %w", err)
-	}
+	g.way.Store(w)
+	g.exposed = &exposed{addr: cfg.Metrics.Listen, ctx: ctx, stop: func() {}} // until Run serves them
 	return g, nil
 }
+
+// link is the one of the moment.
+func (g *Gateway) link() *uplink.Link { return g.way.Load().link }
 
 // identify finds out who this gateway is, and whether it is on the board on which it
 // was when it became that.
@@ -215,7 +218,7 @@ func (g *Gateway) identify(ctx context.Context) (err error) {
 	if h := g.opt.homeless; h != nil {
 		g.id, err = h.identity()
 	} else {
-		g.id, err = awaitID(ctx, g.cfg, g.opt.waits)
+		g.id, err = awaitID(ctx, g.cfg.Load(), g.opt.waits)
 	}
 	if g.id == "" {
 		return err
@@ -227,8 +230,8 @@ func (g *Gateway) identify(ctx context.Context) (err error) {
 	if root == nil {
 		root = os.DirFS("/")
 	}
-	g.gone = findGone(g.cfg.Paths, g.id, g.opt.Log)
-	g.board = newBoard(MachineFile(g.cfg.Paths), g.id, machine.Read(root), g.opt.Log)
+	g.gone = findGone(g.cfg.Load().Paths, g.id, g.opt.Log)
+	g.board = newBoard(MachineFile(g.cfg.Load().Paths), g.id, machine.Read(root), g.opt.Log)
 	return nil
 }
 
@@ -241,8 +244,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	var serving sync.WaitGroup
 	serve, stop := context.WithCancel(context.WithoutCancel(ctx))
 	serving.Go(func() { g.serveControl(serve, control, err) })
-	serving.Go(func() { g.metrics().run(serve) })
+	g.exposed = g.expose(serve, g.cfg.Load().Metrics.Listen, nil)
 	defer serving.Wait()
+	defer func() { g.exposed.end() }()
 	defer stop()
 	return g.work(ctx)
 }
@@ -257,57 +261,38 @@ func (g *Gateway) work(ctx context.Context) error {
 			log = log.With(about[0], about[1])
 		}
 	}
-	log.Info("portti runs", "event", "daemon.started", "version", g.opt.Version, "gateway", g.id, "devices", len(g.cfg.ActiveDevices()))
+	log.Info("portti runs", "event", "daemon.started", "version", g.opt.Version, "gateway", g.id, "devices", len(g.cfg.Load().ActiveDevices()))
 	var sides sync.WaitGroup // what runs next to the data path
 	aside, stopAside := context.WithCancel(context.WithoutCancel(ctx))
 	sides.Go(func() { g.dater.watch(aside) })
 	sides.Go(func() { g.dater.saveOffset(aside) })
 	sides.Go(func() { g.supervise(aside) })
 	sides.Go(func() { g.feed(aside) })
-	if g.opt.Dial.Dial == nil { // a network of its own says nothing through the kernel
-		sides.Go(func() { g.link.WatchNetwork(aside) })
-	}
 
 	noted := make(chan struct{})
 	go func() { g.lastRun.begin(); g.board.save(); close(noted) }()
 
-	linkCtx, stopLink := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopLink()
-	read, sent := make(chan struct{}), make(chan error, 1)
+	read := make(chan struct{})
 	reading, stopReading := context.WithCancel(ctx)
 	defer stopReading()
-	if g.downlink != nil {
-		sides.Go(func() { g.downlink.run(reading) })
-	}
+	sides.Go(func() { g.downlink.run(reading) })
 	go func() { g.devices.Run(reading); close(read) }()
-	go func() { sent <- g.link.Run(linkCtx, g.dater) }()
+	g.way.Load().run(g)
 
-	var linkErr error
-	for running := true; running; {
-		select {
-		case <-g.opt.Wake:
-			g.reload()
-			g.link.Wake()
-		case answer := <-g.reloads:
-			answer <- g.reload()
-			g.link.Wake()
-		case <-ctx.Done():
-			running = false
-		case linkErr = <-sent: // only a broken promise of the queue ends it
-			sent, running = nil, false
-		}
-	}
+	linkErr, broken := g.listenTo(ctx)
 	g.notify("stopping", g.opt.Notify.Stopping())
 	stopReading()
 	within(read, devicesLimit)
 	g.own.close(g.selfReport.lastMessage())
 	g.keepTime()
 	g.queue.Seal()
-	if sent != nil {
-		linkErr = g.drain(sent, stopLink)
+	last := g.way.Load()
+	if !broken {
+		linkErr = last.drain()
 	}
+	last.sides.Wait()
 	err := errors.Join(linkErr, g.queue.Close())
-	g.closeToken() // last: readings come first
+	last.close(nil) // at last: readings come first
 	stopAside()
 	sides.Wait()
 	if within(noted, noteLimit) { // else the disk still holds the note of the start
@@ -317,26 +302,31 @@ func (g *Gateway) work(ctx context.Context) error {
 	}
 	end := g.snapshot()
 	end.link.State = uplink.Stopped
-	last := g.document(end)
-	last.Running = false
-	g.final.Store(&last)
-	g.notify("status", g.opt.Notify.Status(last.Glance()))
-	g.log.Info("portti has stopped", "event", "daemon.stopped", "waiting", last.Totals.Waiting, "acked", last.Totals.Acked, "err", err)
+	final := g.document(end)
+	final.Running = false
+	g.final.Store(&final)
+	g.notify("status", g.opt.Notify.Status(final.Glance()))
+	g.log.Info("portti has stopped", "event", "daemon.stopped", "waiting", final.Totals.Waiting, "acked", final.Totals.Acked, "err", err)
 	return err
 }
 
-// drain gives a link that is up the time to deliver the rest; one that is not
-// is stopped at once, since waiting for it proves nothing.
-func (g *Gateway) drain(sent <-chan error, stop func()) error {
-	if g.link.Status().State == uplink.Online {
-		defer time.AfterFunc(drainLimit, stop).Stop()
-	} else {
-		stop()
+// listenTo does what is asked of the gateway until ctx ends, or until its link does,
+// which only a broken promise of the queue makes it.
+func (g *Gateway) listenTo(ctx context.Context) (linkErr error, broken bool) {
+	for {
+		select {
+		case <-g.opt.Wake:
+			g.reload(ctx, reloadRequest{})
+			g.link().Wake()
+		case r := <-g.reloads:
+			r.answer <- g.reload(ctx, r)
+			g.link().Wake()
+		case <-ctx.Done():
+			return nil, false
+		case err := <-g.way.Load().ended:
+			return err, true
+		}
 	}
-	if err := <-sent; err != nil && !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return nil
 }
 
 // feed feeds systemd's watchdog while every part moves.

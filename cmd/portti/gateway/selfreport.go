@@ -44,15 +44,27 @@ type selfReport struct {
 }
 
 func newSelfReport(cfg *config.Config, gateway, version string, began status.Started, mono func() int64, send appender) *selfReport {
+	r := &selfReport{send: send, version: version, gateway: gateway, mono: mono, unclean: began.Unclean(), heartbeats: newHeartbeats(tuidsOf(cfg))}
+	r.interval.Store(int64(cfg.Gateway.ReportInterval))
+	return r
+}
+
+// tuidsOf is whose heartbeats are followed.
+func tuidsOf(cfg *config.Config) map[string]string {
 	tuids := map[string]string{}
 	for _, d := range cfg.ActiveDevices() {
 		if d.ID != "" {
 			tuids[d.Name] = d.ID
 		}
 	}
-	r := &selfReport{send: send, version: version, gateway: gateway, mono: mono, unclean: began.Unclean(), heartbeats: newHeartbeats(tuids)}
-	r.interval.Store(int64(cfg.Gateway.ReportInterval))
-	return r
+	return tuids
+}
+
+// follow takes the devices of another configuration; it may be called from any goroutine.
+func (r *selfReport) follow(cfg *config.Config) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.heartbeats.follow(tuidsOf(cfg))
 }
 
 // every is the time between two reports, 0 = none.

@@ -31,6 +31,19 @@ func newHeartbeats(tuids map[string]string) heartbeats {
 	return heartbeats{tuids: tuids, read: map[string]uint64{}, bits: map[string]uint64{}, lost: map[string]bool{}}
 }
 
+// follow takes other devices: what was heard of one that is not there any more is
+// forgotten.
+func (h *heartbeats) follow(tuids map[string]string) {
+	for name, tuid := range h.tuids {
+		if tuids[name] != tuid {
+			delete(h.read, name)
+			delete(h.bits, name)
+			delete(h.lost, name)
+		}
+	}
+	h.tuids = tuids
+}
+
 // endSlot ends a slot and gives what has to be sent at once.
 func (h *heartbeats) endSlot(devices []status.Device, slot time.Duration) (due []thingsee.Message) {
 	h.slots++

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"time"
 
 	"portti/buffer"
@@ -51,7 +52,7 @@ type snapshot struct {
 	noControl   string // why the control socket is not there
 	noMetrics   string // why the metrics are not served
 	stuck       string // the part that does not move
-	rejected    bool   // the configuration as it stands on disk has mistakes
+	rejected    *rejection
 }
 
 // loss is one the queue had to make, with its times in words.
@@ -62,24 +63,24 @@ type loss struct {
 
 func (g *Gateway) snapshot() *snapshot {
 	now := time.Now()
-	s := &snapshot{cfg: g.cfg, id: g.id, start: g.start, name: g.name, version: g.opt.Version, at: now, uptime: now.Sub(g.started), began: g.began}
+	s := &snapshot{cfg: g.cfg.Load(), id: g.id, start: g.start, version: g.opt.Version, at: now, uptime: now.Sub(g.started), began: g.began}
+	s.name = cmp.Or(s.cfg.Gateway.Name, g.host)
+	way := g.way.Load()
 	// The queue's two answers are not of one moment. Statistics first, so that what they
 	// call waiting can at most have been delivered by the time of the ledger;
 	// the ledger's number then replaces theirs, and the document is consistent.
 	s.stats = g.queue.Stats()
 	s.total, s.byDevice = g.queue.Ledger()
-	s.link = g.link.Status()
+	s.link = way.link.Status()
 	if away := g.away.Load(); away != nil {
 		s.away = *away
 	}
 	s.devices = g.devices.Status()
-	if r, ok := g.token.(uplink.TokenReporter); ok {
+	if r, ok := way.token.(uplink.TokenReporter); ok {
 		state := r.State()
 		s.token = &state
 	}
-	if g.downlink != nil {
-		s.downlink = g.downlink.status()
-	}
+	s.downlink = g.downlink.status()
 	s.clock, s.source, s.distrust, s.step = g.clock.Now(), g.clock.Source(), g.clock.Reason(), g.clock.Stepped()
 	s.dispute = g.clock.Dispute()
 	s.wall = g.wallTime()

@@ -29,7 +29,7 @@ const longRead = 15 * time.Minute
 func (g *Gateway) stuck() string {
 	limit := stuckLimit()
 	ran := g.pauses.ran(g.clock.Now().Mono, limit/2+time.Second)
-	link, reading := g.dater.linkIdle(g.link.Idle())
+	link, reading := g.dater.linkIdle(g.link().Idle())
 	switch {
 	case min(g.devices.Idle(), ran) > limit:
 		return "devices"

@@ -107,7 +107,7 @@ func (g *Gateway) observeClock(s *snapshot) {
 		"source", s.source, "before", g.source, "worst_error_s", s.clock.Err, "reason", s.distrust)
 	g.source = s.source
 	if s.clock.Trusted && s.link.Problem == "CLK-UNSET" {
-		g.link.Wake()
+		g.link().Wake()
 	}
 }
 

@@ -91,10 +91,3 @@ func Trust(c *config.Config) uplink.Options {
 	u := c.Uplink
 	return uplink.Options{CAFile: u.CAFile, ClientCert: u.ClientCert, ClientKey: u.ClientKey, Proxy: u.Proxy}
 }
-
-// closeToken ends what the source of tokens still does.
-func (g *Gateway) closeToken() {
-	if c, ok := g.token.(interface{ Close(time.Duration) }); ok {
-		c.Close(closePatience)
-	}
-}

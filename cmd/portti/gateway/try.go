@@ -39,20 +39,27 @@ func Try(ctx context.Context, cfg *config.Config, token string, opt Options) (Tr
 		return Tried{}, fmt.Errorf("cannot read the clock: %w", err)
 	}
 	opt.Log = slog.New(slog.DiscardHandler)
-	g := &Gateway{cfg: cfg, opt: opt, clock: ticks}
+	g := &Gateway{opt: opt, clock: ticks}
+	g.cfg.Store(cfg)
 	if g.id, err = IdentityOf(cfg); err != nil { // it never ran
 		g.id = makeIdentity()
 	}
-	o, err := g.linkOptions()
+	o, err := g.linkOptions(cfg)
 	if err != nil {
 		return Tried{}, err
 	}
-	defer g.closeToken()
 	if token != "" {
 		o.Token = givenToken(token)
+	} else {
+		w := &way{}
+		if w.token, err = tokenSource(cfg, g.id, o); err != nil {
+			return Tried{}, err
+		}
+		defer w.close(nil)
+		o.Token = w.token
 	}
 	o.LimitsFile, o.Schedule, o.PingInterval = "", nil, tryPing
-	o.ServerTime = nil
+	o.ServerTime, o.Downlink = nil, nil
 	link, err := uplink.New(o)
 	if err != nil {
 		return Tried{}, fmt.Errorf("cannot set up the link: %w", err)
@@ -100,7 +107,7 @@ func (g *Gateway) tried(l uplink.Status) Tried {
 	}
 	t := Tried{Code: l.Problem, Says: cmp.Or(l.LastError, "the server did not answer in time"), Advice: []string{"Try again in a minute"}}
 	var all found
-	all.link(&snapshot{cfg: g.cfg, id: g.id, link: l})
+	all.link(&snapshot{cfg: g.cfg.Load(), id: g.id, link: l})
 	for _, f := range all {
 		for _, e := range status.Catalogue() {
 			if e.Code == f.Code && f.Code != "CFG-UNPROVEN" {

@@ -43,6 +43,8 @@ func (s *Document) stopped() string {
 	switch {
 	case !s.Running:
 		return "Stopped"
+	case s.Link.Problem != "CFG-NO-SERVER": // for a moment, while another link takes over
+		return "Connecting"
 	case len(s.Devices) == 0:
 		return "Nothing to do: no device and no server is set"
 	}
