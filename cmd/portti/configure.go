@@ -16,10 +16,10 @@ import (
 func configCmd(machine fs.FS) *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "config",
-		Short: "check | show | create | import  the configuration",
-		Long:  "Finds mistakes in the configuration, shows what holds, and prints a sample to begin with.",
+		Short: "check | show | create | diff | import  the configuration",
+		Long:  "Finds mistakes in the configuration, shows what holds, prints a sample to begin with, and\ncompares what runs with the files.",
 	})
-	cmd.AddCommand(configCheckCmd(machine), configShowCmd(), configCreateCmd(), configImportCmd())
+	cmd.AddCommand(configCheckCmd(machine), configShowCmd(), configCreateCmd(), configDiffCmd(), configImportCmd())
 	return cmd
 }
 

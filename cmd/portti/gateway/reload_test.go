@@ -328,3 +328,51 @@ func TestReloadAfterTheEnd(t *testing.T) {
 		t.Error("a daemon that has ended was reloaded")
 	}
 }
+
+// What the files say otherwise is told with what a reload would do about it, and no secret
+// with it.
+func TestConfigDiff(t *testing.T) {
+	t.Parallel()
+	s := rig.New(t, testbed.Options{})
+	s.URL += "?token=S3CRET"
+	r := reloadable(s)
+	if d := r.g.Instance.ConfigDiff(); !d.Same || len(d.Settings) != 0 || d.Error != "" {
+		t.Errorf("nothing was edited: %+v", d)
+	}
+	write := func(old, text string) gateway.ConfigDiff {
+		t.Helper()
+		was, err := os.ReadFile(s.ConfigFile())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(s.ConfigFile(), []byte(strings.Replace(string(was), old, text, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return r.g.Instance.ConfigDiff()
+	}
+	write("S3CRET", "0THERS")
+	write(`id = "XXXX00TEST0000001"`, `id = "XXXX00TEST0000002"`)
+	write(`name = "panel"`, `name = "board"`)
+	d := write("[buffer]\n", "[buffer]\nmax_size = \"64MB\"\n")
+	var got []string
+	for _, s := range d.Settings {
+		got = append(got, s.Key+": "+s.Reload)
+		if text := s.Running + s.File; strings.Contains(text, "S3CRET") || strings.Contains(text, "0THERS") {
+			t.Errorf("a secret: %s", text)
+		}
+	}
+	for _, want := range []string{"buffer.max_size: holds at once", "device.board.port: device is added", "device.panel.port: device is removed", "gateway.id: holds after a restart", "uplink.url: link is made anew"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%q is not said in %q", want, got)
+		}
+	}
+	if d.Same || slices.Contains(got, "device.board.rate_limit: device is added") {
+		t.Errorf("%q", got)
+	}
+	if d := write("[buffer]", "[bufer]"); d.Error == "" || d.Same || len(d.Settings) != 0 {
+		t.Errorf("a mistake: %+v", d)
+	}
+	s.Line().Feed(1)
+	r.g.Until("nothing was changed", s.Delivered)
+	r.g.Halt()
+}

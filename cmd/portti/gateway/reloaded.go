@@ -36,11 +36,17 @@ func (c *change) report() Reloaded {
 	var parts []Part
 	r := newReloaded(nil)
 	for _, s := range c.settings {
-		if s.effect == effectRestart {
-			r.Restart = append(r.Restart, s.key)
-		} else {
-			r.Applied = append(r.Applied, s.key)
+		if s.effect == effectAdded || s.effect == effectRemoved { // the device as a whole
+			s.key = config.DeviceKey(s.device)
 		}
+		list := &r.Applied
+		if s.effect == effectRestart {
+			list = &r.Restart
+		}
+		if slices.Contains(*list, s.key) {
+			continue
+		}
+		*list = append(*list, s.key)
 		part := Part{Section: strings.SplitN(s.key, ".", 2)[0], Device: s.device, Did: didOf(s.effect)}
 		i := slices.IndexFunc(parts, func(p Part) bool {
 			return p.Section == part.Section && p.Device == part.Device && p.Did == part.Did
