@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"portti/cmd/portti/config"
 	"portti/cmd/portti/gateway"
 	"portti/cmd/portti/status"
 )
@@ -18,7 +19,7 @@ import (
 const reloadPatience = 15 * time.Second
 
 func reloadCmd() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "reload",
 		Short: "apply the configuration without a restart",
 		Long: `Has the running gateway read its configuration again and put it in force, a section at
@@ -26,40 +27,69 @@ a time: devices and the link to the server too, while everything that is the sam
 on. What holds only after a restart is named. A configuration with a mistake, or one
 that cannot be put in force, changes nothing.
 
+With --confirm it is on trial for that time. It stays if by then the server has answered
+on a link that is up, or somebody says portti reload --confirmed; otherwise the gateway
+goes back to the configuration before, and the files stay as they are. That holds over a
+kill of the gateway and a power cut too. A reload without --confirm meanwhile is on the
+same trial.
+
 Exit codes: 0 in force, 1 nothing was changed, 3 not running, 4 no answer or no
 permission.`,
+		Example: `  portti config diff
+  sudo portti reload --confirm 5m
+  sudo portti reload --confirmed`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			g := globalsOf(cmd)
-			socket, err := socketOf(g)
-			if err != nil {
-				return err
-			}
-			var r gateway.Reloaded
-			if err := ask(cmd.Context(), socket, max(g.timeout, reloadPatience), http.MethodPost, "/api/v1/reload", &r); err != nil {
-				return err
-			}
-			if r.Error != "" {
-				return exit(exitFailed, errors.New(r.Error+"\nNothing was changed; the gateway goes on as before."))
-			}
-			if g.json {
-				return writeJSON(cmd, r)
-			}
-			return sayReloaded(cmd, r)
-		},
+		RunE: runReload,
 	}
+	cmd.Flags().Duration("confirm", 0, "take it back after `TIME` (such as 5m) unless it comes online or is confirmed")
+	cmd.Flags().Bool("confirmed", false, "what is on trial may stay; nothing is read")
+	cmd.MarkFlagsMutuallyExclusive("confirm", "confirmed")
+	return cmd
 }
 
-func sayReloaded(cmd *cobra.Command, r gateway.Reloaded) error {
+func runReload(cmd *cobra.Command, _ []string) error {
+	g := globalsOf(cmd)
+	window, _ := cmd.Flags().GetDuration("confirm")
+	confirmed, _ := cmd.Flags().GetBool("confirmed")
+	path := "/api/v1/reload"
+	switch {
+	case cmd.Flags().Changed("confirm") && (window < gateway.MinTrial || window > gateway.MaxTrial):
+		return usage(fmt.Errorf("--confirm must be from %s to %s", config.Duration(gateway.MinTrial), config.Duration(gateway.MaxTrial)))
+	case confirmed:
+		path += "?confirmed=true"
+	case window > 0:
+		path += "?confirm=" + window.String()
+	}
+	socket, err := socketOf(g)
+	if err != nil {
+		return err
+	}
+	var r gateway.Reloaded
+	if err := ask(cmd.Context(), socket, max(g.timeout, reloadPatience), http.MethodPost, path, &r); err != nil {
+		return err
+	}
+	if r.Error != "" {
+		return exit(exitFailed, errors.New(r.Error+"\nNothing was changed; the gateway goes on as before."))
+	}
+	if g.json {
+		return writeJSON(cmd, r)
+	}
+	return sayReloaded(cmd, r, confirmed)
+}
+
+func sayReloaded(cmd *cobra.Command, r gateway.Reloaded, confirmed bool) error {
 	if globalsOf(cmd).quiet {
 		return nil
 	}
 	out := cmd.OutOrStdout()
-	if len(r.Parts) == 0 {
+	if len(r.Parts) == 0 && !confirmed {
 		fmt.Fprintln(out, "Nothing was changed in the configuration.")
 	}
 	for _, p := range r.Parts {
 		fmt.Fprintln(out, status.Clean(p.Text, 400))
+	}
+	if r.Trial != nil {
+		fmt.Fprintln(out, status.Clean(r.Trial.Text, 400))
 	}
 	if len(r.Restart) > 0 {
 		fmt.Fprintln(out, "\nTo restart: sudo portti service restart")

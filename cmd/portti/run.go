@@ -37,7 +37,9 @@ was accepted is lost either way. Log lines go to standard error.`,
 			load := func() (*config.Config, error) {
 				return config.Load(g.config, config.LoadOptions{Environ: os.Environ(), Fits: gateway.Ground{}.Fits})
 			}
-			cfg, err := load()
+			o := gateway.Options{Version: buildInfo().Version, Built: builtAt(), Load: load}
+			paths, _ := config.PathsOf(g.config, config.LoadOptions{Environ: os.Environ()}) // what it fails of, load says
+			cfg, err := gateway.Begin(&o, paths)
 			switch {
 			case errors.Is(err, config.ErrNotConfigured):
 				return exit(exitNotConfigured, err)
@@ -67,7 +69,8 @@ was accepted is lost either way. Log lines go to standard error.`,
 			signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more, as when journald restarts
 			collectEarly(os.Getenv("GOGC"))
 			limitMemory(os.Getenv("GOMEMLIMIT"), os.DirFS("/"))
-			return gateway.Run(cmd.Context(), cfg, gateway.Options{Version: buildInfo().Version, Built: builtAt(), Log: log, Level: level, Relog: relog, Wake: hup, Load: load})
+			o.Log, o.Level, o.Relog, o.Wake = log, level, relog, hup
+			return gateway.Run(cmd.Context(), cfg, o)
 		},
 	}
 }

@@ -90,8 +90,11 @@ func (l *loader) unfit(key, text, hint string) {
 // SocketOf says where the daemon that runs with the configuration at path
 // listens.
 func SocketOf(path string, o LoadOptions) (string, error) {
-	paths, err := PathsOf(path, o)
-	return paths.Socket(), err
+	p, err := PathsOf(path, o)
+	if err != nil {
+		return "", err
+	}
+	return p.Socket(), nil
 }
 
 // PathsOf reads what it can: a mistake elsewhere in the file must not keep

@@ -47,15 +47,24 @@ func unused(table string) string {
 // With origins each line says where its value comes from. Secrets in addresses
 // are replaced by their length.
 func (c *Config) Show(w io.Writer, origins bool) error {
-	p := printer{c: c, origins: origins}
+	_, err := io.WriteString(w, c.text(printer{c: c, origins: origins, show: shown}))
+	return err
+}
+
+// Text is Show with everything that is secret: a file from which the same configuration
+// can be loaded. It is for the state folder alone.
+func (c *Config) Text() string {
+	return c.text(printer{c: c, show: func(_ string, v any) any { return v }})
+}
+
+func (c *Config) text(p printer) string {
 	v := reflect.ValueOf(c).Elem()
 	p.table(v, "", "", true)
 	for i := range c.Devices {
 		p.b.WriteString("\n[[device]]\n")
 		p.table(reflect.ValueOf(&c.Devices[i]).Elem(), join("device", c.Devices[i].Name), "device", false)
 	}
-	_, err := io.WriteString(w, p.b.String())
-	return err
+	return p.b.String()
 }
 
 // printer writes tables. Tables inside tables come after the plain settings,
@@ -63,6 +72,7 @@ func (c *Config) Show(w io.Writer, origins bool) error {
 type printer struct {
 	c       *Config
 	origins bool
+	show    func(key string, v any) any
 	b       strings.Builder
 }
 
@@ -104,7 +114,7 @@ func (p *printer) table(v reflect.Value, key, header string, all bool) {
 }
 
 func (p *printer) line(name, key string, v reflect.Value) {
-	line := tomlKey(name) + " = " + tomlValue(shown(key, plain(v)))
+	line := tomlKey(name) + " = " + tomlValue(p.show(key, plain(v)))
 	if p.origins {
 		line = fmt.Sprintf("%-44s # %s", line, p.c.Origin(key))
 	}

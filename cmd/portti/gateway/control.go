@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -119,7 +120,12 @@ func (g *Gateway) routes() (members, everybody http.Handler) {
 	all.HandleFunc("GET /api/v1/devices/{name}/follow", g.followDevice)
 	all.HandleFunc("GET /api/v1/config/diff", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.ConfigDiff(), log) })
 	all.HandleFunc("POST /api/v1/reload", func(w http.ResponseWriter, r *http.Request) {
-		done, err := g.Reload(r.Context())
+		ask, err := reloadAsked(r.URL.Query())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		done, err := g.ask(r.Context(), ask)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
@@ -130,6 +136,16 @@ func (g *Gateway) routes() (members, everybody http.Handler) {
 		http.Error(w, "this is for root and the group of the gateway", http.StatusForbidden)
 	})
 	return all, open
+}
+
+// reloadAsked is a reload as its address asks for it: confirm=DURATION puts it on trial,
+// confirmed=true ends one.
+func reloadAsked(q url.Values) (r reloadRequest, err error) {
+	r.confirmed = q.Get("confirmed") == "true"
+	if text := q.Get("confirm"); text != "" {
+		r.window, err = time.ParseDuration(text)
+	}
+	return r, err
 }
 
 // withoutReadings leaves out what came from a device.

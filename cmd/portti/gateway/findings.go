@@ -34,6 +34,11 @@ func findings(s *snapshot) []status.Finding {
 	if s.rejected != nil {
 		f.add(s.rejected.code, "", "why", s.rejected.why)
 	}
+	if t := s.trial; t != nil && t.State == onTrial {
+		f.add("CFG-ON-TRIAL", "", "left", status.InWords(s.trialLeft))
+	} else if t != nil {
+		f.add("CFG-TAKEN-BACK", "", "keys", listed(t.Keys), "why", t.Why)
+	}
 	f.addIf(len(s.devices) == 0, "CFG-NO-DEVICE", "")
 	f.clock(s)
 	f.addIf(s.otherBoard, "GW-OTHER-BOARD", "", "gateway", s.id, "new", Renewal(s.cfg))

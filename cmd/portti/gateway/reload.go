@@ -15,7 +15,9 @@ import (
 
 // reloadRequest is what somebody asks of the gateway's configuration.
 type reloadRequest struct {
-	answer chan Reloaded // nil = nobody waits
+	answer    chan Reloaded // nil = nobody waits
+	window    time.Duration // what is new is on trial for so long; 0 = it is not
+	confirmed bool          // what is on trial may stay, and nothing is read
 }
 
 // Reload reads the configuration again and puts it in force, a section at a time: what
@@ -24,6 +26,19 @@ type reloadRequest struct {
 // before its turn.
 func (g *Gateway) Reload(ctx context.Context) (Reloaded, error) {
 	return g.ask(ctx, reloadRequest{})
+}
+
+// ReloadOnTrial is Reload with a way back: at the end of window the configuration before
+// holds again, unless by then the link came online, or Confirm was called. That outlasts
+// the process and the machine's power. What is read meanwhile is on the same trial, and
+// the way back is always to what was confirmed last.
+func (g *Gateway) ReloadOnTrial(ctx context.Context, window time.Duration) (Reloaded, error) {
+	return g.ask(ctx, reloadRequest{window: window})
+}
+
+// Confirm ends a trial: what it tried stays.
+func (g *Gateway) Confirm(ctx context.Context) (Reloaded, error) {
+	return g.ask(ctx, reloadRequest{confirmed: true})
 }
 
 func (g *Gateway) ask(ctx context.Context, r reloadRequest) (Reloaded, error) {
@@ -42,9 +57,12 @@ func (g *Gateway) ask(ctx context.Context, r reloadRequest) (Reloaded, error) {
 }
 
 // reload belongs to the goroutine of work: one at a time.
-func (g *Gateway) reload(ctx context.Context, _ reloadRequest) Reloaded {
-	if g.opt.Load == nil {
+func (g *Gateway) reload(ctx context.Context, ask reloadRequest) Reloaded {
+	switch {
+	case g.opt.Load == nil:
 		return newReloaded(nil)
+	case ask.confirmed:
+		return g.confirm()
 	}
 	g.notify("reloading", g.opt.Notify.Reloading())
 	defer func() { g.notify("ready", g.opt.Notify.Ready()) }()
@@ -54,13 +72,21 @@ func (g *Gateway) reload(ctx context.Context, _ reloadRequest) Reloaded {
 	}
 	c, err := g.prepare(files)
 	if err == nil {
-		err = g.apply(ctx, c)
+		if err = g.beginTrial(c, ask.window); err != nil {
+			g.drop(c)
+		}
+	}
+	if err == nil {
+		if err = g.apply(ctx, c); err != nil && ask.window > 0 && g.trial.before == c.was {
+			g.endTrial()
+		}
 	}
 	if err != nil {
 		return g.reject("CFG-REFUSED", "the configuration cannot be put in force; the gateway goes on with the one it has", err)
 	}
 	g.rejected.Store(nil)
 	r := c.report()
+	r.Trial = g.reloadedTrial(c, ask.window)
 	g.log.Info("configuration read again", "event", "config.reloaded", "applied", r.Applied, "after_restart", r.Restart)
 	return r
 }
@@ -88,7 +114,11 @@ type change struct {
 
 // prepare checks a configuration and makes what it needs that is not there. The metrics'
 // new address comes last: it is the one thing that must be given back.
-func (g *Gateway) prepare(files *config.Config) (*change, error) {
+func (g *Gateway) prepare(files *config.Config) (*change, error) { return g.prepareFor(files, true) }
+
+// prepareFor takes an address of the metrics that cannot be had for an error, or
+// without strict for one that is tried again later.
+func (g *Gateway) prepareFor(files *config.Config, strict bool) (*change, error) {
 	was := g.cfg.Load()
 	c := &change{was: was, files: files, next: effective(was, files)}
 	c.settings = changes(was, c.next, files)
@@ -101,16 +131,26 @@ func (g *Gateway) prepare(files *config.Config) (*change, error) {
 		return nil, err
 	}
 	c.moved = c.next.Metrics.Listen != g.exposed.addr
-	c.listener, err = g.listenBeside(c.next.Metrics.Listen)
+	if c.listener, err = g.listenBeside(c.next.Metrics.Listen); !strict {
+		err = nil
+	}
 	return c, err
+}
+
+// drop gives back what a change has taken that is not put in force.
+func (g *Gateway) drop(c *change) {
+	if c.listener != nil {
+		_ = c.listener.Close()
+	}
+	if c.way != nil {
+		c.way.close(g.way.Load())
+	}
 }
 
 // apply puts a change in force. Where it fails nothing was changed.
 func (g *Gateway) apply(ctx context.Context, c *change) error {
 	if err := g.setBuffer(c.next); err != nil {
-		if c.listener != nil {
-			err = errors.Join(err, c.listener.Close())
-		}
+		g.drop(c)
 		return err
 	}
 	g.dater.waitFor(time.Duration(c.next.Clock.HoldUntilSynced))

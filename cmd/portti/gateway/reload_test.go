@@ -205,6 +205,35 @@ func TestReloadOfTheUplink(t *testing.T) {
 	s.Settled(r.g.Halt())
 }
 
+// A link that does not close in order is left all the same, and what its server had proven
+// a moment ago goes to the next one again: it may have died with it.
+func TestReloadAwayFromASilentServer(t *testing.T) {
+	t.Parallel()
+	s := rig.New(t, testbed.Options{})
+	r := reloadable(s)
+	s.Line().Feed(10)
+	r.g.Until("they are delivered", s.Delivered)
+	first, silent := s.URL, s.Server
+	silent.Mute(true)
+	s.Line().Feed(10)
+	r.g.Until("the server has all and says nothing", s.Arrived)
+	s.Serve(testbed.Options{})
+	s.Down()
+	begun := time.Now()
+	if done := r.edit(first, s.URL); done.Error != "" {
+		t.Errorf("%+v", done)
+	}
+	if took := time.Since(begun); took > 4*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	r.g.Until("all wait", func(st *status.Document) bool { return st.Totals.Waiting == 20 })
+	s.Up()
+	r.g.Until("the other server has them all", func(st *status.Document) bool {
+		return s.Server.Stats().Distinct == 20 && rig.Drained(st)
+	})
+	s.Whole(r.g.Halt())
+}
+
 // A server is taken away and set again; one that is refused changes nothing.
 func TestReloadOfTheServer(t *testing.T) {
 	t.Parallel()

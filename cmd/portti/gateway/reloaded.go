@@ -13,7 +13,8 @@ type Reloaded struct {
 	Applied []string `json:"applied"` // settings that hold from now on, such as buffer.max_size
 	Restart []string `json:"restart"` // settings that were changed and need a restart
 	Parts   []Part   `json:"parts"`   // the same by section, in words
-	Error   string   `json:"error"`   // why nothing was changed: every mistake with its place; empty = none
+	Trial   *Trial   `json:"trial,omitempty"`
+	Error   string   `json:"error"` // why nothing was changed: every mistake with its place; empty = none
 }
 
 // Part is a section of the configuration, or a device, and what was done about it.

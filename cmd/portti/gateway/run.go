@@ -58,6 +58,7 @@ type Options struct {
 	Load func() (*config.Config, error)
 
 	homeless *homeless // nil = the state folder is ours
+	begun    *begun    // of a trial that a start goes on with, see Begin; nil = there is none
 }
 
 // Gateway is one gateway. Make it with New, run it once.
@@ -86,6 +87,7 @@ type Gateway struct {
 	downlink   *downlink
 	level      *logLevel
 	exposed    *exposed // the metrics
+	trial      *trial
 	reloads    chan reloadRequest
 	started    time.Time
 	lastRun    *lastRun
@@ -123,6 +125,10 @@ func Run(ctx context.Context, cfg *config.Config, opt Options) error {
 	}
 	defer unlock()
 	g, err := build(ctx, cfg, opt)
+	if b := opt.begun; err != nil && !stopped(err) && b != nil && b.note != nil && b.note.State == onTrial {
+		b.note.takeBack("the gateway could not start with it: "+err.Error(), sumOf(cfg))
+		g, err = build(ctx, b.before, opt)
+	}
 	if stopped(err) {
 		return nil
 	}
@@ -205,6 +211,7 @@ func build(ctx context.Context, cfg *config.Config, opt Options) (g *Gateway, er
 		return nil, err
 	}
 	g.way.Store(w)
+	g.trial = newTrial(trialPath(cfg.Paths), opt.begun)
 	g.exposed = &exposed{addr: cfg.Metrics.Listen, ctx: ctx, stop: func() {}} // until Run serves them
 	return g, nil
 }
@@ -279,6 +286,7 @@ func (g *Gateway) work(ctx context.Context) error {
 	go func() { g.devices.Run(reading); close(read) }()
 	g.way.Load().run(g)
 
+	g.goOnWithTrial()
 	linkErr, broken := g.listenTo(ctx)
 	g.notify("stopping", g.opt.Notify.Stopping())
 	stopReading()
@@ -321,6 +329,8 @@ func (g *Gateway) listenTo(ctx context.Context) (linkErr error, broken bool) {
 		case r := <-g.reloads:
 			r.answer <- g.reload(ctx, r)
 			g.link().Wake()
+		case <-g.trial.due():
+			g.lookAtTrial(ctx)
 		case <-ctx.Done():
 			return nil, false
 		case err := <-g.way.Load().ended:

@@ -53,6 +53,8 @@ type snapshot struct {
 	noMetrics   string // why the metrics are not served
 	stuck       string // the part that does not move
 	rejected    *rejection
+	trial       *trialNote // nil = there is none
+	trialLeft   time.Duration
 }
 
 // loss is one the queue had to make, with its times in words.
@@ -88,6 +90,9 @@ func (g *Gateway) snapshot() *snapshot {
 	s.room = roomIn(s.stats, g.disk.free())
 	s.headroom = g.inflow.headroom(s.total.Read, s.stats, s.room)
 	s.rejected = g.rejected.Load()
+	if s.trial = g.trial.shown.Load(); s.trial != nil {
+		s.trialLeft = s.trial.remaining(bootOf(g.clock))
+	}
 	s.left, s.gone = g.left, g.gone
 	s.noControl, s.noMetrics = g.doors.why(doorControl), g.doors.why(doorMetrics)
 	return s
