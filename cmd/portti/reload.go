@@ -43,7 +43,6 @@ permission.`,
 	}
 	cmd.Flags().Duration("confirm", 0, "take it back after `TIME` (such as 5m) unless it comes online or is confirmed")
 	cmd.Flags().Bool("confirmed", false, "what is on trial may stay; nothing is read")
-	cmd.MarkFlagsMutuallyExclusive("confirm", "confirmed")
 	return cmd
 }
 
@@ -53,6 +52,8 @@ func runReload(cmd *cobra.Command, _ []string) error {
 	confirmed, _ := cmd.Flags().GetBool("confirmed")
 	path := "/api/v1/reload"
 	switch {
+	case confirmed && cmd.Flags().Changed("confirm"):
+		return usage(errors.New("--confirm begins a trial and --confirmed ends one: say one of them"))
 	case cmd.Flags().Changed("confirm") && (window < gateway.MinTrial || window > gateway.MaxTrial):
 		return usage(fmt.Errorf("--confirm must be from %s to %s", config.Duration(gateway.MinTrial), config.Duration(gateway.MaxTrial)))
 	case confirmed:

@@ -35,7 +35,7 @@ func findings(s *snapshot) []status.Finding {
 		f.add(s.rejected.code, "", "why", s.rejected.why)
 	}
 	if t := s.trial; t != nil && t.State == onTrial {
-		f.add("CFG-ON-TRIAL", "", "left", status.InWords(s.trialLeft))
+		f.add("CFG-ON-TRIAL", "", "left", status.InWords(s.trialLeft.Round(time.Second)))
 	} else if t != nil {
 		f.add("CFG-TAKEN-BACK", "", "keys", listed(t.Keys), "why", t.Why)
 	}

@@ -197,7 +197,7 @@ func (g *Gateway) reloadedTrial(c *change, window time.Duration) *Trial {
 	t.show(trialEvery)
 	left := t.note.remaining(bootOf(g.clock))
 	return &Trial{State: onTrial, LeftS: status.Seconds(left),
-		Text: fmt.Sprintf("On trial: taken back in %s unless the link comes online by then, or it is confirmed: sudo portti reload --confirmed", status.InWords(left))}
+		Text: fmt.Sprintf("On trial: taken back in %s unless the link comes online by then, or it is confirmed: sudo portti reload --confirmed", status.InWords(left.Round(time.Second)))}
 }
 
 func (g *Gateway) keepTrial() {
