@@ -20,6 +20,8 @@
 //   - A state is logged when it changes, never as it lasts.
 //   - Every loop says by when it passes again, at most 30 s ahead while a port is
 //     silent, and Idle tells the watchdog how long one is overdue.
+//   - Set.Prepare and Apply change the list of devices while they are read: what is the
+//     same goes on untouched.
 //   - A port on which nothing happens costs no thread, and one wake-up in 30 s.
 //
 // # Finding devices

@@ -112,6 +112,11 @@
 // second end the link. What neither acknowledges nor belongs to the dialect is
 // counted and handed to Downlink, and nothing here acts upon it.
 //
+// # Another link
+//
+// Leave ends Run in order for another Link, made by other Options, to go on with the same
+// Source. Without an address a Link waits: Status says so, and the Source keeps what it has.
+//
 // # Concurrency
 //
 // Run calls the Source from its own goroutine, one call at a time, and joins

@@ -10,6 +10,8 @@
 //	selfreport.go  the gateway's own messages, lossreport.go: what was lost
 //	downlink.go    what the server may ask for
 //	control.go     the socket that the verbs ask, metrics.go: Prometheus
+//	reload.go      another configuration in force, way.go: the link of the moment
+//	trial.go       a configuration that is taken back, begin.go: at the next start
 //
 // # Promises
 //
@@ -21,5 +23,9 @@
 // so is the buffer where a single call of the disk does not return for a minute. Any
 // number of slow calls, and of calls that fail, is a disk that gets on.
 //
-// Status, Queue and Reload may be called from any goroutine; Run once.
+// A reload changes only what is different in the files, a section at a time, or where
+// anything is wrong nothing. One on trial is taken back unless it comes online or is
+// confirmed in its time, whatever happens to process and machine meanwhile.
+//
+// Status, Queue, ConfigDiff and Reload may be called from any goroutine; Run once.
 package gateway

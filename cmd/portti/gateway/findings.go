@@ -126,9 +126,9 @@ func refusedCode(s *snapshot) string {
 func newToken(u config.Uplink) string {
 	switch {
 	case u.Auth == "none":
-		return "Correct what url in [uplink] holds to log in, then: " + restartIt
+		return "Correct what url in [uplink] holds to log in, then: " + reloadIt
 	case u.Auth == "hash":
-		return "Put the new token behind the # of url in [uplink], then: " + restartIt
+		return "Put the new token behind the # of url in [uplink], then: " + reloadIt
 	case u.TokenSource == config.TokenFromJWT:
 		return "Let the server's operator enter this gateway's key, which is shown by: sudo portti login"
 	case u.TokenSource == config.TokenFromOAuth, u.TokenSource == config.TokenFromLogin:

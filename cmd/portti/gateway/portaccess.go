@@ -16,7 +16,10 @@ import (
 // overflowGroup stands for a group that the service's user namespace does not know.
 const overflowGroup = 65534
 
-const restartIt = "sudo portti service restart"
+const (
+	restartIt = "sudo portti service restart"
+	reloadIt  = "sudo portti reload"
+)
 
 // letIn is what lets the service's user open a port that refused it. Not always is
 // that the group: the user may be in it since after the start, the group may have no

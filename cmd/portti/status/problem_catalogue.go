@@ -390,7 +390,7 @@ func tokenProblems() []Entry {
 		{Code: "UP-TOKEN-WANTED", Severity: Error, Title: "Server wants a token",
 			Sentence: "The server wants an access token, and this gateway sends none: auth = \"none\" in [uplink]. " + readingsWait,
 			Actions: []string{"Write auth = \"header\" (or as the server's operator says) and token_file = \"/etc/portti/credentials/uplink-token\" in [uplink]",
-				"Then enter the token and restart: sudo portti login && sudo portti service restart"}},
+				"Then enter the token, which has the gateway read both: sudo portti login"}},
 	}
 }
 
