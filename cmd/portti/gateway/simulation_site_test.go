@@ -35,6 +35,8 @@ type simSite struct {
 	log   simLog
 	more  *simMore // nil: a kept seed, without power cuts
 
+	reloads *simReloads
+
 	net    *uplinktest.Listener
 	server *testbed.Receiver
 
@@ -107,6 +109,7 @@ func newSimSite(t *testing.T, seed uint64, dir, ack string) *simSite {
 	if s.cfg, err = config.Load(path, config.LoadOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	s.reloads = newSimReloads(seed, s.cfg)
 	s.clock = clock.Fake(clock.Now{Mono: 1, Unix: 0}, buildDay)
 	s.clock.Flow()
 	s.server, err = testbed.NewReceiver(testbed.Options{Listener: s.net, Ack: ack, OnMessage: s.take})
@@ -183,7 +186,7 @@ func (s *simSite) startWith(trouble func(*simDisk)) {
 	}
 	g, err := New(s.cfg, Options{
 		Version: "sim", Built: buildDay, Clock: s.clock, Log: slog.New(slog.NewTextHandler(&s.log, nil)),
-		Device: device.Tuning{Open: s.open}, FS: s.disk,
+		Device: device.Tuning{Open: s.open}, FS: s.disk, Load: s.reloads.load,
 		Dial: uplink.Options{Dial: dial, Rand: rand.New(rand.NewPCG(s.rng.Uint64(), 2)).Float64},
 	})
 	if err != nil {
@@ -256,10 +259,12 @@ func (s *simSite) feed(n int) {
 	if line == nil {
 		return
 	}
+	there := false
 	for _, d := range s.gateway.Status().Devices {
-		if d.Name == string(rune('a'+i)) && d.State == status.DeviceMissing {
-			return
-		}
+		there = there || d.Name == string(rune('a'+i)) && d.State != status.DeviceMissing
+	}
+	if !there {
+		return
 	}
 	line.change(func() {
 		if line.gone {

@@ -37,6 +37,7 @@ var (
 
 // step is one random event and some time after it.
 func (s *simSite) step() {
+	s.sometimesReload()
 	pass := func(most time.Duration) { time.Sleep(time.Duration(s.rng.Int64N(int64(most)))) }
 	if s.another() {
 		pass(5 * time.Second)
@@ -129,6 +130,10 @@ func (s *simSite) endFaults() {
 	s.server.Stall(false)
 	s.server.Answer(0)
 	s.disk.be(nil, 0)
+	if s.more != nil {
+		s.reloads.whole()
+		s.reload()
+	}
 	// A half-open link is noticed within ping_interval + pong_timeout, and then
 	// there is one more wait, or there is one already.
 	began, online := time.Now(), false
