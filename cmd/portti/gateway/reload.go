@@ -131,10 +131,11 @@ func (g *Gateway) prepareFor(files *config.Config, strict bool) (*change, error)
 		return nil, err
 	}
 	c.moved = c.next.Metrics.Listen != g.exposed.addr
-	if c.listener, err = g.listenBeside(c.next.Metrics.Listen); !strict {
-		err = nil
+	if c.listener, err = g.listenBeside(c.next.Metrics.Listen); err != nil && strict {
+		g.drop(c)
+		return nil, err
 	}
-	return c, err
+	return c, nil
 }
 
 // drop gives back what a change has taken that is not put in force.

@@ -176,9 +176,10 @@ func build(ctx context.Context, cfg *config.Config, opt Options) (g *Gateway, er
 	if g.queue, err = buffer.Open(g.bufferOptions()); err != nil {
 		return nil, fmt.Errorf("cannot open the buffer: %w", err)
 	}
+	queue := g.queue // g is nil where it fails
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, g.queue.Close())
+			err = errors.Join(err, queue.Close())
 		}
 	}()
 	if there, _ := holdsBuffer(cfg.Paths.BufferDir()); there {

@@ -17,6 +17,7 @@ import (
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/status"
 	"portti/cmd/portti/testbed"
+	"portti/cross/testkit"
 	"portti/device"
 	"portti/device/clock/clocktest"
 	"portti/uplink"
@@ -428,4 +429,33 @@ func TestTrialThatCannotBeRead(t *testing.T) {
 			t.Error("and nobody says so")
 		}
 	})
+}
+
+// A configuration on trial with which a gateway cannot even be made is taken back at once.
+func TestTrialThatCannotStart(t *testing.T) {
+	dir := t.TempDir()
+	s := &trialSite{t: t, dir: dir}
+	s.write(1, "20s")
+	before, err := config.Load(s.path(), config.LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := *before
+	bad.Devices = []device.Config{{Name: "panel", Type: "of no kind"}}
+	note := &trialNote{State: onTrial, Window: 60_000, Left: 60_000, Tried: sumOf(&bad)}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	o := Options{Log: slog.New(slog.DiscardHandler), begun: &begun{note: note, before: before},
+		Load: func() (*config.Config, error) { return &bad, nil },
+		Dial: uplink.Options{Dial: func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("nobody is there") }}}
+	ended := make(chan error, 1)
+	go func() { ended <- Run(ctx, &bad, o) }()
+	testkit.Eventually(t, "it is noted that it was taken back", func() bool {
+		kept, _, err := readTrial(trialPath(before.Paths), nil)
+		return err == nil && kept.State == takenBack && strings.Contains(kept.Why, "could not start with it") && kept.Tried == sumOf(&bad)
+	})
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("it ended with %v", err)
+	}
 }
