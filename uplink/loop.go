@@ -13,6 +13,7 @@ import (
 // loop sends, pings and takes proofs. It returns nil when the reader has
 // ended, errAsked when there is nothing left to do, else its own reason.
 func (s *session) loop(ctx context.Context) error {
+	s.finish = s.finish || s.link.leave.Load() // who left before it was up has stopped waiting for it
 	for {
 		changed := s.src.Changed() // before Read, or a wake-up is missed
 		now := time.Now()

@@ -93,3 +93,28 @@ func TestLeaveWithoutAConnection(t *testing.T) {
 		w.net.wg.Wait()
 	})
 }
+
+// A link that is left while it connects sends nothing on the connection that comes of it:
+// nobody would wait for the proof.
+func TestLeaveWhileConnecting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got := 0
+		w := start(t, Options{Auth: AuthNone}, func(_ int, w *wire) {
+			time.Sleep(3 * time.Second)
+			if w.accept() == nil {
+				w.pump(func([]byte) bool { got++; return true })
+			}
+		})
+		w.src.add(10)
+		w.run()
+		time.Sleep(time.Second)
+		w.link.Leave()
+		if err := <-w.done; !errors.Is(err, ErrLeft) {
+			t.Fatalf("it ended with %v", err)
+		}
+		w.net.wg.Wait()
+		if st := w.link.Status(); st.SentRecords != 0 || got != 0 || st.Connects != 1 {
+			t.Errorf("%d frames came; %+v", got, st)
+		}
+	})
+}
