@@ -39,6 +39,7 @@ func TestVerbsForEverybody(t *testing.T) {
 		{"queue stats", 0, "Waiting"},
 		{"queue export", exitUnknown, "sudo usermod -aG portti"},
 		{"reload", exitUnknown, "sudo usermod -aG portti"},
+		{"config diff", exitUnknown, "sudo usermod -aG portti"},
 	} {
 		cmd := exec.CommandContext(t.Context(), self, append(strings.Fields(c.args), "--socket", socket)...)
 		cmd.Env = append(os.Environ(), "PORTTI_TEST_AS_PROGRAM=1", "GORACE=atexit_sleep_ms=0")

@@ -22,7 +22,7 @@ const (
 	trialEvery = time.Second
 	filesEvery = 10 * time.Second
 	// trialWrite is how long the disk may take to keep the way back.
-	trialWrite = 5 * time.Second
+	trialWrite = 3 * time.Second
 	// MinTrial and MaxTrial bound the window of a trial.
 	MinTrial = time.Second
 	MaxTrial = 24 * time.Hour
