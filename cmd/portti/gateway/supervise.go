@@ -33,7 +33,7 @@ func (g *Gateway) supervise(ctx context.Context) {
 		g.board.look()
 		s := g.look()
 		pace := lookEvery
-		if (s.link.State == uplink.Online || s.link.State == uplink.Stopped) && s.at.Sub(g.changed) > restEvery {
+		if (s.link.State == uplink.Online || s.link.Problem == uplink.ProblemNoServer) && s.at.Sub(g.changed) > restEvery {
 			pace = restEvery
 		}
 		g.looking.Unlock()
