@@ -117,7 +117,7 @@ func applyNow(cmd *cobra.Command, idle string) error {
 	case err == nil && r.Error != "":
 		return exit(exitFailed, errors.New("the configuration was written, but the running gateway does not take it and goes on as before:\n"+r.Error))
 	case err == nil:
-		return sayReloaded(cmd, r)
+		return sayReloaded(cmd, r, false)
 	case errors.As(err, &code) && code.code == exitNotRunning:
 		if !g.quiet {
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), idle)
