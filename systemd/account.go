@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"golang.org/x/sys/unix"
 )
 
 // Name is the service, its user, its group and its folders.
@@ -36,6 +38,40 @@ func (h *host) account() (serial string, did []string, err error) {
 	return serial, append(did, fmt.Sprintf("added %s to the group %s, which owns the serial ports", Name, serial)), nil
 }
 
+// Account makes the user and the group, and lets the group read the configuration where
+// root alone could: a package cannot say either in its list of files. What somebody gave
+// to others stays theirs. Packages run it when they are installed.
+func (s *Service) Account() (did []string, err error) {
+	if err := s.host.ready("install"); err != nil {
+		return nil, err
+	}
+	_, did, err = s.host.account()
+	if err != nil {
+		return did, err
+	}
+	more, err := s.host.lend()
+	return append(did, more...), err
+}
+
+// lend gives the configuration from root alone to root and the group.
+func (h *host) lend() (did []string, err error) {
+	_, gid, err := h.ids(Name)
+	if err != nil {
+		return nil, nil // nobody to lend it to
+	}
+	for _, path := range []string{configDir, configDir + "/conf.d", credentialDir, defaultConfig} {
+		var st unix.Stat_t
+		if unix.Stat(h.path(path), &st) != nil || st.Uid != 0 || st.Gid != 0 || st.Mode&0o007 != 0 {
+			continue // not there, somebody's, or everybody's
+		}
+		if err := h.chown(h.path(path), 0, gid); err != nil {
+			return did, fmt.Errorf("cannot let the group %s read %s: %w", Name, path, err)
+		}
+		did = append(did, "let the group "+Name+" read "+path)
+	}
+	return did, nil
+}
+
 // serialGroup is dialout on Debian, Fedora and OpenEmbedded, uucp on Arch.
 func (h *host) serialGroup() (string, error) {
 	for _, name := range []string{"dialout", "uucp"} {
@@ -54,11 +90,19 @@ func (h *host) createUser(serial string) error {
 		return h.steps(
 			[]string{"systemd-sysusers", "--inline", fmt.Sprintf("u %s - \"portti gateway\" %s", Name, home), fmt.Sprintf("m %s %s", Name, serial)})
 	case h.has("useradd"):
+		own := []string{"--user-group"}
+		if _, _, there := h.group(Name); there { // somebody made it, to be in it
+			own = []string{"--gid", Name}
+		}
 		return h.steps(
-			[]string{"useradd", "--system", "--user-group", "--home-dir", home, "--no-create-home", "--shell", "/usr/sbin/nologin", Name})
+			append(append([]string{"useradd", "--system"}, own...), "--home-dir", home, "--no-create-home", "--shell", "/usr/sbin/nologin", Name))
 	case h.has("adduser"): // busybox
+		if _, _, there := h.group(Name); !there {
+			if err := h.steps([]string{"addgroup", "-S", Name}); err != nil {
+				return err
+			}
+		}
 		return h.steps(
-			[]string{"addgroup", "-S", Name},
 			[]string{"adduser", "-S", "-D", "-H", "-h", home, "-s", "/sbin/nologin", "-G", Name, Name})
 	}
 	return h.writeUser(home)

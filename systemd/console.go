@@ -83,6 +83,9 @@ func (s *Service) RestoreConsole() (did []string, err error) {
 		}
 		did = append(did, fmt.Sprintf("put %s back into %s; the console is there from the next boot on: sudo reboot", strings.Join(missing, " "), file))
 	}
+	if len(missing) == 0 {
+		did = append(did, "the console is in "+file+" already; nothing changed there")
+	}
 	if err := os.Remove(h.path(consoleNote)); err != nil {
 		return did, fmt.Errorf("cannot forget what was taken off: %w", err)
 	}

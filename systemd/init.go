@@ -121,12 +121,12 @@ func (h *host) folderInside(dir string) error {
 	if !h.image {
 		return nil
 	}
-	top, err := filepath.EvalSymlinks(h.root)
+	top, err := filepath.EvalSymlinks(h.path("/"))
 	real, realErr := filepath.EvalSymlinks(h.path(dir))
 	if err = errors.Join(err, realErr); err != nil {
 		return fmt.Errorf("cannot use the folder %s: %w", dir, err)
 	}
-	if real != top && !strings.HasPrefix(real, top+"/") {
+	if real != top && !strings.HasPrefix(real, strings.TrimSuffix(top, "/")+"/") {
 		return fmt.Errorf("cannot use the folder %s: a link in it leads out of %s, to %s", dir, h.root, real)
 	}
 	return nil

@@ -361,3 +361,52 @@ func TestRunProgramTellsWhatWasSaid(t *testing.T) {
 		t.Error("a missing program ran")
 	}
 }
+
+// A package says in no list of files that the group may read the configuration: the
+// account that it makes is lent what root alone could read, and nothing else.
+func TestAccountIsLentTheConfiguration(t *testing.T) {
+	s, m := testService(t)
+	m.write("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\nportti:x:990:991::/var/lib/portti:/bin/false\n")
+	m.write("/etc/group", "root:x:0:\ndialout:x:20:portti\nportti:x:991:\n")
+	m.write("/etc/portti/portti.toml", "")
+	if err := os.MkdirAll(m.root+"/etc/portti/credentials", 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("only root's files are lent")
+	}
+	for path, mode := range map[string]os.FileMode{"/etc/portti": 0o750, "/etc/portti/portti.toml": 0o640} {
+		if err := os.Chmod(m.root+path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if did, err := s.Account(); err != nil || len(did) != 3 {
+		t.Errorf("said %q, %v", did, err)
+	}
+	for _, path := range []string{"/etc/portti", "/etc/portti/credentials", "/etc/portti/portti.toml"} {
+		if got := m.owned[path]; got != "0:991" {
+			t.Errorf("%s belongs to %q", path, got)
+		}
+	}
+	if err := os.Chown(m.root+"/etc/portti/portti.toml", 0, 27); err != nil {
+		t.Fatal(err)
+	}
+	clear(m.owned)
+	if _, err := s.Account(); err != nil || m.owned["/etc/portti/portti.toml"] != "" {
+		t.Errorf("a file of another group: %v, now %q", err, m.owned["/etc/portti/portti.toml"])
+	}
+}
+
+// The group may be there before the user, made by somebody to be in it.
+func TestAccountWhereTheGroupIsThere(t *testing.T) {
+	for _, missing := range [][]string{{"systemd-sysusers"}, {"systemd-sysusers", "useradd", "usermod"}} {
+		s, m := testService(t)
+		m.missing = missing
+		m.write("/etc/group", "root:x:0:\ndialout:x:20:\nportti:x:991:alice\n")
+		_, _, _ = s.host.account()
+		calls := strings.Join(m.calls, "\n")
+		if strings.Contains(calls, "--user-group") || strings.Contains(calls, "addgroup -S portti") || !strings.Contains(calls, "useradd") && !strings.Contains(calls, "adduser") {
+			t.Errorf("without %q it ran:\n%s", missing, calls)
+		}
+	}
+}

@@ -47,7 +47,13 @@ func (s *Service) Prepare() (did []string, err error) {
 }
 
 func (s *Service) prepare(p place) (did []string, err error) {
-	did, err = s.reach(p)
+	if !s.host.image { // of a package that was put into an image
+		if did, err = s.host.lend(); err != nil {
+			return did, err
+		}
+	}
+	more, err := s.reach(p)
+	did = append(did, more...)
 	if err == nil && s.Check != nil && !s.host.image {
 		err = s.Check(s.host.path(s.Config))
 	}
@@ -62,7 +68,11 @@ func (s *Service) prepare(p place) (did []string, err error) {
 		return did, nil // Check let it pass: as it will
 	}
 	freed, err := s.FreeConsole(named.Ports...)
-	return append(did, freed...), err
+	did = append(did, freed...)
+	if err != nil { // one port is no reason to read none
+		did = append(did, err.Error()+"; the gateway leaves that port alone")
+	}
+	return did, nil
 }
 
 func (s *Service) reach(p place) (did []string, err error) {

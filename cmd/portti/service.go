@@ -60,6 +60,7 @@ or state unknown; 6 not configured: what runs goes on, what does not is not star
 		serviceVerb(machine, "status", "what the init system says of the service", serviceStatus),
 		consoleCmd(machine),
 		prepareCmd(machine),
+		accountCmd(machine),
 		endedCmd(),
 	)
 	return cmd
@@ -119,6 +120,17 @@ func prepareCmd(machine fs.FS) *cobra.Command {
 		}
 		return serviceCode(err)
 	}
+	return cmd
+}
+
+// accountCmd is what packages run when they are installed.
+func accountCmd(machine fs.FS) *cobra.Command {
+	cmd := serviceVerb(machine, "account", "make the user and the group, and let them read the configuration", func(_ *cobra.Command, s *systemd.Service, out io.Writer) error {
+		did, err := s.Account()
+		tell(out, did)
+		return err
+	})
+	cmd.Hidden = true
 	return cmd
 }
 

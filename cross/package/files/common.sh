@@ -7,21 +7,13 @@ has() { command -v "$1" >/dev/null 2>&1; }
 systemd_runs() { [ -d /run/systemd/system ] && has systemctl; }
 say() { echo "portti: $*"; }
 
-# folders gives the configuration to root and the group, unless somebody gave it away.
-folders() {
-	mkdir -p /var/lib/portti
-	chown portti:portti /var/lib/portti
-	chmod 700 /var/lib/portti
-	for path in /etc/portti /etc/portti/conf.d /etc/portti/credentials /etc/portti/portti.toml; do
-		[ "$(stat -c %u:%g "$path" 2>/dev/null)" != 0:0 ] || chgrp portti "$path"
-	done
-}
-
 # second takes away the unit that "portti service install" made before there was a
-# package: in /etc it would hide the package's.
+# package: in /etc it would hide the package's. taken is then enabled, if that was.
 second() {
+	taken=no
 	unit=/etc/systemd/system/portti.service
 	if [ -f "$unit" ] && head -n 1 "$unit" | grep -q 'Written by "portti service install"'; then
+		[ ! -e /etc/systemd/system/multi-user.target.wants/portti.service ] || taken=enabled
 		rm -f "$unit" /etc/systemd/system/multi-user.target.wants/portti.service
 		say "removed $unit, made by \"portti service install\": the package's unit is in charge now"
 		[ ! -x /usr/local/bin/portti ] || say "/usr/local/bin/portti is not used any more; to remove it: sudo rm /usr/local/bin/portti"
@@ -37,8 +29,9 @@ unfit() {
 	say "when it is mended: sudo portti service restart" >&2
 }
 
-# hello tells a new user what to do.
+# hello tells a new user what to do, where nothing is set.
 hello() {
+	! grep -q '^ *\[\[device\]\]\|^ *urls\? *=' /etc/portti/portti.toml /etc/portti/conf.d/*.toml 2>/dev/null || return 0
 	cat <<-TEXT
 		portti: installed. It reads nothing and sends nothing until it is told to:
 		  sudo portti setup wss://your.server/path    the server and its token

@@ -1,4 +1,3 @@
-user
-folders
+portti service account --quiet
 hello
 say "start it, now and at each boot: rc-update add portti && rc-service portti start"

@@ -1,6 +1,5 @@
 [ "$1" = configure ] || exit 0
-user
-folders
+portti service account --quiet
 second
 if has deb-systemd-helper; then
 	deb-systemd-helper unmask portti.service >/dev/null || true
@@ -28,9 +27,9 @@ first=no
 rm -f /run/portti.first
 if ! fits; then
 	if [ $first = yes ]; then unfit started; else unfit restarted; fi
-elif [ $first = yes ]; then
+elif running; then
+	act restart
+elif [ $first = yes ]; then # one that somebody stopped stays so
 	act start
 	hello
-elif running; then # one that somebody stopped stays so
-	act restart
 fi
