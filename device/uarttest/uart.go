@@ -124,20 +124,32 @@ func (f *Far) Set() (baud int, err error) {
 // Send sends b, of which the near end gets what it would at its speed. What nobody reads
 // is lost, as on a line.
 func (f *Far) Send(b []byte) error {
-	set, err := f.Set()
-	if err != nil {
+	for made, heard := f.baud, b; ; {
+		set, err := f.put(heard, made)
+		if err != nil || set == made {
+			return err
+		}
+		made, heard = set, Heard(b, 0, float64(f.baud)/float64(set))
+	}
+}
+
+// put gives the near end what was made for a speed, unless it has another one, and says
+// which. It does not wait for room: meanwhile the speed could change.
+func (f *Far) put(heard []byte, made int) (set int, err error) {
+	err = f.control(func(fd int) error {
+		t, err := unix.IoctlGetTermios(fd, unix.TCGETS2)
+		if err != nil {
+			return err
+		}
+		if set = int(t.Ospeed); set != made {
+			return nil
+		}
+		if _, err = unix.Write(fd, heard); errors.Is(err, unix.EAGAIN) {
+			return nil
+		}
 		return err
-	}
-	if set != f.baud {
-		b = Heard(b, 0, float64(f.baud)/float64(set))
-	}
-	if err := f.master.SetWriteDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
-		return err
-	}
-	if _, err = f.master.Write(b); errors.Is(err, os.ErrDeadlineExceeded) {
-		return nil
-	}
-	return err
+	})
+	return set, err
 }
 
 // Repeat sends b over and over, 64 bytes in each interval, until ctx is over or the line closed.
