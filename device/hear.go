@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -85,34 +83,6 @@ func (o opener) hear(ctx context.Context, path string, kinds Table, most time.Du
 	return heard, err
 }
 
-// free refuses a port that somebody else has open. Open looks for a lock alone, which
-// a login console for one does not take.
-func (o opener) free(path string) error {
-	real, err := filepath.EvalSymlinks(o.root + path)
-	if err != nil {
-		return openError(path, err)
-	}
-	if err := o.usable(real); err != nil {
-		return err
-	}
-	who := o.user(real)
-	switch {
-	case who == "":
-		return nil
-	case strings.Contains(who, "getty ") || strings.HasPrefix(who, "login "):
-		return &OpenError{Busy, CodeConsole, fmt.Errorf("cannot open %s: it is the login console of %s", path, who)}
-	}
-	return &OpenError{Busy, CodeBusy, fmt.Errorf("cannot open %s: in use by %s", path, who)}
-}
-
-// tunable is a Line whose speed can be changed while it is open: opening it anew would
-// reset each board that starts when DTR is raised.
-type tunable interface {
-	Line
-	// tune sets the speed and forgets what came before and was not read.
-	tune(baud int) error
-}
-
 const (
 	hearKept   = 4096                   // bytes of one speed that are looked at
 	hearEnough = 256                    // bytes that show a wrong speed
@@ -160,6 +130,9 @@ func (s *search) run(line tunable) (Heard, error) {
 			}
 			continue // one that this adapter does not have
 		}
+		if err := settle(line); err != nil {
+			return Heard{}, err
+		}
 		heard, done, err := s.at(line, baud)
 		if done || err != nil {
 			return heard, err
@@ -169,7 +142,7 @@ func (s *search) run(line tunable) (Heard, error) {
 }
 
 // at listens at one speed. done says that there is no need of another.
-func (s *search) at(line Line, baud int) (heard Heard, done bool, err error) {
+func (s *search) at(line tunable, baud int) (heard Heard, done bool, err error) {
 	var b []byte
 	var first time.Time // when the first byte came
 	began, end, looked := time.Now(), s.end, 0
@@ -186,7 +159,10 @@ func (s *search) at(line Line, baud int) (heard Heard, done bool, err error) {
 		}
 		n, err := line.Read(buf)
 		quiet := errors.Is(err, os.ErrDeadlineExceeded)
-		if err != nil && !quiet {
+		if quiet { // or only this process was not let run until now
+			n = line.waiting(buf)
+			quiet = n == 0
+		} else if err != nil {
 			return heard, true, fmt.Errorf("cannot go on listening: %w", err)
 		}
 		if n > 0 && len(b) == 0 {

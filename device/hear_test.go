@@ -21,8 +21,17 @@ import (
 	"portti/device/uarttest"
 )
 
-// farEnd makes a line whose far end sends text over and over at a speed.
+// farEnd makes a line whose far end sends text over and over at a speed, until the end of
+// the test.
 func farEnd(t *testing.T, baud int, text []byte) *uarttest.Far {
+	t.Helper()
+	far, hush := speaking(t, baud, text)
+	t.Cleanup(hush)
+	return far
+}
+
+// speaking does that until told to hush, which closes the line.
+func speaking(t *testing.T, baud int, text []byte) (far *uarttest.Far, hush func()) {
 	t.Helper()
 	far, err := uarttest.Open(baud)
 	if err != nil {
@@ -36,8 +45,7 @@ func farEnd(t *testing.T, baud int, text []byte) *uarttest.Far {
 			far.Repeat(ctx, text, 4*time.Millisecond)
 		}
 	}()
-	t.Cleanup(func() { cancel(); <-done; _ = far.Close() })
-	return far
+	return far, func() { cancel(); <-done; _ = far.Close() }
 }
 
 // recorded is what devices of a kind have sent.
@@ -67,12 +75,16 @@ func recorded(t *testing.T, kind string) map[string][]byte {
 func TestHearFindsEveryKindAtEverySpeed(t *testing.T) {
 	kinds := append(Kinds(), dewKind())
 	slices.SortFunc(kinds, func(a, b Kind) int { return strings.Compare(a.Name, b.Name) })
+	// All at once, two cores have more to do making what is heard than there is time for.
+	room := make(chan struct{}, 24)
 	var all sync.WaitGroup
 	for _, k := range kinds {
 		for name, text := range recorded(t, k.Name) {
 			for _, baud := range TriedSpeeds() {
-				far := farEnd(t, baud, text)
+				room <- struct{}{}
+				far, hush := speaking(t, baud, text)
 				all.Go(func() {
+					defer func() { hush(); <-room }()
 					h, err := Hear(t.Context(), far.Path(), kinds, 30*time.Second)
 					what := fmt.Sprintf("%s/%s at %d", k.Name, name, baud)
 					switch found := slices.ContainsFunc(h.Guesses, func(g Guess) bool { return g.Kind == k.Name && g.Baud == baud }); {
@@ -136,7 +148,21 @@ type pipedLine struct {
 	baud  atomic.Int64
 	tuned []int
 	unfit []int // speeds that it does not have
+	slow  bool  // what it received last before the speed is set comes after that
+	late  bool  // it does so next
 }
+
+// Read gives what a chip that sends every 16 ms to the host had in its buffer.
+func (l *pipedLine) Read(p []byte) (int, error) {
+	if l.late {
+		l.late = false
+		time.Sleep(16 * time.Millisecond)
+		return copy(p, bytes.Repeat([]byte{0x80, 0xf8, 0, 'x', 0x80}, 30)), nil
+	}
+	return l.Conn.Read(p)
+}
+
+func (l *pipedLine) waiting([]byte) int { return 0 }
 
 func (l *pipedLine) Interrupt() { _ = l.Conn.Close() }
 
@@ -144,7 +170,7 @@ func (l *pipedLine) tune(baud int) error {
 	if slices.Contains(l.unfit, baud) {
 		return errors.New("invalid argument")
 	}
-	l.tuned = append(l.tuned, baud)
+	l.tuned, l.late = append(l.tuned, baud), l.slow
 	l.baud.Store(int64(baud))
 	return nil
 }
@@ -182,6 +208,88 @@ func listenTo(t *testing.T, l *pipedLine, text string, baud int, interval, most 
 		_ = far.Close()
 	})
 	return h, took
+}
+
+// TestHearForgetsTheSpeedBefore (row 243): what was received at another speed and comes only now, from
+// the adapter or from full queues of the kernel, does not make the right one look wrong.
+func TestHearForgetsTheSpeedBefore(t *testing.T) {
+	slow := &pipedLine{slow: true}
+	reading := `{"model":"` + strings.Repeat("x", 250) + `","temp":21.4}` + "\n"
+	if h, _ := listenTo(t, slow, reading, 9600, 200*time.Millisecond, 30*time.Second); h.Verdict != Sure || len(slow.tuned) != 1 {
+		t.Errorf("an adapter: %+v, tried %v", h, slow.tuned)
+	}
+	far := farEnd(t, 9600, nil)
+	opened, err := opener{}.open(t.Context(), Config{Port: far.Path(), Baud: 38400})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near := opened.Line.(tunable)
+	text := []byte(`{"mac":"C4:64:E3:00:00:01","rssi":-71,"adv":"020106030302180409424344"}` + "\n")
+	for range 400 { // 28 KB, of which a pseudo-terminal keeps 12
+		if err := far.Send(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); far.Repeat(ctx, text, 4*time.Millisecond) }()
+	h, err := newSearch(Kinds(), 30*time.Second).run(near)
+	cancel()
+	<-done
+	if err = errors.Join(err, near.Close()); err != nil || h.Verdict != Sure || h.Guesses[0].Baud != 9600 {
+		t.Errorf("%+v %v", h, err)
+	}
+}
+
+// lateLine is a line read by a process that always runs after its deadline: what has come
+// is there, and Read does not say so.
+type lateLine struct {
+	Line
+	old   []byte // received at the speed before
+	rest  []byte
+	until time.Time
+	reads int
+	tuned []int
+}
+
+func (l *lateLine) tune(baud int) error { l.tuned = append(l.tuned, baud); return nil }
+
+func (l *lateLine) SetReadDeadline(t time.Time) error { l.until = t; return nil }
+
+func (l *lateLine) take(p []byte) int {
+	n := copy(p, l.rest[:min(30, len(l.rest))])
+	l.rest = l.rest[n:]
+	return n
+}
+
+func (l *lateLine) Read(p []byte) (int, error) {
+	if l.reads++; l.reads == 2 { // after the speed was set
+		time.Sleep(time.Second)
+		return copy(p, l.old) + l.take(p[len(l.old):]), nil
+	}
+	time.Sleep(time.Until(l.until))
+	return 0, os.ErrDeadlineExceeded
+}
+
+func (l *lateLine) waiting(p []byte) int {
+	if l.reads < 2 {
+		n := copy(p, l.old)
+		l.old = nil
+		return n
+	}
+	return l.take(p)
+}
+
+// TestHearOnABusyMachine (row 243): that a process was not let run for a while is no silence of the device,
+// and what it finds then may be of the speed before.
+func TestHearOnABusyMachine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lateLine{old: bytes.Repeat([]byte{0x80, 0xf8}, 120), rest: ubx(1, 7, make([]byte, 92))}
+		h, err := newSearch(Kinds(), 30*time.Second).run(l)
+		if err != nil || !h.GNSS || len(l.tuned) != 1 {
+			t.Errorf("%+v %v, tried %v", h, err, l.tuned)
+		}
+	})
 }
 
 // TestHearTakesItsTime (row 243): a device that speaks seldom is waited for at each speed, the search

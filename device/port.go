@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.bug.st/serial"
+	"golang.org/x/sys/unix"
 )
 
 // Line is an open Port as its holder sees it.
@@ -113,7 +114,21 @@ func (l *serialLine) tune(baud int) error {
 	if !ok {
 		return errors.New("this port has no speed")
 	}
-	return errors.Join(port.SetMode(&serial.Mode{BaudRate: baud}), port.ResetInputBuffer())
+	return port.SetMode(&serial.Mode{BaudRate: baud})
+}
+
+// waiting reads what has come; see tunable. The kernel says that there is nothing only when
+// all its queues of this port are empty.
+func (l *serialLine) waiting(p []byte) (n int) {
+	conn, err := l.own.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	err = conn.Control(func(fd uintptr) { n, _ = unix.Read(int(fd), p) })
+	if err != nil {
+		return 0
+	}
+	return max(n, 0)
 }
 
 func (l *serialLine) Close() error {
