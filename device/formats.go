@@ -141,17 +141,21 @@ func dleFrame(b []byte) int {
 	return 0
 }
 
-// mavlinkFrame: FE or FD, length, and the mark of the next where this one ends. Its
-// checksum cannot be told without the definition of each message.
+// mavlinkFrame: FE, length, number; or FD, length, flags, more flags, number; and the mark
+// and another number of the next where this one ends: what repeats, read at a wrong speed,
+// has the marks. Its checksum cannot be told without the definition of each message.
 func mavlinkFrame(b []byte) int {
 	if len(b) < 3 || b[0] != 0xFE && b[0] != 0xFD {
 		return 0
 	}
-	n := int(b[1]) + 8
+	n, number := int(b[1])+8, 2
 	if b[0] == 0xFD {
-		n = int(b[1]) + 12 + int(b[2]&1)*13 // signed
+		if b[2] > 1 { // the one flag that there is: signed
+			return 0
+		}
+		n, number = int(b[1])+12+int(b[2])*13, 4
 	}
-	return whole(n, n < len(b) && b[n] == b[0])
+	return whole(n, n+number < len(b) && b[n] == b[0] && b[n+number] != b[number])
 }
 
 // plantowerFrame: 42 4D, length, payload, sum of all before.
