@@ -3,13 +3,13 @@ package main
 import (
 	"bufio"
 	"cmp"
-
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -162,7 +162,7 @@ func (s *setup) draft(url string) error {
 	flag := func(name string) string { v, _ := f.GetString(name); return v }
 	key, value := "url", any(url)
 	if s.old != nil && len(s.old.Uplink.URLs) > 0 {
-		key, value = "urls", []any{url}
+		key, value = "urls", preferring(url, s.old.Uplink.URLs)
 	}
 	wanted := []config.Change{{Table: "uplink", Key: key, Value: value}}
 	for _, name := range []string{"dialect", "auth"} {
@@ -180,6 +180,22 @@ func (s *setup) draft(url string) error {
 		wanted = append(wanted, config.Change{Table: "uplink", Key: "token_file", Value: filepath.Join(filepath.Dir(s.main), "credentials", "uplink-token")})
 	}
 	return s.judge(wanted)
+}
+
+// preferring puts url where the preferred one of several addresses stands. The others stay; where
+// url is one of them already, so does the one that was preferred.
+func preferring(url string, all []string) any {
+	rest := all[1:]
+	if slices.Contains(rest, url) {
+		rest = all
+	}
+	list := []any{url}
+	for _, other := range rest {
+		if other != url {
+			list = append(list, other)
+		}
+	}
+	return list
 }
 
 // lacksToken says whether the configuration will want a token and names no place for it.

@@ -274,3 +274,32 @@ func TestSetupWithAPhone(t *testing.T) {
 		t.Errorf("once more: %d\n%s%s", code, out, errs)
 	}
 }
+
+// TestSetupKeepsFallbackServers: the same address changes nothing, and another one takes the place
+// of the preferred one alone.
+func TestSetupKeepsFallbackServers(t *testing.T) {
+	const head, tail = "[uplink]\nauth = \"none\"\nurls = ", "\n"
+	for name, c := range map[string]struct {
+		args  []string
+		after string
+	}{
+		"no address":   {nil, `["wss://a.example/x", "wss://b.example/x"]`},
+		"the same":     {[]string{"wss://a.example/x"}, `["wss://a.example/x", "wss://b.example/x"]`},
+		"another":      {[]string{"wss://c.example/x"}, `["wss://c.example/x", "wss://b.example/x"]`},
+		"the fallback": {[]string{"wss://b.example/x"}, `["wss://b.example/x", "wss://a.example/x"]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &site{t: t, dir: t.TempDir()}
+			s.main = filepath.Join(s.dir, "portti.toml")
+			paths := "[paths]\nstate = \"DIR/state\"\nrun = \"DIR/run\"\n"
+			s.put(s.main, paths+head+`["wss://a.example/x", "wss://b.example/x"]`+tail)
+			code, out, errs := s.setup(append(c.args, "--no-connect", "--yes", "--id", "XXXX00SETUP000001")...)
+			if code != exitOK || !strings.Contains(s.read(s.main), head+c.after+tail) {
+				t.Errorf("%d\n%s%s\n%s", code, out, errs, s.read(s.main))
+			}
+			if changed := strings.Contains(out, "[wss://a.example/x wss://b.example/x] -> "+strings.ReplaceAll(strings.ReplaceAll(c.after, `"`, ""), ",", "")); changed != (len(c.args) > 0 && name != "the same") {
+				t.Errorf("it shows\n%s", out)
+			}
+		})
+	}
+}
