@@ -140,7 +140,11 @@ func judgeInside(cmd *cobra.Command, path string) (*config.Config, string, error
 	if errors.As(err, &bad) && os.Geteuid() != 0 {
 		for i, f := range bad.Faults {
 			if strings.HasPrefix(f.Text, "cannot be read: ") && f.Hint == "" {
-				bad.Faults[i].Hint = fmt.Sprintf("the service's user %s must be able to read it: sudo chgrp %s %s && sudo chmod 640 %s", view.User, systemd.Name, f.File, f.File)
+				mode := 640
+				if info, err := os.Stat(f.File); err == nil && info.IsDir() {
+					mode = 750
+				}
+				bad.Faults[i].Hint = fmt.Sprintf("the service's user %s must be able to read it: sudo chgrp %s %s && sudo chmod %d %s", view.User, systemd.Name, f.File, mode, f.File)
 			}
 		}
 	}

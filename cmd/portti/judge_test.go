@@ -100,11 +100,11 @@ func TestCheckSeesAsTheService(t *testing.T) {
 	}{
 		"good":                  {code: 0, says: "is good: 1 device"},
 		"configuration of root": {change: func(s *served) { os.Chmod(s.config, 0o600) }, code: 1, says: "portti.toml: cannot be read: permission denied"},
-		"a later layer of root": {change: func(s *served) { s.file("conf.d/20-x.toml", "[log]\nlevel = \"warn\"\n", 0o600) }, code: 1, says: "20-x.toml: cannot be read: permission denied\n      | the service's user svc must be able to read it"},
+		"a later layer of root": {change: func(s *served) { s.file("conf.d/20-x.toml", "[log]\nlevel = \"warn\"\n", 0o600) }, code: 1, says: "20-x.toml: cannot be read: permission denied\n      | the service's user svc must be able to read it: sudo chgrp portti DIR/conf.d/20-x.toml && sudo chmod 640 "},
 		"a folder of root": {change: func(s *served) {
 			s.file("conf.d/20-x.toml", "", 0o644)
 			os.Chmod(filepath.Join(s.dir, "conf.d"), 0o700)
-		}, code: 1, says: "conf.d: cannot be read"},
+		}, code: 1, says: "sudo chmod 750 DIR/conf.d"},
 		"token of root":                {change: func(s *served) { os.Chmod(filepath.Join(s.dir, "token"), 0o600) }, code: 1, says: "token cannot be read: permission denied"},
 		"no token yet":                 {change: func(s *served) { os.Remove(filepath.Join(s.dir, "token")) }, code: 0, says: "token is not there"},
 		"state of root":                {change: func(s *served) { s.folder("state", 0) }, code: 1, says: "state cannot be written: permission denied"},
@@ -135,7 +135,7 @@ func TestCheckSeesAsTheService(t *testing.T) {
 			if strings.Contains(said, "but not in the service's sandbox") {
 				t.Skip("no mount namespaces here: ", said)
 			}
-			if code != c.code || !strings.Contains(said, c.says) {
+			if code != c.code || !strings.Contains(said, strings.ReplaceAll(c.says, "DIR", s.dir)) {
 				t.Errorf("exit code %d\n%s", code, said)
 			}
 			err := startable(t.Context(), s.machine, s.config)
