@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -62,11 +63,18 @@ func (r readers) write(path string, text []byte) error {
 	return r.writeAll([]durable.File{{Path: path, Text: text}})
 }
 
-// writeAll is write of several files, all or none of them unless the power fails.
+// writeAll is write of several files, all or none of them unless the power fails. Where one is
+// a link, what it points to is replaced, and the link stays.
 func (r readers) writeAll(files []durable.File) error {
 	var err error
-	for _, f := range files {
-		err = errors.Join(err, r.folder(filepath.Dir(f.Path)))
+	files = slices.Clone(files)
+	for i, f := range files {
+		real, astray := linked(f.Path)
+		if astray != nil {
+			return fmt.Errorf("cannot write %s: %w; nothing was changed", f.Path, astray)
+		}
+		files[i].Path = real
+		err = errors.Join(err, r.folder(filepath.Dir(real)))
 	}
 	if err == nil {
 		err = durable.ReplaceAs(files, r.mode, r.uid, r.gid)
@@ -78,6 +86,21 @@ func (r readers) writeAll(files []durable.File) error {
 		return fmt.Errorf("cannot write %s: %w. See whether the disk is full or read-only (df -h); nothing was changed", files[0].Path, err)
 	}
 	return nil
+}
+
+// linked is where a file of the configuration really is, or will be.
+func linked(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			return path, nil
+		}
+		return path, fmt.Errorf("it is a link to what is not there: see where it points (ls -l %s)", path)
+	}
+	if err != nil {
+		return path, err
+	}
+	return real, nil
 }
 
 func (r readers) folder(dir string) error {

@@ -34,7 +34,7 @@ of the change, and setup waits until it is online.
   sudo portti setup wss://... --token-file t --yes        asks for nothing
 
 Said once more with the same answers it changes nothing. The configuration as it was is kept
-next to it as portti.toml.bak.
+next to it as portti.toml.bak. Where portti.toml is a link, both are where it points to.
 
 Exit codes: 0 done, 1 not done, 2 something is missing and there is nobody to ask, 130
 interrupted. Nothing was written unless it is 0, or says so.`,
@@ -60,6 +60,7 @@ type setup struct {
 	answers *bufio.Reader // nil: there is nobody to ask
 
 	main    string         // the configuration's main file
+	file    string         // what main is a link to, or main
 	before  []byte         // its text; nil: it is not there
 	old     *config.Config // nil: there is none
 	after   []byte
@@ -108,10 +109,13 @@ func runSetup(cmd *cobra.Command, machine fs.FS, args []string) error {
 
 // begin reads what is there.
 func (s *setup) begin() error {
-	if err := mayWrite(s.main); err != nil {
+	var err error
+	if s.file, err = linked(s.main); err != nil {
+		return fmt.Errorf("cannot read the configuration %s: %w; nothing was changed", s.main, err)
+	}
+	if err := mayWrite(s.file); err != nil {
 		return err
 	}
-	var err error
 	s.before, err = os.ReadFile(s.main)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot read the configuration: %w", err)

@@ -303,3 +303,34 @@ func TestSetupKeepsFallbackServers(t *testing.T) {
 		})
 	}
 }
+
+// TestSetupOfALinkedConfiguration: what the link points to is written, with the file before next to
+// it, and the link stays.
+func TestSetupOfALinkedConfiguration(t *testing.T) {
+	s := &site{t: t, dir: t.TempDir()}
+	kept := filepath.Join(s.dir, "data", "gateway.toml")
+	s.main = filepath.Join(s.dir, "etc", "portti.toml")
+	if err := os.Mkdir(filepath.Dir(s.main), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("../data/gateway.toml", s.main); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"wss://a.example/x", "--auth", "none", "--no-connect", "--yes"}
+	code, out, errs := s.setup(args...)
+	if code != exitFailed || !strings.Contains(errs, "a link to what is not there") {
+		t.Errorf("a link to nothing: %d\n%s%s", code, out, errs)
+	}
+	s.put(kept, packaged)
+	before := s.read(kept)
+	code, out, errs = s.setup(args...)
+	if code != exitOK || !strings.Contains(out, fmt.Sprintf("To undo: sudo mv %[1]s.bak %[1]s && sudo portti reload", kept)) {
+		t.Errorf("%d\n%s%s", code, out, errs)
+	}
+	if to, err := os.Readlink(s.main); err != nil || to != "../data/gateway.toml" {
+		t.Errorf("the link was replaced: %q %v", to, err)
+	}
+	if s.read(kept+".bak") != before || !strings.Contains(s.read(kept), `url = "wss://a.example/x"`) || len(glob(t, filepath.Join(s.dir, "etc/*"))) != 1 {
+		t.Errorf("%q\n%s", s.read(kept+".bak"), s.read(kept))
+	}
+}

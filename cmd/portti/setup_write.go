@@ -28,7 +28,7 @@ func (s *setup) confirm() error {
 	}
 	fmt.Fprintln(s.out, "\nThis will be written:")
 	if !bytes.Equal(s.before, s.after) {
-		fmt.Fprintln(s.out, "  "+s.main)
+		fmt.Fprintln(s.out, "  "+s.file)
 		for _, c := range s.changes {
 			before := ""
 			if s.old != nil {
@@ -40,7 +40,7 @@ func (s *setup) confirm() error {
 			fmt.Fprintf(s.out, "    %-20s %s -> %s\n", c.Path(), before, s.cfg.Shown(c.Path()))
 		}
 		if s.before != nil {
-			fmt.Fprintf(s.out, "  %s.bak\n    the configuration as it is now\n", s.main)
+			fmt.Fprintf(s.out, "  %s.bak\n    the configuration as it is now\n", s.file)
 		}
 	}
 	if s.token != "" {
@@ -67,15 +67,15 @@ func (s *setup) write() error {
 	}
 	r := readersOf(s.main)
 	if s.before != nil {
-		if err := r.write(s.main+".bak", s.before); err != nil {
+		if err := r.write(s.file+".bak", s.before); err != nil {
 			return err
 		}
 	}
-	if err := r.write(s.main, s.after); err != nil {
+	if err := r.write(s.file, s.after); err != nil {
 		return err
 	}
 	if s.before != nil {
-		_, err := fmt.Fprintf(s.out, "Written. To undo: sudo mv %s.bak %s && sudo portti reload\n", s.main, s.main)
+		_, err := fmt.Fprintf(s.out, "Written. To undo: sudo mv %s.bak %s && sudo portti reload\n", s.file, s.file)
 		return err
 	}
 	_, err := fmt.Fprintln(s.out, "Written.")
