@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Replace writes text under another name (path with ".new" behind it), syncs
@@ -27,7 +28,7 @@ type File struct {
 // ReplaceAs is Replace of several files, which get the mode whatever the umask is, and the
 // owner and group: before they stand in their places, so that who is to read one never finds
 // it closed. All are written and synced before the first is renamed, so that a full disk
-// changes none of them; a power cut between two renames leaves some new.
+// or a folder in the place of one changes none of them; a power cut between two renames leaves some new.
 func ReplaceAs(files []File, mode os.FileMode, uid, gid int) error {
 	return replace(files, func(f *os.File) error { return errors.Join(f.Chmod(mode), f.Chown(uid, gid)) }, mode)
 }
@@ -60,6 +61,9 @@ const temporary = ".new"
 
 // stage writes a file under its other name.
 func stage(file File, give func(*os.File) error, mode os.FileMode) error {
+	if info, err := os.Lstat(file.Path); err == nil && info.IsDir() { // the renaming would fail, too late for the others
+		return &fs.PathError{Op: "replace", Path: file.Path, Err: syscall.EISDIR}
+	}
 	temp := file.Path + temporary
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -131,6 +131,16 @@ func TestReplaceAsAllOrNone(t *testing.T) {
 	if got := namesIn(t, dir); content(t, first) != "old" || len(got) != 1 {
 		t.Errorf("%q, and there is %q", content(t, first), got)
 	}
+	files[1].Path = filepath.Join(dir, "folder")
+	if err := os.Mkdir(files[1].Path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := durable.ReplaceAs(files, 0o640, -1, -1); !errors.Is(err, syscall.EISDIR) {
+		t.Errorf("over a folder: %v", err)
+	}
+	if got := namesIn(t, dir); content(t, first) != "old" || len(got) != 2 {
+		t.Errorf("over a folder: %q, and there is %q", content(t, first), got)
+	}
 	files[1].Path = second
 	defer syscall.Umask(syscall.Umask(0o077))
 	if err := durable.ReplaceAs(files, 0o640, -1, -1); err != nil {
