@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -105,14 +106,8 @@ func takeFrom(cmd *cobra.Command, s stick) error {
 			"\n\nCorrect it, and start the gateway with this once more.\n"
 		return exit(exitFailed, errors.Join(err, s.Answer(text)))
 	}
-	r := readersOf(main)
-	if err := r.writeAll(t.files); err != nil {
+	if err := t.place(readersOf(main)); err != nil {
 		return errors.Join(err, s.Answer("portti has taken nothing from here:\n\n"+err.Error()+"\n"))
-	}
-	if t.token != "" {
-		if err := writeToken(t.cfg.Uplink.TokenFile, t.cfg.Paths.State, t.token); err != nil {
-			return errors.Join(err, s.Answer("portti has taken the configuration from here, but not the token:\n\n"+err.Error()+"\n"))
-		}
 	}
 	if err := t.note(note); err != nil {
 		return fmt.Errorf("it was taken, but that cannot be noted: %w", err)
@@ -230,6 +225,34 @@ func (t *takeover) judge(main string) error {
 		return fmt.Errorf("portti/%s: this cannot be an access token: %w. Put the token alone in there, without quotes and without \"Bearer\" in front", stickToken, err)
 	}
 	return nil
+}
+
+// place puts all of it where it belongs, or nothing: the token first, as in setup, and back as it
+// was where the files cannot follow.
+func (t *takeover) place(r readers) error {
+	if t.token == "" {
+		return r.writeAll(t.files)
+	}
+	path, state := t.cfg.Uplink.TokenFile, t.cfg.Paths.State
+	before, err := os.ReadFile(path)
+	none := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !none {
+		return fmt.Errorf("cannot replace the token: %w; nothing was changed", err)
+	}
+	if err := writeToken(path, state, t.token); err != nil {
+		return fmt.Errorf("%w. Run it with sudo, or see whether token_file names a place that can be written (df -h); nothing was changed", err)
+	}
+	if err = r.writeAll(t.files); err == nil {
+		return nil
+	}
+	back := func() error { return uplink.WriteSecret(path, state, before) }
+	if none {
+		back = func() error { return os.Remove(path) }
+	}
+	if undo := back(); undo != nil {
+		return fmt.Errorf("%w, except that the token in %s is the new one: %w", err, path, undo)
+	}
+	return err
 }
 
 func (t *takeover) has(name string) bool { return slices.Contains(t.names, name) }

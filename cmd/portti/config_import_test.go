@@ -347,3 +347,45 @@ func TestKilledWhileTaking(t *testing.T) {
 		t.Error("none was killed: the test tested nothing")
 	}
 }
+
+// TestStickThatCannotBePlaced (row 248): where the token or a file cannot be written, both stay as
+// they were, and once it can be they are taken.
+func TestStickThatCannotBePlaced(t *testing.T) {
+	const old = "canary-before\n"
+	for name, c := range map[string]struct {
+		obstacle string // a folder with something in it, below the gateway's
+		before   string // the token
+	}{
+		"the token":                     {"etc/credentials/uplink-token/in it", ""},
+		"a file":                        {"etc/conf.d/" + movedServer + "/in it", ""},
+		"a file, and there was a token": {"etc/conf.d/" + movedServer + "/in it", old},
+		"the last of the files":         {"etc/conf.d/79-stick-token.toml/in it", old},
+		"a file under its other name":   {"etc/conf.d/79-stick-token.toml.new/in it", old},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, dir := stickSite(t, wholeStick())
+			token, obstacle := filepath.Join(s.dir, "etc/credentials/uplink-token"), filepath.Join(s.dir, c.obstacle)
+			if c.before != "" {
+				s.put(token, c.before)
+			}
+			if err := os.MkdirAll(obstacle, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			code, out, errs := s.take(dir)
+			answer := s.read(filepath.Join(dir, "portti", stickAnswer))
+			if code != exitFailed || !strings.Contains(errs, "nothing was changed") || !strings.Contains(answer, "taken nothing") {
+				t.Errorf("%d\n%s%s\n%s", code, out, errs, answer)
+			}
+			if s.conf(movedServer)+s.conf(movedDevices)+s.conf("79-stick-token.toml") != "" || s.read(token) != c.before {
+				t.Errorf("half of it was taken: %q, token %q", glob(t, filepath.Join(s.dir, "etc/conf.d/*")), s.read(token))
+			}
+			if err := os.RemoveAll(filepath.Dir(obstacle)); err != nil {
+				t.Fatal(err)
+			}
+			if code, out, errs = s.take(dir); code != exitOK {
+				t.Fatalf("then: %d\n%s%s", code, out, errs)
+			}
+			s.isTaken(dir)
+		})
+	}
+}
