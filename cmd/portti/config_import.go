@@ -80,6 +80,7 @@ type takeover struct {
 	files []durable.File
 	from  map[string]string // path of a file -> its name on the stick
 	token string
+	wiped bool              // the token on the stick is zeros: the power failed before it was removed
 	sums  map[string]string // of each by its name
 	cfg   *config.Config
 }
@@ -90,9 +91,6 @@ func takeFrom(cmd *cobra.Command, s stick) error {
 	t, err := readStick(s, folder)
 	if err != nil {
 		return errors.Join(err, s.Answer("portti has taken nothing from here:\n\n"+err.Error()+"\n"))
-	}
-	if len(t.names) == 0 {
-		return nil
 	}
 	note := filepath.Join(folder, stickTaken)
 	if t.knownTo(note) { // and only taking it from the stick may be left to do
@@ -135,12 +133,17 @@ func readStick(s stick, folder string) (*takeover, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errStick, err)
 	}
-	t := &takeover{names: names, from: map[string]string{}, sums: map[string]string{}}
+	t := &takeover{from: map[string]string{}, sums: map[string]string{}}
 	for _, name := range names {
 		text, err := s.Read(name)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w; nothing was changed", errStick, err)
 		}
+		if name == stickToken && len(text) > 0 && len(bytes.Trim(text, "\x00")) == 0 {
+			t.wiped = true
+			continue
+		}
+		t.names = append(t.names, name)
 		sum := sha256.Sum256(text)
 		t.sums[name] = hex.EncodeToString(sum[:])
 		text = bytes.TrimPrefix(text, []byte("\ufeff")) // what editors on other systems put there
@@ -260,7 +263,10 @@ func (t *takeover) has(name string) bool { return slices.Contains(t.names, name)
 // clean takes from the stick what is safe on the gateway, the token first.
 func (t *takeover) clean(s stick) error {
 	var all error
-	if t.has(stickToken) {
+	switch {
+	case t.wiped:
+		all = s.Remove(stickToken)
+	case t.has(stickToken):
 		all = s.Wipe(stickToken)
 	}
 	for _, name := range t.names {

@@ -389,3 +389,28 @@ func TestStickThatCannotBePlaced(t *testing.T) {
 		})
 	}
 }
+
+// TestPowerFailsInWipe (row 245): a token of zeros was taken before, and only has to be removed.
+func TestPowerFailsInWipe(t *testing.T) {
+	s, dir := stickSite(t, wholeStick())
+	if code, out, errs := s.take(dir); code != exitOK {
+		t.Fatalf("%d\n%s%s", code, out, errs)
+	}
+	for _, left := range []map[string]string{{}, {"Site.TOML": stickServer, "devices.toml": stickDevice}} {
+		left[stickToken] = strings.Repeat("\x00", 14)
+		for name, text := range left {
+			s.put(filepath.Join(dir, "portti", name), text)
+		}
+		if code, out, errs := s.take(dir); code != exitOK || out+errs != "" {
+			t.Errorf("%d\n%s%s", code, out, errs)
+		}
+		s.isTaken(dir)
+	}
+	// Other settings next to it are taken.
+	s.put(filepath.Join(dir, "portti", stickToken), "\x00\x00")
+	s.put(filepath.Join(dir, "portti/log.toml"), "[log]\nlevel = \"warn\"\n")
+	if code, out, errs := s.take(dir); code != exitOK || !strings.Contains(out, "portti/log.toml is now") {
+		t.Errorf("%d\n%s%s", code, out, errs)
+	}
+	s.isTaken(dir)
+}
