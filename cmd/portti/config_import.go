@@ -31,13 +31,14 @@ on the boot partition of a card:
     nothing at all is changed
   - the files move to conf.d next to the configuration, as 80-stick-NAME, and the token to
     where it is read; on the stick the token is overwritten and removed
-  - DIR/portti/ANSWER.txt says in plain words what was taken, or what is wrong and where
+  - DIR/portti/ANSWER.txt says in plain words what was taken, or what is wrong and where,
+    and which files have a name that portti does not know, such as uplink-token.txt
 
 What was taken is taken once: the same files in there again do nothing. A package or image may
 run it at boot, before the gateway; portti-stick.service is for that, and off by default,
 since whoever can plug in a stick can then change the configuration.
 
-Exit codes: 0 taken, or there is nothing to take, 1 not.`,
+Exit codes: 0 taken, or there is nothing to take, 1 not, or there are only other files.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := openStick(args[0])
@@ -52,8 +53,8 @@ Exit codes: 0 taken, or there is nothing to take, 1 not.`,
 
 // stick is a folder in which somebody has put files for the gateway.
 type stick interface {
-	// Files are the names of what is there to be taken.
-	Files() ([]string, error)
+	// Files are the names of what is there to be taken, and of what is left aside.
+	Files() (names, aside []string, err error)
 	Read(name string) ([]byte, error)
 	// Wipe overwrites a file and removes it.
 	Wipe(name string) error
@@ -66,6 +67,7 @@ const (
 	stickToken  = "uplink-token"
 	stickPrefix = "80-stick-"
 	stickAnswer = "ANSWER.txt"
+	stickDone   = "portti has taken over what was in here."
 	// stickTaken says in conf.d what was taken, so that it is taken once from a stick
 	// that cannot be written.
 	stickTaken = ".taken-from-stick"
@@ -77,6 +79,7 @@ var errStick = errors.New("cannot read what is on the stick")
 // takeover is what is to be taken, and where it goes.
 type takeover struct {
 	names []string // on the stick
+	aside []string // likewise, of what is not taken
 	files []durable.File
 	from  map[string]string // path of a file -> its name on the stick
 	token string
@@ -89,28 +92,29 @@ func takeFrom(cmd *cobra.Command, s stick) error {
 	main := globalsOf(cmd).config
 	folder := filepath.Join(filepath.Dir(main), "conf.d")
 	t, err := readStick(s, folder)
+	leave := func(text string) error { return s.Answer(text + t.passedOver()) }
 	if err != nil {
-		return errors.Join(err, s.Answer("portti has taken nothing from here:\n\n"+err.Error()+"\n"))
+		return errors.Join(err, leave("portti has taken nothing from here:\n\n"+err.Error()+"\n"))
 	}
 	note := filepath.Join(folder, stickTaken)
 	if t.knownTo(note) { // and only taking it from the stick may be left to do
 		if err := t.clean(s); err != nil {
 			fmt.Fprintf(cmd.ErrOrStderr(), "What is on the stick was taken before, and cannot be removed there: %v\n", err)
 		}
-		return nil
+		return t.nothingElse(s)
 	}
 	if err := t.judge(main); err != nil {
 		text := "portti has taken nothing from here, and nothing was changed on the gateway:\n\n" + err.Error() +
 			"\n\nCorrect it, and start the gateway with this once more.\n"
-		return exit(exitFailed, errors.Join(err, s.Answer(text)))
+		return exit(exitFailed, errors.Join(err, leave(text)))
 	}
 	if err := t.place(readersOf(main)); err != nil {
-		return errors.Join(err, s.Answer("portti has taken nothing from here:\n\n"+err.Error()+"\n"))
+		return errors.Join(err, leave("portti has taken nothing from here:\n\n"+err.Error()+"\n"))
 	}
 	if err := t.note(note); err != nil {
 		return fmt.Errorf("it was taken, but that cannot be noted: %w", err)
 	}
-	text := t.answer()
+	text := t.answer() + t.passedOver()
 	switch g := globalsOf(cmd); {
 	case g.json:
 		err = writeJSON(cmd, map[string]any{"taken": t.from, "token_taken": t.token != ""})
@@ -120,24 +124,26 @@ func takeFrom(cmd *cobra.Command, s stick) error {
 	if err != nil {
 		return err
 	}
-	// From here on all of it is safe on the gateway.
-	if err := errors.Join(t.clean(s), s.Answer(text)); err != nil {
-		return fmt.Errorf("%w.\nIt was taken, and will not be taken again; but the token may still be on the stick: remove it", err)
+	// From here on all of it is safe on the gateway, which is told whatever becomes of the stick.
+	left := errors.Join(t.clean(s), s.Answer(text))
+	if left != nil {
+		left = fmt.Errorf("%w.\nIt was taken, and will not be taken again; but the token may still be on the stick: remove it", left)
 	}
-	return applyNow(cmd, "The gateway reads it when it starts.")
+	return errors.Join(left, applyNow(cmd, "The gateway reads it when it starts."))
 }
 
-// readStick reads all of it before anything is done: a stick may be pulled out at any time.
+// readStick reads all of it before anything is done: a stick may be pulled out at any time. After an
+// error the takeover knows only what is left aside.
 func readStick(s stick, folder string) (*takeover, error) {
-	names, err := s.Files()
+	names, aside, err := s.Files()
+	t := &takeover{aside: aside, from: map[string]string{}, sums: map[string]string{}}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errStick, err)
+		return t, fmt.Errorf("%w: %w", errStick, err)
 	}
-	t := &takeover{from: map[string]string{}, sums: map[string]string{}}
 	for _, name := range names {
 		text, err := s.Read(name)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w; nothing was changed", errStick, err)
+			return t, fmt.Errorf("%w: %w; nothing was changed", errStick, err)
 		}
 		if name == stickToken && len(text) > 0 && len(bytes.Trim(text, "\x00")) == 0 {
 			t.wiped = true
@@ -153,7 +159,7 @@ func readStick(s stick, folder string) (*takeover, error) {
 		}
 		path := filepath.Join(folder, stickPrefix+strings.TrimSuffix(name, filepath.Ext(name))+".toml")
 		if twin := t.from[path]; twin != "" {
-			return nil, fmt.Errorf("portti/%s and %s would have one name on the gateway: rename one; nothing was changed", name, twin)
+			return t, fmt.Errorf("portti/%s and %s would have one name on the gateway: rename one; nothing was changed", name, twin)
 		}
 		t.files = append(t.files, durable.File{Path: path, Text: bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))})
 		t.from[path] = "portti/" + name
@@ -280,7 +286,7 @@ func (t *takeover) clean(s stick) error {
 // answer says what was taken.
 func (t *takeover) answer() string {
 	var b strings.Builder
-	b.WriteString("portti has taken over what was in here.\n\n")
+	b.WriteString(stickDone + "\n\n")
 	for _, f := range t.files {
 		if name := t.from[f.Path]; name != "" {
 			fmt.Fprintf(&b, "  %s is now %s\n", name, f.Path)

@@ -37,7 +37,7 @@ func stickSite(t *testing.T, files map[string]string) (s *site, stickDir string)
 }
 
 func wholeStick() map[string]string {
-	return map[string]string{"Site.TOML": stickServer, "devices.toml": stickDevice, "uplink-token": "canary-stick\r\n", "._devices.toml": "\x00", "notes.txt": "mine"}
+	return map[string]string{"Site.TOML": stickServer, "devices.toml": stickDevice, "uplink-token": "canary-stick\r\n", "._devices.toml": "\x00"}
 }
 
 func (s *site) take(stickDir string) (code int, out, errs string) {
@@ -74,7 +74,7 @@ func (s *site) isTaken(stickDir string) {
 	for _, e := range entries {
 		left = append(left, e.Name())
 	}
-	if !slices.Equal(left, []string{"._devices.toml", stickAnswer, "notes.txt"}) {
+	if !slices.Equal(left, []string{"._devices.toml", stickAnswer}) {
 		s.t.Errorf("on the stick there is %q", left)
 	}
 	for _, path := range glob(s.t, filepath.Join(s.dir, "etc/conf.d/*")) {
@@ -166,7 +166,7 @@ func TestNothingToTake(t *testing.T) {
 	if code, out, errs := s.take(dir); code != exitOK || out+errs != "" {
 		t.Errorf("no folder: %d %s%s", code, out, errs)
 	}
-	s.put(filepath.Join(dir, "portti/notes.txt"), "x")
+	s.put(filepath.Join(dir, "portti/._notes.txt"), "x")
 	if code, out, errs := s.take(dir); code != exitOK || out+errs != "" || s.read(filepath.Join(dir, "portti", stickAnswer)) != "" {
 		t.Errorf("no files: %d %s%s", code, out, errs)
 	}
@@ -219,9 +219,9 @@ func (b *brokenStick) step(writes bool) error {
 	return nil
 }
 
-func (b *brokenStick) Files() ([]string, error) {
+func (b *brokenStick) Files() (names, aside []string, err error) {
 	if err := b.step(false); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return b.stick.Files()
 }
@@ -266,7 +266,9 @@ func (s *site) takeBroken(dir string, b *brokenStick) (err error) {
 	cmd := rootCmd(os.DirFS(s.dir))
 	sub, _, _ := cmd.Find([]string{"config", "import"})
 	sub.SetContext(s.t.Context())
-	sub.SetOut(new(bytes.Buffer))
+	var out bytes.Buffer
+	defer func() { s.said = out.String() }()
+	sub.SetOut(&out)
 	sub.SetErr(new(bytes.Buffer))
 	if err := sub.ParseFlags([]string{"-c", s.main}); err != nil {
 		s.t.Fatal(err)
@@ -314,6 +316,9 @@ func TestReadOnlyStick(t *testing.T) {
 	err := s.takeBroken(dir, &brokenStick{readOnly: true})
 	if err == nil || !strings.Contains(err.Error(), "will not be taken again") || !strings.Contains(err.Error(), "token may still be on the stick") {
 		t.Errorf("%v", err)
+	}
+	if out := s.said; !strings.Contains(out, "The gateway reads it when it starts") {
+		t.Errorf("the gateway is not told:\n%s", out)
 	}
 	s.put(filepath.Join(s.dir, "etc/conf.d", movedDevices), "# by hand\n")
 	if err := s.takeBroken(dir, &brokenStick{readOnly: true}); err != nil || s.conf(movedDevices) != "# by hand\n" {

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"portti/cmd/portti/status"
 )
 
 // folderStick is a stick that is mounted. Everything goes through a root, so that no link on
@@ -35,21 +37,73 @@ func openStick(dir string) (*folderStick, error) {
 // Close lets go of it.
 func (s *folderStick) Close() error { return s.root.Close() }
 
-// Files is part of stick. What begins with a dot is left behind by other systems.
-func (s *folderStick) Files() ([]string, error) {
+// Files is part of stick. What begins with a dot is left behind by other systems, and is nobody's.
+func (s *folderStick) Files() (names, aside []string, err error) {
 	entries, err := fs.ReadDir(s.root.FS(), ".")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var names []string
-	for _, e := range entries {
-		name := e.Name()
-		if name == stickToken || strings.EqualFold(filepath.Ext(name), ".toml") && name[0] != '.' {
+	for _, e := range entries { // sorted by their names
+		switch name := e.Name(); {
+		case name[0] == '.' || name == stickAnswer:
+		case name == stickToken || strings.EqualFold(filepath.Ext(name), ".toml"):
 			names = append(names, name)
+		case e.IsDir():
+			aside = append(aside, name+"/")
+		default:
+			aside = append(aside, name)
 		}
 	}
-	slices.Sort(names)
-	return names, nil
+	return names, aside, nil
+}
+
+// passedOver says what is left aside, and why; "" = nothing is.
+func (t *takeover) passedOver() string {
+	if len(t.aside) == 0 {
+		return ""
+	}
+	return "\nLeft aside, since portti knows it by no such name:\n\n" + strings.Join(t.asideLines(), "")
+}
+
+func (t *takeover) asideLines() (lines []string) {
+	for _, name := range t.aside {
+		lines = append(lines, fmt.Sprintf("  portti/%s: %s\n", status.Clean(name, 80), rightName(name)))
+	}
+	return lines
+}
+
+// rightName says what a file should be called. Where Windows hides the ends of names, it has put
+// .txt behind the right one.
+func rightName(name string) string {
+	bare := name
+	if ext := filepath.Ext(name); strings.EqualFold(ext, ".txt") {
+		bare = strings.TrimSuffix(name, ext)
+	}
+	switch ext := filepath.Ext(bare); {
+	case strings.HasSuffix(name, "/"):
+		return "a folder; put what is in it directly into portti/"
+	case strings.EqualFold(bare, stickToken):
+		return "call it " + stickToken
+	case strings.EqualFold(ext, ".toml"):
+		return "call it " + status.Clean(bare, 80)
+	default:
+		return "with settings in it, call it " + status.Clean(strings.TrimSuffix(bare, ext), 80) + ".toml; with the token, " + stickToken
+	}
+}
+
+// nothingElse answers where only files lie that are left aside, unless they lay next to what was
+// taken, and the answer to that says so.
+func (t *takeover) nothingElse(s stick) error {
+	if len(t.aside) == 0 || len(t.names) > 0 {
+		return nil
+	}
+	old, _ := s.Read(stickAnswer) // without one it is to be written
+	before := strings.ReplaceAll(string(old), "\r\n", "\n")
+	if strings.HasPrefix(before, stickDone) && !slices.ContainsFunc(t.asideLines(), func(line string) bool { return !strings.Contains(before, line) }) {
+		return nil
+	}
+	text := "portti has found nothing to take in here.\n" + t.passedOver()
+	return exit(exitFailed, errors.Join(errors.New(strings.TrimSpace(text)), s.Answer(text)))
 }
 
 // stickLimit bounds a file, as the configuration does.

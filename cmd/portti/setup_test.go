@@ -18,6 +18,7 @@ type site struct {
 	t                *testing.T
 	dir, main, token string
 	url              string
+	said             string // by what was run last with a broken stick
 }
 
 const packaged = `# my gateway
