@@ -37,7 +37,7 @@ runs with its configuration, can write its buffer, and a server has proven that 
 it. Exit codes: 0 so it is, 1 not so within the time; one sentence says what is missing.`,
 		Example: `  portti check                                   # Nagios, Icinga, Checkmk
   portti check --warn-depth 10000 --crit-age 6h
-  f=/var/lib/node_exporter/textfile/portti.prom  # never read half written; ; since 1 and 2 are findings
+  f=/var/lib/node_exporter/textfile/portti.prom  # which is never found half written
   portti check --format prometheus > $f.new; mv $f.new $f
   portti check --healthy --within 5m && rauc status mark-good`,
 		Args: cobra.NoArgs,

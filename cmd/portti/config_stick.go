@@ -62,7 +62,7 @@ func (t *takeover) passedOver() string {
 	if len(t.aside) == 0 {
 		return ""
 	}
-	return "\nLeft aside, since portti knows it by no such name:\n\n" + strings.Join(t.asideLines(), "")
+	return "\nLeft aside, since portti takes nothing of such a name:\n\n" + strings.Join(t.asideLines(), "")
 }
 
 func (t *takeover) asideLines() (lines []string) {
