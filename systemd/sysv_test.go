@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -50,7 +51,9 @@ func newSysvScript(t *testing.T, shell []string) *sysvScript {
 	s.write("init", text)
 	s.write("portti", standIn)
 	s.write("ready", "0")
-	t.Cleanup(func() { s.do("stop") })
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP) // under nohup it would be ignored by each shell from its beginning
+	t.Cleanup(func() { s.do("stop"); signal.Stop(hup) })
 	return s
 }
 
