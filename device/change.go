@@ -105,6 +105,7 @@ func (s *Set) stuckOf(name string) *atomic.Int32 {
 // pass from one device to another. It ends early when ctx does. Readings of a device
 // that is gone stay with whoever took them.
 func (c *Change) Apply(ctx context.Context) {
+	c.set.drop(c.old)
 	for _, d := range c.old {
 		if d.loop != nil {
 			d.stop()
@@ -122,5 +123,15 @@ func (c *Change) Apply(ctx context.Context) {
 	s.devices = c.next
 	for _, d := range c.begun {
 		s.beginLocked(d)
+	}
+}
+
+// drop says that these are not to be begun any more. Whether one of them runs is decided
+// from here on.
+func (s *Set) drop(old []*device) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range old {
+		d.dropped = true
 	}
 }

@@ -89,7 +89,7 @@ func (s *Set) Run(ctx context.Context) {
 
 // beginLocked runs one device until it is told to stop, or the set is.
 func (s *Set) beginLocked(d *device) {
-	if s.ctx == nil {
+	if s.ctx == nil || d.dropped {
 		return
 	}
 	ctx, stop := context.WithCancel(s.ctx)

@@ -273,11 +273,12 @@ func (f *Follower) Close() { f.d.tap.remove(f) }
 // Follow shows what happens on the device of that name from now on, beginning with how
 // its port is. It may be called at any time from any goroutine.
 func (s *Set) Follow(name string, v View) (*Follower, error) {
-	i := slices.IndexFunc(s.devices, func(d *device) bool { return d.cfg.Name == name })
+	devices := s.all()
+	i := slices.IndexFunc(devices, func(d *device) bool { return d.cfg.Name == name })
 	if i < 0 {
 		return nil, ErrNoDevice
 	}
-	return s.devices[i].follow(v)
+	return devices[i].follow(v)
 }
 
 func (d *device) follow(v View) (*Follower, error) {

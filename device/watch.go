@@ -53,8 +53,9 @@ type device struct {
 	lastFlood                           atomic.Int64  // likewise
 	stuck                               *atomic.Int32 // which another device of this name goes on with
 
-	stop context.CancelFunc
-	loop *call // nil = it was never begun
+	stop    context.CancelFunc
+	loop    *call // nil = it was never begun
+	dropped bool  // it is not wanted any more; guarded by the set, as loop is
 
 	sinkFailed, crashed bool // belong to the loop
 	seat                seat // where commands find the driver

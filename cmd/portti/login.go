@@ -210,7 +210,7 @@ func tellDaemon(cmd *cobra.Command, cfg *config.Config) error {
 		socket = cfg.Paths.Socket()
 	}
 	var r gateway.Reloaded
-	err := ask(cmd.Context(), socket, g.timeout, http.MethodPost, "/api/v1/reload", &r)
+	err := ask(cmd.Context(), socket, g.timeout, http.MethodPost, "/api/v1/reload?told=true", &r)
 	var code *exitError
 	switch {
 	case err == nil:

@@ -109,7 +109,7 @@ func applyNow(cmd *cobra.Command, idle string) error {
 	var code *exitError
 	socket, err := socketOf(g)
 	if err == nil {
-		err = ask(cmd.Context(), socket, g.timeout, http.MethodPost, "/api/v1/reload", &r)
+		err = ask(cmd.Context(), socket, g.timeout, http.MethodPost, "/api/v1/reload?told=true", &r)
 	} else { // there is no main file, so nothing runs with it
 		err = exit(exitNotRunning, err)
 	}

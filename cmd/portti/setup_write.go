@@ -89,7 +89,7 @@ func (s *setup) apply(machine fs.FS) error {
 		socket = s.cfg.Paths.Socket()
 	}
 	var r gateway.Reloaded
-	err := ask(s.cmd.Context(), socket, s.g.timeout, http.MethodPost, "/api/v1/reload", &r)
+	err := ask(s.cmd.Context(), socket, s.g.timeout, http.MethodPost, "/api/v1/reload?told=true", &r)
 	var code *exitError
 	switch {
 	case err == nil && r.Error != "":

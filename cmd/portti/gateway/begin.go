@@ -15,6 +15,7 @@ type begun struct {
 	before *config.Config
 	unread error // why it cannot
 	failed error // the files could not be read
+	over   bool  // the files were edited since they were taken back: what is there only has to go
 }
 
 // Begin gives the configuration that a start goes by, and has o know about it: that of
@@ -45,6 +46,7 @@ func Begin(o *Options, paths config.Paths) (*config.Config, error) {
 	boot, mono := bootOf(o.Clock)
 	left := note.remaining(boot, mono)
 	if err == nil && note.State == takenBack && sumOf(files) != note.Tried {
+		o.begun = &begun{note: note, before: before, over: true}
 		return files, nil
 	}
 	o.begun = &begun{note: note, before: before, failed: err}
@@ -53,6 +55,7 @@ func Begin(o *Options, paths config.Paths) (*config.Config, error) {
 	case err != nil:
 		note.takeBack("its files cannot be used any more", "")
 	case note.State == onTrial && left > 0:
+		note.Tried, note.Keys = sumOf(files), keysBetween(before, files) // they may have been edited since
 		return files, nil
 	case note.State == onTrial:
 		note.takeBack(notInTime, sumOf(files))

@@ -139,9 +139,9 @@ func (g *Gateway) routes() (members, everybody http.Handler) {
 }
 
 // reloadAsked is a reload as its address asks for it: confirm=DURATION puts it on trial,
-// confirmed=true ends one.
+// confirmed=true ends one, and told=true is from what has written a file.
 func reloadAsked(q url.Values) (r reloadRequest, err error) {
-	r.confirmed = q.Get("confirmed") == "true"
+	r.confirmed, r.told = q.Get("confirmed") == "true", q.Get("told") == "true"
 	if text := q.Get("confirm"); text != "" {
 		r.window, err = time.ParseDuration(text)
 	}

@@ -71,7 +71,7 @@ func (a *gatewayActions) reconnect() { a.g.link().Reconnect() }
 func (a *gatewayActions) reload(ctx context.Context) (Reloaded, error) {
 	limited, cancel := context.WithTimeout(ctx, reloadLimit)
 	defer cancel()
-	return a.g.Reload(limited)
+	return a.g.ask(limited, reloadRequest{told: true})
 }
 
 func (a *gatewayActions) setLevel(level slog.Level, d time.Duration) error {

@@ -18,6 +18,7 @@ type reloadRequest struct {
 	answer    chan Reloaded // nil = nobody waits
 	window    time.Duration // what is new is on trial for so long; 0 = it is not
 	confirmed bool          // what is on trial may stay, and nothing is read
+	told      bool          // by what wrote a file or had a signal, and not by somebody who asks for a reload
 }
 
 // Reload reads the configuration again and puts it in force, a section at a time: what
@@ -69,6 +70,12 @@ func (g *Gateway) reload(ctx context.Context, ask reloadRequest) Reloaded {
 	files, err := g.opt.Load()
 	if err != nil {
 		return g.reject("CFG-INVALID", "the configuration has mistakes; the gateway goes on with the one it has", err)
+	}
+	if t := g.trial; ask.told && t.note != nil && !t.over && t.note.State == takenBack {
+		if sumOf(files) == t.note.Tried {
+			return newReloaded(nil) // as it is; a token that was renewed needs no more
+		}
+		return g.reject("CFG-REFUSED", "the configuration is not read again", fmt.Errorf("the files still hold what was taken back (%s), so they are not put in force by themselves. See what they would change: portti config diff. To put them in force: sudo portti reload --confirm 5m", listed(t.note.Keys)))
 	}
 	c, err := g.prepare(files)
 	if err == nil {
@@ -140,8 +147,10 @@ func (g *Gateway) prepareFor(files *config.Config, strict bool) (*change, error)
 
 // drop gives back what a change has taken that is not put in force.
 func (g *Gateway) drop(c *change) {
-	if c.listener != nil {
+	if c.listener != nil { // for which listenBeside may have ended what served
 		_ = c.listener.Close()
+		g.exposed.end()
+		g.exposed = g.expose(g.exposed.ctx, g.exposed.addr, nil)
 	}
 	if c.way != nil {
 		c.way.close(g.way.Load())

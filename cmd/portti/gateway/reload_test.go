@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -290,6 +291,20 @@ func TestReloadOfTheMetrics(t *testing.T) {
 		t.Error("they have not moved")
 	}
 	_, port, _ := net.SplitHostPort(second)
+	text, err := os.ReadFile(r.ConfigFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(r.ConfigFile(), bytes.ReplaceAll(text, []byte(second), []byte("0.0.0.0:"+port)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := r.g.Instance.ReloadOnTrial(t.Context(), 2*gateway.MaxTrial); err != nil || done.Error == "" {
+		t.Errorf("%v %+v", err, done)
+	}
+	testkit.Eventually(t, "what is refused leaves them where they are", func() bool { return served(second) })
+	if err := os.WriteFile(r.ConfigFile(), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if done := r.edit(second, "0.0.0.0:"+port); done.Error != "" || !served(second) {
 		t.Errorf("the same port, every address: %+v", done)
 	}

@@ -325,7 +325,7 @@ func (g *Gateway) listenTo(ctx context.Context) (linkErr error, broken bool) {
 	for {
 		select {
 		case <-g.opt.Wake:
-			g.reload(ctx, reloadRequest{})
+			g.reload(ctx, reloadRequest{told: true})
 			g.link().Wake()
 		case r := <-g.reloads:
 			r.answer <- g.reload(ctx, r)

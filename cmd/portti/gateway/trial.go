@@ -39,6 +39,7 @@ type trial struct {
 	since  time.Time      // a proof must be younger
 	over   bool           // it is confirmed, and the file is still there
 	tick   *time.Timer    // nil = there is nothing to look at
+	busy   chan struct{}  // open while the disk still has what was given up
 	shown  atomic.Pointer[trialNote]
 }
 
@@ -53,7 +54,7 @@ type Trial struct {
 func newTrial(path string, found *begun) *trial {
 	t := &trial{path: path}
 	if found != nil && found.note != nil {
-		t.note, t.before, t.since = found.note, found.before, time.Now()
+		t.note, t.before, t.since, t.over = found.note, found.before, time.Now(), found.over
 		t.show(trialEvery)
 	}
 	return t
@@ -64,7 +65,7 @@ func (t *trial) pending() bool { return t.note != nil && t.note.State == onTrial
 // goOnWithTrial keeps how a trial stands at a start: the time before is spent.
 func (g *Gateway) goOnWithTrial() {
 	b := g.opt.begun
-	if b == nil {
+	if b == nil || b.over {
 		return
 	}
 	if b.note == nil {
@@ -102,33 +103,54 @@ func (t *trial) show(next time.Duration) {
 	t.shown.Store(&n)
 }
 
-// save keeps the note, and gives up on a disk that hangs: what is written later all the
-// same is undone where undo says so.
-func (t *trial) save(undo bool) error {
-	n, before, path := *t.note, t.before, t.path
+// errHangs is a disk that takes longer than trialWrite.
+var errHangs = errors.New("the disk does not answer")
+
+// onDisk does something with the file, and gives up on a disk that hangs: until it is done
+// all the same nothing else is begun, so that what was given up cannot come after what
+// followed. late is done after it then; nil = nothing.
+func (t *trial) onDisk(do func() error, late func()) error {
+	if t.busy != nil {
+		select {
+		case <-t.busy:
+		default:
+			return errHangs
+		}
+	}
 	var (
 		mu                sync.Mutex
 		err               error
 		finished, givenUp bool
 		done              = make(chan struct{})
 	)
+	t.busy = done
 	go func() {
-		failed := n.write(path, before)
+		defer close(done)
+		failed := do()
 		mu.Lock()
 		defer mu.Unlock()
 		err, finished = failed, true
-		close(done)
-		if givenUp && undo {
-			_ = os.Remove(path)
+		if givenUp && late != nil {
+			late()
 		}
 	}()
 	within(done, trialWrite)
 	mu.Lock()
 	defer mu.Unlock()
 	if givenUp = !finished; givenUp {
-		return errors.New("the disk does not answer")
+		return errHangs
 	}
 	return err
+}
+
+// save keeps the note; undo says that it is to go again where it is written too late.
+func (t *trial) save(undo bool) error {
+	n, before, path := *t.note, t.before, t.path
+	var late func()
+	if undo {
+		late = func() { _ = os.Remove(path) }
+	}
+	return t.onDisk(func() error { return n.write(path, before) }, late)
 }
 
 // beginTrial keeps the way back to the configuration that holds now, or to the one before it
@@ -142,7 +164,9 @@ func (g *Gateway) beginTrial(c *change, window time.Duration) error {
 		}
 	}
 	switch {
-	case len(waits) > 0 && (window > 0 || t.pending()):
+	case len(waits) > 0 && window == 0 && t.pending():
+		return fmt.Errorf("while a configuration is on trial nothing can be added that waits for a restart, which would not be taken back: %s. End the trial first: sudo portti reload --confirmed", listed(waits))
+	case len(waits) > 0 && window > 0:
 		return fmt.Errorf("a configuration on trial cannot hold what waits for a restart, which would not be taken back: %s. Leave it out, or reload without --confirm", listed(waits))
 	case window == 0 || len(c.settings) == 0 && !t.pending():
 		return nil
@@ -159,6 +183,7 @@ func (g *Gateway) beginTrial(c *change, window time.Duration) error {
 		t.note, t.before = was, before
 		return fmt.Errorf("cannot keep the way back in %s: %w", t.path, err)
 	}
+	t.over = false
 	return nil
 }
 
@@ -181,7 +206,7 @@ func keysBetween(before, after *config.Config) []string {
 func (g *Gateway) reloadedTrial(c *change, window time.Duration) *Trial {
 	t := g.trial
 	switch {
-	case t.note == nil:
+	case t.note == nil || t.over:
 		return nil
 	case t.note.State == takenBack:
 		g.endTrial()
@@ -226,10 +251,13 @@ func (g *Gateway) confirm() Reloaded {
 // endTrial removes the way back; where the disk does not let it, later.
 func (g *Gateway) endTrial() {
 	t := g.trial
-	err := os.Remove(t.path)
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		err = durable.SyncFolderOf(t.path)
-	}
+	path := t.path
+	err := t.onDisk(func() error {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return durable.SyncFolderOf(path)
+	}, nil)
 	if err != nil {
 		if !t.over {
 			g.log.Error("the way back from a configuration that stays cannot be removed; trying again", "event", "config.trial-save-failed", "err", err)
@@ -250,7 +278,8 @@ func (g *Gateway) lookAtTrial(ctx context.Context) {
 	case t.over:
 		g.endTrial()
 	case t.note.State == takenBack:
-		if files, err := g.opt.Load(); err == nil && len(changes(g.cfg.Load(), files, files)) == 0 {
+		now := g.cfg.Load()
+		if files, err := g.opt.Load(); err == nil && len(changes(now, files, files)) == 0 && len(changes(now, t.before, t.before)) == 0 {
 			g.rejected.Store(nil)
 			g.endTrial()
 			return

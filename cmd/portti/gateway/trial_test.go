@@ -459,3 +459,83 @@ func TestTrialThatCannotStart(t *testing.T) {
 		t.Errorf("it ended with %v", err)
 	}
 }
+
+// Row 162: files that are edited during a trial are on it too, over a start and after they
+// were taken back; a way back of long ago does not bring anything back later.
+func TestTrialOfEditedFiles(t *testing.T) {
+	onTrialSite(t, func(s *trialSite) {
+		s.write(2, "20s")
+		s.reload(8 * time.Minute)
+		s.halt()
+		s.write(3, "20s")
+		s.start()
+		s.runs("edited while on trial", 3)
+		s.pass(9 * time.Minute)
+		s.runs("after its time", 1)
+		s.halt()
+		s.start()
+		s.runs("a start after that", 1)
+		s.shows("a start after that", "CFG-TAKEN-BACK")
+
+		s.halt()
+		s.write(4, "20s")
+		s.start()
+		s.runs("edited since", 4)
+		s.pass(time.Minute)
+		if s.kept() {
+			t.Error("a way back is left, with what is secret in it")
+		}
+		s.write(3, "20s")
+		s.reload(0)
+		s.halt()
+		s.start()
+		s.runs("what was refused once, and was asked for since", 3)
+	})
+}
+
+// Row 160: what was taken back is put in force by somebody who asks for it, and not by a
+// token that is renewed or a device that is added.
+func TestTakenBackStaysSo(t *testing.T) {
+	onTrialSite(t, func(s *trialSite) {
+		told := func() Reloaded {
+			t.Helper()
+			r, err := s.gateway.ask(s.t.Context(), reloadRequest{told: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.pass(time.Second)
+			return r
+		}
+		s.write(2, "20s")
+		s.reload(time.Minute)
+		s.pass(2 * time.Minute)
+		if r := told(); r.Error != "" || len(r.Applied) > 0 {
+			t.Errorf("the same files: %+v", r)
+		}
+		s.write(2, "30s")
+		if r := told(); !strings.Contains(r.Error, "portti reload") {
+			t.Errorf("other files: %+v", r)
+		}
+		s.runs("told twice", 1)
+		if !s.kept() {
+			t.Error("the way back is gone")
+		}
+		s.reload(0)
+		s.runs("asked for", 2)
+	})
+}
+
+// A trial that begins while the file of the last one could not be removed has a way back
+// all the same.
+func TestTrialAfterOneThatIsOver(t *testing.T) {
+	onTrialSite(t, func(s *trialSite) {
+		s.write(1, "30s")
+		s.reload(time.Minute)
+		s.gateway.trial.over = true // as after a disk that refused to
+		s.write(2, "20s")
+		s.reload(time.Minute)
+		s.shows("on trial", "CFG-ON-TRIAL")
+		s.pass(2 * time.Minute)
+		s.runs("after its time", 1)
+	})
+}
