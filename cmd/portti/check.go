@@ -261,7 +261,7 @@ func unhealthy(s *status.Document, err error, version string, noLink bool) strin
 		return text
 	}
 	for _, p := range s.Problems {
-		if p.Code == "CFG-INVALID" {
+		if slices.Contains([]string{"CFG-INVALID", "CFG-REFUSED", "CFG-TAKEN-BACK"}, p.Code) { // what runs is not what the files say
 			return p.Sentence
 		}
 	}

@@ -128,10 +128,14 @@ func TestWhatAGatewayLacksOfBeingHealthy(t *testing.T) {
 		noLink bool
 		lacks  string
 	}{
-		"nothing":              {change: func(*status.Document) {}},
-		"another version":      {change: func(s *status.Document) { s.Version = "0.1" }, lacks: "version 0.1 runs, not "},
-		"just started":         {change: func(s *status.Document) { s.UptimeS = 9 }, lacks: "it runs for less than 10s"},
-		"a bad configuration":  {change: func(s *status.Document) { s.Problems = []status.Problem{problem("CFG-INVALID", status.Warning, false)} }, lacks: "what CFG-INVALID is"},
+		"nothing":             {change: func(*status.Document) {}},
+		"another version":     {change: func(s *status.Document) { s.Version = "0.1" }, lacks: "version 0.1 runs, not "},
+		"just started":        {change: func(s *status.Document) { s.UptimeS = 9 }, lacks: "it runs for less than 10s"},
+		"a bad configuration": {change: func(s *status.Document) { s.Problems = []status.Problem{problem("CFG-INVALID", status.Warning, false)} }, lacks: "what CFG-INVALID is"},
+		"one that is refused": {change: func(s *status.Document) { s.Problems = []status.Problem{problem("CFG-REFUSED", status.Warning, false)} }, lacks: "what CFG-REFUSED is"},
+		"one taken back": {change: func(s *status.Document) {
+			s.Problems = []status.Problem{problem("CFG-TAKEN-BACK", status.Warning, false)}
+		}, lacks: "what CFG-TAKEN-BACK is"},
 		"a bad disk":           {change: func(s *status.Document) { s.Buffer.State, s.Buffer.LastError = status.BufferDegraded, "no space" }, lacks: "the buffer cannot be written: no space"},
 		"a full buffer":        {change: func(s *status.Document) { s.Buffer.State = status.BufferFull }},
 		"no link":              {change: func(s *status.Document) { s.Link = status.Link{State: status.LinkWaiting, LastError: "refused"} }, lacks: "there is no connection: refused"},
