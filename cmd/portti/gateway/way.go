@@ -18,8 +18,8 @@ type way struct {
 	link  *uplink.Link
 	token uplink.TokenSource // nil = the link needs none
 
-	stop  context.CancelFunc
-	ended chan error // gets what Run returned, once
+	stop  context.CancelFunc // ends what run began; never nil
+	ended chan error         // gets what Run returned, once
 	sides sync.WaitGroup
 }
 
@@ -31,7 +31,7 @@ func (g *Gateway) newWay(cfg *config.Config, old *way) (*way, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &way{ended: make(chan error, 1)}
+	w := &way{stop: func() {}, ended: make(chan error, 1)}
 	switch {
 	case len(cfg.Uplink.Addresses()) == 0:
 	case old != nil && old.token != nil && reflect.DeepEqual(tokenSettings(g.cfg.Load()), tokenSettings(cfg)):

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -15,6 +16,27 @@ type closingToken struct {
 }
 
 func (c *closingToken) Close(time.Duration) { c.closed++ }
+
+// A way that is not running yet ends in order: the queue may break its promise between
+// the link that was left and the next one.
+func TestWayEndsBeforeItRuns(t *testing.T) {
+	onTrialSite(t, func(s *trialSite) {
+		for name, end := range map[string]func(*way) error{
+			"at a stop":   (*way).drain,
+			"at a reload": func(w *way) error { return w.leave(s.t.Context(), s.gateway) },
+		} {
+			w, err := s.gateway.newWay(s.gateway.cfg.Load(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			broken := errors.New("broken")
+			w.ended <- broken
+			if err := end(w); !errors.Is(err, broken) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
 
 // A source of tokens goes on with the next link where that would make the same one again:
 // what it holds may be nowhere else. Any other is closed with its link.
