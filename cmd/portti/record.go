@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,9 +26,9 @@ times and with the port's comings and goings, into a file that portti replay and
 simulate --play take. The device's settings go with it, secret ones left out.
 
 The running gateway hands out copies; where none runs the port is opened here. The file is
-text and good up to the last line that reached the disk, whatever ends the recording. It
-is saved every five seconds, readable by you alone, and never takes the place of another
-unless --force is given.
+text and good up to the last line that reached the disk, whatever ends the recording. What
+comes is saved within five seconds, readable by you alone, and never takes the place of
+another file unless --force is given. A reload that touches the device ends it.
 
 Ends with Ctrl-C, or after --for. Exit codes: 0 recorded, 1 ended by itself or something
 was missed, 2 no such device, 4 no answer or no permission.`,
@@ -43,7 +44,7 @@ was missed, 2 no such device, 4 no answer or no permission.`,
 	return cmd
 }
 
-// saveEvery is how often a recording is synced to the disk, while something comes.
+// saveEvery is how long after it came a record is on the disk at the latest.
 const saveEvery = 5 * time.Second
 
 func runRecord(cmd *cobra.Command, args []string) error {
@@ -65,7 +66,7 @@ func runRecord(cmd *cobra.Command, args []string) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "recording %s to %s (Ctrl-C ends)\n", args[0], path)
 	}
 	sum, err := record(s, file)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+	if err = errors.Join(err, file.Close()); err != nil {
 		err = fmt.Errorf("cannot write %s: %w. What it holds is good", path, fullStick(err))
 	}
 	return recorded(cmd, path, sum, err)
@@ -91,6 +92,9 @@ func makeRecording(path string, force bool) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot write the recording: %w", err)
 	}
+	if err := file.Chmod(0o600); err != nil && !errors.Is(err, unix.EPERM) { // one that was there; a stick with FAT has no modes
+		return nil, errors.Join(fmt.Errorf("cannot keep the recording to yourself: %w", err), file.Close())
+	}
 	return file, nil
 }
 
@@ -107,15 +111,63 @@ type syncer interface {
 	Sync() error
 }
 
+// saver syncs a file saveEvery after the first write that is not on the disk, whether
+// more comes or not.
+type saver struct {
+	file syncer
+
+	mu  sync.Mutex
+	due *time.Timer // nil = nothing waits to be synced
+	err error       // what a sync failed with: the kernel says it only once
+}
+
+func (s *saver) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return 0, s.err
+	}
+	if s.due == nil {
+		s.due = time.AfterFunc(saveEvery, s.save)
+	}
+	return s.file.Write(p)
+}
+
+func (s *saver) save() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.due != nil {
+		s.due = nil
+		s.err = errors.Join(s.err, s.file.Sync())
+	}
+}
+
+// end syncs what is not yet, and says whether all is on the disk.
+func (s *saver) end() error {
+	s.mu.Lock()
+	due := s.due
+	s.mu.Unlock()
+	if due != nil {
+		due.Stop()
+	}
+	s.save()
+	return s.err
+}
+
 // record copies what happens to the file until there is no more.
 func record(s *sight, file syncer) (sum recordSum, err error) {
-	w, err := recording.NewWriter(file, s.Header)
+	save := &saver{file: file}
+	defer func() {
+		if endErr := save.end(); err == nil {
+			err = endErr
+		}
+	}()
+	w, err := recording.NewWriter(save, s.Header)
 	if err != nil {
 		return sum, err
 	}
 	began := time.Now()
-	last := recording.Record{Clock: recording.Clock{Unix: s.Started.UnixMilli()}}
-	for saved := began; ; {
+	for last := (recording.Record{Clock: recording.Clock{Unix: s.Started.UnixMilli()}}); ; {
 		r, err := s.next()
 		if err != nil {
 			r = recording.Record{What: recording.Stopped, Data: []byte(err.Error())}
@@ -130,12 +182,6 @@ func record(s *sight, file syncer) (sum recordSum, err error) {
 		last = r
 		if sum.add(r); r.What == recording.Stopped {
 			return sum, nil
-		}
-		if now := time.Now(); now.Sub(saved) >= saveEvery {
-			if err := file.Sync(); err != nil {
-				return sum, err
-			}
-			saved = now
 		}
 	}
 }
