@@ -78,7 +78,7 @@ func runReplay(cmd *cobra.Command, args []string) error {
 		if g.json {
 			return // in the document
 		}
-		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", m); err != nil && outErr == nil {
+		if _, err := fmt.Fprintln(cmd.OutOrStdout(), status.Clean(string(m), len(m)*6)); err != nil && outErr == nil {
 			outErr = err
 			stop()
 		}
@@ -145,7 +145,7 @@ func sayRecording(talk io.Writer, f *recording.File) {
 		fmt.Fprintln(talk, "The recording was cut off, as when the power fails; it is played up to there")
 	}
 	if len(f.Header.Withheld) > 0 {
-		fmt.Fprintf(talk, "Secret settings are not in a recording: %s. What needs them cannot be read\n", strings.Join(f.Header.Withheld, ", "))
+		fmt.Fprintf(talk, "Secret settings are not in a recording: %s. What needs them cannot be read\n", status.Clean(strings.Join(f.Header.Withheld, ", "), 400))
 	}
 }
 
@@ -163,7 +163,7 @@ func replayDocument(f *recording.File, res *replay.Result) any {
 // sayReplayed is the summary.
 func sayReplayed(talk io.Writer, res *replay.Result) {
 	if len(res.Ignored) > 0 {
-		fmt.Fprintf(talk, "This type of device does not have these settings of the recording: %s\n", strings.Join(res.Ignored, ", "))
+		fmt.Fprintf(talk, "This type of device does not have these settings of the recording: %s\n", status.Clean(strings.Join(res.Ignored, ", "), 400))
 	}
 	for _, code := range res.Flags {
 		fmt.Fprintf(talk, "The driver raised %s\n", code)

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"portti/cmd/portti/config"
+	"portti/cmd/portti/status"
 )
 
 // The groups of the help page.
@@ -191,7 +192,7 @@ func report(ctx context.Context, stderr io.Writer, err error) int {
 		return exitInterrupted
 	}
 	var bad *config.Error
-	switch text := err.Error(); {
+	switch text := status.CleanLines(err.Error()); { // it may quote a file or a server
 	case errors.As(err, &bad):
 		fmt.Fprintln(stderr, text) // its lines begin with their own file and place
 	case strings.HasPrefix(text, "portti "):

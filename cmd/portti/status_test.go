@@ -102,6 +102,7 @@ func TestReport(t *testing.T) {
 		"wrapped":          {context.Background(), fmt.Errorf("x: %w", exit(4, errors.New("y"))), 4, "portti: x: y\n"},
 		"a sentence of it": {context.Background(), exit(3, errors.New("portti is not running")), 3, "portti is not running\n"},
 		"usage keeps code": {context.Background(), usage(exit(78, errors.New("z"))), 78, "portti: z\n"},
+		"a stack":          {context.Background(), errors.New("a\x1b[2Jb\n\tc\u009b2J"), 1, "portti: a\\x1b[2Jb\n\tc\\x9b2J\n"},
 		"interrupted":      {ended, fmt.Errorf("waiting: %w", context.Canceled), 130, ""},
 		"configuration":    {context.Background(), exit(78, wrong), 78, "f:1:2: bad\n1 problem.\n"},
 	} {

@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unicode"
@@ -30,6 +31,19 @@ func Clean(s string, limit int) string {
 		}
 		b.WriteString(piece)
 	}
+	return b.String()
+}
+
+// CleanLines is Clean for a text of any length: its lines and tabs stay as they are.
+func CleanLines(s string) string {
+	isPart := func(r rune) bool { return r == '\n' || r == '\t' }
+	var b strings.Builder
+	for i := strings.IndexFunc(s, isPart); i >= 0; i = strings.IndexFunc(s, isPart) {
+		b.WriteString(Clean(s[:i], math.MaxInt))
+		b.WriteByte(s[i])
+		s = s[i+1:]
+	}
+	b.WriteString(Clean(s, math.MaxInt))
 	return b.String()
 }
 
