@@ -24,6 +24,9 @@ const (
 	maxFollowers = 16
 )
 
+// overText is why a follower sees nothing more of a device.
+const overText = "this device was ended or opened again by a reload, or the gateway stops: begin anew"
+
 // Why a device cannot be followed.
 var (
 	ErrNoDevice  = errors.New("there is no such device")
@@ -259,7 +262,7 @@ func (f *Follower) take(enough bool) (r recording.Record, err error) {
 		why = fmt.Sprintf("who followed was too slow: %d bytes in %d records were missed", f.missed, f.pieces)
 	case enough:
 	case f.over:
-		why = "the gateway does not read this device any more"
+		why = overText
 	default:
 		return r, nil
 	}

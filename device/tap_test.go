@@ -118,7 +118,7 @@ func TestFollowersSeeEverything(t *testing.T) {
 2.001234567s + "/dev/fake"
 2.001234567s > "?\r"
 2.001234567s - "the port is gone"
-2.501234567s . "the gateway does not read this device any more"
+2.501234567s . "this device was ended or opened again by a reload, or the gateway stops: begin anew"
 `)
 		eq(t, "readings", readings.queued(), `0s - "cannot open /dev/fake: no such device"
 500ms + "/dev/fake"
@@ -127,7 +127,7 @@ func TestFollowersSeeEverything(t *testing.T) {
 1.001234567s - "the port is gone"
 2.001234567s + "/dev/fake"
 2.001234567s - "the port is gone"
-2.501234567s . "the gateway does not read this device any more"
+2.501234567s . "this device was ended or opened again by a reload, or the gateway stops: begin anew"
 `)
 	})
 }

@@ -202,7 +202,7 @@ func TestVerbsAskTheDaemon(t *testing.T) {
 	d.cancel()
 	d.ends(t, exitOK)
 	all.ends(t, exitFailed)
-	all.says(t, "the gateway does not read this device any more")
+	all.says(t, "this device was ended or opened again by a reload, or the gateway stops: begin anew")
 	raw.ends(t, exitFailed)
 }
 

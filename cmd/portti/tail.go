@@ -26,7 +26,7 @@ a device sends can act on the terminal.
 
 The running gateway hands out copies: no byte is taken from it, and a viewer that is too
 slow is dropped and told what it missed. Where no gateway runs the port of the named
-device is opened here.
+device is opened here. A reload that touches a device ends the view of it.
 
 Ends with Ctrl-C, or after --for. Exit codes: 0 shown, 1 ended by itself, 2 no such
 device, 3 not running, 4 no answer or no permission.`,
