@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"time"
 
@@ -209,8 +208,7 @@ func tellDaemon(cmd *cobra.Command, cfg *config.Config) error {
 	if socket == "" {
 		socket = cfg.Paths.Socket()
 	}
-	var r gateway.Reloaded
-	err := ask(cmd.Context(), socket, g.timeout, http.MethodPost, "/api/v1/reload?told=true", &r)
+	_, err := askReload(cmd.Context(), g, socket, "?told=true")
 	var code *exitError
 	switch {
 	case err == nil:

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -107,6 +109,23 @@ func TestLoginTakesATokenFile(t *testing.T) {
 	}
 	if code, _, errs := login(t, "", "-c", file, "--token-file", filepath.Join(dir, "gone")); code != 1 || !strings.Contains(errs, "cannot read the access token") {
 		t.Errorf("%d %s", code, errs)
+	}
+}
+
+// The gateway may take longer over a reload than --timeout allows for an answer.
+func TestLoginWaitsForTheReload(t *testing.T) {
+	dir, file := loginSite(t, "[uplink]\nurl = \"wss://h.example/in\"\ntoken_file = \"DIR/state/credentials/token\"")
+	socket := filepath.Join(dir, "s")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") })}
+	go func() { _ = server.Serve(listener) }()
+	defer server.Close()
+	code, out, errs := login(t, "token", "-c", file, "--token-file", "-", "--socket", socket, "--timeout", "1ns")
+	if code != 0 || !strings.Contains(out, "was told and connects now") {
+		t.Errorf("%d %s%s", code, out, errs)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -50,23 +51,23 @@ func runReload(cmd *cobra.Command, _ []string) error {
 	g := globalsOf(cmd)
 	window, _ := cmd.Flags().GetDuration("confirm")
 	confirmed, _ := cmd.Flags().GetBool("confirmed")
-	path := "/api/v1/reload"
+	query := ""
 	switch {
 	case confirmed && cmd.Flags().Changed("confirm"):
 		return usage(errors.New("--confirm begins a trial and --confirmed ends one: say one of them"))
 	case cmd.Flags().Changed("confirm") && (window < gateway.MinTrial || window > gateway.MaxTrial):
 		return usage(fmt.Errorf("--confirm must be from %s to %s", config.Duration(gateway.MinTrial), config.Duration(gateway.MaxTrial)))
 	case confirmed:
-		path += "?confirmed=true"
+		query = "?confirmed=true"
 	case window > 0:
-		path += "?confirm=" + window.String()
+		query = "?confirm=" + window.String()
 	}
 	socket, err := socketOf(g)
 	if err != nil {
 		return err
 	}
-	var r gateway.Reloaded
-	if err := ask(cmd.Context(), socket, max(g.timeout, reloadPatience), http.MethodPost, path, &r); err != nil {
+	r, err := askReload(cmd.Context(), g, socket, query)
+	if err != nil {
 		return err
 	}
 	if r.Error != "" {
@@ -76,6 +77,13 @@ func runReload(cmd *cobra.Command, _ []string) error {
 		return writeJSON(cmd, r)
 	}
 	return sayReloaded(cmd, r, confirmed)
+}
+
+// askReload has the gateway at socket read its configuration again, and waits as long as
+// that may take.
+func askReload(ctx context.Context, g globals, socket, query string) (r gateway.Reloaded, err error) {
+	err = ask(ctx, socket, max(g.timeout, reloadPatience), http.MethodPost, "/api/v1/reload"+query, &r)
+	return r, err
 }
 
 func sayReloaded(cmd *cobra.Command, r gateway.Reloaded, confirmed bool) error {
@@ -109,7 +117,7 @@ func applyNow(cmd *cobra.Command, idle string) error {
 	var code *exitError
 	socket, err := socketOf(g)
 	if err == nil {
-		err = ask(cmd.Context(), socket, g.timeout, http.MethodPost, "/api/v1/reload?told=true", &r)
+		r, err = askReload(cmd.Context(), g, socket, "?told=true")
 	} else { // there is no main file, so nothing runs with it
 		err = exit(exitNotRunning, err)
 	}

@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"portti/cmd/portti/config"
-	"portti/cmd/portti/gateway"
 	"portti/cmd/portti/status"
 	"portti/systemd"
 )
@@ -88,8 +86,7 @@ func (s *setup) apply(machine fs.FS) error {
 	if socket == "" {
 		socket = s.cfg.Paths.Socket()
 	}
-	var r gateway.Reloaded
-	err := ask(s.cmd.Context(), socket, s.g.timeout, http.MethodPost, "/api/v1/reload?told=true", &r)
+	r, err := askReload(s.cmd.Context(), s.g, socket, "?told=true")
 	var code *exitError
 	switch {
 	case err == nil && r.Error != "":

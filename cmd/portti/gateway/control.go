@@ -125,7 +125,9 @@ func (g *Gateway) routes() (members, everybody http.Handler) {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		done, err := g.ask(r.Context(), ask)
+		done, err := g.ask(r.Context(), ask) // for as long as who asked stays
+		// the server's own limit began with the question, and a reload may outlast it
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(controlWriteTimeout))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
