@@ -21,7 +21,7 @@ func TestReplayOfAHeadWithControls(t *testing.T) {
 		`must be one of`:                            {Type: "c" + clear},
 		`cannot play the recording`:                 {Type: "lines", Name: clear, Keys: map[string]json.RawMessage{"id": json.RawMessage(`"\u001b[2J\u009b2J"`)}},
 		`cannot use baud of the recording`:          {Type: "lines", Keys: map[string]json.RawMessage{"baud": json.RawMessage(`"\u001b[2J"`)}},
-		`3 readings, 0 rejected, 0 sent`:             {Type: "lines", Name: "p", Gateway: clear, Keys: map[string]json.RawMessage{"id": json.RawMessage(`"T1"`)}},
+		`3 readings, 0 rejected, 0 sent`:            {Type: "lines", Name: "p", Gateway: clear, Keys: map[string]json.RawMessage{"id": json.RawMessage(`"T1"`)}},
 	} {
 		file := filepath.Join(t.TempDir(), "sent.wire")
 		var b bytes.Buffer
