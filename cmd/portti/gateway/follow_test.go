@@ -116,7 +116,7 @@ func TestViewerSeesWhatIsSent(t *testing.T) {
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("a viewer held the stop up for %v", took)
 	}
-	if rec, err := r.Next(); err != nil || rec.What != recording.Stopped || !strings.Contains(string(rec.Data), "any more") {
+	if rec, err := r.Next(); err != nil || rec.What != recording.Stopped || !strings.Contains(string(rec.Data), "the gateway stops") {
 		t.Errorf("%+v %s %v", rec, rec.Data, err)
 	}
 }
