@@ -7,6 +7,10 @@ has() { command -v "$1" >/dev/null 2>&1; }
 systemd_runs() { [ -d /run/systemd/system ] && has systemctl; }
 say() { echo "portti: $*"; }
 
+# account makes the user, and lends its group the configuration. Where the user is there
+# already the rest is no reason to leave the package half installed.
+account() { portti service account --quiet || id -u portti >/dev/null 2>&1; }
+
 # second takes away the unit that "portti service install" made before there was a
 # package: in /etc it would hide the package's. taken is then enabled, if that was.
 second() {

@@ -1,3 +1,3 @@
-portti service account --quiet
+account
 hello
 say "start it, now and at each boot: rc-update add portti && rc-service portti start"

@@ -1,5 +1,5 @@
 [ "$1" = configure ] || exit 0
-portti service account --quiet
+account
 second
 if has deb-systemd-helper; then
 	deb-systemd-helper unmask portti.service >/dev/null || true

@@ -1,4 +1,4 @@
-portti service account --quiet
+account
 second
 [ "$taken" = no ] || systemctl --no-reload enable portti.service >/dev/null 2>&1 || true
 settle
