@@ -106,13 +106,26 @@ func (f *Far) control(do func(fd int) error) error {
 // Path is the near end, such as /dev/pts/7.
 func (f *Far) Path() string { return f.path }
 
+// speed is the one that the other end of a terminal has: one of the usual, since an
+// emulator does not know the call that tells any.
+func speed(fd int) (int, error) {
+	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return 0, err
+	}
+	for baud, flag := range map[int]uint32{1200: unix.B1200, 2400: unix.B2400, 4800: unix.B4800, 9600: unix.B9600, 19200: unix.B19200, 38400: unix.B38400,
+		57600: unix.B57600, 115200: unix.B115200, 230400: unix.B230400, 460800: unix.B460800, 921600: unix.B921600} {
+		if flag == t.Cflag&unix.CBAUD {
+			return baud, nil
+		}
+	}
+	return 0, errors.New("it is none of the usual speeds")
+}
+
 // Set is the speed that the near end has.
 func (f *Far) Set() (baud int, err error) {
 	err = f.control(func(fd int) error {
-		t, err := unix.IoctlGetTermios(fd, unix.TCGETS2)
-		if err == nil {
-			baud = int(t.Ospeed)
-		}
+		baud, err = speed(fd)
 		return err
 	})
 	if err != nil {
@@ -137,12 +150,8 @@ func (f *Far) Send(b []byte) error {
 // which. It does not wait for room: meanwhile the speed could change.
 func (f *Far) put(heard []byte, made int) (set int, err error) {
 	err = f.control(func(fd int) error {
-		t, err := unix.IoctlGetTermios(fd, unix.TCGETS2)
-		if err != nil {
+		if set, err = speed(fd); err != nil || set != made {
 			return err
-		}
-		if set = int(t.Ospeed); set != made {
-			return nil
 		}
 		if _, err = unix.Write(fd, heard); errors.Is(err, unix.EAGAIN) {
 			return nil
