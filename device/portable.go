@@ -58,11 +58,20 @@ func keyFields(c *Config) (all []keyField) {
 		structs = append(structs, options.Elem())
 	}
 	for _, v := range structs {
-		for i := range v.NumField() {
-			f := v.Type().Field(i)
-			if key := f.Tag.Get("toml"); key != "" && !slices.Contains(notPortable(), key) {
-				all = append(all, keyField{key, v.Field(i), f.Tag.Get("secret") != "" || secretName(key)})
-			}
+		all = appendKeys(all, v)
+	}
+	return all
+}
+
+// appendKeys adds the keys of one struct, those of structs embedded in it among them.
+func appendKeys(all []keyField, v reflect.Value) []keyField {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		switch key := f.Tag.Get("toml"); {
+		case f.Anonymous && key == "":
+			all = appendKeys(all, v.Field(i))
+		case key != "" && !slices.Contains(notPortable(), key):
+			all = append(all, keyField{key, v.Field(i), f.Tag.Get("secret") != "" || secretName(key)})
 		}
 	}
 	return all

@@ -238,7 +238,11 @@ func TestFollowerStopsWhenAsked(t *testing.T) {
 
 // A head holds what it takes to decode, and nothing that is secret.
 func TestHeadOfARecording(t *testing.T) {
+	type Shared struct {
+		Speed float64 `toml:"speed"`
+	}
 	type options struct {
+		Shared
 		Unit  string            `toml:"unit"`
 		Limit *float64          `toml:"limit"`
 		Codes map[string]string `toml:"codes" secret:"yes"`
@@ -248,7 +252,7 @@ func TestHeadOfARecording(t *testing.T) {
 	kind := Kind{Name: "k", Baud: 9600, Options: func() any { return new(options) }, New: func(Config, Env) (Driver, error) { return &asker{}, nil }}
 	limit := 0.0
 	c := Config{Name: "n", Type: "k", Port: "/dev/ttyUSB0", ID: tuid, Baud: 4800, Share: "127.0.0.1:1",
-		Options: &options{Unit: "F", Limit: &limit, Codes: map[string]string{"a": "hush"}, Key: "hush"}}
+		Options: &options{Shared: Shared{2.5}, Unit: "F", Limit: &limit, Codes: map[string]string{"a": "hush"}, Key: "hush"}}
 	s := newSet(t, testEnv(), newSink(), Tuning{Kinds: Table{kind}}, c)
 	h := follow(t, s, "n", View{}).Header()
 	var b bytes.Buffer
@@ -263,7 +267,7 @@ func TestHeadOfARecording(t *testing.T) {
 		t.Fatal(err, ignored)
 	}
 	o := got.Options.(*options)
-	if got.ID != c.ID || got.Baud != 4800 || got.Share != "" || o.Unit != "F" || o.Limit == nil || o.Key != "" || o.Codes != nil {
+	if got.ID != c.ID || got.Baud != 4800 || got.Share != "" || o.Unit != "F" || o.Speed != 2.5 || o.Limit == nil || o.Key != "" || o.Codes != nil {
 		t.Errorf("%+v %+v", got, o)
 	}
 	h.Keys["of_tomorrow"] = []byte("1")

@@ -3,6 +3,7 @@ package devicetest
 import (
 	"bytes"
 	"errors"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"path/filepath"
@@ -40,12 +41,62 @@ func (s suite) facts(t testing.TB) {
 	}
 }
 
-// keysOf lists the toml keys of a struct.
+// keysOf lists the toml keys of a struct, those of structs embedded in it among them.
 func keysOf(t reflect.Type) (keys []string) {
-	for i := range t.NumField() {
-		if key := t.Field(i).Tag.Get("toml"); key != "-" {
+	for f := range fieldsOf(t) {
+		if key := f.Tag.Get("toml"); key != "-" {
 			keys = append(keys, key)
 		}
+	}
+	return keys
+}
+
+func fieldsOf(t reflect.Type) iter.Seq[reflect.StructField] {
+	return func(yield func(reflect.StructField) bool) {
+		for i := range t.NumField() {
+			f := t.Field(i)
+			if !f.Anonymous || f.Tag.Get("toml") != "" {
+				if !yield(f) {
+					return
+				}
+				continue
+			}
+			for inner := range fieldsOf(f.Type) {
+				if !yield(inner) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// tableOf gives the struct behind a key that is a table, or tables by name; nil = it is neither.
+func tableOf(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Map || t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	return t
+}
+
+// below lists the keys that stand in tables inside t, and holds that a recording names
+// them as the configuration does.
+func below(t testing.TB, of reflect.Type) (keys []string) {
+	for f := range fieldsOf(of) {
+		inner := tableOf(f.Type)
+		if inner == nil {
+			continue
+		}
+		for f := range fieldsOf(inner) {
+			key := f.Tag.Get("toml")
+			if key == "" || f.Tag.Get("json") != key+",omitzero" {
+				t.Errorf("%v: %s needs the tags `toml:\"%s\" json:\"%s,omitzero\"`", inner, f.Name, key, key)
+			}
+			keys = append(keys, key)
+		}
+		keys = append(keys, below(t, inner)...)
 	}
 	return keys
 }
@@ -84,13 +135,27 @@ func (s suite) sample(t testing.TB, own, shared []string) {
 	}
 	set, named := map[string]string{}, map[string]bool{}
 	line := regexp.MustCompile(`^(# )?([a-z_]+) = (.+)$`)
+	table := regexp.MustCompile(`^(# )?\[device\.([a-z_]+)`)
+	inTable := false // which stands last, as TOML has it
+	var inner []string
+	if own != nil {
+		inner = below(t, reflect.TypeOf(s.kind.Options()).Elem())
+	}
 	for text := range strings.Lines(text) {
 		text = strings.TrimSuffix(text, "\n")
 		m := line.FindStringSubmatch(text)
-		if m != nil {
+		if head := table.FindStringSubmatch(text); head != nil {
+			named[head[2]], inTable = true, true
+			continue
+		}
+		if m != nil && !inTable {
 			named[m[2]] = true
 		}
 		switch {
+		case m != nil && inTable:
+			if !slices.Contains(inner, m[2]) {
+				t.Errorf("Sample: no table of %s has a key %s", s.kind.Name, m[2])
+			}
 		case m == nil && !strings.HasPrefix(text, "#"):
 			t.Errorf("Sample: %q is neither a key nor a comment", text)
 		case m == nil:

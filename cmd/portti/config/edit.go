@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -105,10 +104,4 @@ func Differences(a, b *Config) []string {
 }
 
 // Shown is one setting as it may be shown, secrets in it replaced; "" where there is none.
-func (c *Config) Shown(key string) string {
-	value, ok := c.Settings()[key]
-	if !ok || value == "" {
-		return ""
-	}
-	return fmt.Sprint(shown(key, value))
-}
+func (c *Config) Shown(key string) string { return c.ShownSettings()[key] }

@@ -11,8 +11,9 @@ import (
 
 // field is one key a table may have, and the place of its value.
 type field struct {
-	name  string
-	value reflect.Value
+	name   string
+	value  reflect.Value
+	secret bool // it is never shown
 }
 
 // fieldsOf lists the keys of a struct in the order they are declared. The keys
@@ -27,7 +28,7 @@ func fieldsOf(v reflect.Value) []field {
 		case f.Anonymous && name == "":
 			all = append(all, fieldsOf(v.Field(i))...)
 		case name != "" && name != "-":
-			all = append(all, field{name, v.Field(i)})
+			all = append(all, field{name, v.Field(i), f.Tag.Get("secret") != ""})
 		}
 	}
 	if v.Type() == reflect.TypeFor[device.Config]() {

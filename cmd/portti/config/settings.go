@@ -13,21 +13,17 @@ func DeviceKey(name string) string { return join("device", name) }
 // Settings gives every setting by its path, as text that is good for comparing
 // only: it is not redacted.
 func (c *Config) Settings() map[string]string {
-	return c.settings(func(_ string, v any) any { return v })
+	return c.settings(func(_ string, v any, _ bool) any { return v })
 }
 
 // ShownSettings is Settings as they may be shown: with what is secret, or might be,
 // replaced by how long it is.
-func (c *Config) ShownSettings() map[string]string {
-	return c.settings(func(key string, v any) any {
-		if text, ok := v.(string); ok && strings.Contains(key, ".keys.") {
-			return fmt.Sprintf("[%d characters]", len(text))
-		}
-		return shown(key, v)
-	})
-}
+func (c *Config) ShownSettings() map[string]string { return c.settings(shown) }
 
-func (c *Config) settings(show func(key string, v any) any) map[string]string {
+// show is how a setting is written.
+type show func(key string, v any, secret bool) any
+
+func (c *Config) settings(show show) map[string]string {
 	all := map[string]string{}
 	collect(all, "", reflect.ValueOf(c).Elem(), show)
 	for i := range c.Devices {
@@ -36,7 +32,7 @@ func (c *Config) settings(show func(key string, v any) any) map[string]string {
 	return all
 }
 
-func collect(all map[string]string, path string, v reflect.Value, show func(key string, v any) any) {
+func collect(all map[string]string, path string, v reflect.Value, show show) {
 	for _, f := range fieldsOf(v) {
 		key, inner := join(path, f.name), f.value
 		if inner.Kind() == reflect.Pointer {
@@ -49,13 +45,17 @@ func collect(all map[string]string, path string, v reflect.Value, show func(key 
 		switch {
 		case key == "device": // by name, see Settings
 		case text || inner.Kind() != reflect.Struct && inner.Kind() != reflect.Map:
-			all[key] = fmt.Sprint(show(key, plain(inner)))
+			all[key] = fmt.Sprint(show(key, plain(inner), f.secret))
 		case inner.Kind() == reflect.Struct:
 			collect(all, key, inner, show)
+		case inner.Type().Elem().Kind() == reflect.Struct:
+			for _, k := range sortedNames(inner) {
+				collect(all, join(key, k), entry(inner, k), show)
+			}
 		default:
 			var b strings.Builder
 			for _, k := range sortedNames(inner) {
-				fmt.Fprintf(&b, "%q=%v ", k, show(join(key, k), plain(inner.MapIndex(reflect.ValueOf(k)))))
+				fmt.Fprintf(&b, "%q=%v ", k, show(join(key, k), plain(inner.MapIndex(reflect.ValueOf(k))), f.secret))
 			}
 			all[key] = b.String()
 		}

@@ -54,7 +54,7 @@ func (c *Config) Show(w io.Writer, origins bool) error {
 // Text is Show with everything that is secret: a file from which the same configuration
 // can be loaded. It is for the state folder alone.
 func (c *Config) Text() string {
-	return c.text(printer{c: c, show: func(_ string, v any) any { return v }})
+	return c.text(printer{c: c, show: func(_ string, v any, _ bool) any { return v }})
 }
 
 func (c *Config) text(p printer) string {
@@ -72,7 +72,7 @@ func (c *Config) text(p printer) string {
 type printer struct {
 	c       *Config
 	origins bool
-	show    func(key string, v any) any
+	show    show
 	b       strings.Builder
 }
 
@@ -96,25 +96,44 @@ func (p *printer) table(v reflect.Value, key, header string, all bool) {
 			continue
 		}
 		if inner.Type() != reflect.TypeFor[[]device.Config]() {
-			p.line(f.name, join(key, f.name), inner)
+			p.line(f.name, join(key, f.name), inner, f.secret)
 		}
 	}
 	for _, f := range tables {
-		inner := reflect.Indirect(f.value)
-		path := join(header, f.name)
-		p.b.WriteString("\n[" + path + "]" + unused(path) + "\n")
-		if inner.Kind() == reflect.Struct {
-			p.table(inner, join(key, f.name), path, all)
-			continue
-		}
-		for _, k := range sortedNames(inner) {
-			p.line(k, join(join(key, f.name), k), inner.MapIndex(reflect.ValueOf(k)))
-		}
+		p.inner(f, join(key, f.name), join(header, f.name), all)
 	}
 }
 
-func (p *printer) line(name, key string, v reflect.Value) {
-	line := tomlKey(name) + " = " + tomlValue(p.show(key, plain(v)))
+// inner writes a table inside another, or a map of tables.
+func (p *printer) inner(f field, key, header string, all bool) {
+	v := reflect.Indirect(f.value)
+	if v.Kind() == reflect.Map && v.Type().Elem().Kind() == reflect.Struct {
+		for _, k := range sortedNames(v) {
+			path := join(header, k)
+			p.b.WriteString("\n[" + path + "]\n")
+			p.table(entry(v, k), join(key, k), path, all)
+		}
+		return
+	}
+	p.b.WriteString("\n[" + header + "]" + unused(header) + "\n")
+	if v.Kind() == reflect.Struct {
+		p.table(v, key, header, all)
+		return
+	}
+	for _, k := range sortedNames(v) {
+		p.line(k, join(key, k), v.MapIndex(reflect.ValueOf(k)), f.secret)
+	}
+}
+
+// entry is a copy of a map's value, of which the fields can be looked at.
+func entry(m reflect.Value, key string) reflect.Value {
+	v := reflect.New(m.Type().Elem()).Elem()
+	v.Set(m.MapIndex(reflect.ValueOf(key).Convert(m.Type().Key())))
+	return v
+}
+
+func (p *printer) line(name, key string, v reflect.Value, secret bool) {
+	line := tomlKey(name) + " = " + tomlValue(p.show(key, plain(v), secret))
 	if p.origins {
 		line = fmt.Sprintf("%-44s # %s", line, p.c.Origin(key))
 	}
@@ -122,8 +141,8 @@ func (p *printer) line(name, key string, v reflect.Value) {
 }
 
 // shown hides what may be secret in a value.
-func shown(key string, v any) any {
-	if text, ok := v.(string); ok && strings.HasPrefix(key, "uplink.headers.") {
+func shown(key string, v any, secret bool) any {
+	if text, ok := v.(string); ok && (secret || strings.HasPrefix(key, "uplink.headers.")) {
 		return fmt.Sprintf("[%d characters]", len(text))
 	}
 	switch key {
@@ -136,7 +155,7 @@ func shown(key string, v any) any {
 		return RedactURL(v)
 	case []any:
 		for i := range v {
-			v[i] = shown(key, v[i])
+			v[i] = shown(key, v[i], secret)
 		}
 	}
 	return v
@@ -263,11 +282,15 @@ func treeOf(v reflect.Value, key string, all bool) map[string]any {
 		case !isText && inner.Kind() == reflect.Map:
 			m := map[string]any{}
 			for _, k := range sortedNames(inner) {
-				m[k] = shown(join(path, k), plain(inner.MapIndex(reflect.ValueOf(k))))
+				if inner.Type().Elem().Kind() == reflect.Struct {
+					m[k] = treeOf(entry(inner, k), join(path, k), all)
+					continue
+				}
+				m[k] = shown(join(path, k), plain(inner.MapIndex(reflect.ValueOf(k))), f.secret)
 			}
 			tree[f.name] = m
 		default:
-			tree[f.name] = shown(path, plain(inner))
+			tree[f.name] = shown(path, plain(inner), f.secret)
 		}
 	}
 	return tree
