@@ -59,7 +59,7 @@ func TestGPSFromTheField(t *testing.T) {
 		"rmc-date-one-second-late.nmea": {`"tsmTs":1795910399,`, `"tsmTs":1795910400,`, `"tsmTs":1795910401,`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out, _ := runGPS(t, Config{Options: &GPSOptions{Detail: "append"}}, gpsClock(false), string(bytes.ReplaceAll(fieldCase(t, name), []byte("\n"), []byte("\r\n"))))
+			out, _ := runGPS(t, Config{Options: &GPSOptions{PositionOptions: PositionOptions{Detail: "append"}}}, gpsClock(false), string(bytes.ReplaceAll(fieldCase(t, name), []byte("\n"), []byte("\r\n"))))
 			if len(out.lines) != len(want) {
 				t.Fatalf("%d fixes, want %d: %v", len(out.lines), len(want), out.lines)
 			}
@@ -79,7 +79,7 @@ func TestDateThatNoRolloverExplains(t *testing.T) {
 	for name, c := range map[string]*clock.Clock{
 		"a clock that may be right": gpsClock(false), "a clock in 1970": clock.Fake(clock.Now{Mono: 1000, Unix: 1000}, gpsFloor),
 	} {
-		out, log := runGPS(t, Config{Options: &GPSOptions{Detail: "append"}}, c, string(in))
+		out, log := runGPS(t, Config{Options: &GPSOptions{PositionOptions: PositionOptions{Detail: "append"}}}, c, string(in))
 		if len(out.lines) != 10 || strings.Contains(log, codeRollover) {
 			t.Errorf("%s: %d fixes, log %s", name, len(out.lines), log)
 		}

@@ -6,23 +6,16 @@ import (
 	"os"
 	"time"
 
-	"portti/device/clock"
 	"portti/device/nmea"
-	"portti/device/thingsee"
 )
 
 // GPSOptions holds the keys of type "gps".
 type GPSOptions struct {
-	Detail       string  `toml:"detail"`         // separate (default) | append | off: where altitude, speed, heading, quality go
-	LacrFromHDOP float64 `toml:"lacr_from_hdop"` // metres per unit of HDOP, 0 = lacr only where the receiver states an error
-	SpeedFloor   float64 `toml:"speed_floor"`    // m/s under which no heading is sent, 0 = 0.5
-	Checksum     string  `toml:"checksum"`       // required (default) | optional: what becomes of sentences without one
+	PositionOptions
+	Checksum string `toml:"checksum"` // required (default) | optional: what becomes of sentences without one
 }
 
 const (
-	// defaultSpeedFloor: a receiver at rest shows 0.1 to 0.3 m/s of noise and
-	// a course that turns with it.
-	defaultSpeedFloor = 0.5
 	// gpsQuiet is the pause after which a receiver's cycle counts as over: many
 	// times what a USB adapter or a device server holds bytes back (16 ms). It
 	// doubles up to gpsQuietMax for a receiver that is seen to pause longer.
@@ -67,22 +60,11 @@ id = "XXXX03GPS000{serial}"         # tsmTuid: the name the server knows this th
 }
 
 func (c GPSOptions) check() error {
-	var errs []error
-	switch c.Detail {
-	case "", "separate", "append", "off":
-	default:
-		errs = append(errs, keyError("detail", "must be separate, append or off"))
-	}
+	errs := []error{c.PositionOptions.check()}
 	switch c.Checksum {
 	case "", "required", "optional":
 	default:
 		errs = append(errs, keyError("checksum", "must be required or optional"))
-	}
-	if !(c.LacrFromHDOP >= 0 && c.LacrFromHDOP <= 1000) {
-		errs = append(errs, keyError("lacr_from_hdop", "must be from 0 (off) to 1000 metres"))
-	}
-	if !(c.SpeedFloor >= 0 && c.SpeedFloor <= 1000) {
-		errs = append(errs, keyError("speed_floor", "must be from 0 (the default) to 1000 m/s"))
 	}
 	return errors.Join(errs...)
 }
@@ -96,27 +78,22 @@ func (c GPSOptions) check() error {
 // becomes message 1210 {lat, lon, lacr} and message 90100 {lat, lon, lacr,
 // alt, speed, heading, sats, hdop, fixType}, both with the fix's own time. An
 // epoch without a fix emits nothing. Formats: package nmea; fields and units:
-// gps_message.go.
+// locate.go.
 type gps struct {
 	cfg   GPSOptions
 	env   Env
 	out   Out
 	scan  *nmea.Scanner
 	join  *nmea.Joiner
-	msg   thingsee.Message
 	begun bool // something but the end of a line has been seen
-	first bool // no fix has been emitted yet
 	quiet time.Duration
 	late  uint64
-	watch gpsWatch
-	time  *clock.GNSS
+	loc   *locator
 }
 
 func newGPS(c Config, env Env) *gps {
-	g := &gps{cfg: optionsOf[GPSOptions](c), env: env, first: true, quiet: gpsQuiet}
-	if g.cfg.SpeedFloor == 0 {
-		g.cfg.SpeedFloor = defaultSpeedFloor
-	}
+	g := &gps{cfg: optionsOf[GPSOptions](c), env: env, quiet: gpsQuiet}
+	g.loc = newLocator(c.Name, g.cfg.PositionOptions, env)
 	g.scan = nmea.NewScanner(c.MaxLine)
 	g.scan.Lenient = g.cfg.Checksum == "optional"
 	var opts nmea.Options
@@ -124,10 +101,8 @@ func newGPS(c Config, env Env) *gps {
 		opts.Floor = env.Clock.Floor() - gpsFloorGrace
 		opts.Latest = func() int64 { return gpsLatest(env.Clock.Now(), env.Clock.Floor()) }
 		opts.Mono = func() int64 { return env.Clock.Now().Mono }
-		g.time = env.Clock.GNSS(c.Name)
 	}
-	g.join = nmea.NewJoiner(opts, g.epoch)
-	g.watch.log = env.Log
+	g.join = nmea.NewJoiner(opts, func(f *nmea.Fix) { g.loc.fix(f, g.out) })
 	return g
 }
 
@@ -170,7 +145,7 @@ func (g *gps) take(b []byte) {
 		g.late = late
 		g.quiet = min(2*g.quiet, gpsQuietMax)
 	}
-	g.watch.check(g.env.Clock.Now(), g.late, g.out)
+	g.loc.check(g.late, g.out)
 }
 
 func (g *gps) found(ev nmea.Event) {
@@ -207,31 +182,4 @@ func (g *gps) sentence(s *nmea.Sentence) {
 	default:
 		g.out.Frame(OK)
 	}
-}
-
-// epoch takes a complete epoch from the joiner.
-func (g *gps) epoch(f *nmea.Fix) {
-	var doubt clock.Doubt
-	var worst int64
-	if f.Valid() && f.Time != 0 {
-		doubt, worst = g.time.Hear(f.Time, f.Began)
-	}
-	now := g.env.Clock.Now()
-	g.watch.see(f, doubt, now, g.out)
-	if !f.Valid() {
-		return
-	}
-	at := f.Time
-	if at == 0 || doubt == clock.Refused {
-		// Where the clock is trusted it stands in, so that both messages of a fix
-		// have one time; otherwise it is left to the stamp.
-		if at, worst = 0, 0; now.Trusted {
-			at, worst = now.Unix, now.Err
-		}
-	}
-	event := thingsee.EventTimed
-	if g.first {
-		event, g.first = thingsee.EventPowerOn, false
-	}
-	g.position(f, at, worst, event)
 }

@@ -183,26 +183,26 @@ func TestGPSMessages(t *testing.T) {
 		{"position and detail", GPSOptions{}, one, []string{
 			`{"tsmId":1210,"tsmEv":11,"tsmTs":1795348800,"lat":65.0124,"lon":25.4681}`,
 			`{"tsmId":90100,"tsmEv":11,"tsmTs":1795348800,"lat":65.0124,"lon":25.4681,"alt":12.3,"speed":5.144,"heading":57.3,"sats":8,"hdop":0.9,"fixType":3}`}},
-		{"error from GST", GPSOptions{Detail: "off"}, one + gst, []string{
+		{"error from GST", GPSOptions{PositionOptions: PositionOptions{Detail: "off"}}, one + gst, []string{
 			`{"tsmId":1210,"tsmEv":11,"tsmTs":1795348800,"lat":65.0124,"lon":25.4681,"lacr":5}`}},
-		{"error from GST before its fix", GPSOptions{Detail: "off"}, gst + one, []string{
+		{"error from GST before its fix", GPSOptions{PositionOptions: PositionOptions{Detail: "off"}}, gst + one, []string{
 			`{"tsmId":1210,"tsmEv":11,"tsmTs":1795348800,"lat":65.0124,"lon":25.4681,"lacr":5}`}},
-		{"error from GBS", GPSOptions{Detail: "off"}, one + sum("GPGBS,120000.00,0.6,0.8,3.9,25,,-43.7,27.5"), []string{
+		{"error from GBS", GPSOptions{PositionOptions: PositionOptions{Detail: "off"}}, one + sum("GPGBS,120000.00,0.6,0.8,3.9,25,,-43.7,27.5"), []string{
 			`{"tsmId":1210,"tsmEv":11,"tsmTs":1795348800,"lat":65.0124,"lon":25.4681,"lacr":1}`}},
-		{"GST of another second", GPSOptions{Detail: "off"}, one + sum("GPGST,115959.00,18,,,,3.0,4.0,2.4"), []string{
+		{"GST of another second", GPSOptions{PositionOptions: PositionOptions{Detail: "off"}}, one + sum("GPGST,115959.00,18,,,,3.0,4.0,2.4"), []string{
 			`{"tsmId":1210,"tsmEv":11,"tsmTs":1795348800,"lat":65.0124,"lon":25.4681}`}},
-		{"error from HDOP where asked for", GPSOptions{Detail: "off", LacrFromHDOP: 5}, one, []string{
+		{"error from HDOP where asked for", GPSOptions{PositionOptions: PositionOptions{Detail: "off", LacrFromHDOP: 5}}, one, []string{
 			`{"tsmId":1210,"tsmEv":11,"tsmTs":1795348800,"lat":65.0124,"lon":25.4681,"lacr":4.5}`}},
-		{"detail appended", GPSOptions{Detail: "append"}, one, []string{
+		{"detail appended", GPSOptions{PositionOptions: PositionOptions{Detail: "append"}}, one, []string{
 			`{"tsmId":1210,"tsmEv":11,"tsmTs":1795348800,"lat":65.0124,"lon":25.4681,"alt":12.3,"speed":5.144,"heading":57.3,"sats":8,"hdop":0.9,"fixType":3}`}},
-		{"no heading at rest", GPSOptions{Detail: "append"}, cycle("120000.00", "6500.74400", "0.9", "57.30"), []string{
+		{"no heading at rest", GPSOptions{PositionOptions: PositionOptions{Detail: "append"}}, cycle("120000.00", "6500.74400", "0.9", "57.30"), []string{
 			`{"tsmId":1210,"tsmEv":11,"tsmTs":1795348800,"lat":65.0124,"lon":25.4681,"alt":12.3,"speed":0.463,"sats":8,"hdop":0.9,"fixType":3}`}},
-		{"heading above a floor of its own", GPSOptions{Detail: "append", SpeedFloor: 0.4}, cycle("120000.00", "6500.74400", "0.9", "360.00"), []string{
+		{"heading above a floor of its own", GPSOptions{PositionOptions: PositionOptions{Detail: "append", SpeedFloor: 0.4}}, cycle("120000.00", "6500.74400", "0.9", "360.00"), []string{
 			`{"tsmId":1210,"tsmEv":11,"tsmTs":1795348800,"lat":65.0124,"lon":25.4681,"alt":12.3,"speed":0.463,"heading":0,"sats":8,"hdop":0.9,"fixType":3}`}},
 		{"no checksum, refused", GPSOptions{}, strings.Replace(one, "*", "\r\n", 1), []string{
 			`{"tsmId":1210,"tsmEv":11,"lat":65.0124,"lon":25.4681}`,
 			`{"tsmId":90100,"tsmEv":11,"lat":65.0124,"lon":25.4681,"alt":12.3,"sats":8,"hdop":0.9,"fixType":3}`}},
-		{"no checksum, taken", GPSOptions{Detail: "off", Checksum: "optional"}, "$GPRMC,120000.00,A,6500.74400,N,02528.08600,E,10.0,57.30,221126,,,A\r\n", []string{
+		{"no checksum, taken", GPSOptions{Checksum: "optional", PositionOptions: PositionOptions{Detail: "off"}}, "$GPRMC,120000.00,A,6500.74400,N,02528.08600,E,10.0,57.30,221126,,,A\r\n", []string{
 			`{"tsmId":1210,"tsmEv":11,"tsmTs":1795348800,"lat":65.0124,"lon":25.4681}`}},
 		{"quality 0 with a position", GPSOptions{}, sum("GPGGA,120000.00,6500.74400,N,02528.08600,E,0,08,0.9,12.3,M,19.2,M,,"), nil},
 		{"RMC void with a position", GPSOptions{}, sum("GPRMC,120000.00,V,6500.74400,N,02528.08600,E,10.0,57.30,221126,,,N"), nil},
@@ -247,7 +247,7 @@ func TestGPSTime(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			out, log := runGPS(t, Config{Options: &GPSOptions{Detail: "off"}}, gpsClock(tt.trusted), tt.in)
+			out, log := runGPS(t, Config{Options: &GPSOptions{PositionOptions: PositionOptions{Detail: "off"}}}, gpsClock(tt.trusted), tt.in)
 			if len(out.lines) != 1 {
 				t.Fatalf("%d messages, want one: %v", len(out.lines), out.lines)
 			}
@@ -264,7 +264,7 @@ func TestGPSTime(t *testing.T) {
 // TestGPSAtOnce: once the cycle is known a fix leaves with its last sentence,
 // without a pause and without the next second's first.
 func TestGPSAtOnce(t *testing.T) {
-	d := newGPS(Config{Options: &GPSOptions{Detail: "off"}}, Env{Clock: gpsClock(false)})
+	d := newGPS(Config{Options: &GPSOptions{PositionOptions: PositionOptions{Detail: "off"}}}, Env{Clock: gpsClock(false)})
 	out := &gpsOut{}
 	d.out = out
 	for i := range 8 {
@@ -277,7 +277,7 @@ func TestGPSAtOnce(t *testing.T) {
 
 // TestGPSPause: before the cycle is known a pause ends it.
 func TestGPSPause(t *testing.T) {
-	d := newGPS(Config{Options: &GPSOptions{Detail: "off"}}, Env{Clock: gpsClock(false)})
+	d := newGPS(Config{Options: &GPSOptions{PositionOptions: PositionOptions{Detail: "off"}}}, Env{Clock: gpsClock(false)})
 	out := &gpsOut{}
 	port := &gpsPort{pieces: []string{cycle("120000.00", "6500.74400", "10.0", "57.30"), ""}}
 	if err := d.Run(port, out); !errors.Is(err, io.EOF) {
@@ -299,7 +299,7 @@ func TestGPSUnplugged(t *testing.T) {
 		_, _ = io.WriteString(there, cycle("120000.00", "6500.74400", "10.0", "57.30"))
 		_ = there.Close()
 	}()
-	d := newGPS(Config{Options: &GPSOptions{Detail: "off"}}, Env{Clock: gpsClock(false)})
+	d := newGPS(Config{Options: &GPSOptions{PositionOptions: PositionOptions{Detail: "off"}}}, Env{Clock: gpsClock(false)})
 	d.quiet = time.Hour
 	out := &gpsOut{}
 	if err := d.Run(here, out); err == nil {
@@ -317,7 +317,7 @@ func TestGPSQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, there := net.Pipe()
 		out := &gpsTimes{start: time.Now()}
-		d := newGPS(Config{Options: &GPSOptions{Detail: "off"}}, Env{Clock: gpsClock(false)})
+		d := newGPS(Config{Options: &GPSOptions{PositionOptions: PositionOptions{Detail: "off"}}}, Env{Clock: gpsClock(false)})
 		ended := make(chan error)
 		go func() { ended <- d.Run(here, out) }()
 		say := func(s string) {
@@ -418,7 +418,7 @@ func TestGPSDamage(t *testing.T) {
 	raw := []byte(cycle("120000.00", "6500.74400", "10.0", "57.30") + cycle("120001.00", "6500.75000", "10.0", "57.30"))
 	check := func(what string, in []byte) {
 		t.Helper()
-		out, _ := runGPS(t, Config{Options: &GPSOptions{Detail: "off"}}, gpsClock(false), string(in))
+		out, _ := runGPS(t, Config{Options: &GPSOptions{PositionOptions: PositionOptions{Detail: "off"}}}, gpsClock(false), string(in))
 		for _, l := range out.lines {
 			if !strings.Contains(l, `"lat":65.0124,"lon":25.4681`) && !strings.Contains(l, `"lat":65.0125,"lon":25.4681`) {
 				t.Fatalf("%s: made up %s", what, l)

@@ -17,7 +17,7 @@ import (
 func playSeconds(t *testing.T, n int, say func(second int) string) (*clock.Clock, *gpsOut) {
 	t.Helper()
 	c := clocktest.NewMachine(1, 0).Clock(gpsFloor)
-	d := newGPS(Config{Options: &GPSOptions{Detail: "off"}}, Env{Clock: c})
+	d := newGPS(Config{Options: &GPSOptions{PositionOptions: PositionOptions{Detail: "off"}}}, Env{Clock: c})
 	out := &gpsOut{}
 	d.out = out
 	for i := range n {
@@ -131,7 +131,7 @@ func TestGPSTimeIsThatOfTheFirstSentence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
 		c := clocktest.NewMachine(1, 0).Clock(gpsFloor)
-		d := newGPS(Config{Options: &GPSOptions{Detail: "off"}}, Env{Clock: c})
+		d := newGPS(Config{Options: &GPSOptions{PositionOptions: PositionOptions{Detail: "off"}}}, Env{Clock: c})
 		d.out = &gpsOut{}
 		for i := range 12 {
 			time.Sleep(time.Until(begun.Add(time.Duration(i)*time.Second + 80*time.Millisecond)))
@@ -229,7 +229,7 @@ func TestGPSDoubtIsSent(t *testing.T) {
 		{"three years ahead of it", gpsNoon.AddDate(3, 0, 0), codeGPSDate, 3 * 365 * 86400, "its date is years ahead"},
 		{"two days behind it", gpsNoon.AddDate(0, 0, -2), codeGPSDate, 19 * 86400, "its date is long past"},
 	} {
-		out, log := runGPS(t, Config{Options: &GPSOptions{Detail: "append"}}, gpsClock(false), rmc(row.at)+rmc(row.at.Add(time.Second)))
+		out, log := runGPS(t, Config{Options: &GPSOptions{PositionOptions: PositionOptions{Detail: "append"}}}, gpsClock(false), rmc(row.at)+rmc(row.at.Add(time.Second)))
 		if len(out.lines) != 2 || codesOf(log) != row.code || !strings.HasSuffix(out.detail(), row.rest) {
 			t.Errorf("%s: %v, codes %q, %s", row.name, out.lines, codesOf(log), out.detail())
 			continue

@@ -71,7 +71,7 @@ func (w *gpsWatch) check(now clock.Now, late uint64, out Out) {
 	}
 }
 
-func (w *gpsWatch) see(f *nmea.Fix, doubt clock.Doubt, now clock.Now, out Out) {
+func (w *gpsWatch) see(f *nmea.Fix, jumped bool, doubt clock.Doubt, now clock.Now, out Out) {
 	if w.epoch = now.Mono; w.frozen {
 		w.frozen = false
 		raise(out, codeFrozen, false)
@@ -85,7 +85,7 @@ func (w *gpsWatch) see(f *nmea.Fix, doubt clock.Doubt, now clock.Now, out Out) {
 	w.fix(f, now, out)
 	if f.Valid() {
 		w.time(f, doubt, now, out)
-		w.jump(f, now, out)
+		w.jump(jumped, now, out)
 	}
 }
 
@@ -152,8 +152,8 @@ func doubtOf(d clock.Doubt) (code, why string) {
 	return "", ""
 }
 
-func (w *gpsWatch) jump(f *nmea.Fix, now clock.Now, out Out) {
-	if !f.Jump {
+func (w *gpsWatch) jump(jumped bool, now clock.Now, out Out) {
+	if !jumped {
 		if w.lastJump != 0 && now.Mono-w.lastJump >= gpsAgain {
 			w.lastJump = 0
 			raise(out, codeJump, false)

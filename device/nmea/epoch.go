@@ -77,9 +77,6 @@ func (j *Joiner) close(by Ending) {
 	if f.Sats == None && j.mode.used > 0 {
 		f.Sats = j.mode.used
 	}
-	if f.Valid() {
-		f.Jump = j.jump.to(f)
-	}
 	j.emit(f)
 }
 

@@ -20,7 +20,6 @@ type Fix struct {
 	ErrLon   Decimal
 
 	Rollover bool // Time was 1024 weeks or a multiple of them behind the floor and was moved
-	Jump     bool // further from the fix before than anything travels
 	End      Ending
 }
 

@@ -38,7 +38,6 @@ type Joiner struct {
 	dates calendar
 	error statement
 	ahead VTGData // came after the epoch's end: belongs to the next, unless Idle
-	jump  traveller
 	late  uint64
 
 	gga GGAData

@@ -471,31 +471,6 @@ func TestVoid(t *testing.T) {
 	}
 }
 
-func TestJump(t *testing.T) {
-	at := func(s int, lat string) string {
-		return fmt.Sprintf("GPRMC,12%02d%02d,A,%s,N,02528.0,E,10,57,221126,,,A", s/60, s%60, lat)
-	}
-	tests := []struct {
-		name string
-		in   []string
-		want string
-	}{
-		{"standing", []string{at(0, "6500.0"), at(1, "6500.0")}, "[false false]"},
-		{"an aeroplane", []string{at(0, "6500.0"), at(1, "6500.2")}, "[false false]"},
-		{"half a degree in a second", []string{at(0, "6500.0"), at(1, "6530.0"), at(2, "6530.0")}, "[false true false]"},
-		{"half a degree in ten minutes", []string{at(0, "6500.0"), at(600, "6530.0")}, "[false false]"},
-	}
-	for _, tt := range tests {
-		var got []bool
-		for _, f := range joinAll(t, Options{}, tt.in...) {
-			got = append(got, f.Jump)
-		}
-		if fmt.Sprint(got) != tt.want {
-			t.Errorf("%s: %v, want %s", tt.name, got, tt.want)
-		}
-	}
-}
-
 func TestFixError(t *testing.T) {
 	tests := []struct {
 		lat, lon Decimal
