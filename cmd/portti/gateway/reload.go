@@ -63,7 +63,7 @@ func (g *Gateway) reload(ctx context.Context, ask reloadRequest) Reloaded {
 	case g.opt.Load == nil:
 		return newReloaded(nil)
 	case ask.confirmed:
-		return g.confirm()
+		return g.trial.confirm()
 	}
 	g.notify("reloading", g.opt.Notify.Reloading())
 	defer func() { g.notify("ready", g.opt.Notify.Ready()) }()
@@ -79,13 +79,13 @@ func (g *Gateway) reload(ctx context.Context, ask reloadRequest) Reloaded {
 	}
 	c, err := g.prepare(files)
 	if err == nil {
-		if err = g.beginTrial(c, ask.window); err != nil {
+		if err = g.trial.begin(c, ask.window); err != nil {
 			g.drop(c)
 		}
 	}
 	if err == nil {
 		if err = g.apply(ctx, c); err != nil && ask.window > 0 && g.trial.before == c.was {
-			g.endTrial()
+			g.trial.end()
 		}
 	}
 	if err != nil {
@@ -93,7 +93,7 @@ func (g *Gateway) reload(ctx context.Context, ask reloadRequest) Reloaded {
 	}
 	g.rejected.Store(nil)
 	r := c.report()
-	r.Trial = g.reloadedTrial(c, ask.window)
+	r.Trial = g.trial.reloaded(c, ask.window)
 	g.log.Info("configuration read again", "event", "config.reloaded", "applied", r.Applied, "after_restart", r.Restart)
 	return r
 }

@@ -212,7 +212,7 @@ func build(ctx context.Context, cfg *config.Config, opt Options) (g *Gateway, er
 		return nil, err
 	}
 	g.way.Store(w)
-	g.trial = newTrial(trialPath(cfg.Paths), opt.begun)
+	g.trial = newTrial(trialPath(cfg.Paths), opt.begun, g.clock, g.log)
 	g.exposed = &exposed{addr: cfg.Metrics.Listen, ctx: ctx, stop: func() {}} // until Run serves them
 	return g, nil
 }

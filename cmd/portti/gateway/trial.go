@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"slices"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/durable"
 	"portti/cmd/portti/status"
+	"portti/device/clock"
 	"portti/uplink"
 )
 
@@ -34,6 +36,8 @@ const (
 // but for shown. Without one there is no timer and no file.
 type trial struct {
 	path   string
+	clock  *clock.Clock
+	log    *slog.Logger
 	note   *trialNote     // nil = there is none
 	before *config.Config // to go back to: the last one that was confirmed
 	since  time.Time      // a proof must be younger
@@ -51,8 +55,8 @@ type Trial struct {
 }
 
 // newTrial goes on with what a start found.
-func newTrial(path string, found *begun) *trial {
-	t := &trial{path: path}
+func newTrial(path string, found *begun, c *clock.Clock, log *slog.Logger) *trial {
+	t := &trial{path: path, clock: c, log: log}
 	if found != nil && found.note != nil {
 		t.note, t.before, t.since, t.over = found.note, found.before, time.Now(), found.over
 		t.show(trialEvery)
@@ -75,7 +79,7 @@ func (g *Gateway) goOnWithTrial() {
 	if b.failed != nil {
 		g.rejected.Store(&rejection{"CFG-INVALID", b.failed.Error()})
 	}
-	g.keepTrial()
+	g.trial.keep()
 	g.log.Warn("a configuration is or was on trial", "event", "config.trial-found", "state", b.note.State, "left_s", b.note.Left/1000, "why", b.note.Why)
 }
 
@@ -153,10 +157,9 @@ func (t *trial) save(undo bool) error {
 	return t.onDisk(func() error { return n.write(path, before) }, late)
 }
 
-// beginTrial keeps the way back to the configuration that holds now, or to the one before it
+// begin keeps the way back to the configuration that holds now, or to the one before it
 // where that is on trial itself.
-func (g *Gateway) beginTrial(c *change, window time.Duration) error {
-	t := g.trial
+func (t *trial) begin(c *change, window time.Duration) error {
 	var waits []string
 	for _, s := range c.settings {
 		if s.effect == effectRestart {
@@ -177,7 +180,7 @@ func (g *Gateway) beginTrial(c *change, window time.Duration) error {
 	if !t.pending() {
 		t.before = c.was
 	}
-	boot, mono := bootOf(g.clock)
+	boot, mono := bootOf(t.clock)
 	t.note = &trialNote{State: onTrial, Window: window.Milliseconds(), Left: window.Milliseconds(), Boot: boot, Mono: mono, Tried: sumOf(c.files), Keys: keysBetween(t.before, c.files)}
 	if err := t.save(was == nil); err != nil {
 		t.note, t.before = was, before
@@ -201,15 +204,14 @@ func keysBetween(before, after *config.Config) []string {
 	return keys
 }
 
-// reloadedTrial takes note of a reload that was put in force: what is on trial stays so with
+// reloaded takes note of a reload that was put in force: what is on trial stays so with
 // its time and its way back, and what was taken back is forgotten.
-func (g *Gateway) reloadedTrial(c *change, window time.Duration) *Trial {
-	t := g.trial
+func (t *trial) reloaded(c *change, window time.Duration) *Trial {
 	switch {
 	case t.note == nil || t.over:
 		return nil
 	case t.note.State == takenBack:
-		g.endTrial()
+		t.end()
 		return nil
 	}
 	if len(c.settings) > 0 || window > 0 {
@@ -217,28 +219,27 @@ func (g *Gateway) reloadedTrial(c *change, window time.Duration) *Trial {
 	}
 	if sum := sumOf(c.files); window == 0 && sum != t.note.Tried {
 		t.note.Tried, t.note.Keys = sum, keysBetween(t.before, c.files)
-		g.keepTrial()
+		t.keep()
 	}
 	t.show(trialEvery)
-	left := t.note.remaining(bootOf(g.clock))
+	left := t.note.remaining(bootOf(t.clock))
 	return &Trial{State: onTrial, LeftS: status.Seconds(left),
 		Text: fmt.Sprintf("On trial: taken back in %s unless the link comes online by then, or it is confirmed: sudo portti reload --confirmed", status.InWords(left.Round(time.Second)))}
 }
 
-func (g *Gateway) keepTrial() {
-	if err := g.trial.save(false); err != nil {
-		g.log.Error("how a configuration on trial stands cannot be saved", "event", "config.trial-save-failed", "err", err)
+func (t *trial) keep() {
+	if err := t.save(false); err != nil {
+		t.log.Error("how a configuration on trial stands cannot be saved", "event", "config.trial-save-failed", "err", err)
 	}
 }
 
 // confirm is somebody's word that what is on trial may stay.
-func (g *Gateway) confirm() Reloaded {
+func (t *trial) confirm() Reloaded {
 	r := newReloaded(nil)
-	t := g.trial
 	switch {
 	case t.pending():
-		g.log.Info("the configuration on trial was confirmed", "event", "config.confirmed", "by", "hand")
-		g.endTrial()
+		t.log.Info("the configuration on trial was confirmed", "event", "config.confirmed", "by", "hand")
+		t.end()
 		r.Trial = &Trial{State: "confirmed", Text: "Confirmed: the configuration stays."}
 	case t.note != nil && !t.over:
 		r.Error = "too late: the configuration was taken back, since " + t.note.Why + ". To try it again: sudo portti reload --confirm 5m"
@@ -248,9 +249,8 @@ func (g *Gateway) confirm() Reloaded {
 	return r
 }
 
-// endTrial removes the way back; where the disk does not let it, later.
-func (g *Gateway) endTrial() {
-	t := g.trial
+// end removes the way back; where the disk does not let it, later.
+func (t *trial) end() {
 	path := t.path
 	err := t.onDisk(func() error {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -260,7 +260,7 @@ func (g *Gateway) endTrial() {
 	}, nil)
 	if err != nil {
 		if !t.over {
-			g.log.Error("the way back from a configuration that stays cannot be removed; trying again", "event", "config.trial-save-failed", "err", err)
+			t.log.Error("the way back from a configuration that stays cannot be removed; trying again", "event", "config.trial-save-failed", "err", err)
 		}
 		t.over = true
 		t.show(filesEvery)
@@ -276,12 +276,12 @@ func (g *Gateway) lookAtTrial(ctx context.Context) {
 	switch {
 	case t.note == nil:
 	case t.over:
-		g.endTrial()
+		t.end()
 	case t.note.State == takenBack:
 		now := g.cfg.Load()
 		if files, err := g.opt.Load(); err == nil && len(changes(now, files, files)) == 0 && len(changes(now, t.before, t.before)) == 0 {
 			g.rejected.Store(nil)
-			g.endTrial()
+			t.end()
 			return
 		}
 		t.show(filesEvery)
@@ -294,7 +294,7 @@ func (g *Gateway) judgeTrial(ctx context.Context) {
 	t := g.trial
 	if s := g.link().Status(); s.State == uplink.Online && s.LastProof.After(t.since) {
 		g.log.Info("the configuration on trial came online and stays", "event", "config.confirmed", "by", "link")
-		g.endTrial()
+		t.end()
 		return
 	}
 	boot, mono := bootOf(g.clock)
@@ -306,7 +306,7 @@ func (g *Gateway) judgeTrial(ctx context.Context) {
 	quarter := t.note.Window / quarters
 	if saved, now := (t.note.Left+quarter-1)/quarter, (left.Milliseconds()+quarter-1)/quarter; now < saved {
 		t.note.Left, t.note.Boot, t.note.Mono = left.Milliseconds(), boot, mono
-		g.keepTrial()
+		t.keep()
 	}
 	t.show(min(trialEvery, left))
 }
@@ -316,7 +316,7 @@ func (g *Gateway) takeBack(ctx context.Context, why string) {
 	t := g.trial
 	t.note.takeBack(why, t.note.Tried)
 	t.note.Left = 0
-	g.keepTrial() // first: a kill from here on finds it taken back
+	t.keep() // first: a kill from here on finds it taken back
 	c, err := g.prepareFor(t.before, false)
 	if err == nil {
 		err = g.apply(ctx, c)
