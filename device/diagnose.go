@@ -44,10 +44,7 @@ const checkType = "Check type of this [[device]] against what the device sends"
 func recogniseOther(b []byte, own string) (name, remedy string) {
 	for _, f := range formats() {
 		if f.in(b) {
-			if remedy = checkType; f.gnss && own == "gps" {
-				remedy = "Switch the receiver to NMEA with its maker's program"
-			}
-			return f.name, remedy
+			return f.name, f.remedy(own)
 		}
 	}
 	for _, k := range Kinds() {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"portti/device/uarttest"
+	"portti/device/ubx"
 )
 
 // said is a second or two of devices that send text, and of some that do not.
@@ -61,15 +62,9 @@ func TestSpeedOf(t *testing.T) {
 	}
 }
 
-// ubx is a frame of u-blox's binary format.
-func ubx(class, id byte, payload []byte) []byte {
-	b := append([]byte{0xB5, 0x62, class, id, byte(len(payload)), byte(len(payload) >> 8)}, payload...)
-	var a, s byte
-	for _, c := range b[2:] {
-		a += c
-		s += a
-	}
-	return append(b, a, s)
+// ubxOf is a frame of u-blox's binary format.
+func ubxOf(class, id byte, payload []byte) []byte {
+	return ubx.Append(nil, ubx.ID(class)<<8|ubx.ID(id), payload...)
 }
 
 // TestDiagnose: what is recognised is named, advice on the speed comes only where the
@@ -80,7 +75,7 @@ func TestDiagnose(t *testing.T) {
 	for i := range payload {
 		payload[i] = byte(7 + i)
 	}
-	ubxStream := strings.Repeat(string(ubx(1, 7, payload)), 3)
+	ubxStream := strings.Repeat(string(ubxOf(1, 7, payload)), 3)
 	all := said()
 	for _, row := range []struct {
 		name  string
@@ -88,10 +83,11 @@ func TestDiagnose(t *testing.T) {
 		bytes string
 		want  diagnosis
 	}{
-		{"UBX for a gps", gps, ubxStream[30:], diagnosis{CodeUnknown, "binary u-blox (UBX)", "Switch the receiver to NMEA with its maker's program"}},
-		{"UBX for lines", lines, ubxStream, diagnosis{CodeUnknown, "binary u-blox (UBX)", checkType}},
+		{"UBX without a fix, for a gps", gps, ubxStream[30:], diagnosis{CodeUnknown, "binary u-blox (UBX)", "Switch on NAV-PVT, or NMEA, in the receiver with its maker's program"}},
+		{"UBX for lines", lines, ubxStream, diagnosis{CodeUnknown, "binary u-blox (UBX)", `Set type = "gps" in this [[device]]`}},
 		{"RTCM 3", gps, strings.Repeat("\xd3\x00\x13\x3e\xd7\xd3\x02\x02\x98\x0e\xde\xef\x34\xb4\xbd\x62\xac\x09\x41\x98\x6f\x33\x36\x0b\x98", 4), diagnosis{CodeUnknown, "RTCM 3 corrections", "Switch the receiver to NMEA with its maker's program"}},
 		{"SiRF", gps, strings.Repeat("\xa0\xa2\x00\x03\x01\x02\x03\x00\x06\xb0\xb3", 9), diagnosis{CodeUnknown, "binary SiRF", "Switch the receiver to NMEA with its maker's program"}},
+		{"MTK", gps, strings.Repeat("\x04\x24\x0b\x00\x01\x01\x05\x06\x08\x0d\x0a", 9), diagnosis{CodeUnknown, "binary MTK", "Switch the receiver to NMEA with its maker's program"}},
 		{"TSIP", gps, strings.Repeat("\x10\x41\x48\x9b\x10\x10\x00\x10\x03", 9), diagnosis{CodeUnknown, "binary Trimble (TSIP) or Garmin", "Switch the receiver to NMEA with its maker's program"}},
 		{"MAVLink", gps, strings.Repeat("\xfe\x03\x01\x01\x01\x00\x05\x06\x07\xaa\xbb\xfe\x03\x02\x01\x01\x00\x05\x06\x07\xaa\xbb", 5), diagnosis{CodeUnknown, "MAVLink", checkType}},
 		{"MAVLink 2", gps, strings.Repeat("\xfd\x01\x00\x00\x01\x01\x01\x00\x00\x00\x05\xaa\xbb\xfd\x01\x00\x00\x02\x01\x01\x00\x00\x00\x05\xaa\xbb", 9), diagnosis{CodeUnknown, "MAVLink", checkType}},
@@ -115,8 +111,8 @@ func TestDiagnose(t *testing.T) {
 	}
 }
 
-// TestUBXOnAGPSPort: frames at the right speed are named, and the speed is not
-// blamed.
+// TestUBXOnAGPSPort: frames at the right speed that say nothing that can be are named, and
+// the speed is not blamed.
 func TestUBXOnAGPSPort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		line := newFakeLine()
@@ -127,7 +123,7 @@ func TestUBXOnAGPSPort(t *testing.T) {
 			for j := range payload {
 				payload[j] = byte(i*7 + j)
 			}
-			line.feed <- string(ubx(1, 7, payload))
+			line.feed <- string(ubxOf(1, 7, payload))
 			time.Sleep(time.Second)
 		}
 		w.is("UBX", Garbage, CodeUnknown)

@@ -3,9 +3,11 @@ package device
 import (
 	"bytes"
 	"encoding/binary"
+
+	"portti/device/ubx"
 )
 
-// format is a binary format that no driver here reads, but that people are told of.
+// format is a binary format that people are told of where nothing is read of it.
 type format struct {
 	name string
 	gnss bool // a receiver's, which can be switched to NMEA
@@ -15,19 +17,35 @@ type format struct {
 	least int // frames that it takes to be sure
 }
 
+const formatUBX = "binary u-blox (UBX)"
+
 // formats are what receivers, autopilots and meters speak when they do not speak
 // text. Sources: the makers' interface descriptions.
 func formats() []format {
 	return []format{
-		{"binary u-blox (UBX)", true, ubxFrame, 1},
-		{"RTCM 3 corrections", true, rtcmFrame, 1},
+		{formatUBX, true, ubxFrame, 1},
+		{"RTCM 3 corrections", true, rtcmFrame, 2},
 		{"binary SiRF", true, sirfFrame, 1},
+		{"binary MTK", true, mtkFrame, 1},
 		{"binary Septentrio (SBF)", true, sbfFrame, 1},
 		{"binary Trimble (TSIP) or Garmin", true, dleFrame, 3},
 		{"MAVLink", false, mavlinkFrame, 3},
 		{"Plantower frames of a dust sensor", false, plantowerFrame, 1},
 		{"Modbus RTU", false, modbusFrame, 2},
 	}
+}
+
+// remedy is what to do where it comes on a port of a kind.
+func (f format) remedy(kind string) string {
+	switch {
+	case f.name == formatUBX && kind == "gps": // which reads it, but nothing of use came
+		return "Switch on NAV-PVT, or NMEA, in the receiver with its maker's program"
+	case f.name == formatUBX:
+		return `Set type = "gps" in this [[device]]`
+	case f.gnss && kind == "gps":
+		return "Switch the receiver to NMEA with its maker's program"
+	}
+	return checkType
 }
 
 // in says whether b holds enough frames: a third of it, and as many one right after the
@@ -47,42 +65,31 @@ func (f format) in(b []byte) bool {
 	return longest >= f.least && good*3 >= len(b)
 }
 
-// ubxFrame: B5 62, class, id, length, payload, two sums of all after the mark.
 func ubxFrame(b []byte) int {
-	if len(b) < 8 || b[0] != 0xB5 || b[1] != 0x62 {
-		return 0
-	}
-	n := 6 + int(binary.LittleEndian.Uint16(b[4:])) + 2
-	if n > len(b) {
-		return 0
-	}
-	var a, s byte
-	for _, c := range b[2 : n-2] {
-		a += c
-		s += a
-	}
-	return whole(n, a == b[n-2] && s == b[n-1])
+	f := ubx.At(b)
+	return whole(f.Size, f.Form == ubx.UBX)
 }
 
-// rtcmFrame: D3, ten bits of length, payload, CRC-24Q.
 func rtcmFrame(b []byte) int {
-	if len(b) < 6 || b[0] != 0xD3 || b[1]&0xFC != 0 {
+	f := ubx.At(b)
+	return whole(f.Size, f.Form == ubx.RTCM3)
+}
+
+// mtkFrame: 04 24, length of all, command, data, exclusive or of length to data, CR LF
+// (MediaTek, as the makers of modules describe it).
+func mtkFrame(b []byte) int {
+	if len(b) < 9 || b[0] != 0x04 || b[1] != 0x24 {
 		return 0
 	}
-	n := 3 + int(binary.BigEndian.Uint16(b[1:])) + 3
-	if n == 6 || n > len(b) {
+	n := int(binary.LittleEndian.Uint16(b[2:]))
+	if n < 9 || n > len(b) {
 		return 0
 	}
-	crc := uint32(0)
-	for _, c := range b[:n-3] {
-		crc ^= uint32(c) << 16
-		for range 8 {
-			if crc <<= 1; crc&0x1000000 != 0 {
-				crc ^= 0x1864CFB
-			}
-		}
+	sum := byte(0)
+	for _, c := range b[2 : n-3] {
+		sum ^= c
 	}
-	return whole(n, crc == uint32(b[n-3])<<16|uint32(b[n-2])<<8|uint32(b[n-1]))
+	return whole(n, sum == b[n-3] && b[n-2] == '\r' && b[n-1] == '\n')
 }
 
 // sirfFrame: A0 A2, length, payload, 15 bits of its sum, B0 B3.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"portti/device/nmea"
+	"portti/device/ubx"
 )
 
 // GPSOptions holds the keys of type "gps".
@@ -29,6 +30,8 @@ const (
 	// for one in ten of the dates that are wrong for another reason.
 	gpsSlack = 2 * 365 * 24 * 60 * 60 * 1000 // ms
 	gpsBytes = 1024                          // read at once
+	// gpsCut is after how many pauses half a binary frame will not be completed any more.
+	gpsCut = 4
 )
 
 func gpsKind() Kind {
@@ -36,7 +39,7 @@ func gpsKind() Kind {
 		Name: "gps", Baud: 9600, Silence: 10 * time.Second,
 		Options:   func() any { return new(GPSOptions) },
 		Problems:  gpsProblems(),
-		Recognise: nmea.Recognise,
+		Recognise: recogniseGPS, Framed: framedGPS,
 		New: func(c Config, env Env) (Driver, error) {
 			if err := optionsOf[GPSOptions](c).check(); err != nil {
 				return nil, err
@@ -45,7 +48,7 @@ func gpsKind() Kind {
 		},
 		Sample: `[[device]]
 name = "gps{n}"
-type = "gps"                      # an NMEA 0183 receiver
+type = "gps"                      # a receiver that speaks NMEA 0183 or UBX, or both
 port = "/dev/serial/by-id/usb-u-blox_7-if0{port}"      # ls -l /dev/serial/by-id/
 baud = 9600
 id = "XXXX03GPS000{serial}"         # tsmTuid: the name the server knows this thing by
@@ -69,26 +72,37 @@ func (c GPSOptions) check() error {
 	return errors.Join(errs...)
 }
 
-// gps reads a GNSS receiver that speaks NMEA 0183 and emits each epoch with a
-// valid fix once, as soon as the epoch is complete:
+// gps reads a GNSS receiver that speaks NMEA 0183, UBX, or both on one line, with RTCM 3 in
+// between or not, and emits each epoch with a valid fix once, as soon as the epoch is
+// complete:
 //
 //	$GPRMC,143252.00,A,4002.10513,N,07531.20562,W,5.1,84.4,221126,,,A*74
 //	$GPGGA,143252.00,4002.10513,N,07531.20562,W,1,07,1.72,183.8,M,-34.4,M,,*61
 //
+// or
+//
+//	B5 62  01 07  5C 00  ...  NAV-PVT, 92 bytes
+//
 // becomes message 1210 {lat, lon, lacr} and message 90100 {lat, lon, lacr,
 // alt, speed, heading, sats, hdop, fixType}, both with the fix's own time. An
-// epoch without a fix emits nothing. Formats: package nmea; fields and units:
-// locate.go.
+// epoch without a fix emits nothing. Formats: packages nmea and ubx; one epoch in both:
+// gps_both.go; fields and units: locate.go.
 type gps struct {
 	cfg   GPSOptions
 	env   Env
 	out   Out
 	scan  *nmea.Scanner
 	join  *nmea.Joiner
-	begun bool // something but the end of a line has been seen
+	ubx   *ubx.Joiner
+	both  both
+	rest  []byte // of what was read: the beginning of a binary frame
+	idles int    // pauses since bytes came
+	begun bool   // something but the end of a line has been seen
+	lost  bool   // a frame was broken, which has been counted, and nothing good has come since
 	quiet time.Duration
 	late  uint64
 	loc   *locator
+	radio gpsRadio
 }
 
 func newGPS(c Config, env Env) *gps {
@@ -96,13 +110,17 @@ func newGPS(c Config, env Env) *gps {
 	g.loc = newLocator(c.Name, g.cfg.PositionOptions, env)
 	g.scan = nmea.NewScanner(c.MaxLine)
 	g.scan.Lenient = g.cfg.Checksum == "optional"
+	g.rest = make([]byte, 0, ubx.MaxFrame+gpsBytes)
+	g.radio.log = env.Log
 	var opts nmea.Options
 	if env.Clock != nil { // nil while the configuration is only checked
 		opts.Floor = env.Clock.Floor() - gpsFloorGrace
 		opts.Latest = func() int64 { return gpsLatest(env.Clock.Now(), env.Clock.Floor()) }
 		opts.Mono = func() int64 { return env.Clock.Now().Mono }
 	}
-	g.join = nmea.NewJoiner(opts, func(f *nmea.Fix) { g.loc.fix(f, g.out) })
+	g.ubx = ubx.NewJoiner(opts.Mono, g.both.ubx)
+	g.both = both{opts: opts, last: nmea.NoTime, before: nmea.NoTime, join: g.ubx, emit: func(f *nmea.Fix) { g.loc.fix(f, g.out) }}
+	g.join = nmea.NewJoiner(opts, g.both.nmea)
 	return g
 }
 
@@ -114,26 +132,84 @@ func (g *gps) Run(port Port, out Out) error {
 		n, err := port.Read(buf)
 		g.take(buf[:n])
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			g.join.Idle()
+			g.idle()
 			err = nil
 		}
 		if err != nil {
-			g.join.Idle() // no more comes of the cycle that was interrupted
+			g.end()
 			return fmt.Errorf("cannot read the receiver: %w", err)
 		}
 		var until time.Time
-		if g.join.Pending() {
+		if g.join.Pending() || g.ubx.Pending() || g.both.pending() || len(g.rest) > 0 {
 			until = g.env.now().Add(g.quiet)
 		}
 		if err := port.SetReadDeadline(until); err != nil {
-			g.join.Idle()
+			g.end()
 			return fmt.Errorf("cannot wait for the receiver: %w", err)
 		}
 	}
 }
 
+// idle says that the receiver pauses, so that its cycle is over.
+func (g *gps) idle() {
+	g.join.Idle()
+	g.ubx.Idle()
+	g.both.idle()
+	if g.idles++; g.idles >= gpsCut && len(g.rest) > 0 {
+		g.rest = append(g.rest[:0], g.split(g.rest, true)...)
+	}
+}
+
+// end emits what waited for more, of which none comes. Half a frame counts as nothing.
+func (g *gps) end() {
+	g.lost = true
+	g.rest = append(g.rest[:0], g.split(g.rest, true)...)
+	g.join.Idle()
+	g.ubx.Idle()
+	g.both.idle()
+}
+
 // take looks at new bytes.
 func (g *gps) take(b []byte) {
+	if len(b) > 0 {
+		g.idles = 0
+		if len(g.rest) > 0 {
+			g.rest = append(g.rest, b...)
+			b = g.rest
+		}
+		g.rest = append(g.rest[:0], g.split(b, false)...)
+	}
+	if late := g.join.Late() + g.ubx.Late() + g.both.late; late != g.late {
+		g.late = late
+		g.quiet = min(2*g.quiet, gpsQuietMax)
+	}
+	g.loc.check(g.late, g.out)
+	g.radio.check(g.env.Clock.Now().Mono, g.out)
+}
+
+// split hands on the frames and the text of b, and gives what may begin a frame.
+func (g *gps) split(b []byte, over bool) (rest []byte) {
+	for {
+		before, f, broken := ubx.Next(b, over)
+		if broken && !g.lost {
+			g.lost = true
+			g.out.Frame(Checksum)
+		}
+		g.text(b[:before])
+		if b = b[before:]; f.Form == ubx.None {
+			return b
+		}
+		if ev := g.scan.Break(); ev != nmea.More {
+			g.found(ev)
+		}
+		g.begun, g.lost = true, false
+		g.out.Frame(g.frame(f))
+		b = b[f.Size:]
+	}
+}
+
+// text looks at bytes that are in no binary frame.
+func (g *gps) text(b []byte) {
 	for len(b) > 0 {
 		n, ev := g.scan.Scan(b)
 		b = b[n:]
@@ -141,11 +217,6 @@ func (g *gps) take(b []byte) {
 			g.found(ev)
 		}
 	}
-	if late := g.join.Late(); late != g.late {
-		g.late = late
-		g.quiet = min(2*g.quiet, gpsQuietMax)
-	}
-	g.loc.check(g.late, g.out)
 }
 
 func (g *gps) found(ev nmea.Event) {
@@ -153,17 +224,21 @@ func (g *gps) found(ev nmea.Event) {
 	g.begun = true
 	switch ev {
 	case nmea.Good:
+		g.lost = false
 		g.sentence(g.scan.Sentence())
 	case nmea.BadSum, nmea.NoSum:
 		g.out.Frame(Checksum)
 	case nmea.Long:
 		g.out.Frame(TooLong)
 	case nmea.Noise:
-		if begun { // the first is the end of a line that began before us
+		// The first is the end of a line or a frame that began before us.
+		if begun && !g.lost {
 			g.out.Frame(Malformed)
 		}
 	default:
-		g.out.Frame(Malformed)
+		if !g.lost { // else these are the insides of a broken frame
+			g.out.Frame(Malformed)
+		}
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"portti/device/ubx"
 )
 
 // Verdict is how much is known of a port after listening to it.
@@ -85,7 +87,7 @@ func (o opener) hear(ctx context.Context, path string, kinds Table, most time.Du
 
 const (
 	hearKept   = 4096                   // bytes of one speed that are looked at
-	hearEnough = 256                    // bytes that show a wrong speed
+	hearEnough = 256                    // bytes that show a wrong speed; four times as many, where they do not say in which direction it is wrong
 	hearLeast  = 24                     // bytes of which a burst that is over shows as much
 	hearPause  = 300 * time.Millisecond // after which a burst is over; one that came sooner after the speed was set may be the end of one
 	hearLimit  = 3 * time.Second        // for one speed, once something comes
@@ -184,7 +186,7 @@ func (s *search) at(line tunable, baud int) (heard Heard, done bool, err error) 
 		case ripe == final, ripe == enough && long, ripe == unripe && over:
 			return heard, true, nil
 		case ripe != doubtful:
-		case len(b) >= hearEnough, long, quiet && len(b) >= hearLeast && first.Sub(began) >= hearPause:
+		case len(b) >= hearEnough && speedOf(b[max(0, len(b)-sampleSize):]) != 0, len(b) >= 4*hearEnough, long, quiet && len(b) >= hearLeast && first.Sub(began) >= hearPause:
 			s.learn(b, baud)
 			return s.nothing(), over, nil
 		}
@@ -218,6 +220,9 @@ func (s *search) judge(b []byte, baud int) (Heard, ripeness) {
 		}
 		return h, enough
 	}
+	if ubx.Begun(b) { // a wrong speed has that once in 30,000 bytes
+		return h, unripe
+	}
 	for _, f := range formats() {
 		if f.in(b) {
 			h.Seems, h.GNSS = f.name, f.gnss
@@ -242,7 +247,7 @@ func (s *search) guesses(b []byte, baud int) []Guess {
 	for _, k := range s.kinds {
 		name, share := k.Recognise(b)
 		g := Guess{Kind: k.Name, Name: name, Baud: baud, Share: share}
-		if !k.Binary {
+		if !k.Binary && (k.Framed == nil || !k.Framed(b)) {
 			g.Share *= insideLines(b)
 			g.Lines = max(1, wholeLines(b))
 		}

@@ -85,9 +85,9 @@ func (l *lateLine) waiting(p []byte) int {
 // and what it finds then may be of the speed before.
 func TestHearOnABusyMachine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &lateLine{old: bytes.Repeat([]byte{0x80, 0xf8}, 120), rest: ubx(1, 7, make([]byte, 92))}
+		l := &lateLine{old: bytes.Repeat([]byte{0x80, 0xf8}, 120), rest: ubxOf(1, 7, make([]byte, 92))}
 		h, err := newSearch(Kinds(), 30*time.Second).run(l)
-		if err != nil || !h.GNSS || len(l.tuned) != 1 {
+		if err != nil || h.Verdict != Sure || len(l.tuned) != 1 {
 			t.Errorf("%+v %v, tried %v", h, err, l.tuned)
 		}
 	})

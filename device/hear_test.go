@@ -132,7 +132,8 @@ func TestHearOther(t *testing.T) {
 	}
 	var receiver []byte
 	for i := range 20 {
-		receiver = append(receiver, ubx(1, 7, bytes.Repeat([]byte{byte(i)}, 92))...)
+		receiver = append(receiver, 0xA0, 0xA2, 0, 92)
+		receiver = append(append(receiver, bytes.Repeat([]byte{byte(i)}, 92)...), byte(i*92>>8), byte(i*92), 0xB0, 0xB3)
 	}
 	var all sync.WaitGroup
 	for name, row := range map[string]struct {
@@ -141,7 +142,7 @@ func TestHearOther(t *testing.T) {
 		seems string
 	}{
 		"noise":       {random, 57600, "bytes that nothing here knows"},
-		"UBX":         {receiver, 38400, "binary u-blox (UBX)"},
+		"SiRF":        {receiver, 38400, "binary SiRF"},
 		"other text":  {[]byte("Outside it is warm today\r\nand the wind is weak\r\n"), 19200, "text that nothing here reads"},
 		"few letters": {[]byte("A\n"), 9600, "text that nothing here reads"},
 	} {

@@ -38,6 +38,9 @@ type Kind struct {
 	// the stream. share is how much of them, from 0 to 1, has this kind's form,
 	// and name what it is in the field's word ("NMEA 0183"). It keeps nothing.
 	Recognise func(b []byte) (name string, share float64)
+	// Framed says that b, where it is of a kind of lines, holds frames that are none, so that
+	// it is not to be judged by its lines. nil = it never does.
+	Framed func(b []byte) bool
 	// General says that its form is a wide one: where another kind recognises the
 	// same bytes as well, they are that other kind's.
 	General bool

@@ -53,7 +53,12 @@ func (c *calendar) resolve(d Date, t TimeOfDay, o *Options) (ms int64, moved boo
 		}
 		c.ref = at
 	}
-	ms = c.ref
+	return o.Settle(c.ref)
+}
+
+// Settle moves a time, in Unix milliseconds, that is before the floor on by 1024 weeks
+// until it is not, unless that is beyond the latest; moved says so.
+func (o *Options) Settle(ms int64) (settled int64, moved bool) {
 	if o.Floor <= 0 || ms >= o.Floor {
 		return ms, false
 	}

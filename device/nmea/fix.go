@@ -18,6 +18,7 @@ type Fix struct {
 	HDOP     Decimal
 	ErrLat   Decimal // metres, one standard deviation, as GST or GBS states it
 	ErrLon   Decimal
+	ErrH     Decimal // the same, horizontal: where a source other than NMEA states it as one
 
 	Rollover bool // Time was 1024 weeks or a multiple of them behind the floor and was moved
 	End      Ending
@@ -26,14 +27,18 @@ type Fix struct {
 // Valid says that there is a position to be used.
 func (f *Fix) Valid() bool { return f.Mode >= 2 && f.Position.Present }
 
-// Error is the horizontal error in millimetres, the root of the sum of the
-// squares of the errors in latitude and longitude. ok is false when the
+// Error is the horizontal error in millimetres: as it is stated, or the root of the sum
+// of the squares of the errors in latitude and longitude. ok is false when the
 // receiver states none, or states nought.
 func (f *Fix) Error() (mm int64, ok bool) {
+	const most = 1 << 30 // a thousand kilometres: that is no statement any more
+	if f.ErrH.Present {
+		mm = f.ErrH.Scaled(3)
+		return mm, mm > 0 && mm < most
+	}
 	if !f.ErrLat.Present || !f.ErrLon.Present {
 		return 0, false
 	}
-	const most = 1 << 30 // a thousand kilometres: that is no statement any more
 	a, b := f.ErrLat.Scaled(3), f.ErrLon.Scaled(3)
 	if a < 0 || b < 0 || a >= most || b >= most || a+b == 0 {
 		return 0, false

@@ -94,6 +94,20 @@ func (sc *Scanner) Scan(b []byte) (n int, ev Event) {
 	return len(b), More
 }
 
+// Break says that something else stands between the bytes so far and those to come, as a
+// binary frame: what is open ends. It gives the event of that, More where nothing is.
+func (sc *Scanner) Break() Event {
+	was, noise := sc.state, sc.noise
+	sc.state, sc.noise = hunting, 0
+	switch {
+	case was == reading || was == summing:
+		return Cut
+	case noise > 0 && was != skipping:
+		return Noise
+	}
+	return More
+}
+
 // inside says that c stands within a sentence and does not end it.
 func inside(c byte) bool { return c >= ' ' && c < 0x7f && c != '*' && c != '$' && c != '!' }
 

@@ -77,7 +77,7 @@ const (
 )
 
 // NewJoiner makes a joiner that calls emit for each epoch in which the receiver says
-// whether it has a fix. The Fix is good during the call. mono is asked when one begins;
+// where it is, and whether that is a fix, or that it has none. The Fix is good during the call. mono is asked when one begins;
 // nil = Began stays 0.
 func NewJoiner(mono func() int64, emit func(*Fix)) *Joiner {
 	return &Joiner{emit: emit, mono: mono, cycle: cycle{need: agreeing}}
@@ -85,6 +85,15 @@ func NewJoiner(mono func() int64, emit func(*Fix)) *Joiner {
 
 // Pending says that something waits for more messages or for Idle.
 func (j *Joiner) Pending() bool { return j.open }
+
+// Open is the time of the epoch that waits for more, in Unix milliseconds; 0 = none does, or
+// its time is not known yet.
+func (j *Joiner) Open() int64 {
+	if !j.open {
+		return 0
+	}
+	return j.fix.Time
+}
 
 // Late counts the messages that came after their epoch had been emitted.
 func (j *Joiner) Late() uint64 { return j.late }
@@ -344,7 +353,8 @@ func (j *Joiner) close(automatic bool) {
 	if f.Mode < 2 {
 		f.Has &^= Position | HAcc
 	}
-	if f.Mode > 0 {
+	// Without one of a place the messages are an addition to what comes in another format.
+	if f.Mode > 0 && (j.place > nobody || j.state >= fromSOL) {
 		j.emit(f)
 	}
 }

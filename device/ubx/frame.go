@@ -92,6 +92,17 @@ func Next(b []byte, over bool) (before int, f Frame, broken bool) {
 	return len(b), Frame{}, broken
 }
 
+// At is the frame that b begins with, of the form None where it begins with no whole one.
+func At(b []byte) Frame {
+	if len(b) == 0 || b[0] != 0xB5 && b[0] != 0xD3 {
+		return Frame{}
+	}
+	if f, _ := begins(b); f.Form != None {
+		return f
+	}
+	return Frame{}
+}
+
 // start is where the first byte stands that begins a frame, -1 = nowhere.
 func start(b []byte) int {
 	u, r := bytes.IndexByte(b, 0xB5), bytes.IndexByte(b, 0xD3)

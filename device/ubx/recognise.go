@@ -1,33 +1,30 @@
 package ubx
 
-// Recognise says how much of b, from 0 to 1, is frames of UBX and RTCM 3 and what text
-// knows of the rest, which the caller says of the bytes in no frame. Half a frame at
-// either end of b is left out of the count.
-func Recognise(b []byte, text func(b []byte) float64) (frames int, share float64) {
-	good, all := 0, 0
-	var rest []byte
+// Share counts the frames of UBX in b and the bytes of frames, RTCM 3 among them, and adds
+// the bytes in none to text, with an end of line where a frame stood. Half a frame at
+// the end is left out.
+func Share(text, b []byte) (rest []byte, frames, framed int) {
 	for {
 		before, f, _ := Next(b, false)
-		if frames > 0 || before >= halfAtMost {
-			rest, all = append(rest, b[:before]...), all+before
-		}
+		text = append(text, b[:before]...)
 		if f.Form == None {
-			break
+			return text, frames, framed
 		}
 		if f.Form == UBX {
 			frames++
 		}
-		good, all = good+f.Size, all+f.Size
+		text, framed = append(text, '\n'), framed+f.Size
 		b = b[before+f.Size:]
 	}
-	if all == 0 {
-		return 0, 0
-	}
-	if len(rest) > 0 && text != nil {
-		good += int(text(rest) * float64(len(rest)))
-	}
-	return frames, float64(good) / float64(all)
 }
 
-// halfAtMost is how much ahead of the first frame may be the end of one.
-const halfAtMost = 512
+// Begun says that b ends with the header of a frame of UBX and some of what belongs to it.
+func Begun(b []byte) bool {
+	for {
+		before, f, _ := Next(b, false)
+		if b = b[before:]; f.Form == None {
+			return len(b) >= header && b[0] == 0xB5
+		}
+		b = b[f.Size:]
+	}
+}
