@@ -85,7 +85,7 @@ func (s *Set) check(cfgs []Config) ([]Config, error) {
 			continue
 		}
 		if k, _ := s.tuning.Kinds.Named(c.Type); c.Baud == 0 {
-			c.Baud = k.Baud
+			c.Baud = Baud(k.Baud)
 		}
 		c.Enabled = nil
 		on = append(on, c)

@@ -58,6 +58,9 @@ func (k Kind) check(c Config) error {
 	if c.ID != "" && !thingsee.ValidTuid([]byte(c.ID)) {
 		errs = append(errs, keyError("id", tuidRule))
 	}
+	if c.Baud == BaudAuto && !k.Auto {
+		errs = append(errs, keyError("baud", "cannot be found out for type %s: write the number that its manual says", k.Name))
+	}
 	if c.Options != nil && (k.Options == nil || reflect.TypeOf(k.Options()) != reflect.TypeOf(c.Options)) {
 		return errors.Join(append(errs, fmt.Errorf("options of another type than %q: %T", k.Name, c.Options))...)
 	}
@@ -126,7 +129,7 @@ func checkShare(address string) error {
 
 func checkNumbers(c Config) error {
 	var errs []error
-	if c.Baud < 0 || c.Baud > maxBaud || c.Baud > 0 && c.Baud < 50 {
+	if c.Baud != BaudAuto && (c.Baud < 0 || c.Baud > maxBaud || c.Baud > 0 && c.Baud < 50) {
 		errs = append(errs, keyError("baud", "must be from 50 to %d", maxBaud))
 	}
 	if c.RateLimit != c.RateLimit || c.RateLimit < 0 || c.RateLimit > maxRate {

@@ -133,12 +133,15 @@ func (d *device) garbage(g diagnosis) {
 	d.become(Garbage, g.code, nil)
 }
 
-// baud is the speed of the line, 0 where it is not ours to set.
+// baud is the speed of the line, 0 where it is not ours to set or not found yet.
 func (d *device) baud() int {
 	if strings.HasPrefix(d.cfg.Port, tcpScheme) {
 		return 0
 	}
-	return d.cfg.Baud
+	if d.cfg.Baud == BaudAuto {
+		return int(d.found.Load())
+	}
+	return int(d.cfg.Baud)
 }
 
 // change needs mu.
@@ -169,7 +172,7 @@ func (d *device) status() Status {
 		State: d.state, Code: d.code, Since: d.since, Detail: d.detail, LastErr: d.lastErr, Flags: slices.Clone(d.flags),
 		LastAge: -1,
 		Read:    d.read.Load(), Bad: d.bad(), Bytes: d.bytes.Load(), BadTimes: d.badTimes.Load(), Lost: d.lost.Load(),
-		Found: d.seems.found, Remedy: d.seems.remedy, Baud: d.baud(),
+		Found: d.seems.found, Remedy: d.seems.remedy, Baud: d.baud(), Auto: d.cfg.Baud == BaudAuto,
 		Followers: d.tap.count(), Dropped: d.tap.dropped.Load(), Share: d.share.status(d.cfg.Share),
 		Opened: d.opened.Load(), Stuck: int(d.stuck.Load()),
 	}

@@ -95,7 +95,7 @@ type Config struct {
 	Enabled     *bool   `toml:"enabled"`
 	Port        string  `toml:"port"`         // path, by-id or by-path name, tcp://host:port
 	Match       *Match  `toml:"match"`        // instead of port
-	Baud        int     `toml:"baud"`         // 0 = the kind's own
+	Baud        Baud    `toml:"baud"`         // 0 = the kind's own, BaudAuto = to be found out
 	DTR         *bool   `toml:"dtr"`          // nil = leave as the driver opens it
 	RTS         *bool   `toml:"rts"`          //
 	ID          string  `toml:"id"`           // tsmTuid

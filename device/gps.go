@@ -36,7 +36,7 @@ const (
 
 func gpsKind() Kind {
 	return Kind{
-		Name: "gps", Baud: 9600, Silence: 10 * time.Second,
+		Name: "gps", Baud: 9600, Auto: true, Silence: 10 * time.Second,
 		Options:   func() any { return new(GPSOptions) },
 		Problems:  gpsProblems(),
 		Recognise: recogniseGPS, Framed: framedGPS,
@@ -50,7 +50,7 @@ func gpsKind() Kind {
 name = "gps{n}"
 type = "gps"                      # a receiver that speaks NMEA 0183 or UBX, or both
 port = "/dev/serial/by-id/usb-u-blox_7-if0{port}"      # ls -l /dev/serial/by-id/
-baud = 9600
+baud = 9600                       # or "auto": the speed is found by listening
 id = "XXXX03GPS000{serial}"         # tsmTuid: the name the server knows this thing by
 # expect_every = "1s"             # silent for three times this = a problem
 # detail = "separate"             # altitude, speed, heading, quality: in a message of their own | append | off

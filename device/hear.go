@@ -67,7 +67,7 @@ func (o opener) hear(ctx context.Context, path string, kinds Table, most time.Du
 	if err := o.free(path); err != nil {
 		return Heard{}, err
 	}
-	opened, err := o.open(ctx, Config{Port: path, Baud: TriedSpeeds()[0]})
+	opened, err := o.open(ctx, Config{Port: path, Baud: Baud(TriedSpeeds()[0])})
 	if err != nil {
 		return Heard{}, err
 	}
@@ -109,6 +109,7 @@ const (
 type search struct {
 	kinds    Table
 	end      time.Time
+	first    int           // speed to begin with; 0 = as it is usual
 	patience time.Duration // for the first byte of all
 
 	low, high int // the speed lies between, by what came
@@ -127,7 +128,7 @@ func (s *search) run(line tunable) (Heard, error) {
 	for baud := s.next(); baud != 0; baud = s.next() {
 		s.tried = append(s.tried, baud)
 		if err := line.tune(baud); err != nil {
-			if len(s.tried) == len(TriedSpeeds()) && s.bytes == 0 {
+			if len(s.tried) >= len(TriedSpeeds()) && s.bytes == 0 {
 				return Heard{}, fmt.Errorf("cannot set the speed: %w", err)
 			}
 			continue // one that this adapter does not have
@@ -305,6 +306,9 @@ func (s *search) learn(b []byte, baud int) {
 // next is the speed to listen at next, 0 when all were tried: of those between which the
 // right one lies the one in the middle, unless some kind speaks at one by default.
 func (s *search) next() int {
+	if s.first != 0 && len(s.tried) == 0 {
+		return s.first
+	}
 	var left, between, usual []int
 	for _, baud := range TriedSpeeds() {
 		if slices.Contains(s.tried, baud) {

@@ -52,7 +52,7 @@ func speaking(t *testing.T, baud int, text []byte) (far *uarttest.Far, hush func
 func settable(t *testing.T, baud int) bool {
 	t.Helper()
 	far := farEnd(t, 9600, nil)
-	opened, err := opener{}.open(t.Context(), Config{Port: far.Path(), Baud: baud})
+	opened, err := opener{}.open(t.Context(), Config{Port: far.Path(), Baud: Baud(baud)})
 	if err != nil {
 		t.Fatal(err)
 	}

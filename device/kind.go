@@ -13,6 +13,8 @@ type Kind struct {
 	Name string // the configuration's type
 	// Baud is the line's speed where the configuration names none.
 	Baud int
+	// Auto says that its line's speed can be found by listening: baud = "auto".
+	Auto bool
 	// Silence is how long nothing may be decoded before the device counts as
 	// silent, where the configuration names no expect_every.
 	Silence time.Duration

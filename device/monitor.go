@@ -43,6 +43,8 @@ type monitor struct {
 	bytes    int       // since good
 	judged   int       // bytes when last diagnosed
 	sample   []byte    // the last of them, from about a second after good
+	auto     bool      // the speed was found out, and may have to be again
+	astray   bool      // and has
 	unknowns uint64    // frames by then
 	bads     uint64
 }
@@ -50,6 +52,7 @@ type monitor struct {
 func newMonitor(d *device, line Line) *monitor {
 	m := &monitor{Line: line, d: d, limit: d.silence(), good: d.env.now(), seen: d.decoded()}
 	m.unknowns, m.bads = d.frames[Unknown].Load(), d.bad()
+	_, m.auto = d.auto(line)
 	return m
 }
 
@@ -72,7 +75,9 @@ func (m *monitor) setLine(t time.Time) error {
 func (m *monitor) Read(p []byte) (int, error) {
 	for {
 		now := m.d.env.now()
-		m.judge(now)
+		if m.judge(now); m.astray {
+			return 0, errSpeed
+		}
 		until, err := m.arm(now)
 		if err != nil {
 			return 0, err
@@ -174,7 +179,19 @@ func (m *monitor) judge(now time.Time) {
 		m.judged = m.bytes
 		onlyUnknown := m.d.frames[Unknown].Load() != m.unknowns && m.d.bad() == m.bads
 		m.d.garbage(diagnose(m.sample, m.d.kind, m.d.baud(), onlyUnknown))
+		m.astray = m.auto && !m.familiar()
 	case quiet >= m.limit && !noise:
 		m.d.become(Silent, CodeSilent, nil)
+		m.astray = m.auto // much slower than its sender, a port may hear nothing
 	}
+}
+
+// familiar says that what cannot be read has a form that is known, so that the speed is
+// not to blame.
+func (m *monitor) familiar() bool {
+	if name, _ := recogniseOther(m.sample, m.d.kind.Name); name != "" {
+		return true
+	}
+	_, share := m.d.kind.Recognise(m.sample)
+	return share >= hearWeak
 }

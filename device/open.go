@@ -94,7 +94,7 @@ func shareable(path string, own *os.File) {
 }
 
 func mode(c Config) *serial.Mode {
-	m := &serial.Mode{BaudRate: c.Baud} // a Set has filled in the kind's own
+	m := &serial.Mode{BaudRate: int(c.Baud)} // a Set has filled in the kind's own
 	if c.DTR != nil || c.RTS != nil {
 		// The kernel raises both when it opens, so "as it is" means true.
 		m.InitialStatusBits = &serial.ModemOutputBits{DTR: c.DTR == nil || *c.DTR, RTS: c.RTS == nil || *c.RTS}

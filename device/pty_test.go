@@ -247,7 +247,7 @@ func TestSerialWriteAgainstClose(t *testing.T) {
 func TestSerialSpeeds(t *testing.T) {
 	for _, baud := range []int{9600, 115200, 1000000, 125000, 31250} {
 		_, path := newPty(t)
-		o, err := Open(t.Context(), Config{Type: "lines", Port: path, Baud: baud})
+		o, err := Open(t.Context(), Config{Type: "lines", Port: path, Baud: Baud(baud)})
 		if err != nil && strings.Contains(err.Error(), unix.ENOSYS.Error()) {
 			t.Logf("%d baud: not under this emulator", baud)
 			continue

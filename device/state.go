@@ -49,7 +49,8 @@ type Status struct {
 
 	Found  string // in the state garbage: what seems to arrive, for the problem's sentence
 	Remedy string // and what to do about it
-	Baud   int    // the speed that the line is read at, 0 where it is not ours to set
+	Baud   int    // the speed that the line is read at, 0 where it is not ours to set or not found yet
+	Auto   bool   // it is to be found out
 
 	LastAge time.Duration // since the last reading; negative = none yet
 	RateHz  float64       // readings a second over the last 10 to 20 s

@@ -68,7 +68,13 @@ func (d *device) openWithin(ctx context.Context) (Opened, error) {
 	d.beat(openLimit)
 	var o Opened
 	var err error
-	c := start(func() { o, err = d.open(ctx, d.cfg) }, func() {
+	cfg := d.cfg
+	if cfg.Baud == BaudAuto {
+		if cfg.Baud = Baud(d.found.Load()); cfg.Baud == 0 {
+			cfg.Baud = Baud(d.kind.Baud)
+		}
+	}
+	c := start(func() { o, err = d.open(ctx, cfg) }, func() {
 		if err == nil {
 			_ = o.Line.Close()
 		}

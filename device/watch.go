@@ -49,6 +49,7 @@ type device struct {
 
 	read, bytes, badTimes, lost, opened atomic.Uint64
 	frames                              [Results]atomic.Uint64
+	found                               atomic.Int64  // the line's speed, where that is to be found out; 0 = not yet
 	lastRead                            atomic.Int64  // milliseconds since boot + 1, 0 = never
 	lastFlood                           atomic.Int64  // likewise
 	stuck                               *atomic.Int32 // which another device of this name goes on with
@@ -128,6 +129,26 @@ func (d *device) drive(ctx context.Context, driver Driver, line Line) (err error
 			err = &crash{value: r, stack: debug.Stack()}
 		}
 	}()
+	port, auto := d.auto(line)
+	for {
+		if auto {
+			if err := d.seek(ctx, port); err != nil {
+				return err
+			}
+		}
+		err := d.drives(driver, line)
+		if !errors.Is(err, errSpeed) {
+			return err
+		}
+		d.unflag()
+		if driver, err = d.kind.New(d.cfg, d.env); err != nil { // as at the opening
+			return err
+		}
+	}
+}
+
+// drives is one Run of a driver.
+func (d *device) drives(driver Driver, line Line) error {
 	m := newMonitor(d, line)
 	d.seat.take(driver, m)
 	defer d.seat.leave()

@@ -38,7 +38,7 @@ func propose(cfg *config.Config, all []*found) {
 			continue
 		}
 		g := f.heard.Guesses[0]
-		f.entry = device.Config{Name: free(config.SampleName(g.Kind), names), Type: g.Kind, Port: p.Name, Match: p.Match, Baud: g.Baud,
+		f.entry = device.Config{Name: free(config.SampleName(g.Kind), names), Type: g.Kind, Port: p.Name, Match: p.Match, Baud: device.Baud(g.Baud),
 			ID: thingID(id, asConfigured(p))}
 	}
 }

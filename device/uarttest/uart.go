@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -61,8 +62,11 @@ func Heard(sent []byte, pause int, ratio float64) (got []byte) {
 type Far struct {
 	master *os.File
 	path   string
-	baud   int
+	baud   atomic.Int64
 }
+
+// Speak is the speed at which the far end sends from now on.
+func (f *Far) Speak(baud int) { f.baud.Store(int64(baud)) }
 
 // Open makes a line whose far end sends at a speed.
 func Open(baud int) (*Far, error) {
@@ -70,7 +74,8 @@ func Open(baud int) (*Far, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a pseudo-terminal: %w", err)
 	}
-	f := &Far{master: master, baud: baud}
+	f := &Far{master: master}
+	f.Speak(baud)
 	err = f.control(func(fd int) error {
 		n, err := unix.IoctlGetUint32(fd, unix.TIOCGPTN)
 		if err != nil {
@@ -137,12 +142,13 @@ func (f *Far) Set() (baud int, err error) {
 // Send sends b, of which the near end gets what it would at its speed. What nobody reads
 // is lost, as on a line.
 func (f *Far) Send(b []byte) error {
-	for made, heard := f.baud, b; ; {
+	baud := int(f.baud.Load())
+	for made, heard := baud, b; ; {
 		set, err := f.put(heard, made)
 		if err != nil || set == made {
 			return err
 		}
-		made, heard = set, Heard(b, 0, float64(f.baud)/float64(set))
+		made, heard = set, Heard(b, 0, float64(baud)/float64(set))
 	}
 }
 

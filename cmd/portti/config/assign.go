@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strconv"
 	"time"
+
+	"portti/device"
 )
 
 // assign converts v to what dst holds. Its answer is a clause about the key
@@ -15,6 +17,9 @@ func assign(dst reflect.Value, v any) (text, hint string) {
 	if t, ok := dst.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		if s, ok := v.(string); ok {
 			if err := t.UnmarshalText([]byte(s)); err != nil {
+				if _, isBaud := t.(*device.Baud); isBaud {
+					return err.Error() + ", found text", typeHint(dst, v)
+				}
 				return err.Error(), unitHint(dst, s)
 			}
 			return "", ""
@@ -94,6 +99,9 @@ func wants(dst reflect.Value) string {
 	}
 	if _, ok := dst.Addr().Interface().(*Rate); ok {
 		return wantsRate
+	}
+	if _, ok := dst.Addr().Interface().(*device.Baud); ok {
+		return `must be a whole number, or "auto"`
 	}
 	switch k := dst.Kind(); {
 	case k == reflect.String:

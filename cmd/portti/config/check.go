@@ -219,8 +219,8 @@ func (l *loader) checkDevices(path string) {
 		} else {
 			ids[d.ID] = d.Name
 		}
-		if d.Baud != 0 && !slices.Contains(usualSpeeds(), d.Baud) && !l.bad[key+".baud"] {
-			l.say(false, key+".baud", fmt.Sprintf(`"baud" %d is not a usual speed`, d.Baud), fmt.Sprintf("did you mean %d?", nearestSpeed(d.Baud)))
+		if n := int(d.Baud); n > 0 && !slices.Contains(usualSpeeds(), n) && !l.bad[key+".baud"] {
+			l.say(false, key+".baud", fmt.Sprintf(`"baud" %d is not a usual speed`, n), fmt.Sprintf("did you mean %d?", nearestSpeed(n)))
 		}
 	}
 	if len(l.cfg.ActiveDevices()) == 0 && !l.broken && len(l.faults) == 0 {

@@ -399,3 +399,28 @@ func TestTreeHasTheFilesForms(t *testing.T) {
 		t.Errorf("%v", o)
 	}
 }
+
+// TestSpeedToBeFound: the one speed that is no number is loaded, shown, and loaded again.
+func TestSpeedToBeFound(t *testing.T) {
+	text := good + "[[device]]\nname = \"g\"\ntype = \"gps\"\nport = \"/dev/ttyUSB1\"\nid = \"T1\"\nbaud = \"auto\"\n"
+	for range 2 {
+		cfg, err := load(t, map[string]string{"portti.toml": text})
+		if err != nil || cfg.Devices[0].Baud != device.BaudAuto {
+			t.Fatalf("%v, %+v", err, cfg)
+		}
+		text = cfg.Text()
+		if !strings.Contains(text, "\nbaud = \"auto\"\n") {
+			t.Fatal(text)
+		}
+	}
+	for value, want := range map[string]string{`"fast"`: `must be a whole number, or "auto", found text`, "true": `must be a whole number, or "auto", found true`, `"9600"`: "remove the quotes"} {
+		_, err := load(t, map[string]string{"portti.toml": strings.ReplaceAll(text, `"auto"`, value)})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+	_, err := load(t, map[string]string{"portti.toml": good + goodDevice + "baud = \"auto\"\n"})
+	if err == nil || !strings.Contains(err.Error(), "cannot be found out for type lines") {
+		t.Errorf("type lines: %v", err)
+	}
+}

@@ -32,7 +32,7 @@ func DeviceText(d device.Config) (string, error) {
 		case "port":
 			line = port + "\n"
 		case "baud":
-			line = fmt.Sprintf("baud = %d\n", d.Baud)
+			line = fmt.Sprintf("baud = %d\n", int(d.Baud))
 		case "id":
 			line = "id = " + tomlString(d.ID) + "\n"
 		}

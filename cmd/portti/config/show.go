@@ -167,6 +167,9 @@ func plain(v reflect.Value) any {
 		text, _ := m.MarshalText()
 		return string(text)
 	}
+	if b, ok := v.Interface().(device.Baud); ok && b == device.BaudAuto {
+		return b.String()
+	}
 	switch {
 	case v.Kind() == reflect.String:
 		return v.String()

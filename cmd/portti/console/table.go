@@ -105,6 +105,9 @@ func shortPort(dev status.Device) string {
 	} else if strings.HasPrefix(name, "/") {
 		name = path.Base(name)
 	}
+	if dev.Baud > 0 { // it was found out
+		name = fmt.Sprintf("%s at %d", name, dev.Baud)
+	}
 	return status.Clean(name, 64)
 }
 

@@ -134,6 +134,9 @@ func deviceStatus(dev device.Status, c buffer.Counts, now time.Time) status.Devi
 		Detail: dev.Detail, LastLine: dev.LastLine, LastError: dev.LastErr, Ledger: ledgerOf(c),
 		Followers: dev.Followers, FollowersDropped: dev.Dropped,
 	}
+	if dev.Auto {
+		s.Baud = dev.Baud
+	}
 	if sh := dev.Share; sh != nil {
 		s.Share = &status.Share{Address: sh.Address, Clients: sh.Clients, Refused: sh.Refused, Error: sh.Err}
 	}

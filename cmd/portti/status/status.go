@@ -150,8 +150,9 @@ const (
 type Device struct {
 	Name     string  `json:"name"`
 	Type     string  `json:"type"`
-	Port     string  `json:"port"`          // as configured
-	Resolved string  `json:"port_resolved"` // what it is now, such as /dev/ttyUSB1; empty while missing
+	Port     string  `json:"port"`           // as configured
+	Resolved string  `json:"port_resolved"`  // what it is now, such as /dev/ttyUSB1; empty while missing
+	Baud     int     `json:"baud,omitempty"` // the line's speed, where it was to be found out
 	State    string  `json:"state"`
 	Problem  string  `json:"problem"` // catalogue code behind State
 	SinceS   float64 `json:"since_s"`
