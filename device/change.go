@@ -84,9 +84,7 @@ func (s *Set) check(cfgs []Config) ([]Config, error) {
 			errs = append(errs, fmt.Errorf("cannot use device %q: %w", c.Name, err))
 			continue
 		}
-		if k, _ := s.tuning.Kinds.Named(c.Type); c.Baud == 0 {
-			c.Baud = Baud(k.Baud)
-		}
+		c = s.tuning.Kinds.Filled(c)
 		c.Enabled = nil
 		on = append(on, c)
 	}

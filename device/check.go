@@ -39,6 +39,9 @@ func keyError(key, rule string, args ...any) error {
 func (t Table) Check(c Config) error {
 	errs := []error{checkName(c.Name)}
 	k, known := t.Named(c.Type)
+	if c.Port == "" && c.Match == nil {
+		c.Port = k.Port
+	}
 	if !known {
 		errs = append(errs, t.checkType(c.Type))
 	}

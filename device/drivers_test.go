@@ -26,11 +26,25 @@ func named(name string) device.Kind {
 // TestDrivers has one line for each driver.
 func TestDrivers(t *testing.T) {
 	lines := map[string]devicetest.Options{
+		"ais": { // details; each vessel's name, once
+			Allocs: 2,
+			Bad: map[string]any{
+				"vessel_interval": &device.AISOptions{VesselOptions: device.VesselOptions{VesselInterval: "fast"}},
+				"static_interval": &device.AISOptions{VesselOptions: device.VesselOptions{StaticInterval: "-1s"}},
+			},
+		},
 		"ble-bridge": {Allocs: 4}, // details, answers
 		// the example of CONTRIBUTING.md
-		"dew":   {Checked: true, Bad: map[string]any{"address": &device.DewOptions{Address: 248}}},
-		"gps":   {Allocs: 8, Unfinished: 2}, // details, the log; a position is two messages
-		"lines": {Allocs: 1},                // a text in Latin-1
+		"dew": {Checked: true, Bad: map[string]any{"address": &device.DewOptions{Address: 248}}},
+		"gps": {Allocs: 8, Unfinished: 2}, // details, the log; a position is two messages
+		"gpsd": { // details, the log, the question
+			Allocs: 8,
+			Bad: map[string]any{
+				"device":          &device.GPSDOptions{Device: "a\"b"},
+				"vessel_interval": &device.GPSDOptions{VesselOptions: device.VesselOptions{VesselInterval: "25h"}},
+			},
+		},
+		"lines": {Allocs: 1}, // a text in Latin-1
 	}
 	kinds := kinds()
 	if tested := slices.Sorted(maps.Keys(lines)); !slices.Equal(tested, kinds.Names()) {
@@ -60,3 +74,7 @@ func TestExampleIsQuoted(t *testing.T) {
 }
 
 func FuzzGPS(f *testing.F) { devicetest.Fuzz(f, named("gps"), devicetest.Options{}) }
+
+func FuzzAIS(f *testing.F) { devicetest.Fuzz(f, named("ais"), devicetest.Options{}) }
+
+func FuzzGPSD(f *testing.F) { devicetest.Fuzz(f, named("gpsd"), devicetest.Options{}) }

@@ -13,7 +13,9 @@ import (
 // GPSOptions holds the keys of type "gps".
 type GPSOptions struct {
 	PositionOptions
+	VesselOptions
 	Checksum string `toml:"checksum"` // required (default) | optional: what becomes of sentences without one
+	AIS      bool   `toml:"ais"`      // read the vessels whose sentences come between the receiver's
 }
 
 const (
@@ -58,12 +60,15 @@ id = "XXXX03GPS000{serial}"         # tsmTuid: the name the server knows this th
 # speed_floor = 0.5               # m/s; below it no heading is sent
 # share = "127.0.0.1:1011{port}"      # where other programs get the receiver's bytes; any type can
 # lacr_from_hdop = 0              # metres of error per unit of HDOP; 0 = only an error that the receiver states
+# ais = false                     # true = the vessels of AIS sentences between the receiver's are things too
+# vessel_interval = "10s"         # one position of a vessel in this time at most
+# static_interval = "6m"          # its name and the like: when changed, or after this time
 `,
 	}
 }
 
 func (c GPSOptions) check() error {
-	errs := []error{c.PositionOptions.check()}
+	errs := []error{c.PositionOptions.check(), c.VesselOptions.check()}
 	switch c.Checksum {
 	case "", "required", "optional":
 	default:
@@ -103,11 +108,16 @@ type gps struct {
 	late  uint64
 	loc   *locator
 	radio gpsRadio
+	ais   *vessels // nil = what AIS says is passed over
 }
 
 func newGPS(c Config, env Env) *gps {
 	g := &gps{cfg: optionsOf[GPSOptions](c), env: env, quiet: gpsQuiet}
 	g.loc = newLocator(c.Name, g.cfg.PositionOptions, env)
+	if g.cfg.AIS {
+		g.ais = newVessels(c, g.cfg.VesselOptions, env)
+		g.ais.silent = true // the text is the receiver's
+	}
 	g.scan = nmea.NewScanner(c.MaxLine)
 	g.scan.Lenient = g.cfg.Checksum == "optional"
 	g.rest = make([]byte, 0, ubx.MaxFrame+gpsBytes)
@@ -245,7 +255,7 @@ func (g *gps) found(ev nmea.Event) {
 func (g *gps) sentence(s *nmea.Sentence) {
 	if s.Type == nmea.Other || s.Type == nmea.Foreign {
 		g.join.Add(s)
-		g.out.Frame(Unknown)
+		g.out.Frame(g.ais.sentence(s, g.out))
 		return
 	}
 	fault := g.join.Add(s)

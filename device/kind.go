@@ -15,6 +15,9 @@ type Kind struct {
 	Baud int
 	// Auto says that its line's speed can be found by listening: baud = "auto".
 	Auto bool
+	// Port is what is read where the configuration names none: a service, which several
+	// devices may read at once. "" = a port must be named, and has one reader.
+	Port string
 	// Silence is how long nothing may be decoded before the device counts as
 	// silent, where the configuration names no expect_every.
 	Silence time.Duration
@@ -71,6 +74,18 @@ func (t Table) Named(name string) (Kind, bool) {
 		return Kind{}, false
 	}
 	return t[i], true
+}
+
+// Filled is c with the port and the speed that its kind has where c says nothing.
+func (t Table) Filled(c Config) Config {
+	k, _ := t.Named(c.Type)
+	if c.Baud == 0 {
+		c.Baud = Baud(k.Baud)
+	}
+	if c.Port == "" && c.Match == nil {
+		c.Port = k.Port
+	}
+	return c
 }
 
 // Names gives the names in order.

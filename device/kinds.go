@@ -5,8 +5,10 @@ package device
 // drivers_test.go.
 func Kinds() Table {
 	return Table{
+		aisKind(),
 		bleBridgeKind(),
 		gpsKind(),
+		gpsdKind(),
 		linesKind(),
 	}
 }
@@ -14,5 +16,5 @@ func Kinds() Table {
 // Planned are types that the configuration may come to know, but that this
 // version has no driver for.
 func Planned() []string {
-	return []string{"ais", "ble", "gpsd", "modbus", "wirepas"}
+	return []string{"ble", "modbus", "wirepas"}
 }

@@ -48,7 +48,7 @@ func (a *Assembler) Add(s Sentence, now int64) (done bool, fault Fault) {
 	if len(s.Field(6)) == 0 {
 		fill = 0
 	}
-	if s.Fields() != 7 || total < 1 || number < 1 || number > total || fill > 5 {
+	if s.Fields() != 7 || total < 1 || number < 1 || number > total || fill < 0 || fill > 5 {
 		return false, Malformed
 	}
 	own := s.Field(0)[4] == 'O'

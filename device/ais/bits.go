@@ -74,10 +74,8 @@ func (p *payload) signed(at, bits int) int32 {
 	return int32(p.unsigned(at, bits)<<(32-bits)) >> (32 - bits)
 }
 
-// text appends characters of six bits: it ends at the first '@', blanks at its end are
-// padding too.
+// text appends characters of six bits, up to the first '@'.
 func (p *payload) text(dst []byte, at, bits int) []byte {
-	start := len(dst)
 	for bits = min(bits, p.n-at); bits >= 6; at, bits = at+6, bits-6 {
 		c := byte(p.unsigned(at, 6))
 		if c == 0 {
@@ -87,9 +85,6 @@ func (p *payload) text(dst []byte, at, bits int) []byte {
 			c += 64
 		}
 		dst = append(dst, c)
-	}
-	for len(dst) > start && dst[len(dst)-1] == ' ' {
-		dst = dst[:len(dst)-1]
 	}
 	return dst
 }

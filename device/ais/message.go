@@ -1,6 +1,9 @@
 package ais
 
-import "bytes"
+import (
+	"bytes"
+	"math"
+)
 
 // Fault says what was wrong with a sentence or a message.
 type Fault uint8
@@ -116,6 +119,10 @@ func (m *Message) decode(p *payload) Fault {
 		}
 	}
 	m.extend(p)
+	for i := range m.texts {
+		t := &m.texts[i]
+		t.n = uint8(len(bytes.TrimRight(t.b[:t.n], " "))) // that is padding too
+	}
 	return fault
 }
 
@@ -193,6 +200,9 @@ func (m *Message) SetScaled(name []byte, v float64) Fault {
 	case Course, Speed, Draught:
 		unit = 10
 	}
+	if r.field == Turn { // degrees a minute there
+		v = math.Copysign(4.733*math.Sqrt(math.Abs(v)), v)
+	}
 	v = v * unit / float64(r.scale)
 	if !(v < 1<<30 && v > -1<<30) {
 		return OutOfRange
@@ -203,12 +213,56 @@ func (m *Message) SetScaled(name []byte, v float64) Fault {
 	return m.set(r, int32(v+0.5))
 }
 
-// SetText takes a text.
+// SetText takes a text, or a time in gpsd's form: eta is "05-15T14:00Z", timestamp
+// "2018-08-10T08:01:20Z".
 func (m *Message) SetText(name, v []byte) {
 	r := m.find(name)
+	switch {
+	case string(name) == "eta" && m.Type == 5:
+		m.setTime(v, Month)
+	case string(name) == "timestamp" && (m.Type == 4 || m.Type == 11):
+		m.setTime(v, Year)
+		m.setSecond(v)
+	}
 	if r == nil || int(r.field) < numbers {
 		return
 	}
 	t := &m.texts[int(r.field)-numbers]
 	t.n = uint8(copy(t.b[:], bytes.TrimRight(v, " ")))
+}
+
+// setTime takes the numbers of a time, of which the first is that of field first.
+func (m *Message) setTime(v []byte, first Field) {
+	for f := first; f <= Minute && len(v) > 0; f++ {
+		n := int32(0)
+		digits := 0
+		for digits < len(v) && digits < 4 && '0' <= v[digits] && v[digits] <= '9' {
+			n = n*10 + int32(v[digits]-'0')
+			digits++
+		}
+		if digits == 0 {
+			return
+		}
+		m.set(&row{field: f, scale: 1, none: never}, n) // what is not available is out of the limits
+		v = v[min(digits+1, len(v)):]
+	}
+}
+
+func (m *Message) setSecond(v []byte) {
+	if at := len("2018-08-10T08:01:"); len(v) == at+3 {
+		if n := two(v[at:]); n < 60 {
+			m.set(&row{field: Second, scale: 1, none: never}, n)
+		}
+	}
+}
+
+func two(b []byte) int32 {
+	n := int32(0)
+	for _, c := range b[:2] {
+		if c < '0' || c > '9' {
+			return 99
+		}
+		n = n*10 + int32(c-'0')
+	}
+	return n
 }

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -173,6 +174,9 @@ func (s suite) sample(t testing.TB, own, shared []string) {
 	for key, part := range map[string]string{"name": "{n}", "type": `"` + s.kind.Name + `"`, "port": "{port}", "id": "{serial}"} {
 		value, there := set[key]
 		if key == "id" && !there && s.kind.NamesThings != nil {
+			continue
+		}
+		if key == "port" && s.kind.Port != "" && value == strconv.Quote(s.kind.Port) {
 			continue
 		}
 		if !strings.Contains(value, part) {

@@ -30,6 +30,8 @@ const (
 
 	// Of the private profile.
 	GNSSDetail    = 90100 // GNSS fix detail
+	AISPosition   = 90110 // AIS position
+	AISStatic     = 90111 // AIS static
 	Generic       = 90200 // Generic value
 	LossStatement = 90300 // Loss statement
 	GatewayHealth = 90310 // Gateway health

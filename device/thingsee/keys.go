@@ -3,14 +3,16 @@ package thingsee
 import "hash/maphash"
 
 const (
-	pairs   = 4096
-	buckets = 2 * pairs // a power of two
+	// pairs is enough for the 4,096 vessels that an AIS receiver is read of, with three
+	// messages each, and as many pairs of other things.
+	pairs   = 16384 // places in a list of int16 at most
+	buckets = 512   // at first; a power of two
 	runs    = 4
 	none    = -1
 )
 
 // Keys keeps (tsmTuid, tsmId, tsmTs) unique, since receivers drop repeats by
-// that key. For each of the 4,096 most recently used pairs of tuid and id it
+// that key. For each of the 16,384 most recently used pairs of tuid and id it
 // remembers the last four runs of neighbouring milliseconds given out.
 //
 // So a time that was given out lately is moved to the next free millisecond;
@@ -18,11 +20,12 @@ const (
 // stepped back, readings carry what the clock says, and a key that was used
 // more than four runs ago, or before a restart, can come again.
 //
-// The zero value is ready to use. It allocates only while new pairs arrive,
-// 400 KB in all. It is not safe for concurrent use.
+// The zero value is ready to use. It allocates only while new pairs arrive: 1 KB at
+// first, 30 KB for 256 pairs, 1.3 MB and up to 0.3 MB of room to grow for all of
+// them. It is not safe for concurrent use.
 type Keys struct {
 	seed    maphash.Seed
-	heads   []int16 // by hash; none ends a chain
+	heads   []int16 // by hash, twice as many as entries or more; none ends a chain
 	entries []pair
 	newest  int16
 	oldest  int16
@@ -74,7 +77,7 @@ func (k *Keys) pair(tuid string, id int) *pair {
 		k.start()
 	}
 	hash := maphash.String(k.seed, tuid) ^ uint64(id)*0x9e3779b97f4a7c15
-	for i := k.heads[hash%buckets]; i != none; i = k.entries[i].next {
+	for i := *k.head(hash); i != none; i = k.entries[i].next {
 		if k.entries[i].hash == hash {
 			k.unlink(i)
 			k.link(i)
@@ -82,30 +85,46 @@ func (k *Keys) pair(tuid string, id int) *pair {
 		}
 	}
 	i := k.free()
-	k.entries[i] = pair{hash: hash, next: k.heads[hash%buckets]}
-	k.heads[hash%buckets] = i
+	head := k.head(hash)
+	k.entries[i] = pair{hash: hash, next: *head}
+	*head = i
 	k.link(i)
 	return &k.entries[i]
 }
 
+func (k *Keys) head(hash uint64) *int16 { return &k.heads[hash&uint64(len(k.heads)-1)] }
+
 func (k *Keys) start() {
 	k.seed = maphash.MakeSeed()
-	k.heads = make([]int16, buckets)
+	k.newest, k.oldest = none, none
+	k.spread(buckets)
+}
+
+// spread hashes all entries anew.
+func (k *Keys) spread(size int) {
+	k.heads = make([]int16, size)
 	for i := range k.heads {
 		k.heads[i] = none
 	}
-	k.newest, k.oldest = none, none
+	for i := range k.entries {
+		p := &k.entries[i]
+		head := k.head(p.hash)
+		p.next, *head = *head, int16(i)
+	}
 }
 
 // free gives an entry that is in no list: a new one, or the one unused for longest.
 func (k *Keys) free() int16 {
 	if len(k.entries) < pairs {
+		if 2*len(k.entries) == len(k.heads) {
+			k.spread(2 * len(k.heads))
+		}
 		k.entries = append(k.entries, pair{})
 		return int16(len(k.entries) - 1)
 	}
 	i := k.oldest
 	k.unlink(i)
-	at := &k.heads[k.entries[i].hash%buckets]
+	at := k.head(k.entries[i].hash)
 	for *at != i {
 		at = &k.entries[*at].next
 	}

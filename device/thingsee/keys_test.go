@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"unsafe"
 )
 
 func TestKeys(t *testing.T) {
@@ -53,7 +54,7 @@ func TestKeysNeverRepeat(t *testing.T) {
 	}
 }
 
-func TestKeysRemember4096Pairs(t *testing.T) {
+func TestKeysRememberAllPairs(t *testing.T) {
 	var k Keys
 	name := func(i int) string { return fmt.Sprint("thing", i) }
 	for i := range pairs {
@@ -85,6 +86,32 @@ func TestKeysRemember4096Pairs(t *testing.T) {
 	}
 }
 
+// TestKeysFitAHarbour: 4,096 vessels with all their messages in one second are told
+// apart in the next, and few things cost little.
+func TestKeysFitAHarbour(t *testing.T) {
+	var k Keys
+	for range 100 {
+		k.Unique("XXXX03PNL00000001", 12100, 5)
+	}
+	if size := cap(k.entries)*int(unsafe.Sizeof(pair{})) + 2*len(k.heads); size > 2048 {
+		t.Errorf("one pair takes %d bytes", size)
+	}
+	for again := range int64(2) {
+		for v := range 4096 {
+			for _, id := range []int{1210, 90110, 90111} {
+				if got := k.Unique(fmt.Sprintf("XXXX0300%09d", v), id, 5); got != 5+again {
+					t.Fatalf("vessel %d got %d, want %d", v, got, 5+again)
+				}
+			}
+		}
+	}
+	if size := cap(k.entries)*int(unsafe.Sizeof(pair{})) + 2*len(k.heads); size > 1_700_000 {
+		t.Errorf("a harbour takes %d bytes", size)
+	} else {
+		t.Logf("a harbour takes %d bytes, %d a pair", size, unsafe.Sizeof(pair{}))
+	}
+}
+
 func BenchmarkUnique(b *testing.B) {
 	var k Keys
 	b.ReportAllocs()
@@ -100,7 +127,7 @@ func TestKeysAgainstModel(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	last := map[int]int64{} // of each remembered thing
 	var order []int         // the one used last at the end
-	for range 15_000 {
+	for range 2 * pairs {
 		thing := r.IntN(pairs + pairs/2)
 		ms := int64(r.IntN(3)) + 100
 		want := ms

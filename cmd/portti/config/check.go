@@ -194,6 +194,12 @@ func (l *loader) checkListen(path, key, addr string) {
 	}
 }
 
+// manyReaders says whether several devices may have the port of one.
+func (l *loader) manyReaders(d device.Config) bool {
+	k, _ := l.kinds.Named(d.Type)
+	return k.Port != ""
+}
+
 func (l *loader) checkDevices(path string) {
 	ports := map[string]string{} // port -> name of the device that has it
 	ids := map[string]string{}   // likewise
@@ -206,7 +212,7 @@ func (l *loader) checkDevices(path string) {
 		if l.needsID(d) && !l.broken && !l.bad[key+".id"] {
 			l.fault(path, key+".id", fmt.Sprintf("device %s has no id", quoteShort(d.Name)), `add id = "…": it becomes tsmTuid, the name the server knows this thing by`)
 		}
-		if first, taken := ports[d.Port]; taken && d.Port != "" {
+		if first, taken := ports[d.Port]; taken && d.Port != "" && !l.manyReaders(d) {
 			l.fault(path, key+".port", fmt.Sprintf("devices %s and %s have the same port", quoteShort(first), quoteShort(d.Name)), "one port, one device: the bytes of a line can be read once")
 		} else {
 			ports[d.Port] = d.Name
