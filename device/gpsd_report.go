@@ -28,7 +28,7 @@ func (g *gpsd) version(line []byte, out Out) {
 	}
 	g.old = major < 3 || major == 3 && minor < 14
 	g.text = append(g.text, ", no report yet"...)
-	out.Detail(string(g.text))
+	g.say(string(g.text), out)
 	if g.env.Log != nil {
 		g.env.Log.Info("gpsd answers", "event", "gpsd.connected", "proto_major", major, "proto_minor", minor)
 	}
@@ -207,10 +207,16 @@ func (g *gpsd) missing(yes bool, out Out) {
 	raise(out, codeNoReceiver, yes)
 	switch {
 	case yes && g.cfg.Device != "":
-		out.Detail("gpsd does not have " + g.cfg.Device)
+		g.say("gpsd does not have "+g.cfg.Device, out)
 	case yes:
-		out.Detail("gpsd has no receiver")
+		g.say("gpsd has no receiver", out)
 	}
+}
+
+// say tells people something that the locator's next text is to replace.
+func (g *gpsd) say(text string, out Out) {
+	g.loc.watch.shown = g.loc.watch.shown[:0]
+	out.Detail(text)
 }
 
 // complaint is an ERROR.
@@ -222,7 +228,7 @@ func (g *gpsd) complaint(line []byte, out Out) {
 			g.text = jsonline.Unescape(g.text, s.Raw()[:min(len(s.Raw()), 100)])
 		}
 	}
-	out.Detail(string(g.text))
+	g.say(string(g.text), out)
 	if g.env.Log != nil {
 		g.env.Log.Warn("gpsd reports an error", "event", "gpsd.error", "text", string(g.text))
 	}

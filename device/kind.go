@@ -76,6 +76,20 @@ func (t Table) Named(name string) (Kind, bool) {
 	return t[i], true
 }
 
+// Problems are those of all kinds, each code once: kinds that have one in common say
+// the same of it.
+func (t Table) Problems() []Problem {
+	var all []Problem
+	for _, k := range t {
+		for _, p := range k.Problems {
+			if !slices.ContainsFunc(all, func(q Problem) bool { return q.Code == p.Code }) {
+				all = append(all, p)
+			}
+		}
+	}
+	return all
+}
+
 // Filled is c with the port and the speed that its kind has where c says nothing.
 func (t Table) Filled(c Config) Config {
 	k, _ := t.Named(c.Type)

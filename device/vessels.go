@@ -21,7 +21,7 @@ const (
 	vesselInterval = 10 * time.Second // of a class A vessel under way up to 14 knots
 	staticInterval = 6 * time.Minute  // of AIS itself
 	// vesselsMost is how many are remembered; the one unheard for longest makes room.
-	// It costs 100 bytes each, and none before it is heard; the times behind the unique
+	// It costs 150 bytes each, and none before it is heard; the times behind the unique
 	// keys (thingsee.Keys) are as many as these need.
 	vesselsMost = 4096
 	// vesselGone is when one unheard counts no more: three times the longest interval

@@ -19,11 +19,11 @@ func TestCompletion(t *testing.T) {
 	for line, want := range map[string]string{
 		"tail -c " + file + " ":           "mast",
 		"test -c " + file + " ":           "mast",
-		"config create --device ":         "ble-bridge gps lines",
+		"config create --device ":         "ais ble-bridge gps gpsd lines",
 		"receive --dialect ":              "thingsee haltless zyeta heimdall",
 		"setup wss://h.example/x --auth ": "none header query first-message hash",
 		"service install --init ":         "systemd openrc sysv procd",
-		"replay /dev/null --type ":        "ble-bridge gps lines",
+		"replay /dev/null --type ":        "ais ble-bridge gps gpsd lines",
 	} {
 		var out, errs bytes.Buffer
 		args := append([]string{"__complete"}, strings.Split(line, " ")...)

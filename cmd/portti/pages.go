@@ -111,10 +111,8 @@ func configuration() string {
 // everyProblem is the catalogue with what the kinds of devices add to it.
 func everyProblem() []status.Entry {
 	all := status.Catalogue()
-	for _, k := range device.Kinds() {
-		for _, q := range k.Problems {
-			all = append(all, status.Entry{Code: q.Code, Severity: status.Warning, Title: q.Title, Sentence: q.Sentence, Actions: q.Actions})
-		}
+	for _, q := range device.Kinds().Problems() {
+		all = append(all, status.Entry{Code: q.Code, Severity: status.Warning, Title: q.Title, Sentence: q.Sentence, Actions: q.Actions})
 	}
 	return all
 }

@@ -115,10 +115,8 @@ func kindProblems(kinds device.Table) []status.Entry {
 		kinds = device.Kinds()
 	}
 	var all []status.Entry
-	for _, k := range kinds {
-		for _, p := range k.Problems {
-			all = append(all, status.Entry{Code: p.Code, Severity: status.Warning, Title: p.Title, Sentence: p.Sentence, Actions: p.Actions, ImpactsData: p.ImpactsData})
-		}
+	for _, p := range kinds.Problems() {
+		all = append(all, status.Entry{Code: p.Code, Severity: status.Warning, Title: p.Title, Sentence: p.Sentence, Actions: p.Actions, ImpactsData: p.ImpactsData})
 	}
 	return all
 }
