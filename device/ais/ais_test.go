@@ -17,7 +17,7 @@ import (
 func TestSentencesOfOurOwn(t *testing.T) {
 	var text strings.Builder
 	for i, r := range harbour() {
-		for _, s := range sentencesOf(bitsOf(r), "AB"[i%2:i%2+1], i%10, false) {
+		for _, s := range sentencesOf(bitsOf(r), "AB"[i/2%2:i/2%2+1], i%10, false) {
 			text.WriteString(s)
 		}
 	}

@@ -227,6 +227,9 @@ func (m *Message) SetText(name, v []byte) {
 	if r == nil || int(r.field) < numbers {
 		return
 	}
+	if m.Type != 21 { // whose name may go on; of a vendor gpsd 3.22 reads seven characters
+		v = v[:min(len(v), r.bits/6)]
+	}
 	t := &m.texts[int(r.field)-numbers]
 	t.n = uint8(copy(t.b[:], bytes.TrimRight(v, " ")))
 }
