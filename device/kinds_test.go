@@ -33,3 +33,25 @@ func TestKindsTable(t *testing.T) {
 		t.Error("a kind that is not there was found")
 	}
 }
+
+// TestPortOfAService: where its kind has one, a device needs no port.
+func TestPortOfAService(t *testing.T) {
+	c := Config{Name: "g", Type: "gpsd", ID: "XXXX03GPS00000001"}
+	if err := Kinds().Check(c); err != nil {
+		t.Fatal(err)
+	}
+	if err := Kinds().Check(Config{Name: "g", Type: "gps", ID: "XXXX03GPS00000001"}); err == nil {
+		t.Error("a receiver without a port is let pass")
+	}
+	set, err := New([]Config{c}, func(string) (uint16, error) { return 1, nil }, nil, testEnv(), Tuning{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := set.Status()[0].Port; got != gpsdPort {
+		t.Errorf("it reads %q", got)
+	}
+	c.Port = "tcp://192.0.2.7:2947"
+	if got := Kinds().Filled(c).Port; got != c.Port {
+		t.Errorf("%s became %s", c.Port, got)
+	}
+}
