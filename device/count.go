@@ -171,7 +171,7 @@ func (d *device) status() Status {
 		Name: d.cfg.Name, Type: d.cfg.Type, Port: d.portName(), Resolved: d.resolved,
 		State: d.state, Code: d.code, Since: d.since, Detail: d.detail, LastErr: d.lastErr, Flags: slices.Clone(d.flags),
 		LastAge: -1,
-		Read:    d.read.Load(), Bad: d.bad(), Bytes: d.bytes.Load(), BadTimes: d.badTimes.Load(), Lost: d.lost.Load(),
+		Read:    d.read.Load(), Bad: d.bad(), Bytes: d.bytes.Load(), BadTimes: d.badTimes.Load(), Lost: d.lost.Load(), Withheld: d.withheld.Load(),
 		Found: d.seems.found, Remedy: d.seems.remedy, Baud: d.baud(), Auto: d.cfg.Baud == BaudAuto,
 		Followers: d.tap.count(), Dropped: d.tap.dropped.Load(), Share: d.share.status(d.cfg.Share),
 		Opened: d.opened.Load(), Stuck: int(d.stuck.Load()),

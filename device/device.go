@@ -78,6 +78,11 @@ type Env struct {
 	// Now is what a driver measures pauses with and sets deadlines by; nil = time.Now.
 	// A replay has a time of its own.
 	Now func() time.Time
+	// Steers says that what is read may have effects on other programs of the machine, as
+	// clock_out has. What a recording says may not.
+	Steers bool
+
+	receivers *receivers // nil = there is no Set
 }
 
 // now is the time for pauses and deadlines.

@@ -36,3 +36,19 @@ func (d *device) unflag() {
 	defer d.mu.Unlock()
 	d.flags = nil
 }
+
+// Withholder is what an Out may be in addition: it counts the readings that a driver does
+// not send because the configuration says so. They are never read, nor lost.
+type Withholder interface {
+	Withhold()
+}
+
+// withhold is Withhold for an Out that does not count them.
+func withhold(out Out) {
+	if w, ok := out.(Withholder); ok {
+		w.Withhold()
+	}
+}
+
+// Withhold is part of Withholder.
+func (d *device) Withhold() { d.withheld.Add(1) }

@@ -63,6 +63,20 @@ id = "XXXX03GPS000{serial}"         # tsmTuid: the name the server knows this th
 # ais = false                     # true = the vessels of AIS sentences between the receiver's are things too
 # vessel_interval = "10s"         # one position of a vessel in this time at most
 # static_interval = "6m"          # its name and the like: when changed, or after this time
+# min_distance = 50               # metres: a fix is sent when it has moved so far,
+# heading_change = 20             # or turned by so many degrees; 0 = of no matter; without both every fix is sent
+# min_interval = "5s"             # but none sooner after the last
+# max_interval = "10m"            # and one after that in any case
+# fallback_for = ""               # name of another receiver: this one sends only while that one has no position
+# clock_out = "chrony"            # tells chronyd the time: docs/position.md
+# [device.fence.yard]             # message 90120 when its border is crossed
+# lat = 65.0124                   # a circle: degrees north,
+# lon = 25.4681                   # degrees east,
+# radius = 150                    # metres
+# [device.fence.harbour]
+# polygon = [[65.01, 25.46], [65.01, 25.48], [65.02, 25.47]]      # or corners, each [lat, lon]
+# hysteresis = 20                 # metres outside of it that still count as inside
+# dwell = "10s"                   # for how long the other side must be kept
 `,
 	}
 }

@@ -17,6 +17,8 @@ const (
 	codeGPSTime  = "GPS-TIME"
 	codeGPSDate  = "GPS-DATE"
 	codeAhead    = "GPS-AHEAD"
+	codeStuck    = "GPS-STUCK"
+	codeChrony   = "GPS-CHRONY"
 )
 
 const (
@@ -48,6 +50,7 @@ type gpsWatch struct {
 	jumps    int   // since the log said so
 	jumpedAt int64 // when the log said so, 0 = never
 	lastJump int64 // 0 = none in the last gpsAgain
+	still    stillness
 }
 
 // check looks at what no epoch tells: that none comes, or none with a fix. late counts
@@ -71,13 +74,13 @@ func (w *gpsWatch) check(now clock.Now, late uint64, out Out) {
 	}
 }
 
-func (w *gpsWatch) see(f *nmea.Fix, jumped bool, doubt clock.Doubt, now clock.Now, out Out) {
+func (w *gpsWatch) see(f *nmea.Fix, jumped bool, doubt clock.Doubt, now clock.Now, stands *standIn, out Out) {
 	if w.epoch = now.Mono; w.frozen {
 		w.frozen = false
 		raise(out, codeFrozen, false)
 		w.info("the receiver's time goes on", "event", "gps.time-runs")
 	}
-	w.text = appendGPSText(w.text[:0], f, doubt)
+	w.text = stands.append(appendGPSText(w.text[:0], f, doubt))
 	if string(w.text) != string(w.shown) {
 		w.shown = append(w.shown[:0], w.text...)
 		out.Detail(string(w.shown))
@@ -86,6 +89,7 @@ func (w *gpsWatch) see(f *nmea.Fix, jumped bool, doubt clock.Doubt, now clock.No
 	if f.Valid() {
 		w.time(f, doubt, now, out)
 		w.jump(jumped, now, out)
+		w.repeats(f, now, out)
 	}
 }
 
@@ -166,6 +170,29 @@ func (w *gpsWatch) jump(jumped bool, now clock.Now, out Out) {
 	if w.jumpedAt == 0 || now.Mono-w.jumpedAt >= gpsAgain {
 		w.warn("the position jumped further than anything travels", "event", "gps.jumped", "code", codeJump, "count", w.jumps)
 		w.jumps, w.jumpedAt = 0, max(now.Mono, 1)
+	}
+}
+
+// stuck says that the receiver repeats one position.
+func (w *gpsWatch) stuck() bool { return w.still.said }
+
+func (w *gpsWatch) repeats(f *nmea.Fix, now clock.Now, out Out) {
+	if !w.still.see(f, now.Mono) {
+		return
+	}
+	raise(out, codeStuck, w.still.said)
+	if w.still.said {
+		w.warn("the receiver repeats one position", "event", "gps.stuck", "code", codeStuck)
+	} else {
+		w.info("the receiver's position goes on", "event", "gps.moves")
+	}
+}
+
+func (w *gpsWatch) standsIn(s standIn) {
+	if s.used {
+		w.warn("the other receiver has no position: this one is sent in its place", "event", "gps.fallback-used", "other", s.name)
+	} else {
+		w.info("the other receiver has positions again: this one waits", "event", "gps.fallback-waits", "other", s.name)
 	}
 }
 

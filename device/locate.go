@@ -1,44 +1,17 @@
 package device
 
 import (
-	"errors"
 	"math"
 
 	"portti/device/clock"
+	"portti/device/geofence"
 	"portti/device/nmea"
 	"portti/device/thingsee"
 )
 
-// PositionOptions are the keys of every type that sends positions.
-type PositionOptions struct {
-	Detail       string  `toml:"detail"`         // separate (default) | append | off: where altitude, speed, heading, quality go
-	LacrFromHDOP float64 `toml:"lacr_from_hdop"` // metres per unit of HDOP, 0 = lacr only where the receiver states an error
-	SpeedFloor   float64 `toml:"speed_floor"`    // m/s under which no heading is sent, 0 = 0.5
-}
-
-// defaultSpeedFloor: a receiver at rest shows 0.1 to 0.3 m/s of noise and a course
-// that turns with it.
-const defaultSpeedFloor = 0.5
-
-func (o PositionOptions) check() error {
-	var errs []error
-	switch o.Detail {
-	case "", "separate", "append", "off":
-	default:
-		errs = append(errs, keyError("detail", "must be separate, append or off"))
-	}
-	if !(o.LacrFromHDOP >= 0 && o.LacrFromHDOP <= 1000) {
-		errs = append(errs, keyError("lacr_from_hdop", "must be from 0 (off) to 1000 metres"))
-	}
-	if !(o.SpeedFloor >= 0 && o.SpeedFloor <= 1000) {
-		errs = append(errs, keyError("speed_floor", "must be from 0 (the default) to 1000 m/s"))
-	}
-	return errors.Join(errs...)
-}
-
 // locator is what every source of positions hands its fixes to, whatever it decoded
 // them from. It dates them, tells people how the receiver is doing, looks for
-// positions that nobody can have reached, and makes the messages.
+// positions that nobody can have reached, decides which are sent, and makes the messages.
 type locator struct {
 	cfg   PositionOptions
 	env   Env
@@ -47,18 +20,44 @@ type locator struct {
 	watch gpsWatch
 	time  *clock.GNSS
 	jump  traveller
+
+	pace   pace
+	fences []fence
+	self   *receiver
+	stands standIn
+	steers steering
 }
 
 // newLocator makes the locator of the device of that name, for one life of its port.
+// Its options have been checked.
 func newLocator(name string, o PositionOptions, env Env) *locator {
 	l := &locator{cfg: o, env: env}
 	if l.cfg.SpeedFloor == 0 {
 		l.cfg.SpeedFloor = defaultSpeedFloor
 	}
-	if env.Clock != nil { // nil while the configuration is only checked
-		l.time = env.Clock.GNSS(name)
-	}
 	l.watch.log = env.Log
+	if env.Clock == nil { // the configuration is only checked
+		return l
+	}
+	l.time = env.Clock.GNSS(name)
+	l.pace, _ = newPace(o)
+	l.fences, _ = newFences(o.Fence)
+	known := env.receivers
+	if known == nil {
+		known = newReceivers(env.Clock.Now().Mono)
+	}
+	l.self = known.named(name)
+	owner := name
+	if o.FallbackFor != "" {
+		owner = o.FallbackFor
+		l.stands = standIn{name: owner, first: known.named(owner)}
+	}
+	for i := range l.fences {
+		l.fences[i].known = known.side(owner, l.fences[i])
+	}
+	if env.Steers {
+		l.steers.path, _ = clockOut(o.ClockOut)
+	}
 	return l
 }
 
@@ -79,8 +78,21 @@ func (l *locator) fix(f *nmea.Fix, out Out) {
 		}
 	}
 	now := l.env.Clock.Now()
-	l.watch.see(f, jumped, doubt, now, out)
+	if l.stands.look(now.Mono) {
+		l.watch.standsIn(l.stands)
+	}
+	l.watch.see(f, jumped, doubt, now, &l.stands, out)
 	if !f.Valid() {
+		return
+	}
+	if !l.watch.stuck() {
+		l.self.fixed(now.Mono)
+	}
+	if f.Time != 0 && doubt == clock.Sure && now.Trusted {
+		l.steer(f, now, out)
+	}
+	if l.stands.waits() {
+		withhold(out)
 		return
 	}
 	at := f.Time
@@ -91,11 +103,75 @@ func (l *locator) fix(f *nmea.Fix, out Out) {
 			at, worst = now.Unix, now.Err
 		}
 	}
-	event := thingsee.EventTimed
-	if !l.sent {
-		event, l.sent = thingsee.EventPowerOn, true
+	if event, due := l.pace.due(f, l.within(f), now.Mono); due {
+		if !l.sent {
+			event, l.sent = thingsee.EventPowerOn, true
+		}
+		l.position(f, jumped, at, worst, event, out)
+	} else {
+		withhold(out)
 	}
-	l.position(f, jumped, at, worst, event, out)
+	if !jumped { // a position that cannot be has crossed nothing
+		l.cross(f, at, worst, now.Mono, out)
+	}
+}
+
+// within is the error of a fix in metres, 0 where none is known.
+func (l *locator) within(f *nmea.Fix) float64 {
+	if mm, ok := f.Error(); ok {
+		return float64(mm) / 1000
+	}
+	if usable(f.HDOP) {
+		return f.HDOP.Float() * l.cfg.LacrFromHDOP
+	}
+	return 0
+}
+
+// cross sends message 90120 {fence, inside, lat, lon} for every fence of which the thing
+// is on another side than the last word on it was, as a change of state (7), and for
+// every one of which there has been no word since the gateway started (11).
+func (l *locator) cross(f *nmea.Fix, at, worst, now int64, out Out) {
+	if len(l.fences) == 0 {
+		return
+	}
+	p, within := geofence.Point{Lat: f.Position.Lat.Degrees(), Lon: f.Position.Lon.Degrees()}, l.within(f)
+	for i := range l.fences {
+		fence := &l.fences[i]
+		was, told := fence.cross(p, within, now)
+		if !told {
+			continue
+		}
+		event, inside := thingsee.EventStateChange, int64(0)
+		if was == geofence.Unknown {
+			event = thingsee.EventPowerOn
+		}
+		if fence.track.Now == geofence.Inside {
+			inside = 1
+		}
+		m := &l.msg
+		m.Reset(thingsee.Geofence, event)
+		m.Time, m.Err = at, worst
+		m.Text("fence", fence.name)
+		m.Int("inside", inside)
+		m.Decimal("lat", degrees7(f.Position.Lat), 7)
+		m.Decimal("lon", degrees7(f.Position.Lon), 7)
+		out.Emit(m)
+	}
+}
+
+// steer tells chronyd the time of a fix that nothing contradicts, once the clock of this
+// program goes by it or by something better.
+func (l *locator) steer(f *nmea.Fix, now clock.Now, out Out) {
+	err, changed := l.steers.tell(f.Time, f.Began, now.Mono)
+	if !changed {
+		return
+	}
+	raise(out, codeChrony, err != nil)
+	if err != nil {
+		l.watch.warn("chronyd does not hear the receiver's time: "+whyNot(err), "event", "gps.clock-out-failed", "code", codeChrony, "err", err)
+		return
+	}
+	l.watch.info("chronyd hears the receiver's time", "event", "gps.clock-out", "path", l.steers.path)
 }
 
 // position emits one fix, dated at (0: the stamp dates it), which may be wrong by so

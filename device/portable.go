@@ -15,7 +15,7 @@ import (
 // notPortable are the keys of all devices that say nothing about how bytes are decoded,
 // or stand in the head of a recording anyway.
 func notPortable() []string {
-	return []string{"-", "name", "type", "enabled", "match", "dtr", "rts", "share"}
+	return []string{"-", "name", "type", "enabled", "match", "dtr", "rts", "share", "fallback_for", "clock_out"}
 }
 
 // header is the head of a recording of this device that begins now.

@@ -45,6 +45,9 @@ func New(cfgs []Config, number func(name string) (uint16, error), sink Sink, env
 	if t.Kinds == nil {
 		t.Kinds = Kinds()
 	}
+	if env.Clock != nil {
+		env.receivers = newReceivers(env.Clock.Now().Mono)
+	}
 	s := &Set{shared: &stamper{clock: env.Clock, gateway: env.Gateway, sink: sink}, env: env, tuning: t, number: number, stuck: map[string]*atomic.Int32{}}
 	c, err := s.Prepare(cfgs)
 	if err != nil {

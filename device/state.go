@@ -60,6 +60,7 @@ type Status struct {
 	Frames    [Results]uint64 // all frames, by result
 	Bytes     uint64          // read from the port
 	BadTimes  uint64          // readings whose own time was not plausible, dated by the clock instead
+	Withheld  uint64          // readings that the configuration asks not to send, such as those of a parked vehicle
 	Lost      uint64          // readings the sink counted as lost at once: rate, memory, io
 	Opened    uint64          // times the port was opened
 	Followers int             // who looks on at this moment, through the control socket and as clients of share

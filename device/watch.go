@@ -47,12 +47,12 @@ type device struct {
 	running atomic.Bool
 	due     atomic.Int64 // when the loop will have passed at the latest, in nanoseconds after start
 
-	read, bytes, badTimes, lost, opened atomic.Uint64
-	frames                              [Results]atomic.Uint64
-	found                               atomic.Int64  // the line's speed, where that is to be found out; 0 = not yet
-	lastRead                            atomic.Int64  // milliseconds since boot + 1, 0 = never
-	lastFlood                           atomic.Int64  // likewise
-	stuck                               *atomic.Int32 // which another device of this name goes on with
+	read, bytes, badTimes, lost, opened, withheld atomic.Uint64
+	frames                                        [Results]atomic.Uint64
+	found                                         atomic.Int64  // the line's speed, where that is to be found out; 0 = not yet
+	lastRead                                      atomic.Int64  // milliseconds since boot + 1, 0 = never
+	lastFlood                                     atomic.Int64  // likewise
+	stuck                                         *atomic.Int32 // which another device of this name goes on with
 
 	stop    context.CancelFunc
 	loop    *call // nil = it was never begun

@@ -12,6 +12,7 @@
 // fields of our private profile:
 //
 //	90100 GNSS fix detail: what 1210 has no place for
+//	90120 geofence: which side of a border a thing is on now
 //	90200 generic values: any numeric field, flat
 //	90300 loss statement: which readings were lost, and why
 //	90310 gateway health

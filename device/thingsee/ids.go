@@ -32,6 +32,7 @@ const (
 	GNSSDetail    = 90100 // GNSS fix detail
 	AISPosition   = 90110 // AIS position
 	AISStatic     = 90111 // AIS static
+	Geofence      = 90120 // Geofence crossed
 	Generic       = 90200 // Generic value
 	LossStatement = 90300 // Loss statement
 	GatewayHealth = 90310 // Gateway health

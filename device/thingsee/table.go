@@ -366,6 +366,10 @@ var table = [...]Definition{
 		{"eta", String, "", lo, hi, false}, {"vendor", String, "", lo, hi, false},
 		{"mothership", Integer, "", 1, 999999999, false}, {"own", Integer, "", 0, 1, false},
 	}},
+	{90120, "Geofence crossed", Up, []Field{
+		{"fence", String, "", lo, hi, true}, {"inside", Integer, "", 0, 1, true},
+		{"lat", Number, "deg", -90, 90, false}, {"lon", Number, "deg", -180, 180, false},
+	}},
 	{90200, "Generic value", Up, nil},
 	{90300, "Loss statement", Up, []Field{
 		{"reason", String, "", lo, hi, true}, {"count", Integer, "", 0, hi, true},

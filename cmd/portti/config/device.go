@@ -60,7 +60,7 @@ func (l *loader) checkDevice(path, key string, d device.Config) {
 			return
 		}
 	}
-	for _, err := range split(l.kinds.Check(d)) {
+	for _, err := range split(errors.Join(l.kinds.Check(d), l.kinds.CheckAmong(d, l.cfg.Devices))) {
 		at, text := key, err.Error()
 		if name := keyOf(err); name != "" {
 			at = key + "." + name
@@ -69,10 +69,21 @@ func (l *loader) checkDevice(path, key string, d device.Config) {
 			}
 			text = strconv.Quote(name) + strings.TrimPrefix(text, name)
 		}
-		if !l.bad[at] {
+		if !l.bad[at] && (at == key || !l.badBelow(at)) {
 			l.fault(path, at, text, "")
 		}
 	}
+}
+
+// badBelow says whether a value in the table of that name is wrong already, so that
+// what the table lacks may be just that.
+func (l *loader) badBelow(table string) bool {
+	for key := range l.bad {
+		if strings.HasPrefix(key, table+".") {
+			return true
+		}
+	}
+	return false
 }
 
 // split takes joined errors apart.

@@ -62,6 +62,9 @@ func (d *drawing) devices() {
 		if l := dev.Ledger; d.o.Verbose {
 			d.wrap("  ", fmt.Sprintf("%s: %s read, %s delivered, %s waiting, %s lost; %s unusable, %s unknown", status.Clean(dev.Port, 120), grouped(l.Read, d.space()),
 				grouped(l.Acked, d.space()), grouped(l.Waiting, d.space()), grouped(l.Lost.Sum(), d.space()), d.count(dev.Bad, "frame"), grouped(dev.Unknown, d.space())))
+			if dev.Withheld > 0 {
+				d.wrap("  ", grouped(dev.Withheld, d.space())+" not sent, as the configuration asks")
+			}
 		}
 	}
 }

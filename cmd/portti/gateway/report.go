@@ -132,7 +132,7 @@ func deviceStatus(dev device.Status, c buffer.Counts, now time.Time) status.Devi
 		State: string(dev.State), Problem: dev.Code, SinceS: status.Seconds(now.Sub(dev.Since)),
 		LastAgeS: -1, RateHz: dev.RateHz, Read: c.Read, Bad: dev.Bad, Unknown: dev.Frames[device.Unknown],
 		Detail: dev.Detail, LastLine: dev.LastLine, LastError: dev.LastErr, Ledger: ledgerOf(c),
-		Followers: dev.Followers, FollowersDropped: dev.Dropped,
+		Followers: dev.Followers, FollowersDropped: dev.Dropped, Withheld: dev.Withheld,
 	}
 	if dev.Auto {
 		s.Baud = dev.Baud

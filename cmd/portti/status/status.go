@@ -164,7 +164,10 @@ type Device struct {
 	// Unknown are frames that were sound but held nothing to send, such as
 	// text, foreign sentences and what came before the first whole line.
 	Unknown uint64 `json:"unknown"`
-	Detail  string `json:"detail"` // short text for people: "3D fix, 11 satellites"
+	// Withheld are readings that the configuration asks not to send, such as those of
+	// a parked vehicle. They are neither read nor lost.
+	Withheld uint64 `json:"withheld,omitempty"`
+	Detail   string `json:"detail"` // short text for people: "3D fix, 11 satellites"
 	// LastLine is the last of what came, made visible, while nothing of it can be
 	// read. Who may not see readings is not shown it.
 	LastLine  string `json:"last_line,omitempty"`
