@@ -77,7 +77,7 @@ func whyNot(err error) string {
 	case errors.Is(err, unix.ECONNREFUSED):
 		return "chronyd is not running any more"
 	case errors.Is(err, unix.EACCES):
-		return "the socket may not be written to"
+		return "its socket may be written to by chronyd's own user only; docs/position.md has what chrony.service lacks"
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.ENOBUFS):
 		return "chronyd does not read it"
 	}

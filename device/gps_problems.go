@@ -9,7 +9,7 @@ func gpsProblems() []Problem {
 			Actions:  []string{"Nothing to do if this gateway was off for that long; otherwise compare with a clock, and let the gateway reach a time server: timedatectl timesync-status"}},
 		{Code: "GPS-CHRONY", Title: "chronyd does not hear the receiver",
 			Sentence: "{subject}: the receiver's time cannot be handed to chronyd, so it does not set this machine's clock. Readings are not affected.",
-			Actions:  []string{"Add this line to /etc/chrony/chrony.conf and restart chronyd: refclock SOCK /run/chrony.portti.sock refid GNSS offset 0.2 delay 0.4", "Check whether chronyd runs: systemctl status chrony", "Or remove clock_out from this device"}},
+			Actions:  []string{"Add to /etc/chrony/chrony.conf and restart chronyd: refclock SOCK /run/chrony.portti.sock refid GNSS offset 0.2 delay 0.4", "Let this program write to that socket: docs/position.md has the lines for chrony.service", "Or remove clock_out from this device"}},
 		{Code: "GPS-DATE", Title: "Receiver's date is not believed",
 			Sentence: "{subject}: the receiver's date is in the past for certain, or more than two years ahead, and no multiple of 1024 weeks explains it. It does not set the clock, and positions dated by it carry their possible error in tsErr.",
 			Actions:  append([]string{"Update the receiver's firmware, or replace the receiver"}, clock...)},

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -419,5 +421,41 @@ func TestFenceOptionsOfAllKinds(t *testing.T) {
 	f, err := circleAt(5).fence("yard")
 	if err != nil || f.Hysteresis != defaultHysteresis || f.track.Now != geofence.Unknown {
 		t.Errorf("%+v, %v", f, err)
+	}
+}
+
+// TestHealthyReceiversAreNotStuck plays gpsd's own recordings: none of them stands
+// still for ever, and one at rest sends nothing when it may be quiet.
+func TestHealthyReceiversAreNotStuck(t *testing.T) {
+	logs, err := filepath.Glob("../../../shared/corpora/gpsd/nmea/*.log")
+	if err != nil || len(logs) == 0 {
+		t.Skip("gpsd's recordings are not on this machine")
+	}
+	for _, name := range logs {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := func(o PositionOptions) *positionOut {
+			o.Detail = "off"
+			out := &positionOut{}
+			c, mono := gpsClock(true), int64(1000)
+			d := newGPS(Config{Name: "gps", Options: &GPSOptions{PositionOptions: o}}, Env{Clock: c})
+			d.out = out
+			for range 200 { // as if it went on like that for hours, a second every ten lines
+				for line := range bytes.Lines(raw) {
+					mono += 100
+					c.Set(clock.Now{Mono: mono, Unix: gpsNoon.UnixMilli() + mono, Trusted: true})
+					d.take(line)
+				}
+				d.join.Idle()
+			}
+			return out
+		}
+		all, sifted := run(PositionOptions{}), run(PositionOptions{MinDistance: 10, HeadingChange: 30})
+		t.Logf("%-22s %5d fixes, %4d by distance and course", filepath.Base(name), len(all.lines), len(sifted.lines))
+		if all.flags[codeStuck] {
+			t.Errorf("%s: called stuck", name)
+		}
 	}
 }
