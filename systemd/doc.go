@@ -35,6 +35,9 @@
 //     what survives a power cut.
 //   - BlueZ is asked over D-Bus, whose socket is AF_UNIX under /run: the unit allows that,
 //     the bus's own policy lets any user of the system ask, and no capability is needed.
+//   - chronyd is told the time through a socket in /run (clock_out of a device), which
+//     ProtectSystem does not keep from being written to; who may is up to its owner and
+//     mode, which a drop-in for chronyd's own unit sets: docs/position.md.
 //   - No LoadCredential: a credential is copied once at start, while a token
 //     file that changes is used at once. Who wants one adds a drop-in with
 //     LoadCredential=uplink-token:PATH and sets credential = "uplink-token".
