@@ -44,6 +44,16 @@ func TestDrivers(t *testing.T) {
 				"vessel_interval": &device.GPSDOptions{VesselOptions: device.VesselOptions{VesselInterval: "25h"}},
 			},
 		},
+		// details, the log; a position is two messages
+		"gps": {Allocs: 8, Unfinished: 2, Bad: map[string]any{
+			"min_distance":   positions(device.PositionOptions{MinDistance: -1}),
+			"heading_change": positions(device.PositionOptions{HeadingChange: 181}),
+			"min_interval":   positions(device.PositionOptions{MinInterval: "5"}),
+			"max_interval":   positions(device.PositionOptions{MinDistance: 5, MaxInterval: "25h"}),
+			"clock_out":      positions(device.PositionOptions{ClockOut: "ntpd"}),
+			"fence.yard":     positions(device.PositionOptions{Fence: map[string]device.FenceOptions{"yard": {}}}),
+			"fence":          positions(device.PositionOptions{Fence: map[string]device.FenceOptions{"": {Radius: 5}}}),
+		}},
 		"lines": {Allocs: 1}, // a text in Latin-1
 	}
 	kinds := kinds()
@@ -71,6 +81,10 @@ func TestExampleIsQuoted(t *testing.T) {
 	if quoted, _, _ = strings.Cut(quoted, "```\n"); quoted != string(driver) {
 		t.Error("the code in CONTRIBUTING.md is not that of device/dew_test.go: copy it there")
 	}
+}
+
+func positions(o device.PositionOptions) *device.GPSOptions {
+	return &device.GPSOptions{PositionOptions: o}
 }
 
 func FuzzGPS(f *testing.F) { devicetest.Fuzz(f, named("gps"), devicetest.Options{}) }

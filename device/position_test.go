@@ -459,3 +459,45 @@ func TestHealthyReceiversAreNotStuck(t *testing.T) {
 		}
 	}
 }
+
+// FuzzPositions hands a locator with every key set any row of fixes: what it sends is
+// sound, and each fix is sent or withheld.
+func FuzzPositions(f *testing.F) {
+	f.Add([]byte("\x00\x00\x00\x00\x10\x00\x00\x05\x10\x20\x01\x02\x03\x04\x05\x06"))
+	f.Add(bytes.Repeat([]byte{0x7f, 0xff, 0x80, 0x00, 0xff, 0x01, 0x40, 0x08}, 8))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c := clock.Fake(clock.Now{Mono: 1000, Unix: gpsNoon.UnixMilli(), Trusted: true}, gpsFloor)
+		r := newReceiverOn(c, nil, "gps", PositionOptions{
+			MinDistance: 20, HeadingChange: 10, MinInterval: "1s", MaxInterval: "1m", LacrFromHDOP: 3,
+			Fence: map[string]FenceOptions{"circle": circleAt(300), "pole": {Polygon: [][]float64{{88, 0}, {89, 10}, {88, 20}}}, "line": {Polygon: [][]float64{{-1, 179}, {-1, -179}, {1, -179}, {1, 179}}, Dwell: "2s"}},
+		})
+		fixes, mono := 0, int64(1000)
+		for ; len(b) >= 8; b = b[8:] {
+			mono += int64(b[0]) * 20
+			c.Set(clock.Now{Mono: mono, Unix: gpsNoon.UnixMilli() + mono, Trusted: true})
+			north, east := float64(int16(uint16(b[1])<<8|uint16(b[2]))), float64(int16(uint16(b[3])<<8|uint16(b[4])))
+			fix := at(north, east, float64(b[5])/10, float64(b[6])*2)
+			if b[7]&1 != 0 {
+				fix.Position.Lat, fix.Position.Lon = nmea.Coord(north/32768*90e9), nmea.Coord(east/32768*180e9)
+			}
+			fix.Speed.Present, fix.Course.Present, fix.HDOP.Present = b[7]&2 == 0, b[7]&4 == 0, b[7]&8 == 0
+			fix.Mode, fix.Sats = b[7]>>4&3, int16(b[7]>>6)
+			if fix.Valid() {
+				fixes++
+			}
+			r.say(fix)
+		}
+		sent := 0
+		for _, l := range r.out.lines {
+			if strings.Contains(l, "NaN") || strings.Contains(l, "Inf") {
+				t.Fatal(l)
+			}
+			if strings.HasPrefix(l, `{"tsmId":1210,`) {
+				sent++
+			}
+		}
+		if sent+r.out.withheld != fixes {
+			t.Fatalf("%d fixes, %d sent, %d withheld", fixes, sent, r.out.withheld)
+		}
+	})
+}

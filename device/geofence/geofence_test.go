@@ -51,7 +51,7 @@ func TestPolygonAgreesWithExactArithmetic(t *testing.T) {
 	r := random(2)
 	n := 1000
 	if testing.Short() {
-		n = 300
+		n = 100
 	}
 	insides := 0
 	for range n {
@@ -85,7 +85,7 @@ func TestPolygonDistance(t *testing.T) {
 	r := random(3)
 	n := 400
 	if testing.Short() {
-		n = 25
+		n = 10
 	}
 	var long, short float64
 	for range n {
