@@ -36,7 +36,6 @@ func TestDrivers(t *testing.T) {
 		"ble-bridge": {Allocs: 4}, // details, answers
 		// the example of CONTRIBUTING.md
 		"dew": {Checked: true, Bad: map[string]any{"address": &device.DewOptions{Address: 248}}},
-		"gps": {Allocs: 8, Unfinished: 2}, // details, the log; a position is two messages
 		"gpsd": { // details, the log, the question
 			Allocs: 8,
 			Bad: map[string]any{

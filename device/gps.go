@@ -55,29 +55,12 @@ port = "/dev/serial/by-id/usb-u-blox_7-if0{port}"      # ls -l /dev/serial/by-id
 baud = 9600                       # or "auto": the speed is found by listening
 id = "XXXX03GPS000{serial}"         # tsmTuid: the name the server knows this thing by
 # expect_every = "1s"             # silent for three times this = a problem
-# detail = "separate"             # altitude, speed, heading, quality: in a message of their own | append | off
 # checksum = "required"           # optional = sentences without one are taken too
-# speed_floor = 0.5               # m/s; below it no heading is sent
 # share = "127.0.0.1:1011{port}"      # where other programs get the receiver's bytes; any type can
-# lacr_from_hdop = 0              # metres of error per unit of HDOP; 0 = only an error that the receiver states
 # ais = false                     # true = the vessels of AIS sentences between the receiver's are things too
 # vessel_interval = "10s"         # one position of a vessel in this time at most
 # static_interval = "6m"          # its name and the like: when changed, or after this time
-# min_distance = 50               # metres: a fix is sent when it has moved so far,
-# heading_change = 20             # or turned by so many degrees; 0 = of no matter; without both every fix is sent
-# min_interval = "5s"             # but none sooner after the last
-# max_interval = "10m"            # and one after that in any case
-# fallback_for = ""               # name of another receiver: this one sends only while that one has no position
-# clock_out = "chrony"            # tells chronyd the time: docs/position.md
-# [device.fence.yard]             # message 90120 when its border is crossed
-# lat = 65.0124                   # a circle: degrees north,
-# lon = 25.4681                   # degrees east,
-# radius = 150                    # metres
-# [device.fence.harbour]
-# polygon = [[65.01, 25.46], [65.01, 25.48], [65.02, 25.47]]      # or corners, each [lat, lon]
-# hysteresis = 20                 # metres outside of it that still count as inside
-# dwell = "10s"                   # for how long the other side must be kept
-`,
+` + positionSample,
 	}
 }
 

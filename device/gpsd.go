@@ -49,12 +49,9 @@ type = "gpsd"                     # a receiver that gpsd reads, with the vessels
 port = "tcp://127.0.0.1:2947"
 id = "XXXX03GPS000{serial}"         # tsmTuid of the positions; its first six characters begin each vessel's
 # device = "/dev/ttyUSB0"         # the one to hear where gpsd has several
-# detail = "separate"             # altitude, speed, heading, quality: in a message of their own | append | off
-# speed_floor = 0.5               # m/s; below it no heading is sent
-# lacr_from_hdop = 0              # metres of error per unit of HDOP; 0 = only an error that gpsd states
 # vessel_interval = "10s"         # one position of a vessel in this time at most; 0s = each
 # static_interval = "6m"          # its name and the like: when changed, or after this time; 0s = each
-`,
+` + positionSample,
 	}
 }
 

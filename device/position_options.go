@@ -27,6 +27,26 @@ type PositionOptions struct {
 	Fence       map[string]FenceOptions `toml:"fence"`        // places whose borders are watched, by name
 }
 
+// positionSample explains the keys. It ends the Sample of a Kind, since it has tables.
+const positionSample = `# detail = "separate"             # altitude, speed, heading, quality: in a message of their own | append | off
+# speed_floor = 0.5               # m/s; below it no heading is sent
+# lacr_from_hdop = 0              # metres of error per unit of HDOP; 0 = only an error that the receiver states
+# min_distance = 50               # metres: a fix is sent when it has moved so far,
+# heading_change = 20             # or turned by so many degrees; 0 = of no matter; without both every fix is sent
+# min_interval = "5s"             # but none sooner after the last
+# max_interval = "10m"            # and one after that in any case
+# fallback_for = ""               # name of another receiver: this one sends only while that one has no position
+# clock_out = "chrony"            # tells chronyd the time: docs/position.md
+# [device.fence.yard]             # message 90120 when its border is crossed
+# lat = 65.0124                   # a circle: degrees north,
+# lon = 25.4681                   # degrees east,
+# radius = 150                    # metres
+# [device.fence.harbour]
+# polygon = [[65.01, 25.46], [65.01, 25.48], [65.02, 25.47]]      # or corners, each [lat, lon]
+# hysteresis = 20                 # metres outside of it that still count as inside
+# dwell = "10s"                   # for how long the other side must be kept
+`
+
 // FenceOptions is a circle, which has lat, lon and radius, or a polygon.
 type FenceOptions struct {
 	Lat        *float64    `toml:"lat" json:"lat,omitzero"`               // of the centre, degrees north
