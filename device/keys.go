@@ -33,6 +33,7 @@ type key struct {
 	plain bool   // sent without any
 	bare  bool   // it can be the key of a pair
 	hex   bool   // its values are hexadecimal
+	unit  string // stands behind its values
 	told  bool   // people were told that it cannot be sent
 	name  string // as it is sent upstream
 
@@ -103,6 +104,7 @@ func (ks *keys) make(sent string) *key {
 		k.name = to
 	}
 	k.hex = slices.Contains(ks.c.Hex, sent) || slices.Contains(ks.c.Hex, k.name)
+	k.unit = ks.unit([]byte(sent))
 	ks.convert(k, sent)
 	if ks.c.Message != 0 {
 		ks.choose(k, 0)
@@ -184,6 +186,16 @@ func (ks *keys) convert(k *key, sent string) {
 	k.exact = ok
 }
 
+// unit is what stands behind the values of a key, under the name sent or the name it
+// was given.
+func (ks *keys) unit(sent []byte) string {
+	unit, ok := ks.c.Units[string(sent)]
+	if !ok && len(ks.c.Units) > 0 {
+		unit = ks.c.Units[ks.c.Map[string(sent)]]
+	}
+	return unit
+}
+
 func lookup(table map[string]float64, names ...string) (float64, bool) {
 	for _, n := range names {
 		if v, ok := table[n]; ok {
@@ -235,8 +247,13 @@ func newReader(c linesSettings) (*reader, error) {
 	if extra == "" {
 		extra = extraSeparate
 	}
+	var columns [][]byte
+	for _, name := range c.Columns {
+		columns = append(columns, []byte(name))
+	}
 	return &reader{
-		extra: extra, fixed: c.Message != 0, hasID: c.ID != "",
+		extra: extra, fixed: c.Message != 0, hasID: c.ID != "", colon: c.Assign == ":",
+		names: columns, separator: (c.Separator + ",")[0], comma: c.DecimalComma,
 		keys: newKeys(c), ids: &names{known: map[string]string{}},
 		scratch: make([]byte, 0, 128),
 	}, nil

@@ -20,6 +20,13 @@ type LinesOptions struct {
 	TimeField string             `toml:"time_field"`
 	Extra     string             `toml:"extra"` // separate (default) | keep | drop
 	Hex       []string           `toml:"hex"`   // keys whose values are hexadecimal
+	Units     map[string]string  `toml:"units"` // the unit behind a key's values, which is cut off
+	Prefix    string             `toml:"prefix"`
+	Assign    string             `toml:"assign"` // between key and value: = (default) or :
+	// Columns name the values of a line in their order, "" = not sent.
+	Columns      []string `toml:"columns"`
+	Separator    string   `toml:"separator"` // between columns, a comma where it is not set
+	DecimalComma bool     `toml:"decimal_comma"`
 }
 
 const (
@@ -45,11 +52,11 @@ func linesKind() Kind {
 			if err != nil {
 				return nil, err
 			}
-			return &lines{reader: r, env: env, max: c.MaxLine}, nil
+			return &lines{reader: r, env: env, max: c.MaxLine, prefix: []byte(r.keys.c.Prefix)}, nil
 		},
 		Sample: `[[device]]
 name = "panel{n}"
-type = "lines"                    # one reading a line: JSON or key=value
+type = "lines"                    # one reading a line: JSON, key=value, name:value or columns
 port = "/dev/ttyUSB{port}"               # or tcp://host:port for a serial device server
 baud = 115200
 id = "XXXX03PNL000{serial}"
@@ -60,6 +67,12 @@ id = "XXXX03PNL000{serial}"
 # id_field = "dev"                # the key that names the thing, where one line speaks for many
 # time_field = "ts"               # the key with the time: Unix seconds or RFC 3339
 # hex = ["flags"]                 # keys whose values are hexadecimal: 1F, 0x1F or 1Fh
+# units = { temp = "C", humd = "%" }     # 23.6C and 23.6 °C are 23.6; another unit refuses the value
+# prefix = ">"                    # stands before each line and is no part of it, as a prompt
+# assign = ":"                    # name:value instead of key=value
+# columns = ["temp", "", "humd"]  # values in columns, as CSV: their keys in order, "" = not sent
+# separator = ";"                 # between columns; "," where it is not set, " " = any blanks, "\t" = a tab
+# decimal_comma = true            # 23,6 in a column is 23.6
 # extra = "separate"              # fields the message does not define: separate | keep | drop
 # rate_limit = 0                  # readings per second, 0 = none
 `,
@@ -79,6 +92,8 @@ func linesSettingsOf(c Config) linesSettings { return linesSettings{c, optionsOf
 //	{"temp":21.50,"humd":40}
 //	temp=21.50 humd=40
 //	temp=21.50, humd=40; name="kitchen"
+//	T:21.50 H:40             assign = ":"
+//	21.50,40                 columns = ["temp", "humd"]
 //
 // A line ends at CR or LF, and where an object is followed by another, or by
 // linesQuiet of silence. Empty lines and lines that begin with # are quiet.
@@ -96,8 +111,9 @@ func linesSettingsOf(c Config) linesSettings { return linesSettings{c, optionsOf
 // of line comes late, and nothing else first, is whole.
 type lines struct {
 	*reader
-	env Env
-	max int
+	env    Env
+	max    int
+	prefix []byte // of each line
 
 	buf     []byte
 	n       int  // bytes of an unfinished line at the start of buf
@@ -170,7 +186,7 @@ func (l *lines) await(port Port) error {
 
 // object takes an object after which no end of line comes.
 func (l *lines) object() {
-	if rest := trim(l.buf[:l.n]); !l.discard && wholeObject(rest) {
+	if rest := l.trim(l.buf[:l.n]); !l.discard && wholeObject(rest) {
 		l.line(rest)
 		l.n, l.looked = 0, 0
 	}
@@ -243,7 +259,7 @@ func (l *lines) take(n int, gap time.Duration) {
 // end looks at what has no end of line when the port ends.
 func (l *lines) end() {
 	l.settle(false)
-	rest := trim(l.buf[:l.n])
+	rest := l.trim(l.buf[:l.n])
 	l.n, l.looked = 0, 0
 	switch {
 	case len(rest) == 0 || l.discard:
@@ -274,7 +290,7 @@ func lineEnd(b []byte) int {
 func (l *lines) line(line []byte) {
 	doubt, discard := l.doubt, l.discard
 	l.doubt, l.discard = false, false
-	line = trim(line)
+	line = l.trim(line)
 	switch {
 	case discard:
 	case len(line) == 0:
@@ -283,7 +299,7 @@ func (l *lines) line(line []byte) {
 		l.out.Frame(TooLong)
 	case doubt && !wholeObject(line):
 		l.settle(false)
-		if firstKey(line) == nil {
+		if l.firstKey(line) == nil {
 			l.out.Frame(Unknown)
 			break
 		}
@@ -291,16 +307,33 @@ func (l *lines) line(line []byte) {
 		return // the next line is not the first
 	default:
 		if len(l.held) > 0 {
-			l.settle(bytes.Equal(firstKey(l.held), firstKey(line)))
+			l.settle(bytes.Equal(l.firstKey(l.held), l.firstKey(line)))
 		}
 		l.read(line)
 	}
 	l.begun = true
 }
 
-// firstKey is the key of the first pair of a line, nil without one.
-func firstKey(line []byte) []byte {
-	p := pairs{line: line}
+// trim cuts off what is no part of a line. A tab is, where it parts columns.
+func (l *lines) trim(line []byte) []byte {
+	if l.separator == '\t' {
+		line = bytes.Trim(line, " ")
+	} else {
+		line = trim(line)
+	}
+	if len(l.prefix) > 0 && bytes.HasPrefix(line, l.prefix) {
+		line = trim(line[len(l.prefix):])
+	}
+	return line
+}
+
+// firstKey is the key of the first pair of a line, nil without one. Where values
+// stand in columns half a line may have as many as a whole one, and nothing tells.
+func (r *reader) firstKey(line []byte) []byte {
+	if len(r.names) > 0 {
+		return nil
+	}
+	p := pairs{line: line, colon: r.colon}
 	if !p.next() || len(p.key) == 0 {
 		return nil
 	}

@@ -12,12 +12,14 @@ import (
 // A word without an equals sign spoils the pair before it: "t=21,5" and
 // "t=70 F" are not 21 and 70. Words before the first pair are a label.
 type pairs struct {
-	line []byte
-	at   int
+	line  []byte
+	at    int
+	colon bool // stands for the equals sign: T:23.6 H:45
 
 	key     []byte
 	value   field // without its key
-	spoiled bool  // junk follows
+	spoiled bool  // junk follows: the word ahead
+	end     int   // behind the value
 
 	label int    // where the first pair begins
 	begun bool   // the next pair's key and equals sign have been read
@@ -37,16 +39,16 @@ const (
 	separator = blank | comma
 )
 
-var marks = newMarks()
+var marks, colonMarks = newMarks('='), newMarks(':')
 
-func newMarks() (m [256]mark) {
+func newMarks(assign int) (m [256]mark) {
 	for c := range m {
 		switch {
 		case c == ' ', c == '\t':
 			m[c] = blank
 		case c == ',', c == ';':
 			m[c] = comma
-		case c == '=':
+		case c == assign:
 			m[c] = equals
 		case c < ' ', c == 0x7f:
 			m[c] = control
@@ -78,12 +80,27 @@ func (p *pairs) begin() {
 	word := p.pass(p.at, separator|equals)
 	p.ahead = p.line[p.at:word]
 	p.at = word
-	if word < len(p.line) && p.line[word] != '=' {
+	assign := byte('=')
+	if p.colon {
+		assign = ':'
+	}
+	if word < len(p.line) && p.line[word] != assign {
 		word = past(p.line, word, blank)
 	}
-	if word < len(p.line) && p.line[word] == '=' {
+	if word < len(p.line) && p.line[word] == assign {
 		p.at, p.begun = word+1, true
 	}
+}
+
+// unit says whether the word that spoils the pair is its value's unit, and goes on
+// behind it.
+func (p *pairs) unit(unit string) bool {
+	behind := p.at - len(p.ahead)
+	if p.value.text || p.begun || !isUnit(p.ahead, unit) || past(p.line, p.end, blank) != behind {
+		return false
+	}
+	p.follow()
+	return !p.spoiled
 }
 
 // finish reads the value and looks whether junk follows.
@@ -106,6 +123,13 @@ func (p *pairs) finish() {
 		p.at, p.spoiled = p.pass(p.at, separator), true
 		return
 	}
+	p.end = p.at
+	p.follow()
+}
+
+// follow begins the next pair, or finds that there is none.
+func (p *pairs) follow() {
+	p.spoiled = false
 	if p.at = past(p.line, p.at, separator); p.at < len(p.line) {
 		p.begin()
 		p.spoiled = !p.begun
@@ -142,7 +166,7 @@ func (p *pairs) quote(from int) {
 func (p *pairs) word(from int) {
 	end := p.pass(from, separator)
 	p.value.raw = p.line[from:end]
-	if from > p.at && bytes.IndexByte(p.value.raw, '=') >= 0 {
+	if from > p.at && !p.colon && bytes.IndexByte(p.value.raw, '=') >= 0 {
 		p.value.raw, end = nil, from // "a= b=1": a has no value
 	}
 	p.at = end
@@ -155,6 +179,9 @@ func (p *pairs) separated(i int) bool { return i == len(p.line) || marks[p.line[
 func (p *pairs) pass(from int, stop mark) (end int) {
 	var seen mark
 	end, marks := len(p.line), &marks
+	if p.colon {
+		marks = &colonMarks
+	}
 	for i, c := range p.line[from:] {
 		m := marks[c]
 		if m&stop != 0 {
@@ -206,4 +233,9 @@ func plainKey(key []byte) bool {
 		}
 	}
 	return len(key) > 0
+}
+
+// clockTime says whether what a colon parts is a time of day, as in 12:00:00 T:23.6.
+func clockTime(key, value []byte) bool {
+	return len(key) > 0 && len(key) < 3 && pastDigits(key, 0) == len(key) && len(value) >= 2 && pastDigits(value, 0) >= 2
 }

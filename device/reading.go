@@ -86,6 +86,14 @@ type reader struct {
 	some    bool         // there are refused ones
 	msgs    [slotCount]thingsee.Message
 	used    [slotCount]bool
+
+	colon bool // name:value
+
+	names     [][]byte // of the columns, where there are some
+	separator byte     // between them
+	comma     bool     // a decimal one
+	cell      field
+	pointed   []byte // numbers of this line in which a point was put for it
 }
 
 // read makes the messages of one line that is not empty.
@@ -107,9 +115,13 @@ func (r *reader) one(line []byte) (rest []byte) {
 	}
 	r.used = [slotCount]bool{}
 	var result Result
-	if line[0] == '{' {
+	switch {
+	case line[0] == '{':
 		rest, result = r.object(line)
-	} else {
+	case len(r.names) > 0:
+		r.pointed = r.pointed[:0]
+		result = r.columns(line)
+	default:
 		result = r.pairs(line)
 	}
 	if result == OK {
@@ -191,7 +203,7 @@ func (r *reader) object(line []byte) (rest []byte, result Result) {
 
 // pairs takes the fields of key=value pairs.
 func (r *reader) pairs(line []byte) Result {
-	p, found, other, bad := pairs{line: line}, false, false, 0
+	p, found, other, bad := pairs{line: line, colon: r.colon}, false, false, 0
 	f := &p.value
 	for p.next() {
 		if !found {
@@ -202,8 +214,13 @@ func (r *reader) pairs(line []byte) Result {
 		}
 		k := r.known(p.key)
 		if p.spoiled || (k == nil || !k.bare) && !plainKey(p.key) {
-			bad++
-			continue
+			if r.colon && clockTime(p.key, f.raw) {
+				continue
+			}
+			if !p.spoiled || !plainKey(p.key) || !p.unit(r.keys.unit(p.key)) {
+				bad++
+				continue
+			}
 		}
 		switch {
 		case len(f.raw) == 0:

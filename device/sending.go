@@ -116,7 +116,12 @@ func (r *reader) value(m *thingsee.Message, f *field) Result {
 	if k.defined && k.def.Type == thingsee.String {
 		return added(m.Text(k.name, f.raw))
 	}
-	numeric := k.defined || k.converts || k.hex
+	if k.unit != "" {
+		if number := cutUnit(f.raw, k.unit); len(number) < len(f.raw) {
+			f.raw, f.decimal.Plain, f.strict = number, false, false
+		}
+	}
+	numeric := k.defined || k.converts || k.hex || k.unit != ""
 	if f.text && !numeric && r.extra == extraKeep {
 		return added(m.Text(k.name, f.raw))
 	}
