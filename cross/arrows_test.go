@@ -31,6 +31,7 @@ func rooms() map[string][]string {
 		"device":                       {"portti/device/", "go.bug.st/serial", "golang.org/x/sys/"},
 		"device/":                      {}, // byte formats: the standard library alone
 		"device/clock":                 {"golang.org/x/sys/"},
+		"device/declared":              {"portti/device/fields", "github.com/pelletier/go-toml/v2"},
 		"device/clock/clocktest":       {"portti/device/clock"},
 		"device/thingsee/thingseetest": {"portti/device/thingsee"},
 		"device/uarttest":              {"golang.org/x/sys/"},
