@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"portti/device"
+	"portti/device/declared"
 	"portti/device/devicetest"
 )
 
@@ -34,6 +35,7 @@ func TestDrivers(t *testing.T) {
 			},
 		},
 		"ble-bridge": {Allocs: 4}, // details, answers
+		"declared":   {Keys: declaredKeys(), Checked: true},
 		// the example of CONTRIBUTING.md
 		"dew": {Checked: true, Bad: map[string]any{"address": &device.DewOptions{Address: 248}}},
 		"gpsd": { // details, the log, the question
@@ -55,6 +57,9 @@ func TestDrivers(t *testing.T) {
 		}},
 		"lines": {Allocs: 1}, // a text in Latin-1
 	}
+	for name := range shipped(t) {
+		lines[name] = devicetest.Options{Checked: true}
+	}
 	kinds := kinds()
 	if tested := slices.Sorted(maps.Keys(lines)); !slices.Equal(tested, kinds.Names()) {
 		t.Errorf("tested are %v, but there are %v", tested, kinds.Names())
@@ -63,6 +68,32 @@ func TestDrivers(t *testing.T) {
 		t.Run(k.Name, func(t *testing.T) { devicetest.Run(t, k, lines[k.Name]) })
 	}
 }
+
+// shipped are the types that come as declarations.
+func shipped(t testing.TB) map[string]declared.File {
+	t.Helper()
+	files, err := declared.Shipped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// declaredKeys describe the frames of the example of CONTRIBUTING.md.
+func declaredKeys() *device.DeclaredOptions {
+	hundredth, cold, hot, good := 0.01, -40.0, 125.0, int64(0)
+	return &device.DeclaredOptions{Frame: "fixed", Start: "AA 0A", Size: 10, Checksum: "sum8", Field: map[string]declared.Field{
+		"temp":   {Offset: 3, Type: "i16be", Scale: &hundredth, Min: &cold, Max: &hot},
+		"humd":   {Offset: 5, Type: "u16be", Scale: &hundredth},
+		"status": {Offset: 7, Is: &good},
+	}}
+}
+
+func FuzzDeclared(f *testing.F) {
+	devicetest.Fuzz(f, named("declared"), devicetest.Options{Keys: declaredKeys()})
+}
+func FuzzVEDirect(f *testing.F) { devicetest.Fuzz(f, named("vedirect"), devicetest.Options{}) }
+func FuzzDSMR(f *testing.F)     { devicetest.Fuzz(f, named("dsmr"), devicetest.Options{}) }
 
 func FuzzDew(f *testing.F) { devicetest.Fuzz(f, named("dew"), devicetest.Options{}) }
 
@@ -84,6 +115,30 @@ func TestExampleIsQuoted(t *testing.T) {
 
 func positions(o device.PositionOptions) *device.GPSOptions {
 	return &device.GPSOptions{PositionOptions: o}
+}
+
+// TestExampleIsDeclared: the declaration in CONTRIBUTING.md reads what the driver there
+// reads.
+func TestExampleIsDeclared(t *testing.T) {
+	page, err := os.ReadFile("../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "```toml\n")
+	text, _, _ = strings.Cut(text, "```\n")
+	file, err := declared.Parse("CONTRIBUTING.md", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := os.ReadFile("testdata/dew/bench.bin") // in frost.bin humidity is over 100 %, and the driver leaves out the rest of such a frame
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := device.Decoded(t, named("dew"), device.Config{ID: "XXXX03DEW00000001"}, in)
+	got := device.Decoded(t, named("declared"), device.Config{ID: "XXXX03DEW00000001", Options: &file.Declaration}, in)
+	if got != want || want == "" {
+		t.Errorf("%s\nnot\n%s", got, want)
+	}
 }
 
 func FuzzGPS(f *testing.F) { devicetest.Fuzz(f, named("gps"), devicetest.Options{}) }

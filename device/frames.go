@@ -31,20 +31,37 @@ func (f frames) next(b []byte) (skipped int, frame []byte, marked bool) {
 	return skipped, nil, marked
 }
 
+// Next and Most make it a finder.
+func (f frames) Next(b []byte) (skipped int, frame []byte, marked bool) { return f.next(b) }
+
+// Most is part of finder.
+func (f frames) Most() int { return f.size }
+
+// finder finds frames in a byte stream.
+type finder interface {
+	// Next finds the first frame in b, after skipped bytes that are in none. frame is
+	// nil where there is no whole one; skipped then leaves what may begin one, which
+	// is no more than Most. marked says that a frame began there and was wrong.
+	Next(b []byte) (skipped int, frame []byte, marked bool)
+	Most() int // bytes of the longest frame
+}
+
 // share is how much of b is in frames, for Recognise. What lies before the first
 // one and may be the end of another is not looked at, nor is what lies at the end.
-func (f frames) share(b []byte) float64 {
+func (f frames) share(b []byte) float64 { return shareOfFrames(f, b) }
+
+func shareOfFrames(f finder, b []byte) float64 {
 	good, wrong := 0, 0
 	for {
-		skipped, frame, _ := f.next(b)
-		if good > 0 || skipped >= f.size {
+		skipped, frame, _ := f.Next(b)
+		if good > 0 || skipped >= f.Most() {
 			wrong += skipped
 		}
 		if frame == nil {
 			break
 		}
-		good += f.size
-		b = b[skipped+f.size:]
+		good += len(frame)
+		b = b[skipped+len(frame):]
 	}
 	if good == 0 {
 		return 0
@@ -64,8 +81,12 @@ const framesAtOnce = 1024
 // before the port was opened, else as Malformed. Half a frame when the port
 // fails counts as nothing.
 func (f frames) run(port Port, out Out, take func(frame []byte) Result) error {
-	s := frameStream{frames: f}
-	buf := make([]byte, f.size+framesAtOnce)
+	return runFrames(f, port, out, take)
+}
+
+func runFrames(f finder, port Port, out Out, take func(frame []byte) Result) error {
+	s := frameStream{finder: f}
+	buf := make([]byte, f.Most()+framesAtOnce)
 	n := 0
 	for {
 		k, err := port.Read(buf[n:])
@@ -78,7 +99,7 @@ func (f frames) run(port Port, out Out, take func(frame []byte) Result) error {
 
 // frameStream is where a stream of frames has got to.
 type frameStream struct {
-	frames
+	finder
 	ever bool // there was a frame
 	lost bool // and what came after it was none, which has been counted
 	head int  // bytes before the first frame
@@ -87,7 +108,7 @@ type frameStream struct {
 // feed goes through b and gives the rest, which may begin a frame.
 func (s *frameStream) feed(b []byte, out Out, take func(frame []byte) Result) (rest []byte) {
 	for {
-		skipped, frame, marked := s.next(b)
+		skipped, frame, marked := s.Next(b)
 		s.skip(skipped, marked, frame != nil, out)
 		b = b[skipped:]
 		if frame == nil {
@@ -95,7 +116,7 @@ func (s *frameStream) feed(b []byte, out Out, take func(frame []byte) Result) (r
 		}
 		s.ever, s.lost = true, false
 		out.Frame(take(frame))
-		b = b[s.size:]
+		b = b[len(frame):]
 	}
 }
 
@@ -108,7 +129,7 @@ func (s *frameStream) skip(n int, marked, found bool, out Out) {
 	case s.lost:
 	case s.ever && n > 0 && marked:
 		s.lose(Checksum, out)
-	case s.ever && n > 0, !s.ever && s.head >= s.size:
+	case s.ever && n > 0, !s.ever && s.head >= s.Most():
 		s.lose(Malformed, out)
 	case !s.ever && found && s.head > 0:
 		out.Frame(Unknown)

@@ -53,8 +53,8 @@ func (o *told) Frame(r Result) {
 	o.text = append(o.text, [...]string{"ok", "unknown", "checksum", "long", "malformed", "range"}[r])
 }
 
-// runFrames plays data and lists what came of it.
-func runFrames(t testing.TB, data, cuts []byte) []string {
+// playFrames plays data and lists what came of it.
+func playFrames(t testing.TB, data, cuts []byte) []string {
 	t.Helper()
 	var o told
 	err := five().run(&pieces{data: data, cuts: cuts}, &o, func(b []byte) Result {
@@ -98,7 +98,7 @@ func TestFrames(t *testing.T) {
 	} {
 		in := slices.Concat(k.in...)
 		for _, cuts := range [][]byte{nil, {0}, {1}, {2, 0, 6}} {
-			if got := strings.Join(runFrames(t, in, cuts), " "); got != k.want {
+			if got := strings.Join(playFrames(t, in, cuts), " "); got != k.want {
 				t.Errorf("%s, in pieces of %v: got %q, want %q", name, cuts, got, k.want)
 			}
 		}
@@ -125,7 +125,7 @@ func TestFramesShare(t *testing.T) {
 	}
 }
 
-// slowFrames says the same as runFrames in the slowest way: at each place of the
+// slowFrames says the same as playFrames in the slowest way: at each place of the
 // whole input, is there a frame?
 func slowFrames(in []byte) (list []string) {
 	f, ever, gap := five(), false, 0
@@ -159,7 +159,7 @@ func slowFrames(in []byte) (list []string) {
 
 func judgeFrames(t *testing.T, in, cuts []byte) {
 	t.Helper()
-	if got, want := runFrames(t, in, cuts), slowFrames(in); !slices.Equal(got, want) {
+	if got, want := playFrames(t, in, cuts), slowFrames(in); !slices.Equal(got, want) {
 		t.Fatalf("%x in pieces of %v:\n got %v\nwant %v", in, cuts, got, want)
 	}
 }
@@ -200,7 +200,7 @@ func FuzzFrames(f *testing.F) {
 
 func TestFramesDoNotAllocate(t *testing.T) {
 	in := slices.Concat(five1(1, 2), []byte("noise"), five1(3, 4), five1(5, 6)[:3])
-	s, out, n := frameStream{frames: five()}, &nothing{}, 0
+	s, out, n := frameStream{finder: five()}, &nothing{}, 0
 	take := func(frame []byte) Result { n += int(frame[2]); return OK }
 	if allocs := testing.AllocsPerRun(100, func() { s.feed(in, out, take) }); allocs != 0 || n != 4*101 {
 		t.Errorf("%v allocations, %d seen", allocs, n)
@@ -209,7 +209,7 @@ func TestFramesDoNotAllocate(t *testing.T) {
 
 func BenchmarkFrames(b *testing.B) {
 	in := bytes.Repeat(five1(1, 2), 100)
-	s, out := frameStream{frames: five()}, &nothing{}
+	s, out := frameStream{finder: five()}, &nothing{}
 	b.SetBytes(int64(len(in)))
 	b.ReportAllocs()
 	for b.Loop() {

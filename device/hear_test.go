@@ -92,6 +92,9 @@ func TestHearFindsEveryKindAtEverySpeed(t *testing.T) {
 	room := make(chan struct{}, 24)
 	var all sync.WaitGroup
 	for _, k := range kinds {
+		if k.Name == declaredKind().Name {
+			continue // nothing is known of its form but by a configuration
+		}
 		for name, text := range recorded(t, k.Name) {
 			for _, baud := range TriedSpeeds() {
 				if !settable(t, baud) {

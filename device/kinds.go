@@ -1,16 +1,25 @@
 package device
 
+import (
+	"slices"
+	"strings"
+)
+
 // Kinds is the table of drivers, sorted by name. A new driver is one line here,
 // one file next to this one, one folder in testdata and one line in
-// drivers_test.go.
+// drivers_test.go. Those that come as declarations are files of device/declared.
 func Kinds() Table {
-	return Table{
+	kinds := Table{
 		aisKind(),
 		bleBridgeKind(),
+		declaredKind(),
 		gpsKind(),
 		gpsdKind(),
 		linesKind(),
 	}
+	kinds = append(kinds, shippedKinds()...)
+	slices.SortFunc(kinds, func(a, b Kind) int { return strings.Compare(a.Name, b.Name) })
+	return kinds
 }
 
 // Planned are types that the configuration may come to know, but that this

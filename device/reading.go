@@ -109,11 +109,7 @@ func (r *reader) read(line []byte) {
 // one makes the messages of the first object of a line, or of a line of pairs, and
 // gives the rest of the line.
 func (r *reader) one(line []byte) (rest []byte) {
-	r.fields, r.headers, r.extras = 0, r.headers[:0], r.extras[:0]
-	if r.some {
-		r.refused, r.some = [Results]int{}, false
-	}
-	r.used = [slotCount]bool{}
+	r.begin()
 	var result Result
 	switch {
 	case line[0] == '{':
@@ -135,6 +131,15 @@ func (r *reader) one(line []byte) (rest []byte) {
 	}
 	r.out.Frame(result)
 	return rest
+}
+
+// begin makes ready for another line.
+func (r *reader) begin() {
+	r.fields, r.headers, r.extras = 0, r.headers[:0], r.extras[:0]
+	if r.some {
+		r.refused, r.some = [Results]int{}, false
+	}
+	r.used = [slotCount]bool{}
 }
 
 // wholeObject says whether a line is an object, or several.

@@ -130,6 +130,7 @@ func TestDriverInTheConfiguration(t *testing.T) {
 }
 
 func kindsWithMeter() device.Table {
-	all := device.Kinds()
-	return append(all, meterKind()) // "meter" sorts last
+	all := append(device.Kinds(), meterKind())
+	slices.SortFunc(all, func(a, b device.Kind) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }

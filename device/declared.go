@@ -1,0 +1,299 @@
+package device
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"portti/device/declared"
+	"portti/device/fields"
+	"portti/device/jsonline"
+	"portti/device/thingsee"
+)
+
+// DeclaredOptions holds the keys of type "declared".
+type DeclaredOptions = declared.Declaration
+
+// maxDeclaration bounds the file of a declaration, so that a wrong path is noticed.
+const maxDeclaration = 1 << 18
+
+// pollEvery is how often is asked where poll_every is not set.
+const pollEvery = 10 * time.Second
+
+func declaredKind() Kind {
+	return Kind{
+		Name: "declared", Baud: 9600, Silence: time.Minute, Binary: true, Polls: true, Writes: true,
+		Options: func() any { return new(DeclaredOptions) },
+		// Nothing is known of its form but by a configuration.
+		Recognise: func([]byte) (string, float64) { return "", 0 },
+		New: func(c Config, env Env) (Driver, error) {
+			o := optionsOf[DeclaredOptions](c)
+			if o.File != "" {
+				return fromFile(o, c, env)
+			}
+			return newDeclared(o, c, env)
+		},
+		Sample: `[[device]]
+name = "declared{n}"
+type = "declared"                 # frames that are described here: docs/declared.md
+port = "/dev/ttyUSB{port}"
+baud = 9600
+id = "XXXX03DCL000{serial}"
+# file = "/etc/portti/declared/mysensor.toml"   # the description, instead of the keys below
+frame = "fixed"                   # fixed | length | line | block | telegram
+start = "AA 0A"                   # what each frame begins with
+# end = "AB"                      # and ends with
+size = 10                         # bytes of a fixed frame, the most of another
+# length_at = 2                   # frame = "length": where the number of bytes stands …
+# length_type = "u8"              # … how …
+# length_add = 4                  # … and how many bytes it does not count
+checksum = "sum8"                 # sum8 sum8-negated sum8-inverted sum16 xor8 crc8 crc8-nrsc5 crc16-ccitt crc16-xmodem crc16-modbus crc16-arc
+# checksum_at = -1                # where it stands, negative from the end
+# checksum_from = 0               # the bytes that it is made of …
+# checksum_to = -1                # … up to this one, itself not among them
+# checksum_order = "le"           # low byte first
+# checksum_mark = "*"             # before the digits of the checksum of a line
+# separator = ","                 # between the columns of a line
+# poll = "FF 01 86"               # bytes that ask for a frame …
+# poll_every = "10s"              # … and how often
+# message = 12100                 # tsmId; without it chosen by the names of the fields
+field = { temp = { offset = 3, type = "i16be", scale = 0.01, min = -40, max = 125 }, humd = { offset = 5, type = "u16be", scale = 0.01 } }
+`,
+	}
+}
+
+// fromFile makes a driver of a file. It is read again at every opening.
+func fromFile(o DeclaredOptions, c Config, env Env) (Driver, error) {
+	path := o.File
+	if o.File = ""; o.Frame != "" || len(o.Field) > 0 {
+		return nil, keyError("file", "cannot be used together with frame and field: they stand in the file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, keyError("file", "cannot be read: %v", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxDeclaration+1))
+	_ = f.Close()
+	if err != nil || len(text) > maxDeclaration {
+		return nil, keyError("file", "%s is no declaration: it cannot be read, or has more than %d bytes", path, maxDeclaration)
+	}
+	d, err := declared.Parse(path, text)
+	if err != nil {
+		return nil, keyError("file", "has a mistake: %v", err)
+	}
+	if c.Baud == 0 && d.Baud != 0 && d.Baud != declaredKind().Baud {
+		return nil, keyError("baud", "must be set: %s says %d", path, d.Baud)
+	}
+	driver, err := newDeclared(d.Declaration, c, env)
+	if err != nil {
+		return nil, keyError("file", "has a mistake: %s: %v", path, err)
+	}
+	return driver, nil
+}
+
+// shippedKinds are the types that come as declarations, by name.
+func shippedKinds() []Kind {
+	files, err := declared.Shipped()
+	if err != nil {
+		panic(err) // they are part of the program, and tests load each
+	}
+	kinds := make([]Kind, 0, len(files))
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		kinds = append(kinds, shippedKind(name, files[name]))
+	}
+	return kinds
+}
+
+func shippedKind(name string, f declared.File) Kind {
+	silence, _ := time.ParseDuration(f.Silence)
+	polls := f.Poll != ""
+	return Kind{
+		Name: name, Baud: f.Baud, Silence: silence, Binary: f.Frame == "fixed" || f.Frame == "length", Polls: polls, Writes: polls,
+		Recognise: func(b []byte) (string, float64) {
+			format, err := declared.Compile(f.Declaration)
+			if err != nil {
+				return "", 0
+			}
+			found := format.Finder()
+			return f.Title, shareOfFrames(&found, b)
+		},
+		New: func(c Config, env Env) (Driver, error) { return newDeclared(f.Declaration, c, env) },
+		Sample: fmt.Sprintf(`[[device]]
+name = "%s{n}"
+type = %-26q # %s
+port = "/dev/ttyUSB{port}"
+baud = %d
+id = "XXXX03%s000{serial}"
+`, f.Name, name, f.Title, f.Baud, f.Thing),
+	}
+}
+
+// declaredDriver reads frames as a declaration describes them. It asks for them where
+// the declaration says how.
+type declaredDriver struct {
+	*reader
+	format *declared.Format
+	slots  []*key // of the format's values
+	found  []declared.Reading
+	text   []byte // the numbers of a frame
+	every  time.Duration
+	env    Env
+}
+
+func newDeclared(o DeclaredOptions, c Config, env Env) (Driver, error) {
+	format, err := declared.Compile(o)
+	if err != nil {
+		return nil, declaredError(err)
+	}
+	d := &declaredDriver{format: format, env: env, every: pollEvery, found: make([]declared.Reading, len(format.Values))}
+	if o.PollEvery != "" {
+		if d.every, err = time.ParseDuration(o.PollEvery); err != nil || d.every < 100*time.Millisecond || d.every > 24*time.Hour {
+			return nil, keyError("poll_every", `must be from "100ms" to "24h"`)
+		}
+	}
+	if d.reader, err = newReader(linesSettings{Config: c, LinesOptions: LinesOptions{Message: o.Message}}); err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, v := range format.Values {
+		if !thingsee.ValidName(v.Name) || thingsee.Reserved(v.Name) {
+			errs = append(errs, keyError("field."+v.Name, "cannot be the name of a field"))
+			continue
+		}
+		d.slots = append(d.slots, d.reader.keys.find([]byte(v.Name)))
+	}
+	d.text = make([]byte, 0, len(format.Values)*maxDecimal)
+	return d, errors.Join(errs...)
+}
+
+// declaredError gives each mistake as an error of a key.
+func declaredError(err error) error {
+	var all []error
+	list := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		list = joined.Unwrap()
+	}
+	for _, err := range list {
+		var m *declared.Mistake
+		if errors.As(err, &m) {
+			err = &KeyError{Key: m.Key, Rule: m.Rule}
+		}
+		all = append(all, err)
+	}
+	return errors.Join(all...)
+}
+
+// Run is part of Driver.
+func (d *declaredDriver) Run(port Port, out Out) error {
+	d.out = out
+	if len(d.format.Poll) > 0 {
+		port = &asking{Port: port, poll: d.format.Poll, every: d.every, env: d.env}
+	}
+	found := d.format.Finder()
+	return runFrames(&found, port, out, d.frame)
+}
+
+// frame makes messages of a frame.
+func (d *declaredDriver) frame(frame []byte) Result {
+	switch d.format.Read(frame, d.found) {
+	case declared.Other:
+		return Unknown
+	case declared.Wrong:
+		return Checksum
+	case declared.Broken:
+		return Malformed
+	case declared.Unready:
+		d.out.Detail("it says that its values do not hold yet")
+		return OK
+	}
+	d.out.Detail("")
+	d.begin()
+	d.text = d.text[:0]
+	for i := range d.found {
+		switch v := &d.found[i]; v.State {
+		case fields.OK:
+			d.value(d.slots[i], v.Value)
+		case fields.Outside:
+			d.refuse(Range)
+		case fields.Short, fields.Garbled:
+			d.refuse(Malformed)
+		}
+	}
+	result := d.send()
+	if result == Unknown && !d.some {
+		return OK // it has nothing to say
+	}
+	return result
+}
+
+// value puts a value into its message.
+func (d *declaredDriver) value(k *key, v fields.Value) {
+	for v.Decimals > 0 && v.Mantissa%10 == 0 { // as Message.Decimal writes numbers
+		v.Mantissa, v.Decimals = v.Mantissa/10, v.Decimals-1
+	}
+	from := len(d.text)
+	d.text = appendDecimal(d.text, v.Mantissa, v.Decimals)
+	f := field{raw: d.text[from:len(d.text):len(d.text)], strict: true}
+	f.decimal = jsonline.Decimal{Mantissa: v.Mantissa, Places: v.Decimals, Plain: v.Decimals <= maxDigits && len(f.raw) <= maxDigits}
+	d.take(k, &f)
+}
+
+// maxDecimal is how long a number is that appendDecimal writes, for most.
+const maxDecimal = 24
+
+// appendDecimal writes mantissa / 10^places.
+func appendDecimal(b []byte, mantissa int64, places int) []byte {
+	if mantissa < 0 {
+		b = append(b, '-')
+	}
+	var digits [20]byte
+	n := strconv.AppendUint(digits[:0], magnitude(mantissa), 10)
+	whole := len(n) - places
+	if whole <= 0 {
+		b = append(b, '0')
+	} else {
+		b = append(b, n[:whole]...)
+	}
+	if places == 0 {
+		return b
+	}
+	b = append(b, '.')
+	for ; whole < 0; whole++ {
+		b = append(b, '0')
+	}
+	return append(b, n[whole:]...)
+}
+
+// asking is a port whose device is asked for each frame.
+type asking struct {
+	Port
+	poll  []byte
+	every time.Duration
+	env   Env
+	next  time.Time
+}
+
+// Read is part of Port. It asks again whether there was an answer or not: a sensor that
+// is being replaced goes on by itself.
+func (a *asking) Read(b []byte) (int, error) {
+	for {
+		if now := a.env.now(); !now.Before(a.next) {
+			if _, err := a.Write(a.poll); err != nil {
+				return 0, fmt.Errorf("cannot ask: %w", err)
+			}
+			a.next = now.Add(a.every)
+			if err := a.SetReadDeadline(a.next); err != nil {
+				return 0, err
+			}
+		}
+		n, err := a.Port.Read(b)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+	}
+}
