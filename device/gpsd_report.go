@@ -43,59 +43,72 @@ func number(s *jsonline.Scanner) nmea.Decimal {
 	return nmea.Decimal{Mantissa: d.Mantissa, Digits: uint8(d.Places), Present: true}
 }
 
+// gpsdPlace is what a TPV says beside its nmea.Fix.
+type gpsdPlace struct {
+	lat, lon              nmea.Decimal
+	alt, ellipsoid, geoid nmea.Decimal
+	eph                   nmea.Decimal
+}
+
+// member takes one of a TPV.
+func (p *gpsdPlace) member(s *jsonline.Scanner, f *nmea.Fix) {
+	switch string(s.Key()) {
+	case "mode":
+		if m := number(s); m.Present && m.Digits == 0 && m.Mantissa >= 2 && m.Mantissa <= 3 {
+			f.Mode = uint8(m.Mantissa)
+		}
+	case "time":
+		f.Time = gpsdTime(s)
+	case "lat":
+		p.lat = number(s)
+	case "lon":
+		p.lon = number(s)
+	case "altMSL":
+		f.Alt = number(s)
+	case "altHAE":
+		p.ellipsoid = number(s)
+	case "geoidSep":
+		p.geoid = number(s)
+	case "alt":
+		p.alt = number(s)
+	case "speed":
+		f.Speed = number(s)
+	case "track":
+		f.Course = number(s)
+	case "eph":
+		p.eph = number(s)
+	case "epx":
+		f.ErrLon = number(s)
+	case "epy":
+		f.ErrLat = number(s)
+	}
+}
+
 // position takes a TPV.
 func (g *gpsd) position(line []byte, out Out) Result {
 	f := &g.fix
 	*f = nmea.Fix{Clock: nmea.NoTime, Mode: 1, Quality: nmea.None, Sats: g.sats, HDOP: g.hdop, Began: g.env.Clock.Now().Mono}
+	var p gpsdPlace
 	var s jsonline.Scanner
-	var lat, lon, alt, ellipsoid, geoid, eph nmea.Decimal
 	for s.Reset(line); s.Next(); {
-		switch string(s.Key()) {
-		case "mode":
-			if m := number(&s); m.Present && m.Digits == 0 && m.Mantissa >= 2 && m.Mantissa <= 3 {
-				f.Mode = uint8(m.Mantissa)
-			}
-		case "time":
-			f.Time = gpsdTime(&s)
-		case "lat":
-			lat = number(&s)
-		case "lon":
-			lon = number(&s)
-		case "altMSL":
-			f.Alt = number(&s)
-		case "altHAE":
-			ellipsoid = number(&s)
-		case "geoidSep":
-			geoid = number(&s)
-		case "alt":
-			alt = number(&s)
-		case "speed":
-			f.Speed = number(&s)
-		case "track":
-			f.Course = number(&s)
-		case "eph":
-			eph = number(&s)
-		case "epx":
-			f.ErrLon = number(&s)
-		case "epy":
-			f.ErrLat = number(&s)
-		}
+		p.member(&s, f)
 	}
-	if eph.Present { // horizontal already
-		f.ErrLat, f.ErrLon = eph, nmea.Decimal{Present: true}
+	if p.eph.Present { // horizontal already
+		f.ErrLat, f.ErrLon = p.eph, nmea.Decimal{Present: true}
 	}
 	switch {
 	case f.Alt.Present:
 	case g.old:
-		f.Alt = alt
-	case ellipsoid.Present && geoid.Present:
-		f.Alt = nmea.Decimal{Mantissa: ellipsoid.Scaled(3) - geoid.Scaled(3), Digits: 3, Present: true}
+		f.Alt = p.alt
+	case p.ellipsoid.Present && p.geoid.Present:
+		f.Alt = nmea.Decimal{Mantissa: p.ellipsoid.Scaled(3) - p.geoid.Scaled(3), Digits: 3, Present: true}
 	}
-	if lat.Present && lon.Present {
-		f.Position = nmea.Position{Lat: nmea.Coord(lat.Scaled(9)), Lon: nmea.Coord(lon.Scaled(9)), Present: true}
-		if p := f.Position; p.Lat < -90e9 || p.Lat > 90e9 || p.Lon < -180e9 || p.Lon > 180e9 {
+	if p.lat.Present && p.lon.Present {
+		at := nmea.Position{Lat: nmea.Coord(p.lat.Scaled(9)), Lon: nmea.Coord(p.lon.Scaled(9)), Present: true}
+		if at.Lat < -90e9 || at.Lat > 90e9 || at.Lon < -180e9 || at.Lon > 180e9 {
 			return Range
 		}
+		f.Position = at
 	}
 	g.vessels.silent = true // the text is the receiver's
 	if f.Valid() && f.Time != 0 {
