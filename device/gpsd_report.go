@@ -101,7 +101,10 @@ func (g *gpsd) position(line []byte, out Out) Result {
 	case g.old:
 		f.Alt = p.alt
 	case p.ellipsoid.Present && p.geoid.Present:
-		f.Alt = nmea.Decimal{Mantissa: p.ellipsoid.Scaled(3) - p.geoid.Scaled(3), Digits: 3, Present: true}
+		const most = 1e9 // mm: beyond that neither is one, and they could not be subtracted
+		if h, n := p.ellipsoid.Scaled(3), p.geoid.Scaled(3); max(h, n) < most && min(h, n) > -most {
+			f.Alt = nmea.Decimal{Mantissa: h - n, Digits: 3, Present: true}
+		}
 	}
 	if p.lat.Present && p.lon.Present {
 		at := nmea.Position{Lat: nmea.Coord(p.lat.Scaled(9)), Lon: nmea.Coord(p.lon.Scaled(9)), Present: true}

@@ -52,6 +52,7 @@ func TestGPSDFields(t *testing.T) {
 	}{
 		"altitudes":              {gpsdHello, `,"altHAE":28.3,"altMSL":10.3,"alt":99`, `"alt":10.3,"fixType":3`},
 		"one over the ellipsoid": {gpsdHello, `,"altHAE":28.3,"geoidSep":18.1`, `"alt":10.2,"fixType":3`},
+		"one that cannot be":     {gpsdHello, `,"altHAE":999999999999999999,"geoidSep":-999999999999999999`, `"lon":24.94,"fixType":3`},
 		"that alone":             {gpsdHello, `,"altHAE":28.3,"alt":99`, `"lon":24.94,"fixType":3`},
 		"an old release":         {gpsdOld, `,"alt":10.3`, `"alt":10.3,"fixType":3`},
 		"a horizontal error":     {gpsdHello, `,"eph":8.1,"epx":5,"epy":6`, `"lacr":8.1,"fixType":3`},
