@@ -118,6 +118,7 @@ func (v *vessels) particulars(s *vessel, m *ais.Message, now int64, out Out) {
 	}
 	sum := particularsSum(m, name)
 	if sum == s.sum && !v.due(s.stated, v.static, now) {
+		withhold(out)
 		return
 	}
 	s.sum, s.stated = sum, max(now, 1)

@@ -124,9 +124,13 @@ func (v *vessels) message(m *ais.Message, fault ais.Fault, now clock.Now, out Ou
 	v.since++
 	v.tell(now.Mono, out)
 	v.msg.Tuid = s.tuid
-	if m.Position() && v.due(s.placed, v.place, now.Mono) {
+	switch {
+	case !m.Position():
+	case v.due(s.placed, v.place, now.Mono):
 		s.placed = max(now.Mono, 1)
 		v.position(m, v.time(m, now), now.Err, out)
+	default:
+		withhold(out)
 	}
 	v.particulars(s, m, now.Mono, out)
 	if fault&ais.OutOfRange != 0 {

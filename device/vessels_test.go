@@ -62,6 +62,11 @@ func TestVesselInterval(t *testing.T) {
 			t.Errorf("%d at %d: %d messages, want %d", step.mmsi, step.at, len(out.lines), step.want)
 		}
 	}
+	d := &device{}
+	now := clock.Now{Mono: 20_500, Unix: gpsNoon.UnixMilli(), Trusted: true}
+	if v.message(somewhere(290000001), 0, now, withholds{deafOut{}, d}); d.withheld.Load() != 1 {
+		t.Errorf("%d are counted as withheld", d.withheld.Load())
+	}
 	v = newTestVessels(t, VesselOptions{VesselInterval: "0s"})
 	for range 3 {
 		if out, _ := heardAt(v, 1000, somewhere(290000001)); len(out.lines) != 2 {
@@ -316,6 +321,16 @@ type deafOut struct{}
 func (deafOut) Emit(*thingsee.Message) {}
 func (deafOut) Frame(Result)           {}
 func (deafOut) Detail(string)          {}
+
+// withholds counts what is not sent as a device does.
+type withholds struct {
+	deafOut
+	*device
+}
+
+func (w withholds) Emit(m *thingsee.Message) { w.deafOut.Emit(m) }
+func (w withholds) Frame(r Result)           { w.deafOut.Frame(r) }
+func (w withholds) Detail(text string)       { w.deafOut.Detail(text) }
 
 func TestNothingAllocatesForAVessel(t *testing.T) {
 	v := newTestVessels(t, VesselOptions{VesselInterval: "0s", StaticInterval: "0s"})
