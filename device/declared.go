@@ -44,24 +44,24 @@ type = "declared"                 # frames that are described here: docs/declare
 port = "/dev/ttyUSB{port}"
 baud = 9600
 id = "XXXX03DCL000{serial}"
-# file = "/etc/portti/declared/mysensor.toml"   # the description, instead of the keys below
+# file = ""                       # "/etc/portti/declared/mysensor.toml": the keys below stand there instead
 frame = "fixed"                   # fixed | length | line | block | telegram
 start = "AA 0A"                   # what each frame begins with
-# end = "AB"                      # and ends with
+# end = ""                        # and ends with, "AB"
 size = 10                         # bytes of a fixed frame, the most of another
-# length_at = 2                   # frame = "length": where the number of bytes stands …
-# length_type = "u8"              # … how …
-# length_add = 4                  # … and how many bytes it does not count
+# length_at = 0                   # frame = "length": where the number of bytes stands …
+# length_type = ""                # … how: "u8" "u16be" …
+# length_add = 0                  # … and how many bytes it does not count
 checksum = "sum8"                 # sum8 sum8-negated sum8-inverted sum16 xor8 crc8 crc8-nrsc5 crc16-ccitt crc16-xmodem crc16-modbus crc16-arc
 # checksum_at = -1                # where it stands, negative from the end
 # checksum_from = 0               # the bytes that it is made of …
 # checksum_to = -1                # … up to this one, itself not among them
-# checksum_order = "le"           # low byte first
-# checksum_mark = "*"             # before the digits of the checksum of a line
-# separator = ","                 # between the columns of a line
-# poll = "FF 01 86"               # bytes that ask for a frame …
-# poll_every = "10s"              # … and how often
-# message = 12100                 # tsmId; without it chosen by the names of the fields
+# checksum_order = "be"           # high byte first; "le" low byte first
+# checksum_mark = ""              # before the digits of the checksum of a line, "*"
+# separator = ""                  # between the columns of a line, ","
+# poll = ""                       # bytes that ask for a frame, "FF 01 86" …
+# poll_every = ""                 # … and how often, "10s"
+# message = 0                     # tsmId, 0 = chosen by the names of the fields
 field = { temp = { offset = 3, type = "i16be", scale = 0.01, min = -40, max = 125 }, humd = { offset = 5, type = "u16be", scale = 0.01 } }
 `,
 	}
@@ -267,33 +267,4 @@ func appendDecimal(b []byte, mantissa int64, places int) []byte {
 		b = append(b, '0')
 	}
 	return append(b, n[whole:]...)
-}
-
-// asking is a port whose device is asked for each frame.
-type asking struct {
-	Port
-	poll  []byte
-	every time.Duration
-	env   Env
-	next  time.Time
-}
-
-// Read is part of Port. It asks again whether there was an answer or not: a sensor that
-// is being replaced goes on by itself.
-func (a *asking) Read(b []byte) (int, error) {
-	for {
-		if now := a.env.now(); !now.Before(a.next) {
-			if _, err := a.Write(a.poll); err != nil {
-				return 0, fmt.Errorf("cannot ask: %w", err)
-			}
-			a.next = now.Add(a.every)
-			if err := a.SetReadDeadline(a.next); err != nil {
-				return 0, err
-			}
-		}
-		n, err := a.Port.Read(b)
-		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-			return n, err
-		}
-	}
 }

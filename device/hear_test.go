@@ -65,6 +65,9 @@ func settable(t *testing.T, baud int) bool {
 func recorded(t *testing.T, kind string) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}
+	if kind == declaredKind().Name {
+		return all // nothing is known of its form but by a configuration
+	}
 	paths, _ := filepath.Glob(filepath.Join("testdata", kind, "*"))
 	for _, path := range paths {
 		base := filepath.Base(path)
@@ -92,9 +95,6 @@ func TestHearFindsEveryKindAtEverySpeed(t *testing.T) {
 	room := make(chan struct{}, 24)
 	var all sync.WaitGroup
 	for _, k := range kinds {
-		if k.Name == declaredKind().Name {
-			continue // nothing is known of its form but by a configuration
-		}
 		for name, text := range recorded(t, k.Name) {
 			for _, baud := range TriedSpeeds() {
 				if !settable(t, baud) {

@@ -69,7 +69,7 @@ id = "XXXX03PNL000{serial}"
 # hex = ["flags"]                 # keys whose values are hexadecimal: 1F, 0x1F or 1Fh
 # units = { temp = "C", humd = "%" }     # 23.6C and 23.6 °C are 23.6; another unit refuses the value
 # prefix = ">"                    # stands before each line and is no part of it, as a prompt
-# assign = ":"                    # name:value instead of key=value
+# assign = "="                    # between key and value; ":" for name:value
 # columns = ["temp", "", "humd"]  # values in columns, as CSV: their keys in order, "" = not sent
 # separator = ";"                 # between columns; "," where it is not set, " " = any blanks, "\t" = a tab
 # decimal_comma = true            # 23,6 in a column is 23.6

@@ -87,7 +87,7 @@ func checkColumns(c linesSettings) (errs []error) {
 	if len(c.Columns) > 0 && strings.Join(c.Columns, "") == "" {
 		bad("columns", "must name at least one value")
 	}
-	if len(c.Columns) > 0 && c.Assign != "" {
+	if len(c.Columns) > 0 && c.Assign == ":" {
 		bad("assign", "cannot be used together with columns")
 	}
 	if c.Separator != "" && !(len(c.Separator) == 1 && strings.Contains(",;\t |:/", c.Separator)) {

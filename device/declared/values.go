@@ -258,8 +258,9 @@ var errType typeError
 // scale compiles what a number means. All of it is kept as whole numbers of one last
 // decimal place, so that a tenth stays one.
 func (c *compiler) scale(r *fields.Row, d Field, bad func(key, rule string, args ...any)) {
-	mul, places, ok := int64(1), 0, true
+	mul, places := int64(1), 0
 	if d.Scale != nil {
+		var ok bool
 		if mul, places, ok = decimal(*d.Scale); !ok || mul == 0 {
 			bad("scale", "must be a number other than 0 with up to 9 decimals")
 			return
