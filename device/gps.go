@@ -56,7 +56,7 @@ baud = 9600                       # or "auto": the speed is found by listening
 id = "XXXX03GPS000{serial}"         # tsmTuid: the name the server knows this thing by
 # expect_every = "1s"             # silent for three times this = a problem
 # checksum = "required"           # optional = sentences without one are taken too
-# share = "127.0.0.1:1011{port}"      # where other programs get the receiver's bytes; any type can
+# share = "127.0.0.1:{share}"      # where other programs get the receiver's bytes; any type can
 # ais = false                     # true = the vessels of AIS sentences between the receiver's are things too
 # vessel_interval = "10s"         # one position of a vessel in this time at most
 # static_interval = "6m"          # its name and the like: when changed, or after this time

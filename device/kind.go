@@ -23,7 +23,7 @@ type Kind struct {
 	Silence time.Duration
 	// Sample is a [[device]] of the configuration that loads as it is, every
 	// key explained. {n} stands for what makes its name differ from the first
-	// one of its kind, {port} for a number and {serial} for five digits.
+	// one of its kind, {port} for a number, {share} for a TCP port and {serial} for five digits.
 	Sample string
 	// Options makes the struct of the keys that only this kind has, a pointer;
 	// its fields carry toml tags. nil = there are none.

@@ -28,7 +28,7 @@ func Sample(w io.Writer, kinds []string) error {
 		if n > 0 {
 			suffix = fmt.Sprintf("-%d", n+1)
 		}
-		b.WriteString("\n" + strings.NewReplacer("{n}", suffix, "{port}", fmt.Sprint(i), "{serial}", fmt.Sprintf("%05d", i+1)).Replace(k.Sample))
+		b.WriteString("\n" + strings.NewReplacer("{n}", suffix, "{port}", fmt.Sprint(i), "{share}", fmt.Sprint(10110+i), "{serial}", fmt.Sprintf("%05d", i+1)).Replace(k.Sample))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
