@@ -162,6 +162,12 @@ func TestPace(t *testing.T) {
 			return at(5*float64(i-11), 35, 5, 0)
 		}, "0/11 12/9"},
 		{"slower than the floor", PositionOptions{MinDistance: 5}, 100, straight(0.4), "0/11 63/9"},
+		{"at rest between houses, where the receiver knows that it is poor", PositionOptions{MinDistance: 10}, 100, func(i int) nmea.Fix {
+			f := at(float64(i*37%60), 0, 0.2, 0)
+			f.ErrLat = nmea.Decimal{Mantissa: 15, Present: true}
+			f.ErrLon = f.ErrLat
+			return f
+		}, "0/11"},
 		{"without a speed", PositionOptions{MinDistance: 5}, 10, func(i int) nmea.Fix {
 			f := at(6*float64(i), 0, 0, 0)
 			f.Speed, f.Course = nmea.Decimal{}, nmea.Decimal{}
@@ -190,6 +196,21 @@ func TestPace(t *testing.T) {
 				t.Errorf("got %s, want %s", g, row.want)
 			}
 		})
+	}
+}
+
+// TestPaceForgivesALateLine: a fix that came late makes the next one seem early.
+func TestPaceForgivesALateLine(t *testing.T) {
+	p, err := newPace(PositionOptions{MinInterval: "5s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := at(0, 0, 0, 0)
+	for since, want := range map[int64]bool{4800: false, 4899: false, 4900: true, 5000: true} {
+		p.begun, p.when = true, 1000
+		if _, due := p.due(&f, 0, 1000+since); due != want {
+			t.Errorf("%d ms after the last: sent %v, want %v", since, due, want)
+		}
 	}
 }
 

@@ -1,0 +1,88 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// twoReceivers is a gateway with a receiver on the roof, and one that stands in for it.
+type twoReceivers struct {
+	set      *Set
+	sink     *memorySink
+	dash     *fakeLine
+	roof     atomic.Pointer[fakeLine]
+	roofGone atomic.Bool
+}
+
+func (g *twoReceivers) open(_ context.Context, c Config) (Opened, error) {
+	switch {
+	case c.Name == "dash":
+		return Opened{Line: g.dash, Path: c.Port}, nil
+	case g.roofGone.Load():
+		return Opened{}, &OpenError{State: Missing, Code: CodeGone, Err: errors.New("it is gone")}
+	}
+	g.roof.Store(newFakeLine())
+	return Opened{Line: g.roof.Load(), Path: c.Port}, nil
+}
+
+func (g *twoReceivers) say(seconds int, at time.Time) time.Time {
+	for range seconds {
+		text := cycle(at.Format("150405.00"), "6500.74400", "0.10", "57.30")
+		if !g.roofGone.Load() {
+			g.roof.Load().feed <- text
+		}
+		g.dash.feed <- text
+		time.Sleep(time.Second)
+		synctest.Wait()
+		at = at.Add(time.Second)
+	}
+	return at
+}
+
+// TestTwoReceiversOfOneGateway: the devices of a Set know of each other, what a fence was
+// told outlives a port, and what is withheld is counted.
+func TestTwoReceiversOfOneGateway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		env, _ := loggedEnv()
+		g := &twoReceivers{sink: newSink(), dash: newFakeLine()}
+		lat, lon := 65.0124, 25.4681
+		o := PositionOptions{Detail: "off", MinInterval: "5s", Fence: map[string]FenceOptions{"yard": {Lat: &lat, Lon: &lon, Radius: 50}}}
+		second := o
+		second.FallbackFor = "roof"
+		g.set = newSet(t, env, g.sink, Tuning{Open: g.open},
+			Config{Name: "roof", Type: "gps", Port: "/dev/roof", ID: "ROOF", Options: &GPSOptions{PositionOptions: o}},
+			Config{Name: "dash", Type: "gps", Port: "/dev/dash", ID: "DASH", Options: &GPSOptions{PositionOptions: second}})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { g.set.Run(ctx); close(done) }()
+		defer func() { cancel(); <-done }()
+		synctest.Wait()
+
+		at := g.say(30, gpsNoon)
+		roof, dash := g.set.Status()[0], g.set.Status()[1]
+		if roof.Read != 7 || roof.Withheld < 23 || dash.Read != 0 || dash.Withheld < 29 || !strings.Contains(dash.Detail, "waits: in use is roof") {
+			t.Errorf("both well: the first has read %d and withheld %d, the second %d and %d, %q", roof.Read, roof.Withheld, dash.Read, dash.Withheld, dash.Detail)
+		}
+		g.roofGone.Store(true)
+		close(g.roof.Load().gone)
+		at = g.say(30, at)
+		if dash = g.set.Status()[1]; dash.Read < 4 || !strings.Contains(dash.Detail, "in use: roof has no position") {
+			t.Errorf("the first is gone: the second has read %d, %q", dash.Read, dash.Detail)
+		}
+		g.roofGone.Store(false)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		g.say(45, at.Add(2*time.Second))
+		if dash = g.set.Status()[1]; !strings.Contains(dash.Detail, "waits: in use is roof") {
+			t.Errorf("the first is back: %q", dash.Detail)
+		}
+		if told := strings.Count(strings.Join(g.sink.all(), "\n"), `"tsmId":90120`); told != 1 {
+			t.Errorf("the fence was told %d times, want once:\n%s", told, strings.Join(g.sink.all(), "\n"))
+		}
+	})
+}
