@@ -67,7 +67,7 @@ func hearsChronyd(t *testing.T, ahead time.Duration) {
 	now := time.Now().Add(ahead).UnixMilli()
 	c := clock.Fake(clock.Now{Mono: 1000, Unix: now, Trusted: true}, time.UnixMilli(now).AddDate(-1, 0, 0))
 	c.Flow()
-	l := newLocator("gps", PositionOptions{ClockOut: sock}, Env{Clock: c, Steers: true})
+	l := newLocator("gps", PositionOptions{ClockOut: sock}, Env{Clock: c, Live: true})
 	out := &positionOut{}
 	var answer string
 	testkit.Eventually(t, "chronyd knows how far this machine is off", func() bool {

@@ -89,7 +89,7 @@ func TestClockOut(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "s")
 			c := chronySocket(t, path)
-			l := newLocator("gps", PositionOptions{ClockOut: path}, Env{Clock: gpsClock(row.trusted), Steers: row.steers})
+			l := newLocator("gps", PositionOptions{ClockOut: path}, Env{Clock: gpsClock(row.trusted), Live: row.steers})
 			f := at(0, 0, 0, 0)
 			f.Time, f.Mode, f.Began = row.time, row.mode, 1000
 			l.fix(&f, &gpsOut{})
@@ -139,7 +139,7 @@ func TestClockOutKnowsWhen(t *testing.T) {
 func TestChronydComesAndGoes(t *testing.T) {
 	var log bytes.Buffer
 	path := filepath.Join(t.TempDir(), "s")
-	l := newLocator("gps", PositionOptions{ClockOut: path}, Env{Clock: gpsClock(true), Steers: true, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	l := newLocator("gps", PositionOptions{ClockOut: path}, Env{Clock: gpsClock(true), Live: true, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	out := &positionOut{}
 	fix := func() {
 		f := at(0, 0, 0, 0)

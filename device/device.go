@@ -78,9 +78,10 @@ type Env struct {
 	// Now is what a driver measures pauses with and sets deadlines by; nil = time.Now.
 	// A replay has a time of its own.
 	Now func() time.Time
-	// Steers says that what is read may have effects on other programs of the machine, as
-	// clock_out has. What a recording says may not.
-	Steers bool
+	// Live says that this is the gateway itself: its devices know of each other
+	// (fallback_for), and what they read may act on other programs (clock_out). A replay
+	// is not, nor is a device that is tried alone.
+	Live bool
 
 	receivers *receivers // nil = there is no Set
 }

@@ -50,12 +50,14 @@ func newLocator(name string, o PositionOptions, env Env) *locator {
 	owner := name
 	if o.FallbackFor != "" {
 		owner = o.FallbackFor
-		l.stands = standIn{name: owner, first: known.named(owner)}
+		if env.Live {
+			l.stands = standIn{name: owner, first: known.named(owner)}
+		}
 	}
 	for i := range l.fences {
 		l.fences[i].known = known.side(owner, l.fences[i])
 	}
-	if env.Steers {
+	if env.Live {
 		l.steers.path, _ = clockOut(o.ClockOut)
 	}
 	return l

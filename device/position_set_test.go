@@ -49,6 +49,7 @@ func (g *twoReceivers) say(seconds int, at time.Time) time.Time {
 func TestTwoReceiversOfOneGateway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		env, _ := loggedEnv()
+		env.Live = true
 		g := &twoReceivers{sink: newSink(), dash: newFakeLine()}
 		lat, lon := 65.0124, 25.4681
 		o := PositionOptions{Detail: "off", MinInterval: "5s", Fence: map[string]FenceOptions{"yard": {Lat: &lat, Lon: &lon, Radius: 50}}}

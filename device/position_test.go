@@ -67,7 +67,7 @@ func newReceiverOn(c *clock.Clock, known *receivers, name string, o PositionOpti
 	if o.Detail == "" {
 		o.Detail = "off"
 	}
-	env := Env{Clock: c, receivers: known, Steers: true}
+	env := Env{Clock: c, receivers: known, Live: true}
 	env.Log = slog.New(slog.NewTextHandler(&r.log, nil))
 	r.locator = newLocator(name, o, env)
 	return r
@@ -342,6 +342,14 @@ func TestFallback(t *testing.T) {
 			t.Errorf("with the first gone: %d sent", sent)
 		}
 	})
+}
+
+// TestFallbackAlone: a receiver that is tried alone sends, though it is a fallback.
+func TestFallbackAlone(t *testing.T) {
+	out, _ := runGPS(t, Config{Name: "dash", Options: &GPSOptions{PositionOptions: PositionOptions{FallbackFor: "roof"}}}, gpsClock(true), cycle("120000.00", "6500.74400", "10.0", "57.30"))
+	if len(out.lines) != 2 {
+		t.Errorf("%d messages, want 2", len(out.lines))
+	}
 }
 
 func TestStuck(t *testing.T) {
