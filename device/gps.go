@@ -14,8 +14,10 @@ import (
 type GPSOptions struct {
 	PositionOptions
 	VesselOptions
-	Checksum string `toml:"checksum"` // required (default) | optional: what becomes of sentences without one
-	AIS      bool   `toml:"ais"`      // read the vessels whose sentences come between the receiver's
+	Checksum  string   `toml:"checksum"`  // required (default) | optional: what becomes of sentences without one
+	AIS       bool     `toml:"ais"`       // read the vessels whose sentences come between the receiver's
+	Configure bool     `toml:"configure"` // write to the receiver what Setup says
+	Setup     GPSSetup `toml:"setup"`
 }
 
 const (
@@ -60,6 +62,8 @@ id = "XXXX03GPS000{serial}"         # tsmTuid: the name the server knows this th
 # ais = false                     # true = the vessels of AIS sentences between the receiver's are things too
 # vessel_interval = "10s"         # one position of a vessel in this time at most
 # static_interval = "6m"          # its name and the like: when changed, or after this time
+# configure = true                # write to the receiver (u-blox) what setup says; without it nothing is ever written
+# setup = { rate = 5, messages = ["NAV-PVT", "NAV-DOP", "-GSV"], constellations = ["gps", "galileo"], save = false }
 ` + positionSample,
 	}
 }
@@ -71,7 +75,7 @@ func (c GPSOptions) check() error {
 	default:
 		errs = append(errs, keyError("checksum", "must be required or optional"))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.checkSetup())...)
 }
 
 // gps reads a GNSS receiver that speaks NMEA 0183, UBX, or both on one line, with RTCM 3 in
@@ -102,10 +106,12 @@ type gps struct {
 	begun bool   // something but the end of a line has been seen
 	lost  bool   // a frame was broken, which has been counted, and nothing good has come since
 	quiet time.Duration
+	pause time.Time // when the receiver will have paused, zero = nothing waits for that
 	late  uint64
 	loc   *locator
 	radio gpsRadio
-	ais   *vessels // nil = what AIS says is passed over
+	ais   *vessels  // nil = what AIS says is passed over
+	setup *gpsSetup // nil = nothing is ever written to the receiver
 }
 
 func newGPS(c Config, env Env) *gps {
@@ -119,6 +125,9 @@ func newGPS(c Config, env Env) *gps {
 	g.scan.Lenient = g.cfg.Checksum == "optional"
 	g.rest = make([]byte, 0, ubx.MaxFrame+gpsBytes)
 	g.radio.log = env.Log
+	if g.cfg.Configure {
+		g.setup = newGPSSetup(g.cfg.Setup, env)
+	}
 	var opts nmea.Options
 	if env.Clock != nil { // nil while the configuration is only checked
 		opts.Floor = env.Clock.Floor() - gpsFloorGrace
@@ -136,23 +145,30 @@ func (g *gps) Run(port Port, out Out) error {
 	g.out = out
 	buf := make([]byte, gpsBytes)
 	for {
+		until, err := g.setup.write(port, g.pause, out)
+		if err != nil {
+			g.end()
+			return fmt.Errorf("cannot set up the receiver: %w", err)
+		}
+		if err := port.SetReadDeadline(until); err != nil {
+			g.end()
+			return fmt.Errorf("cannot wait for the receiver: %w", err)
+		}
 		n, err := port.Read(buf)
 		g.take(buf[:n])
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			g.idle()
+			// Where it is written to, that may have been another pause.
+			if g.setup == nil || !g.pause.IsZero() && !g.env.now().Before(g.pause) {
+				g.idle()
+			}
 			err = nil
 		}
 		if err != nil {
 			g.end()
 			return fmt.Errorf("cannot read the receiver: %w", err)
 		}
-		var until time.Time
-		if g.join.Pending() || g.ubx.Pending() || g.both.pending() || len(g.rest) > 0 {
-			until = g.env.now().Add(g.quiet)
-		}
-		if err := port.SetReadDeadline(until); err != nil {
-			g.end()
-			return fmt.Errorf("cannot wait for the receiver: %w", err)
+		if g.pause = (time.Time{}); g.join.Pending() || g.ubx.Pending() || g.both.pending() || len(g.rest) > 0 {
+			g.pause = g.env.now().Add(g.quiet)
 		}
 	}
 }
@@ -190,6 +206,7 @@ func (g *gps) take(b []byte) {
 		g.late = late
 		g.quiet = min(2*g.quiet, gpsQuietMax)
 	}
+	g.setup.came(len(b))
 	g.loc.check(g.late, g.out)
 	g.radio.check(g.env.Clock.Now().Mono, g.out)
 }
@@ -210,6 +227,7 @@ func (g *gps) split(b []byte, over bool) (rest []byte) {
 			g.found(ev)
 		}
 		g.begun, g.lost = true, false
+		g.setup.hear(f)
 		g.out.Frame(g.frame(f))
 		b = b[f.Size:]
 	}
@@ -251,6 +269,7 @@ func (g *gps) found(ev nmea.Event) {
 
 func (g *gps) sentence(s *nmea.Sentence) {
 	if s.Type == nmea.Other || s.Type == nmea.Foreign {
+		g.setup.text(s)
 		g.join.Add(s)
 		g.out.Frame(g.ais.sentence(s, g.out))
 		return

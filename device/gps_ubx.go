@@ -47,6 +47,7 @@ func (g *gps) frame(f ubx.Frame) Result {
 		if fault = v.Parse(f.Payload); fault == ubx.Fine {
 			g.radio.version(v)
 		}
+	case ubx.AckACK, ubx.AckNAK, ubx.InfNotice:
 	default:
 		if !known {
 			return Unknown

@@ -24,8 +24,8 @@ type simulated struct {
 	format                   string
 	speed                    float64
 	baud, hz                 int
-	loop, heartbeat          bool
-	every, warmup            time.Duration
+	loop, heartbeat, old     bool
+	every, warmup, reboot    time.Duration
 	seed                     uint64
 }
 
@@ -53,14 +53,16 @@ lost, as on a real line.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&s.play, "play", "", "recording to play: `FILE`, - is the standard input")
-	f.StringVar(&s.device, "device", "", "`KIND` of device to be: gps, panel or ble-bridge")
+	f.StringVar(&s.device, "device", "", "`KIND` of device to be: gps, ublox, panel or ble-bridge")
 	f.StringVar(&s.link, "link", "", "stable name of the port: `PATH` of a symbolic link to make")
 	f.StringVar(&s.mode, "mode", "", "permission of the port in octal, such as 666 for a gateway of another user")
 	f.Float64Var(&s.speed, "speed", 1, "play this many times as fast; 0 = as fast as the reader takes it")
-	f.IntVar(&s.baud, "baud", 9600, "play what has no times of its own at this rate")
+	f.IntVar(&s.baud, "baud", 9600, "play what has no times of its own at this rate; ublox: the speed of its line")
 	f.BoolVar(&s.loop, "loop", false, "play again and again until Ctrl-C")
 	f.IntVar(&s.hz, "hz", 1, "gps: fixes a second: 1, 2, 4, 5 or 10")
-	f.DurationVar(&s.warmup, "warmup", 8*time.Second, "gps: time to the first fix")
+	f.DurationVar(&s.warmup, "warmup", 8*time.Second, "gps, ublox: time to the first fix")
+	f.DurationVar(&s.reboot, "reboot", 0, "ublox: lose power each time after so long; 0 = never")
+	f.BoolVar(&s.old, "old", false, "ublox: be an M8, which is set up in another way than an M10")
 	f.DurationVar(&s.every, "every", time.Second, "panel: time between two climate lines")
 	f.StringVar(&s.format, "format", "", "panel: json or kv; ble-bridge: omg or raw")
 	f.BoolVar(&s.heartbeat, "heartbeat", false, "ble-bridge: stay silent unless the reader answers heartbeats")
@@ -115,12 +117,18 @@ func (s simulated) makeDevice() (d testbed.Device, err error) {
 			warmup = -1 // testbed takes 0 for its default
 		}
 		d, err = testbed.NewGPS(testbed.GPSOptions{Seed: s.seed, Hz: s.hz, Warmup: warmup})
+	case "ublox":
+		warmup := s.warmup
+		if warmup == 0 {
+			warmup = -1
+		}
+		d, err = testbed.NewUblox(testbed.UbloxOptions{Seed: s.seed, Baud: s.baud, Old: s.old, Reboot: s.reboot, Warmup: warmup})
 	case "panel":
 		d, err = testbed.NewPanel(testbed.PanelOptions{Seed: s.seed, Format: s.format, Every: s.every})
 	case "ble-bridge":
 		d, err = testbed.NewBridge(testbed.BridgeOptions{Seed: s.seed, Format: s.format, Heartbeat: s.heartbeat})
 	default:
-		err = fmt.Errorf("cannot be a %q: choose gps, panel or ble-bridge", s.device)
+		err = fmt.Errorf("cannot be a %q: choose gps, ublox, panel or ble-bridge", s.device)
 	}
 	if err != nil {
 		return nil, usage(err)

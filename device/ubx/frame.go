@@ -46,6 +46,14 @@ const (
 	MonHW       ID = 0x0A09
 	MonRF       ID = 0x0A38
 	SecSIG      ID = 0x2709
+
+	InfNotice ID = 0x0402 // text, of which a receiver sends some when it starts
+	CfgMSG    ID = 0x0601
+	CfgRST    ID = 0x0604
+	CfgRATE   ID = 0x0608
+	CfgCFG    ID = 0x0609
+	CfgGNSS   ID = 0x063E
+	CfgVALSET ID = 0x068A
 )
 
 const (
@@ -202,7 +210,7 @@ func fits(id ID, n int) bool {
 	case SecSIG:
 		least, most = 4, 4+4*255
 	}
-	return n >= least && n <= most
+	return n >= least && n <= most || n == 0 && id == MonVER // the question for it
 }
 
 // beginsRTCM: D3, ten bits of length after six of nought, payload that begins with

@@ -235,6 +235,9 @@ type Version struct {
 
 // Parse reads a payload of MON-VER. It allocates.
 func (m *Version) Parse(p []byte) Fault {
+	if *m = (Version{}); len(p) < 40 {
+		return Malformed
+	}
 	*m = Version{Software: trimmed(p[:30]), Hardware: trimmed(p[30:40])}
 	for p = p[40:]; len(p) >= 30; p = p[30:] {
 		m.Extensions = append(m.Extensions, trimmed(p[:30]))
