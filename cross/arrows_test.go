@@ -30,6 +30,7 @@ func rooms() map[string][]string {
 		"cmd/portti/rig/faultfs":       {"github.com/hanwen/go-fuse/v2/"},
 		"device":                       {"portti/device/", "go.bug.st/serial", "golang.org/x/sys/"},
 		"device/":                      {}, // byte formats: the standard library alone
+		"device/adv":                   {"portti/device/fields"},
 		"device/clock":                 {"golang.org/x/sys/"},
 		"device/declared":              {"portti/device/fields", "github.com/pelletier/go-toml/v2"},
 		"device/clock/clocktest":       {"portti/device/clock"},

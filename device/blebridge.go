@@ -2,18 +2,19 @@ package device
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"time"
-
-	"portti/device/thingsee"
 )
 
 // BridgeOptions holds the keys of type "ble-bridge".
 type BridgeOptions struct {
-	Prefix     *string           `toml:"prefix"`     // nil = accept with or without "00"
-	Terminator string            `toml:"terminator"` // "" = CR or LF
-	Tags       map[string]string `toml:"tags"`       // address -> tsmTuid
-	OnlyTags   bool              `toml:"only_tags"`  // drop tags that tags does not name
+	TagOptions
+	Dialect    string  `toml:"dialect"`    // "" = lines as they come, bleuio = a dongle that is told to scan
+	Prefix     *string `toml:"prefix"`     // nil = accept with or without "00"
+	Terminator string  `toml:"terminator"` // "" = CR or LF
 }
 
 const (
@@ -30,6 +31,7 @@ func bleBridgeKind() Kind {
 		Name: "ble-bridge", Baud: bleBaud, Silence: bleSilence, Writes: true, // the answer to a heartbeat
 		Options:     func() any { return new(BridgeOptions) },
 		NamesThings: func(Config) bool { return true }, // by their addresses
+		Problems:    bleProblems(),
 		Recognise:   recogniseBridge,
 		New:         newBLEBridge,
 		Sample: `[[device]]
@@ -40,6 +42,12 @@ baud = 115200
 id = "XXXX03BLE000{serial}"
 # tags = { "AA:BB:CC:DD:EE:FF" = "XXXX03TAG00000001" }   # address of a tag = its tsmTuid
 # only_tags = false               # true = only the tags named above
+# expect_every = "10m"            # a tag named above that is not heard for three times this = a problem
+# rssi_floor = -90                # dBm; what is heard more faintly is not taken
+# tag_interval = "1m"             # of each kind of reading of a tag one in so long a time
+# keys = { "A4:C1:38:8D:18:B2" = "231d39c1d7cc1ab1aee224cd096db932" }   # address of a tag = its key
+# keys_file = "/etc/portti/credentials/ble-keys"   # further ones, a line each: address, key
+# dialect = "bleuio"              # a BleuIO dongle, which is told to scan
 # prefix = "00"                   # what stands before each object; without this line "00" or nothing
 # terminator = "\r"               # what ends a line; without this line CR or LF
 `,
@@ -68,71 +76,51 @@ id = "XXXX03BLE000{serial}"
 //	rssi               dBm, may be missing
 //	adv, data or raw   hex of the whole advertising payload: length, type, data, and so on
 //
-// A tag is a thing of its own. Its tsmTuid is what tags names; else the first
-// six characters of the device's id (or of the gateway's, where the device has
-// none) and the last eleven hex digits of the address: 17 characters. Each
-// advertisement that says something new becomes
-//
-//	12100  temp, humd, airp, lght
-//	1111   accx, accy, accz
-//	24100  carbonDioxide, status 0
-//	1110   batl, only of a known percentage
-//	90200  voltage (V), txPower (dBm), count (movements), index (number of the
-//	       measurement): values without a published message, in published words
-//	1202   tuid, rssi, rssiDbm: said by the gateway, so under its own tsmTuid
-//
-// as far as it has the values. A value outside the catalogue's limits is left
-// out and the line counted as Range. The same measurement heard again says
-// nothing new: an equal sequence number (RuuviTag), or else equal data within
-// bleRepeat. Devices that neither tags names nor we can decode, the phones and
-// beacons around, are nobody's tags: counted as Unknown, as are lines that are
-// no JSON, such as the receiver's log.
+// A BleuIO dongle scans when it is told to, so it is written to (see bleuio).
+// What becomes of an advertisement, bleTags says. Lines that are no JSON, such as
+// the receiver's log, are Unknown.
 type bleBridge struct {
-	prefix  *string
-	tags    map[bleAddress]string
-	only    bool
-	family  string // what the identity of an unnamed tag begins with
-	gateway string
-	now     func() int64 // milliseconds that never step
-
+	prefix *string
 	framer bleFramer
-	heard  bleTable
-	msg    thingsee.Message
-
-	payload [255]byte // of the line in hand
-	result  Result    // so far
+	tags   *bleTags
+	dongle *bleuio // nil = there is none
 }
 
 func newBLEBridge(c Config, env Env) (Driver, error) {
 	o := optionsOf[BridgeOptions](c)
-	if err := checkBLE(o); err != nil {
+	tags, err := newBLETags(o.TagOptions, c, env)
+	if err := errors.Join(o.check(), err); err != nil {
 		return nil, err
 	}
-	b := &bleBridge{
-		prefix: o.Prefix, only: o.OnlyTags, tags: make(map[bleAddress]string, len(o.Tags)),
-		family: c.ID, gateway: env.Gateway, framer: newBLEFramer(o.Terminator, c.MaxLine),
-	}
-	for address, tuid := range o.Tags {
-		a, _ := parseBLEAddress([]byte(address))
-		b.tags[a] = tuid
-	}
-	if b.family == "" {
-		b.family = env.Gateway
-	}
-	b.family = b.family[:min(len(b.family), 6)]
-	b.msg.Gateway = env.Gateway
-	start := time.Now()
-	b.now = func() int64 { return time.Since(start).Milliseconds() }
-	if env.Clock != nil {
-		b.now = func() int64 { return env.Clock.Now().Mono }
+	b := &bleBridge{prefix: o.Prefix, framer: newBLEFramer(o.Terminator, c.MaxLine), tags: tags}
+	if o.Dialect == bleuioDialect {
+		b.dongle = &bleuio{now: env.now}
 	}
 	return b, nil
+}
+
+// check checks the keys that bridges alone have.
+func (o BridgeOptions) check() error {
+	var errs []error
+	if o.Dialect != "" && o.Dialect != bleuioDialect {
+		errs = append(errs, keyError("dialect", "must be %q, or left out", bleuioDialect))
+	}
+	if len(o.Terminator) > 8 {
+		errs = append(errs, keyError("terminator", "must be 8 bytes at most"))
+	}
+	if o.Prefix != nil && (len(*o.Prefix) > 16 || strings.ContainsAny(*o.Prefix, "{ \t\r\n\x00")) {
+		errs = append(errs, keyError("prefix", "must be 16 bytes at most, without braces and blanks"))
+	}
+	return errors.Join(errs...)
 }
 
 // Run reads until the port fails.
 func (b *bleBridge) Run(port Port, out Out) error {
 	chunk := make([]byte, 1024)
 	for {
+		if err := b.dongle.drive(port); err != nil {
+			return err
+		}
 		n, err := port.Read(chunk)
 		for _, c := range chunk[:n] {
 			line, end, done := b.framer.put(c)
@@ -147,6 +135,9 @@ func (b *bleBridge) Run(port Port, out Out) error {
 				}
 			}
 		}
+		if b.dongle != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("cannot read the BLE bridge: %w", err)
 		}
@@ -159,20 +150,14 @@ func (b *bleBridge) line(line, end []byte, port Port, out Out) error {
 	if len(line) == 0 {
 		return nil
 	}
+	b.dongle.heard(line)
 	body, framed := b.unframe(line)
 	if !framed || len(body) == 0 || body[0] != '{' {
 		out.Frame(Unknown)
 		return nil
 	}
-	ad, ok := parseBLELine(body)
-	switch {
-	case !ok:
-		out.Frame(Malformed)
-	case ad.heartbeat:
-		out.Frame(OK)
+	if heartbeat := b.tags.take(body, out); heartbeat {
 		return b.acknowledge(line[:len(line)-len(body)], end, port)
-	default:
-		out.Frame(b.advert(&ad, out))
 	}
 	return nil
 }
@@ -195,33 +180,4 @@ func (b *bleBridge) acknowledge(prefix, end []byte, port Port) error {
 		return fmt.Errorf("cannot answer the BLE bridge's heartbeat: %w", err)
 	}
 	return nil
-}
-
-// advert works one advertisement out and says what its line was.
-func (b *bleBridge) advert(ad *bleAdvert, out Out) Result {
-	b.result = ad.result
-	values, decoded, ok := b.decode(ad)
-	if !ok {
-		return Malformed
-	}
-	name := b.tags[ad.address]
-	if ad.addressed == 0 || name == "" && (b.only || !decoded) {
-		if b.result != OK {
-			return b.result
-		}
-		return Unknown
-	}
-	tag, fresh := b.heard.find(ad.address)
-	if fresh {
-		tag.tuid = name
-		if name == "" {
-			tag.tuid = ad.address.tuid(b.family)
-		}
-		out.Detail(b.heard.detail())
-	}
-	if tag.repeats(&values, ad, b.now()) {
-		return b.result
-	}
-	b.emit(tag.tuid, &values, ad, out)
-	return b.result
 }

@@ -76,7 +76,7 @@ func (o *bleOut) text(p *blePort) string {
 
 func bleConfig() Config {
 	return Config{Name: "ble", Type: "ble-bridge", ID: "XXXX03BLE00000001",
-		Options: &BridgeOptions{Tags: map[string]string{"C4:64:E3:00:00:01": "XXXX03TAG00000001"}}}
+		Options: &BridgeOptions{TagOptions: TagOptions{Tags: map[string]string{"C4:64:E3:00:00:01": "XXXX03TAG00000001"}}}}
 }
 
 func bleDriver(t testing.TB, c Config) *bleBridge {
@@ -86,7 +86,7 @@ func bleDriver(t testing.TB, c Config) *bleBridge {
 		t.Fatal(err)
 	}
 	b := d.(*bleBridge)
-	b.now = func() int64 { return 1000 }
+	b.tags.now = func() int64 { return 1000 }
 	return b
 }
 
@@ -114,6 +114,14 @@ func bleRecordings(t testing.TB) map[string][]byte {
 		all[name] = b
 	}
 	return all
+}
+
+// forget is as if nothing had been heard yet.
+func (b *bleTags) forget() {
+	b.heard, b.full = bleTable{}, false
+	for i := range b.known {
+		b.known[i].forms, b.known[i].spoke = [bleForms]bleForm{}, false
+	}
 }
 
 func TestBLEBridgeGolden(t *testing.T) {
@@ -159,7 +167,8 @@ func TestBLEBridgeSurvives(t *testing.T) {
 			whole, _ := bleRun(t, bleConfig(), in, 1024)
 			for i := 0; i < len(in); i += step {
 				for _, bad := range [][]byte{in[:i], append(append(bytes.Clone(in[:i]), in[i]^0x55), in[i+1:]...), append(bytes.Clone(in[:i]), in[i+1:]...)} {
-					b.heard, b.framer.buf, b.framer.over = bleTable{}, b.framer.buf[:0], false
+					b.framer.buf, b.framer.over = b.framer.buf[:0], false
+					b.tags.forget()
 					out := &bleOut{}
 					_ = b.Run(&blePort{in: append(bytes.Clone(bad), tail...), piece: 1024}, out)
 					if n := len(out.messages); n == 0 || !strings.Contains(out.messages[n-1], `"tsmTuid":"XXXX0300000000001"`) {
@@ -178,7 +187,7 @@ func TestBLEBridgeRepeats(t *testing.T) {
 	c := bleConfig()
 	b := bleDriver(t, c)
 	now := int64(1000)
-	b.now = func() int64 { return now }
+	b.tags.now = func() int64 { return now }
 	const df5 = `{"mac":"CB:B8:33:4C:88:4F","manufacturerdata":"99040512fc5394c37c0004fffc040cac3642%scbb8334c884f"}`
 	for i, step := range []struct {
 		wait int64
@@ -227,8 +236,8 @@ func TestBLEBridgeRemembers512Tags(t *testing.T) {
 	if say(0) != 0 || say(bleHeard) != 1 || say(0) != 0 || say(2) != 0 || say(1) != 1 {
 		t.Error("not the tag unheard for longest made room")
 	}
-	if len(b.heard.tags) != bleHeard {
-		t.Errorf("%d tags are kept", len(b.heard.tags))
+	if len(b.tags.heard.tags) != bleHeard {
+		t.Errorf("%d tags are kept", len(b.tags.heard.tags))
 	}
 }
 
@@ -336,7 +345,7 @@ func TestBLEBridgeCountsTimeByTheClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := d.(*bleBridge).now(); got != 77 {
+	if got := d.(*bleBridge).tags.now(); got != 77 {
 		t.Errorf("now is %d", got)
 	}
 }
@@ -401,7 +410,7 @@ func BenchmarkBLEBridge(b *testing.B) {
 	d, out, port := bleDriver(b, bleConfig()), &bleNull{}, &blePort{}
 	line := []byte(`{"id":"CB:B8:33:4C:88:4F","rssi":-61,"manufacturerdata":"99040512fc5394c37c0004fffc040cac3642ffffcbb8334c884f"}`)
 	var now int64
-	d.now = func() int64 { now += bleRepeat; return now }
+	d.tags.now = func() int64 { now += bleRepeat; return now }
 	b.ReportAllocs()
 	b.SetBytes(int64(len(line)))
 	for b.Loop() {

@@ -102,7 +102,9 @@ func TestBLEBridgeDecodedByOthers(t *testing.T) {
 				continue
 			}
 			compared++
-			if x, ok := got[to]; !ok || x-want > 1e-6 || want-x > 1e-6 {
+			// What we decode ourselves is exact, or rounded to two decimals; theirs is
+			// sometimes cut off there.
+			if x, ok := got[to]; !ok || x-want > 0.011 || want-x > 0.011 {
 				t.Errorf("%s: %s is %v (%v), want %v", v.Label, to, x, ok, want)
 			}
 		}

@@ -47,26 +47,58 @@ func (a bleAddress) tuid(family string) string {
 	return family + string(buf[1:])
 }
 
-// bleAdvert is what one line says. Its slices are parts of the line, in hex.
+// bleAdvert is what one line says. Its slices are parts of the line, those of
+// data in hex.
 type bleAdvert struct {
 	heartbeat bool
 	address   bleAddress
 	addressed int       // how good the address is, 0 = none
 	rssi      adv.Value // dBm
-	raw       []byte    // the whole advertising payload
-	maker     []byte    // manufacturer data, company first
-	service   []byte    // service data without UUID
-	values    bleValues // as decoded by the bridge
-	result    Result    // Malformed where a value is not what it should be
+	name      []byte
+	raw       []byte // the whole advertising payload
+	maker     []byte // manufacturer data, company first
+	service   []byte // service data without UUID
+	uuid      []byte
+	packet    adv.Value                // the number of the advertisement, as decoded by the bridge
+	decoded   [bleDecoded]adv.Measured // in the order of bleKey; those without a name are not there
+	result    Result                   // Malformed where a value is not what it should be
 }
 
-// bleValues are the values of one measurement, in the units of the messages.
-type bleValues struct {
-	temp, humd, airp, lght adv.Value
-	accX, accY, accZ       adv.Value
-	batl, co2              adv.Value
-	voltage, txPower       adv.Value
-	movement, sequence     adv.Value
+// bleDecoded is how many values of bridges are known.
+const bleDecoded = 17
+
+// bleKey is what a key of OpenMQTTGateway's and Theengs' means: a place, and a
+// name in our messages with the number of the probe. The units are the same but
+// for the pressure, which is in hPa.
+func bleKey(key string) (place int, name string, number int) {
+	switch key {
+	case "tempc":
+		return 0, "temp", 0
+	case "hum":
+		return 1, "humd", 0
+	case "pres":
+		return 2, "airp", 0
+	case "lux":
+		return 3, "lght", 0
+	case "co2":
+		return 4, "carbonDioxide", 0
+	case "batt":
+		return 5, "batl", 0
+	case "volt":
+		return 6, "voltage", 0
+	case "moi":
+		return 7, "moisture", 0
+	case "fer":
+		return 8, "conductivity", 0
+	case "pm25":
+		return 9, "pm25", 0
+	case "pm10":
+		return 10, "pm10", 0
+	}
+	if len(key) == 6 && key[:5] == "tempc" && '1' <= key[5] && key[5] <= '6' {
+		return 10 + int(key[5]-'0'), "temp", int(key[5] - '0')
+	}
+	return -1, "", 0
 }
 
 // parseBLELine reads a line. Keys that it does not know are passed over.
@@ -91,21 +123,20 @@ func (ad *bleAdvert) member(key, raw []byte, kind jsonline.Kind) {
 	switch string(key) {
 	case "rssi":
 		ad.rssi = ad.value(raw)
-	case "tempc":
-		ad.values.temp = ad.value(raw)
-	case "hum":
-		ad.values.humd = ad.value(raw)
-	case "pres":
-		ad.values.airp = hundredfold(ad.value(raw)) // hPa
-	case "lux":
-		ad.values.lght = ad.value(raw)
-	case "batt":
-		ad.values.batl = ad.value(raw)
-	case "volt":
-		ad.values.voltage = ad.value(raw)
-	case "co2":
-		ad.values.co2 = ad.value(raw)
+		return
+	case "packet":
+		ad.packet, _ = parseBLENumber(raw)
+		return
 	}
+	place, name, number := bleKey(string(key))
+	if place < 0 {
+		return
+	}
+	v := ad.value(raw)
+	if name == "airp" {
+		v = hundredfold(v)
+	}
+	ad.decoded[place] = adv.Measured{Name: name, Number: number, Value: v}
 }
 
 func (ad *bleAdvert) text(key, raw []byte) {
@@ -120,10 +151,14 @@ func (ad *bleAdvert) text(key, raw []byte) {
 		ad.identify(raw[bytes.LastIndexByte(raw, '/')+1:], 1)
 	case "adv", "data", "raw":
 		ad.raw = raw
+	case "name":
+		ad.name = raw
 	case "manufacturerdata":
 		ad.maker = raw
 	case "servicedata":
 		ad.service = raw
+	case "servicedatauuid":
+		ad.uuid = raw
 	}
 }
 

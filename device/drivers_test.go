@@ -34,8 +34,11 @@ func TestDrivers(t *testing.T) {
 				"static_interval": &device.AISOptions{VesselOptions: device.VesselOptions{StaticInterval: "-1s"}},
 			},
 		},
-		"ble-bridge": {Allocs: 4}, // details, answers
-		"declared":   {Keys: declaredKeys(), Checked: true},
+		"ble-bridge": {Allocs: 4, Bad: map[string]any{ // details, answers
+			"dialect":    &device.BridgeOptions{Dialect: "hayes"},
+			"rssi_floor": &device.BridgeOptions{TagOptions: device.TagOptions{RSSIFloor: 5}},
+		}},
+		"declared": {Keys: declaredKeys(), Checked: true},
 		// the example of CONTRIBUTING.md
 		"dew": {Checked: true, Bad: map[string]any{"address": &device.DewOptions{Address: 248}}},
 		"gpsd": { // details, the log, the question

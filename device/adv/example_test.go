@@ -9,16 +9,15 @@ import (
 
 func Example() {
 	payload, _ := hex.DecodeString("0201061bff99040512fc5394c37c0004fffc040cac364200cdcbb8334c884f")
-	var r adv.Reader
-	for r.Reset(payload); r.Next(); {
-		if company, data, ok := r.Manufacturer(); ok && company == adv.Ruuvi {
-			if tag, ok := adv.DecodeDF5(data); ok && tag.Temp.Known {
-				fmt.Println(tag.Temp.Mantissa, "with", tag.Temp.Decimals, "decimals")
-			}
-		}
+	decoder := adv.NewDecoder()
+	var advert adv.Advert
+	var reading adv.Reading
+	if cut := advert.Payload(payload); cut > 0 {
+		fmt.Println("damaged:", cut, "bytes at the end were dropped")
 	}
-	if r.Cut() > 0 {
-		fmt.Println("damaged:", r.Cut(), "bytes at the end were dropped")
+	if decoder.Decode(&advert, nil, &reading) == adv.Good {
+		temp := reading.Value("temp")
+		fmt.Println(reading.Family, temp.Mantissa, "with", temp.Decimals, "decimals")
 	}
-	// Output: 24300 with 3 decimals
+	// Output: ruuvi-5 24300 with 3 decimals
 }
