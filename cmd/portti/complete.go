@@ -36,7 +36,7 @@ func complete(root *cobra.Command) {
 		{[]string{"receive"}, "dialect", dialects},
 		{[]string{"receive"}, "auth", modes},
 		{[]string{"receive"}, "ack", []string{"fence", "count", "envelope", "none"}},
-		{[]string{"simulate"}, "device", []string{"gps", "panel", "ble-bridge"}},
+		{[]string{"simulate"}, "device", []string{"gps", "ublox", "panel", "ble-bridge"}},
 	} {
 		if cmd, _, err := root.Find(f.verb); err == nil {
 			_ = cmd.RegisterFlagCompletionFunc(f.flag, cobra.FixedCompletions(f.values, cobra.ShellCompDirectiveNoFileComp)) // of a flag that is there

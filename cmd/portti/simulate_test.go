@@ -121,7 +121,7 @@ func TestSimulateRefuses(t *testing.T) {
 	}{
 		{[]string{"simulate"}, exitUsage, "either a recording"},
 		{[]string{"simulate", "--play", "x", "--device", "gps"}, exitUsage, "either a recording"},
-		{[]string{"simulate", "--device", "toaster"}, exitUsage, "choose gps, panel or ble-bridge"},
+		{[]string{"simulate", "--device", "toaster"}, exitUsage, "choose gps, ublox, panel or ble-bridge"},
 		{[]string{"simulate", "--device", "gps", "--hz", "3"}, exitUsage, "choose 1, 2, 4, 5 or 10"},
 		{[]string{"simulate", "--device", "gps", "--mode", "9"}, exitUsage, "octal"},
 		{[]string{"simulate", "--play", "x", "--speed", "-1"}, exitUsage, "backwards"},
