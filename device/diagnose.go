@@ -44,7 +44,10 @@ const checkType = "Check type of this [[device]] against what the device sends"
 func recogniseOther(b []byte, own string) (name, remedy string) {
 	for _, f := range formats() {
 		if f.in(b) {
-			return f.name, f.remedy(own)
+			if name = f.name; f.name == formatUBX && own == "gps" {
+				name += " without values that can be used" // else it would have been read
+			}
+			return name, f.remedy(own)
 		}
 	}
 	for _, k := range Kinds() {

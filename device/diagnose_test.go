@@ -83,7 +83,7 @@ func TestDiagnose(t *testing.T) {
 		bytes string
 		want  diagnosis
 	}{
-		{"UBX without a fix, for a gps", gps, ubxStream[30:], diagnosis{CodeUnknown, "binary u-blox (UBX)", "Switch on NAV-PVT, or NMEA, in the receiver with its maker's program"}},
+		{"UBX without a fix, for a gps", gps, ubxStream[30:], diagnosis{CodeUnknown, "binary u-blox (UBX) without values that can be used", "Switch on NAV-PVT, or NMEA, in the receiver with its maker's program"}},
 		{"UBX for lines", lines, ubxStream, diagnosis{CodeUnknown, "binary u-blox (UBX)", `Set type = "gps" in this [[device]]`}},
 		{"RTCM 3", gps, strings.Repeat("\xd3\x00\x13\x3e\xd7\xd3\x02\x02\x98\x0e\xde\xef\x34\xb4\xbd\x62\xac\x09\x41\x98\x6f\x33\x36\x0b\x98", 4), diagnosis{CodeUnknown, "RTCM 3 corrections", "Switch the receiver to NMEA with its maker's program"}},
 		{"SiRF", gps, strings.Repeat("\xa0\xa2\x00\x03\x01\x02\x03\x00\x06\xb0\xb3", 9), diagnosis{CodeUnknown, "binary SiRF", "Switch the receiver to NMEA with its maker's program"}},
@@ -127,7 +127,7 @@ func TestUBXOnAGPSPort(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		w.is("UBX", Garbage, CodeUnknown)
-		if s := w.set.Status()[0]; s.Found != "binary u-blox (UBX)" || !strings.Contains(s.Remedy, "NMEA") || s.Baud != 9600 {
+		if s := w.set.Status()[0]; s.Found != "binary u-blox (UBX) without values that can be used" || !strings.Contains(s.Remedy, "NMEA") || s.Baud != 9600 {
 			t.Errorf("found %q, remedy %q, baud %d", s.Found, s.Remedy, s.Baud)
 		}
 	})
