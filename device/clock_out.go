@@ -45,7 +45,12 @@ func (s *steering) tell(unixMilli, mono, now int64) (err error, changed bool) {
 	if s.path == "" || s.last != 0 && now-s.last < steerEvery-paceJitter {
 		return nil, false
 	}
-	s.last = max(now, 1)
+	// One that came sooner counts as of when it was due, or there were more than one a second.
+	if s.last == 0 {
+		s.last = max(now, 1)
+	} else {
+		s.last = max(now, s.last+steerEvery)
+	}
 	at := time.Now().Add(time.Duration(mono-now) * time.Millisecond)
 	err = s.send(chrony.Sample{At: at, Ahead: time.UnixMilli(unixMilli).Sub(at)})
 	changed = s.failed != (err != nil)

@@ -106,18 +106,22 @@ func TestClockOut(t *testing.T) {
 func TestClockOutOnceASecond(t *testing.T) {
 	s := steering{path: filepath.Join(t.TempDir(), "s")}
 	c := chronySocket(t, s.path)
+	heard := 0
 	for i := range int64(100) {
 		s.tell(gpsNoon.UnixMilli()+100*i, 5000+100*i, 5000+100*i)
+		heard += len(samples(t, c)) // a socket keeps some ten
 	}
-	if got := samples(t, c); len(got) != 10 && len(got) != 11 {
-		t.Errorf("%d samples in 10 s at 10 Hz", len(got))
+	if heard != 10 && heard != 11 {
+		t.Errorf("%d samples in 10 s at 10 Hz", heard)
 	}
+	heard = 0
 	for i := range int64(10) {
 		late := i % 2 * 60
 		s.tell(gpsNoon.UnixMilli()+1000*i, 20_000+1000*i, 20_000+1000*i+late)
+		heard += len(samples(t, c))
 	}
-	if got := samples(t, c); len(got) != 10 {
-		t.Errorf("%d samples in 10 s at 1 Hz", len(got))
+	if heard != 10 {
+		t.Errorf("%d samples in 10 s at 1 Hz", heard)
 	}
 }
 

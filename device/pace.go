@@ -82,6 +82,9 @@ func (p *pace) due(f *nmea.Fix, within float64, now int64) (event int, ok bool) 
 	moving := f.Speed.Present && f.Speed.Float() >= p.floor && f.Course.Present
 	switch {
 	case ok:
+		if p.begun { // one that came sooner counts as of when it was due
+			now = max(now, p.when+p.soonest)
+		}
 		p.begun, p.at, p.when, p.course = true, f.Position, now, math.NaN()
 		if moving {
 			p.course = f.Course.Float()

@@ -214,6 +214,23 @@ func TestPaceForgivesALateLine(t *testing.T) {
 	}
 }
 
+// TestPaceOfAFastReceiver: forgiving a late line makes no more of ten fixes a second.
+func TestPaceOfAFastReceiver(t *testing.T) {
+	p, err := newPace(PositionOptions{MinInterval: "1s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, sent := at(0, 0, 0, 0), 0
+	for now := int64(5000); now < 65_000; now += 100 {
+		if _, due := p.due(&f, 0, now); due {
+			sent++
+		}
+	}
+	if sent != 60 && sent != 61 {
+		t.Errorf("%d sent in a minute, want one a second", sent)
+	}
+}
+
 func circleAt(radius float64) FenceOptions {
 	lat, lon := 65.0, 25.0
 	return FenceOptions{Lat: &lat, Lon: &lon, Radius: radius}
