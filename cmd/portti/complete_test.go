@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"portti/device"
 )
 
 // The shell is told the names that exist: devices of the configuration, types, modes.
@@ -16,14 +18,15 @@ func TestCompletion(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	kinds := strings.Join(device.Kinds().Names(), " ")
 	for line, want := range map[string]string{
 		"tail -c " + file + " ":           "mast",
 		"test -c " + file + " ":           "mast",
-		"config create --device ":         "ais ble-bridge gps gpsd lines",
+		"config create --device ":         kinds,
 		"receive --dialect ":              "thingsee haltless zyeta heimdall",
 		"setup wss://h.example/x --auth ": "none header query first-message hash",
 		"service install --init ":         "systemd openrc sysv procd",
-		"replay /dev/null --type ":        "ais ble-bridge gps gpsd lines",
+		"replay /dev/null --type ":        kinds,
 	} {
 		var out, errs bytes.Buffer
 		args := append([]string{"__complete"}, strings.Split(line, " ")...)

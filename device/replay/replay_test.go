@@ -131,6 +131,14 @@ func pieces(data []byte, seed uint64) func(net.Conn) {
 	}
 }
 
+// dew describes the frames in testdata/declared.
+func dew() *device.DeclaredOptions {
+	hundredth, good := 0.01, int64(0)
+	return &device.DeclaredOptions{Frame: "fixed", Start: "AA 0A", Size: 10, Checksum: "sum8", Field: map[string]declared.Field{
+		"temp": {Offset: 3, Type: "i16be", Scale: &hundredth}, "humd": {Offset: 5, Type: "u16be", Scale: &hundredth}, "status": {Offset: 7, Is: &good},
+	}}
+}
+
 // What a gateway sent while it was recorded is what a replay would send, whatever the
 // pauses were that the driver went by.
 func TestReplaySendsWhatWasSent(t *testing.T) {
@@ -159,8 +167,8 @@ func TestReplaySendsWhatWasSent(t *testing.T) {
 				{Mono: 5_000, Unix: 1_790_000_000_000},
 			} {
 				c := device.Config{Name: "under-test", Type: kind.Name, Port: "/dev/pipe", ID: "XXXX03TST00000001"}
-				if kind.Name == "declared" { // its frames are in its keys, which the recording must hold
-					c.Options = &device.DeclaredOptions{Frame: "fixed", Start: "AA 0A", Size: 10, Checksum: "sum8", Field: map[string]declared.Field{"temp": {Offset: 3, Type: "i16be"}}}
+				if kind.Name == "declared" {
+					c.Options = dew()
 				}
 				sent, frames, text := life(t, c, nil, now, pieces(data, uint64(i)), pieces(data[len(data)/3:], uint64(i+100)))
 				res := play(t, text, replay.Options{})

@@ -46,7 +46,8 @@ const maxFile = 1 << 20
 //
 // The error is an *Error with everything that is wrong; errors.Is with
 // ErrNotConfigured tells a configuration that is not there. Nothing is opened
-// that the configuration names, but by LoadOptions.Fits.
+// that the configuration names, but by LoadOptions.Fits, and the file of a declared
+// sensor, which is a part of it.
 func Load(path string, o LoadOptions) (*Config, error) {
 	l := loader{cfg: Defaults(), path: path, drafts: o.Drafts}
 	missing := l.layers(path, o)
