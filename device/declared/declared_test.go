@@ -222,6 +222,8 @@ func TestFrames(t *testing.T) {
 		{"line", lineText, join("9*00\r\n", sentence("W,7,a,215C,z"), sentence("V,7"), "\r\n\n", sentence("W,8,a,215")), []string{"-", "x=7 temp=21.5", "other", "x=8 temp!3"}},
 		{"wrong sums of lines", lineText, join("\n$W,7,a,215C*00\n", "$W,7,a,215C\n", sentence("W,7")), []string{"-", "bad sum", "bad sum", "broken"}},
 		{"plain lines", plainLineText, join("1;2\r3;4\n5;6\r\n\r\n;8\r7"), []string{"-", "x=3 y=4", "x=5 y=6", "y=8"}},
+		{"a letter before the number", "frame = \"line\"\nstart = \"R\"\n[field.x]\ncolumn = 1\n", []byte("R1\rR1234\rR\r1\rR0005\r"), []string{"-", "x=1234", "", "other", "x=5"}},
+		{"blanks", "frame = \"line\"\nseparator = \" \"\nstart = \"S S\"\n[field.x]\ncolumn = 3\n[field.y]\ncolumn = 4\n", []byte("\r\nS S     100.00 7\r\nS S  1 \t 2 \r\nS S 1\r\n"), []string{"-", "x=100 y=7", "x=1 y=2", "broken"}},
 		{"too long a line", plainLineText, join("1;2\n", strings.Repeat("9", 1100), ";5\n6;7\n"), nil},
 		{"block", blockText, join(blockOf("V\t1")[5:], blockOf("V\t12800", "I\t-20", "VPV\t5"), blockOf("I\t---"), blockOf("V\tx")), []string{"-", "i=-20 v=12.8", "", "v!3"}},
 		{"a wrong block", blockText, join(blockOf("V\t1"), spoiled(blockOf("V\t2"), 4), blockOf("V\t3000")), []string{"wrong", "v=3"}},

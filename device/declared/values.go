@@ -83,8 +83,20 @@ func (f *Format) columns(text []byte, into []Reading) Verdict {
 	n, most := 0, 0
 	for more := true; more; {
 		var column []byte
-		column, text, more = bytes.Cut(text, []byte{f.separator})
-		n++
+		if f.separator == ' ' { // any number of blanks is one
+			text = bytes.TrimLeft(text, " \t")
+			end := len(text)
+			if i := bytes.IndexAny(text, " \t"); i >= 0 {
+				end = i
+			}
+			column, text = text[:end], bytes.TrimLeft(text[end:], " \t")
+			more = len(text) > 0
+		} else {
+			column, text, more = bytes.Cut(text, []byte{f.separator})
+		}
+		if n++; n == 1 { // R1234 is 1234 where the line begins with R
+			column = column[min(len(f.start), len(column)):]
+		}
 		for i := range f.Values {
 			if v := &f.Values[i]; v.column == n {
 				into[i] = v.number(column)
