@@ -36,6 +36,7 @@ func rooms() map[string][]string {
 		"device/clock/clocktest":       {"portti/device/clock"},
 		"device/thingsee/thingseetest": {"portti/device/thingsee"},
 		"device/uarttest":              {"golang.org/x/sys/"},
+		"device/tsmcbor":               {"github.com/fxamacker/cbor/v2"},
 		"device/replay":                {"portti/device", "portti/device/"},
 		"device/devicetest":            {"portti/device", "portti/device/", "portti/cross/testkit"},
 		"buffer":                       {"go.etcd.io/bbolt", "go.etcd.io/bbolt/", "golang.org/x/sys/", "portti/buffer/boltfile"},
