@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"portti/device/thingsee"
 )
@@ -74,6 +75,33 @@ func (s *seat) take(d Driver, port io.Writer) {
 }
 
 func (s *seat) leave() { s.take(nil, nil) }
+
+// leaveLimit is how long a driver may take to take its leave. A device that takes no
+// bytes holds up no stop.
+const leaveLimit = 200 * time.Millisecond
+
+// farewell lets a driver that is a Leaver have the last word.
+func (s *seat) farewell() {
+	s.mu.Lock()
+	driver, port := s.driver, s.port
+	s.mu.Unlock()
+	l, ok := driver.(Leaver)
+	if !ok {
+		return
+	}
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		defer func() { _ = recover() }() // it ends anyway
+		l.Leave(port)
+	}()
+	end := time.NewTimer(leaveLimit)
+	defer end.Stop()
+	select {
+	case <-left:
+	case <-end.C:
+	}
+}
 
 // reply is what came of a command.
 type reply struct {

@@ -32,6 +32,15 @@ type Driver interface {
 	Run(port Port, out Out) error
 }
 
+// Leaver is a Driver that has something to say to its device when it is told to end,
+// such as to take back what it has set.
+type Leaver interface {
+	Driver
+	// Leave is called once, from another goroutine than Run's, while Run runs and
+	// before its port fails. It may only write, and has leaveLimit for it.
+	Leave(port io.Writer)
+}
+
 // Out is where a driver puts what it decoded. It is called from the goroutine
 // that runs the driver and never waits for the network; for an input with flow
 // control (TCP) Emit may wait for room in memory.
@@ -82,6 +91,9 @@ type Env struct {
 	// (fallback_for), and what they read may act on other programs (clock_out). A replay
 	// is not, nor is a device that is tried alone.
 	Live bool
+	// Pressure is how full the gateway's buffer is, from 0 to 1; nil = that is not known.
+	// It may be called from any goroutine, about once a second.
+	Pressure func() float64
 
 	receivers *receivers // nil = there is no Set
 }

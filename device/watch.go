@@ -122,7 +122,10 @@ func (d *device) once(ctx context.Context) time.Duration {
 // drive runs the driver in this goroutine. A cancelled ctx interrupts the
 // line, which ends it.
 func (d *device) drive(ctx context.Context, driver Driver, line Line) (err error) {
-	stop := context.AfterFunc(ctx, line.Interrupt)
+	stop := context.AfterFunc(ctx, func() {
+		d.seat.farewell()
+		line.Interrupt()
+	})
 	defer stop()
 	defer func() {
 		if r := recover(); r != nil {

@@ -64,3 +64,10 @@ func roomOf(limit, bytes, free, minFree int64, low bool) int64 {
 func roomIn(q buffer.Stats, free int64) int64 {
 	return roomOf(q.Limit, q.Bytes, free, q.MinFree, q.DiskLow)
 }
+
+// pressure is how full the buffer is, from 0 to 1, for drivers that can have their
+// devices send less.
+func (g *Gateway) pressure() float64 {
+	q := g.queue.Stats()
+	return 1 - float64(roomIn(q, g.disk.free()))/float64(max(1, q.Limit))
+}

@@ -189,7 +189,7 @@ func build(ctx context.Context, cfg *config.Config, opt Options) (g *Gateway, er
 	resume(g.clock, g.queue.Starts(), g.queue.LastGood())
 	g.dater = newDater(g.queue, g.clock, time.Duration(cfg.Clock.HoldUntilSynced), opt.Built, opt.Log)
 	g.dater.expect(g.queue.Stats().Waiting > 0 && dependent(g.queue.Starts()))
-	env := device.Env{Gateway: g.id, Clock: g.clock, Log: opt.Log, Live: true}
+	env := device.Env{Gateway: g.id, Clock: g.clock, Log: opt.Log, Live: true, Pressure: g.pressure}
 	if g.devices, err = device.New(cfg.ActiveDevices(), g.queue.Device, sink{g.queue, g.dater}, env, opt.Device); err != nil {
 		return nil, fmt.Errorf("cannot set up the devices: %w", err)
 	}
