@@ -34,6 +34,7 @@ func rooms() map[string][]string {
 		"device/clock":                 {"golang.org/x/sys/"},
 		"device/declared":              {"portti/device/fields", "github.com/pelletier/go-toml/v2"},
 		"device/clock/clocktest":       {"portti/device/clock"},
+		"device/dualmcu/sinktest":      {"portti/device/dualmcu"},
 		"device/thingsee/thingseetest": {"portti/device/thingsee"},
 		"device/uarttest":              {"golang.org/x/sys/"},
 		"device/tsmcbor":               {"github.com/fxamacker/cbor/v2"},
@@ -54,7 +55,7 @@ func rooms() map[string][]string {
 
 // forTests lists the packages that exist for tests.
 func forTests() []string {
-	return []string{"portti/buffer/crashtest", "portti/buffer/formattest", "portti/cmd/portti/rig", "portti/cmd/portti/rig/faultfs", "portti/cross/testkit", "portti/device/clock/clocktest", "portti/device/devicetest", "portti/device/thingsee/thingseetest", "portti/device/uarttest", "portti/uplink/uplinktest"}
+	return []string{"portti/buffer/crashtest", "portti/buffer/formattest", "portti/cmd/portti/rig", "portti/cmd/portti/rig/faultfs", "portti/cross/testkit", "portti/device/clock/clocktest", "portti/device/devicetest", "portti/device/dualmcu/sinktest", "portti/device/thingsee/thingseetest", "portti/device/uarttest", "portti/uplink/uplinktest"}
 }
 
 // longest is the greatest number of lines of a function outside of tests.

@@ -59,6 +59,11 @@ func TestDrivers(t *testing.T) {
 			"fence":          positions(device.PositionOptions{Fence: map[string]device.FenceOptions{"": {Radius: 5}}}),
 		}},
 		"lines": {Allocs: 1}, // a text in Latin-1
+		// the CBOR of nine payloads: a library's maps
+		"wirepas": {Allocs: 110, Checked: true, Bad: map[string]any{
+			"nodes":      &device.WirepasOptions{Nodes: map[string]string{"kitchen": "A"}},
+			"nodes_file": &device.WirepasOptions{NodesFile: "/"},
+		}},
 	}
 	for name := range shipped(t) {
 		lines[name] = devicetest.Options{Checked: true}
@@ -149,3 +154,5 @@ func FuzzGPS(f *testing.F) { devicetest.Fuzz(f, named("gps"), devicetest.Options
 func FuzzAIS(f *testing.F) { devicetest.Fuzz(f, named("ais"), devicetest.Options{}) }
 
 func FuzzGPSD(f *testing.F) { devicetest.Fuzz(f, named("gpsd"), devicetest.Options{}) }
+
+func FuzzWirepas(f *testing.F) { devicetest.Fuzz(f, named("wirepas"), devicetest.Options{}) }

@@ -16,6 +16,7 @@ func Kinds() Table {
 		gpsKind(),
 		gpsdKind(),
 		linesKind(),
+		wirepasKind(),
 	}
 	kinds = append(kinds, shippedKinds()...)
 	slices.SortFunc(kinds, func(a, b Kind) int { return strings.Compare(a.Name, b.Name) })
@@ -25,5 +26,5 @@ func Kinds() Table {
 // Planned are types that the configuration may come to know, but that this
 // version has no driver for.
 func Planned() []string {
-	return []string{"ble", "modbus", "wirepas"}
+	return []string{"ble", "modbus"}
 }

@@ -42,3 +42,6 @@ func (m *Message) Bool(name string, v bool) bool {
 	m.body = strconv.AppendBool(append(m.body, head...), v)
 	return true
 }
+
+// Array adds a JSON array that the caller has written.
+func (m *Message) Array(name string, literal []byte) bool { return m.Digits(name, literal) }
