@@ -487,7 +487,7 @@ func TestWirepasNodes(t *testing.T) {
 			switch c.file {
 			case "":
 			case "-":
-				o.NodesFile = filepath.Join(path, "none")
+				o.NodesFile = path + ".none"
 			default:
 				if err := os.WriteFile(path, []byte(c.file), 0o600); err != nil {
 					t.Fatal(err)
