@@ -26,6 +26,8 @@ type Stats struct {
 	Full          bool   // at MaxSize and dropping the newest
 	WhenFull      WhenFull
 
+	// Soft is the bytes of files above which room is made, by WhenFull.
+	Soft int64
 	// Limit is the bytes that the files may take now: MaxSize, or less while
 	// the disk is low.
 	Limit    int64
@@ -91,7 +93,7 @@ func (q *Queue) Stats() Stats {
 		SidecarWrites: q.figures.notes, Held: q.fates.size(held),
 		Damaged: append([]string(nil), q.figures.damagedFiles...), Losses: q.lossesLocked(),
 	}
-	_, s.Limit = q.limitsLocked()
+	s.Soft, s.Limit = q.limitsLocked()
 	s.DiskLow, s.DiskFree, s.MinFree = q.disk.low, q.disk.free, q.opt.MinFree
 	s.Thinnings, s.ThinWritten, s.ThinShed = q.figures.thinnings, q.figures.thinWritten, q.figures.thinShed
 	for _, g := range q.segs {

@@ -65,9 +65,14 @@ func roomIn(q buffer.Stats, free int64) int64 {
 	return roomOf(q.Limit, q.Bytes, free, q.MinFree, q.DiskLow)
 }
 
-// pressure is how full the buffer is, from 0 to 1, for drivers that can have their
-// devices send less.
-func (g *Gateway) pressure() float64 {
-	q := g.queue.Stats()
-	return 1 - float64(roomIn(q, g.disk.free()))/float64(max(1, q.Limit))
+// pressure is how full the buffer is, from 0 to 1, where readings begin to be shed. It
+// is for drivers that can have their devices send less.
+func (g *Gateway) pressure() float64 { return pressureOf(g.queue.Stats(), g.disk.free()) }
+
+func pressureOf(q buffer.Stats, free int64) float64 {
+	room := roomOf(q.Soft, q.Bytes, free, q.MinFree, q.DiskLow)
+	if room == 0 {
+		return 1
+	}
+	return float64(q.Bytes) / float64(q.Bytes+room)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"portti/buffer"
 	"portti/cmd/portti/console"
 	"portti/cmd/portti/status"
 )
@@ -31,6 +32,26 @@ func TestRoomIsWhatTheDiskGives(t *testing.T) {
 	}
 	if freeOf(t.TempDir()) <= 0 || freeOf("/nowhere/at/all") != unknownFree {
 		t.Error("what a disk has free is not known")
+	}
+}
+
+// TestPressure: 1 is where readings begin to be shed, which is before the limit.
+func TestPressure(t *testing.T) {
+	for name, c := range map[string]struct {
+		q    buffer.Stats
+		free int64
+		want float64
+	}{
+		"empty":                  {buffer.Stats{Soft: 150, Limit: 200}, 10_000, 0},
+		"half":                   {buffer.Stats{Soft: 150, Limit: 200, Bytes: 75}, 10_000, 0.5},
+		"shedding":               {buffer.Stats{Soft: 150, Limit: 200, Bytes: 151}, 10_000, 1},
+		"a disk that gives less": {buffer.Stats{Soft: 150, Limit: 200, Bytes: 30, MinFree: 100}, 110, 0.75},
+		"a disk that is full":    {buffer.Stats{Soft: 150, Limit: 200, MinFree: 100}, 100, 1},
+		"nobody knows":           {buffer.Stats{Soft: 150, Limit: 200, Bytes: 75}, unknownFree, 0.5},
+	} {
+		if got := pressureOf(c.q, c.free); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
 }
 
