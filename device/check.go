@@ -146,13 +146,7 @@ func checkNumbers(c Config) error {
 			errs = append(errs, keyError("expect_every", `must be a time such as "2s" or "10m", above 0`))
 		}
 	}
-	if strings.HasPrefix(c.Port, tcpScheme) {
-		for key, set := range map[string]bool{"dtr": c.DTR != nil, "rts": c.RTS != nil} {
-			if set {
-				errs = append(errs, keyError(key, "cannot be set on a tcp:// port: set it on the device server"))
-			}
-		}
-	}
+	errs = append(errs, checkLine(c)...)
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)
 }

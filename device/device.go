@@ -114,6 +114,12 @@ type Config struct {
 	Port        string  `toml:"port"`         // path, by-id or by-path name, tcp://host:port
 	Match       *Match  `toml:"match"`        // instead of port
 	Baud        Baud    `toml:"baud"`         // 0 = the kind's own, BaudAuto = to be found out
+	Parity      string  `toml:"parity"`       // none | even | odd, "" = none
+	StopBits    int     `toml:"stop_bits"`    // 1 or 2, 0 = 1
+	RS485       bool    `toml:"rs485"`        // the port's driver switches between sending and listening, by RTS
+	RTSLevel    string  `toml:"rts_level"`    // while it sends: high | low, "" = high
+	RTSBefore   string  `toml:"rts_before"`   // duration text: from switching to sending
+	RTSAfter    string  `toml:"rts_after"`    // and back
 	DTR         *bool   `toml:"dtr"`          // nil = leave as the driver opens it
 	RTS         *bool   `toml:"rts"`          //
 	ID          string  `toml:"id"`           // tsmTuid

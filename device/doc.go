@@ -41,7 +41,7 @@
 //
 // # Limits
 //
-// Linux only. 8N1 without flow control; no RS-485 mode. A reading of a port
+// Linux only. Eight data bits, no flow control. A reading of a port
 // that was read but not yet appended when the process dies is gone. The kernel
 // may block in open and close for ever (some USB adapters do): such a goroutine
 // is given up and counted, and after three of them the device passes no more,

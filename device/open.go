@@ -43,8 +43,8 @@ type opener struct {
 
 // Open opens the port that c names, as Run does.
 //
-// A serial port is opened through go.bug.st/serial in raw mode, 8N1, after
-// these checks: the name is followed to the device behind it, at every
+// A serial port is opened through go.bug.st/serial in raw mode with eight data
+// bits, after these checks: the name is followed to the device behind it, at every
 // opening; the device is a serial port and no console of the kernel; nobody
 // else holds it, by flock and by the tty's exclusive mode, of which the
 // second does not stop root.
@@ -75,13 +75,21 @@ func (o opener) open(ctx context.Context, c Config) (Opened, error) {
 	if err != nil {
 		return Opened{}, err
 	}
-	port, err := serial.Open(path, mode(c))
+	m := mode(c)
+	port, err := serial.Open(path, m)
 	if err != nil {
 		_ = own.Close()
 		return Opened{}, openError(path, err)
 	}
 	shareable(path, own)
-	return Opened{Line: &serialLine{port: port, own: own}, Path: path}, nil
+	if c.RS485 {
+		if err := setRS485(own, rs485Of(c)); err != nil {
+			_ = port.Close()
+			_ = own.Close()
+			return Opened{}, o.refusedRS485(path, err)
+		}
+	}
+	return Opened{Line: &serialLine{port: port, own: own, mode: *m}, Path: path}, nil
 }
 
 // shareable takes the exclusive mode back from a pseudo-terminal. There it
@@ -95,6 +103,15 @@ func shareable(path string, own *os.File) {
 
 func mode(c Config) *serial.Mode {
 	m := &serial.Mode{BaudRate: int(c.Baud)} // a Set has filled in the kind's own
+	switch c.Parity {
+	case parityEven:
+		m.Parity = serial.EvenParity
+	case parityOdd:
+		m.Parity = serial.OddParity
+	}
+	if c.StopBits == 2 {
+		m.StopBits = serial.TwoStopBits
+	}
 	if c.DTR != nil || c.RTS != nil {
 		// The kernel raises both when it opens, so "as it is" means true.
 		m.InitialStatusBits = &serial.ModemOutputBits{DTR: c.DTR == nil || *c.DTR, RTS: c.RTS == nil || *c.RTS}

@@ -44,6 +44,7 @@ var (
 type serialLine struct {
 	port io.Closer
 	own  *os.File
+	mode serial.Mode
 
 	mu          sync.Mutex // between a deadline and Interrupt, which is one for ever
 	interrupted bool
@@ -114,7 +115,9 @@ func (l *serialLine) tune(baud int) error {
 	if !ok {
 		return errors.New("this port has no speed")
 	}
-	return port.SetMode(&serial.Mode{BaudRate: baud})
+	m := l.mode // its bits are those of Open
+	m.InitialStatusBits, m.BaudRate = nil, baud
+	return port.SetMode(&m)
 }
 
 // waiting reads what has come; see tunable. The kernel says that there is nothing only when

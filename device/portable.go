@@ -15,7 +15,7 @@ import (
 // notPortable are the keys of all devices that say nothing about how bytes are decoded,
 // or stand in the head of a recording anyway.
 func notPortable() []string {
-	return []string{"-", "name", "type", "enabled", "match", "dtr", "rts", "share", "fallback_for", "clock_out"}
+	return []string{"-", "name", "type", "enabled", "match", "dtr", "rts", "share", "fallback_for", "clock_out", "rs485", "rts_level", "rts_before", "rts_after"}
 }
 
 // header is the head of a recording of this device that begins now.

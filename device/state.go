@@ -31,6 +31,7 @@ const (
 	CodePermission = "HW-PERMISSION"
 	CodeConsole    = "HW-CONSOLE"
 	CodeNotSerial  = "HW-NOT-SERIAL"
+	CodeNoRS485    = "HW-NO-DIRECTION"
 )
 
 // Status is one device for the status document.

@@ -83,7 +83,7 @@ func (d *drawing) deviceState(dev status.Device) (sign, string) {
 	case status.DeviceMissing:
 		return bad, dev.State
 	case status.DeviceBusy: // or why else it cannot be had
-		words := map[string]string{"HW-PERMISSION": "no permission", "HW-CONSOLE": "is the console", "HW-NOT-SERIAL": "no serial port",
+		words := map[string]string{"HW-PERMISSION": "no permission", "HW-CONSOLE": "is the console", "HW-NOT-SERIAL": "no serial port", "HW-NO-DIRECTION": "no RS-485 mode",
 			"DEV-CRASH": "crashed", "DEV-STUCK": "stuck", "DEV-AMBIGUOUS": "several fit"}
 		if word, ok := words[dev.Problem]; ok {
 			return bad, word

@@ -168,7 +168,7 @@ func clockProblems() []Entry {
 }
 
 func deviceProblems() []Entry {
-	gone := []string{"DEV-GONE", "DEV-BUSY", "DEV-AMBIGUOUS", "DEV-STUCK", "DEV-CRASH", "HW-PERMISSION", "HW-CONSOLE", "HW-NOT-SERIAL"}
+	gone := []string{"DEV-GONE", "DEV-BUSY", "DEV-AMBIGUOUS", "DEV-STUCK", "DEV-CRASH", "HW-PERMISSION", "HW-CONSOLE", "HW-NOT-SERIAL", "HW-NO-DIRECTION"}
 	return []Entry{
 		{Code: "DEV-AMBIGUOUS", Severity: Error, Title: "More than one adapter fits", ShowAfter: 5 * time.Second, ImpactsData: true,
 			Sentence: "{subject}: {why}.",
@@ -223,6 +223,9 @@ func hardwareProblems() []Entry {
 		{Code: "HW-CONSOLE", Severity: Error, Title: "Port is the login console", ImpactsData: true,
 			Sentence: "{subject}: {port} is the system's console and is not touched.",
 			Actions:  []string{"On a Raspberry Pi free it: sudo portti service restart && sudo reboot", "Elsewhere take console= with this port off the kernel's command line, and restart"}},
+		{Code: "HW-NO-DIRECTION", Severity: Error, Title: "Port cannot switch to sending", ImpactsData: true,
+			Sentence: "{subject}: {port} has no RS-485 mode, so its direction cannot be switched: {why}.",
+			Actions:  []string{"Where the adapter switches by itself, as most USB ones do, take rs485 out of this [[device]]", "Otherwise use another port or adapter"}},
 		{Code: "HW-NOT-SERIAL", Severity: Error, Title: "Not a serial port", ImpactsData: true,
 			Sentence: "{subject}: {port} is not a serial port.",
 			Actions:  []string{"See what the system found: ls -l /dev/serial/by-id/", "Correct port of this [[device]]"}},
