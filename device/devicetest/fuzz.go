@@ -16,13 +16,23 @@ import (
 func Fuzz(f *testing.F, kind device.Kind, o Options) {
 	const longest = 256 // the tool shortens finds in quadratic time
 	s := newSuite(kind, o)
-	recordings := load(f, "testdata/"+kind.Name)
-	for _, path := range slices.Sorted(maps.Keys(recordings)) {
-		in := recordings[path]
-		f.Add(in[:min(len(in), longest/2)])
+	if kind.Polls {
+		for _, path := range wires(f, "testdata/"+kind.Name) {
+			f.Add(askedSeed(exchanges(f, path), longest))
+		}
+	} else {
+		recordings := load(f, "testdata/"+kind.Name)
+		for _, path := range slices.Sorted(maps.Keys(recordings)) {
+			in := recordings[path]
+			f.Add(in[:min(len(in), longest/2)])
+		}
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if len(in) > longest {
+			return
+		}
+		if kind.Polls {
+			s.fuzzAsked(t, in)
 			return
 		}
 		d, err := kind.New(s.cfg, newEnv())

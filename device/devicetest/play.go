@@ -49,6 +49,11 @@ type outcome struct {
 // The outcome is what the sink keeps.
 func (s suite) play(t testing.TB, p *port, sink *sink) outcome {
 	t.Helper()
+	return s.playOn(t, p, newEnv(), sink)
+}
+
+func (s suite) playOn(t testing.TB, p device.Line, env device.Env, sink *sink) outcome {
+	t.Helper()
 	var out outcome
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -57,7 +62,7 @@ func (s suite) play(t testing.TB, p *port, sink *sink) outcome {
 		d, err := s.kind.New(c, env)
 		return &watched{d, &out, stop}, err
 	}
-	set, err := device.New([]device.Config{s.cfg}, func(string) (uint16, error) { return 1, nil }, sink, newEnv(), device.Tuning{
+	set, err := device.New([]device.Config{s.cfg}, func(string) (uint16, error) { return 1, nil }, sink, env, device.Tuning{
 		Kinds: device.Table{kind},
 		Open: func(context.Context, device.Config) (device.Opened, error) {
 			return device.Opened{Line: p, Path: s.cfg.Port}, nil

@@ -37,7 +37,16 @@ const longest = 2048
 func Run(t *testing.T, kind device.Kind, o Options) {
 	s := newSuite(kind, o)
 	t.Run("facts", func(t *testing.T) { s.facts(t) })
-	recordings := load(t, filepath.Join("testdata", kind.Name))
+	folder := filepath.Join("testdata", kind.Name)
+	if kind.Polls {
+		t.Run("recognise", func(t *testing.T) { s.recognise(t, askedRecordings(t, folder)) })
+		for _, path := range wires(t, folder) {
+			t.Run(filepath.Base(path), func(t *testing.T) { s.wire(t, path) })
+			t.Run(filepath.Base(path)+"/asked", func(t *testing.T) { s.polled(t, path) })
+		}
+		return
+	}
+	recordings := load(t, folder)
 	t.Run("recognise", func(t *testing.T) { s.recognise(t, recordings) })
 	for _, path := range slices.Sorted(maps.Keys(recordings)) {
 		in := recordings[path]
@@ -53,7 +62,7 @@ func Run(t *testing.T, kind device.Kind, o Options) {
 			})
 		}
 	}
-	for _, path := range wires(t, filepath.Join("testdata", kind.Name)) {
+	for _, path := range wires(t, folder) {
 		t.Run(filepath.Base(path), func(t *testing.T) { s.wire(t, path) })
 	}
 }
