@@ -64,6 +64,8 @@ func TestDrivers(t *testing.T) {
 			"nodes":      &device.WirepasOptions{Nodes: map[string]string{"kitchen": "A"}},
 			"nodes_file": &device.WirepasOptions{NodesFile: "/"},
 		}},
+		// details; a unit that misses an answer sends what it has
+		"modbus": {Allocs: 8, Checked: true, Keys: &device.ModbusOptions{Units: map[string]device.ModbusUnit{"meter": {Address: 1, Map: "sdm120"}}}, Bad: badModbus()},
 	}
 	for name := range shipped(t) {
 		lines[name] = devicetest.Options{Checked: true}

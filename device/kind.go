@@ -21,6 +21,9 @@ type Kind struct {
 	// Silence is how long nothing may be decoded before the device counts as
 	// silent, where the configuration names no expect_every.
 	Silence time.Duration
+	// Expect is how often something is decoded under this configuration, where that
+	// depends on it: silence is at least three times this. nil = it does not.
+	Expect func(c Config) time.Duration
 	// Sample is a [[device]] of the configuration that loads as it is, every
 	// key explained. {n} stands for what makes its name differ from the first
 	// one of its kind, {port} for a number, {share} for a TCP port and {serial} for five digits.

@@ -16,6 +16,7 @@ func Kinds() Table {
 		gpsKind(),
 		gpsdKind(),
 		linesKind(),
+		modbusKind(),
 		wirepasKind(),
 	}
 	kinds = append(kinds, shippedKinds()...)
@@ -26,5 +27,5 @@ func Kinds() Table {
 // Planned are types that the configuration may come to know, but that this
 // version has no driver for.
 func Planned() []string {
-	return []string{"ble", "modbus"}
+	return []string{"ble"}
 }

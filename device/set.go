@@ -141,8 +141,12 @@ func (d *device) silence() time.Duration {
 	if every, err := time.ParseDuration(d.cfg.ExpectEvery); err == nil && every > 0 {
 		return 3 * every
 	}
-	if d.kind.Silence > 0 {
-		return d.kind.Silence
+	limit := d.kind.Silence
+	if limit <= 0 {
+		limit = silentAfter
 	}
-	return silentAfter
+	if d.kind.Expect != nil {
+		limit = max(limit, 3*d.kind.Expect(d.cfg))
+	}
+	return limit
 }

@@ -18,8 +18,8 @@
 // pauses and clock, as portti replay does it, and compared with NAME.records, which
 // portti replay --update writes too. It is not damaged: it may be damaged enough.
 //
-// A driver that asks its device (Polls) has recordings of that form alone. Its answers
-// are damaged as above, each question being answered as it was in the recording; what
+// A driver that asks its device (Polls) may have recordings of that form alone. Its answers
+// are damaged as above then, each question being answered as it was in the recording; what
 // comes of it may lack fields, and with Checked none may have another value.
 //
 // Under the race detector and with -short every thirteenth byte is damaged.

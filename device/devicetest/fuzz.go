@@ -16,7 +16,8 @@ import (
 func Fuzz(f *testing.F, kind device.Kind, o Options) {
 	const longest = 256 // the tool shortens finds in quadratic time
 	s := newSuite(kind, o)
-	if kind.Polls {
+	asked := asks(f, kind, "testdata/"+kind.Name)
+	if asked {
 		for _, path := range wires(f, "testdata/"+kind.Name) {
 			f.Add(askedSeed(exchanges(f, path), longest))
 		}
@@ -31,7 +32,7 @@ func Fuzz(f *testing.F, kind device.Kind, o Options) {
 		if len(in) > longest {
 			return
 		}
-		if kind.Polls {
+		if asked {
 			s.fuzzAsked(t, in)
 			return
 		}

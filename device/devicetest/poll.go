@@ -15,6 +15,13 @@ import (
 	"portti/device/thingsee/thingseetest"
 )
 
+// asks says whether a driver is tried by being answered: it asks its device, and what
+// was recorded has the questions.
+func asks(t testing.TB, kind device.Kind, folder string) bool {
+	t.Helper()
+	return kind.Polls && len(plain(t, folder)) == 0
+}
+
 // exchange is a question of the driver and what was read until the next one.
 type exchange struct{ ask, answer []byte }
 

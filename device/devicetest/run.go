@@ -38,7 +38,7 @@ func Run(t *testing.T, kind device.Kind, o Options) {
 	s := newSuite(kind, o)
 	t.Run("facts", func(t *testing.T) { s.facts(t) })
 	folder := filepath.Join("testdata", kind.Name)
-	if kind.Polls {
+	if asks(t, kind, folder) {
 		t.Run("recognise", func(t *testing.T) { s.recognise(t, askedRecordings(t, folder)) })
 		for _, path := range wires(t, folder) {
 			t.Run(filepath.Base(path), func(t *testing.T) { s.wire(t, path) })
@@ -71,21 +71,28 @@ func Run(t *testing.T, kind device.Kind, o Options) {
 func load(t testing.TB, folder string) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}
+	for _, path := range plain(t, folder) {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[path] = b[:min(len(b), longest)]
+	}
+	if len(all) == 0 {
+		t.Fatalf("no recordings in %s: add what came from the wire, unchanged, as NAME.txt, NAME.bin, NAME.nmea or NAME.log; then go test -update writes NAME.records, the records expected of it, for you to check", folder)
+	}
+	return all
+}
+
+// plain lists the recordings of a folder that hold nothing but what was read.
+func plain(t testing.TB, folder string) (all []string) {
+	t.Helper()
 	for _, pattern := range []string{"*.txt", "*.bin", "*.nmea", "*.log"} {
 		paths, err := filepath.Glob(filepath.Join(folder, pattern))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, path := range paths {
-			b, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			all[path] = b[:min(len(b), longest)]
-		}
-	}
-	if len(all) == 0 {
-		t.Fatalf("no recordings in %s: add what came from the wire, unchanged, as NAME.txt, NAME.bin, NAME.nmea or NAME.log; then go test -update writes NAME.records, the records expected of it, for you to check", folder)
+		all = append(all, paths...)
 	}
 	return all
 }
