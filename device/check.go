@@ -147,6 +147,9 @@ func checkNumbers(c Config) error {
 		}
 	}
 	errs = append(errs, checkLine(c)...)
+	if c.Report != nil {
+		errs = append(errs, c.Report.check()...)
+	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)
 }

@@ -30,8 +30,12 @@ func (d *device) Emit(m *thingsee.Message) {
 	if d.tap.followed() {
 		d.show(o)
 	}
-	d.read.Add(1)
 	d.lastRead.Store(o.at + 1)
+	if o.held {
+		d.withheld.Add(1)
+		return
+	}
+	d.read.Add(1)
 	if o.badTime {
 		d.badTimes.Add(1)
 	}
@@ -61,6 +65,10 @@ func (d *device) Frame(r Result) {
 // show lets those who follow see the reading that was just stamped.
 func (d *device) show(o outcome) {
 	now := d.stamp.moment()
+	if o.held {
+		d.tap.hand(d.env.now(), now, recording.Rejected, []byte("a reading held back by [device.report]"))
+		return
+	}
 	if o.lost == LostRate {
 		d.tap.hand(d.env.now(), now, recording.Rejected, []byte("a reading over rate_limit"))
 		return
@@ -88,7 +96,9 @@ func (d *device) sinkError(err error) {
 }
 
 // decoded rises with everything that was understood.
-func (d *device) decoded() uint64 { return d.read.Load() + d.frames[OK].Load() }
+func (d *device) decoded() uint64 {
+	return d.read.Load() + d.withheld.Load() + d.frames[OK].Load()
+}
 
 // bad counts the frames that were refused.
 func (d *device) bad() (n uint64) {

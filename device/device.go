@@ -126,6 +126,7 @@ type Config struct {
 	RateLimit   float64 `toml:"rate_limit"`   // readings per second, 0 = none
 	MaxLine     int     `toml:"max_line"`     // bytes, 0 = the kind's own
 	ExpectEvery string  `toml:"expect_every"` // duration text; silent after three times this
+	Report      *Report `toml:"report"`       // which readings are sent, nil = all
 	Share       string  `toml:"share"`        // host:port where other programs get the port's bytes, "" = nowhere
 	// Options holds the keys that only this type has: a pointer such as the
 	// Options of its Kind gives. nil = none of them is set.

@@ -67,7 +67,7 @@ func newDevice(c Config, number uint16, env Env, shared *stamper, t Tuning) *dev
 		start: time.Now(), since: time.Now(), state: Missing,
 	}
 	d.stamp = stamp{
-		stamper: shared, device: number, id: c.ID, rate: bucket{perSecond: c.RateLimit},
+		stamper: shared, device: number, id: c.ID, rate: bucket{perSecond: c.RateLimit}, report: newReporter(c.Report),
 		ctx: context.Background(), beat: d.beat, failed: d.sinkError,
 	}
 	return d

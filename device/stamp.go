@@ -75,6 +75,7 @@ type stamp struct {
 	device uint16
 	id     string
 	rate   bucket
+	report *reporter // nil = every reading is sent
 	buf    []byte
 
 	now    clock.Reading // the moment of what is being stamped
@@ -93,6 +94,7 @@ type stamp struct {
 type outcome struct {
 	at      int64  // when it was taken, in milliseconds since boot
 	lost    string // reason, "" = appended
+	held    bool   // the configuration asks not to send it
 	badTime bool   // the message's own time was not plausible
 }
 
@@ -111,6 +113,12 @@ func (s *stamp) moment() clock.Now {
 func (s *stamp) put(m *thingsee.Message) (o outcome) {
 	now := s.moment()
 	o.at = now.Mono
+	if s.report != nil {
+		if m = s.reported(m, now.Mono); m == nil {
+			o.held = true
+			return o
+		}
+	}
 	if !s.rate.take(now.Mono) {
 		o.lost = LostRate
 		s.sink.Lose(s.device, LostRate, 1)
@@ -144,6 +152,15 @@ func (s *stamp) put(m *thingsee.Message) (o outcome) {
 	}
 	m.Tuid, m.Gateway, m.Time, m.Err = tuid, gateway, own, worst
 	return o
+}
+
+// reported is what is sent where m was read, nil = nothing.
+func (s *stamp) reported(m *thingsee.Message, now int64) *thingsee.Message {
+	tuid := m.Tuid
+	if tuid == "" {
+		tuid = s.id
+	}
+	return s.report.pass(m, tuid, now)
 }
 
 // plausible: not one of the dates that clocks without a battery start from,
