@@ -232,6 +232,7 @@ func TestSocketIsFoundInABrokenConfiguration(t *testing.T) {
 // output, wherever in the file it was put.
 func TestSecretsStayHidden(t *testing.T) {
 	const canary = "K4n4ry"
+	const tag = "[[device]]\nname = \"t\"\ntype = \"ble-bridge\"\nport = \"/dev/ttyUSB1\"\n"
 	for name, file := range map[string]string{
 		"key":        good + "token = \"" + canary + "\"\n",
 		"inline":     good + "backoff = { base = 1, password = \"" + canary + "\" }\n",
@@ -242,6 +243,9 @@ func TestSecretsStayHidden(t *testing.T) {
 		"not a url":  "[uplink]\nurl = \"wss://h:x/p?token=" + canary + "\"\n",
 		"unfinished": "[uplink]\nurl = \"wss://h/p?token=" + canary + "\n",
 		"proxy":      good + "proxy = \"ftp://u:" + canary + "@h\"\n",
+		"tag's key":  good + tag + "keys = { \"A4:C1:38:8D:18:B2\" = \"" + canary + "\", 'A4C1388D18B3' = '" + canary + "' }\n",
+		"dotted":     good + tag + "keys.\"A4:C1:38:8D:18:B2\" = \"231d39c1d7cc1ab1aee224cd09" + canary + "\"\n",
+		"tag's line": good + tag + "[device.keys]\n\"A4:C1:38:8D:18:B2\" = \"231d39c1d7cc1ab1aee224cd09" + canary + "\"\n",
 		"twice":      good + "url = \"wss://h/p?a=" + canary + "\"\n",
 	} {
 		t.Run(name, func(t *testing.T) {

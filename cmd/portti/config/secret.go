@@ -32,6 +32,26 @@ var assignment = regexp.MustCompile(`["']?([A-Za-z0-9_.-]+)["']?\s*=\s*("[^"]*"?
 // address finds what looks like a URL.
 var address = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"']+`)
 
+// sealed finds the keys of Bluetooth tags: a table of keys on one line, and what stands
+// under an address, which is too long for a tag's name, on a line of its own.
+var (
+	sealed      = regexp.MustCompile(`(?i)\bkeys["']?\s*=\s*\{.*`)
+	sealedValue = regexp.MustCompile(`(=\s*)("[^"]*"?|'[^']*'?|[^,}\s#"'{]+)`)
+	underTag    = regexp.MustCompile(`((?:[0-9A-Fa-f]{2}[:-]?){5}[0-9A-Fa-f]{2}["']?\s*=\s*)("[^"]{24,}"?|'[^']{24,}'?)`)
+)
+
+// blotKeys replaces the keys of Bluetooth tags.
+func blotKeys(line string) string {
+	hide := func(re *regexp.Regexp, text string) string {
+		return re.ReplaceAllStringFunc(text, func(m string) string {
+			at := re.FindStringSubmatchIndex(m)
+			return m[:at[4]] + stars(m[at[4]:at[5]])
+		})
+	}
+	line = sealed.ReplaceAllStringFunc(line, func(table string) string { return hide(sealedValue, table) })
+	return hide(underTag, line)
+}
+
 // blot replaces every secret in a line of configuration with asterisks, one
 // for each character, so that columns stay where they are.
 func blot(line string) string {
@@ -43,7 +63,7 @@ func blot(line string) string {
 		}
 		return m[:parts[4]] + stars(m[parts[4]:parts[5]])
 	})
-	return address.ReplaceAllStringFunc(line, blotURL)
+	return address.ReplaceAllStringFunc(blotKeys(line), blotURL)
 }
 
 func stars(s string) string { return strings.Repeat("*", utf8.RuneCountInString(s)) }
