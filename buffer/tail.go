@@ -35,7 +35,8 @@ func (b *block) value(n uint64) []byte {
 type tail struct {
 	blocks []*block
 	free   []*block
-	limit  int // bytes of blocks above which committed ones are let go
+	limit  int  // bytes of blocks above which committed ones are let go
+	sealed bool // the last block takes no more
 }
 
 func (t *tail) bytes() int { return len(t.blocks) * blockSize }
@@ -45,13 +46,17 @@ func (t *tail) append(n uint64, e Entry) {
 	if len(t.blocks) > 0 {
 		b = t.blocks[len(t.blocks)-1]
 	}
-	if b == nil || len(b.buf)+headerLen+len(e.Rec) > blockSize || b.last()+1 != n {
+	if b == nil || t.sealed || len(b.buf)+headerLen+len(e.Rec) > blockSize || b.last()+1 != n {
 		b = t.fresh(n)
 		t.blocks = append(t.blocks, b)
+		t.sealed = false
 	}
 	b.buf = appendValue(b.buf, n, e)
 	b.ends = append(b.ends, uint32(len(b.buf)))
 }
+
+// seal has the next record begin a block, so that those there are stay as they are.
+func (t *tail) seal() { t.sealed = true }
 
 func (t *tail) fresh(n uint64) *block {
 	if k := len(t.free); k > 0 {

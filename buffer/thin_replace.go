@@ -45,6 +45,9 @@ func (j *thinning) replace(q *commits, through uint64) error {
 	defer q.reading.Unlock()
 	q.mu.Lock()
 	fine := j.undisturbedLocked(q)
+	// The blocks that hold records of these files are committed as a whole, and are let
+	// go in enterLocked. What comes until then may not be in one of them.
+	q.tail.seal()
 	q.mu.Unlock()
 	if !fine {
 		return errGone

@@ -1,0 +1,63 @@
+package buffer
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// renaming is a disk on which readings come while a thinned file is put in place.
+type renaming struct {
+	osFS
+	meanwhile func()
+}
+
+func (f *renaming) Rename(from, to string) error {
+	if strings.HasSuffix(to, ".seg") && f.meanwhile != nil {
+		f.meanwhile()
+	}
+	return f.osFS.Rename(from, to)
+}
+
+// TestReadingsComeWhileThinning: what is appended while a thinned file is put in place
+// goes into a block of memory of its own. The one before may hold records of that file,
+// and is let go with it.
+func TestReadingsComeWhileThinning(t *testing.T) {
+	t.Parallel()
+	dir := fastDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(filepath.Join(dir, "q"))
+		tight(&o)
+		o.MaxSize = 256 << 10
+		fs := &renaming{osFS: osFS{o.Dir}}
+		o.FS = fs
+		q := mustOpen(t, o)
+		dev, _ := q.Device("a")
+		n, during := 0, 0
+		put := func(k int) {
+			for range k {
+				appendMixed(t, q, dev, n)
+				n++
+			}
+		}
+		fs.meanwhile = func() { put(5); during++ }
+		for n < 6000 {
+			put(40)
+			time.Sleep(1100 * time.Millisecond)
+			synctest.Wait()
+		}
+		fs.meanwhile = nil
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		c, s := checkLedger(t, q), q.Stats()
+		if c.Read != uint64(n) || c.Waiting+c.Lost["full"] != uint64(n) || s.Err != "" || s.WaitingMemory != 0 {
+			t.Errorf("%d in memory after %d renames: %+v, %q", s.WaitingMemory, during, c, s.Err)
+		}
+		if s.Thinnings < 8 || during == 0 {
+			t.Errorf("thinned %d times, %d renames", s.Thinnings, during)
+		}
+		mustClose(t, q)
+	})
+}
