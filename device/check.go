@@ -45,7 +45,12 @@ func (t Table) Check(c Config) error {
 	if !known {
 		errs = append(errs, t.checkType(c.Type))
 	}
-	errs = append(errs, checkPort(c), checkShare(c.Share), checkNumbers(c))
+	if k.Open == nil {
+		errs = append(errs, checkPort(c))
+	} else {
+		errs = append(errs, checkNoPort(c))
+	}
+	errs = append(errs, checkShare(c.Share), checkNumbers(c))
 	if known {
 		errs = append(errs, k.check(c))
 	}
@@ -117,6 +122,20 @@ func checkPort(c Config) error {
 		return keyError("port", "must be a path beginning with /, such as /dev/serial/by-id/..., or tcp://host:port")
 	}
 	return nil
+}
+
+// checkNoPort refuses what only a port has.
+func checkNoPort(c Config) error {
+	var errs []error
+	for _, key := range []struct {
+		name string
+		set  bool
+	}{{"port", c.Port != ""}, {"match", c.Match != nil}, {"baud", c.Baud != 0}, {"dtr", c.DTR != nil}, {"rts", c.RTS != nil}} {
+		if key.set {
+			errs = append(errs, keyError(key.name, "cannot be set: a device of type %q has no serial port", c.Type))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func checkShare(address string) error {

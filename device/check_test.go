@@ -46,7 +46,6 @@ func TestCheck(t *testing.T) {
 		{"long name", func(c *Config) { c.Name = strings.Repeat("x", 65) }, "name", "64"},
 		{"no type", func(c *Config) { c.Type = "" }, "type", "must be one of " + strings.Join(Kinds().Names(), ", ")},
 		{"unknown type", func(c *Config) { c.Type = "line" }, "type", `"line" is not known`},
-		{"planned type", func(c *Config) { c.Type = "modbus" }, "type", "not in this version"},
 		{"no port", func(c *Config) { c.Port = "" }, "port", "or match"},
 		{"port and match", func(c *Config) { c.Match = &Match{VID: "0403"} }, "match", "together with port"},
 		{"match", func(c *Config) { c.Port, c.Match = "", &Match{VID: "0403", PID: "aB01", Interface: "00"} }, "", ""},

@@ -208,6 +208,9 @@ func (d *device) status() Status {
 }
 
 func (d *device) portName() string {
+	if d.kind.Source != nil {
+		return d.kind.Source(d.cfg)
+	}
 	if d.cfg.Port == "" && d.cfg.Match != nil {
 		return fmt.Sprintf("usb (%s)", d.cfg.Match)
 	}

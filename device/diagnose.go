@@ -51,7 +51,7 @@ func recogniseOther(b []byte, own string) (name, remedy string) {
 		}
 	}
 	for _, k := range Kinds() {
-		if k.Name == own {
+		if k.Name == own || k.Recognise == nil {
 			continue
 		}
 		if name, share := k.Recognise(b); share > 0.6 {

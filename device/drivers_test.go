@@ -34,6 +34,11 @@ func TestDrivers(t *testing.T) {
 				"static_interval": &device.AISOptions{VesselOptions: device.VesselOptions{StaticInterval: "-1s"}},
 			},
 		},
+		"ble": {Allocs: 60, Bad: map[string]any{ // notes, of which each is logged
+			"adapter":   &device.BLEOptions{Adapter: "/dev/hci0"},
+			"scan":      &device.BLEOptions{Scan: "fast"},
+			"only_tags": &device.BLEOptions{TagOptions: device.TagOptions{OnlyTags: true}},
+		}},
 		"ble-bridge": {Allocs: 4, Bad: map[string]any{ // details, answers
 			"dialect":    &device.BridgeOptions{Dialect: "hayes"},
 			"rssi_floor": &device.BridgeOptions{TagOptions: device.TagOptions{RSSIFloor: 5}},
@@ -158,3 +163,5 @@ func FuzzAIS(f *testing.F) { devicetest.Fuzz(f, named("ais"), devicetest.Options
 func FuzzGPSD(f *testing.F) { devicetest.Fuzz(f, named("gpsd"), devicetest.Options{}) }
 
 func FuzzWirepas(f *testing.F) { devicetest.Fuzz(f, named("wirepas"), devicetest.Options{}) }
+
+func FuzzBLE(f *testing.F) { devicetest.Fuzz(f, named("ble"), devicetest.Options{}) }

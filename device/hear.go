@@ -246,6 +246,9 @@ func (s *search) guesses(b []byte, baud int) []Guess {
 	var all []Guess
 	general := map[string]bool{}
 	for _, k := range s.kinds {
+		if k.Recognise == nil {
+			continue
+		}
 		name, share := k.Recognise(b)
 		g := Guess{Kind: k.Name, Name: name, Baud: baud, Share: share}
 		if !k.Binary && (k.Framed == nil || !k.Framed(b)) {

@@ -37,6 +37,13 @@ type Kind struct {
 	// Problems are what the driver may find wrong with what it reads, by the
 	// codes that it raises (see Flagger).
 	Problems []Problem
+	// Open opens what the driver reads, where that is no serial port or connection: the
+	// configuration then has no port. What it gives is a stream of bytes all the same, in a
+	// format that is written down, so that it can be followed, recorded and replayed.
+	// nil = Open of this package.
+	Open OpenFunc
+	// Source says in words what Open opens.
+	Source func(c Config) string
 	// Binary says that the wire does not carry text for people.
 	Binary bool
 	// Polls says that the driver asks its device, Writes that it writes to it at
@@ -44,7 +51,8 @@ type Kind struct {
 	Polls, Writes bool
 	// Recognise looks at bytes as they came at the right speed, from anywhere in
 	// the stream. share is how much of them, from 0 to 1, has this kind's form,
-	// and name what it is in the field's word ("NMEA 0183"). It keeps nothing.
+	// and name what it is in the field's word ("NMEA 0183"). It keeps nothing. nil where Open is set, since such bytes are on no
+	// serial line.
 	Recognise func(b []byte) (name string, share float64)
 	// Framed says that b, where it is of a kind of lines, holds frames that are none, so that
 	// it is not to be judged by its lines. nil = it never does.

@@ -11,6 +11,7 @@ import (
 func Kinds() Table {
 	kinds := Table{
 		aisKind(),
+		bleKind(),
 		bleBridgeKind(),
 		declaredKind(),
 		gpsKind(),
@@ -25,7 +26,7 @@ func Kinds() Table {
 }
 
 // Planned are types that the configuration may come to know, but that this
-// version has no driver for.
+// version has no driver for: none at present.
 func Planned() []string {
-	return []string{"ble"}
+	return nil
 }

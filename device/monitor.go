@@ -171,6 +171,9 @@ func (m *monitor) judge(now time.Time) {
 	}
 	quiet := now.Sub(m.good)
 	noise := m.bytes > 0 && now.Sub(m.byteAt) < m.limit
+	if m.d.kind.Open != nil && m.d.bad() == m.bads {
+		noise = false // its form is ours, so what is not for us cannot be another kind's
+	}
 	switch {
 	case noise && (quiet >= m.limit || !m.ever && quiet >= garbageAfter && m.bytes >= garbageBytes):
 		if m.judged == m.bytes {

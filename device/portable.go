@@ -112,6 +112,8 @@ func (t Table) Recorded(h recording.Header, kind string) (c Config, ignored []st
 		}
 	}
 	slices.Sort(ignored)
-	c.Port = "/recording" // which nobody opens
+	if k.Open == nil {
+		c.Port = "/recording" // which nobody opens
+	}
 	return c, ignored, nil
 }

@@ -12,8 +12,8 @@ import (
 // fields mean the usual.
 type Tuning struct {
 	Pause time.Duration // between the end of a port and the next opening
-	Open  OpenFunc
-	Kinds Table // nil = Kinds()
+	Open  OpenFunc      // nil = the kind's own, or else Open
+	Kinds Table         // nil = Kinds()
 }
 
 // Set is all devices of a gateway.
@@ -39,9 +39,6 @@ func New(cfgs []Config, number func(name string) (uint16, error), sink Sink, env
 	if t.Pause == 0 {
 		t.Pause = Pause
 	}
-	if t.Open == nil {
-		t.Open = Open
-	}
 	if t.Kinds == nil {
 		t.Kinds = Kinds()
 	}
@@ -61,9 +58,16 @@ func newDevice(c Config, number uint16, env Env, shared *stamper, t Tuning) *dev
 	k, _ := t.Kinds.Named(c.Type)
 	log := env.Log.With("component", "device", "device", c.Name)
 	env.Log = log
+	open := t.Open
+	if open == nil {
+		open = k.Open
+	}
+	if open == nil {
+		open = Open
+	}
 	d := &device{
 		cfg: c, kind: k, env: env, log: log,
-		open: t.Open, pause: t.Pause,
+		open: open, pause: t.Pause,
 		start: time.Now(), since: time.Now(), state: Missing,
 	}
 	d.stamp = stamp{

@@ -27,8 +27,11 @@ func (s suite) facts(t testing.TB) {
 	if k.New == nil {
 		t.Fatalf("%s has no New", k.Name)
 	}
-	if k.Baud < 50 || k.Silence <= 0 {
+	if k.Open == nil && k.Baud < 50 || k.Silence <= 0 {
 		t.Errorf("%s must set Baud (%d) and Silence (%v)", k.Name, k.Baud, k.Silence)
+	}
+	if k.Open != nil && (k.Baud != 0 || k.Source == nil) {
+		t.Errorf("%s opens by itself: it must set Source and no Baud (%d)", k.Name, k.Baud)
 	}
 	if k.Polls && !k.Writes {
 		t.Errorf("%s polls and does not write", k.Name)
@@ -173,7 +176,7 @@ func (s suite) sample(t testing.TB, own, shared []string) {
 	}
 	for key, part := range map[string]string{"name": "{n}", "type": `"` + s.kind.Name + `"`, "port": "{port}", "id": "{serial}"} {
 		value, there := set[key]
-		if key == "id" && !there && s.kind.NamesThings != nil {
+		if key == "id" && !there && s.kind.NamesThings != nil || key == "port" && !there && s.kind.Open != nil {
 			continue
 		}
 		if key == "port" && s.kind.Port != "" && value == strconv.Quote(s.kind.Port) {
@@ -226,6 +229,9 @@ func (s suite) problems(t testing.TB) {
 // somewhere in the middle, and against what is nobody's.
 func (s suite) recognise(t testing.TB, recordings map[string][]byte) {
 	t.Helper()
+	if s.kind.Recognise == nil && s.kind.Open != nil {
+		return
+	}
 	if s.kind.Recognise == nil {
 		t.Fatalf("%s has no Recognise", s.kind.Name)
 	}

@@ -21,9 +21,11 @@ type suite struct {
 }
 
 func newSuite(kind device.Kind, o Options) suite {
-	return suite{kind, o, device.Config{
-		Name: "under-test", Type: kind.Name, Port: "/dev/ttyX0", ID: "XXXX03TST00000001", Options: o.Keys,
-	}}
+	c := device.Config{Name: "under-test", Type: kind.Name, ID: "XXXX03TST00000001", Options: o.Keys}
+	if kind.Open == nil {
+		c.Port = "/dev/ttyX0"
+	}
+	return suite{kind, o, c}
 }
 
 // testNow is when everything is read, in Unix milliseconds.

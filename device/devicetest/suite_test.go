@@ -253,6 +253,7 @@ func TestBrokenKindsFail(t *testing.T) {
 		}},
 		{"facts", "pointer to a struct", func(k *device.Kind) { k.Options = func() any { return struct{}{} } }},
 		{"facts", "needs a toml tag", func(k *device.Kind) { k.Options = func() any { return new(struct{ Unit string }) } }},
+		{"facts", "must set Source", func(k *device.Kind) { k.Open = device.Open }},
 		{"facts", "all devices have", func(k *device.Kind) {
 			k.Options = func() any {
 				return new(struct {

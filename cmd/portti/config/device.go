@@ -45,7 +45,7 @@ func (l *loader) checkDevice(path, key string, d device.Config) {
 		}
 	}
 	switch k, _ := l.kinds.Named(d.Type); {
-	case d.Port == "" && d.Match == nil && k.Port == "" && !l.broken && !l.bad[key+".port"] && !l.bad[key+".match"]:
+	case d.Port == "" && d.Match == nil && k.Port == "" && k.Open == nil && !l.broken && !l.bad[key+".port"] && !l.bad[key+".match"]:
 		l.fault(path, key+".port", fmt.Sprintf("device %s has no port", quoteShort(d.Name)),
 			`add port = "/dev/serial/by-id/…", tcp://host:port, or match = {vid = "…", pid = "…"}`)
 		return
