@@ -68,6 +68,9 @@ const ours = `Written by "portti service install"`
 //   - No PrivateDevices: it hides the serial ports. No ProtectClock: it makes
 //     even reading adjtimex fail, and the clock would never count as trusted.
 //     Setting the clock still needs a capability that the set lacks.
+//   - AF_UNIX, besides the control socket: /run/dbus/system_bus_socket, through which a
+//     device of type "ble" asks bluetoothd. The bus knows us by our user in spite of
+//     PrivateUsers, which maps it to itself.
 //   - No ProcSubset=pid: it hides /proc/sys (boot id) and /proc/consoles.
 //   - MemoryMax: the program reads it and lets its collector work harder before
 //     the kernel ends us, so a drop-in that changes it is enough.

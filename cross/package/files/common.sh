@@ -44,10 +44,12 @@ hello() {
 	TEXT
 }
 
-# settle tells udev and the journal of the files that they keep a copy of.
+# settle tells udev, the journal and the bus of the files that they keep a copy of. The bus
+# has read its own before there was the user whom it names.
 settle() {
 	systemd_runs || return 0
 	systemctl daemon-reload
+	busctl call org.freedesktop.DBus / org.freedesktop.DBus ReloadConfig >/dev/null 2>&1 || true
 	if udevadm control --reload 2>/dev/null; then
 		udevadm trigger --subsystem-match=tty --action=change 2>/dev/null || true
 	fi
