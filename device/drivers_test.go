@@ -61,7 +61,7 @@ func TestDrivers(t *testing.T) {
 			"max_interval":   positions(device.PositionOptions{MinDistance: 5, MaxInterval: "25h"}),
 			"clock_out":      positions(device.PositionOptions{ClockOut: "ntpd"}),
 			"fence.yard":     positions(device.PositionOptions{Fence: map[string]device.FenceOptions{"yard": {}}}),
-			"fence":          positions(device.PositionOptions{Fence: map[string]device.FenceOptions{"": {Radius: 5}}}),
+			`fence.""`:       positions(device.PositionOptions{Fence: map[string]device.FenceOptions{"": {Radius: 5}}}),
 		}},
 		"lines": {Allocs: 1}, // a text in Latin-1
 		// the CBOR of nine payloads: a library's maps

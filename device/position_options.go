@@ -3,7 +3,9 @@ package device
 import (
 	"errors"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -136,7 +138,7 @@ func newFences(options map[string]FenceOptions) ([]fence, error) {
 
 func (o FenceOptions) fence(name string) (f fence, err error) {
 	if name == "" || len(name) > maxFenceName || strings.TrimFunc(name, nameRune) != "" || strings.Contains(name, ".") {
-		return f, keyError("fence", "must have names of up to %d letters, digits, '_' or '-', not %q", maxFenceName, name)
+		return f, keyError("fence."+strconv.Quote(name), "cannot be the name of a fence: that has 1 to %d letters, digits, '_' or '-'", maxFenceName)
 	}
 	key := "fence." + name
 	f.name = []byte(name)
@@ -164,8 +166,7 @@ func (o FenceOptions) shape(key string) (geofence.Shape, error) {
 	case circle && (o.Lat == nil || o.Lon == nil || o.Radius == 0):
 		return geofence.Shape{}, keyError(key, "must have lat, lon and radius, all three, to be a circle")
 	case circle:
-		s, err := geofence.Circle(geofence.Point{Lat: *o.Lat, Lon: *o.Lon}, o.Radius)
-		return s, fenceError(key, err)
+		return o.circle(key)
 	case o.Polygon == nil:
 		return geofence.Shape{}, keyError(key, "must have lat, lon and radius, or polygon")
 	}
@@ -177,14 +178,22 @@ func (o FenceOptions) shape(key string) (geofence.Shape, error) {
 		corners[i] = geofence.Point{Lat: c[0], Lon: c[1]}
 	}
 	s, err := geofence.Polygon(corners)
-	return s, fenceError(key+".polygon", err)
+	if err != nil {
+		return s, keyError(key+".polygon", "cannot be used: %v", err)
+	}
+	return s, nil
 }
 
-func fenceError(key string, err error) error {
-	if err == nil {
-		return nil
+func (o FenceOptions) circle(key string) (geofence.Shape, error) {
+	switch {
+	case !(math.Abs(*o.Lat) <= 90):
+		return geofence.Shape{}, keyError(key+".lat", "must be from -90 to 90 degrees")
+	case !(math.Abs(*o.Lon) <= 180):
+		return geofence.Shape{}, keyError(key+".lon", "must be from -180 to 180 degrees")
+	case !(o.Radius >= geofence.MinRadius && o.Radius <= geofence.MaxRadius):
+		return geofence.Shape{}, keyError(key+".radius", "must be from %d to %d metres", geofence.MinRadius, geofence.MaxRadius)
 	}
-	return keyError(key, "cannot be used: %v", err)
+	return geofence.Circle(geofence.Point{Lat: *o.Lat, Lon: *o.Lon}, o.Radius)
 }
 
 // CheckAmong says what is wrong with a device beside the others of the configuration:

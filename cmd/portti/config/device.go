@@ -67,7 +67,11 @@ func (l *loader) checkDevice(path, key string, d device.Config) {
 			if _, set := l.set[at]; l.broken && !set { // it may stand on a line that could not be read
 				continue
 			}
-			text = strconv.Quote(name) + strings.TrimPrefix(text, name)
+			shown := name
+			if strings.HasSuffix(name, `"`) { // no bare key, quoted already
+				shown = lastOf(name)
+			}
+			text = strconv.Quote(shown) + strings.TrimPrefix(text, name)
 		}
 		if !l.bad[at] && (at == key || !l.badBelow(at)) {
 			l.fault(path, at, text, "")
