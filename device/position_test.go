@@ -547,3 +547,17 @@ func FuzzPositions(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkFixWith64Fences(b *testing.B) {
+	o := PositionOptions{MinDistance: 50, HeadingChange: 20, MinInterval: "2s", Fence: map[string]FenceOptions{}}
+	for i := range maxFences {
+		o.Fence[fmt.Sprintf("circle%d", i)] = circleAt(float64(i + 1))
+	}
+	r, out, f := newReceiverOn(gpsClock(true), nil, "gps", o), &nothing{}, at(0, 0, 10, 0)
+	b.ReportAllocs()
+	for i := range b.N {
+		f.Position.Lat += 90
+		f.Time = gpsNoon.UnixMilli() + int64(i)
+		r.fix(&f, out)
+	}
+}
