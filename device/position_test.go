@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -27,6 +24,7 @@ type positionOut struct {
 }
 
 func (o *positionOut) Withhold() { o.withheld++ }
+
 func (o *positionOut) Flag(code string, on bool) {
 	if o.flags == nil {
 		o.flags = map[string]bool{}
@@ -95,140 +93,6 @@ func play(t *testing.T, o PositionOptions, n int, say func(second int) nmea.Fix)
 		}
 	})
 	return r
-}
-
-// parked is a vehicle at rest for a night: its receiver's position wanders as those of
-// receivers do, some metres within minutes, with a speed and a course that are noise.
-func parked() func(int) nmea.Fix {
-	r := rand.New(rand.NewPCG(11, 12))
-	var north, east float64
-	return func(int) nmea.Fix {
-		// A random walk that is drawn back: 3 m in the mean, 10 m now and then.
-		north += -north/300 + r.NormFloat64()*0.25
-		east += -east/300 + r.NormFloat64()*0.25
-		return at(north, east, 0.1+0.2*r.Float64(), 360*r.Float64())
-	}
-}
-
-func TestAParkedVehicleIsQuiet(t *testing.T) {
-	const night = 8 * 3600
-	o := PositionOptions{MinDistance: 10, HeadingChange: 20, MinInterval: "5s", MaxInterval: "1h"}
-	r := play(t, o, night, parked())
-	if got := r.out.ids(); len(got) > 10 || got[0] != "1210/11" || strings.Join(got[1:], "") != strings.Repeat("1210/10", len(got)-1) {
-		t.Errorf("%d messages, want the first and one an hour: %v", len(got), got)
-	}
-	if r.out.withheld+len(r.out.lines) != night {
-		t.Errorf("%d sent and %d withheld of %d", len(r.out.lines), r.out.withheld, night)
-	}
-	if len(r.out.lines) < 7 {
-		t.Errorf("only %d messages in 8 hours: silent and unchanged do not differ", len(r.out.lines))
-	}
-}
-
-func TestPace(t *testing.T) {
-	straight := func(speed float64) func(int) nmea.Fix {
-		return func(i int) nmea.Fix { return at(speed*float64(i), 0, speed, 0) }
-	}
-	corner := func(i int) nmea.Fix { // east at second 20
-		if i <= 20 {
-			return at(10*float64(i), 0, 10, 0)
-		}
-		return at(200, 10*float64(i-20), 10, 90)
-	}
-	for _, row := range []struct {
-		name string
-		o    PositionOptions
-		n    int
-		say  func(int) nmea.Fix
-		want string // seconds and tsmEv of what is sent
-	}{
-		{"all of them", PositionOptions{}, 4, straight(10), "0/11 1/10 2/10 3/10"},
-		{"thinned out", PositionOptions{MinInterval: "5s"}, 16, straight(10), "0/11 5/10 10/10 15/10"},
-		{"by distance", PositionOptions{MinDistance: 50}, 16, straight(10), "0/11 5/9 10/9 15/9"},
-		{"by distance, no sooner than", PositionOptions{MinDistance: 50, MinInterval: "8s"}, 18, straight(10), "0/11 8/9 16/9"},
-		{"by distance, waited", PositionOptions{MinDistance: 5000, MaxInterval: "7s"}, 16, straight(10), "0/11 7/10 14/10"},
-		{"ten minutes unless said otherwise", PositionOptions{MinDistance: 1e6}, 1300, straight(0.1), "0/11 600/10 1200/10"},
-		{"by course", PositionOptions{HeadingChange: 30}, 40, corner, "0/11 21/9"},
-		{"by course across north", PositionOptions{HeadingChange: 30}, 40, func(i int) nmea.Fix { return at(10*float64(i), 0, 10, math.Mod(350+2*float64(i), 360)) }, "0/11 15/9 30/9"},
-		{"a course at rest is noise", PositionOptions{HeadingChange: 30}, 40, func(i int) nmea.Fix { return at(float64(i%3), 0, 0.3, float64(i*97%360)) }, "0/11"},
-		{"turning on the spot", PositionOptions{HeadingChange: 30}, 40, func(i int) nmea.Fix { return at(float64(i%3), 0, 0.6, float64(i*97%360)) }, "0/11"},
-		{"begins to move, then turns", PositionOptions{HeadingChange: 30}, 20, func(i int) nmea.Fix {
-			switch {
-			case i < 5:
-				return at(0, 0, 0, 0)
-			case i < 12:
-				return at(0, 5*float64(i-4), 5, 90)
-			}
-			return at(5*float64(i-11), 35, 5, 0)
-		}, "0/11 12/9"},
-		{"slower than the floor", PositionOptions{MinDistance: 5}, 100, straight(0.4), "0/11 63/9"},
-		{"at rest between houses, where the receiver knows that it is poor", PositionOptions{MinDistance: 10}, 100, func(i int) nmea.Fix {
-			f := at(float64(i*37%60), 0, 0.2, 0)
-			f.ErrLat = nmea.Decimal{Mantissa: 15, Present: true}
-			f.ErrLon = f.ErrLat
-			return f
-		}, "0/11"},
-		{"without a speed", PositionOptions{MinDistance: 5}, 10, func(i int) nmea.Fix {
-			f := at(6*float64(i), 0, 0, 0)
-			f.Speed, f.Course = nmea.Decimal{}, nmea.Decimal{}
-			return f
-		}, "0/11 5/9"},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			r := play(t, row.o, row.n, row.say)
-			var got []string
-			for i, id := range r.out.ids() {
-				_, ts, _ := strings.Cut(r.out.lines[i], `"tsmTs":`)
-				var second int64
-				fmt.Sscan(ts, &second)
-				got = append(got, fmt.Sprintf("%d/%s", second-gpsNoon.Unix(), strings.TrimPrefix(id, "1210/")))
-			}
-			first, _, _ := strings.Cut(got[0], "/")
-			var base int
-			fmt.Sscan(first, &base)
-			for i := range got {
-				var s int
-				var ev string
-				fmt.Sscanf(strings.Replace(got[i], "/", " ", 1), "%d %s", &s, &ev)
-				got[i] = fmt.Sprintf("%d/%s", s-base, ev)
-			}
-			if g := strings.Join(got, " "); g != row.want {
-				t.Errorf("got %s, want %s", g, row.want)
-			}
-		})
-	}
-}
-
-// TestPaceForgivesALateLine: a fix that came late makes the next one seem early.
-func TestPaceForgivesALateLine(t *testing.T) {
-	p, err := newPace(PositionOptions{MinInterval: "5s"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := at(0, 0, 0, 0)
-	for since, want := range map[int64]bool{4800: false, 4899: false, 4900: true, 5000: true} {
-		p.begun, p.when = true, 1000
-		if _, due := p.due(&f, 0, 1000+since); due != want {
-			t.Errorf("%d ms after the last: sent %v, want %v", since, due, want)
-		}
-	}
-}
-
-// TestPaceOfAFastReceiver: forgiving a late line makes no more of ten fixes a second.
-func TestPaceOfAFastReceiver(t *testing.T) {
-	p, err := newPace(PositionOptions{MinInterval: "1s"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, sent := at(0, 0, 0, 0), 0
-	for now := int64(5000); now < 65_000; now += 100 {
-		if _, due := p.due(&f, 0, now); due {
-			sent++
-		}
-	}
-	if sent != 60 && sent != 61 {
-		t.Errorf("%d sent in a minute, want one a second", sent)
-	}
 }
 
 func circleAt(radius float64) FenceOptions {
@@ -369,70 +233,6 @@ func TestFallbackAlone(t *testing.T) {
 	}
 }
 
-func TestStuck(t *testing.T) {
-	for _, row := range []struct {
-		name  string
-		hours float64
-		say   func(second int) nmea.Fix
-		want  bool
-	}{
-		{"repeats itself and says that it moves", 0.1, func(int) nmea.Fix { return at(0, 0, 14, 90) }, true},
-		{"the same for a minute, as behind a bad line", 0.016, func(int) nmea.Fix { return at(0, 0, 14, 90) }, false},
-		{"moves", 0.2, func(i int) nmea.Fix { return at(14*float64(i), 0, 14, 0) }, false},
-		{"holds its position at rest", 48, func(i int) nmea.Fix {
-			f := at(0, 0, 0, 0)
-			f.Sats = int16(8 + i/4000%3)
-			return f
-		}, false},
-		{"holds its position, and creeps below its limit", 48, func(i int) nmea.Fix {
-			f := at(0, 0, 2.5, 0)
-			f.HDOP.Mantissa = int64(8 + i/4000%3)
-			return f
-		}, false},
-		{"nothing changes for half a day", 13, func(int) nmea.Fix { return at(0, 0, 0, 0) }, true},
-		{"nothing changes for a night", 10, func(int) nmea.Fix { return at(0, 0, 0, 0) }, false},
-		{"tells no more than its place", 48, func(int) nmea.Fix {
-			f := at(0, 0, 0, 0)
-			f.Sats, f.HDOP = nmea.None, nmea.Decimal{}
-			return f
-		}, false},
-	} {
-		var s stillness
-		changes, n := 0, int(row.hours*3600)
-		for i := range n {
-			f := row.say(i)
-			if s.see(&f, int64(i+1)*1000) {
-				changes++
-			}
-		}
-		if s.said != row.want || changes > 1 {
-			t.Errorf("%s: %v after %d changes, want %v", row.name, s.said, changes, row.want)
-		}
-		f := at(1, 0, 0, 0)
-		if changed := s.see(&f, int64(n+1)*1000); changed != row.want || s.said {
-			t.Errorf("%s: not over with the next position", row.name)
-		}
-	}
-}
-
-// TestStuckIsNoFirst: who repeats one position has none that another could wait for.
-func TestStuckIsNoFirst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := clocktest.NewMachine(1, 0).Clock(gpsFloor)
-		known := newReceivers(c.Now().Mono)
-		first := newReceiverOn(c, known, "roof", PositionOptions{})
-		second := newReceiverOn(c, known, "dash", PositionOptions{FallbackFor: "roof"})
-		for i := range 120 {
-			first.say(at(0, 0, 14, 90))
-			second.say(at(0, 14*float64(i), 14, 90))
-			time.Sleep(time.Second)
-		}
-		if !first.out.flags[codeStuck] || len(second.out.lines) == 0 {
-			t.Errorf("raised %v, and the fallback sent %d", first.out.flags, len(second.out.lines))
-		}
-	})
-}
-
 func TestPositionsAllocateNothing(t *testing.T) {
 	o := PositionOptions{MinDistance: 50, HeadingChange: 20, MinInterval: "2s", Fence: map[string]FenceOptions{}}
 	for i := range maxFences {
@@ -467,42 +267,6 @@ func TestFenceOptionsOfAllKinds(t *testing.T) {
 	f, err := circleAt(5).fence("yard")
 	if err != nil || f.Hysteresis != defaultHysteresis || f.track.Now != geofence.Unknown {
 		t.Errorf("%+v, %v", f, err)
-	}
-}
-
-// TestHealthyReceiversAreNotStuck plays gpsd's own recordings: none of them stands
-// still for ever, and one at rest sends nothing when it may be quiet.
-func TestHealthyReceiversAreNotStuck(t *testing.T) {
-	logs, err := filepath.Glob("../../../shared/corpora/gpsd/nmea/*.log")
-	if err != nil || len(logs) == 0 {
-		t.Skip("gpsd's recordings are not on this machine")
-	}
-	for _, name := range logs {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		run := func(o PositionOptions) *positionOut {
-			o.Detail = "off"
-			out := &positionOut{}
-			c, mono := gpsClock(true), int64(1000)
-			d := newGPS(Config{Name: "gps", Options: &GPSOptions{PositionOptions: o}}, Env{Clock: c})
-			d.out = out
-			for range 200 { // as if it went on like that for hours, a second every ten lines
-				for line := range bytes.Lines(raw) {
-					mono += 100
-					c.Set(clock.Now{Mono: mono, Unix: gpsNoon.UnixMilli() + mono, Trusted: true})
-					d.take(line)
-				}
-				d.join.Idle()
-			}
-			return out
-		}
-		all, sifted := run(PositionOptions{}), run(PositionOptions{MinDistance: 10, HeadingChange: 30})
-		t.Logf("%-22s %5d fixes, %4d by distance and course", filepath.Base(name), len(all.lines), len(sifted.lines))
-		if all.flags[codeStuck] {
-			t.Errorf("%s: called stuck", name)
-		}
 	}
 }
 
