@@ -273,8 +273,9 @@ func (p *modbusPlan) place(at string, c ModbusRegister, x *modbusPoint) {
 // convert takes the keys that say what the value means: a row counts its offset in steps
 // of its last decimal.
 func (p *modbusPlan) convert(at string, c ModbusRegister, x *modbusPoint) {
-	scale, ok := decimal{mantissa: 1}, true
+	scale := decimal{mantissa: 1}
 	if c.Scale != nil {
+		var ok bool
 		if scale, ok = configured(*c.Scale); !ok || scale.mantissa == 0 {
 			p.bad(at+".scale", "must be a number other than 0, with up to %d digits", maxDigits)
 		}
