@@ -223,3 +223,27 @@ func BenchmarkStampReport(b *testing.B) {
 		})
 	}
 }
+
+// TestReportIsReloaded: another band begins the device anew, the same one leaves it be.
+func TestReportIsReloaded(t *testing.T) {
+	with := func(width float64) Config {
+		c := linesConfig("a", "/p1")
+		c.Report = &Report{Band: map[string]float64{"temp": width}}
+		return c
+	}
+	onBench(t, []Config{with(0.2)}, func(t *testing.T, ports *bench, s *Set, _ *logText) {
+		ports.feed("/p1")
+		ports.feed("/p1")
+		if got := become(t, s, with(0.2)).inWords(); got != "[] [] [] [a]" || s.Status()[0].Withheld != 1 {
+			t.Errorf("%s, %+v", got, s.Status()[0])
+		}
+		if got := become(t, s, with(0.5)).inWords(); got != "[] [] [a] []" {
+			t.Errorf("another band: %s", got)
+		}
+		ports.feed("/p1")
+		ports.feed("/p1")
+		if st := s.Status()[0]; st.Read != 1 || st.Withheld != 1 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
