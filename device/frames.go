@@ -12,14 +12,14 @@ type frames struct {
 	sound func(frame []byte) bool // whether a frame of that start and size is whole: its checksum
 }
 
-// next finds the first frame in b, after skipped bytes that begin none. frame is
+// Next finds the first frame in b, after skipped bytes that begin none. frame is
 // nil where there is no whole one; skipped then leaves what may begin one.
 // marked says that the first byte skipped began a frame whose checksum is wrong.
 //
 // After a wrong frame it goes on with the very next byte: what was taken for a
 // start may be a value, and the next frame begins within the wrong one where
 // bytes were lost.
-func (f frames) next(b []byte) (skipped int, frame []byte, marked bool) {
+func (f *frames) Next(b []byte) (skipped int, frame []byte, marked bool) {
 	for ; len(b) >= f.size; b = b[1:] {
 		starts := bytes.HasPrefix(b, f.start)
 		if starts && f.sound(b[:f.size]) {
@@ -31,11 +31,8 @@ func (f frames) next(b []byte) (skipped int, frame []byte, marked bool) {
 	return skipped, nil, marked
 }
 
-// Next and Most make it a finder.
-func (f frames) Next(b []byte) (skipped int, frame []byte, marked bool) { return f.next(b) }
-
 // Most is part of finder.
-func (f frames) Most() int { return f.size }
+func (f *frames) Most() int { return f.size }
 
 // finder finds frames in a byte stream.
 type finder interface {
@@ -48,7 +45,7 @@ type finder interface {
 
 // share is how much of b is in frames, for Recognise. What lies before the first
 // one and may be the end of another is not looked at, nor is what lies at the end.
-func (f frames) share(b []byte) float64 { return shareOfFrames(f, b) }
+func (f frames) share(b []byte) float64 { return shareOfFrames(&f, b) }
 
 func shareOfFrames(f finder, b []byte) float64 {
 	good, wrong := 0, 0
@@ -81,7 +78,7 @@ const framesAtOnce = 1024
 // before the port was opened, else as Malformed. Half a frame when the port
 // fails counts as nothing.
 func (f frames) run(port Port, out Out, take func(frame []byte) Result) error {
-	return runFrames(f, port, out, take)
+	return runFrames(&f, port, out, take)
 }
 
 func runFrames(f finder, port Port, out Out, take func(frame []byte) Result) error {

@@ -200,7 +200,8 @@ func FuzzFrames(f *testing.F) {
 
 func TestFramesDoNotAllocate(t *testing.T) {
 	in := slices.Concat(five1(1, 2), []byte("noise"), five1(3, 4), five1(5, 6)[:3])
-	s, out, n := frameStream{finder: five()}, &nothing{}, 0
+	f := five()
+	s, out, n := frameStream{finder: &f}, &nothing{}, 0
 	take := func(frame []byte) Result { n += int(frame[2]); return OK }
 	if allocs := testing.AllocsPerRun(100, func() { s.feed(in, out, take) }); allocs != 0 || n != 4*101 {
 		t.Errorf("%v allocations, %d seen", allocs, n)
@@ -209,7 +210,8 @@ func TestFramesDoNotAllocate(t *testing.T) {
 
 func BenchmarkFrames(b *testing.B) {
 	in := bytes.Repeat(five1(1, 2), 100)
-	s, out := frameStream{finder: five()}, &nothing{}
+	f := five()
+	s, out := frameStream{finder: &f}, &nothing{}
 	b.SetBytes(int64(len(in)))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -33,7 +33,6 @@ type key struct {
 	plain bool   // sent without any
 	bare  bool   // it can be the key of a pair
 	hex   bool   // its values are hexadecimal
-	unit  string // stands behind its values
 	told  bool   // people were told that it cannot be sent
 	name  string // as it is sent upstream
 
@@ -48,6 +47,8 @@ type key struct {
 	exact                   bool // scale and offset are exact
 	scale, offset           decimal
 	scaleFloat, offsetFloat float64
+
+	unit string // stands behind its values
 }
 
 // keys is the table of keys.
@@ -251,10 +252,14 @@ func newReader(c linesSettings) (*reader, error) {
 	for _, name := range c.Columns {
 		columns = append(columns, []byte(name))
 	}
-	return &reader{
-		extra: extra, fixed: c.Message != 0, hasID: c.ID != "", colon: c.Assign == ":",
+	r := &reader{
+		extra: extra, fixed: c.Message != 0, hasID: c.ID != "",
 		names: columns, separator: (c.Separator + ",")[0], comma: c.DecimalComma,
 		keys: newKeys(c), ids: &names{known: map[string]string{}},
 		scratch: make([]byte, 0, 128),
-	}, nil
+	}
+	if c.Assign == ":" {
+		r.other = otherColon
+	}
+	return r, nil
 }

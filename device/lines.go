@@ -333,7 +333,7 @@ func (r *reader) firstKey(line []byte) []byte {
 	if len(r.names) > 0 {
 		return nil
 	}
-	p := pairs{line: line, colon: r.colon}
+	p := pairs{line: line, other: r.other}
 	if !p.next() || len(p.key) == 0 {
 		return nil
 	}

@@ -87,7 +87,7 @@ type reader struct {
 	msgs    [slotCount]thingsee.Message
 	used    [slotCount]bool
 
-	colon bool // name:value
+	other mark // the sign between key and value, as pairs has it
 
 	names     [][]byte // of the columns, where there are some
 	separator byte     // between them
@@ -208,7 +208,7 @@ func (r *reader) object(line []byte) (rest []byte, result Result) {
 
 // pairs takes the fields of key=value pairs.
 func (r *reader) pairs(line []byte) Result {
-	p, found, other, bad := pairs{line: line, colon: r.colon}, false, false, 0
+	p, found, other, bad := pairs{line: line, other: r.other}, false, false, 0
 	f := &p.value
 	for p.next() {
 		if !found {
@@ -219,7 +219,7 @@ func (r *reader) pairs(line []byte) Result {
 		}
 		k := r.known(p.key)
 		if p.spoiled || (k == nil || !k.bare) && !plainKey(p.key) {
-			if r.colon && clockTime(p.key, f.raw) {
+			if r.other != 0 && clockTime(p.key, f.raw) {
 				continue
 			}
 			if !p.spoiled || !plainKey(p.key) || !p.unit(r.keys.unit(p.key)) {
