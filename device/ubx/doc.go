@@ -50,15 +50,22 @@
 //
 // # Compared with gpsd
 //
-// gpsd_test.go names each difference. Of 117 epochs in gpsd 3.22's recordings of u-blox
-// receivers time, mode, satellites and place agree in all but two, where gpsd dates a
-// receiver's first epoch in 2007 and 2009 by the leap seconds of today.
+// Of 119 epochs in gpsd 3.22's recordings of u-blox receivers time, mode and satellites
+// agree in 117; in the others gpsd dates a receiver's first epoch in 2007 and 2009 by the
+// leap seconds of today. In NAV-PVT place, altitude, speed and course agree in each. In
+// NAV-SOL gpsd turns the first place and velocity into degrees and keeps them for ever;
+// a gpsd begun anew for each of 92 solutions has all of ours (peers_test.go).
 //
 // # Cost
 //
-// See the benchmarks: no allocation.
+// Measured: no allocation; 0.14 us for an epoch of NAV-PVT, NAV-DOP and NAV-EOE on a shared
+// x86-64 core. The worst bytes there can be, headers alone that each promise 4096 bytes,
+// cost about 1 us a byte.
 //
 // # Limits
+//
+// A length that lies, of a message that is not decoded, holds back what follows until as
+// many bytes have come, or the caller says that it is over.
 //
 // Payloads beyond 4096 bytes are passed over, which only raw measurements of more than
 // 127 signals have. NAV2 (a second solution), ESF and RXM are not decoded.

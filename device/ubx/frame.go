@@ -77,7 +77,7 @@ const (
 // broken says that a frame began among the bytes before and its checksum is wrong, or
 // it was over. The search goes on with the very next byte then: the length may lie, and
 // what follows begins within the wrong frame where bytes were lost. No byte is looked
-// at more than 512 times, whatever comes, and those of a good stream once.
+// at more than 700 times, whatever comes, and those of a good stream once.
 func Next(b []byte, over bool) (before int, f Frame, broken bool) {
 	for i := 0; i < len(b); i++ {
 		k := start(b[i:])

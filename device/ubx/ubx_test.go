@@ -404,6 +404,15 @@ func BenchmarkEpoch(b *testing.B) {
 	}
 }
 
+// BenchmarkWorst is what costs most: headers that each promise the longest frame.
+func BenchmarkWorst(b *testing.B) {
+	stream := bytes.Repeat([]byte{0xB5, 0x62, 0x02, 0x13, 0x00, 0x10}, 4000)
+	b.SetBytes(int64(len(stream)))
+	for range b.N {
+		frames(stream, func(Frame) {})
+	}
+}
+
 // FuzzNext: every byte is in a frame or before one, whatever comes, nothing is lost, and
 // frames are sound.
 func FuzzNext(f *testing.F) {
