@@ -47,7 +47,7 @@ type Kind struct {
 	// Binary says that the wire does not carry text for people.
 	Binary bool
 	// Polls says that the driver asks its device, Writes that it writes to it at
-	// all. One that does neither only listens.
+	// all. One that does neither only listens; gps does, unless configure = true.
 	Polls, Writes bool
 	// Recognise looks at bytes as they came at the right speed, from anywhere in
 	// the stream. share is how much of them, from 0 to 1, has this kind's form,
