@@ -3,6 +3,8 @@ package buffer
 import (
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,10 +14,11 @@ import (
 type renaming struct {
 	osFS
 	meanwhile func()
+	over      atomic.Bool // nothing comes any more
 }
 
 func (f *renaming) Rename(from, to string) error {
-	if strings.HasSuffix(to, ".seg") && f.meanwhile != nil {
+	if strings.HasSuffix(to, ".seg") && !f.over.Load() {
 		f.meanwhile()
 	}
 	return f.osFS.Rename(from, to)
@@ -32,23 +35,28 @@ func TestReadingsComeWhileThinning(t *testing.T) {
 		tight(&o)
 		o.MaxSize = 256 << 10
 		fs := &renaming{osFS: osFS{o.Dir}}
+		fs.over.Store(true)
 		o.FS = fs
 		q := mustOpen(t, o)
 		dev, _ := q.Device("a")
+		var mu sync.Mutex // readings come from the test and, during a rename, from the committer
 		n, during := 0, 0
 		put := func(k int) {
+			mu.Lock()
+			defer mu.Unlock()
 			for range k {
 				appendMixed(t, q, dev, n)
 				n++
 			}
 		}
 		fs.meanwhile = func() { put(5); during++ }
-		for n < 6000 {
+		fs.over.Store(false)
+		for range 150 {
 			put(40)
 			time.Sleep(1100 * time.Millisecond)
 			synctest.Wait()
 		}
-		fs.meanwhile = nil
+		fs.over.Store(true)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		c, s := checkLedger(t, q), q.Stats()
