@@ -25,6 +25,12 @@ func works() []work {
 		{what: "one JSON line of 7 fields read", room: "device", bench: "^BenchmarkLines$/^json$", budget: 7000},
 		{what: "one line of 7 pairs read", room: "device", bench: "^BenchmarkLines$/^pairs$", budget: 8000},
 		{what: "one NMEA sentence read", room: "device/nmea", bench: "^BenchmarkSentence$", budget: 8000},
+		{what: "one UBX epoch of three messages", room: "device/ubx", bench: "^BenchmarkEpoch$"},
+		{what: "one AIS position", room: "device/ais", bench: "^BenchmarkPosition$"},
+		{what: "one RuuviTag advertisement", room: "device/adv", bench: "^BenchmarkDecode$/^ruuvi-5$"},
+		{what: "one frame of a Wirepas sink", room: "device/dualmcu", bench: "^BenchmarkScan$"},
+		{what: "one Modbus poll, planned and read", room: "device/modbus", bench: "^BenchmarkPoll$"},
+		{what: "two frames of a declared dust sensor", room: "device", bench: "^BenchmarkDeclared$/^pms5003$"},
 		{what: "one reading stamped", room: "device", bench: "^BenchmarkStamp$"},
 	}
 }

@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"portti/cmd/portti/config"
 	"portti/cmd/portti/status"
 	"portti/cmd/portti/testbed"
+	"portti/device"
 )
 
 // wakes is how often a gateway leaves the processor by itself, summed over its threads:
@@ -22,20 +24,42 @@ func wakes(t *testing.T, p plan) []row {
 	idle, err := net.Listen("tcp", "127.0.0.1:0")
 	fatal(t, err)
 	defer idle.Close()
-	tcp := switches(t, p, line("panel", "tcp://"+idle.Addr().String(), ""))
+	tcp, _ := switches(t, p, line("panel", "tcp://"+idle.Addr().String(), ""))
 	devices := ""
 	for i := range 4 {
 		port := pseudoTerminal(t)
 		devices += line(fmt.Sprintf("panel%d", i), port.Name(), "")
 	}
-	serial := switches(t, p, devices)
-	return []row{{
-		"wake-ups a second, idle, connected: a TCP port; four serial ports", "4; 8",
-		fmt.Sprintf("%.1f; %.1f", tcp, serial), fmt.Sprintf("voluntary switches of all threads in %v", p.quiet),
-	}}
+	serial, _ := switches(t, p, devices)
+	listening, kinds := listeners(t)
+	many, resident := switches(t, p, listening)
+	quiet := fmt.Sprintf("voluntary switches of all threads in %v", p.quiet)
+	return []row{
+		{"wake-ups a second, idle, connected: a TCP port; four serial ports", "4; 8", fmt.Sprintf("%.1f; %.1f", tcp, serial), quiet},
+		{"wake-ups a second, idle, one of each type that only listens", "8", fmt.Sprintf("%.1f", many), quiet + ": " + kinds},
+		{"resident memory with these, idle", "12 MB", resident, "smaps_rollup"},
+	}
 }
 
-func switches(t *testing.T, p plan, devices string) float64 {
+// listeners is one device of each type that a serial port has and that asks nothing.
+func listeners(t *testing.T) (devices, kinds string) {
+	var names []string
+	for _, k := range device.Kinds() {
+		if k.Polls || k.Open != nil || k.Port != "" || k.Name == "declared" {
+			continue
+		}
+		port := pseudoTerminal(t)
+		text, err := config.DeviceText(device.Config{Name: k.Name, Type: k.Name, Port: port.Name(), Baud: device.Baud(k.Baud), ID: "XXXX03DEV00000001"})
+		fatal(t, err)
+		devices += "\n" + text
+		names = append(names, k.Name)
+	}
+	return devices, strings.Join(names, ", ")
+}
+
+// switches is how often an idle gateway with these devices wakes in a second, and its
+// resident memory then.
+func switches(t *testing.T, p plan, devices string) (perSecond float64, resident string) {
 	s := site(t, p, serve(t).url, devices)
 	g := start(s)
 	g.ready(s)
@@ -44,8 +68,9 @@ func switches(t *testing.T, p plan, devices string) float64 {
 	before := g.switched()
 	time.Sleep(p.quiet)
 	n := g.switched() - before
+	roll := g.read("smaps_rollup")
 	g.stop()
-	return float64(n) / p.quiet.Seconds()
+	return float64(n) / p.quiet.Seconds(), fmt.Sprintf("%s (%s anonymous)", mb(kilobytes(roll, "Rss")), mb(kilobytes(roll, "Anonymous")))
 }
 
 // switched is how many voluntary context switches its threads have had.
