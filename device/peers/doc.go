@@ -1,5 +1,5 @@
 // Package peers holds no code, only tests of package device against programs that
-// nobody here wrote: gpsd.
+// nobody here wrote: gpsd, socat.
 //
 //	go test -tags peers ./device/peers
 //
