@@ -315,6 +315,9 @@ func TestTagFlood(t *testing.T) {
 		random := rand.New(rand.NewPCG(5, 6))
 		out := &floodOut{ours: map[string]int{}}
 		rounds := 5
+		if raceDetector {
+			rounds = 2
+		}
 		flood := func(round int) {
 			for i := range 10_000 {
 				r.now += int64(i % 2)

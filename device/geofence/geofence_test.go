@@ -50,7 +50,7 @@ func star(r *rand.Rand, middle Point, size float64, n int) []Point {
 func TestPolygonAgreesWithExactArithmetic(t *testing.T) {
 	r := random(2)
 	n := 1000
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		n = 100
 	}
 	insides := 0
@@ -84,7 +84,7 @@ func TestPolygonAgreesWithExactArithmetic(t *testing.T) {
 func TestPolygonDistance(t *testing.T) {
 	r := random(3)
 	n := 400
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		n = 10
 	}
 	var long, short float64

@@ -1,0 +1,6 @@
+//go:build race
+
+package geofence
+
+// raceDetector makes the long tests shorter: it slows them thirtyfold.
+const raceDetector = true
