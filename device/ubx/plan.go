@@ -164,6 +164,24 @@ func (p Plan) constellations(gnss []byte) []byte {
 	return gnss
 }
 
+// absent names the constellations wanted of which a receiver that has said which it has
+// said nothing.
+func (p Plan) absent(gnss []byte) (names []string) {
+	for _, s := range systems() {
+		if !slices.Contains(p.Systems, s.name) {
+			continue
+		}
+		has := false
+		for b := gnss[min(4, len(gnss)):]; len(b) >= 8; b = b[8:] {
+			has = has || b[0] == s.id
+		}
+		if !has {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
 // Layers of a receiver's memory, in which CFG-VALSET puts values.
 const (
 	layerRAM   = 1

@@ -202,6 +202,9 @@ func (s *Setup) end(now int64) {
 	if len(s.refused) > 0 {
 		s.progress = Partly
 	}
+	if len(s.refused) == 0 {
+		s.plan.Save = false // a flash wears out, and a receiver that restarts may do so again and again
+	}
 	s.seen, s.later, s.due = now, laterTime, now+1000
 	for _, name := range s.plan.Messages {
 		m, on, _ := named(name)
@@ -243,7 +246,9 @@ func (s *Setup) Hear(f Frame, now int64) {
 		}
 	case f.ID == CfgGNSS && s.asked == CfgGNSS:
 		s.gnss = append([]byte{}, f.Payload...)
+		s.refused = append(s.refused, s.plan.absent(s.gnss)...)
 		s.begin(now)
+		s.due = now + settleTime // an acknowledgement follows, which is of the question
 	case f.ID == InfNotice && strings.Contains(string(f.Payload), "u-blox"):
 		s.Restarted(now)
 	case f.ID == AckACK || f.ID == AckNAK:

@@ -155,6 +155,60 @@ func TestSetupLateAnswer(t *testing.T) {
 	}
 }
 
+// TestSetupOfConstellations: a receiver before F9 acknowledges the question for its
+// constellations too, which is no word on what it is told then; and one that it does not
+// have is named.
+func TestSetupOfConstellations(t *testing.T) {
+	for _, refuses := range []bool{false, true} {
+		s := NewSetup(Plan{Systems: []string{"gps"}})
+		ask := obeying("18.00", func(f Frame) bool { return refuses && f.ID == CfgGNSS })
+		for now := int64(0); now < 30_000; now += 50 {
+			b := s.Next(now)
+			if b == nil {
+				continue
+			}
+			_, f, _ := Next(b, true)
+			for _, a := range ask(f) {
+				s.Hear(a, now)
+			}
+			if f.ID == CfgGNSS && len(f.Payload) == 0 { // which a slow line brings with the next bytes
+				if s.Next(now+10) != nil {
+					t.Error("it is told before it has acknowledged the question")
+				}
+				s.Hear(answer(AckACK, 6, 0x3E), now+20)
+			}
+		}
+		p, refused := s.Progress()
+		if refuses != (p == Partly) || refuses != slices.Equal(refused, []string{"constellations"}) {
+			t.Errorf("refuses %v: progress %d, refused %v", refuses, p, refused)
+		}
+	}
+	k := &talk{s: NewSetup(Plan{Systems: []string{"gps", "galileo"}}), ask: obeying("14.00", nil)}
+	k.run(30_000)
+	if p, refused := k.s.Progress(); p != Partly || !slices.Equal(refused, []string{"galileo"}) {
+		t.Errorf("one that it does not have: progress %d, refused %v", p, refused)
+	}
+}
+
+// TestSetupSavesOnce: a receiver that restarts again and again is set up each time, and its
+// flash written once.
+func TestSetupSavesOnce(t *testing.T) {
+	k := &talk{s: NewSetup(Plan{Interval: 200, Save: true}), ask: obeying("34.10", nil)}
+	for range 5 {
+		k.run(30_000)
+		k.s.Restarted(k.now)
+	}
+	k.run(30_000)
+	saved, set := 0, 0
+	for _, b := range k.sent {
+		saved += strings.Count(b, "068a 0006")
+		set += strings.Count(b, "068a 0001")
+	}
+	if saved != 1 || set != 6 {
+		t.Errorf("set %d times, saved %d times:\n%s", set, saved, strings.Join(k.sent, "\n"))
+	}
+}
+
 // TestSetupAgain: a receiver that has restarted is set up again, by whatever that shows.
 func TestSetupAgain(t *testing.T) {
 	pvt := answer(NavPVT, make([]byte, 92)...)
