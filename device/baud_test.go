@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"portti/cross/testkit"
+	"portti/device/recording"
 )
 
 func TestBaud(t *testing.T) {
@@ -51,6 +52,10 @@ func TestSpeedIsFound(t *testing.T) {
 			defer hush()
 			env, log := loggedEnv()
 			set := newSet(t, env, newSink(), Tuning{}, Config{Name: "gps", Type: "gps", Port: far.Path(), ID: tuid, Baud: BaudAuto, ExpectEvery: "200ms"})
+			f, err := set.Follow("gps", View{})
+			if err != nil {
+				t.Fatal(err)
+			}
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan struct{})
 			go func() { defer close(done); set.Run(ctx) }()
@@ -67,6 +72,17 @@ func TestSpeedIsFound(t *testing.T) {
 			}
 			if s := set.Status()[0]; s.Opened != 1 {
 				t.Errorf("the port was opened %d times: each time resets what starts with DTR", s.Opened)
+			}
+			cancel()
+			<-done
+			begun := 0
+			for r, err := f.Next(t.Context()); err == nil; r, err = f.Next(t.Context()) {
+				if r.What == recording.Opened {
+					begun++
+				}
+			}
+			if begun < 2 {
+				t.Errorf("a recording has %d drivers, of the two or more that there were", begun)
 			}
 		})
 	}

@@ -110,7 +110,7 @@ func (d *device) once(ctx context.Context) time.Duration {
 		return d.pause
 	}
 	d.begin(ctx, o)
-	err = d.drive(ctx, driver, o.Line)
+	err = d.drive(ctx, driver, o.Line, o.Path)
 	d.unflag()
 	d.close(o.Line)
 	if ctx.Err() != nil {
@@ -121,7 +121,7 @@ func (d *device) once(ctx context.Context) time.Duration {
 
 // drive runs the driver in this goroutine. A cancelled ctx interrupts the
 // line, which ends it.
-func (d *device) drive(ctx context.Context, driver Driver, line Line) (err error) {
+func (d *device) drive(ctx context.Context, driver Driver, line Line, path string) (err error) {
 	stop := context.AfterFunc(ctx, func() {
 		d.seat.farewell()
 		line.Interrupt()
@@ -133,11 +133,14 @@ func (d *device) drive(ctx context.Context, driver Driver, line Line) (err error
 		}
 	}()
 	port, auto := d.auto(line)
-	for {
+	for again := false; ; again = true {
 		if auto {
 			if err := d.seek(ctx, port); err != nil {
 				return err
 			}
+		}
+		if again { // a replay is to begin with a new driver, too
+			d.portIs(recording.Opened, path)
 		}
 		err := d.drives(driver, line)
 		if !errors.Is(err, errSpeed) {

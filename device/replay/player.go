@@ -114,6 +114,12 @@ func (p *player) Read(b []byte) (int, error) {
 		if p.asksNext() {
 			return 0, os.ErrDeadlineExceeded
 		}
+		if r := p.records[0]; r.What == recording.Opened { // of a port that did not end: open takes it
+			if err := p.advance(r.At); err != nil {
+				return 0, err
+			}
+			return 0, fmt.Errorf("%w: the driver was begun anew", device.ErrGone)
+		}
 		r, err := p.next()
 		switch {
 		case err != nil:

@@ -3,6 +3,7 @@ package replay_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -305,6 +306,40 @@ func TestSpeed(t *testing.T) {
 			t.Errorf("ended after 90 minutes: %v %+v", err, res)
 		}
 	})
+}
+
+// TestDriverBegunAnew: where the speed was looked for again, the port is opened in the
+// recording without having ended, and what the driver knew is forgotten.
+func TestDriverBegunAnew(t *testing.T) {
+	opened := recording.Record{What: recording.Opened, Data: []byte("/dev/ttyUSB0")}
+	say := func(second int) recording.Record {
+		b := fmt.Sprintf("GPGLL,6500.744,N,02528.086,E,1200%02d.00,A,A", second)
+		sum := byte(0)
+		for i := range len(b) {
+			sum ^= b[i]
+		}
+		return recording.Record{What: recording.In, Data: fmt.Appendf(nil, "$%s*%02X\r\n", b, sum)}
+	}
+	f := file()
+	f.Header.Type, f.Header.Keys = "gps", map[string]json.RawMessage{"id": json.RawMessage(`"XXXX03TST00000001"`), "detail": json.RawMessage(`"off"`), "baud": json.RawMessage(`"auto"`)}
+	f.Records = []recording.Record{opened, say(1), say(2), opened, say(3), say(4)}
+	for i := range f.Records {
+		f.Records[i].At = time.Duration(i) * time.Second
+		f.Records[i].Clock = recording.Clock{Unix: replay.Now + int64(i)*1000, Trusted: true}
+	}
+	res, err := replay.Run(context.Background(), f, replay.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var events []string
+	for _, m := range res.Messages {
+		_, rest, _ := strings.Cut(m, `"tsmEv":`)
+		ev, _, _ := strings.Cut(rest, ",")
+		events = append(events, ev)
+	}
+	if got := strings.Join(events, " "); got != "11 10 11 10" {
+		t.Errorf("events %s, want 11 10 11 10:\n%s", got, strings.Join(res.Messages, "\n"))
+	}
 }
 
 func TestCrashIsSaidAndEndsIt(t *testing.T) {
