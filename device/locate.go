@@ -94,6 +94,9 @@ func (l *locator) fix(f *nmea.Fix, out Out) {
 		l.steer(f, now, out)
 	}
 	if l.stands.waits() {
+		for i := range l.fences {
+			l.fences[i].forget()
+		}
 		withhold(out)
 		return
 	}

@@ -225,6 +225,39 @@ func TestFallback(t *testing.T) {
 	})
 }
 
+// TestDwellOfAStandIn: a position that decided for the other side of a fence before the
+// receiver had to wait is none that the side was kept since.
+func TestDwellOfAStandIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clocktest.NewMachine(1, 0).Clock(gpsFloor)
+		known := newReceivers(c.Now().Mono)
+		yard := circleAt(100)
+		yard.Dwell = "10s"
+		o := PositionOptions{Fence: map[string]FenceOptions{"yard": yard}}
+		first := newReceiverOn(c, known, "roof", o)
+		o.FallbackFor = "roof"
+		second := newReceiverOn(c, known, "dash", o)
+		run := func(seconds int, roof bool, north float64) {
+			for range seconds {
+				if roof {
+					first.say(at(0, 0, 0, 0))
+				}
+				second.say(at(north, 0, 0, 0))
+				time.Sleep(time.Second)
+			}
+		}
+		run(20, false, 0)  // the second is in use, inside;
+		run(29, true, 0)   // the first is back,
+		run(1, true, 300)  // and the last that counts of the second is outside;
+		run(20, true, 0)   // it waits,
+		run(9, false, 0)   // and is in use again
+		run(5, false, 300) // when it has left
+		if text := strings.Join(second.out.lines, "\n"); strings.Contains(text, `"inside":0`) {
+			t.Errorf("outside for five seconds is told, with a dwell of ten:\n%s", text)
+		}
+	})
+}
+
 // TestFallbackAlone: a receiver that is tried alone sends, though it is a fallback.
 func TestFallbackAlone(t *testing.T) {
 	out, _ := runGPS(t, Config{Name: "dash", Options: &GPSOptions{PositionOptions: PositionOptions{FallbackFor: "roof"}}}, gpsClock(true), cycle("120000.00", "6500.74400", "10.0", "57.30"))
