@@ -43,6 +43,7 @@ func gpsKind() Kind {
 		Name: "gps", Baud: 9600, Auto: true, Silence: 10 * time.Second,
 		Options:   func() any { return new(GPSOptions) },
 		Problems:  gpsProblems(),
+		Expect:    gpsExpect,
 		Recognise: recogniseGPS, Framed: framedGPS,
 		New: func(c Config, env Env) (Driver, error) {
 			if err := optionsOf[GPSOptions](c).check(); err != nil {

@@ -13,7 +13,8 @@ const bothLive = 10_000 // ms
 //
 // An epoch in UBX is handed on at once, and the one in NMEA of the same time is dropped.
 // One in NMEA waits for the one in UBX, where there are any, until the next comes or the
-// receiver pauses. Which of them belong together is told by their time of day.
+// receiver pauses. Which of them belong together is told by their time of day. Where UBX
+// has no time and NMEA has, as of one that sends NAV-POSLLH and NAV-STATUS, NMEA counts.
 type both struct {
 	opts nmea.Options
 	emit func(*nmea.Fix)
@@ -27,6 +28,8 @@ type both struct {
 	before  nmea.TimeOfDay // of what was handed on before that
 	sent    sentBy         // last
 	late    uint64         // epochs in UBX that came after theirs in NMEA had left
+	dated   int64          // monotonic time of the last fix with a time in NMEA, 0 = none yet
+	every   int64          // and how long after the one before it came
 }
 
 // sentBy is in what the last epoch was that was handed on.
@@ -65,11 +68,16 @@ func (b *both) send(f *nmea.Fix, by sentBy) {
 func (b *both) nmea(f *nmea.Fix) {
 	live := b.any && b.opts.Mono != nil && b.opts.Mono()-b.fix.Began < bothLive
 	begun := together(f.Clock, clockOf(b.join.Open()))
+	dated := f.Valid() && f.Time != 0
+	if dated && b.opts.Mono != nil {
+		now := max(b.opts.Mono(), 1)
+		b.dated, b.every = now, now-b.dated
+	}
 	switch {
 	case b.sent == sentUBX && (together(f.Clock, b.last) || together(f.Clock, b.before)):
-	case live && (f.Clock == nmea.NoTime || b.fix.Clock == nmea.NoTime):
+	case live && (f.Clock == nmea.NoTime || b.fix.Clock == nmea.NoTime && !dated):
 		// Neither is known to belong to the other: that in UBX is the receiver's word.
-	case live || begun:
+	case live && b.fix.Clock != nmea.NoTime || begun:
 		b.release()
 		b.held, b.holding = *f, true
 		if begun && f.End == nmea.ByTime {
@@ -100,6 +108,9 @@ func (b *both) ubx(u *ubx.Fix) {
 	f := &b.fix
 	b.convert(u)
 	b.any = true
+	if f.Clock == nmea.NoTime && b.dated != 0 && b.opts.Mono()-b.dated < min(2*b.every, bothLive) {
+		return
+	}
 	if b.holding {
 		b.holding = false
 		if together(b.held.Clock, f.Clock) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"os"
 	"strings"
 	"time"
 
@@ -41,6 +42,14 @@ func (c GPSOptions) checkSetup() error {
 	return nil
 }
 
+// gpsExpect is how often there is an epoch, where the setup says it.
+func gpsExpect(c Config) time.Duration {
+	if o := optionsOf[GPSOptions](c); o.Configure && o.Setup.Rate > 0 {
+		return time.Duration(float64(time.Second) / o.Setup.Rate)
+	}
+	return 0
+}
+
 const codeSetup = "GPS-SETUP"
 
 // gpsSetup is the part of a gps that writes to the receiver. A nil one never does.
@@ -65,7 +74,8 @@ func (s *gpsSetup) write(port Port, until time.Time, out Out) (time.Time, error)
 		return until, nil
 	}
 	if frame := s.setup.Next(s.now()); frame != nil {
-		if _, err := port.Write(frame); err != nil {
+		// One that takes nothing does not answer either, and is read all the same.
+		if _, err := port.Write(frame); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return until, err
 		}
 	}

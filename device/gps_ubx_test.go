@@ -3,8 +3,11 @@ package device
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -264,6 +267,89 @@ func TestGPSDisturbed(t *testing.T) {
 		}
 		if strings.Count(log.String(), "event=gps.undisturbed code="+code) != 3 {
 			t.Errorf("%s: the log does not say each time that it is over", code)
+		}
+	}
+}
+
+// deafPort is a port that takes nothing.
+type deafPort struct{ gpsPort }
+
+func (p *deafPort) Write([]byte) (int, error) {
+	return 0, fmt.Errorf("the device took no bytes for 2s: %w", os.ErrDeadlineExceeded)
+}
+
+// TestGPSThatTakesNothing: a receiver that cannot be written to is read.
+func TestGPSThatTakesNothing(t *testing.T) {
+	d := newGPS(Config{Options: &GPSOptions{Configure: true, Setup: GPSSetup{Rate: 5}}}, Env{Clock: gpsClock(false)})
+	out := &gpsOut{}
+	p := &deafPort{gpsPort{pieces: []string{nmeaEpoch(0), nmeaEpoch(1000), nmeaEpoch(2000)}}}
+	if err := d.Run(&endingPort{p}, out); !errors.Is(err, io.EOF) || len(out.lines) < 4 {
+		t.Errorf("%d messages, %v", len(out.lines), err)
+	}
+}
+
+// endingPort ends after what it has to say, though somebody waits.
+type endingPort struct{ *deafPort }
+
+func (p *endingPort) Read(b []byte) (int, error) {
+	if len(p.pieces) == 0 {
+		return 0, io.EOF
+	}
+	return p.deafPort.Read(b)
+}
+
+// TestGPSSilence: a receiver that was told to be slow is not silent between its epochs.
+func TestGPSSilence(t *testing.T) {
+	for _, row := range []struct {
+		configure bool
+		rate      float64
+		want      time.Duration
+	}{{true, 0.02, 150 * time.Second}, {true, 5, 10 * time.Second}, {true, 0, 10 * time.Second}, {false, 0.02, 10 * time.Second}} {
+		d := &device{kind: gpsKind(), cfg: Config{Options: &GPSOptions{Configure: row.configure, Setup: GPSSetup{Rate: row.rate}}}}
+		if got := d.silence(); got != row.want {
+			t.Errorf("configure %v, rate %v: silent after %v, want %v", row.configure, row.rate, got, row.want)
+		}
+	}
+}
+
+// TestGPSTimeInNMEA: where UBX has the place without the time, as from a receiver that was
+// told to send NAV-POSLLH and NAV-STATUS, what NMEA says counts, which has both.
+func TestGPSTimeInNMEA(t *testing.T) {
+	for _, first := range []string{"NMEA", "UBX"} {
+		c := gpsClock(false)
+		d := newGPS(Config{Options: &GPSOptions{PositionOptions: PositionOptions{Detail: "off"}}}, Env{Clock: c})
+		out := &gpsOut{}
+		d.out = out
+		for s := range 30 {
+			c.Set(clock.Now{Mono: int64(1000 * (s + 1)), Unix: 1000})
+			pvt, _ := ubxEpoch(1000 * s)
+			llh, status := make([]byte, 28), make([]byte, 16)
+			copy(llh, pvt[6:10])
+			copy(llh[4:], pvt[6+24:6+32])
+			copy(status, pvt[6:10])
+			status[4], status[5] = 3, 1
+			b := ubx.Append(ubx.Append(nil, ubx.NavPOSLLH, llh...), ubx.NavSTATUS, status...)
+			if s == 20 { // NMEA ends
+				out.lines = nil
+			}
+			switch {
+			case s >= 20:
+				d.take(b)
+			case first == "UBX":
+				d.take(append(b, nmeaEpoch(1000*s)...))
+			default:
+				d.take(append([]byte(nmeaEpoch(1000*s)), b...))
+			}
+			d.idle()
+			if s == 19 {
+				dated := strings.Count(strings.Join(out.lines, "\n"), `"tsmTs":17953`)
+				if n := len(out.lines); n < 20 || n > 21 || dated != 20 {
+					t.Errorf("%s first: %d positions of 20 epochs, %d dated:\n%s", first, n, dated, strings.Join(out.lines, "\n"))
+				}
+			}
+		}
+		if n := len(out.lines); n == 0 {
+			t.Errorf("%s first: nothing in UBX once NMEA has ended", first)
 		}
 	}
 }
