@@ -20,7 +20,7 @@ func gpsProblems() []Problem {
 			Sentence: "{subject}: the receiver says that something disturbs the satellites' signals. Positions may be missing, or less exact than usual.",
 			Actions:  []string{"Move the antenna away from transmitters, displays, USB 3 cables and switching power supplies", "If it comes and goes with the place, a transmitter nearby may be the cause; tell the authority for radio where that may be on purpose"}},
 		{Code: "GPS-JUMP", Title: "Position jumped",
-			Sentence: "{subject}: the position jumped farther than anything can travel; it was sent, and marked.",
+			Sentence: "{subject}: the position jumped farther than anything can travel. It was sent all the same, with jump = 1 where detail is not off.",
 			Actions:  []string{"Check the antenna's view of the sky and its cable", "If it repeats in one place, something may disturb the satellites' signals there"}},
 		{Code: "GPS-NO-FIX", Title: "No satellites", ImpactsData: true,
 			Sentence: "{subject}: the receiver has no fix; no position is sent until it has one.",

@@ -108,6 +108,10 @@ func (l *locator) fix(f *nmea.Fix, out Out) {
 			at, worst = now.Unix, now.Err
 		}
 	}
+	// A crossing is told once, so it goes first: rate_limit may take what comes last.
+	if !jumped { // a position that cannot be has crossed nothing
+		l.cross(f, at, worst, now.Mono, out)
+	}
 	if event, due := l.pace.due(f, l.within(f), now.Mono); due {
 		if !l.sent {
 			event, l.sent = thingsee.EventPowerOn, true
@@ -115,9 +119,6 @@ func (l *locator) fix(f *nmea.Fix, out Out) {
 		l.position(f, jumped, at, worst, event, out)
 	} else {
 		withhold(out)
-	}
-	if !jumped { // a position that cannot be has crossed nothing
-		l.cross(f, at, worst, now.Mono, out)
 	}
 }
 

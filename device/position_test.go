@@ -2,6 +2,7 @@ package device
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"math"
@@ -109,9 +110,9 @@ func TestFences(t *testing.T) {
 	drive := func(i int) nmea.Fix { return at(math.Abs(150-float64(10*i)), 0, 10, 0) }
 	r := play(t, o, 31, drive)
 	want := []string{
-		`{"tsmId":1210,"tsmEv":11`,
-		`"tsmId":90120,"tsmEv":11,"tsmTs":`, `"fence":"town","inside":1`,
+		`{"tsmId":90120,"tsmEv":11,"tsmTs":`, `"fence":"town","inside":1`,
 		`"fence":"yard","inside":0`,
+		`{"tsmId":1210,"tsmEv":11`,
 		`"tsmId":90120,"tsmEv":7`, `"fence":"yard","inside":1,"lat":65.0008094,"lon":25}`,
 		`"fence":"yard","inside":0`,
 	}
@@ -142,7 +143,8 @@ func TestFenceOutlivesThePort(t *testing.T) {
 			}
 			r.say(f)
 			time.Sleep(time.Second)
-			return strings.Join(r.out.ids()[1:], " ")
+			all := r.out.ids()
+			return strings.Join(all[:len(all)-1], " ") // without the position
 		}
 		eq(t, "first", count(at(0, 0, 0, 0), "gps", o), "90120/11")
 		eq(t, "the same", count(at(0, 0, 0, 0), "gps", o), "")
@@ -153,6 +155,31 @@ func TestFenceOutlivesThePort(t *testing.T) {
 		eq(t, "another thing", count(at(500, 0, 0, 0), "car", o), "90120/11")
 		o.Fence["yard"] = circleAt(600)
 		eq(t, "drawn anew", count(at(500, 0, 0, 0), "gps", o), "90120/11")
+	})
+}
+
+// TestRateLimitLeavesACrossing: it is told once, where there is another position next.
+func TestRateLimitLeavesACrossing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		env, _ := loggedEnv()
+		line, sink := newFakeLine(), newSink()
+		lat, lon := 65.0124, 25.4681
+		o := PositionOptions{Fence: map[string]FenceOptions{"yard": {Lat: &lat, Lon: &lon, Radius: 50}}}
+		open := func(context.Context, Config) (Opened, error) { return Opened{Line: line, Path: "/dev/gps"}, nil }
+		set := newSet(t, env, sink, Tuning{Open: open}, Config{Name: "gps", Type: "gps", Port: "/dev/gps", ID: tuid, RateLimit: 1, Options: &GPSOptions{PositionOptions: o}})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { set.Run(ctx); close(done) }()
+		defer func() { cancel(); <-done }()
+		synctest.Wait()
+		for i := range 10 {
+			line.feed <- cycle(gpsNoon.Add(time.Duration(i)*time.Second).Format("150405.00"), []string{"6500.74400", "6500.84400"}[i/5], "0.10", "57.30")
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		if all := strings.Join(sink.all(), "\n"); strings.Count(all, `"inside":1`) != 1 || strings.Count(all, `"inside":0`) != 1 {
+			t.Errorf("one entered and one left are not both told:\n%s", all)
+		}
 	})
 }
 
