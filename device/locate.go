@@ -94,9 +94,7 @@ func (l *locator) fix(f *nmea.Fix, out Out) {
 		l.steer(f, now, out)
 	}
 	if l.stands.waits() {
-		for i := range l.fences {
-			l.fences[i].forget()
-		}
+		l.forget()
 		withhold(out)
 		return
 	}
@@ -109,7 +107,10 @@ func (l *locator) fix(f *nmea.Fix, out Out) {
 		}
 	}
 	// A crossing is told once, so it goes first: rate_limit may take what comes last.
-	if !jumped { // a position that cannot be has crossed nothing
+	switch {
+	case l.watch.stuck(): // one that stands in tells where the thing is
+		l.forget()
+	case !jumped: // a position that cannot be has crossed nothing
 		l.cross(f, at, worst, now.Mono, out)
 	}
 	if event, due := l.pace.due(f, l.within(f), now.Mono); due {
@@ -162,6 +163,14 @@ func (l *locator) cross(f *nmea.Fix, at, worst, now int64, out Out) {
 		m.Decimal("lat", degrees7(f.Position.Lat), 7)
 		m.Decimal("lon", degrees7(f.Position.Lon), 7)
 		out.Emit(m)
+	}
+}
+
+// forget forgets what has been decided of the fences and not told yet: what follows is of
+// another time.
+func (l *locator) forget() {
+	for i := range l.fences {
+		l.fences[i].track = geofence.Tracker{}
 	}
 }
 

@@ -2,7 +2,6 @@ package device
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"log/slog"
 	"math"
@@ -158,31 +157,6 @@ func TestFenceOutlivesThePort(t *testing.T) {
 	})
 }
 
-// TestRateLimitLeavesACrossing: it is told once, where there is another position next.
-func TestRateLimitLeavesACrossing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		env, _ := loggedEnv()
-		line, sink := newFakeLine(), newSink()
-		lat, lon := 65.0124, 25.4681
-		o := PositionOptions{Fence: map[string]FenceOptions{"yard": {Lat: &lat, Lon: &lon, Radius: 50}}}
-		open := func(context.Context, Config) (Opened, error) { return Opened{Line: line, Path: "/dev/gps"}, nil }
-		set := newSet(t, env, sink, Tuning{Open: open}, Config{Name: "gps", Type: "gps", Port: "/dev/gps", ID: tuid, RateLimit: 1, Options: &GPSOptions{PositionOptions: o}})
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { set.Run(ctx); close(done) }()
-		defer func() { cancel(); <-done }()
-		synctest.Wait()
-		for i := range 10 {
-			line.feed <- cycle(gpsNoon.Add(time.Duration(i)*time.Second).Format("150405.00"), []string{"6500.74400", "6500.84400"}[i/5], "0.10", "57.30")
-			time.Sleep(time.Second)
-			synctest.Wait()
-		}
-		if all := strings.Join(sink.all(), "\n"); strings.Count(all, `"inside":1`) != 1 || strings.Count(all, `"inside":0`) != 1 {
-			t.Errorf("one entered and one left are not both told:\n%s", all)
-		}
-	})
-}
-
 // TestAJumpCrossesNothing: one position that cannot be, and the way back from it.
 func TestAJumpCrossesNothing(t *testing.T) {
 	o := PositionOptions{Fence: map[string]FenceOptions{"yard": circleAt(100)}}
@@ -248,39 +222,6 @@ func TestFallback(t *testing.T) {
 		}
 		if sent := len(second.out.lines) - before; sent < 4 || sent > 6 {
 			t.Errorf("with the first gone: %d sent", sent)
-		}
-	})
-}
-
-// TestDwellOfAStandIn: a position that decided for the other side of a fence before the
-// receiver had to wait is none that the side was kept since.
-func TestDwellOfAStandIn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := clocktest.NewMachine(1, 0).Clock(gpsFloor)
-		known := newReceivers(c.Now().Mono)
-		yard := circleAt(100)
-		yard.Dwell = "10s"
-		o := PositionOptions{Fence: map[string]FenceOptions{"yard": yard}}
-		first := newReceiverOn(c, known, "roof", o)
-		o.FallbackFor = "roof"
-		second := newReceiverOn(c, known, "dash", o)
-		run := func(seconds int, roof bool, north float64) {
-			for range seconds {
-				if roof {
-					first.say(at(0, 0, 0, 0))
-				}
-				second.say(at(north, 0, 0, 0))
-				time.Sleep(time.Second)
-			}
-		}
-		run(20, false, 0)  // the second is in use, inside;
-		run(29, true, 0)   // the first is back,
-		run(1, true, 300)  // and the last that counts of the second is outside;
-		run(20, true, 0)   // it waits,
-		run(9, false, 0)   // and is in use again
-		run(5, false, 300) // when it has left
-		if text := strings.Join(second.out.lines, "\n"); strings.Contains(text, `"inside":0`) {
-			t.Errorf("outside for five seconds is told, with a dwell of ten:\n%s", text)
 		}
 	})
 }

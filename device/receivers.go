@@ -113,9 +113,6 @@ type fence struct {
 	known *atomic.Uint32 // the Side that was told last
 }
 
-// forget forgets what was decided for and not told yet: what follows is of another time.
-func (f *fence) forget() { f.track = geofence.Tracker{} }
-
 // cross looks at a position and says whether there is something to tell: the side has
 // changed against what was told, or nothing was told yet.
 func (f *fence) cross(p geofence.Point, within float64, now int64) (was geofence.Side, told bool) {
