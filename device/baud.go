@@ -82,6 +82,10 @@ func (d *device) seek(ctx context.Context, line tunable) error {
 			d.speed(heard.Guesses[0])
 			return nil
 		}
+		if heard.Seems == seemsText && optionsOf[GPSOptions](d.cfg).Checksum == "optional" { // what is recognised has checksums
+			d.speed(Guess{Name: "text", Baud: heard.Baud})
+			return nil
+		}
 		d.notFound(heard)
 	}
 }

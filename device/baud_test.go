@@ -87,3 +87,27 @@ func TestSpeedIsFound(t *testing.T) {
 		})
 	}
 }
+
+// TestSpeedWithoutChecksums: it is found for a receiver, too, whose sentences have none.
+func TestSpeedWithoutChecksums(t *testing.T) {
+	text := ""
+	for i := range 3 {
+		for _, l := range strings.SplitAfter(nmeaEpoch(1000*i), "\r\n") {
+			body, _, _ := strings.Cut(l, "*")
+			text += body + "\r\n"
+		}
+	}
+	far, hush := speaking(t, 38400, []byte(text))
+	defer hush()
+	env, log := loggedEnv()
+	set := newSet(t, env, newSink(), Tuning{}, Config{Name: "gps", Type: "gps", Port: far.Path(), ID: tuid, Baud: BaudAuto, Options: &GPSOptions{Checksum: "optional"}})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); set.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	far.Speak(38400)
+	testkit.Eventually(t, "the receiver is read", func() bool {
+		s := set.Status()[0]
+		return s.Baud == 38400 && s.State == Fine && s.Read > 2
+	}, func() string { return fmt.Sprintf("%+v\n%s", set.Status()[0], log) })
+}

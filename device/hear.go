@@ -103,6 +103,7 @@ const (
 	// next there may be one that shows which other kind it is.
 	generalLines = 12
 	sureBytes    = 100 // where frames are not lines
+	seemsText    = "text that nothing here reads"
 )
 
 // search is where one Hear has got to.
@@ -231,7 +232,7 @@ func (s *search) judge(b []byte, baud int) (Heard, ripeness) {
 		}
 	}
 	if printable(b) >= mostlyText && len(b) >= hearLeast { // no wrong speed looks like that
-		h.Seems = "text that nothing here reads"
+		h.Seems = seemsText
 		if wholeLines(b) >= sureLines {
 			return h, enough
 		}
