@@ -261,7 +261,9 @@ func unhexInto(buf, digits []byte) ([]byte, bool) {
 func (b *bleTags) decode(ad *bleAdvert, known *bleTag) ([]adv.Measured, adv.Outcome) {
 	var key *adv.Key
 	if known != nil {
-		key = known.key
+		if key = known.key; key != nil {
+			key.At(time.Duration(b.now()) * time.Millisecond)
+		}
 		known.rename(&b.advert)
 	}
 	outcome := b.decoder.Decode(&b.advert, key, &b.reading)

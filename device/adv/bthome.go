@@ -132,7 +132,7 @@ func bthomeObjects() (all [256]object) {
 	for id, name := range map[byte]string{
 		0x0F: "state", 0x10: "powerOn", 0x11: "opening", 0x15: "batteryLow", 0x16: "charging", 0x17: "carbonMonoxide",
 		0x18: "cold", 0x19: "connectivity", 0x1A: "door", 0x1B: "garageDoor", 0x1C: "gasDetected", 0x1D: "heat", 0x1E: "light",
-		0x1F: "lock", 0x20: "wet", 0x21: "motion", 0x22: "moving", 0x23: "occupancy", 0x24: "plug", 0x25: "presence",
+		0x1F: "unlocked", 0x20: "wet", 0x21: "motion", 0x22: "moving", 0x23: "occupancy", 0x24: "plug", 0x25: "presence",
 		0x26: "problem", 0x27: "running", 0x28: "safety", 0x29: "smoke", 0x2A: "sound", 0x2B: "tamper", 0x2C: "vibration", 0x2D: "window",
 	} {
 		all[id] = object{row: le(name, 0, 1), known: true}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // words writes a reading as "temp 24.3, temp2 5".
@@ -310,6 +311,34 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// A tag whose battery was changed counts from nought again. A recording of it that
+// is played while it is heard is never taken.
+func TestCounterBeginsAnew(t *testing.T) {
+	const text = "00112233445566778899aabbccddeeff"
+	d, address := NewDecoder(), mac("A4:C1:38:00:00:01")
+	k, theirs := key(t, text), key(t, text)
+	var r Reading
+	for i, c := range []struct {
+		at      time.Duration // minutes
+		counter uint32
+		want    Outcome
+	}{
+		{0, 5000, Good},
+		{1, 10, Replayed}, {5, 11, Replayed}, {9, 12, Replayed}, {10, 5001, Good}, // the tag is still there
+		{11, 13, Replayed}, {12, 14, Replayed}, {20, 15, Replayed}, // so it begins again
+		{60, 5002, Good},
+		{61, 10, Replayed}, {71, 10, Replayed}, {72, 10, Replayed}, // one recording over and over
+		{80, 1, Replayed}, {85, 2, Replayed}, {90, 2, Replayed}, // the new battery
+		{91, 3, Good}, {92, 4, Good}, {92, 3, Replayed}, {93, 5, Good},
+	} {
+		k.At(c.at * time.Minute)
+		a := sealedBTHome(theirs, address, c.counter, "03BF13")
+		if got := d.Decode(&a, k, &r); got != c.want {
+			t.Errorf("step %d: %d, want %d", i, got, c.want)
+		}
+	}
+}
+
 func TestMiBeaconSealed(t *testing.T) {
 	const text = "00112233445566778899aabbccddeeff"
 	d, k, theirs, address := NewDecoder(), key(t, text), key(t, text), mac("A4:C1:38:00:00:01")
@@ -331,7 +360,12 @@ func TestMiBeaconSealed(t *testing.T) {
 	for i, c := range []struct {
 		frame, high byte
 		want        Outcome
-	}{{254, 0, Good}, {255, 0, Good}, {255, 0, Good}, {0, 1, Good}, {255, 0, Replayed}, {5, 1, Good}, {4, 1, Replayed}} {
+	}{
+		// An old sensor, which has a random number above the frame's.
+		{250, 200, Good}, {251, 17, Good}, {252, 90, Good}, {253, 3, Good}, {250, 200, Good}, {255, 250, Good}, {0, 1, Good},
+		// One that counts, as soon as it has been seen to.
+		{252, 0, Good}, {253, 0, Good}, {254, 0, Good}, {255, 0, Good}, {255, 0, Good}, {0, 1, Good}, {255, 0, Replayed}, {5, 1, Good}, {4, 1, Replayed},
+	} {
 		if got := send(c.frame, c.high); got != c.want {
 			t.Errorf("step %d: %d, want %d", i, got, c.want)
 		}

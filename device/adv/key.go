@@ -6,18 +6,37 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
+	"time"
 )
 
 // tagSize is how many bytes authenticate an encrypted advertisement, in all
 // formats here.
 const tagSize = 4
 
+// anew is how long a tag must have counted below where it was, and have sent
+// nothing above, until it counts as one that began anew, and anewLeast how many
+// numbers it must have sent so.
+const (
+	anew      = 10 * time.Minute
+	anewLeast = 3
+)
+
+// counting is by how many small steps on end a MiBeacon shows that it counts, and
+// smallStep what one is at most.
+const counting, smallStep = 4, 512
+
 // Key decrypts what one tag sends, and remembers how far it has counted. It is
 // for one goroutine.
 type Key struct {
 	block   cipher.Block
+	now     time.Duration
 	counter uint32 // of the newest that was authentic
 	heard   bool
+	steps   int // small ones on end of a MiBeacon
+
+	low      uint32 // the newest below counter, since the newest at or above it
+	lows     int    // how many of them, each above the one before; 0 = none
+	lowSince time.Duration
 
 	// What the cipher works in: slices that go through its interface would
 	// otherwise be allocated each time.
@@ -92,11 +111,49 @@ func (k *Key) authenticate(nonce, extra, text []byte) {
 	}
 }
 
+// At says when the next advertisement was heard, on a clock that never steps.
+// Where it is not called, a counter that went back is refused for good.
+func (k *Key) At(now time.Duration) { k.now = now }
+
 // accept takes the counter of an authentic advertisement. One that goes back is
-// a recording that somebody plays; the same again is the same advertisement.
+// a recording that somebody plays, or a tag whose battery was changed: which one,
+// time tells. As long as the tag itself is heard a recording is never taken. The
+// same counter again is the same advertisement.
 func (k *Key) accept(counter uint32) Outcome {
-	if k.heard && counter < k.counter {
+	if k.heard && counter < k.counter && !k.beganAnew(counter) {
 		return Replayed
+	}
+	if counter != k.counter {
+		k.lows = 0
+	}
+	k.counter, k.heard = counter, true
+	return Good
+}
+
+// beganAnew notes a counter that went back.
+func (k *Key) beganAnew(counter uint32) bool {
+	switch {
+	case k.lows == 0 || counter < k.low:
+		k.low, k.lows, k.lowSince = counter, 1, k.now
+	case counter > k.low:
+		k.low, k.lows = counter, k.lows+1
+	}
+	return k.lows >= anewLeast && k.now-k.lowSince >= anew
+}
+
+// acceptMi takes the counter of a MiBeacon. The first sensors have a random number
+// in place of its upper three bytes (Xiaomi's own mijia_ble_secure draws one for
+// each advertisement), so that it is looked at only where it has been seen to count.
+func (k *Key) acceptMi(counter uint32) Outcome {
+	if k.steps >= counting {
+		return k.accept(counter)
+	}
+	switch step := counter - k.counter; {
+	case k.heard && step == 0:
+	case k.heard && step <= smallStep:
+		k.steps++
+	default:
+		k.steps = 0
 	}
 	k.counter, k.heard = counter, true
 	return Good

@@ -91,7 +91,7 @@ func (in *input) miOpen(sealed []byte, mac [6]byte, known bool) ([]byte, Outcome
 	in.opened = true
 	counter := uint32(in.b[4]) | uint32(sealed[n])<<8 | uint32(sealed[n+1])<<16 | uint32(sealed[n+2])<<24
 	in.r.Sequence = whole(int64(counter))
-	return plain, in.k.accept(counter)
+	return plain, in.k.acceptMi(counter)
 }
 
 // miObjects reads objects: a number, a length and a value. Those that are not
