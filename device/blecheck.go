@@ -28,7 +28,7 @@ func bleProblems() []Problem {
 			Actions:  []string{"Put the tag's key into keys, or into keys_file, under its address", "The maker's app shows the key; docs/ble.md says where"}},
 		{Code: codeRefused, Title: "Advertisements are refused", ImpactsData: true,
 			Sentence: "{subject}: something sends under the address of a tag that has a key, and cannot be that tag. {detail}.",
-			Actions: []string{"Another key: compare the key with the one in the maker's app", "Its counter went back: if its battery was changed, let portti begin anew: systemctl restart portti",
+			Actions: []string{"Another key: compare the key with the one in the maker's app", "Its counter went back: if its battery was changed, it is taken again after ten minutes, or at once after: sudo systemctl restart portti",
 				"Not encrypted: switch encryption on in the tag, or take its key out", "If none of it helps, somebody may be imitating the tag"}},
 		{Code: codeUnheard, Title: "Tag is not heard", ImpactsData: true,
 			Sentence: "{subject}: a tag of the list was not heard for three times expect_every. {detail}.",
@@ -67,6 +67,10 @@ func (o TagOptions) check(running bool) (map[bleAddress]*adv.Key, error) {
 	for _, address := range sortedKeys(o.Keys) {
 		a, ok := parseBLEAddress([]byte(address))
 		key := "keys." + address
+		if len(address) > len("CB:B8:33:4C:88:4F") { // it may be the key, so it is not repeated
+			errs = append(errs, keyError("keys", "an address stands before the equals sign, its key behind: the two have changed places"))
+			continue
+		}
 		bad(!ok, key, bleAddressRule)
 		bad(ok && keys[a] != nil, key, "is there twice")
 		k, err := adv.NewKey(o.Keys[address])
@@ -97,7 +101,8 @@ func readBLEKeys(path string, must bool, keys map[bleAddress]*adv.Key) error {
 		return keyError("keys_file", "cannot be read: %v", err)
 	}
 	n := 0
-	for s := bufio.NewScanner(bytes.NewReader(b)); s.Scan(); {
+	s := bufio.NewScanner(bytes.NewReader(b))
+	for s.Scan() {
 		n++
 		line, _, _ := strings.Cut(s.Text(), "#")
 		words := strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t=\"'", r) })
@@ -116,6 +121,9 @@ func readBLEKeys(path string, must bool, keys map[bleAddress]*adv.Key) error {
 			return keyError("keys_file", "line %d: this address has a key already", n)
 		}
 		keys[a] = k
+	}
+	if s.Err() != nil {
+		return keyError("keys_file", "line %d is longer than any address and key: is it a text file?", n+1)
 	}
 	return nil
 }

@@ -231,29 +231,31 @@ func TestSocketIsFoundInABrokenConfiguration(t *testing.T) {
 // TestSecretsStayHidden: what looks like a secret is in no error and in no
 // output, wherever in the file it was put.
 func TestSecretsStayHidden(t *testing.T) {
-	const canary = "K4n4ry"
+	const canary, hexCanary = "K4n4ry", "ca0a4f"
 	const tag = "[[device]]\nname = \"t\"\ntype = \"ble-bridge\"\nport = \"/dev/ttyUSB1\"\n"
 	for name, file := range map[string]string{
-		"key":        good + "token = \"" + canary + "\"\n",
-		"inline":     good + "backoff = { base = 1, password = \"" + canary + "\" }\n",
-		"bare":       good + "token = " + canary + "\n",
-		"fragment":   "[uplink]\nurl = \"wss://h/p#" + canary + "\"\n",
-		"query":      "[uplink]\nurl = \"http://h/p?token=" + canary + "\"\n",
-		"user":       "[uplink]\nurl = \"wss://u:" + canary + "@h/p\"\n",
-		"not a url":  "[uplink]\nurl = \"wss://h:x/p?token=" + canary + "\"\n",
-		"unfinished": "[uplink]\nurl = \"wss://h/p?token=" + canary + "\n",
-		"proxy":      good + "proxy = \"ftp://u:" + canary + "@h\"\n",
-		"tag's key":  good + tag + "keys = { \"A4:C1:38:8D:18:B2\" = \"" + canary + "\", 'A4C1388D18B3' = '" + canary + "' }\n",
-		"dotted":     good + tag + "keys.\"A4:C1:38:8D:18:B2\" = \"231d39c1d7cc1ab1aee224cd09" + canary + "\"\n",
-		"tag's line": good + tag + "[device.keys]\n\"A4:C1:38:8D:18:B2\" = \"231d39c1d7cc1ab1aee224cd09" + canary + "\"\n",
-		"twice":      good + "url = \"wss://h/p?a=" + canary + "\"\n",
+		"key":           good + "token = \"" + canary + "\"\n",
+		"inline":        good + "backoff = { base = 1, password = \"" + canary + "\" }\n",
+		"bare":          good + "token = " + canary + "\n",
+		"fragment":      "[uplink]\nurl = \"wss://h/p#" + canary + "\"\n",
+		"query":         "[uplink]\nurl = \"http://h/p?token=" + canary + "\"\n",
+		"user":          "[uplink]\nurl = \"wss://u:" + canary + "@h/p\"\n",
+		"not a url":     "[uplink]\nurl = \"wss://h:x/p?token=" + canary + "\"\n",
+		"unfinished":    "[uplink]\nurl = \"wss://h/p?token=" + canary + "\n",
+		"proxy":         good + "proxy = \"ftp://u:" + canary + "@h\"\n",
+		"tag's key":     good + tag + "keys = { \"A4:C1:38:8D:18:B2\" = \"" + canary + "\", 'A4C1388D18B3' = '" + canary + "' }\n",
+		"dotted":        good + tag + "keys.\"A4:C1:38:8D:18:B2\" = \"231d39c1d7cc1ab1aee224cd09" + canary + "\"\n",
+		"tag's line":    good + tag + "[device.keys]\n\"A4:C1:38:8D:18:B2\" = \"231d39c1d7cc1ab1aee224cd09" + canary + "\"\n",
+		"swapped":       good + tag + "keys = { \"231d39c1d7cc1ab1aee224cd0" + hexCanary + "\" = \"A4:C1:38:8D:18:B2\" }\n",
+		"swapped, bare": good + tag + "[device.keys]\n231d39c1d7cc1ab1aee224cd0" + hexCanary + " = \"A4:C1:38:8D:18:B2\"\n",
+		"twice":         good + "url = \"wss://h/p?a=" + canary + "\"\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, map[string]string{"portti.toml": file})
 			if err == nil {
 				t.Fatal("accepted")
 			}
-			if strings.Contains(err.Error(), canary) {
+			if strings.Contains(err.Error(), canary) || strings.Contains(err.Error(), hexCanary) {
 				t.Errorf("shown:\n%v", err)
 			}
 		})

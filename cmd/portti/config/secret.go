@@ -33,10 +33,12 @@ var assignment = regexp.MustCompile(`["']?([A-Za-z0-9_.-]+)["']?\s*=\s*("[^"]*"?
 var address = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"']+`)
 
 // sealed finds the keys of Bluetooth tags: a table of keys on one line, and what stands
-// under an address, which is too long for a tag's name, on a line of its own.
+// under an address, which is too long for a tag's name, on a line of its own; and what may
+// be a key where the address should stand.
 var (
 	sealed      = regexp.MustCompile(`(?i)\bkeys["']?\s*=\s*\{.*`)
 	sealedValue = regexp.MustCompile(`(=\s*)("[^"]*"?|'[^']*'?|[^,}\s#"'{]+)`)
+	misplaced   = regexp.MustCompile(`(^|["'\s{,.])([0-9A-Fa-f]{24,})`)
 	underTag    = regexp.MustCompile(`((?:[0-9A-Fa-f]{2}[:-]?){5}[0-9A-Fa-f]{2}["']?\s*=\s*)("[^"]{24,}"?|'[^']{24,}'?)`)
 )
 
@@ -49,7 +51,7 @@ func blotKeys(line string) string {
 		})
 	}
 	line = sealed.ReplaceAllStringFunc(line, func(table string) string { return hide(sealedValue, table) })
-	return hide(underTag, line)
+	return hide(misplaced, hide(underTag, line))
 }
 
 // blot replaces every secret in a line of configuration with asterisks, one
