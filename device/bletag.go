@@ -59,6 +59,7 @@ type bleTag struct {
 // bleForm is what was last made of one kind of reading.
 type bleForm struct {
 	kind, sum uint64
+	state     uint64 // of what is a state and no measurement
 	at        int64
 	used      bool
 }
@@ -100,9 +101,15 @@ func (b *bleTags) repeats(t *bleTag, ad *bleAdvert, values []adv.Measured) bool 
 	if t.twin(&b.reading, now) {
 		return true
 	}
-	kind, sum := bleSum, bleSum
+	kind, sum, state, pressed := bleSum, bleSum, bleSum, false
 	kind.text(b.reading.Family)
 	for _, v := range values {
+		switch {
+		case v.Press():
+			pressed = pressed || v.Mantissa != 0
+		case v.State():
+			state.number(uint64(v.Mantissa))
+		}
 		kind.text(v.Name)
 		kind.number(uint64(v.Number))
 		sum.number(uint64(v.Mantissa))
@@ -117,14 +124,17 @@ func (b *bleTags) repeats(t *bleTag, ad *bleAdvert, values []adv.Measured) bool 
 	if counted {
 		sum.number(uint64(b.reading.Sequence.Mantissa))
 	}
+	if pressed { // each time is another one
+		state.number(uint64(sum))
+	}
 	f := t.form(uint64(kind))
 	if f.used {
 		again := f.sum == uint64(sum) && (counted || now-f.at < bleRepeat)
-		if again || now-f.at < b.interval {
+		if again || now-f.at < b.interval && f.state == uint64(state) {
 			return true
 		}
 	}
-	*f = bleForm{uint64(kind), uint64(sum), now, true}
+	*f = bleForm{uint64(kind), uint64(sum), uint64(state), now, true}
 	return false
 }
 

@@ -139,6 +139,7 @@ func TestTagKeysFile(t *testing.T) {
 		"54:48:E6:8F:80:A5 " + sealedKey[1:] + "\n":                 "line 1",
 		"54:48:E6:8F:80:A5 " + sealedKey + " more\n":                "line 1",
 		"A4C138000001 " + sealedKey + "\nA4C138000001 " + sealedKey: "line 2",
+		"#\n#" + strings.Repeat("-", 1<<17):                         "line 2",
 	} {
 		write(text)
 		_, err := TagOptions{KeysFile: path}.check(false)
@@ -171,6 +172,10 @@ func TestTagOptionsRefused(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), sealedKey) {
 		t.Errorf("twice: %v", err)
 	}
+	_, err = TagOptions{Keys: map[string]string{sealedKey: "A4:C1:38:00:00:01"}}.check(true)
+	if err == nil || strings.Contains(err.Error(), sealedKey) || !strings.Contains(err.Error(), "changed places") {
+		t.Errorf("swapped: %v", err)
+	}
 }
 
 // TestTagFloorAndInterval: what is faint is not taken; each kind of reading of a
@@ -196,6 +201,21 @@ func TestTagFloorAndInterval(t *testing.T) {
 		got, sent := r.say(c.wait, c.line)
 		if got != c.want || (sent == "") != (c.sent == "") || !strings.Contains(sent, c.sent) {
 			t.Errorf("step %d: %v, %s", i, got, sent)
+		}
+	}
+}
+
+// TestTagIntervalKeepsChanges: a door that closes within the interval is not kept back, since
+// it may say so once only.
+func TestTagIntervalKeepsChanges(t *testing.T) {
+	r := newTagRig(t, TagOptions{TagInterval: "1h"}, "")
+	for i, c := range []struct{ objects, sent string }{
+		{"00011A0002C409", `"temp":25}`}, {"00021A0102C509", `"door":1}`}, {"00031A0102C609", ""}, {"00041A0002C609", `"door":0}`}, {"00051A0002C709", ""},
+		{"00063A01", `"button":1}`}, {"00063A01", ""}, {"00073A01", `"button":1}`}, // pressed again
+	} {
+		_, sent := r.say(5_000, fmt.Sprintf(`{"mac":"A4:C1:38:00:00:01","adv":"%02X16D2FC40%s"}`, 4+len(c.objects)/2, c.objects))
+		if (sent == "") != (c.sent == "") || !strings.Contains(sent, c.sent) {
+			t.Errorf("step %d: %s", i, sent)
 		}
 	}
 }

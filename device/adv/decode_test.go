@@ -311,6 +311,18 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestStates: whatever BTHome has a single bit for is a state.
+func TestStates(t *testing.T) {
+	for id, o := range bthomeObjects() {
+		binary := id == 0x0F || id == 0x10 || id == 0x11 || id >= 0x15 && id <= 0x2D
+		press := id >= 0x3A && id <= 0x3C
+		m := Measured{Name: o.Name}
+		if m.State() != (binary || press) || m.Press() != press {
+			t.Errorf("%#x, %q: state %v, press %v", id, o.Name, m.State(), m.Press())
+		}
+	}
+}
+
 // A tag whose battery was changed counts from nought again. A recording of it that
 // is played while it is heard is never taken.
 func TestCounterBeginsAnew(t *testing.T) {

@@ -17,6 +17,23 @@ type Measured struct {
 	Value
 }
 
+// State says whether it is the state of something, as that of a door, whose change
+// a tag may say only once.
+func (m *Measured) State() bool {
+	switch m.Name {
+	case "state", "powerOn", "opening", "batteryLow", "charging", "carbonMonoxide", "cold", "connectivity", "door",
+		"garageDoor", "gasDetected", "heat", "light", "unlocked", "wet", "motion", "moving", "occupancy", "plug", "presence",
+		"problem", "running", "safety", "smoke", "sound", "tamper", "vibration", "window":
+		return true
+	}
+	return m.Press()
+}
+
+// Press says whether it is what somebody did, as pressing a button.
+func (m *Measured) Press() bool {
+	return m.Name == "button" || m.Name == "command" || m.Name == "dimmer"
+}
+
 // Reading is what one advertisement says.
 type Reading struct {
 	Family string // that it was decoded as; "" = none
