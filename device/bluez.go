@@ -29,11 +29,12 @@ const (
 	codeBLEBlocked   = "BLE-RFKILL"
 	codeBLERights    = "BLE-RIGHTS"
 	codeBLEStalled   = "BLE-STALLED"
+	codeBLESilent    = "BLE-SILENT"
 )
 
 func bleKind() Kind {
 	return Kind{
-		Name: "ble", Silence: bleSilence,
+		Name: "ble", Silence: bleSilence, Silent: codeBLESilent,
 		Open: openBlueZ,
 		Source: func(c Config) string {
 			if a := optionsOf[BLEOptions](c).Adapter; a != "" {

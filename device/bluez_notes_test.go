@@ -89,7 +89,10 @@ func TestBLEOfNobody(t *testing.T) {
 		phones(170)
 		w.is("three minutes are not over", Silent, "")
 		phones(20)
-		w.is("no tag", Silent, CodeSilent)
+		w.is("no tag", Silent, codeBLESilent)
+		line.feed <- `{"mac":"60:87:57:4C:9B:C2","rssi":-78,"adv":"?"}` + "\n"
+		phones(200)
+		w.is("one that is wrong makes it no garbage", Silent, codeBLESilent)
 		line.feed <- `{"mac":"CB:B8:33:4C:88:4F","rssi":-61,"adv":"1BFF99040512FC5394C37C0004FFFC040CAC364200CDCBB8334C884F"}` + "\n"
 		phones(2)
 		w.is("a tag", Fine, "")

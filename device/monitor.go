@@ -1,6 +1,7 @@
 package device
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"sync"
@@ -171,8 +172,8 @@ func (m *monitor) judge(now time.Time) {
 	}
 	quiet := now.Sub(m.good)
 	noise := m.bytes > 0 && now.Sub(m.byteAt) < m.limit
-	if m.d.kind.Open != nil && m.d.bad() == m.bads {
-		noise = false // its form is ours, so what is not for us cannot be another kind's
+	if m.d.kind.Open != nil {
+		noise = false // its form is ours, so what is not for us cannot be another kind's, nor garbage
 	}
 	switch {
 	case noise && (quiet >= m.limit || !m.ever && quiet >= garbageAfter && m.bytes >= garbageBytes):
@@ -184,7 +185,7 @@ func (m *monitor) judge(now time.Time) {
 		m.d.garbage(diagnose(m.sample, m.d.kind, m.d.baud(), onlyUnknown))
 		m.astray = m.auto && !m.familiar()
 	case quiet >= m.limit && !noise:
-		m.d.become(Silent, CodeSilent, nil)
+		m.d.become(Silent, cmp.Or(m.d.kind.Silent, CodeSilent), nil)
 		m.astray = m.auto // much slower than its sender, a port may hear nothing
 	}
 }
