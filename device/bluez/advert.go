@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	// known is how many devices are remembered; any of them makes room. BlueZ says of a
-	// device that it has not heard for 30 s that it is gone, so it takes a flood of made-up
-	// addresses to come here. Forgetting costs an RSSI, or data sent twice.
+	// known is how many devices are remembered; one without a name makes room. BlueZ
+	// says of a device that it has not heard for 30 s that it is gone, so it takes a flood of
+	// made-up addresses to come here. Forgetting costs an RSSI, or data sent twice; or the
+	// name, which BlueZ says once, and by which some families are known.
 	known = 1024
 	// partsOf is how many companies and services of one device are told apart.
 	partsOf = 8
@@ -27,6 +28,7 @@ const (
 
 // heard is what the signals of one device said last.
 type heard struct {
+	used     uint64    // the turn it was looked for last
 	rssi     int16     // 0 = not known, which is how BlueZ has it too
 	services []element // lists of them
 	name     []byte
@@ -100,19 +102,41 @@ func (l *Line) advertLocked(path dbus.ObjectPath, props map[string]dbus.Variant,
 
 // deviceLocked is the entry of a device.
 func (l *Line) deviceLocked(mac string) *heard {
+	l.turn++
 	h := l.heard[mac]
 	if h == nil {
 		if len(l.heard) >= known {
-			for any := range l.heard {
-				delete(l.heard, any)
-				break
-			}
+			l.forgetLocked()
 		}
 		h = new(heard)
 		l.heard[mac] = h
 	}
+	h.used = l.turn
 	return h
 }
+
+// forgetLocked makes room: of some, the one without name and services that was not
+// heard for longest. To look at all of them would cost a fifth of a small core in a
+// crowd of a thousand strangers a second.
+func (l *Line) forgetLocked() {
+	const some = 16
+	var worst string
+	var is *heard
+	n := 0
+	for mac, h := range l.heard {
+		switch said := h.said(); {
+		case is == nil, is.said() && !said, is.said() == said && h.used < is.used:
+			worst, is = mac, h
+		}
+		if n++; n == some {
+			break
+		}
+	}
+	delete(l.heard, worst)
+}
+
+// said says whether BlueZ has said of it what it says once.
+func (h *heard) said() bool { return len(h.name) > 0 || len(h.services) > 0 }
 
 // remember takes what BlueZ says once of a device, and what a reader needs with each
 // advertisement: some families are known by a name or a service beside their data. ok is

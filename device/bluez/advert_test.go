@@ -141,6 +141,8 @@ func TestFlood(t *testing.T) {
 	f := newFake(t)
 	l := f.scan(Options{})
 	const all = 20_000
+	tag := dbus.ObjectPath(hci0 + "/dev_CB_B8_33_4C_88_4F")
+	f.deliver(Signal{"/", added, []any{tag, map[string]map[string]dbus.Variant{device1: {"Name": dbus.MakeVariant("A")}}}})
 	const digits = "0123456789ABCDEF"
 	for i := range all {
 		path := []byte("/org/bluez/hci0/dev_00_00_00_00_00_00")
@@ -151,12 +153,18 @@ func TestFlood(t *testing.T) {
 			path[at] = digits[n&15]
 		}
 		f.deliver(Signal{dbus.ObjectPath(path), changed, []any{device1, properties{"RSSI": rssi(-50)}, []string{}}})
+		if i%1000 == 0 {
+			f.deliver(Signal{tag, changed, []any{device1, properties{"RSSI": rssi(-60)}, []string{}}})
+		}
+	}
+	if h := l.heard["CB:B8:33:4C:88:4F"]; h == nil || string(h.name) != "\x09A" {
+		t.Error("the name of a tag that is heard all the time is forgotten")
 	}
 	if len(l.heard) > known {
 		t.Errorf("%d devices are remembered", len(l.heard))
 	}
 	got := waiting(t, l)
-	if lines := strings.Count(got, "\n"); lines != waitingLines+1 || !strings.HasPrefix(got, `{"note":"dropped","adverts":19744}`+"\n") {
+	if lines := strings.Count(got, "\n"); lines != waitingLines+1 || !strings.HasPrefix(got, `{"note":"dropped","adverts":19764}`+"\n") {
 		t.Errorf("%d lines wait, the first %.60s", lines, got)
 	}
 	if !strings.HasSuffix(got, `{"mac":"00:00:00:00:4E:1F","rssi":-50,"adv":""}`+"\n") {

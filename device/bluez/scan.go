@@ -40,6 +40,7 @@ type Line struct {
 
 	// The rest is guarded by the queue's mu.
 	heard   map[string]*heard // by address
+	turn    uint64            // counts who was looked for
 	passive bool
 	stall   stall
 }
