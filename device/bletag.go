@@ -248,6 +248,9 @@ func (b *bleTags) tell(out Out) {
 			text += "; " + some.what + ": " + few(some.who)
 		}
 	}
+	if b.aside != "" {
+		text += "; " + b.aside
+	}
 	b.shown = text
 	out.Detail(text)
 }

@@ -61,6 +61,7 @@ type bleTags struct {
 	named   map[bleName]string
 	watched int64 // when the known ones were looked at
 	shown   string
+	aside   string // what holds of the receiver, for the detail's end
 
 	msg     thingsee.Message
 	advert  adv.Advert

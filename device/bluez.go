@@ -204,6 +204,7 @@ func (b *ble) note(n bleNote, out Out) Result {
 	switch n.what {
 	case "active":
 		text = "the scan is active: " + n.why
+		b.tags.aside = text // as long as this scan goes on
 	case "restarted":
 		text = "nothing heard for " + n.number + " s: the scan was begun again"
 	case "cycled":

@@ -29,13 +29,15 @@ func TestBLENotes(t *testing.T) {
 		{`{"note":"stalled","seconds":90}`, "nothing heard for 90 s, whatever was done", true},
 		{`{"note":"dropped","adverts":17}`, "17 advertisements could not be read in time", true},
 		{`{"note":"heard"}`, "1 tag heard", false},
+		{`{"note":"active","why":"odd"}`, "the scan is active: odd", false},
+		{`{"mac":"CB:B8:33:4C:88:50","rssi":-61,"adv":"1BFF99040512FC5394C37C0004FFFC040CAC364200CDCBB8334C8850"}`, "2 tags heard; the scan is active: odd", false},
 	} {
 		d.(*ble).take([]byte(step.line), out)
 		if out.detail != step.detail || out.on[codeBLEStalled] != step.stalled {
 			t.Errorf("%s: %q %v", step.line, out.detail, out.on)
 		}
 	}
-	if out.frames[OK] != 6 {
+	if out.frames[OK] != 8 {
 		t.Errorf("the frames are %v", out.frames)
 	}
 }
