@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -21,6 +22,7 @@ type fake struct {
 	objects map[dbus.ObjectPath]map[string]map[string]dbus.Variant
 	fail    map[string]error // by the last part of a method, or by "Powered=true"
 	away    bool             // bluetoothd does not run
+	slow    time.Duration    // each call takes
 
 	mu      sync.Mutex
 	calls   []string
@@ -51,8 +53,15 @@ func (f *fake) Call(ctx context.Context, path dbus.ObjectPath, method string, ar
 	}
 	f.mu.Lock()
 	f.calls = append(f.calls, name)
-	err := f.fail[name]
+	err, slow := f.fail[name], f.slow
 	f.mu.Unlock()
+	if slow > 0 {
+		select {
+		case <-time.After(slow):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	if errors.Is(err, errHangs) {
 		<-ctx.Done()
 		return nil, ctx.Err()

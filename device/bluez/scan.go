@@ -320,6 +320,7 @@ func (l *Line) Write([]byte) (int, error) {
 func (l *Line) Close() error {
 	l.Interrupt()
 	_ = l.SetReadDeadline(time.Time{})
+	l.settle()
 	l.cancel()
 	var err error
 	if l.bus != nil {

@@ -20,6 +20,8 @@ const (
 	stallRetry = 5 * time.Minute
 	// callLimit is for each step.
 	callLimit = 10 * time.Second
+	// backLimit is how long Close waits for an adapter that was switched off to be on again.
+	backLimit = 3 * time.Second
 	// cycleSettle is how long the signals of switching off and on may come late.
 	cycleSettle = 5 * time.Second
 )
@@ -32,7 +34,7 @@ type stall struct {
 	step  int           // taken: 1 scan begun again, 2 adapter switched, 3 reported
 	acted time.Time     // when the last step was over
 	begin bool          // the scan is to be begun at once
-	cycle bool          // the adapter is being switched
+	cycle chan struct{} // closed when the adapter has been switched off and on; nil = it is not being switched
 	until time.Time     // it may be said to be off
 	why   string        // a step failed, quoted
 	again chan struct{} // look again now
@@ -47,7 +49,7 @@ func (s *stall) lookAgain() {
 	}
 }
 
-func (s *stall) cycling() bool { return s.cycle || time.Now().Before(s.until) }
+func (s *stall) cycling() bool { return s.cycle != nil || time.Now().Before(s.until) }
 
 // heardLocked notes that something was heard.
 func (l *Line) heardLocked() {
@@ -161,8 +163,8 @@ func (l *Line) restart(ctx context.Context) error {
 // switched switches the adapter off and on. Where it stays off the line ends, so that the
 // next opening finds out why.
 func (l *Line) switched(ctx context.Context) error {
-	l.mark(true)
-	defer l.mark(false)
+	l.mark()
+	defer l.unmark()
 	l.pause(ctx)
 	if err := l.power(ctx, false); err != nil {
 		return err
@@ -174,8 +176,32 @@ func (l *Line) switched(ctx context.Context) error {
 	return l.start(ctx)
 }
 
-func (l *Line) mark(cycle bool) {
+func (l *Line) mark() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.stall.cycle, l.stall.until = cycle, time.Now().Add(cycleSettle)
+	l.stall.cycle = make(chan struct{})
+}
+
+func (l *Line) unmark() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.stall.cycle)
+	l.stall.cycle, l.stall.until = nil, time.Now().Add(cycleSettle)
+}
+
+// settle waits until an adapter that is off by our doing is on again: whoever ends the scan
+// then would leave it off for other programs.
+func (l *Line) settle() {
+	l.mu.Lock()
+	back := l.stall.cycle
+	l.mu.Unlock()
+	if back == nil {
+		return
+	}
+	limit := time.NewTimer(backLimit)
+	defer limit.Stop()
+	select {
+	case <-back:
+	case <-limit.C:
+	}
 }

@@ -130,6 +130,32 @@ func TestStallHangs(t *testing.T) {
 		})
 }
 
+// TestCloseWhileOff: who ends the scan while the adapter is switched off and on leaves it on,
+// and waits no longer than an answer may take.
+func TestCloseWhileOff(t *testing.T) {
+	for _, c := range []struct{ slow, most time.Duration }{{time.Second, 3 * time.Second}, {time.Minute, backLimit}} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFake(t)
+			l := f.scan(Options{})
+			f.hears(properties{"RSSI": rssi(-60)})
+			time.Sleep(59 * time.Second)
+			f.mu.Lock()
+			f.slow = c.slow
+			f.mu.Unlock()
+			time.Sleep(5*time.Second/2 + pauseLimit*time.Duration(c.slow/time.Minute)) // "off" was said, and is not answered yet
+			begin := time.Now()
+			_ = l.Close()
+			if took := time.Since(begin); took > c.most {
+				t.Errorf("closing takes %v", took)
+			}
+			calls := f.called()
+			if !slices.Contains(calls, "Powered=false") || slices.Contains(calls, "Powered=true") != (c.slow == time.Second) {
+				t.Errorf("it calls %v", calls)
+			}
+		})
+	}
+}
+
 // TestMonitorReleased: BlueZ may give a passive scan up, and the scan goes on.
 func TestMonitorReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
