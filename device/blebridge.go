@@ -28,7 +28,7 @@ const (
 
 func bleBridgeKind() Kind {
 	return Kind{
-		Name: "ble-bridge", Baud: bleBaud, Silence: bleSilence, Writes: true, // the answer to a heartbeat
+		Name: "ble-bridge", Baud: bleBaud, Silence: bleSilence, Silent: codeBLESilent, Writes: true, // the answer to a heartbeat
 		Options:     func() any { return new(BridgeOptions) },
 		NamesThings: func(Config) bool { return true }, // by their addresses
 		Problems:    bleProblems(),

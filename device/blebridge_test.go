@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"portti/cross/testkit"
@@ -417,5 +418,39 @@ func BenchmarkBLEBridge(b *testing.B) {
 		if err := d.line(line, nil, port, out); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestBLEBridgeHearsNoTag: a receiver that hears phones only, or a tag whose key is wrong, is
+// no other kind of device; one that sends nothing is silent like any other.
+func TestBLEBridgeHearsNoTag(t *testing.T) {
+	keys := TagOptions{Keys: map[string]string{sealedMAC: "ffeeddccbbaa99887766554433221100"}}
+	for line, code := range map[string]string{
+		`{"mac":"60:87:57:4C:9B:C2","rssi":-78,"adv":"07FF4C0010020B00"}`: codeBLESilent,
+		sealedLine:      codeBLESilent,
+		"":              CodeSilent,
+		`{"temp":21.5}`: CodeUnknown,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			port := newFakeLine()
+			w := watchOne(t, Config{Name: "b", Type: "ble-bridge", Port: "/dev/x", ID: "XXXX03BLE00000001", Options: &BridgeOptions{TagOptions: keys}}, always(port))
+			defer w.stop()
+			feed := func(seconds int) {
+				for range seconds {
+					if line != "" {
+						port.feed <- line + "\n"
+					}
+					time.Sleep(time.Second)
+				}
+			}
+			feed(170)
+			if code != CodeUnknown {
+				w.is("three minutes are not over", Silent, "")
+			}
+			feed(20)
+			if s := w.set.Status()[0]; s.Code != code {
+				t.Errorf("%s: %s, want %s", line, s.Code, code)
+			}
+		})
 	}
 }

@@ -29,7 +29,6 @@ const (
 	codeBLEBlocked   = "BLE-RFKILL"
 	codeBLERights    = "BLE-RIGHTS"
 	codeBLEStalled   = "BLE-STALLED"
-	codeBLESilent    = "BLE-SILENT"
 )
 
 func bleKind() Kind {

@@ -21,8 +21,9 @@ type Kind struct {
 	// Silence is how long nothing may be decoded before the device counts as
 	// silent, where the configuration names no expect_every.
 	Silence time.Duration
-	// Silent is the code among Problems for a device that is silent, where a cable and a speed
-	// are not what to look at. "" = CodeSilent.
+	// Silent is the code among Problems for a receiver that is well and hears nothing that is
+	// for us, where a cable and a speed are not what to look at: what it sends has its form,
+	// or Open is set. "" = there is none: CodeSilent.
 	Silent string
 	// Expect is how often something is decoded under this configuration, where that
 	// depends on it: silence is at least three times this. nil = it does not.

@@ -181,13 +181,33 @@ func (m *monitor) judge(now time.Time) {
 			return // nothing has come since
 		}
 		m.judged = m.bytes
+		if m.unheard() {
+			if quiet >= m.limit {
+				m.d.become(Silent, m.d.kind.Silent, nil)
+			}
+			return
+		}
 		onlyUnknown := m.d.frames[Unknown].Load() != m.unknowns && m.d.bad() == m.bads
 		m.d.garbage(diagnose(m.sample, m.d.kind, m.d.baud(), onlyUnknown))
 		m.astray = m.auto && !m.familiar()
 	case quiet >= m.limit && !noise:
-		m.d.become(Silent, cmp.Or(m.d.kind.Silent, CodeSilent), nil)
+		code := CodeSilent
+		if m.d.kind.Open != nil {
+			code = cmp.Or(m.d.kind.Silent, code)
+		}
+		m.d.become(Silent, code, nil)
 		m.astray = m.auto // much slower than its sender, a port may hear nothing
 	}
+}
+
+// unheard says that what comes has the kind's own form, from a receiver that is well and
+// hears nothing that is for us.
+func (m *monitor) unheard() bool {
+	if m.d.kind.Silent == "" {
+		return false
+	}
+	_, share := m.d.kind.Recognise(m.sample)
+	return share > 0.6
 }
 
 // familiar says that what cannot be read has a form that is known, so that the speed is
