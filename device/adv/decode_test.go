@@ -351,6 +351,34 @@ func TestCounterBeginsAnew(t *testing.T) {
 	}
 }
 
+// TestMiBeaconStates: what is sent because something happened says so whatever its byte is,
+// and of what is no state nothing is made.
+func TestMiBeaconStates(t *testing.T) {
+	d := NewDecoder()
+	for data, want := range map[string]string{
+		"4030DD0324 03000100":        "motion 1",
+		"403083A60A 0F00030001 00":   "motion 1",
+		"4030F60701 0710 03640000":   "light 1",
+		"40308B0901 0710 03010000":   "light 0",
+		"4030980001 0710 03640000":   "lght 100",
+		"40308B0901 19100100":        "opening 1",
+		"40308B0901 19100101":        "opening 0",
+		"40308B0901 19100102":        "opening 1",
+		"40308B0901 19100103":        "",
+		"40308B0901 191000":          "",
+		"40308D0A01 1B1004 78000000": "motion 0",
+		"4050000001 04480101":        "opening 1",
+		"4050000001 124A0102":        "opening 0",
+		"4050000001 124A0100":        "",
+		"4050000001 084A0400002841":  "lght 10.5, motion 1",
+	} {
+		a, r := one("S", 0xFE95, unhex(strings.ReplaceAll(data, " ", ""))), Reading{}
+		if got := d.Decode(&a, nil, &r); words(&r) != want || (got == Good) != (want != "") {
+			t.Errorf("%s: %d, %q, want %q", data, got, words(&r), want)
+		}
+	}
+}
+
 func TestMiBeaconSealed(t *testing.T) {
 	const text = "00112233445566778899aabbccddeeff"
 	d, k, theirs, address := NewDecoder(), key(t, text), key(t, text), mac("A4:C1:38:00:00:01")

@@ -106,12 +106,50 @@ func (d *Decoder) miObjects(b []byte, in *input) Outcome {
 		if rows := d.mi[id]; len(rows) > 0 && n >= miSize(rows) {
 			in.r.read(rows, b[:n])
 		}
+		if n > 0 {
+			in.miState(id, b[:n])
+		}
 		b = b[n:]
 	}
 	if in.r.n == 0 {
 		return None
 	}
 	return Good
+}
+
+// Products that say by an illuminance of 100 that there is light, and measure none.
+const (
+	miNightLight = 0x07F6 // MJYD02YL
+	miContact    = 0x098B // MCCGQ02HL
+)
+
+// miState reads objects that are no plain numbers.
+func (in *input) miState(id uint16, b []byte) {
+	bit := func(name string, on bool) {
+		v := int64(0)
+		if on {
+			v = 1
+		}
+		in.r.add(name, 0, whole(v))
+	}
+	switch {
+	case id == 0x0003, id == 0x000F && len(b) == 3, id == 0x4A08 && len(b) == 4: // sent because something moves
+		bit("motion", true)
+	case id == 0x101B: // nothing has for as long as is set
+		bit("motion", false)
+	case id == 0x1019 && b[0] <= 2: // 0 open, 1 closed, 2 left open, 3 begun anew
+		bit("opening", b[0] != 1)
+	case (id == 0x4804 || id == 0x4A12) && (b[0] == 1 || b[0] == 2):
+		bit("opening", b[0] == 1)
+	case id == 0x1007 && len(b) == 3:
+		lux := int64(b[0]) | int64(b[1])<<8 | int64(b[2])<<16
+		switch binary.LittleEndian.Uint16(in.b[2:]) {
+		case miNightLight, miContact:
+			bit("light", lux == 100)
+		default:
+			in.r.add("lght", 0, whole(lux))
+		}
+	}
 }
 
 // miSize is how many bytes the rows of an object read.
@@ -125,12 +163,10 @@ func miSize(rows []row) (n int) {
 // miObjects is from Xiaomi's list of objects, by way of xiaomi-ble (Apache-2.0).
 func miObjects() map[uint16][]row {
 	return map[uint16][]row{
-		0x0003: {le("motion", 0, 1)},
 		0x000A: {le("temp", 0, 2).signed().dec(2)},
 		0x1004: {le("temp", 0, 2).signed().dec(1)},
 		0x1005: {le("powerOn", 0, 1), le("temp", 1, 1)},
 		0x1006: {le("humd", 0, 2).dec(1)},
-		0x1007: {le("lght", 0, 3)},
 		0x1008: {le("moisture", 0, 1)},
 		0x1009: {le("conductivity", 0, 2)},
 		0x100A: {le("batl", 0, 1).within(0, 100)},
@@ -142,7 +178,6 @@ func miObjects() map[uint16][]row {
 		0x1015: {le("smoke", 0, 1)},
 		0x1017: {le("idle", 0, 4)},
 		0x1018: {le("light", 0, 1)},
-		0x1019: {le("opening", 0, 1).bits(0, 1).times(-1).plus(1)}, // 0 open, 1 closed, 2 left open
 		0x4801: {le("temp", 0, 4).float()},
 		0x4803: {le("batl", 0, 1).within(0, 100)},
 		0x4808: {le("humd", 0, 4).float()},
