@@ -63,12 +63,13 @@ type books struct {
 	rows      rows       // what records are called
 	segs      []*segment // by first number; the last one is written unless sealed
 	ledger    ledger
-	waiting   []uint64 // by device
-	inFlight  span     // handed out from memory since the last Rewind, all between included
-	thinned   span     // the numbers being thinned
-	disturbed bool     // of these some were released or became held meanwhile
-	alias     []uint16 // devices numbered while blind, see regain.go
-	behind    uint64   // from here records surfaced that the reader was not offered, 0 when none did
+	waiting   []uint64      // by device
+	inFlight  span          // handed out from memory since the last Rewind, all between included
+	thinned   span          // the numbers being thinned
+	disturbed bool          // of these some were released or became held meanwhile
+	replacing chan struct{} // closed when the thinned file is in its place, nil = it is not being put there
+	alias     []uint16      // devices numbered while blind, see regain.go
+	behind    uint64        // from here records surfaced that the reader was not offered, 0 when none did
 
 	disk    disk    // the committer's, except where noted
 	figures figures // counters for Stats

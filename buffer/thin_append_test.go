@@ -69,3 +69,59 @@ func TestReadingsComeWhileThinning(t *testing.T) {
 		mustClose(t, q)
 	})
 }
+
+// TestAcknowledgedWhileThinning: an acknowledgement that comes while a thinned file is put
+// in place, of what an earlier link was given, waits for that. Else what is shed would be
+// counted as delivered too, and the rest would be sent again.
+func TestAcknowledgedWhileThinning(t *testing.T) {
+	t.Parallel()
+	dir := fastDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(filepath.Join(dir, "q"))
+		tight(&o)
+		o.MaxSize = 256 << 10
+		fs := &renaming{osFS: osFS{o.Dir}}
+		o.FS = fs
+		q := mustOpen(t, o)
+		dev, _ := q.Device("a")
+		acked := uint64(0)
+		fs.meanwhile = func() {
+			q.mu.Lock()
+			half := (q.thinned.a + q.thinned.b) / 2
+			q.mu.Unlock()
+			if half == 0 || acked > 0 {
+				return // a file that begins
+			}
+			acked = half
+			go func() {
+				if err := q.Ack(1, half); err != nil {
+					t.Error(err)
+				}
+			}()
+			time.Sleep(time.Millisecond) // it has been done, or waits
+		}
+		for n := range 3000 {
+			appendMixed(t, q, dev, n)
+			if n%40 == 0 {
+				time.Sleep(1100 * time.Millisecond)
+				synctest.Wait()
+			}
+		}
+		c, there := checkLedger(t, q), uint64(0)
+		for from := uint64(1); ; {
+			first, e, err := q.Read(from, 1<<20, 1000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(e) == 0 {
+				break
+			}
+			there += uint64(len(e))
+			from = first + uint64(len(e))
+		}
+		if acked == 0 || c.Acked == 0 || c.Waiting != there {
+			t.Errorf("%d readings are there after an acknowledgement up to %d: %+v", there, acked, c)
+		}
+		mustClose(t, q)
+	})
+}

@@ -39,19 +39,33 @@ func (j *thinning) finish(q *commits) error {
 }
 
 // replace renames the new file over the first of the old ones and enters it
-// into the books. Nobody reads from disk meanwhile.
+// into the books. Nobody reads from disk meanwhile, and acknowledgements wait: one of
+// what an earlier link was given would release records that are counted as shed already.
 func (j *thinning) replace(q *commits, through uint64) error {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	q.mu.Lock()
-	fine := j.undisturbedLocked(q)
+	if !j.undisturbedLocked(q) {
+		q.mu.Unlock()
+		return errGone
+	}
 	// The blocks that hold records of these files are committed as a whole, and are let
 	// go in enterLocked. What comes until then may not be in one of them.
 	q.tail.seal()
+	q.replacing = make(chan struct{})
 	q.mu.Unlock()
-	if !fine {
-		return errGone
+	err := j.rename(q)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	close(q.replacing)
+	q.replacing = nil
+	if err == nil {
+		j.enterLocked(q, through)
 	}
+	return err
+}
+
+func (j *thinning) rename(q *commits) error {
 	name := j.segs[0].name
 	if err := q.fs.Rename(j.out.name, name); err != nil {
 		// It may have been done all the same.
@@ -62,10 +76,20 @@ func (j *thinning) replace(q *commits, through uint64) error {
 		}
 	}
 	q.reader.opened.close()
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	j.enterLocked(q, through)
 	return nil
+}
+
+// lockSettled locks mu while no thinned file is being put in place.
+func (q *books) lockSettled() {
+	for {
+		q.mu.Lock()
+		settled := q.replacing
+		if settled == nil {
+			return
+		}
+		q.mu.Unlock()
+		<-settled
+	}
 }
 
 // enterLocked makes the books say what the new file says.
