@@ -85,7 +85,8 @@ func modbusExpect(o ModbusOptions) time.Duration {
 // tsmTuid, when it has been asked for all. Frames and values: package modbus.
 //
 // A unit is asked every so often, the one that has waited longest first, so that a line
-// with too much to ask gives each its turn. One that has not answered modbusMisses
+// with too much to ask gives each its turn. Between two that do not answer, one that does
+// has its turn. One that has not answered modbusMisses
 // times in a row is asked less and less often, since each time costs the others a
 // time-out. Reads that a unit refuses as joined are taken apart for good.
 type modbusMaster struct {
@@ -100,6 +101,7 @@ type modbusMaster struct {
 	ask  []byte // the request
 	came []byte // what has come since
 	msg  thingsee.Message
+	vain bool // the unit asked last did not answer
 
 	counted   uint64 // time-outs and exceptions that the detail tells of
 	countedAt time.Time
@@ -136,21 +138,37 @@ func (m *modbusMaster) Run(port Port, out Out) error {
 		m.units[i].due = now
 	}
 	for {
-		u := &m.units[0]
-		for i := range m.units {
-			if m.units[i].due.Before(u.due) {
-				u = &m.units[i]
-			}
-		}
+		u := m.turn(m.env.now())
 		if err := m.idle(u.due); err != nil {
 			return err
 		}
 		if err := m.poll(u); err != nil {
 			return err
 		}
-		u.next(m.env.now())
+		u.next(m.env.now(), m.timeout)
+		m.vain = u.failed
 		m.tell()
 	}
+}
+
+// turn is the unit to ask next: the one that has waited longest. Behind one that was asked
+// in vain it is one that answers, where one waits, so that those wait for one time-out at
+// most, however many do not answer.
+func (m *modbusMaster) turn(now time.Time) *modbusUnit {
+	u, answers := &m.units[0], (*modbusUnit)(nil)
+	for i := range m.units {
+		v := &m.units[i]
+		if v.due.Before(u.due) {
+			u = v
+		}
+		if v.answers && !v.due.After(now) && (answers == nil || v.due.Before(answers.due)) {
+			answers = v
+		}
+	}
+	if m.vain && answers != nil {
+		return answers
+	}
+	return u
 }
 
 // idle waits until a time, and until the line is silent: what comes meanwhile was not

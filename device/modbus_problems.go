@@ -9,6 +9,6 @@ func modbusProblems() []Problem {
 		{Code: codeModbusSilent, Title: "Unit does not answer", ImpactsData: true,
 			Sentence: "{subject}: a unit on the line does not answer. {detail}.",
 			Actions: []string{"Check the unit's power, its address, and baud, parity and stop_bits of this [[device]] against what is set on it", "Where none answers, swap the wires A and B",
-				"Check the line's end resistors and that no two units have one address"}},
+				"Check the line's end resistors and that no two units have one address", "Where answers come late, as through a tcp:// port over a radio link, raise timeout"}},
 	}
 }

@@ -264,6 +264,51 @@ func TestModbusSilentUnit(t *testing.T) {
 	}
 }
 
+// TestModbusManySilentUnits: thirty that do not answer keep one that does waiting for one
+// time-out at most.
+func TestModbusManySilentUnits(t *testing.T) {
+	l := newRTULine(time.Hour)
+	o := ModbusOptions{Units: map[string]ModbusUnit{"z": {Address: 100, Map: "sdm120"}}}
+	l.units[100] = meter()
+	for i := range 30 {
+		o.Units[fmt.Sprintf("gone%02d", i)] = ModbusUnit{Address: i + 1, Map: "sdm120"}
+	}
+	out := runModbus(t, l, o.withIDs())
+	var last, longest time.Duration
+	for _, r := range l.asked {
+		if r.Unit == 100 {
+			if last > 0 {
+				longest = max(longest, r.at-last)
+			}
+			last = r.at
+		}
+	}
+	// The first round asks each once before it is known who answers.
+	if n := len(out.messages); longest > 12*time.Second || n < 350 {
+		t.Errorf("%d messages in an hour, up to %v between two, want one every 10 s", n, longest)
+	}
+	eq(t, "problems", out.problems(), "MOD-SILENT")
+}
+
+// TestModbusLateAnswers: an answer that comes after its time-out is never taken for that
+// to a later question.
+func TestModbusLateAnswers(t *testing.T) {
+	for _, late := range []time.Duration{500 * time.Millisecond, 1050 * time.Millisecond, 1100 * time.Millisecond, 1900 * time.Millisecond} {
+		l, alone := newRTULine(time.Minute), -1
+		l.units[1] = meter()
+		l.units[1].late = late
+		out := runModbus(t, l, ModbusOptions{Units: map[string]ModbusUnit{"main": {Address: 1, Map: "sdm120", Every: "100ms", Gap: &alone}}})
+		for _, m := range fieldsIn(out) {
+			if m != `"`+tuid+`","voltage":230.2,"current":1.25,"power":-287.5,"apparentPower":287.5,"reactivePower":0,"powerFactor":-1,"frequency":49.98,"energyImport":1234.567,"energyExport":0.01}` {
+				t.Fatalf("answers take %v: %s", late, m)
+			}
+		}
+		if late < time.Second && len(out.messages) == 0 {
+			t.Errorf("answers take %v: no messages", late)
+		}
+	}
+}
+
 // withIDs gives each unit a name.
 func (o ModbusOptions) withIDs() ModbusOptions {
 	for name, u := range o.Units {
@@ -462,7 +507,7 @@ func TestModbusAllocations(t *testing.T) {
 		if err := m.poll(u); err != nil {
 			t.Fatal(err)
 		}
-		u.next(l.now)
+		u.next(l.now, m.timeout)
 		m.tell()
 	}); n != 0 || out.emitted < 100 {
 		t.Errorf("%v allocations, %d messages", n, out.emitted)

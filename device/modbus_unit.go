@@ -31,6 +31,7 @@ type modbusUnit struct {
 	missed     int // polls in a row
 	ex         modbus.Exception
 	failed     bool   // this poll was not answered
+	answers    bool   // the last one was
 	timeouts   uint64 // since the opening
 	exceptions uint64
 	told       string // how it is, by the detail
@@ -69,16 +70,20 @@ func (u *modbusUnit) refused(i int, ex modbus.Exception) bool {
 	return false
 }
 
-// next says when the unit is asked again.
-func (u *modbusUnit) next(now time.Time) {
-	if !u.failed {
+// next says when the unit is asked again. Nothing in an answer says which question it
+// belongs to, so after a time-out a late one has as long again to come and be thrown away:
+// else it would be taken for the next, and from there on each for the one after it.
+func (u *modbusUnit) next(now time.Time, timeout time.Duration) {
+	earliest := now
+	if u.answers = !u.failed; u.answers {
 		u.missed = 0
 	} else {
 		u.missed++
+		earliest = now.Add(timeout)
 	}
 	u.due = u.due.Add(u.pause())
-	if u.due.Before(now) {
-		u.due = now
+	if u.due.Before(earliest) {
+		u.due = earliest
 	}
 }
 
