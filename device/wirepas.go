@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"portti/device/dualmcu"
@@ -29,8 +27,7 @@ const (
 	wirepasSlow   = 500 * time.Millisecond
 	wirepasQuiet  = 10 * time.Second       // without an indication, until polls are slow
 	wirepasAnswer = 500 * time.Millisecond // for a confirm, and for an indication that was announced
-	wirepasMute   = 5 * time.Second        // without an answer, until people are told
-	wirepasGone   = 60 * time.Second       // a sink that restarts its radio answers nothing for seconds
+	wirepasMute   = 5 * time.Second        // without an answer, until people are told: a sink that restarts its radio gives none for seconds
 	wirepasResend = 3                      // of a request that the sink understood wrongly, or did not answer
 	wirepasRow    = 30                     // indications in a row
 )
@@ -143,9 +140,6 @@ func newWirepas(c Config, env Env) (Driver, error) {
 	return w, nil
 }
 
-// errMute ends a Run, so that the port is opened again.
-var errMute = errors.New("the sink has not answered for " + wirepasGone.String())
-
 // Run is part of Driver.
 func (w *wirepas) Run(port Port, out Out) error {
 	w.port, w.out = port, out
@@ -244,7 +238,7 @@ func (w *wirepas) tell() {
 	default:
 		text += fmt.Sprintf(", %d nodes heard", n)
 	}
-	if w.cost.raised.Load() {
+	if w.cost.raised {
 		text += ", cost raised: the buffer is nearly full"
 	}
 	w.out.Detail(text)
@@ -254,6 +248,16 @@ func (w *wirepas) tell() {
 func (w *wirepas) send(port io.Writer, f dualmcu.Frame) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if f.Primitive == dualmcu.CostWrite && f.Payload[0] == costMost {
+		if w.cost.left {
+			return nil
+		}
+		w.cost.touched = true
+	}
+	return w.writeLocked(port, f)
+}
+
+func (w *wirepas) writeLocked(port io.Writer, f dualmcu.Frame) error {
 	w.wire = f.Append(w.wire[:0])
 	_, err := port.Write(w.wire)
 	return err
@@ -263,10 +267,14 @@ func (w *wirepas) send(port io.Writer, f dualmcu.Frame) error {
 type wirepasCost struct {
 	wanted bool // by the configuration, and the sink has one
 	known  bool
-	before atomic.Uint32 // what it was, and will be again
-	raised atomic.Bool
-	left   atomic.Bool // Leave was called: it is not raised any more
+	raised bool // the sink said so
+	lower  bool // it is to be taken back
 	looked time.Time
+
+	// Guarded by wirepas.mu.
+	before  byte // what it was, and will be again
+	touched bool // it may be raised: that was sent, whether the sink confirmed it or not
+	left    bool // Leave was called: it is not raised any more
 }
 
 const (
@@ -285,17 +293,28 @@ func (w *wirepas) weigh(now time.Time) {
 		return
 	}
 	c.looked = now
-	full, raised := w.env.Pressure(), c.raised.Load()
-	if math.IsNaN(full) || raised && full >= costRestore || !raised && full < costRaise {
-		return
+	full := w.env.Pressure()
+	w.mu.Lock()
+	c.lower = c.touched && full < costRestore
+	w.mu.Unlock()
+	if c.lower || !c.raised && full >= costRaise {
+		w.ask.todo |= askSetCost
 	}
-	w.ask.todo |= askSetCost
+}
+
+// costBefore is what the cost is without us.
+func (w *wirepas) costBefore() byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.cost.before
 }
 
 // Leave is part of Leaver.
 func (w *wirepas) Leave(port io.Writer) {
-	w.cost.left.Store(true)
-	if w.cost.raised.Load() {
-		_ = w.send(port, dualmcu.Frame{Primitive: dualmcu.CostWrite, ID: 0xFF, Payload: []byte{byte(w.cost.before.Load())}})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cost.left = true
+	if w.cost.touched {
+		_ = w.writeLocked(port, dualmcu.Frame{Primitive: dualmcu.CostWrite, ID: 0xFF, Payload: []byte{w.cost.before}})
 	}
 }

@@ -43,11 +43,7 @@ const (
 
 // tick does what is due: it asks again what was not answered, and goes on.
 func (w *wirepas) tick(now time.Time) error {
-	silent := now.Sub(w.alive)
-	if silent >= wirepasGone {
-		return errMute
-	}
-	if silent >= wirepasMute && !w.mute {
+	if now.Sub(w.alive) >= wirepasMute && !w.mute {
 		w.mute = true
 		raise(w.out, "WPS-MUTE", true)
 	}
@@ -84,8 +80,8 @@ func (w *wirepas) goOn(now time.Time) error {
 		f.Primitive = dualmcu.CostRead
 	case askSetCost:
 		a.args[0] = costMost
-		if w.cost.raised.Load() || w.cost.left.Load() {
-			a.args[0] = byte(w.cost.before.Load())
+		if w.cost.lower {
+			a.args[0] = w.costBefore()
 		}
 		f = dualmcu.Frame{Primitive: dualmcu.CostWrite, Payload: a.args[:1]}
 	default:
@@ -172,25 +168,32 @@ func (w *wirepas) attribute(f dualmcu.Frame) Result {
 func (w *wirepas) costIs(p []byte) Result {
 	switch {
 	case p[0] != 0:
-		w.cost.wanted = false // it is no sink, or has no costs
-		return OK
+		return OK // it is no sink, has no costs, or its stack is stopped: see askAnew
 	case len(p) != 2:
 		return Malformed
 	}
-	w.cost.known = true
-	w.cost.raised.Store(p[1] == costMost)
-	if p[1] != costMost {
-		w.cost.before.Store(uint32(p[1]))
+	w.cost.known, w.cost.raised = true, p[1] == costMost
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cost.touched = w.cost.raised; !w.cost.raised {
+		w.cost.before = p[1]
 	}
 	return OK
 }
 
+// costSet takes what became of a cost. One that is refused is tried again when the sink
+// says that its stack was started, or answers after a long silence.
 func (w *wirepas) costSet(result byte) {
 	if result != 0 {
-		w.cost.wanted = false
+		w.cost.known = false
 		return
 	}
-	w.cost.raised.Store(w.ask.args[0] == costMost && !w.cost.left.Load())
+	w.cost.raised = w.ask.args[0] == costMost
+	if !w.cost.raised {
+		w.mu.Lock()
+		w.cost.touched = false
+		w.mu.Unlock()
+	}
 	if w.env.Log != nil {
 		w.env.Log.Info("the sink's cost was set", "event", "sink.cost", "cost", w.ask.args[0])
 	}

@@ -18,6 +18,7 @@ type Sink struct {
 	status   byte
 	cost     byte
 	noCost   bool
+	stubborn bool
 	silent   bool
 	refuse   int
 	spoil    int
@@ -54,6 +55,9 @@ func (s *Sink) Lose(n int) { s.locked(func() { s.deaf = n }) }
 // NoCost makes it know nothing of a cost.
 func (s *Sink) NoCost() { s.locked(func() { s.noCost = true }) }
 
+// RefuseCosts makes it take no other cost, or ends that.
+func (s *Sink) RefuseCosts(on bool) { s.locked(func() { s.stubborn = on }) }
+
 // SetCost is what its cost is from now on, Cost what it is.
 func (s *Sink) SetCost(cost byte) { s.locked(func() { s.cost = cost }) }
 func (s *Sink) Cost() (cost byte) { s.locked(func() { cost = s.cost }); return cost }
@@ -63,6 +67,14 @@ func (s *Sink) Cost() (cost byte) { s.locked(func() { cost = s.cost }); return c
 func (s *Sink) Restart(status byte) {
 	s.locked(func() {
 		s.status, s.cost, s.waiting, s.sent, s.id = status, 0, nil, false, 0
+		s.queue(dualmcu.StackState, []byte{0, status})
+	})
+}
+
+// State is what happens when its stack is started or stopped: it says so.
+func (s *Sink) State(status byte) {
+	s.locked(func() {
+		s.status = status
 		s.queue(dualmcu.StackState, []byte{0, status})
 	})
 }
@@ -153,7 +165,7 @@ func (s *Sink) request(f dualmcu.Frame) []byte {
 			return confirm(0, s.cost)
 		}
 	case dualmcu.CostWrite:
-		if !s.noCost && len(f.Payload) == 1 {
+		if !s.noCost && !s.stubborn && len(f.Payload) == 1 {
 			s.cost = f.Payload[0]
 			return confirm(0)
 		}
