@@ -245,7 +245,7 @@ func (b *bleTags) tell(out Out) {
 	}{{codeUnheard, "not heard", unheard}, {codeLocked, "without a key", locked}, {codeRefused, "refused", refused}} {
 		raise(out, some.code, len(some.who) > 0)
 		if len(some.who) > 0 {
-			text += "; " + some.what + ": " + few(some.who)
+			text += "; " + some.what + ": " + few(some.who, ", ")
 		}
 	}
 	if b.aside != "" {
@@ -256,11 +256,11 @@ func (b *bleTags) tell(out Out) {
 }
 
 // few names three of them.
-func few(who []string) string {
+func few(who []string, between string) string {
 	if len(who) > 3 {
-		return strings.Join(who[:3], ", ") + " and " + strconv.Itoa(len(who)-3) + " more"
+		return strings.Join(who[:3], between) + " and " + strconv.Itoa(len(who)-3) + " more"
 	}
-	return strings.Join(who, ", ")
+	return strings.Join(who, between)
 }
 
 func refusals(o adv.Outcome) string {

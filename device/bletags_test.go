@@ -284,7 +284,7 @@ func TestTagIsMissed(t *testing.T) {
 			t.Errorf("step %d: %v, %q", i, r.out.flags, r.out.detail)
 		}
 	}
-	if got := few([]string{"a", "b", "c", "d", "e"}); got != "a, b, c and 2 more" {
+	if got := few([]string{"a", "b", "c", "d", "e"}, ", "); got != "a, b, c and 2 more" {
 		t.Error(got)
 	}
 }

@@ -103,7 +103,7 @@ type modbusMaster struct {
 	msg  thingsee.Message
 	vain bool // the unit asked last did not answer
 
-	counted   uint64 // time-outs and exceptions that the detail tells of
+	counted   uint64 // time-outs, wrong checksums and exceptions that the detail tells of
 	countedAt time.Time
 }
 

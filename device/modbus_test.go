@@ -288,6 +288,20 @@ func TestModbusManySilentUnits(t *testing.T) {
 		t.Errorf("%d messages in an hour, up to %v between two, want one every 10 s", n, longest)
 	}
 	eq(t, "problems", out.problems(), "MOD-SILENT")
+	if !strings.HasPrefix(out.detail, "gone00 does not answer (") || !strings.HasSuffix(out.detail, " and 27 more; 1 of 31 units answer") {
+		t.Errorf("detail %q", out.detail)
+	}
+}
+
+// TestModbusSpoiledAnswers: a unit of which each answer comes with a wrong checksum does
+// answer, and that is what is said.
+func TestModbusSpoiledAnswers(t *testing.T) {
+	l := newRTULine(25 * time.Second)
+	l.units[1] = meter()
+	l.units[1].spoil = func(b []byte) []byte { b[5]++; return b }
+	out := runModbus(t, l, ModbusOptions{Units: map[string]ModbusUnit{"main": {Address: 1, Map: "sdm120"}}})
+	eq(t, "detail", out.detail, "the answers of main come spoiled (3 wrong checksums), asked every 20s; 0 of 1 units answer")
+	eq(t, "problems", out.problems(), "MOD-SILENT")
 }
 
 // TestModbusLateAnswers: an answer that comes after its time-out is never taken for that

@@ -32,7 +32,9 @@ type modbusUnit struct {
 	ex         modbus.Exception
 	failed     bool   // this poll was not answered
 	answers    bool   // the last one was
+	garbled    bool   // because the answer was spoiled
 	timeouts   uint64 // since the opening
+	spoiled    uint64
 	exceptions uint64
 	told       string // how it is, by the detail
 }
@@ -47,8 +49,10 @@ func (u *modbusUnit) begin() {
 
 // missing notes that there was no answer, or a spoiled one.
 func (u *modbusUnit) missing(res modbus.Result) {
-	u.failed = true
-	if res == modbus.More {
+	u.failed, u.garbled = true, res == modbus.Bad
+	if u.garbled {
+		u.spoiled++
+	} else {
 		u.timeouts++
 	}
 }
@@ -165,7 +169,7 @@ func (m *modbusMaster) tell() {
 		}
 		changed = changed || u.told != how
 		u.told = how
-		counted += u.timeouts + u.exceptions
+		counted += u.timeouts + u.spoiled + u.exceptions
 	}
 	now := m.env.now()
 	if !changed && (counted == m.counted || now.Sub(m.countedAt) < countsEvery) {
@@ -183,6 +187,8 @@ func (m *modbusMaster) detail(answer int) string {
 	for i := range m.units {
 		u := &m.units[i]
 		switch counts := u.counts(); {
+		case u.isSilent() && u.garbled:
+			trouble = append(trouble, fmt.Sprintf("the answers of %s come spoiled%s, asked every %v", u.name, counts, u.pause()))
 		case u.isSilent():
 			trouble = append(trouble, fmt.Sprintf("%s does not answer%s, asked every %v", u.name, counts, u.pause()))
 		case u.ex != 0:
@@ -192,22 +198,22 @@ func (m *modbusMaster) detail(answer int) string {
 		}
 	}
 	text := fmt.Sprintf("%d of %d units answer", answer, len(m.units))
-	if len(trouble)+len(past) > 0 {
-		text = strings.Join(append(trouble, text), "; ")
+	if len(trouble) > 0 {
+		text = few(trouble, "; ") + "; " + text
 	}
 	if len(past) > 0 {
-		text += "; before: " + strings.Join(past, ", ")
+		text += "; before: " + few(past, ", ")
 	}
 	return text
 }
 
-// counts are a unit's time-outs and exceptions.
+// counts are a unit's time-outs, spoiled answers and exceptions.
 func (u *modbusUnit) counts() string {
 	var parts []string
 	for _, c := range []struct {
 		n    uint64
 		what string
-	}{{u.timeouts, "time-out"}, {u.exceptions, "exception"}} {
+	}{{u.timeouts, "time-out"}, {u.spoiled, "wrong checksum"}, {u.exceptions, "exception"}} {
 		switch c.n {
 		case 0:
 		case 1:

@@ -31,7 +31,7 @@ type Message struct {
 type Field struct {
 	Key      uint64
 	Name     string // "" = the key is not a published one
-	Decimals int    // of an int64: 215 with one is 21.5
+	Decimals int    // of a number: 215 with one is 21.5
 	// Value is an int64, float64, bool, string, []byte or []any of such; or nil, where
 	// the sender does not know.
 	Value any
