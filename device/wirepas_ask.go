@@ -168,7 +168,7 @@ func (w *wirepas) attribute(f dualmcu.Frame) Result {
 func (w *wirepas) costIs(p []byte) Result {
 	switch {
 	case p[0] != 0:
-		return OK // it is no sink, has no costs, or its stack is stopped: see askAnew
+		return OK // it is no sink, or has no costs that may be read
 	case len(p) != 2:
 		return Malformed
 	}
@@ -181,8 +181,8 @@ func (w *wirepas) costIs(p []byte) Result {
 	return OK
 }
 
-// costSet takes what became of a cost. One that is refused is tried again when the sink
-// says that its stack was started, or answers after a long silence.
+// costSet takes what became of a cost. One that is refused, as by a node that is no sink at
+// the time, is tried again when its stack is started anew.
 func (w *wirepas) costSet(result byte) {
 	if result != 0 {
 		w.cost.known = false
@@ -249,12 +249,16 @@ func (w *wirepas) askAnew() {
 }
 
 // repeated says whether this is the indication before once more, which a sink sends to
-// which our response did not come through: all of it is the same, but how many wait.
+// which our response did not come through: all of it is the same, but how many wait and
+// the travel time, to which the sink has added its wait for us.
 func (w *wirepas) repeated(f dualmcu.Frame) bool {
-	p := f.Payload[min(1, len(f.Payload)):]
-	if n := len(w.before); n > 2 && w.before[0] == f.Primitive && w.before[1] == f.ID && bytes.Equal(w.before[2:], p) {
+	w.scratch = append(append(w.scratch[:0], f.Primitive, f.ID), f.Payload[min(1, len(f.Payload)):]...)
+	if at, ok := f.TravelAt(); ok {
+		clear(w.scratch[1+at:][:4])
+	}
+	if len(w.scratch) > 2 && bytes.Equal(w.scratch, w.before) {
 		return true
 	}
-	w.before = append(append(w.before[:0], f.Primitive, f.ID), p...)
+	w.before, w.scratch = w.scratch, w.before
 	return false
 }

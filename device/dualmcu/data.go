@@ -14,7 +14,7 @@ type Data struct {
 	SourceEnd, DestEnd  byte   // endpoints
 	Urgent              bool   // of the higher of two priorities
 	Hops                byte   // number of hops
-	Travel              uint32 // in 1/128 s, from the node's application to here
+	Travel              uint32 // in 1/128 s, from the node's application to here, with the wait in the sink
 	Fragment, Last      bool   // Last: no fragment lies behind this one
 	Packet, Offset      uint16 // of a fragment: of which packet of Source, and where in it
 	APDU                []byte // what the node's application sent
@@ -26,6 +26,15 @@ func (d Data) TravelMS() int64 { return int64(d.Travel) * 1000 / TicksPerSecond 
 // MaxPacket is the longest packet that fragments can make.
 const MaxPacket = 1500
 
+const travelAt = 12
+
+// TravelAt is where the four bytes of the travel time are in the payload of a DataRX or
+// DataRXFragment indication: all that differs, but for Pending, where a sink sends one
+// again.
+func (f Frame) TravelAt() (at int, ok bool) {
+	return travelAt, (f.Primitive == DataRX || f.Primitive == DataRXFragment) && len(f.Payload) >= travelAt+4
+}
+
 // ParseData reads a DataRX or DataRXFragment indication. APDU is part of the frame's
 // payload.
 func ParseData(f Frame) (d Data, ok bool) {
@@ -33,13 +42,13 @@ func ParseData(f Frame) (d Data, ok bool) {
 	if f.Primitive == DataRXFragment {
 		at = 20
 	}
-	if f.Primitive != DataRX && f.Primitive != DataRXFragment || len(p) < at+1 || len(p) != at+1+int(p[at]) {
+	if _, data := f.TravelAt(); !data || len(p) < at+1 || len(p) != at+1+int(p[at]) {
 		return d, false
 	}
 	d = Data{
 		Source: binary.LittleEndian.Uint32(p[1:]), SourceEnd: p[5],
 		Destination: binary.LittleEndian.Uint32(p[6:]), DestEnd: p[10],
-		Urgent: p[11]&1 != 0, Hops: p[11] >> 2, Travel: binary.LittleEndian.Uint32(p[12:]),
+		Urgent: p[11]&1 != 0, Hops: p[11] >> 2, Travel: binary.LittleEndian.Uint32(p[travelAt:]),
 		APDU: p[at+1:],
 	}
 	if f.Primitive == DataRXFragment {

@@ -24,7 +24,8 @@
 // sink) are the primitive + 0x80. A sink that receives a frame with a wrong CRC
 // confirms with FFFF in place of the CRC. It sends indications only when it is polled:
 // the confirm of a poll says whether one follows, each indication whether more wait,
-// and the response to it whether the next is wanted now.
+// and the response to it whether the next is wanted now. One whose response did not come
+// through it sends again, under the same frame id, its travel time grown by the wait.
 //
 // # Limits
 //
@@ -33,6 +34,8 @@
 //
 // Sources: the Dual-MCU API as Wirepas' own library implements it,
 // https://github.com/wirepas/c-mesh-api (Apache-2.0), and a session recorded of that
-// library. CRC: "CRC-16/CCITT-FALSE" (CRC-16/IBM-3740) of the catalogue of
+// library; how a sink behaves, as DualMcuAPI.md and the firmware in
+// https://github.com/wirepas/wm-sdk describe it (Wirepas' own licence, nothing of it is
+// used here). CRC: "CRC-16/CCITT-FALSE" (CRC-16/IBM-3740) of the catalogue of
 // parametrised CRC algorithms; SLIP: RFC 1055. No sink with a radio was at hand.
 package dualmcu

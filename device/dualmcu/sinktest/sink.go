@@ -173,10 +173,15 @@ func (s *Sink) request(f dualmcu.Frame) []byte {
 	return confirm(1)
 }
 
-// indication is the first that waits.
+// indication is the first that waits. The travel time of one that is sent again is longer
+// by the time since, as in Wirepas' own firmware: here, by 23 ms.
 func (s *Sink) indication() []byte {
-	s.sent = true
 	f := s.waiting[0]
+	if at, ok := f.TravelAt(); ok && s.sent {
+		travel := f.Payload[at:]
+		binary.LittleEndian.PutUint32(travel, binary.LittleEndian.Uint32(travel)+3)
+	}
+	s.sent = true
 	f.Payload[0] = byte(min(len(s.waiting)-1, 255))
 	return s.write(f)
 }
