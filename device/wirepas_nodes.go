@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,9 +25,9 @@ const (
 // is not there yet is no fault of a configuration that is only checked. When the port is
 // opened it is one, since readings would go under other names than they should.
 func wirepasNodes(o WirepasOptions, opening bool) (map[uint32]string, error) {
-	nodes := make(map[uint32]string, len(o.Nodes))
-	for text, tuid := range o.Nodes {
-		if err := addNode(nodes, text, tuid); err != nil {
+	nodes, named := make(map[uint32]string, len(o.Nodes)), make(map[string]string, len(o.Nodes))
+	for _, text := range slices.Sorted(maps.Keys(o.Nodes)) {
+		if err := addNode(nodes, named, text, o.Nodes[text]); err != nil {
 			return nil, keyError("nodes", "%s", err)
 		}
 	}
@@ -51,16 +53,21 @@ func wirepasNodes(o WirepasOptions, opening bool) (map[uint32]string, error) {
 		if !found {
 			return nil, keyError("nodes_file", `must have lines such as 0x00C0DB01 = "XXXX03TEMP0000001"; line %d has no =`, number)
 		}
-		if err := addNode(nodes, strings.Trim(strings.TrimSpace(text), `"'`), tuid); err != nil {
+		if err := addNode(nodes, named, strings.Trim(strings.TrimSpace(text), `"'`), tuid); err != nil {
 			return nil, keyError("nodes_file", "%s, in line %d", err, number)
 		}
 	}
 	return nodes, nil
 }
 
-// addNode adds one, in words that follow the name of a key.
-func addNode(nodes map[uint32]string, text, tuid string) error {
-	address, err := strconv.ParseUint(text, 0, 32)
+// addNode adds one, in words that follow the name of a key. named are the addresses by
+// their identities: under one for two nodes nobody could tell their readings apart.
+func addNode(nodes map[uint32]string, named map[string]string, text, tuid string) error {
+	digits, base := text, 10 // a number with zeros before it is no octal one
+	if hex, ok := strings.CutPrefix(strings.ToLower(text), "0x"); ok {
+		digits, base = hex, 16
+	}
+	address, err := strconv.ParseUint(digits, base, 32)
 	if err != nil {
 		return fmt.Errorf("must name nodes by their addresses, such as 0x00C0DB01, not %q", text)
 	}
@@ -70,7 +77,10 @@ func addNode(nodes map[uint32]string, text, tuid string) error {
 	if nodes[uint32(address)] != "" {
 		return fmt.Errorf("must name each node once; %s stands twice", text)
 	}
-	nodes[uint32(address)] = tuid
+	if other := named[tuid]; other != "" {
+		return fmt.Errorf("must give each node a name of its own; %s and %s have %s", other, text, tuid)
+	}
+	nodes[uint32(address)], named[tuid] = tuid, text
 	return nil
 }
 
