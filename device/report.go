@@ -108,6 +108,7 @@ type stream struct {
 	sent         int64     // when, in milliseconds since boot
 	last         []float64 // what was sent, by band; NaN = it was not there
 	now          []float64 // likewise, of the reading in hand
+	unsent       bool      // and it was lost, so that the next one has something to say
 	due          int64     // when what was gathered is sent
 	sums         []gathered
 }
@@ -115,6 +116,7 @@ type stream struct {
 // gathered is what was gathered of one field.
 type gathered struct {
 	name     string
+	last     bool // only the last one is sent: a direction or a place
 	n        int
 	total    float64
 	min, max float64
@@ -150,12 +152,20 @@ func (r *reporter) pass(m *thingsee.Message, tuid string, now int64) *thingsee.M
 	case !known:
 	case gone < r.atMost:
 		return nil
-	case governed && !r.changed(s) && (r.atLeast == 0 || gone < r.atLeast):
+	case governed && !s.unsent && !r.changed(s) && (r.atLeast == 0 || gone < r.atLeast):
 		return nil
 	}
-	s.sent = now
+	s.sent, s.unsent = now, false
 	copy(s.last, s.now)
 	return m
+}
+
+// lost says that m, which pass has just let through, did not get through after all. The
+// server does not know what it said, so the next reading of its stream is no repeat.
+func (r *reporter) lost(m *thingsee.Message) {
+	if r != nil && m.Event == thingsee.EventTimed {
+		r.newest.unsent = true
+	}
 }
 
 // look notes the reading's fields that have a band, and says whether there is one, now or
@@ -197,6 +207,9 @@ func (r *reporter) gather(s *stream, known bool, m *thingsee.Message, now int64)
 	}
 	plain := r.value == "" || r.value == reportLast
 	if !plain {
+		if now >= s.due+r.every { // what was gathered is of another time than this reading
+			s.begin()
+		}
 		s.add(m)
 	}
 	if now < s.due {
@@ -208,20 +221,42 @@ func (r *reporter) gather(s *stream, known bool, m *thingsee.Message, now int64)
 	if plain {
 		return m
 	}
+	return r.gathered(s, m)
+}
+
+// gathered is a message of all that was gathered. What the last reading says that is
+// gathered of no field is in it as well.
+func (r *reporter) gathered(s *stream, m *thingsee.Message) *thingsee.Message {
 	out := &r.msg
 	out.Reset(m.ID, m.Event)
 	out.Tuid, out.Gateway, out.Time, out.Err, out.Age = m.Tuid, m.Gateway, m.Time, m.Err, m.Age
+	put := func(x *gathered) { out.Float(x.name, x.of(r.value), x.decimals(r.value, m.ID)); x.n = 0 }
 	for f := m.Fields(); f.Next(); {
-		if k := s.find(f.Name); k >= 0 && s.sums[k].n > 0 {
-			out.Float(s.sums[k].name, s.sums[k].of(r.value), s.sums[k].decimals(r.value, m.ID))
-		} else if k >= 0 {
+		switch k := s.find(f.Name); {
+		case k < 0: // rare, so it may allocate
+			out.Copy(string(f.Name), f.Value)
+		case s.sums[k].n > 0:
+			put(&s.sums[k])
+		default:
 			out.Copy(s.sums[k].name, f.Value)
 		}
 	}
+	for i := range s.sums { // of a thing that says its fields in turns
+		if x := &s.sums[i]; x.n > 0 {
+			put(x)
+		}
+	}
+	if len(s.sums) == thingsee.MaxFields {
+		s.sums = s.sums[:0] // for names that come now
+	}
+	return out
+}
+
+// begin forgets what was gathered.
+func (s *stream) begin() {
 	for i := range s.sums {
 		s.sums[i].n = 0
 	}
-	return out
 }
 
 // add takes a reading's numbers.
@@ -233,13 +268,12 @@ func (s *stream) add(m *thingsee.Message) {
 				continue
 			}
 			k = len(s.sums)
-			s.sums = append(s.sums, gathered{name: string(f.Name)})
+			s.sums = append(s.sums, gathered{name: string(f.Name), last: angle(m.ID, f.Name)})
 		}
-		v := parseFloat(f.Value)
-		if math.IsNaN(v) {
-			continue // a text: the last one is sent
+		x, v := &s.sums[k], parseFloat(f.Value)
+		if x.last || math.IsNaN(v) {
+			continue // so is a text
 		}
-		x := &s.sums[k]
 		if x.n == 0 {
 			x.total, x.min, x.max, x.places = 0, v, v, 0
 		}
@@ -250,6 +284,14 @@ func (s *stream) add(m *thingsee.Message) {
 			x.places = max(x.places, min(len(f.Value)-point-1, 9))
 		}
 	}
+}
+
+// angle says whether a field is in degrees of a circle. The mean of 359 and 1 is not 180,
+// and the least latitude and longitude of a way are a place where nobody was.
+func angle(id int, name []byte) bool {
+	d, _ := thingsee.Lookup(id)
+	f, ok := d.Field(name)
+	return ok && f.Unit == "deg"
 }
 
 func (s *stream) find(name []byte) int {

@@ -70,6 +70,8 @@ func TestReport(t *testing.T) {
 		{"the mean", Report{Every: "1m", Value: "mean"}, "0:10.0 20:20.0 40:30.0,40 60:41.0,41 80:0.0 120:1.0", "0:10.0 60:30.33,40.5 120:0.5"},
 		{"the least", Report{Every: "1m", Value: "min"}, "0:10 20:-5 40:30 60:41", "0:10 60:-5"},
 		{"the greatest", Report{Every: "1m", Value: "max"}, "0:10 20:-5.25 40:30 60:4", "0:10 60:30"},
+		{"fields in turns", Report{Every: "1m", Value: "mean"}, "0:10 20:-,40 40:20 50:-,50 60:30 80:-,60 120:-,70", "0:10 60:25,45 120:65"},
+		{"a long silence", Report{Every: "1m", Value: "mean"}, "0:10 20:20 500:2 510:3 560:4", "0:10 500:2 560:3.5"},
 		{"a period without readings", Report{Every: "1m"}, "0:1 500:2 510:3 560:4", "0:1 500:2 560:4"},
 	} {
 		if got := reported(t, row.c, row.readings); got != row.want {
@@ -164,6 +166,77 @@ func TestReportKeepsTheMessage(t *testing.T) {
 	want := fmt.Sprintf(`{"tsmId":12100,"tsmEv":10,"tsmTs":%d,"tsmTuid":"TAG","tsmGw":"GW","temp":0.35}`, (floor+60_000)/1000)
 	if got := sink.all(); len(got) != 2 || got[1] != want {
 		t.Errorf("%v, want %s", got, want)
+	}
+}
+
+// TestReportGathersManyNames: a stream whose fields have ever other names loses none.
+func TestReportGathersManyNames(t *testing.T) {
+	r := newReporter(&Report{Every: "1m", Value: "max"})
+	var m thingsee.Message
+	for i := range 4 * thingsee.MaxFields {
+		m.Reset(thingsee.Generic, thingsee.EventTimed)
+		name := fmt.Sprint("x", i)
+		m.Int(name, int64(i))
+		out := r.pass(&m, tuid, int64(i)*60_000)
+		if out == nil || string(out.Append(nil)) != string(m.Append(nil)) {
+			t.Fatalf("%s: %v", name, out)
+		}
+	}
+}
+
+// TestReportGathersNoAngles: of directions and places there is a last one, and no mean.
+func TestReportGathersNoAngles(t *testing.T) {
+	r := newReporter(&Report{Every: "1m", Value: "mean"})
+	var m, out *thingsee.Message = &thingsee.Message{}, nil
+	for i, heading := range []int64{0, 359, 1} {
+		m.Reset(thingsee.GNSSDetail, thingsee.EventTimed)
+		m.Int("lon", heading-180)
+		m.Int("heading", heading)
+		m.Int("speed", heading)
+		out = r.pass(m, tuid, int64(i)*30_000)
+	}
+	if got := string(out.Append(nil)); !strings.HasSuffix(got, `"lon":-179,"heading":1,"speed":180}`) {
+		t.Error(got)
+	}
+}
+
+// TestReportOfWhatIsLost: a change that was lost has not been sent, so the next reading
+// says it, though by then it is none.
+func TestReportOfWhatIsLost(t *testing.T) {
+	for reason, lose := range map[string]func(s *stamp, sink *memorySink, on bool){
+		LostRate: func(s *stamp, _ *memorySink, on bool) {
+			if s.rate = (bucket{}); on {
+				s.rate = bucket{perSecond: 1, begun: true, last: 1 << 40}
+			}
+		},
+		LostMemory: func(_ *stamp, sink *memorySink, on bool) { sink.full = on },
+		LostIO: func(_ *stamp, sink *memorySink, on bool) {
+			if sink.broken = nil; on {
+				sink.broken = errors.New("broken")
+			}
+		},
+	} {
+		sink := newSink()
+		s, _ := newStamp(sink, clock.Now{Mono: 1000, Unix: floor, Trusted: true})
+		s.report = newReporter(&Report{Band: map[string]float64{"temp": 1}})
+		m := &thingsee.Message{}
+		put := func(temp int64) outcome {
+			m.Reset(thingsee.WeatherInfo, thingsee.EventTimed)
+			m.Int("temp", temp)
+			return s.put(m)
+		}
+		put(20)
+		lose(s, sink, true)
+		if o := put(80); o.lost != reason {
+			t.Fatalf("%s: %+v", reason, o)
+		}
+		lose(s, sink, false)
+		if o := put(80); o.held || o.lost != "" {
+			t.Errorf("%s: the change was never sent: %+v", reason, o)
+		}
+		if o := put(80); !o.held {
+			t.Errorf("%s: and then it is one no more: %+v", reason, o)
+		}
 	}
 }
 

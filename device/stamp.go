@@ -121,6 +121,7 @@ func (s *stamp) put(m *thingsee.Message) (o outcome) {
 	}
 	if !s.rate.take(now.Mono) {
 		o.lost = LostRate
+		s.report.lost(m)
 		s.sink.Lose(s.device, LostRate, 1)
 		return o
 	}
@@ -149,6 +150,9 @@ func (s *stamp) put(m *thingsee.Message) (o outcome) {
 	if o.lost, waited = s.append(now.Mono, class, s.stream(m.Tuid, m.ID)); waited {
 		s.read = false
 		o.at = s.clock.Now().Mono
+	}
+	if o.lost != "" {
+		s.report.lost(m)
 	}
 	m.Tuid, m.Gateway, m.Time, m.Err = tuid, gateway, own, worst
 	return o
