@@ -195,7 +195,11 @@ func (d *declaredDriver) Run(port Port, out Out) error {
 		port = &asking{Port: port, poll: d.format.Poll, every: d.every, env: d.env}
 	}
 	found := d.format.Finder()
-	return runFrames(&found, port, out, d.frame)
+	s := frameStream{finder: &found}
+	if d.format.Long() {
+		s.now = d.env.now
+	}
+	return runFrames(&s, port, out, d.frame)
 }
 
 // frame makes messages of a frame.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"portti/device/declared"
+	"portti/device/thingsee"
 )
 
 // answering is a port of a sensor that is asked: it answers each question after a
@@ -67,6 +68,83 @@ func TestDeclaredAsks(t *testing.T) {
 			if want := time.Duration(i) * 10 * time.Second; at != want {
 				t.Errorf("asked at %v, want %v", at, want)
 			}
+		}
+	})
+}
+
+// paced is a port that gives one text each time, so often.
+type paced struct {
+	nothingWritten
+	texts []string
+	every time.Duration
+}
+
+func (p *paced) Read(b []byte) (int, error) {
+	time.Sleep(p.every)
+	if len(p.texts) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, p.texts[0])
+	p.texts = p.texts[1:]
+	return n, nil
+}
+
+type nothingWritten struct{}
+
+func (nothingWritten) Write(b []byte) (int, error)     { return len(b), nil }
+func (nothingWritten) SetReadDeadline(time.Time) error { return nil }
+
+// arrivals notes when readings came.
+type arrivals struct {
+	collect
+	start time.Time
+	at    []time.Duration
+}
+
+func (a *arrivals) Emit(m *thingsee.Message) { a.at = append(a.at, time.Since(a.start)) }
+
+// TestDeclaredLengthThatLies: a frame whose length is wrong keeps the good ones behind it
+// for seconds, and not for as long as so many bytes take, since they are dated when they
+// are found. A long frame on a slow line is waited for.
+func TestDeclaredLengthThatLies(t *testing.T) {
+	o := DeclaredOptions{Frame: "length", Start: "AA 55", Size: 4096, LengthAt: 2, LengthType: "u16be", Checksum: "sum8",
+		Field: map[string]declared.Field{"temp": {Offset: 4}}}
+	frame := func(length, size int) string {
+		b := append([]byte{0xAA, 0x55, byte(length >> 8), byte(length)}, make([]byte, size-4)...)
+		b[4] = 21
+		for _, c := range b[:size-1] {
+			b[size-1] += c
+		}
+		return string(b)
+	}
+	run := func(every time.Duration, texts ...string) (*arrivals, [Results]int) {
+		d, err := newDeclared(o, Config{ID: tuid}, Env{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &arrivals{start: time.Now()}
+		if err := d.Run(&paced{texts: texts, every: every}, a); !errors.Is(err, io.EOF) {
+			t.Error(err)
+		}
+		return a, a.frames
+	}
+	synctest.Test(t, func(t *testing.T) {
+		good := frame(20, 20)
+		a, frames := run(time.Second, good, frame(4000, 20), good, good, good, good, good, good)
+		if len(a.at) != 7 || frames[OK] != 7 || frames[Checksum] != 1 || a.at[6] != 8*time.Second {
+			t.Errorf("readings at %v, %v", a.at, frames)
+		}
+		for i, at := range a.at[1:] {
+			if late := at - time.Duration(i+3)*time.Second; late > 3*time.Second {
+				t.Errorf("reading %d came %v late", i, late)
+			}
+		}
+		var slow []string
+		for _, c := range []byte(frame(1200, 1200)) {
+			slow = append(slow, string([]byte{c}))
+		}
+		if a, frames := run(8333*time.Microsecond, append(slow, good)...); len(a.at) != 2 || frames != [Results]int{OK: 2} {
+			t.Errorf("at 1200 baud: readings at %v, %v", a.at, frames)
 		}
 	})
 }

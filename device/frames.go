@@ -3,6 +3,7 @@ package device
 import (
 	"bytes"
 	"fmt"
+	"time"
 )
 
 // frames are frames of one length in a byte stream.
@@ -78,28 +79,62 @@ const framesAtOnce = 1024
 // before the port was opened, else as Malformed. Half a frame when the port
 // fails counts as nothing.
 func (f frames) run(port Port, out Out, take func(frame []byte) Result) error {
-	return runFrames(&f, port, out, take)
+	return runFrames(&frameStream{finder: &f}, port, out, take)
 }
 
-func runFrames(f finder, port Port, out Out, take func(frame []byte) Result) error {
-	s := frameStream{finder: f}
-	buf := make([]byte, f.Most()+framesAtOnce)
+func runFrames(s *frameStream, port Port, out Out, take func(frame []byte) Result) error {
+	buf := make([]byte, s.Most()+framesAtOnce)
 	n := 0
 	for {
 		k, err := port.Read(buf[n:])
-		n = copy(buf, s.feed(buf[:n+k], out, take))
+		rest := s.feed(buf[:n+k], out, take)
+		if s.stale(n, k, len(rest)) {
+			s.skip(1, true, false, out)
+			rest = s.feed(rest[1:], out, take)
+		}
+		n = copy(buf, rest)
 		if err != nil {
 			return fmt.Errorf("cannot read frames: %w", err)
 		}
 	}
 }
 
+// A frame whose rest does not come within frameWait, and byteWait for each byte that did
+// (at 1200 baud one takes 8 ms), does not have the length that it says.
+const (
+	frameWait = 2 * time.Second
+	byteWait  = 10 * time.Millisecond
+)
+
 // frameStream is where a stream of frames has got to.
 type frameStream struct {
 	finder
+	// now is for frames that say their length themselves: one that lies would keep those
+	// behind it, which would be dated by when it is found out. nil = such are waited for.
+	now   func() time.Time
+	since time.Time // what may begin a frame has stood first
+
 	ever bool // there was a frame
 	lost bool // and what came after it was none, which has been counted
 	head int  // bytes before the first frame
+}
+
+// stale says whether the rest begins with a frame that will not become whole. Before the
+// k bytes that were read there were n.
+func (s *frameStream) stale(n, k, rest int) bool {
+	if s.now == nil {
+		return false
+	}
+	now := s.now()
+	if n == 0 || rest < n+k {
+		s.since = now
+		return false
+	}
+	if now.Sub(s.since) < frameWait+time.Duration(rest)*byteWait {
+		return false
+	}
+	s.since = now
+	return true
 }
 
 // feed goes through b and gives the rest, which may begin a frame.

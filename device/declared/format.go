@@ -38,6 +38,10 @@ type Value struct {
 // Most is how many bytes the longest frame has.
 func (f *Format) Most() int { return f.most }
 
+// Long says that a frame says itself how long it is, so that a wrong one may wait for
+// bytes that are the next ones'.
+func (f *Format) Long() bool { return f.frame == length }
+
 // Finder finds frames in a stream.
 type Finder struct {
 	*Format
