@@ -29,6 +29,7 @@ func declaredKind() Kind {
 	return Kind{
 		Name: "declared", Baud: 9600, Silence: time.Minute, Binary: true, Polls: true, Writes: true,
 		Options: func() any { return new(DeclaredOptions) },
+		Expect:  func(c Config) time.Duration { return declaredExpect(optionsOf[DeclaredOptions](c)) },
 		// Nothing is known of its form but by a configuration.
 		Recognise: func([]byte) (string, float64) { return "", 0 },
 		New: func(c Config, env Env) (Driver, error) {
@@ -67,24 +68,51 @@ field = { temp = { offset = 3, type = "i16be", scale = 0.01, min = -40, max = 12
 	}
 }
 
-// fromFile makes a driver of a file. It is read again at every opening.
+// declaredExpect is how often a frame comes: it is asked for that often, or the file says
+// how long none may come, which is taken for three times that.
+func declaredExpect(o DeclaredOptions) (every time.Duration) {
+	if o.File != "" {
+		d, err := readDeclaration(o.File)
+		if err != nil {
+			return 0 // New says so
+		}
+		o = d.Declaration
+		every, _ = time.ParseDuration(d.Silence)
+		every /= 3
+	}
+	poll, _ := time.ParseDuration(o.PollEvery)
+	return max(every, poll)
+}
+
+// readDeclaration reads a file, which it does anew at every opening.
+func readDeclaration(path string) (d declared.File, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return d, keyError("file", "cannot be read: %v", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxDeclaration+1))
+	_ = f.Close()
+	if err != nil || len(text) > maxDeclaration {
+		return d, keyError("file", "%s is no declaration: it cannot be read, or has more than %d bytes", path, maxDeclaration)
+	}
+	if d, err = declared.Parse(path, text); err != nil {
+		return d, keyError("file", "has a mistake: %v", err)
+	}
+	return d, nil
+}
+
+// fromFile makes a driver of a file.
 func fromFile(o DeclaredOptions, c Config, env Env) (Driver, error) {
 	path := o.File
 	if o.File = ""; o.Frame != "" || len(o.Field) > 0 {
 		return nil, keyError("file", "cannot be used together with frame and field: they stand in the file")
 	}
-	f, err := os.Open(path)
+	d, err := readDeclaration(path)
 	if err != nil {
-		return nil, keyError("file", "cannot be read: %v", err)
+		return nil, err
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxDeclaration+1))
-	_ = f.Close()
-	if err != nil || len(text) > maxDeclaration {
-		return nil, keyError("file", "%s is no declaration: it cannot be read, or has more than %d bytes", path, maxDeclaration)
-	}
-	d, err := declared.Parse(path, text)
-	if err != nil {
-		return nil, keyError("file", "has a mistake: %v", err)
+	if silence, err := time.ParseDuration(d.Silence); d.Silence != "" && (err != nil || silence <= 0) {
+		return nil, keyError("file", `has a mistake: %s: silence must be a time such as "30s" or "10m"`, path)
 	}
 	if c.Baud == 0 && d.Baud != 0 && d.Baud != declaredKind().Baud {
 		return nil, keyError("baud", "must be set: %s says %d", path, d.Baud)

@@ -177,6 +177,9 @@ func TestDeclaredMistakes(t *testing.T) {
 		"no folder":   {func(o *DeclaredOptions) { *o = DeclaredOptions{File: dir} }, "file", "is no declaration"},
 		"broken file": {func(o *DeclaredOptions) { *o = DeclaredOptions{File: write("broken.toml", "frame = \n")} }, "file", "broken.toml:1:"},
 		"wrong file":  {func(o *DeclaredOptions) { *o = DeclaredOptions{File: write("wrong.toml", "frame = \"fixed\"\n")} }, "file", "wrong.toml: size must be"},
+		"silence of it": {func(o *DeclaredOptions) {
+			*o = DeclaredOptions{File: write("silence.toml", "silence = \"long\"\nframe = \"fixed\"\n")}
+		}, "file", "silence must be"},
 		"baud of it": {func(o *DeclaredOptions) {
 			*o = DeclaredOptions{File: write("baud.toml", "baud = 19200\nframe=\"fixed\"\n")}
 		}, "baud", "says 19200"},
@@ -190,6 +193,25 @@ func TestDeclaredMistakes(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		case row.key != "" && (!errors.As(err, &wrong) || wrong.Key != row.key || !strings.Contains(wrong.Rule, row.rule)):
 			t.Errorf("%s: %v, want %s %s", name, err, row.key, row.rule)
+		}
+	}
+}
+
+// TestDeclaredSilence: a sensor that is asked rarely, or of which its file says that it
+// speaks rarely, is not silent in between.
+func TestDeclaredSilence(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rare.toml")
+	if err := os.WriteFile(path, []byte("silence = \"6m\"\nframe = \"fixed\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k, _ := Kinds().Named("declared")
+	for want, o := range map[time.Duration]DeclaredOptions{
+		time.Minute:      {Poll: "AA"},
+		30 * time.Minute: {Poll: "AA", PollEvery: "10m"},
+		6 * time.Minute:  {File: path},
+	} {
+		if d := (&device{kind: k, cfg: Config{Options: &o}}); d.silence() != want {
+			t.Errorf("%+v: %v, want %v", o, d.silence(), want)
 		}
 	}
 }
