@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"portti/device/declared"
@@ -140,10 +141,11 @@ func shippedKinds() []Kind {
 func shippedKind(name string, f declared.File) Kind {
 	silence, _ := time.ParseDuration(f.Silence)
 	polls := f.Poll != ""
+	compiled := sync.OnceValues(func() (*declared.Format, error) { return declared.Compile(f.Declaration) })
 	return Kind{
 		Name: name, Baud: f.Baud, Silence: silence, Binary: f.Frame == "fixed" || f.Frame == "length", Polls: polls, Writes: polls,
 		Recognise: func(b []byte) (string, float64) {
-			format, err := declared.Compile(f.Declaration)
+			format, err := compiled()
 			if err != nil {
 				return "", 0
 			}

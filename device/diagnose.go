@@ -21,8 +21,8 @@ type diagnosis struct {
 
 // diagnose looks at a sample of what arrives on a device of a kind. onlyUnknown says
 // that the driver took all of it for well formed and not for it.
-func diagnose(b []byte, kind Kind, baud int, onlyUnknown bool) diagnosis {
-	if name, remedy := recogniseOther(b, kind.Name); name != "" {
+func diagnose(kinds Table, b []byte, kind Kind, baud int, onlyUnknown bool) diagnosis {
+	if name, remedy := recogniseOther(kinds, b, kind.Name); name != "" {
 		return diagnosis{CodeUnknown, name, remedy}
 	}
 	switch s := speedOf(b); {
@@ -41,7 +41,7 @@ func diagnose(b []byte, kind Kind, baud int, onlyUnknown bool) diagnosis {
 const checkType = "Check type of this [[device]] against what the device sends"
 
 // recogniseOther names what is recognised and is not of this kind.
-func recogniseOther(b []byte, own string) (name, remedy string) {
+func recogniseOther(kinds Table, b []byte, own string) (name, remedy string) {
 	for _, f := range formats() {
 		if f.in(b) {
 			if name = f.name; f.name == formatUBX && own == "gps" {
@@ -50,7 +50,7 @@ func recogniseOther(b []byte, own string) (name, remedy string) {
 			return name, f.remedy(own)
 		}
 	}
-	for _, k := range Kinds() {
+	for _, k := range kinds {
 		if k.Name == own || k.Recognise == nil {
 			continue
 		}

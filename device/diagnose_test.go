@@ -102,7 +102,7 @@ func TestDiagnose(t *testing.T) {
 		{"text", lines, strings.Repeat("hello out there, this is no reading\n", 4), diagnosis{code: CodeGarbage}},
 		{"nothing", lines, "", diagnosis{code: CodeGarbage}},
 	} {
-		if got := diagnose([]byte(row.bytes)[:min(len(row.bytes), sampleSize)], row.kind, 9600, false); row.name != "nothing" && got != row.want {
+		if got := diagnose(Kinds(), []byte(row.bytes)[:min(len(row.bytes), sampleSize)], row.kind, 9600, false); row.name != "nothing" && got != row.want {
 			t.Errorf("%s: %+v, want %+v", row.name, got, row.want)
 		}
 	}
@@ -131,4 +131,19 @@ func TestUBXOnAGPSPort(t *testing.T) {
 			t.Errorf("found %q, remedy %q, baud %d", s.Found, s.Remedy, s.Baud)
 		}
 	})
+}
+
+// TestDiagnoseMakesNoTable: it runs for each read of a port on which nothing is decoded,
+// and the table of kinds is made of files.
+func TestDiagnoseMakesNoTable(t *testing.T) {
+	kinds := Kinds()
+	k, _ := kinds.Named("lines")
+	noise := make([]byte, sampleSize)
+	for i := range noise {
+		noise[i] = byte(i * i * 7 >> 3)
+	}
+	made := testing.AllocsPerRun(5, func() { Kinds() })
+	if n := testing.AllocsPerRun(5, func() { diagnose(kinds, noise, k, 9600, false) }); n > made/2 {
+		t.Errorf("%v allocations; the table alone is %v", n, made)
+	}
 }

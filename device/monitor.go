@@ -188,7 +188,7 @@ func (m *monitor) judge(now time.Time) {
 			return
 		}
 		onlyUnknown := m.d.frames[Unknown].Load() != m.unknowns && m.d.bad() == m.bads
-		m.d.garbage(diagnose(m.sample, m.d.kind, m.d.baud(), onlyUnknown))
+		m.d.garbage(diagnose(m.d.kinds, m.sample, m.d.kind, m.d.baud(), onlyUnknown))
 		m.astray = m.auto && !m.familiar()
 	case quiet >= m.limit && !noise:
 		code := CodeSilent
@@ -213,7 +213,7 @@ func (m *monitor) unheard() bool {
 // familiar says that what cannot be read has a form that is known, so that the speed is
 // not to blame.
 func (m *monitor) familiar() bool {
-	if name, _ := recogniseOther(m.sample, m.d.kind.Name); name != "" {
+	if name, _ := recogniseOther(m.d.kinds, m.sample, m.d.kind.Name); name != "" {
 		return true
 	}
 	_, share := m.d.kind.Recognise(m.sample)

@@ -66,7 +66,7 @@ func newDevice(c Config, number uint16, env Env, shared *stamper, t Tuning) *dev
 		open = Open
 	}
 	d := &device{
-		cfg: c, kind: k, env: env, log: log,
+		cfg: c, kind: k, kinds: t.Kinds, env: env, log: log,
 		open: open, pause: t.Pause,
 		start: time.Now(), since: time.Now(), state: Missing,
 	}

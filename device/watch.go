@@ -37,6 +37,7 @@ const (
 type device struct {
 	cfg   Config
 	kind  Kind
+	kinds Table // which it may be instead
 	env   Env
 	log   *slog.Logger
 	open  OpenFunc

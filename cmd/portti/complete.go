@@ -19,16 +19,15 @@ func complete(root *cobra.Command) {
 			cmd.ValidArgsFunction = deviceNames
 		}
 	}
-	kinds := device.Kinds().Names()
 	dialects := []string{"thingsee", "haltless", "zyeta", "heimdall"}
 	modes := []string{"none", "header", "query", "first-message", "hash"}
 	for _, f := range []struct {
 		verb   []string
 		flag   string
-		values []string
+		values []string // nil = deviceTypes
 	}{
-		{[]string{"config", "create"}, "device", kinds},
-		{[]string{"replay"}, "type", kinds},
+		{[]string{"config", "create"}, "device", nil},
+		{[]string{"replay"}, "type", nil},
 		{[]string{"check"}, "format", []string{"nagios", "json", "prometheus"}},
 		{[]string{"service"}, "init", initNames()},
 		{[]string{"setup"}, "dialect", dialects},
@@ -39,9 +38,19 @@ func complete(root *cobra.Command) {
 		{[]string{"simulate"}, "device", []string{"gps", "ublox", "panel", "ble-bridge"}},
 	} {
 		if cmd, _, err := root.Find(f.verb); err == nil {
-			_ = cmd.RegisterFlagCompletionFunc(f.flag, cobra.FixedCompletions(f.values, cobra.ShellCompDirectiveNoFileComp)) // of a flag that is there
+			var values cobra.CompletionFunc = deviceTypes
+			if f.values != nil {
+				values = cobra.FixedCompletions(f.values, cobra.ShellCompDirectiveNoFileComp)
+			}
+			_ = cmd.RegisterFlagCompletionFunc(f.flag, values) // of a flag that is there
 		}
 	}
+}
+
+// deviceTypes are asked for by the shell alone: the table of them takes long to make for
+// each verb to begin with.
+func deviceTypes(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return device.Kinds().Names(), cobra.ShellCompDirectiveNoFileComp
 }
 
 func initNames() []string {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"portti/device"
 )
 
@@ -37,5 +39,14 @@ func TestCompletion(t *testing.T) {
 		if got = got[:len(got)-1]; strings.Join(got, " ") != want {
 			t.Errorf("portti %soffers %q, wanted %s", line, got, want)
 		}
+	}
+}
+
+// TestVerbsMakeNoTypes: the table of types is made of files, which takes milliseconds on a
+// small gateway, and scripts ask portti status every minute.
+func TestVerbsMakeNoTypes(t *testing.T) {
+	types := testing.AllocsPerRun(3, func() { device.Kinds() })
+	if n := testing.AllocsPerRun(3, func() { complete(&cobra.Command{}) }); n > types/2 {
+		t.Errorf("%v allocations before a verb begins; the table alone is %v", n, types)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/gateway"
+	"portti/device"
 	"portti/systemd"
 )
 
@@ -34,11 +35,12 @@ was accepted is lost either way. Log lines go to standard error.`,
 				}
 			}()
 			g := globalsOf(cmd)
+			kinds := device.Kinds()
 			load := func() (*config.Config, error) {
-				return config.Load(g.config, config.LoadOptions{Environ: os.Environ(), Fits: gateway.Ground{}.Fits})
+				return config.Load(g.config, config.LoadOptions{Environ: os.Environ(), Kinds: kinds, Fits: gateway.Ground{}.Fits})
 			}
-			o := gateway.Options{Version: buildInfo().Version, Built: builtAt(), Load: load}
-			paths, _ := config.PathsOf(g.config, config.LoadOptions{Environ: os.Environ()}) // what it fails of, load says
+			o := gateway.Options{Version: buildInfo().Version, Built: builtAt(), Load: load, Device: device.Tuning{Kinds: kinds}}
+			paths, _ := config.PathsOf(g.config, config.LoadOptions{Environ: os.Environ(), Kinds: kinds}) // what it fails of, load says
 			cfg, err := gateway.Begin(&o, paths)
 			switch {
 			case errors.Is(err, config.ErrNotConfigured):

@@ -15,11 +15,12 @@ import (
 func Sample(w io.Writer, kinds []string) error {
 	var b strings.Builder
 	b.WriteString(sampleHead)
+	all := device.Kinds()
 	for i, kind := range kinds {
-		k, ok := device.Kinds().Named(kind)
+		k, ok := all.Named(kind)
 		if !ok {
-			hint := "it is " + oneOf(device.Kinds().Names())
-			if near := Nearest(kind, device.Kinds().Names()); near != "" {
+			hint := "it is " + oneOf(all.Names())
+			if near := Nearest(kind, all.Names()); near != "" {
 				hint = fmt.Sprintf("did you mean %q?", near)
 			}
 			return fmt.Errorf("there is no sample for a device of type %s; %s", quoteShort(kind), hint)

@@ -153,7 +153,7 @@ func TestLossReasonsHaveWords(t *testing.T) {
 
 // What a device sends instead is named with what to do about it.
 func TestWhatADeviceSendsIsNamed(t *testing.T) {
-	p := status.NewProblems(kindProblems(nil)...)
+	p := status.NewProblems(kindProblems(device.Kinds())...)
 	s := healthy()
 	s.devices = []device.Status{
 		{Name: "a", Port: "/dev/a", Code: device.CodeWrongBaud, Baud: 9600, Found: "a lower", Remedy: "Try baud = 4800 in this [[device]]"},

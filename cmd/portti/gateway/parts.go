@@ -108,12 +108,8 @@ func (g *Gateway) linkOptions(cfg *config.Config) (uplink.Options, error) {
 	return o, err
 }
 
-// kindProblems is what the drivers add to the catalogue; nil stands for the
-// kinds of this version.
+// kindProblems is what the drivers add to the catalogue.
 func kindProblems(kinds device.Table) []status.Entry {
-	if kinds == nil {
-		kinds = device.Kinds()
-	}
 	var all []status.Entry
 	for _, p := range kinds.Problems() {
 		all = append(all, status.Entry{Code: p.Code, Severity: status.Warning, Title: p.Title, Sentence: p.Sentence, Actions: p.Actions, ImpactsData: p.ImpactsData})

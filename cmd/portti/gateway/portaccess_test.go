@@ -67,7 +67,7 @@ func TestPortDenied(t *testing.T) {
 func problemsOf(t *testing.T, s *snapshot) (list []status.Problem) {
 	t.Helper()
 	catalogue := map[string]status.Entry{}
-	for _, e := range append(status.Catalogue(), kindProblems(nil)...) {
+	for _, e := range append(status.Catalogue(), kindProblems(device.Kinds())...) {
 		catalogue[e.Code] = e
 	}
 	for _, f := range findings(s) {

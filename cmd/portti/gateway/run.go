@@ -157,6 +157,9 @@ func build(ctx context.Context, cfg *config.Config, opt Options) (g *Gateway, er
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
+	if opt.Device.Kinds == nil {
+		opt.Device.Kinds = device.Kinds()
+	}
 	g = &Gateway{opt: opt, log: opt.Log.With("component", "daemon"), problems: status.NewProblems(kindProblems(opt.Device.Kinds)...), started: time.Now(), source: clock.SourceNone,
 		reloads: make(chan reloadRequest), level: &logLevel{v: opt.Level, log: opt.Log}}
 	g.cfg.Store(cfg)
