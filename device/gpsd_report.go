@@ -213,8 +213,11 @@ func (g *gpsd) changed(line, path []byte, out Out) {
 			g.missing(gone, out)
 			if gone && g.cfg.Device == "" {
 				g.device = g.device[:0]
+				g.sats, g.hdop = nmea.None, nmea.Decimal{} // of that one
 				raise(out, codeSeveral, false)
 			}
+		case gone: // one that was too many; another one that speaks says so again
+			raise(out, codeSeveral, false)
 		}
 	}
 }

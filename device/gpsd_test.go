@@ -127,6 +127,7 @@ func TestGPSDReceivers(t *testing.T) {
 		"two that speak":            {"", []string{two, a, b}, 2, codeSeveral, "3D fix"},
 		"the second is meant":       {"/dev/b", []string{two, a, b}, 2, "", "3D fix"},
 		"one that is not there":     {"/dev/c", []string{two, a, b}, 0, codeNoReceiver, "gpsd does not have /dev/c"},
+		"two, and one of them goes": {"", []string{two, a, b, strings.Replace(gone, "/dev/a", "/dev/b", 1)}, 2, "", "3D fix"},
 		"it went":                   {"", []string{two, a, gone}, 2, codeNoReceiver, "gpsd has no receiver"},
 		"it went, another speaks":   {"", []string{two, a, gone, b}, 4, "", "3D fix"},
 		"an error":                  {"", []string{`{"class":"ERROR","message":"Can't open \"x\""}`}, 0, "", `gpsd says: Can't open "x"`},

@@ -77,6 +77,7 @@ const (
 	MaxSize     = 4096
 	MaxFields   = 64
 	defaultSize = 1024 // of frames that may differ in size
+	minText     = 16   // of a text: more than what one ends with
 	maxPoll     = 64
 )
 
@@ -119,6 +120,8 @@ func (c *compiler) size(f *Format) {
 		c.bad("size", "must be the number of bytes of a frame, 2 to %d", MaxSize)
 	case c.d.Size < 0 || c.d.Size > MaxSize:
 		c.bad("size", "must be the most bytes that a frame may have, up to %d", MaxSize)
+	case !f.binary && c.d.Size > 0 && c.d.Size < minText:
+		c.bad("size", "must be the most bytes that a frame may have, from %d", minText)
 	case c.d.Size == 0:
 		f.most = defaultSize
 	}
@@ -175,8 +178,8 @@ func (c *compiler) lengths(f *Format) {
 		c.bad("length_type", "must be u8, u16be, u16le, u24be, u24le, u32be or u32le")
 	}
 	f.length.Offset, f.lengthAdd = c.d.LengthAt, c.d.LengthAdd
-	if c.d.LengthAt < 0 || c.d.LengthAt > 64 {
-		c.bad("length_at", "must be from 0 to 64")
+	if c.d.LengthAt < 0 || c.d.LengthAt > 64 || c.d.LengthAt+f.length.Size > f.most {
+		c.bad("length_at", "must be from 0 to 64, and inside of the frame")
 	}
 	if c.d.LengthAdd < -64 || c.d.LengthAdd > MaxSize {
 		c.bad("length_add", "must be the bytes of a frame that its length does not count")

@@ -310,6 +310,28 @@ func TestTypes(t *testing.T) {
 }
 
 // TestMistakes: every rule names its key.
+// TestNoEndOfText: of a text that does not end no more is passed over than there is.
+func TestNoEndOfText(t *testing.T) {
+	for _, d := range []Declaration{
+		{Frame: "line", Field: map[string]Field{"x": {Column: 1}}},
+		{Frame: "block", Field: map[string]Field{"x": {Label: "X"}}},
+		{Frame: "telegram", Start: "/", Field: map[string]Field{"x": {Label: "X"}}},
+	} {
+		for d.Size = 1; d.Size < 40; d.Size++ {
+			f, err := Compile(d)
+			if err != nil {
+				continue
+			}
+			for n := range 60 {
+				found := f.Finder()
+				if skipped, _, _ := found.Next(make([]byte, n)); skipped < 0 || n-skipped > d.Size {
+					t.Fatalf("%s of %d bytes: of %d bytes %d are passed over", d.Frame, d.Size, n, skipped)
+				}
+			}
+		}
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	good := map[string]Field{"x": {Offset: 1}}
 	text := map[string]Field{"x": {Column: 1}}
@@ -336,6 +358,8 @@ func TestMistakes(t *testing.T) {
 		{with(func(d *Declaration) { d.Checksum, d.ChecksumAt = "sum8", 8 }), "checksum_at is outside"},
 		{with(func(d *Declaration) { d.Checksum, d.ChecksumFrom = "sum8", 7 }), "checksum_to must be behind"},
 		{with(func(d *Declaration) { d.Checksum, d.ChecksumOrder = "sum16", "up" }), "checksum_order must be"},
+		{Declaration{Frame: "line", Size: 8, Field: text}, "size must be the most bytes that a frame may have, from 16"},
+		{with(func(d *Declaration) { d.Frame, d.LengthAt = "length", 8 }), "length_at must be from 0 to 64, and inside"},
 		{with(func(d *Declaration) { d.LengthAt = 1 }), "length_at and"},
 		{with(func(d *Declaration) { d.Frame, d.LengthType = "length", "i8" }), "length_type must be"},
 		{with(func(d *Declaration) { d.PollEvery = "1s" }), "poll must be set"},
