@@ -104,6 +104,8 @@ func TestLinesNamesAndUnits(t *testing.T) {
 		{"a unit in quotes", units, `temp="23.6 C" humd='45%'`, `{12100,"temp":23.6,"humd":45}`, 0},
 		{"a unit in JSON", units, `{"temp":"23.6C","humd":"45 %"}`, `{12100,"temp":23.6,"humd":45}`, 0},
 		{"another unit in JSON", units, `{"temp":"70F","humd":45}`, `{12100,"humd":45}`, 1},
+		{"a unit without a number", units, `{"temp":" C","humd":" %"}`, ``, 2},
+		{"nor a degree sign", units, `temp=" °C" humd=5`, `{12100,"humd":5}`, 1},
 		{"a unit under the name given", LinesOptions{Map: map[string]string{"t": "temp"}, Units: map[string]string{"temp": "C"}}, "t=4C", `{12100,"temp":4}`, 0},
 		{"a unit and scale", LinesOptions{Units: map[string]string{"airp": "hPa"}, Scale: map[string]float64{"airp": 100}}, "airp=1013.25hPa", `{12100,"airp":101325}`, 0},
 		{"units of names", LinesOptions{Assign: ":", Units: map[string]string{"temp": "C"}}, "temp:4C humd:5", `{12100,"temp":4,"humd":5}`, 0},

@@ -18,6 +18,9 @@ func cutUnit(b []byte, unit string) []byte {
 			break
 		}
 	}
+	if len(number) == 0 {
+		return b
+	}
 	if last := number[len(number)-1]; last != '.' && (last < '0' || last > '9') {
 		return b
 	}
