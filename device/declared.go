@@ -3,9 +3,7 @@ package device
 import (
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"sync"
@@ -87,14 +85,9 @@ func declaredExpect(o DeclaredOptions) (every time.Duration) {
 
 // readDeclaration reads a file, which it does anew at every opening.
 func readDeclaration(path string) (d declared.File, err error) {
-	f, err := os.Open(path)
+	text, err := readAtMost(path, maxDeclaration)
 	if err != nil {
 		return d, keyError("file", "cannot be read: %v", err)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxDeclaration+1))
-	_ = f.Close()
-	if err != nil || len(text) > maxDeclaration {
-		return d, keyError("file", "%s is no declaration: it cannot be read, or has more than %d bytes", path, maxDeclaration)
 	}
 	if d, err = declared.Parse(path, text); err != nil {
 		return d, keyError("file", "has a mistake: %v", err)

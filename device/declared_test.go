@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -159,6 +160,10 @@ func TestDeclaredMistakes(t *testing.T) {
 		}
 		return path
 	}
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	fits := write("fits.toml", "baud = 9600\nframe = \"fixed\"\nstart = \"AA\"\nsize = 4\n[field.temp]\noffset = 1\n")
 	for name, row := range map[string]struct {
 		o    func(*DeclaredOptions)
@@ -174,7 +179,8 @@ func TestDeclaredMistakes(t *testing.T) {
 		"file":        {func(o *DeclaredOptions) { *o = DeclaredOptions{File: fits} }, "", ""},
 		"file and":    {func(o *DeclaredOptions) { o.File = fits }, "file", "together with frame"},
 		"no file":     {func(o *DeclaredOptions) { *o = DeclaredOptions{File: filepath.Join(dir, "none")} }, "file", "cannot be read"},
-		"no folder":   {func(o *DeclaredOptions) { *o = DeclaredOptions{File: dir} }, "file", "is no declaration"},
+		"no folder":   {func(o *DeclaredOptions) { *o = DeclaredOptions{File: dir} }, "file", "is no file of"},
+		"a fifo":      {func(o *DeclaredOptions) { *o = DeclaredOptions{File: fifo} }, "file", "is no file of"},
 		"broken file": {func(o *DeclaredOptions) { *o = DeclaredOptions{File: write("broken.toml", "frame = \n")} }, "file", "broken.toml:1:"},
 		"wrong file":  {func(o *DeclaredOptions) { *o = DeclaredOptions{File: write("wrong.toml", "frame = \"fixed\"\n")} }, "file", "wrong.toml: size must be"},
 		"silence of it": {func(o *DeclaredOptions) {
