@@ -58,6 +58,7 @@ func TestLinesColumns(t *testing.T) {
 		{"units", LinesOptions{Columns: []string{"temp", "humd"}, Units: map[string]string{"temp": "C", "humd": "%"}}, "21.5 C,40%", `{12100,"temp":21.5,"humd":40}`, 0},
 		{"another unit", LinesOptions{Columns: []string{"temp", "humd"}, Units: map[string]string{"temp": "C"}}, "70 F,40", `{12100,"humd":40}`, 1},
 		{"prompt", LinesOptions{Columns: []string{"temp", "humd"}, Prefix: "$ DATA:"}, "$ DATA: 21.5,40", `{12100,"temp":21.5,"humd":40}`, 0},
+		{"prompt before a tab", LinesOptions{Columns: []string{"temp", "humd"}, Separator: "\t", Prefix: ">"}, ">\t40", `{12100,"humd":40}`, 0},
 		{"binary", csv, "1\x01\x02\x03,2,3", ``, 1},
 	} {
 		got := readLines(t, row.c, row.line+"\r\n")

@@ -316,13 +316,13 @@ func (l *lines) line(line []byte) {
 
 // trim cuts off what is no part of a line. A tab is, where it parts columns.
 func (l *lines) trim(line []byte) []byte {
+	cut := trim
 	if l.separator == '\t' {
-		line = bytes.Trim(line, " ")
-	} else {
-		line = trim(line)
+		cut = func(b []byte) []byte { return bytes.Trim(b, " ") }
 	}
+	line = cut(line)
 	if len(l.prefix) > 0 && bytes.HasPrefix(line, l.prefix) {
-		line = trim(line[len(l.prefix):])
+		line = cut(line[len(l.prefix):])
 	}
 	return line
 }
