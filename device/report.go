@@ -62,11 +62,11 @@ func (c *Report) check() (errs []error) {
 		bad("value", "needs every")
 	case !slices.Contains([]string{"", reportLast, reportMean, reportMin, reportMax}, c.Value):
 		bad("value", "must be last, mean, min or max")
-	case c.AtLeast != "" && c.Band == nil:
+	case c.AtLeast != "" && len(c.Band) == 0:
 		bad("at_least", "needs band: without one every reading is sent anyway")
 	case least > 0 && least < most:
 		bad("at_least", "must not be shorter than at_most")
-	case c.Every == "" && c.AtMost == "" && c.Band == nil:
+	case c.Every == "" && c.AtMost == "" && len(c.Band) == 0:
 		errs = append(errs, keyError("report", "must have band, at_most or every"))
 	}
 	return errs

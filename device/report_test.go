@@ -244,9 +244,9 @@ func TestReportKeys(t *testing.T) {
 	temp := map[string]float64{"temp": 1}
 	for key, c := range map[string]Report{
 		"report":            {},
+		"report.at_least":   {Band: map[string]float64{}, AtLeast: "1m"},
 		"report.band.temp":  {Band: map[string]float64{"temp": math.NaN()}},
 		"report.band.tsmId": {Band: map[string]float64{"tsmId": 1}},
-		"report.at_least":   {Band: temp, AtLeast: "5s", AtMost: "10s"},
 		"report.at_most":    {AtMost: "1"},
 		"report.every":      {Every: "1m", Band: temp},
 		"report.value":      {Every: "1m", Value: "median"},
@@ -257,6 +257,13 @@ func TestReportKeys(t *testing.T) {
 		if err := Kinds().Check(config); !errors.As(err, &wrong) || wrong.Key != key {
 			t.Errorf("%s: %v", key, err)
 		}
+	}
+}
+
+func TestReportTimesThatContradict(t *testing.T) {
+	c := Report{Band: map[string]float64{"temp": 1}, AtLeast: "5s", AtMost: "10s"}
+	if errs := c.check(); len(errs) != 1 || !strings.Contains(errs[0].Error(), "shorter than at_most") {
+		t.Error(errs)
 	}
 }
 
