@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,8 +34,11 @@ func declaredKind() Kind {
 		Recognise: func([]byte) (string, float64) { return "", 0 },
 		New: func(c Config, env Env) (Driver, error) {
 			o := optionsOf[DeclaredOptions](c)
-			if o.File != "" {
+			switch {
+			case o.File != "":
 				return fromFile(o, c, env)
+			case o.Frame == "" && len(o.Field) == 0:
+				return nil, keyError("file", "must name a declaration, or frame and the keys after it stand here: docs/declared.md has them")
 			}
 			return newDeclared(o, c, env)
 		},
@@ -112,8 +116,11 @@ func fromFile(o DeclaredOptions, c Config, env Env) (Driver, error) {
 		return nil, keyError("baud", "must be set: %s says %d", path, d.Baud)
 	}
 	driver, err := newDeclared(d.Declaration, c, env)
-	if err != nil {
+	switch all := apart(err); {
+	case len(all) == 1:
 		return nil, keyError("file", "has a mistake: %s: %v", path, err)
+	case len(all) > 1:
+		return nil, keyError("file", "has %d mistakes: %s:\n        %s", len(all), path, strings.ReplaceAll(err.Error(), "\n", "\n        "))
 	}
 	return driver, nil
 }
@@ -197,11 +204,7 @@ func newDeclared(o DeclaredOptions, c Config, env Env) (Driver, error) {
 // declaredError gives each mistake as an error of a key.
 func declaredError(err error) error {
 	var all []error
-	list := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		list = joined.Unwrap()
-	}
-	for _, err := range list {
+	for _, err := range apart(err) {
 		var m *declared.Mistake
 		if errors.As(err, &m) {
 			err = &KeyError{Key: m.Key, Rule: m.Rule}
@@ -209,6 +212,17 @@ func declaredError(err error) error {
 		all = append(all, err)
 	}
 	return errors.Join(all...)
+}
+
+// apart gives the errors that were joined.
+func apart(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
 }
 
 // Run is part of Driver.

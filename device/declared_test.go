@@ -171,9 +171,10 @@ func TestDeclaredMistakes(t *testing.T) {
 		rule string
 	}{
 		"none":        {func(*DeclaredOptions) {}, "", ""},
+		"nothing":     {func(o *DeclaredOptions) { *o = DeclaredOptions{} }, "file", "must name a declaration"},
 		"frame":       {func(o *DeclaredOptions) { o.Frame = "" }, "frame", `must be "fixed"`},
 		"a field":     {func(o *DeclaredOptions) { o.Field = map[string]declared.Field{"temp": {Offset: 9}} }, "field.temp.offset", "outside"},
-		"a name":      {func(o *DeclaredOptions) { o.Field = map[string]declared.Field{"tsmId": {}} }, "field.tsmId", "cannot be the name"},
+		"a name":      {func(o *DeclaredOptions) { o.Field = map[string]declared.Field{"tsmId": {Offset: 1}} }, "field.tsmId", "cannot be the name"},
 		"poll_every":  {func(o *DeclaredOptions) { o.Poll, o.PollEvery = "AA", "1ms" }, "poll_every", `"100ms" to "24h"`},
 		"message":     {func(o *DeclaredOptions) { o.Message = 5 }, "message", "must be a tsmId"},
 		"file":        {func(o *DeclaredOptions) { *o = DeclaredOptions{File: fits} }, "", ""},
@@ -186,6 +187,9 @@ func TestDeclaredMistakes(t *testing.T) {
 		"silence of it": {func(o *DeclaredOptions) {
 			*o = DeclaredOptions{File: write("silence.toml", "silence = \"long\"\nframe = \"fixed\"\n")}
 		}, "file", "silence must be"},
+		"two wrong": {func(o *DeclaredOptions) {
+			*o = DeclaredOptions{File: write("two.toml", "frame = \"fixed\"\nsize = 4\n[field.temp]\noffset = 4\n")}
+		}, "file", "has 2 mistakes: "},
 		"baud of it": {func(o *DeclaredOptions) {
 			*o = DeclaredOptions{File: write("baud.toml", "baud = 19200\nframe=\"fixed\"\n")}
 		}, "baud", "says 19200"},

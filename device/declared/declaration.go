@@ -102,7 +102,9 @@ func Compile(d Declaration) (*Format, error) {
 	default:
 		return nil, &Mistake{"frame", `must be "fixed", "length", "line", "block" or "telegram"`}
 	}
-	c.size(f)
+	if c.size(f); len(c.errs) > 0 {
+		return nil, errors.Join(c.errs...) // every place in the frame is held against it
+	}
 	c.marks(f)
 	c.lengths(f)
 	c.checksum(f)

@@ -267,7 +267,7 @@ func colon() string {
 }
 
 func TestTypes(t *testing.T) {
-	frame := []byte{0x12, 0x34, 0x80, 0x01, 0x41, 0xAC, 0x00, 0x00}
+	frame := []byte{0xAA, 0x12, 0x34, 0x80, 0x01, 0x41, 0xAC, 0x00, 0x00}
 	for _, row := range []struct {
 		f    Field
 		want string
@@ -292,7 +292,10 @@ func TestTypes(t *testing.T) {
 		{Field{Offset: 1, Scale: ptr(0.1), Min: ptr(5.2), Max: ptr(5.2)}, "5.2"},
 		{Field{Offset: 1, Min: ptr(0.0)}, "52"},
 	} {
-		f, err := Compile(Declaration{Frame: "fixed", Size: 8, Start: "12", Field: map[string]Field{"x": row.f}})
+		if row.f.Offset >= 0 {
+			row.f.Offset++ // behind the start
+		}
+		f, err := Compile(Declaration{Frame: "fixed", Size: 9, Start: "AA", Field: map[string]Field{"x": row.f}})
 		if err != nil {
 			t.Errorf("%+v: %v", row.f, err)
 			continue
@@ -375,6 +378,9 @@ func TestMistakes(t *testing.T) {
 		{field(Field{Offset: 8}), "field.x.offset is outside"},
 		{field(Field{Offset: 7, Type: "u16be"}), "field.x.offset is outside"},
 		{field(Field{Offset: -9}), "field.x.offset is outside"},
+		{field(Field{Type: "u8"}), "field.x.offset must be behind start"},
+		{with(func(d *Declaration) { d.Checksum, d.Field = "sum8", map[string]Field{"x": {Offset: 6, Type: "u16le"}} }), "field.x.offset must leave out the checksum, which stands at 7"},
+		{with(func(d *Declaration) { d.Checksum, d.Field = "sum8", map[string]Field{"x": {Offset: -1}} }), "field.x.offset must leave out the checksum"},
 		{field(Field{Type: "u16"}), "field.x.type must be"},
 		{field(Field{Type: "x16be"}), "field.x.type must be"},
 		{field(Field{Type: "f16be"}), "field.x.type must be"},
@@ -403,9 +409,12 @@ func TestMistakes(t *testing.T) {
 func TestParse(t *testing.T) {
 	for text, want := range map[string]string{
 		"frame = \"fixed\"\nsizes = 5\n":          "x.toml:2:1: there is no key sizes",
-		"frame = \"fixed\"\nsize = \"5\"\n":       "x.toml:2:",
+		"frame = \"fixed\"\nsize = \"5\"\n":       "x.toml:2:8: size must be a whole number",
 		"frame = \n":                              "x.toml:1:",
-		"[field.x]\nofset = 1\n":                  "x.toml:2:1: there is no key field.x.ofset",
+		"[field.x]\nofset = 1\n":                  "x.toml:2:1: there is no key field.x.ofset: a field has offset, type, shift",
+		"[device.field.x]\noffset = 1\n":          "x.toml:1:2: there is no key device.field.x: the tables of a file are [field.temp], without device",
+		"type = \"declared\"\n":                   "x.toml:1:1: there is no key type: it stands in the [[device]]",
+		"[field.x]\nscale = \"10\"\n":             "x.toml:2:9: field.x.scale must be a number",
 		"file = \"y.toml\"\n":                     "x.toml: file cannot be set in a file",
 		"baud = 9600\n[field.x]\ntype = 5\n":      "x.toml:3:",
 		"title = \"t\"\nsource = \"s\"\nframe=7#": "x.toml:3:",

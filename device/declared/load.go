@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -31,10 +33,11 @@ func Parse(name string, text []byte) (File, error) {
 	switch {
 	case errors.As(err, &unknown) && len(unknown.Errors) > 0:
 		row, column := unknown.Errors[0].Position()
-		return f, fmt.Errorf("%s:%d:%d: there is no key %s", name, row, column, strings.Join(unknown.Errors[0].Key(), "."))
+		key := unknown.Errors[0].Key()
+		return f, fmt.Errorf("%s:%d:%d: there is no key %s%s", name, row, column, strings.Join(key, "."), instead(key))
 	case errors.As(err, &wrong):
 		row, column := wrong.Position()
-		return f, fmt.Errorf("%s:%d:%d: %s", name, row, column, strings.TrimPrefix(wrong.Error(), "toml: "))
+		return f, fmt.Errorf("%s:%d:%d: %s", name, row, column, inWords(wrong))
 	case err != nil:
 		return f, fmt.Errorf("%s: %w", name, err)
 	}
@@ -42,6 +45,38 @@ func Parse(name string, text []byte) (File, error) {
 		return f, fmt.Errorf("%s: file cannot be set in a file", name)
 	}
 	return f, nil
+}
+
+// instead says what a key that there is none of may have been meant to be.
+func instead(key []string) string {
+	switch {
+	case key[0] == "device":
+		return ": the tables of a file are [field.temp], without device"
+	case len(key) == 3 && key[0] == "field":
+		return ": a field has " + strings.Join(keysOf[Field](), ", ")
+	case slices.Contains([]string{"type", "port", "id"}, key[0]):
+		return ": it stands in the [[device]]"
+	}
+	return ""
+}
+
+// keysOf lists the keys of a table.
+func keysOf[T any]() (keys []string) {
+	of := reflect.TypeFor[T]()
+	for i := range of.NumField() {
+		keys = append(keys, of.Field(i).Tag.Get("toml"))
+	}
+	return keys
+}
+
+// inWords is an error of the decoder without the names that Go has for things.
+func inWords(err *toml.DecodeError) string {
+	text := strings.TrimPrefix(err.Error(), "toml: ")
+	_, wanted, ok := strings.Cut(text, " of type ")
+	if kind, known := map[string]string{"string": "text in quotes", "int": "a whole number", "float64": "a number", "int64": "a whole number"}[strings.TrimLeft(wanted, "*")]; ok && known {
+		return strings.Join(err.Key(), ".") + " must be " + kind
+	}
+	return text
 }
 
 //go:embed shipped

@@ -200,6 +200,8 @@ func (c *compiler) value(f *Format, name string, d Field) Value {
 		}
 		if size := max(v.Row.Size, 1); d.Offset >= f.most || inside(d.Offset, f.most) < 0 || inside(d.Offset, f.most)+size > f.most {
 			bad("offset", "is outside of the frame's %d bytes", f.most)
+		} else {
+			c.constant(f, d.Offset, size, d.Shift != 0 || d.Bits != 0, bad)
 		}
 		if d.None != nil {
 			v.Row.HasNA, v.Row.NA = true, uint64(*d.None)
@@ -221,6 +223,20 @@ func (c *compiler) value(f *Format, name string, d Field) Value {
 		bad("type", "does not fit: %v", err)
 	}
 	return v
+}
+
+// constant refuses a field that reads what is no value: the start, as where its offset
+// was left out, or the checksum, as where it is one byte too far on. part says that the field
+// drops bits, and so may leave the checksum out.
+func (c *compiler) constant(f *Format, offset, size int, part bool, bad func(key, rule string, args ...any)) {
+	from := inside(offset, f.most)
+	if offset >= 0 && from+size <= len(f.start) {
+		bad("offset", "must be behind start, whose bytes are the same in every frame")
+	}
+	sum := inside(f.at, f.most)
+	if f.frame == fixed && f.sum.of != nil && !part && from < sum+f.sum.size && sum < from+size {
+		bad("offset", "must leave out the checksum, which stands at %d", sum)
+	}
 }
 
 // textual checks what says where a text's value stands.
