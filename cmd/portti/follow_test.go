@@ -301,6 +301,8 @@ func TestReplayOfOtherFiles(t *testing.T) {
 		{[]string{path("two.txt", "temp=1\ntemp=2\n"), "--type", "lines"}, exitOK, "2 readings, 0 rejected, 0 sent"},
 		{[]string{path("plain.txt", "temp=1\n"), "--type", "linse"}, exitFailed, "must be one of"},
 		{[]string{path("whole.wire", whole), "--type", "gps"}, exitOK, "0 readings, "},
+		{[]string{path("plain.bin", "\x59\x07\x60\x59\x08\x60"), "--type", path("sensor.toml", "frame = \"fixed\"\nsize = 3\nstart = \"59\"\nchecksum = \"sum8\"\n[field.dist]\noffset = 1\n")}, exitOK, "1 reading, 1 rejected (1 wrong checksum), 0 sent"},
+		{[]string{path("half.bin", "\x59"), "--type", path("wrong.toml", "frame = \"fixed\"\n")}, exitFailed, "wrong.toml: size must be"},
 		{[]string{"-", "--type", "lines"}, exitOK, "0 readings, 0 rejected, 0 sent"},
 		{[]string{"-", "--update"}, exitUsage, "needs a file"},
 		{[]string{"x", "--speed", "-1"}, exitUsage, "backwards"},

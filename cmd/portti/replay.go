@@ -29,14 +29,16 @@ recorded settings, pauses and clock, and prints the messages that it would send,
 line. Nothing is sent. Hours are over at once, unless --speed is given.
 
 A file that is no recording is taken for the bytes of a line, all of one time; then --type
-says which driver reads them. - is the standard input.
+says which driver reads them. - is the standard input. A TYPE that ends in .toml is the
+file of a declaration (docs/declared.md).
 
 --update writes the messages into the file NAME.records beside the recording NAME.wire.
 With both in device/testdata/<type>/ of the source, the recording is a test.
 
 Exit codes: 0 played, 1 not a recording or the driver crashed on it, 2 wrong usage.`,
 		Example: `  portti replay gps.wire
-  portti replay unknown.bin --type lines`,
+  portti replay unknown.bin --type lines
+  portti replay lidar.bin --type tfmini.toml`,
 		Args: cobra.ExactArgs(1),
 		RunE: runReplay,
 	}
@@ -65,6 +67,13 @@ func runReplay(cmd *cobra.Command, args []string) error {
 	f, err := openRecording(cmd, args[0], kind)
 	if err != nil {
 		return err
+	}
+	if strings.HasSuffix(kind, ".toml") {
+		if f.Header.Keys == nil {
+			f.Header.Keys = map[string]json.RawMessage{}
+		}
+		f.Header.Keys["file"], _ = json.Marshal(kind)
+		kind = "declared"
 	}
 	sayRecording(talk, f)
 	log := slog.DiscardHandler
