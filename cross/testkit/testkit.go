@@ -9,7 +9,9 @@ package testkit
 
 import (
 	"flag"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -56,6 +58,17 @@ func Receive[T any](t testing.TB, what string, c <-chan T) T {
 // tools that make golden files all have it.
 var update = flag.Bool("update", false, "write the golden files anew")
 
+// difference names the first line that is not the same.
+func difference(want, got string) string {
+	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for i := 0; i < len(w) && i < len(g); i++ {
+		if w[i] != g[i] {
+			return fmt.Sprintf("line %d was\n%s\nand is\n%s", i+1, w[i], g[i])
+		}
+	}
+	return fmt.Sprintf("it had %d lines and has %d", len(w)-1, len(g)-1)
+}
+
 // Golden compares got with the file at path, or writes it under -update.
 func Golden(t testing.TB, path, got string) {
 	t.Helper()
@@ -70,6 +83,6 @@ func Golden(t testing.TB, path, got string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s does not agree (go test -update writes it anew); got\n%s", path, got)
+		t.Errorf("%s does not agree (go test -update writes it anew); %s; got\n%s", path, difference(string(want), got), got)
 	}
 }

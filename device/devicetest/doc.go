@@ -10,7 +10,7 @@
 //
 // A recording is what came from the wire, unchanged, as *.txt, *.bin, *.nmea or
 // *.log; its first 2 KB are played. One whose name begins with "noise" holds
-// what the driver must pass over; Recognise must know all others. NAME.records is
+// what the driver must pass over, among good frames or alone; Recognise must know all others. NAME.records is
 // what reaches the buffer, one record a line, and the frames by result; go test
 // -update writes it, for you to check by eye.
 //

@@ -63,7 +63,7 @@ func (j *judge) Emit(m *thingsee.Message) {
 	}
 	j.buf = m.Append(j.buf[:0])
 	m.Tuid, m.Time = tuid, at
-	catalogued(j.t, string(j.buf))
+	catalogued(j.t, []string{string(j.buf)})
 }
 
 func (j *judge) Frame(device.Result) {}

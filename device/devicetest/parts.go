@@ -36,9 +36,7 @@ func (s suite) golden(t testing.TB, path string, in []byte) {
 		if p.wrote > 0 && !s.kind.Writes {
 			t.Errorf("it writes to its device: Writes must say so")
 		}
-		for _, r := range out.records {
-			catalogued(t, r)
-		}
+		catalogued(t, out.records)
 		f := out.frames
 		return strings.Join(append(out.records, ""), "\n") + fmt.Sprintf("# ok %d, unknown %d, checksum %d, too long %d, malformed %d, range %d\n",
 			f[device.OK], f[device.Unknown], f[device.Checksum], f[device.TooLong], f[device.Malformed], f[device.Range])
@@ -85,24 +83,35 @@ func (s suite) explained(t testing.TB, code string) {
 	}
 }
 
-func catalogued(t testing.TB, record string) {
+// catalogued holds records against the catalogue of messages. What is wrong with all
+// messages of a kind is said of the first.
+func catalogued(t testing.TB, records []string) {
 	t.Helper()
-	r, err := thingseetest.Parse([]byte(record))
-	if err != nil {
-		t.Errorf("%s: %v", record, err)
-		return
+	said := map[string]bool{}
+	wrong := func(record, format string, args ...any) {
+		if text := fmt.Sprintf(format, args...); !said[text] {
+			said[text] = true
+			t.Errorf("%s: %s", text, record)
+		}
 	}
-	for _, p := range thingseetest.Check(r) {
-		t.Errorf("%s in %s", p, record)
-	}
-	d, ok := thingsee.Lookup(r.ID)
-	if !ok {
-		t.Errorf("no message has the tsmId %d; docs/messages.md lists them: %s", r.ID, record)
-		return
-	}
-	for _, v := range r.Fields {
-		if _, ok := d.Field([]byte(v.Name)); !ok && r.ID != thingsee.Generic {
-			t.Errorf("%d has no field %s; docs/messages.md lists them: %s", r.ID, v.Name, record)
+	for _, record := range records {
+		r, err := thingseetest.Parse([]byte(record))
+		if err != nil {
+			wrong(record, "%v", err)
+			continue
+		}
+		for _, p := range thingseetest.Check(r) {
+			wrong(record, "%s", p)
+		}
+		d, ok := thingsee.Lookup(r.ID)
+		if !ok {
+			wrong(record, "no message has the tsmId %d; docs/messages.md lists them", r.ID)
+			continue
+		}
+		for _, v := range r.Fields {
+			if _, ok := d.Field([]byte(v.Name)); !ok && r.ID != thingsee.Generic {
+				wrong(record, "%d has no field %s: take a message of docs/messages.md that has it, or thingsee.Generic", r.ID, v.Name)
+			}
 		}
 	}
 }
@@ -164,6 +173,6 @@ func (s suite) allocations(t testing.TB, in []byte) {
 		})
 	}
 	if per := (run(1+times) - run(1)) / times; per > s.o.Allocs+0.5 {
-		t.Errorf("playing it once allocates %.1f times, at most %v are allowed", per, s.o.Allocs)
+		t.Errorf("playing it once allocates %.1f times, at most %v are allowed (a reading none; Options.Allocs says what details and the log may)", per, s.o.Allocs)
 	}
 }

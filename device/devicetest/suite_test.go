@@ -210,11 +210,17 @@ func TestBrokenDriversFail(t *testing.T) {
 		{"writes", "golden", "Writes must say so"},
 		{"flags", "golden", "it raises DROP-ODD"},
 		{"many", "golden", "does not agree"},
+		{"many", "golden", "line 2 was\n{"},
+		{"misnamed", "golden", "or thingsee.Generic"},
 		{"allocates", "allocations", "allocates 3"},
 	} {
 		part := parts(t, hygrometers(c.how), reading(), expected())[c.part]
-		if said := verdict(t, part); !strings.Contains(said, c.says) {
+		said := verdict(t, part)
+		if !strings.Contains(said, c.says) {
 			t.Errorf("%s: %s says %q, want %q", c.how, c.part, said, c.says)
+		}
+		if strings.Count(said, "12100 has no field humidity") > 3 { // once for each size of pieces
+			t.Errorf("%s: %s says of each record what is wrong with all: %q", c.how, c.part, said)
 		}
 	}
 }

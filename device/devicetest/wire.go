@@ -49,9 +49,7 @@ func (s suite) wire(t testing.TB, path string) {
 	if res.Crash != "" {
 		t.Fatalf("%s: Run panics: %s", path, res.Crash)
 	}
-	for _, r := range res.Messages {
-		catalogued(t, r)
-	}
+	catalogued(t, res.Messages)
 	for _, code := range res.Flags {
 		s.explained(t, code)
 	}
