@@ -43,6 +43,7 @@ PM2.5, goes as [90200](#90200) under the name that the device gives it. This pag
 	for _, name := range slices.Sorted(maps.Keys(carriers)) {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", name, strings.Join(carriers[name], " "))
 	}
+	chosen(&b, slices.Sorted(maps.Keys(carriers)))
 	b.WriteString("\n## The messages\n")
 	for _, d := range table {
 		fmt.Fprintf(&b, "\n### %d\n\n%s, %s.\n", d.ID, d.Name, directionWord(d.Direction))
@@ -76,4 +77,32 @@ func fieldRange(f Field) string {
 		return "up to " + limit(f.Max)
 	}
 	return ""
+}
+
+// chosen says where a value goes that is known by its name alone.
+func chosen(b *strings.Builder, names []string) {
+	b.WriteString(`
+## Which message a name chooses
+
+Many fields are in several messages. Types that know a value by its name alone (` + "`lines`, `declared`, `modbus`" + `, tags) send it as:
+
+| name | message |
+|---|---|
+`)
+	of := map[int][]string{}
+	for _, name := range names {
+		if id := MessageFor([]byte(name)); id != Generic {
+			of[id] = append(of[id], "`"+name+"`")
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(of)) {
+		fmt.Fprintf(b, "| %s | [%d](#%d) |\n", strings.Join(of[id], " "), id, id)
+	}
+	b.WriteString(`
+Another name goes along with one of these where that message has it, as ` + "`status`" + ` beside ` + "`carbonDioxide`" + ` in ` + "`lines` and `declared`" + `; else to
+[90200](#90200), also one that another message has, as ` + "`angle`" + `. With ` + "`message = TSMID`" + ` the fields that this message has go there and all others to 90200.
+` + "`temp`" + ` is the temperature of what is measured: the sensor's own is better called something else, such as ` + "`chipTemp`" + `.
+
+A name of your own is in camelCase and stays the same for ever, as its unit does: m/s, Pa, °C, %, mm, degrees.
+`)
 }
