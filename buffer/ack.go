@@ -20,7 +20,7 @@ func (q *Queue) Bounds() (first, next uint64) {
 // ErrRollback when through was never assigned: nothing is released then.
 func (q *Queue) Ack(from, through uint64) error {
 	for {
-		q.lockSettled()
+		q.lockSettled(span{from, through})
 		if through >= q.next {
 			q.newEpochLocked()
 			q.mu.Unlock()

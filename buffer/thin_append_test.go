@@ -125,3 +125,43 @@ func TestAcknowledgedWhileThinning(t *testing.T) {
 		mustClose(t, q)
 	})
 }
+
+// TestOthersAreAcknowledgedWhileThinning: where the disk hangs while a thinned file is put
+// in place, readings that are not in it are proven all the same.
+func TestOthersAreAcknowledgedWhileThinning(t *testing.T) {
+	t.Parallel()
+	dir := fastDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(filepath.Join(dir, "q"))
+		tight(&o)
+		o.MaxSize = 256 << 10
+		fs := &renaming{osFS: osFS{o.Dir}}
+		o.FS = fs
+		q := mustOpen(t, o)
+		dev, _ := q.Device("a")
+		tried := false
+		fs.meanwhile = func() {
+			q.mu.Lock()
+			thinned, last := q.thinned, q.next-1
+			q.mu.Unlock()
+			if thinned.b == 0 || tried {
+				return
+			}
+			tried = true
+			if err := q.Ack(last, last); err != nil { // on this goroutine: it would never end if it waited
+				t.Error(err)
+			}
+		}
+		for n := range 3000 {
+			appendMixed(t, q, dev, n)
+			if n%40 == 0 {
+				time.Sleep(1100 * time.Millisecond)
+				synctest.Wait()
+			}
+		}
+		if c := checkLedger(t, q); !tried || c.Acked != 1 {
+			t.Errorf("tried %v: %+v", tried, c)
+		}
+		mustClose(t, q)
+	})
+}

@@ -39,8 +39,9 @@ func (j *thinning) finish(q *commits) error {
 }
 
 // replace renames the new file over the first of the old ones and enters it
-// into the books. Nobody reads from disk meanwhile, and acknowledgements wait: one of
-// what an earlier link was given would release records that are counted as shed already.
+// into the books. Nobody reads from disk meanwhile, and an acknowledgement of these
+// records, which an earlier link was given, waits: it would release what is counted as
+// shed already. All others go on, also where the disk hangs.
 func (j *thinning) replace(q *commits, through uint64) error {
 	q.reading.Lock()
 	defer q.reading.Unlock()
@@ -79,12 +80,13 @@ func (j *thinning) rename(q *commits) error {
 	return nil
 }
 
-// lockSettled locks mu while no thinned file is being put in place.
-func (q *books) lockSettled() {
+// lockSettled locks mu while none of these records are in a thinned file that is being
+// put in place.
+func (q *books) lockSettled(s span) {
 	for {
 		q.mu.Lock()
 		settled := q.replacing
-		if settled == nil {
+		if settled == nil || s.b < q.thinned.a || s.a > q.thinned.b {
 			return
 		}
 		q.mu.Unlock()
