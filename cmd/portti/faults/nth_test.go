@@ -35,14 +35,14 @@ func nthFaults() (all []fault) {
 
 // inject is the fault at the n-th call, as strace wants it.
 //
-// For ever is the rest of the life, but for EINTR: Go repeats a write, a
-// truncate, a rename, an unlink and an open that was interrupted until it was
+// For ever is the rest of the life, but for EINTR: Go repeats a write, a truncate, a
+// rename, an unlink, an open and the fsync of a folder that was interrupted until it was
 // not, as it must, and no kernel interrupts one for ever. So there it is each of
 // the next 2,000 such calls of a thread, which Go asks for in a row.
 func (f fault) inject(n int) string {
 	when := fmt.Sprint(n)
 	switch {
-	case f.forever && f.errno == "EINTR" && f.calls != "fdatasync,fsync":
+	case f.forever && f.errno == "EINTR":
 		when = fmt.Sprintf("%d..%d", n, n+1999)
 	case f.forever:
 		when += "+"
