@@ -45,6 +45,20 @@ func (q *Queue) Ack(from, through uint64) error {
 	}
 }
 
+// lockSettled locks mu while none of these records are in a thinned file that is being
+// put in place.
+func (q *proofs) lockSettled(s span) {
+	for {
+		q.mu.Lock()
+		settled := q.replacing
+		if settled == nil || s.b < q.thinned.a || s.a > q.thinned.b {
+			return
+		}
+		q.mu.Unlock()
+		<-settled
+	}
+}
+
 // deferLocked takes out of pieces what lies in segments that can be neither
 // read nor repaired now: it is acknowledged when they are repaired.
 func (q *proofs) deferLocked(pieces ranges) ranges {

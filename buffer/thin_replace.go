@@ -80,20 +80,6 @@ func (j *thinning) rename(q *commits) error {
 	return nil
 }
 
-// lockSettled locks mu while none of these records are in a thinned file that is being
-// put in place.
-func (q *books) lockSettled(s span) {
-	for {
-		q.mu.Lock()
-		settled := q.replacing
-		if settled == nil || s.b < q.thinned.a || s.a > q.thinned.b {
-			return
-		}
-		q.mu.Unlock()
-		<-settled
-	}
-}
-
 // enterLocked makes the books say what the new file says.
 func (j *thinning) enterLocked(q *commits, through uint64) {
 	a, rest := j.segs[0], j.segs[1:]
