@@ -29,7 +29,7 @@ func rooms() map[string][]string {
 		"cmd/portti/rig":               {"portti/cmd/portti/config", "portti/cmd/portti/gateway", "portti/cmd/portti/status", "portti/cmd/portti/testbed", "portti/device", "portti/cross/testkit"},
 		"cmd/portti/rig/faultfs":       {"github.com/hanwen/go-fuse/v2/"},
 		"device/bluez":                 {"github.com/godbus/dbus/v5"},
-		"device/bluez/bluezmock":       {"github.com/godbus/dbus/v5", "portti/cross/testkit"},
+		"device/bluez/mocktest":        {"github.com/godbus/dbus/v5", "portti/cross/testkit"},
 		"device":                       {"portti/device/", "go.bug.st/serial", "golang.org/x/sys/"},
 		"device/":                      {}, // byte formats: the standard library alone
 		"device/adv":                   {"portti/device/fields"},
@@ -57,7 +57,7 @@ func rooms() map[string][]string {
 
 // forTests lists the packages that exist for tests.
 func forTests() []string {
-	return []string{"portti/buffer/crashtest", "portti/buffer/formattest", "portti/cmd/portti/rig", "portti/cmd/portti/rig/faultfs", "portti/cross/testkit", "portti/device/bluez/bluezmock", "portti/device/clock/clocktest", "portti/device/devicetest", "portti/device/dualmcu/sinktest", "portti/device/thingsee/thingseetest", "portti/device/uarttest", "portti/uplink/uplinktest"}
+	return []string{"portti/buffer/crashtest", "portti/buffer/formattest", "portti/cmd/portti/rig", "portti/cmd/portti/rig/faultfs", "portti/cross/testkit", "portti/device/bluez/mocktest", "portti/device/clock/clocktest", "portti/device/devicetest", "portti/device/dualmcu/sinktest", "portti/device/thingsee/thingseetest", "portti/device/uarttest", "portti/uplink/uplinktest"}
 }
 
 // longest is the greatest number of lines of a function outside of tests.

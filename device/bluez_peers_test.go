@@ -12,13 +12,13 @@ import (
 
 	"portti/cross/testkit"
 	"portti/device"
-	"portti/device/bluez/bluezmock"
+	"portti/device/bluez/mocktest"
 )
 
 // TestBlueZInAGateway: a device of type ble follows bluetoothd's life, and reads what
 // dbusmock says. There is no radio behind it.
 func TestBlueZInAGateway(t *testing.T) {
-	m := bluezmock.New(t, "")
+	m := mocktest.New(t, "")
 	sink := new(records)
 	set, err := device.New([]device.Config{{Name: "ble", Type: "ble"}}, func(string) (uint16, error) { return 1, nil }, sink, newBLEEnv(), device.Tuning{Pause: device.Pause / 20})
 	if err != nil {

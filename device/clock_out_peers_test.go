@@ -23,14 +23,7 @@ import (
 // machine is off, by what a receiver tells it: some seconds, and more than fifty years,
 // as on a machine that stands in 1970.
 func TestChronydTakesTheTime(t *testing.T) {
-	for _, tool := range []string{"chronyd", "chronyc"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("CI") != "" {
-				t.Fatal(err)
-			}
-			t.Skip(err)
-		}
-	}
+	testkit.NeedTool(t, "chronyd", "chronyc")
 	for _, ahead := range []time.Duration{5 * time.Second, -7 * time.Second, 56 * 365 * 24 * time.Hour} {
 		t.Run(ahead.String(), func(t *testing.T) { hearsChronyd(t, ahead) })
 	}

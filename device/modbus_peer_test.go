@@ -64,12 +64,7 @@ func joined(t *testing.T) (a, b string) {
 func servePymodbus(t *testing.T, path string) {
 	t.Helper()
 	const python = "/usr/bin/python3" // Debian's own, for which its packages are
-	if out, err := exec.Command(python, "-c", "import pymodbus, serial_asyncio").CombinedOutput(); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("python3-pymodbus and python3-serial-asyncio are missing: %s", out)
-		}
-		t.Skipf("python3-pymodbus and python3-serial-asyncio are needed: %s", out)
-	}
+	testkit.Need(t, "python3-pymodbus or python3-serial-asyncio", exec.Command(python, "-c", "import pymodbus, serial_asyncio").Run())
 	script := filepath.Join(t.TempDir(), "units.py")
 	if err := os.WriteFile(script, []byte(pymodbusServer), 0o600); err != nil {
 		t.Fatal(err)

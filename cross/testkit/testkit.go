@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,27 @@ import (
 const Patience = time.Minute
 
 const pollInterval = 2 * time.Millisecond
+
+// Need skips the test when what it takes is missing, and fails it in CI.
+func Need(t testing.TB, what string, missing error) {
+	t.Helper()
+	switch {
+	case missing == nil:
+	case os.Getenv("CI") != "":
+		t.Fatalf("%s is missing, and in CI it must not be: %v", what, missing)
+	default:
+		t.Skipf("%s is missing: %v", what, missing)
+	}
+}
+
+// NeedTool is Need for programs.
+func NeedTool(t testing.TB, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		_, err := exec.LookPath(name)
+		Need(t, name, err)
+	}
+}
 
 // Eventually polls ok until it is true. After Patience it fails the test, names
 // what was waited for, and adds what explain says. It is to be called by the

@@ -15,7 +15,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"portti/cross/testkit"
-	"portti/device/bluez/bluezmock"
+	"portti/device/bluez/mocktest"
 )
 
 // These tests run dbus-daemon and dbusmock's bluez5, which has BlueZ's interfaces and no
@@ -24,7 +24,7 @@ import (
 const tag dbus.ObjectPath = hci0 + "/dev_CB_B8_33_4C_88_4F"
 
 // says sets a property of the tag, which dbusmock signals.
-func says(m *bluezmock.Mock, name string, v dbus.Variant) { m.Do(tag, set, device1, name, v) }
+func says(m *mocktest.Mock, name string, v dbus.Variant) { m.Do(tag, set, device1, name, v) }
 
 // tape notes the signals that a scan gets, as testdata has them.
 type tape struct {
@@ -68,7 +68,7 @@ var df5 = []byte{5, 0x12, 0xFC, 0x53, 0x94, 0xC3, 0x7C, 0, 4, 0xFF, 0xFC, 4, 0x0
 // TestMockBlueZ: adverts arrive from another program's objects, those of a wrong type too.
 // With -update the signals are written to testdata.
 func TestMockBlueZ(t *testing.T) {
-	m := bluezmock.New(t, "")
+	m := mocktest.New(t, "")
 	m.Start("hci0")
 	p := new(tape)
 	l, err := Open(t.Context(), Options{Connect: p.connect})
@@ -109,7 +109,7 @@ func TestMockBlueZ(t *testing.T) {
 
 // TestMockRestart: after its end bluetoothd is not started by us, and found when it is back.
 func TestMockRestart(t *testing.T) {
-	m := bluezmock.New(t, "")
+	m := mocktest.New(t, "")
 	fails := func(reason Reason, o Options, says string) {
 		t.Helper()
 		_, err := Open(t.Context(), o)
@@ -146,7 +146,7 @@ func TestMockRestart(t *testing.T) {
 // that makes it.
 func TestMockRights(t *testing.T) {
 	const denied = `<deny send_destination="org.bluez" send_interface="org.bluez.Adapter1"/>`
-	m := bluezmock.New(t, denied)
+	m := mocktest.New(t, denied)
 	m.Start("hci0")
 	_, err := Open(t.Context(), Options{})
 	var why *Error
@@ -165,7 +165,7 @@ func TestMockRights(t *testing.T) {
 	_, ours, _ := strings.Cut(string(file), "<busconfig>")
 	ours, _, _ = strings.Cut(ours, "</busconfig>")
 	ours = strings.Replace(ours, `user="portti"`, `user="`+me.Username+`"`, 1)
-	m = bluezmock.New(t, denied+"</policy>"+ours+`<policy context="default">`)
+	m = mocktest.New(t, denied+"</policy>"+ours+`<policy context="default">`)
 	m.Start("hci0")
 	l, err := Open(t.Context(), Options{})
 	if err != nil {
@@ -176,7 +176,7 @@ func TestMockRights(t *testing.T) {
 
 // TestMockPassive: BlueZ can ask for the monitor, and give it up.
 func TestMockPassive(t *testing.T) {
-	m := bluezmock.New(t, "")
+	m := mocktest.New(t, "")
 	m.Start("hci0")
 	m.Do(hci0, "org.freedesktop.DBus.Mock.AddProperty", manager1, "SupportedMonitorTypes", dbus.MakeVariant([]string{"or_patterns"}))
 	m.Do(hci0, "org.freedesktop.DBus.Mock.AddMethod", manager1, "RegisterMonitor", "o", "", "")

@@ -22,19 +22,6 @@ import (
 	"portti/device/clock"
 )
 
-// need skips the test when a tool is missing, and fails it in CI.
-func need(t *testing.T, tool string) {
-	t.Helper()
-	_, err := exec.LookPath(tool)
-	switch {
-	case err == nil:
-	case os.Getenv("CI") == "true":
-		t.Fatalf("%s is missing, and in CI it must not be: %v", tool, err)
-	default:
-		t.Skipf("%s is missing: %v", tool, err)
-	}
-}
-
 // records is a sink that keeps what it is given.
 type records struct {
 	mu  sync.Mutex
@@ -140,8 +127,8 @@ func freePort(t *testing.T) int {
 
 // TestGPSD reads a real gpsd, through its end and its next start.
 func TestGPSD(t *testing.T) {
-	need(t, "gpsfake")
-	need(t, "gpsd")
+	testkit.NeedTool(t, "gpsfake")
+	testkit.NeedTool(t, "gpsd")
 	log, port, sink := mixed(t), freePort(t), &records{}
 	set, err := device.New([]device.Config{{
 		Name: "gpsd", Type: "gpsd", ID: "XXXX03GPS00000001", Port: fmt.Sprintf("tcp://127.0.0.1:%d", port),

@@ -82,7 +82,7 @@ func (once) SetReadDeadline(time.Time) error { return nil }
 // pulls the plug, and plays the next at another port of the same name: each is read to its
 // last byte, as if it had come at once.
 func TestRecordingsThroughSocat(t *testing.T) {
-	need(t, "socat")
+	testkit.NeedTool(t, "socat")
 	env := func() device.Env {
 		return device.Env{
 			Gateway: "XXXX00GTW00000001",

@@ -17,18 +17,6 @@ import (
 	"portti/cross/testkit"
 )
 
-// need skips the test when a tool is missing, and fails it in CI.
-func need(t *testing.T, tool string, err error) {
-	t.Helper()
-	switch {
-	case err == nil:
-	case os.Getenv("CI") == "true":
-		t.Fatalf("%s is missing, and in CI it must not be: %v", tool, err)
-	default:
-		t.Skipf("%s is missing: %v", tool, err)
-	}
-}
-
 // receiver is a server program that appends what it handles to a file.
 type receiver struct {
 	t    *testing.T
@@ -56,7 +44,7 @@ func nodeReceiver(t *testing.T, args ...string) *receiver {
 func nodeFolder(t *testing.T) string {
 	t.Helper()
 	_, err := exec.LookPath("npm")
-	need(t, "npm", err)
+	testkit.Need(t, "npm", err)
 	dir := t.TempDir()
 	for _, name := range []string{"package.json", "package-lock.json"} {
 		data, err := os.ReadFile(filepath.Join("testdata", name))
@@ -70,7 +58,7 @@ func nodeFolder(t *testing.T) string {
 	install := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
 	install.Dir = dir
 	if out, err := install.CombinedOutput(); err != nil {
-		need(t, "the ws package", fmt.Errorf("npm ci: %w\n%s", err, out))
+		testkit.Need(t, "the ws package", fmt.Errorf("npm ci: %w\n%s", err, out))
 	}
 	return dir
 }
@@ -88,7 +76,7 @@ func python(t *testing.T) string {
 	if err != nil {
 		err = fmt.Errorf("%w: %s", err, out)
 	}
-	need(t, "python3-websockets", err)
+	testkit.Need(t, "python3-websockets", err)
 	return python
 }
 
@@ -189,7 +177,7 @@ func nginx(t *testing.T, r *receiver) (url, caFile string) {
 	if err != nil {
 		path, err = exec.LookPath("/usr/sbin/nginx")
 	}
-	need(t, "nginx", err)
+	testkit.Need(t, "nginx", err)
 	dir, port := t.TempDir(), freePort(t)
 	certFile, keyFile := certificate(t, dir)
 	conf := fmt.Sprintf(`

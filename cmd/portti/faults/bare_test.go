@@ -9,6 +9,7 @@ import (
 
 	"portti/cmd/portti/rig"
 	"portti/cmd/portti/testbed"
+	"portti/cross/testkit"
 )
 
 // bareRoot makes a root folder that is read-only and holds the program, /dev, /proc and
@@ -31,7 +32,7 @@ exec env -i LANGUAGE=tr LC_ALL=tr_TR.UTF-8 TZ=Asia/Kathmandu "$(command -v chroo
 func TestBareMachine(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	needTool(t, "unshare")
+	testkit.NeedTool(t, "unshare")
 	s := newSite(t, testbed.Options{})
 	command(t, "mkdir", s.Dir+"/root")
 	program := s.Program[len(s.Program)-1]
@@ -48,7 +49,7 @@ func TestBareMachine(t *testing.T) {
 // Few files may be open: it works, or says in one sentence that it cannot.
 func TestFewDescriptors(t *testing.T) {
 	t.Parallel()
-	needTool(t, "prlimit")
+	testkit.NeedTool(t, "prlimit")
 	for _, limit := range []int{9, 16, 23, 24, 32} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			t.Parallel()

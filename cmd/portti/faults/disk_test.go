@@ -26,9 +26,9 @@ type disk struct {
 func newDisk(t *testing.T, megabytes int, mkfs ...string) *disk {
 	t.Helper()
 	needRoot(t)
-	needTool(t, "mkfs.ext4")
-	needTool(t, "mount")
-	needTool(t, "findmnt")
+	testkit.NeedTool(t, "mkfs.ext4")
+	testkit.NeedTool(t, "mount")
+	testkit.NeedTool(t, "findmnt")
 	d := &disk{t: t, dir: filepath.Join(rig.Folder(t), "disk")}
 	d.image = d.dir + ".img"
 	f, err := os.Create(d.image)

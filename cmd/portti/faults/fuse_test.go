@@ -25,7 +25,7 @@ func (s *site) below(t *testing.T) (f *faultfs.FS, real string) {
 		}
 	}
 	f, err := faultfs.Mount(real, at)
-	need(t, "FUSE", err)
+	testkit.Need(t, "FUSE", err)
 	t.Cleanup(func() {
 		defer f.Abandon()
 		// A killed process may hold it for a moment.

@@ -89,7 +89,7 @@ func TestNobodyListens(t *testing.T) {
 // descriptors again the rest comes back. Row 72.
 func TestNoMoreDescriptors(t *testing.T) {
 	t.Parallel()
-	needTool(t, "prlimit")
+	testkit.NeedTool(t, "prlimit")
 	s := newSite(t, testbed.Options{})
 	g := s.Start()
 	s.Line().Feed(100)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"portti/cmd/portti/testbed"
+	"portti/cross/testkit"
 )
 
 // Row 5: the process is killed at each call in turn that a first start makes on
@@ -20,7 +21,7 @@ import (
 // not there, the next start has one, and from then on it never changes. strace
 // counts for each thread, so each call is named, not numbered.
 func TestKilledWhileTheIdentityIsWritten(t *testing.T) {
-	needTool(t, "strace")
+	testkit.NeedTool(t, "strace")
 	const id, beside, folder = "/gateway-id", "/gateway-id.new", ""
 	for i, c := range []struct {
 		calls, file string

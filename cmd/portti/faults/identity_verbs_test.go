@@ -91,7 +91,7 @@ func (s *site) under(t *testing.T) (f *faultfs.FS, real string) {
 		}
 	}
 	f, err := faultfs.Mount(real, s.State)
-	need(t, "FUSE", err)
+	testkit.Need(t, "FUSE", err)
 	t.Cleanup(func() {
 		defer f.Abandon()
 		testkit.Eventually(t, "it can be unmounted", func() bool { return f.Unmount() == nil })
@@ -103,7 +103,7 @@ func (s *site) under(t *testing.T) (f *faultfs.FS, real string) {
 // they write is his; who may not write there is told so, and changes nothing.
 func TestIdentityVerbsKeepTheOwner(t *testing.T) {
 	needRoot(t)
-	needTool(t, "setpriv")
+	testkit.NeedTool(t, "setpriv")
 	const service, stranger = 65534, "65533"
 	s := newSite(t, testbed.Options{})
 	s.ID = "auto"

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"portti/cmd/portti/rig"
+	"portti/cross/testkit"
 )
 
 // Row 5: portti login is killed at each of its calls of the disk in turn, with
@@ -18,7 +19,7 @@ import (
 // part, can be read by its owner alone, and the next login takes over whatever
 // was left behind.
 func TestLoginIsKilled(t *testing.T) {
-	needTool(t, "strace")
+	testkit.NeedTool(t, "strace")
 	for _, calls := range []string{"fsync", "write,pwrite64", "renameat,renameat2,rename", "unlinkat", "fchown,fchmod", "openat"} {
 		t.Run(strings.ReplaceAll(calls, ",", "-"), func(t *testing.T) {
 			t.Parallel()

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"portti/cross/testkit"
 )
 
 // binaryVar names the environment variable with the program under test. Set
@@ -44,28 +46,10 @@ func build(dir string) error {
 	return os.Setenv(binaryVar, path)
 }
 
-// need skips the test when something is missing, and fails it in CI.
-func need(t *testing.T, what string, err error) {
-	t.Helper()
-	switch {
-	case err == nil:
-	case os.Getenv("CI") == "true":
-		t.Fatalf("%s is missing, and in CI it must not be: %v", what, err)
-	default:
-		t.Skipf("%s is missing: %v", what, err)
-	}
-}
-
-func needTool(t *testing.T, name string) {
-	t.Helper()
-	_, err := exec.LookPath(name)
-	need(t, name, err)
-}
-
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		need(t, "root", errors.New("this test mounts or makes namespaces"))
+		testkit.Need(t, "root", errors.New("this test mounts or makes namespaces"))
 	}
 }
 

@@ -165,12 +165,12 @@ func newCgroup(t *testing.T, megabytes int) *cgroup {
 	if err == nil {
 		c.dir, err = os.MkdirTemp(parent, "portti-faults-")
 	}
-	need(t, "a control group", err)
+	testkit.Need(t, "a control group", err)
 	t.Cleanup(c.remove)
 	for _, name := range limits {
 		err = os.WriteFile(filepath.Join(c.dir, name), fmt.Append(nil, megabytes<<20), 0)
 	}
-	need(t, "a limit on memory", err)
+	testkit.Need(t, "a limit on memory", err)
 	text := fmt.Append(nil, megabytes<<20)
 	if swap == "memory.swap.max" {
 		text = []byte("0")

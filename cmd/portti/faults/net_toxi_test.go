@@ -33,7 +33,7 @@ var toxics atomic.Int32
 
 func newToxic(t *testing.T, server string) *toxic {
 	t.Helper()
-	needTool(t, "toxiproxy-server")
+	testkit.NeedTool(t, "toxiproxy-server")
 	// It cannot choose a port by itself; a loopback address of its own is free.
 	host := fmt.Sprintf("127.77.%d.%d", os.Getpid()%250, toxics.Add(1))
 	x := &toxic{t: t, api: host + ":8474"}

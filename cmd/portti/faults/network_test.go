@@ -14,6 +14,7 @@ import (
 	"portti/cmd/portti/rig"
 	"portti/cmd/portti/status"
 	"portti/cmd/portti/testbed"
+	"portti/cross/testkit"
 )
 
 // cable joins two network namespaces of the test: the gateway's, 10.77.0.1,
@@ -26,11 +27,11 @@ type cable struct {
 func newCable(t *testing.T) *cable {
 	t.Helper()
 	needRoot(t)
-	needTool(t, "ip")
+	testkit.NeedTool(t, "ip")
 	id := strconv.FormatInt(time.Now().UnixNano()%1e8, 36)
 	c := &cable{t: t, gateway: "pfg" + id, remote: "pfr" + id}
 	if out, err := exec.Command("ip", "netns", "add", c.gateway).CombinedOutput(); err != nil {
-		need(t, "the right to make network namespaces", errors.New(string(out)))
+		testkit.Need(t, "the right to make network namespaces", errors.New(string(out)))
 	}
 	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", c.gateway).Run() })
 	command(t, "ip", "netns", "add", c.remote)

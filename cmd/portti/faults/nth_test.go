@@ -15,6 +15,7 @@ import (
 	"portti/cmd/portti/rig"
 	"portti/cmd/portti/status"
 	"portti/cmd/portti/testbed"
+	"portti/cross/testkit"
 )
 
 // fault is one way in which a call of the disk fails.
@@ -80,7 +81,7 @@ const nthMisses = 3
 // strace counts for each thread, and Go moves work between threads: the N-th call
 // of the disk is that of a thread, not of the process.
 func TestNthDiskCallFails(t *testing.T) {
-	needTool(t, "strace")
+	testkit.NeedTool(t, "strace")
 	whole := os.Getenv("PORTTI_NTH") == "all"
 	seed := uint64(number("PORTTI_SEED", int(time.Now().UnixNano()&0xffffff)))
 	r := rand.New(rand.NewPCG(seed, 0))

@@ -14,6 +14,7 @@ import (
 	"portti/cmd/portti/rig"
 	"portti/cmd/portti/status"
 	"portti/cmd/portti/testbed"
+	"portti/cross/testkit"
 )
 
 // Row 17: the buffer's folder, or a file in it, belongs to someone else. Readings
@@ -23,7 +24,7 @@ import (
 // that the folder cannot be written, and its action to look who owns it.
 func TestBufferOfSomeoneElse(t *testing.T) {
 	needRoot(t)
-	needTool(t, "setpriv")
+	testkit.NeedTool(t, "setpriv")
 	for name, glob := range map[string]string{"folder": "", "state file": "state", "segment": "*.seg"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

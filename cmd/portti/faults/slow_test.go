@@ -17,7 +17,7 @@ import (
 // it, no part counts as stuck, and when it is over all that waits is on disk.
 func TestSlowDisk(t *testing.T) {
 	t.Parallel()
-	needTool(t, "strace")
+	testkit.NeedTool(t, "strace")
 	s := newSite(t, testbed.Options{})
 	s.Buffer = "commit_every = \"200ms\""
 	g := s.Start()

@@ -113,7 +113,7 @@ func TestStopWithDeadServer(t *testing.T) {
 // Row 68.
 func TestSecondSignalLeavesAtOnce(t *testing.T) {
 	t.Parallel()
-	needTool(t, "strace")
+	testkit.NeedTool(t, "strace")
 	s := newSite(t, testbed.Options{})
 	s.Buffer = "commit_every = \"3s\""
 	s.Down()

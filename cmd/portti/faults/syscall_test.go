@@ -15,6 +15,7 @@ import (
 	"portti/cmd/portti/rig"
 	"portti/cmd/portti/status"
 	"portti/cmd/portti/testbed"
+	"portti/cross/testkit"
 )
 
 // tracer is strace, answering some system calls of a gateway itself. Only the
@@ -63,7 +64,7 @@ func disturb(g *rig.Process, what string) (heal func() int) {
 // gateway does not end, the fault shows with its code, and when it is over the
 // gateway recovers without a restart. Nothing that was fed is lost.
 func TestDiskCallsFail(t *testing.T) {
-	needTool(t, "strace")
+	testkit.NeedTool(t, "strace")
 	for _, c := range []struct {
 		what string
 		code string
@@ -163,7 +164,7 @@ func diskFailsForAWhile(t *testing.T, what, code string) {
 // The process is killed inside a call of
 // the disk, at start-up, while committing and while draining. Rows 1 to 4 and 66.
 func TestKilledInsideACall(t *testing.T) {
-	needTool(t, "strace")
+	testkit.NeedTool(t, "strace")
 	for _, what := range []string{
 		"fdatasync,fsync:signal=KILL:when=1", "fdatasync,fsync:signal=KILL:when=3", "fdatasync,fsync:signal=KILL:when=6",
 		"pwrite64:signal=KILL:when=1", "pwrite64:signal=KILL:when=4", "pwrite64:signal=KILL:when=12",

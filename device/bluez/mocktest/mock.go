@@ -1,6 +1,6 @@
-// Package bluezmock is a system bus of a test's own, on which dbusmock serves BlueZ's
+// Package mocktest is a system bus of a test's own, on which dbusmock serves BlueZ's
 // interfaces, without a radio. Only tests import it.
-package bluezmock
+package mocktest
 
 import (
 	"os"
@@ -12,18 +12,6 @@ import (
 
 	"portti/cross/testkit"
 )
-
-// need skips the test when a tool is missing, and fails it in CI.
-func need(t *testing.T, tool string, err error) {
-	t.Helper()
-	switch {
-	case err == nil:
-	case os.Getenv("CI") == "true":
-		t.Fatalf("%s is missing, and in CI it must not be: %v", tool, err)
-	default:
-		t.Skipf("%s is missing: %v", tool, err)
-	}
-}
 
 // Mock is a bus of its own, on which dbusmock may be bluetoothd.
 type Mock struct {
@@ -37,9 +25,8 @@ type Mock struct {
 // New starts a bus with a policy: elements of a busconfig.
 func New(t *testing.T, policy string) *Mock {
 	t.Helper()
-	_, err := exec.LookPath("dbus-daemon")
-	need(t, "dbus-daemon", err)
-	need(t, "python3-dbusmock", exec.Command("/usr/bin/python3", "-c", "import dbusmock").Run())
+	testkit.NeedTool(t, "dbus-daemon")
+	testkit.Need(t, "python3-dbusmock", exec.Command("/usr/bin/python3", "-c", "import dbusmock").Run())
 	dir := t.TempDir()
 	socket := filepath.Join(dir, "bus")
 	config := `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -54,6 +41,7 @@ func New(t *testing.T, policy string) *Mock {
 	}
 	t.Cleanup(func() { _ = m.bus.Process.Kill(); _ = m.bus.Wait() })
 	testkit.Eventually(t, "the bus listens", func() bool {
+		var err error
 		m.Conn, err = dbus.ConnectSystemBus()
 		return err == nil
 	})
