@@ -6,7 +6,7 @@ func gpsProblems() []Problem {
 	return []Problem{
 		{Code: "GPS-AHEAD", Title: "Receiver is far ahead of the clock",
 			Sentence: "{subject}: the receiver's time is more than a month ahead of this machine's clock and of the last good time. Nothing contradicts it, so it is believed.",
-			Actions:  []string{"Nothing to do if this gateway was off for that long; otherwise compare with a clock, and let the gateway reach a time server: timedatectl timesync-status"}},
+			Actions:  []string{"Nothing to do if this gateway was off for that long; otherwise compare with a clock, and let the gateway reach a time server: `timedatectl timesync-status`"}},
 		{Code: "GPS-CHRONY", Title: "chronyd does not hear the receiver",
 			Sentence: "{subject}: the receiver's time cannot be handed to chronyd, so it does not set this machine's clock. Readings are not affected.",
 			Actions:  []string{"Add to /etc/chrony/chrony.conf and restart chronyd: refclock SOCK /run/chrony.portti.sock refid GNSS offset 0.2 delay 0.4", "Let this program write to that socket: docs/position.md has the lines for chrony.service", "Or remove clock_out from this device"}},
@@ -33,7 +33,7 @@ func gpsProblems() []Problem {
 			Actions:  []string{"See in the log what it refuses: a receiver may be too old for a message, or have no such constellation", "Check that the line to the receiver is connected, not only the one from it, and that it is a u-blox receiver"}},
 		{Code: "GPS-SPOOFED", Title: "Satellites' signals may be false",
 			Sentence: "{subject}: the receiver says that something imitates the satellites' signals. Its positions and its time may be false; they are sent on.",
-			Actions:  []string{"Do not rely on positions and times of this receiver while this lasts", "Compare with another receiver, elsewhere, and with the clock: timedatectl timesync-status"}},
+			Actions:  []string{"Do not rely on positions and times of this receiver while this lasts", "Compare with another receiver, elsewhere, and with the clock: `timedatectl timesync-status`"}},
 		{Code: "GPS-STUCK", Title: "Position stands still", ImpactsData: true,
 			Sentence: "{subject}: the receiver repeats one position to the last digit while it says that it moves, or for half a day with nothing else changing either. It was sent all the same.",
 			Actions:  []string{"Switch the receiver off and on again", "Check whether the device is a receiver and not a simulator"}},

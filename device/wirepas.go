@@ -58,10 +58,10 @@ func wirepasProblems() []Problem {
 		{Code: "WPS-MUTE", Title: "Sink does not answer", ImpactsData: true,
 			Sentence: "{subject}: the sink does not answer, so nothing is read from the mesh.",
 			Actions: []string{"Check baud of this [[device]]: sinks are set to 115200, 125000 or 1000000", "Check the sink's power and cable",
-				"See that no other program polls the sink: systemctl status 'wirepas*'"}},
+				"See that no other program polls the sink: `systemctl status 'wirepas*'`"}},
 		{Code: "WPS-STOPPED", Title: "Sink's radio is stopped", ImpactsData: true,
 			Sentence: "{subject}: the sink answers, but its radio is stopped, so no sensor reaches it.",
-			Actions:  []string{"Look at the device's detail: portti devices", "Set network address, channel and role with the maker's tool, and start the stack; portti changes nothing in a sink"}},
+			Actions:  []string{"Look at the device's detail: `portti devices`", "Set network address, channel and role with the maker's tool, and start the stack; portti changes nothing in a sink"}},
 	}
 }
 

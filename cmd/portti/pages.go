@@ -123,7 +123,7 @@ func codes() string {
 	for _, e := range everyProblem() {
 		fmt.Fprintf(&b, "## %s: %s\n%s\n\n", e.Code, e.Title, markdown(e.Sentence))
 		for _, a := range e.Actions {
-			b.WriteString("* " + markdown(a) + "\n")
+			b.WriteString("* " + strings.ReplaceAll(markdown(a), "\\`", "**") + "\n")
 		}
 		b.WriteString("\n")
 	}
@@ -143,7 +143,7 @@ func catalog() string {
 	for _, e := range everyProblem() {
 		fmt.Fprintf(&b, "\n-- %s\nSubject: portti: %s\nDefined-By: portti\nSupport: man:portti-codes(7)\nDocumentation: man:portti-codes(7)\n\n%s (%s)\n", status.MessageID(e.Code), e.Title, placeless(e.Sentence), e.Code)
 		for i, a := range e.Actions {
-			b.WriteString("\n" + strconv.Itoa(i+1) + ". " + placeless(a))
+			b.WriteString("\n" + strconv.Itoa(i+1) + ". " + placeless(strings.ReplaceAll(a, "`", "")))
 		}
 		b.WriteString("\n")
 	}

@@ -44,7 +44,8 @@ func problem(code, subject string, since float64, args ...string) status.Problem
 	}
 	e := all[i]
 	args = append([]string{"subject", subject}, args...)
-	return status.Problem{Code: code, Subject: subject, Severity: e.Severity, Title: e.Title, Sentence: e.Say(args...), Action: e.Advise(args...)[0], Actions: e.Advise(args...), SinceS: since}
+	actions, commands := e.Advise(args...)
+	return status.Problem{Code: code, Subject: subject, Severity: e.Severity, Title: e.Title, Sentence: e.Say(args...), Action: actions[0], Actions: actions, Commands: commands, SinceS: since}
 }
 
 // situations are the documents the pictures are kept of.

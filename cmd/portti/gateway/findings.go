@@ -41,7 +41,7 @@ func findings(s *snapshot) []status.Finding {
 	}
 	f.addIf(len(s.devices) == 0, "CFG-NO-DEVICE", "")
 	f.clock(s)
-	f.addIf(s.otherBoard, "GW-OTHER-BOARD", "", "gateway", s.id, "new", Renewal(s.cfg))
+	f.addIf(s.otherBoard, "GW-OTHER-BOARD", "", "gateway", s.id, "new", renewal(s.cfg))
 	f.link(s)
 	f.token(s)
 	f.buffer(s)
@@ -53,6 +53,14 @@ func findings(s *snapshot) []status.Finding {
 	f.addIf(s.cfg.Buffer.MaxSize < config.MinBuffer, "CFG-UNFIT", "buffer.max_size", "what", fmt.Sprintf("max_size is %s, and the buffer needs at least %s, which it takes", s.cfg.Buffer.MaxSize, config.MinBuffer))
 	f.addIf(s.stuck != "", "SYS-WATCHDOG", "", "part", s.stuck, "age", status.InWords(patience(s.stuck)))
 	return f
+}
+
+// renewal is Renewal as advice.
+func renewal(cfg *config.Config) string {
+	if cfg.Gateway.ID == autoID {
+		return "`" + Renewal(cfg) + "`"
+	}
+	return Renewal(cfg)
 }
 
 func portNumber(listen string) string {
@@ -102,7 +110,7 @@ func (f *found) link(s *snapshot) {
 		f.add(refusedCode(s), "", "host", host, "url", addressOf(s), "why", l.LastError, "remedy", newToken(s.cfg.Uplink))
 	}
 	f.addIf(l.Quarantined > 0, "UP-QUARANTINE", "", "count", status.Count(l.Quarantined, "message"), "why", cmp.Or(l.Refusal, "it gave no reason"))
-	f.addIf(l.Takeover, "UP-TAKEOVER", "", "gateway", s.id, "new", Renewal(s.cfg))
+	f.addIf(l.Takeover, "UP-TAKEOVER", "", "gateway", s.id, "new", renewal(s.cfg))
 	f.addIf(l.Setbacks > 0, "UP-SETBACK", "", "epoch", l.Setback.Epoch, "from", fmt.Sprint(l.Setback.From), "through", fmt.Sprint(l.Setback.Through),
 		"count", status.Count(l.Setbacks, "time"))
 	f.addIf(s.cfg.Uplink.Ack == uplink.AckNone, "CFG-UNPROVEN", "")
@@ -126,17 +134,17 @@ func refusedCode(s *snapshot) string {
 func newToken(u config.Uplink) string {
 	switch {
 	case u.Auth == "none":
-		return "Correct what url in [uplink] holds to log in, then: " + reloadIt
+		return "Correct what url in [uplink] holds to log in, then: `" + reloadIt + "`"
 	case u.Auth == "hash":
-		return "Put the new token behind the # of url in [uplink], then: " + reloadIt
+		return "Put the new token behind the # of url in [uplink], then: `" + reloadIt + "`"
 	case u.TokenSource == config.TokenFromJWT:
-		return "Let the server's operator enter this gateway's key, which is shown by: sudo portti login"
+		return "Let the server's operator enter this gateway's key, which is shown by: `sudo portti login`"
 	case u.TokenSource == config.TokenFromOAuth, u.TokenSource == config.TokenFromLogin:
-		return "Log in again: sudo portti login"
+		return "Log in again: `sudo portti login`"
 	case u.Credential != "":
-		return "Write the new token where LoadCredential= of the unit points to, then: " + restartIt
+		return "Write the new token where LoadCredential= of the unit points to, then: `" + restartIt + "`"
 	}
-	return "Get a new token and run: sudo portti login"
+	return "Get a new token and run: `sudo portti login`"
 }
 
 // tokenSubject sets problems of the token apart from those of the link, which

@@ -76,7 +76,7 @@ func problemsOf(t *testing.T, s *snapshot) (list []status.Problem) {
 			t.Fatal("no such problem: ", f.Code)
 		}
 		args := append([]string{"subject", f.Subject}, f.Args...)
-		actions := e.Advise(args...)
+		actions, _ := e.Advise(args...)
 		list = append(list, status.Problem{Code: e.Code, Severity: e.Severity, Title: e.Title, Subject: f.Subject, Sentence: e.Say(args...),
 			Action: actions[0], Actions: actions, SinceS: time.Minute.Seconds()})
 	}

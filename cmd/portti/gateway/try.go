@@ -111,7 +111,8 @@ func (g *Gateway) tried(l uplink.Status) Tried {
 	for _, f := range all {
 		for _, e := range status.Catalogue() {
 			if e.Code == f.Code && f.Code != "CFG-UNPROVEN" {
-				t.Code, t.Says, t.Advice = f.Code, e.Say(f.Args...), e.Advise(f.Args...)
+				t.Code, t.Says = f.Code, e.Say(f.Args...)
+				t.Advice, _ = e.Advise(f.Args...)
 				return t
 			}
 		}

@@ -11,7 +11,7 @@ type Entry struct {
 	Severity  Severity      //
 	Title     string        // a few words
 	Sentence  string        // for people; {port} and the like are filled in
-	Actions   []string      // what to do, in this order; never empty
+	Actions   []string      // what to do, in this order, commands to type in backquotes; never empty
 	DependsOn []string      // not shown while one of these is open
 	ShowAfter time.Duration // how long it must last before it is shown
 	LogAfter  time.Duration // shown at once to who looks, and logged when it has lasted
@@ -22,15 +22,32 @@ type Entry struct {
 // Say fills the places of the sentence. args are names and values in turn.
 // A place nobody filled says "unknown". Values are foreign text: control
 // characters are escaped and each is cut at 320 characters.
-func (e Entry) Say(args ...string) string { return fill(e.Sentence, args) }
+func (e Entry) Say(args ...string) string { return plain(fill(e.Sentence, args)) }
 
-// Advise fills the places of the actions in the same way.
-func (e Entry) Advise(args ...string) []string {
-	all := make([]string, len(e.Actions))
+// Advise fills the places of the actions in the same way. actions are as a person
+// reads them, and commands[i] is the first command to type in actions[i], or "".
+func (e Entry) Advise(args ...string) (actions, commands []string) {
+	actions, commands = make([]string, len(e.Actions)), make([]string, len(e.Actions))
 	for i, a := range e.Actions {
-		all[i] = fill(a, args)
+		text := fill(a, args)
+		actions[i], commands[i] = plain(text), command(text)
 	}
-	return all
+	return actions, commands
+}
+
+// command is the first text in backquotes.
+func command(text string) string {
+	_, rest, _ := strings.Cut(text, "`")
+	first, _, _ := strings.Cut(rest, "`")
+	return first
+}
+
+func plain(text string) string { return strings.ReplaceAll(text, "`", "") }
+
+// instruction says whether the value of a place is advice of the program's own, which
+// may hold commands. In every other value a backquote is only a character.
+func instruction(place string) bool {
+	return place == "remedy" || place == "letin" || place == "new"
 }
 
 func fill(pattern string, args []string) string {
@@ -45,7 +62,9 @@ func fill(pattern string, args []string) string {
 		value := "unknown"
 		for i := 0; i+1 < len(args); i += 2 {
 			if args[i] == name {
-				value = Clean(args[i+1], 320)
+				if value = Clean(args[i+1], 320); !instruction(name) {
+					value = strings.ReplaceAll(value, "`", "'")
+				}
 			}
 		}
 		b.WriteString(value)
@@ -77,25 +96,25 @@ func bufferProblems() []Entry {
 	return []Entry{
 		{Code: "BUF-CORRUPT", Severity: Error, Title: "Damaged buffer file", ImpactsData: true,
 			Sentence: "A part of the buffer could not be read and was set aside: {what}. Everything readable in it was kept.",
-			Actions:  []string{"Check the card or disk: dmesg | grep -iE 'mmc|ext4|I/O'", "Keep the file that was set aside for support: it is in the state folder"}},
+			Actions:  []string{"Check the card or disk: `dmesg | grep -iE 'mmc|ext4|I/O'`", "Keep the file that was set aside for support: it is in the state folder"}},
 		{Code: "BUF-DISK-LOW", Severity: Warning, Title: "Disk is nearly full", ImpactsData: true,
 			Sentence: "Only {free} of the disk is free, less than min_free_disk ({least}). The buffer does not grow any more: when_full decides what is given up for new readings.",
-			Actions:  []string{"Make room on the disk: df -h {path}; sudo journalctl --vacuum-size=50M", "Lower min_free_disk in [buffer] if the disk is meant to be so full"}},
+			Actions:  []string{"Make room on the disk: `df -h {path}; sudo journalctl --vacuum-size=50M`", "Lower min_free_disk in [buffer] if the disk is meant to be so full"}},
 		{Code: "BUF-FILLING", Severity: Warning, Title: "Buffer is filling", ShowAfter: time.Minute, DependsOn: []string{"BUF-FULL"},
 			Sentence: "The buffer is {percent} % full, with room for about {room}.",
-			Actions:  []string{"Bring the link back: portti status says what is wrong with it", "Raise max_size in [buffer] if the disk has room"}},
+			Actions:  []string{"Bring the link back: `portti status` says what is wrong with it", "Raise max_size in [buffer] if the disk has room"}},
 		{Code: "BUF-FULL", Severity: Error, Title: "Buffer is full", ImpactsData: true,
 			Sentence: "The buffer is full: {what}.",
-			Actions:  []string{"Bring the link back: portti status says what is wrong with it", "Raise max_size in [buffer] if the disk has room"}},
+			Actions:  []string{"Bring the link back: `portti status` says what is wrong with it", "Raise max_size in [buffer] if the disk has room"}},
 		{Code: "BUF-GONE", Severity: Error, Title: "Buffer is gone", ImpactsData: true,
 			Sentence: "The whole buffer was gone from {path} when the gateway started, and a new one was made. What waited in it is lost, and nobody can tell how much that was.",
-			Actions:  []string{"If it lies on a disk of its own, mount that and restart portti: findmnt -T {path}", "If you removed it to start afresh, there is nothing to do; next time remove {note} as well, and no loss is reported"}},
+			Actions:  []string{"If it lies on a disk of its own, mount that and restart portti: `findmnt -T {path}`", "If you removed it to start afresh, there is nothing to do; next time remove {note} as well, and no loss is reported"}},
 		{Code: "BUF-IO", Severity: Error, Title: "Disk error", ImpactsData: true, DependsOn: []string{"BUF-READONLY"},
 			Sentence: "The disk reported an error while readings were being saved: {why}.",
-			Actions:  []string{"Check the card or disk: dmesg | grep -iE 'mmc|ext4|I/O'", "Replace the card soon: such errors become more frequent"}},
+			Actions:  []string{"Check the card or disk: `dmesg | grep -iE 'mmc|ext4|I/O'`", "Replace the card soon: such errors become more frequent"}},
 		{Code: "BUF-LOST", Severity: Error, Title: "Readings were lost", ImpactsData: true,
 			Sentence: "The gateway {count}{when}: {reason}.",
-			Actions:  []string{"See which devices: portti status --json shows lost by reason and device", "Solve the problem shown next to this one"}},
+			Actions:  []string{"See which devices: `portti status --json` shows lost by reason and device", "Solve the problem shown next to this one"}},
 		{Code: "BUF-MOVED", Severity: Error, Title: "Another disk in place of the buffer's", ImpactsData: true,
 			Sentence: "Another file system was mounted over the state folder {path}, or its own was taken away: readings are kept in memory only.",
 			Actions:  []string{"Mount the right disk again: readings go on from where they were", "If the one there now is the right one, restart portti; readings saved on the other stay there"}},
@@ -104,19 +123,19 @@ func bufferProblems() []Entry {
 			Actions:  []string{"Install the newer version again: it reads what was set aside"}},
 		{Code: "BUF-OLD", Severity: Warning, Title: "Buffer of another version left behind", ImpactsData: true,
 			Sentence: "A buffer that another version of portti wrote lies in {path} ({count}). It is not touched, and what is in it is not sent.",
-			Actions:  []string{"Send it: install the version that wrote it, let it run until nothing waits, and install this one again", "If nobody wants it: sudo rm -r {path}"}},
+			Actions:  []string{"Send it: install the version that wrote it, let it run until nothing waits, and install this one again", "If nobody wants it: `sudo rm -r {path}`"}},
 		{Code: "BUF-READONLY", Severity: Error, Title: "Disk is read-only", ImpactsData: true,
 			Sentence: "The state folder {path} cannot be written ({why}): readings are kept in memory only.",
-			Actions:  []string{"See what the service may not do there: sudo portti config check", "See whether the file system was remounted read-only after an error: mount | grep ' / '", "Check who owns the folder: ls -ld {path}"}},
+			Actions:  []string{"See what the service may not do there: `sudo portti config check`", "See whether the file system was remounted read-only after an error: `mount | grep ' / '`", "Check who owns the folder: `ls -ld {path}`"}},
 		{Code: "BUF-ROLLBACK", Severity: Warning, Title: "Older buffer than before", ImpactsData: true,
 			Sentence: "The buffer's state file is missing, or older than the files next to it or than what the server has seen, as when an older card or a backup was put back.",
 			Actions:  []string{"Nothing to do here; tell the server's operator that readings may repeat, and that those of earlier boots may carry a guessed time"}},
 		{Code: "BUF-SLOW", Severity: Warning, Title: "Disk is slow", DependsOn: []string{"BUF-IO", "BUF-READONLY"},
 			Sentence: "Saving readings took {seconds} s at a time: more of them are in memory only, and would be lost if the power failed.",
-			Actions:  []string{"See what else writes to the card: iotop, or grep sd /proc/diskstats", "Replace the card if it stays slow: that is how a worn card begins to fail"}},
+			Actions:  []string{"See what else writes to the card: `iotop`, or `grep sd /proc/diskstats`", "Replace the card if it stays slow: that is how a worn card begins to fail"}},
 		{Code: "BUF-UNREAD", Severity: Error, Title: "Buffer file cannot be read now", ImpactsData: true,
 			Sentence: "{count} of the buffer cannot be read from the disk now: {why}. The readings in there wait; everything else goes on.",
-			Actions:  []string{"Check the card or disk: dmesg | grep -iE 'mmc|ext4|I/O'", "Replace the card soon: such errors become more frequent"}},
+			Actions:  []string{"Check the card or disk: `dmesg | grep -iE 'mmc|ext4|I/O'`", "Replace the card soon: such errors become more frequent"}},
 	}
 }
 
@@ -124,25 +143,25 @@ func configProblems() []Entry {
 	return []Entry{
 		{Code: "CFG-INVALID", Severity: Warning, Title: "Configuration has mistakes",
 			Sentence: "The configuration was changed and has mistakes. The gateway goes on with the one it had.",
-			Actions:  []string{"See every mistake with its place: portti config check", "When they are corrected: sudo portti reload"}},
+			Actions:  []string{"See every mistake with its place: `portti config check`", "When they are corrected: `sudo portti reload`"}},
 		{Code: "CFG-NO-DEVICE", Severity: Warning, Title: "No device",
 			Sentence: "No device is configured, so nothing is read.",
-			Actions:  []string{"Find out what is connected: sudo portti discover", "By hand: add a [[device]], of which portti config create --device gps shows one; then: sudo portti reload"}},
+			Actions:  []string{"Find out what is connected: `sudo portti discover`", "By hand: add a [[device]], of which `portti config create --device gps` shows one; then: `sudo portti reload`"}},
 		{Code: "CFG-NO-SERVER", Severity: Warning, Title: "No server",
 			Sentence: "No server is set, so nothing is sent. " + readingsWait,
-			Actions:  []string{"Set it: sudo portti setup URL", "By hand: write url = \"wss://...\" in [uplink]; then: sudo portti reload"}},
+			Actions:  []string{"Set it: `sudo portti setup URL`", "By hand: write url = \"wss://...\" in [uplink]; then: `sudo portti reload`"}},
 		{Code: "CFG-ON-TRIAL", Severity: Info, Title: "Configuration on trial",
 			Sentence: "The configuration is on trial: in {left} the one before holds again, unless the link comes online by then or somebody confirms it.",
-			Actions:  []string{"Keep it: sudo portti reload --confirmed", "See what is wrong with the link: portti status"}},
+			Actions:  []string{"Keep it: `sudo portti reload --confirmed`", "See what is wrong with the link: `portti status`"}},
 		{Code: "CFG-REFUSED", Severity: Warning, Title: "Configuration not in force",
 			Sentence: "The configuration was changed and cannot be put in force: {why}. The gateway goes on with the one it had.",
-			Actions:  []string{"When that is mended: sudo portti reload"}},
+			Actions:  []string{"When that is mended: `sudo portti reload`"}},
 		{Code: "CFG-TAKEN-BACK", Severity: Warning, Title: "Configuration was taken back",
 			Sentence: "The changed configuration was taken back, since {why}. The gateway runs by the one before: {keys} in the files is not in force.",
-			Actions:  []string{"See the difference: portti config diff", "Correct the files and try again: sudo portti reload --confirm 5m", "Or write the values before into the files, and this is over"}},
+			Actions:  []string{"See the difference: `portti config diff`", "Correct the files and try again: `sudo portti reload --confirm 5m`", "Or write the values before into the files, and this is over"}},
 		{Code: "CFG-UNFIT", Severity: Warning, Title: "Setting was corrected",
 			Sentence: "The gateway does not run as it is configured: {what}.",
-			Actions:  []string{"See where it stands, and correct it there: sudo portti config check"}},
+			Actions:  []string{"See where it stands, and correct it there: `sudo portti config check`"}},
 		{Code: "CFG-UNPROVEN", Severity: Info, Title: "Delivery is not proven",
 			Sentence: "ack = \"none\": what was written to the network counts as delivered, so readings can vanish without being counted.",
 			Actions:  []string{"Say ack = \"fence\" in [uplink] if the server answers WebSocket pings"}},
@@ -153,16 +172,16 @@ func clockProblems() []Entry {
 	return []Entry{
 		{Code: "CLK-DISPUTE", Severity: Warning, Title: "Times contradict each other",
 			Sentence: "The times of {a} and {b} are {by} apart, and nothing shows which of them is right. Neither sets the clock, and positions dated by them carry the possible error in tsErr.",
-			Actions:  []string{"Compare both with a clock, and switch the wrong one off or replace it", "Let the gateway reach a time server, which decides: timedatectl timesync-status"}},
+			Actions:  []string{"Compare both with a clock, and switch the wrong one off or replace it", "Let the gateway reach a time server, which decides: `timedatectl timesync-status`"}},
 		{Code: "CLK-GUESSED", Severity: Warning, Title: "Time of readings is a guess", DependsOn: []string{"CLK-UNSET"},
 			Sentence: "No trusted time came within {hold} of boot: readings are sent with the best guess and its error in tsErr.",
-			Actions:  []string{"Let the gateway reach a time server: timedatectl timesync-status"}},
+			Actions:  []string{"Let the gateway reach a time server: `timedatectl timesync-status`"}},
 		{Code: "CLK-STEP", Severity: Info, Title: "Clock jumped",
 			Sentence: "The clock of this machine jumped {way} by {by}. The order of readings, timers and age limits do not depend on it.",
-			Actions:  []string{"Nothing to do; if it repeats, see who sets the clock: timedatectl; journalctl -u systemd-timesyncd -u chrony"}},
+			Actions:  []string{"Nothing to do; if it repeats, see who sets the clock: `timedatectl; journalctl -u systemd-timesyncd -u chrony`"}},
 		{Code: "CLK-UNSET", Severity: Warning, Title: "Clock is not set", LogAfter: 30 * time.Second,
 			Sentence: "The clock cannot be trusted: no time server has been reached since the start. Until it can be, certificates cannot be judged, and readings are kept to be dated later.",
-			Actions: []string{"Connect the network, or check the time service: timedatectl timesync-status", "Without a time server the time comes from a GPS receiver, or from the server if the battery clock agrees with it to five minutes",
+			Actions: []string{"Connect the network, or check the time service: `timedatectl timesync-status`", "Without a time server the time comes from a GPS receiver, or from the server if the battery clock agrees with it to five minutes",
 				"To believe the server alone: trust_server = true in [clock]"}},
 	}
 }
@@ -172,37 +191,37 @@ func deviceProblems() []Entry {
 	return []Entry{
 		{Code: "DEV-AMBIGUOUS", Severity: Error, Title: "More than one adapter fits", ShowAfter: 5 * time.Second, ImpactsData: true,
 			Sentence: "{subject}: {why}.",
-			Actions:  []string{"Add serial or interface to match of this [[device]], or name one in port: ls -l /dev/serial/by-path/"}},
+			Actions:  []string{"Add serial or interface to match of this [[device]], or name one in port: `ls -l /dev/serial/by-path/`"}},
 		{Code: "DEV-BUSY", Severity: Error, Title: "Port in use", ShowAfter: 5 * time.Second, ImpactsData: true,
 			Sentence: "{subject}: {port} is in use by another program.",
-			Actions:  []string{"Find the program and stop it: sudo fuser -v {port}", "If ModemManager holds it: sudo systemctl mask --now ModemManager"}},
+			Actions:  []string{"Find the program and stop it: `sudo fuser -v {port}`", "If ModemManager holds it: `sudo systemctl mask --now ModemManager`"}},
 		{Code: "DEV-CRASH", Severity: Error, Title: "Driver crashed", ImpactsData: true,
 			Sentence: "{subject}: the driver met something that it could not handle, and was restarted: {why}.",
-			Actions:  []string{"Save the log for support: journalctl -u portti --since -1h"}},
+			Actions:  []string{"Save the log for support: `journalctl -u portti --since -1h`"}},
 		{Code: "DEV-FLOOD", Severity: Warning, Title: "Too many readings", ShowAfter: 10 * time.Second, ImpactsData: true,
 			Sentence: "{subject} sends more than its rate_limit allows: the excess is dropped and counted as lost.",
 			Actions:  []string{"Let the device send less often, or raise rate_limit of this [[device]]"}},
 		{Code: "DEV-GARBAGE", Severity: Error, Title: "Unreadable data", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: append([]string{"DEV-UNKNOWN-FORMAT", "DEV-WRONG-BAUD"}, gone...),
 			Sentence: "{subject} sends garbage: bytes arrive on {port}, but nothing in them can be read.",
-			Actions:  []string{"Check baud and type of this [[device]] against the device's manual", "Check the cable and the ground wire", "See what it sends: portti tail {subject} --raw"}},
+			Actions:  []string{"Check baud and type of this [[device]] against the device's manual", "Check the cable and the ground wire", "See what it sends: `portti tail {subject} --raw`"}},
 		{Code: "DEV-GONE", Severity: Error, Title: "Port is missing", ShowAfter: 5 * time.Second, ImpactsData: true,
 			Sentence: "{subject}: {port} is not there. Waiting for it to come back.",
-			Actions:  []string{"Plug the adapter in, or switch the device server on", "See what the system found, and compare with port of this [[device]]: ls -l /dev/serial/by-id/"}},
+			Actions:  []string{"Plug the adapter in, or switch the device server on", "See what the system found, and compare with port of this [[device]]: `ls -l /dev/serial/by-id/`"}},
 		{Code: "DEV-RENUMBERED", Severity: Info, Title: "Port has another number",
 			Sentence: "{subject} came back under another name: {port}.",
 			Actions:  []string{"Nothing to do; a name from /dev/serial/by-id/ in port of this [[device]] never changes"}},
 		{Code: "DEV-SHARE", Severity: Warning, Title: "Bytes cannot be shared", ShowAfter: 5 * time.Second,
 			Sentence: "The bytes of {subject} cannot be given to other programs at {addr}: {why}. The device is read all the same.",
-			Actions:  []string{"See who has the port: sudo ss -ltnp 'sport = :{port}'", "Give share of this [[device]] another address, such as 127.0.0.1:10111"}},
+			Actions:  []string{"See who has the port: `sudo ss -ltnp 'sport = :{port}'`", "Give share of this [[device]] another address, such as 127.0.0.1:10111"}},
 		{Code: "DEV-SILENT", Severity: Warning, Title: "Device sends nothing", ImpactsData: true, DependsOn: append([]string{"DEV-GARBAGE", "DEV-UNKNOWN-FORMAT", "DEV-WRONG-BAUD"}, gone...),
 			Sentence: "{subject} has sent nothing for {age}.",
 			Actions:  []string{"Check the cable and the device's power", "Check baud of this [[device]]"}},
 		{Code: "DEV-STUCK", Severity: Error, Title: "Port does not answer", ImpactsData: true, DependsOn: []string{"DEV-GONE"},
 			Sentence: "{subject}: the kernel does not answer on {port}.",
-			Actions:  []string{"Unplug the adapter and plug it in again", "If that does not help: sudo portti service restart; dmesg | tail says what the adapter did"}},
+			Actions:  []string{"Unplug the adapter and plug it in again", "If that does not help: `sudo portti service restart`; `dmesg | tail` says what the adapter did"}},
 		{Code: "DEV-UNKNOWN-FORMAT", Severity: Error, Title: "Another kind of device", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: gone,
 			Sentence: "{subject}: what arrives on {port} is {found}, not what this type of device reads.",
-			Actions:  []string{"{remedy}", "See what it sends: portti tail {subject} --raw"}},
+			Actions:  []string{"{remedy}", "See what it sends: `portti tail {subject} --raw`"}},
 		{Code: "DEV-WRONG-BAUD", Severity: Error, Title: "Probably the wrong speed", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: gone,
 			Sentence: "{subject}: what arrives on {port} was sent at {found} speed than {baud} baud.",
 			Actions:  []string{"{remedy}"}},
@@ -213,8 +232,8 @@ func identityProblems() []Entry {
 	return []Entry{
 		{Code: "GW-OTHER-BOARD", Severity: Warning, Title: "State of another board",
 			Sentence: "This gateway's state was made on another board: the card was moved or copied. It keeps the id {gateway} and goes on.",
-			Actions: []string{"After a board swap: sudo portti identity keep. If the card was copied, give one of the two another id and restart it: {new}",
-				"See what was compared: sudo portti identity show"}},
+			Actions: []string{"After a board swap: `sudo portti identity keep`. If the card was copied, give one of the two another id and restart it: {new}",
+				"See what was compared: `sudo portti identity show`"}},
 	}
 }
 
@@ -222,16 +241,16 @@ func hardwareProblems() []Entry {
 	return []Entry{
 		{Code: "HW-CONSOLE", Severity: Error, Title: "Port is the login console", ImpactsData: true,
 			Sentence: "{subject}: {port} is the system's console and is not touched.",
-			Actions:  []string{"On a Raspberry Pi free it: sudo portti service restart && sudo reboot", "Elsewhere take console= with this port off the kernel's command line, and restart"}},
+			Actions:  []string{"On a Raspberry Pi free it: `sudo portti service restart && sudo reboot`", "Elsewhere take console= with this port off the kernel's command line, and restart"}},
 		{Code: "HW-NO-DIRECTION", Severity: Error, Title: "Port cannot switch to sending", ImpactsData: true,
 			Sentence: "{subject}: {port} has no RS-485 mode, so its direction cannot be switched: {why}.",
 			Actions:  []string{"Where the adapter switches by itself, as most USB ones do, take rs485 out of this [[device]]", "Otherwise use another port or adapter"}},
 		{Code: "HW-NOT-SERIAL", Severity: Error, Title: "Not a serial port", ImpactsData: true,
 			Sentence: "{subject}: {port} is not a serial port.",
-			Actions:  []string{"See what the system found: ls -l /dev/serial/by-id/", "Correct port of this [[device]]"}},
+			Actions:  []string{"See what the system found: `ls -l /dev/serial/by-id/`", "Correct port of this [[device]]"}},
 		{Code: "HW-PERMISSION", Severity: Error, Title: "No permission for the port", ImpactsData: true,
 			Sentence: "{subject}: portti may not open {port}.",
-			Actions:  []string{"{letin}", "See who may: ls -lL {port}"}},
+			Actions:  []string{"{letin}", "See who may: `ls -lL {port}`"}},
 	}
 }
 
@@ -239,13 +258,13 @@ func networkProblems() []Entry {
 	return []Entry{
 		{Code: "NET-DNS", Severity: Error, Title: "Name not found", LogAfter: 10 * time.Second, DependsOn: []string{"NET-NO-ROUTE"},
 			Sentence: "The name {host} could not be resolved: {why}. " + readingsWait,
-			Actions:  []string{"Check the spelling of url in [uplink]; in place of a name that ends in .local write the address", "Check the name server: resolvectl status"}},
+			Actions:  []string{"Check the spelling of url in [uplink]; in place of a name that ends in .local write the address", "Check the name server: `resolvectl status`"}},
 		{Code: "NET-MTU", Severity: Warning, Title: "Large packets vanish", ShowAfter: time.Minute,
 			Sentence: "Small messages reach {host} and large ones do not: something on the way swallows large packets, or the line is very slow. Readings go in small messages, which costs more data.",
-			Actions:  []string{"See whether it is the size: ping -c3 -M do -s 1472 {host}, then with -s 1300", "Set the interface smaller: sudo ip link set dev INTERFACE mtu 1400; tell the network's operator about it"}},
+			Actions:  []string{"See whether it is the size: `ping -c3 -M do -s 1472 {host}`, then with -s 1300", "Set the interface smaller: `sudo ip link set dev INTERFACE mtu 1400`; tell the network's operator about it"}},
 		{Code: "NET-NO-ROUTE", Severity: Error, Title: "No network", LogAfter: 10 * time.Second,
 			Sentence: "{host} cannot be reached: the network is down or has no route. " + readingsWait,
-			Actions:  []string{"Check cable, Wi-Fi or modem: ip route; ip -br addr"}},
+			Actions:  []string{"Check cable, Wi-Fi or modem: `ip route; ip -br addr`"}},
 		{Code: "NET-PORTAL", Severity: Error, Title: "Something else answers", LogAfter: 10 * time.Second,
 			Sentence: "A web page answered at {url} instead of the server ({why}): a login page of this network, or a wrong path in the address. " + readingsWait,
 			Actions:  []string{"Sign this gateway in to the network, or use another one", "Check the path of url in [uplink]"}},
@@ -260,7 +279,7 @@ func networkProblems() []Entry {
 			Actions:  []string{"Check host and port of url in [uplink]", "Ask the server's operator whether it is up"}},
 		{Code: "NET-TIMEOUT", Severity: Error, Title: "No answer", LogAfter: 30 * time.Second, DependsOn: []string{"NET-NO-ROUTE"},
 			Sentence: "{host} did not answer in time. " + readingsWait,
-			Actions:  []string{"Check whether other hosts can be reached from here: ping -c3 1.1.1.1", "A firewall may drop the connection: ask for outgoing TCP to the server's port"}},
+			Actions:  []string{"Check whether other hosts can be reached from here: `ping -c3 1.1.1.1`", "A firewall may drop the connection: ask for outgoing TCP to the server's port"}},
 	}
 }
 
@@ -268,13 +287,13 @@ func hostProblems() []Entry {
 	return []Entry{
 		{Code: "SYS-METRICS", Severity: Warning, Title: "Metrics are not served", ShowAfter: 5 * time.Second,
 			Sentence: "Nobody can fetch the metrics on {addr}: {why}. Everything else works.",
-			Actions:  []string{"See what holds the port, and stop it: sudo ss -ltnp 'sport = :{port}'", "Or set listen in [metrics] to another address, or to \"\" for off"}},
+			Actions:  []string{"See what holds the port, and stop it: `sudo ss -ltnp 'sport = :{port}'`", "Or set listen in [metrics] to another address, or to \"\" for off"}},
 		{Code: "SYS-SOCKET", Severity: Error, Title: "Commands cannot reach the gateway",
 			Sentence: "portti status and the other commands cannot reach this gateway: {why}. Everything else works.",
-			Actions:  []string{"See what the service may not do with run in [paths]: sudo portti config check", "See who owns the folder: ls -ld {path}"}},
+			Actions:  []string{"See what the service may not do with run in [paths]: `sudo portti config check`", "See who owns the folder: `ls -ld {path}`"}},
 		{Code: "SYS-WATCHDOG", Severity: Error, Title: "A part is stuck", ImpactsData: true,
 			Sentence: "{part} has not moved for {age}; the service restarts by itself if it stays so.",
-			Actions:  []string{"Save the log for support: journalctl -u portti --since -1h"}},
+			Actions:  []string{"Save the log for support: `journalctl -u portti --since -1h`"}},
 	}
 }
 
@@ -282,10 +301,10 @@ func certificateProblems() []Entry {
 	return []Entry{
 		{Code: "TLS-CLIENT", Severity: Error, Title: "This gateway's certificate is refused",
 			Sentence: "The certificate that this gateway shows to the server is not accepted or cannot be used: {why}. " + readingsWait,
-			Actions:  []string{"Look at its dates: openssl x509 -noout -subject -dates -in FILE, the file named in client_cert of [uplink]", "Ask the server's operator for a new one"}},
+			Actions:  []string{"Look at its dates: `openssl x509 -noout -subject -dates -in FILE`, the file named in client_cert of [uplink]", "Ask the server's operator for a new one"}},
 		{Code: "TLS-EXPIRED", Severity: Error, Title: "Certificate expired", DependsOn: []string{"CLK-UNSET"},
 			Sentence: "The server's certificate has expired. " + readingsWait,
-			Actions:  []string{"Tell the server's operator", "Check the clock here: date"}},
+			Actions:  []string{"Tell the server's operator", "Check the clock here: `date`"}},
 		{Code: "TLS-FAILED", Severity: Error, Title: "No secure connection",
 			Sentence: "The encrypted connection to {host} failed: {why}. " + readingsWait,
 			Actions:  []string{"Check whether url in [uplink] has the right port and wss://"}},
@@ -294,13 +313,13 @@ func certificateProblems() []Entry {
 			Actions:  []string{"Check the host in url of [uplink]", "This network may show its own page: see whether a login is needed"}},
 		{Code: "TLS-NOT-YET", Severity: Error, Title: "Certificate not valid yet", DependsOn: []string{"CLK-UNSET"},
 			Sentence: "The certificate is not valid before a time that is in the future for this gateway: most likely the clock here is behind. " + readingsWait,
-			Actions:  []string{"Check the clock: timedatectl"}},
+			Actions:  []string{"Check the clock: `timedatectl`"}},
 		{Code: "TLS-PIN", Severity: Error, Title: "Server's key is not a pinned one",
 			Sentence: "The server's key is none of those in pins: the server has a new one, or something stands between it and this gateway. " + readingsWait,
 			Actions:  []string{"Ask the server's operator whether the key was changed; if so, write the new pin to pins in [uplink]", "If not, this network may be intercepting: use another one"}},
 		{Code: "TLS-UNKNOWN-CA", Severity: Error, Title: "Certificate of an unknown authority",
 			Sentence: "Nobody this gateway trusts has signed the server's certificate. " + readingsWait,
-			Actions:  []string{"For a private authority set ca_file in [uplink]", "Install the usual authorities: sudo apt install ca-certificates"}},
+			Actions:  []string{"For a private authority set ca_file in [uplink]", "Install the usual authorities: `sudo apt install ca-certificates`"}},
 	}
 }
 
@@ -326,7 +345,7 @@ func serverProblems() []Entry {
 			Actions:  []string{"Set ping_interval in [uplink] to less than half of that time", "If it breaks all the same, check cable, antenna and signal of the modem or Wi-Fi"}},
 		{Code: "UP-LOGGED-OUT", Severity: Error, Title: "Logged out by the server",
 			Sentence: "Logged out: {why}. " + readingsWait,
-			Actions:  []string{"Ask the server's operator why, and for a new login or token", "Where the token comes from a login, do it again: sudo portti login"}},
+			Actions:  []string{"Ask the server's operator why, and for a new login or token", "Where the token comes from a login, do it again: `sudo portti login`"}},
 		{Code: "UP-NO-PONG", Severity: Error, Title: "Server does not answer pings", LogAfter: 30 * time.Second,
 			Sentence: "The link was ended: {why}. " + readingsWait,
 			Actions:  []string{"If it repeats after quiet minutes, a router drops idle links: lower ping_interval in [uplink]", "If it happens on every connection, the server never answers pings: ask its operator"}},
@@ -350,7 +369,7 @@ func serverProblems() []Entry {
 			Actions:  []string{"If the new address is right, write it in url of [uplink]"}},
 		{Code: "UP-REFUSED", Severity: Error, Title: "Server refuses the link", LogAfter: 10 * time.Second,
 			Sentence: "The server does not accept this link now: {why}. " + readingsWait,
-			Actions: []string{"If it mentions another connection of this gateway, wait: it will drop the one that broke", "If it mentions the token or the login, get a new one: sudo portti login",
+			Actions: []string{"If it mentions another connection of this gateway, wait: it will drop the one that broke", "If it mentions the token or the login, get a new one: `sudo portti login`",
 				"Otherwise tell the server's operator this sentence"}},
 		{Code: "UP-SETBACK", Severity: Error, Title: "Server lost what it had", ImpactsData: true,
 			Sentence: "The server no longer has readings that it had acknowledged ({count}; the last time records {from} to {through} of epoch {epoch}). They have left the buffer.",
@@ -363,7 +382,7 @@ func serverProblems() []Entry {
 			Actions:  []string{"If other traffic from here is slow as well, it is the line: check the signal", "Otherwise tell the server's operator"}},
 		{Code: "UP-TAKEOVER", Severity: Warning, Title: "Two gateways, one identity",
 			Sentence: "The server sees another gateway with the id {gateway} of this one: most likely the card was copied, and both run.",
-			Actions:  []string{"Give one of the two another id: {new}; then sudo portti service restart", "If the other one is not known, ask the server's operator where it connects from"}},
+			Actions:  []string{"Give one of the two another id: {new}; then `sudo portti service restart`", "If the other one is not known, ask the server's operator where it connects from"}},
 	}
 }
 
@@ -371,29 +390,29 @@ func tokenProblems() []Entry {
 	return []Entry{
 		{Code: "UP-TOKEN-EXPIRING", Severity: Warning, Title: "Token expires soon",
 			Sentence: "The access token says that it expires on {at}.",
-			Actions:  []string{"Get a new token and run: sudo portti login"}},
+			Actions:  []string{"Get a new token and run: `sudo portti login`"}},
 		{Code: "UP-TOKEN-FILE", Severity: Error, Title: "No token", LogAfter: 5 * time.Second,
 			Sentence: "There is no access token to send: {why}. " + readingsWait,
-			Actions:  []string{"Write it to its file: sudo portti login", "Let the service's user read the file: ls -l, then chown portti"}},
+			Actions:  []string{"Write it to its file: `sudo portti login`", "Let the service's user read the file: `ls -l`, then `chown portti`"}},
 		{Code: "UP-TOKEN-KEY", Severity: Error, Title: "Signing key cannot be used", LogAfter: 5 * time.Second,
 			Sentence: "This gateway cannot sign its access token: {why}. " + readingsWait,
-			Actions:  []string{"Show the key and tell the server's operator: sudo portti login"}},
+			Actions:  []string{"Show the key and tell the server's operator: `sudo portti login`"}},
 		{Code: "UP-TOKEN-LOGIN", Severity: Error, Title: "Not logged in", LogAfter: 5 * time.Second,
 			Sentence: "This gateway cannot get an access token: {why}. " + readingsWait,
-			Actions:  []string{"Log in: sudo portti login"}},
+			Actions:  []string{"Log in: `sudo portti login`"}},
 		{Code: "UP-TOKEN-NOT-SAVED", Severity: Error, Title: "Login cannot be saved",
 			Sentence: "The link works, but the login of this gateway cannot be saved: {why}.",
-			Actions:  []string{"See whether the disk is full or read-only: df -h; mount | grep ' / '", "Do not restart portti before that is repaired; after a restart: sudo portti login"}},
+			Actions:  []string{"See whether the disk is full or read-only: `df -h; mount | grep ' / '`", "Do not restart the gateway before that is repaired; after a restart: `sudo portti login`"}},
 		{Code: "UP-TOKEN-REFUSED", Severity: Error, Title: "Login refused",
 			Sentence: "No access token: {why}. " + readingsWait,
-			Actions:  []string{"Log in again: sudo portti login", "Check the account or client with the token server's operator"}},
+			Actions:  []string{"Log in again: `sudo portti login`", "Check the account or client with the token server's operator"}},
 		{Code: "UP-TOKEN-SERVER", Severity: Warning, Title: "Token server does not answer as it should", LogAfter: 30 * time.Second,
 			Sentence: "No new access token: {why}. " + readingsWait,
 			Actions:  []string{"Check the addresses in [uplink.oauth] or [uplink.login]", "Nothing to do here if they are right; tell the token server's operator if it stays"}},
 		{Code: "UP-TOKEN-WANTED", Severity: Error, Title: "Server wants a token",
 			Sentence: "The server wants an access token, and this gateway sends none: auth = \"none\" in [uplink]. " + readingsWait,
 			Actions: []string{"Write auth = \"header\" (or as the server's operator says) and token_file = \"/etc/portti/credentials/uplink-token\" in [uplink]",
-				"Then enter the token, which has the gateway read both: sudo portti login"}},
+				"Then enter the token, which has the gateway read both: `sudo portti login`"}},
 	}
 }
 

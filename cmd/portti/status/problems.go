@@ -29,16 +29,20 @@ func (s Severity) rank() int {
 
 // Problem is one open problem as the status document shows it.
 type Problem struct {
-	Code        string    `json:"code"`
-	Severity    Severity  `json:"severity"`
-	Title       string    `json:"title"`
-	Subject     string    `json:"subject"` // what it is about, such as a device's name; may be empty
-	Sentence    string    `json:"sentence"`
-	Action      string    `json:"action"` // the first thing to do
-	Actions     []string  `json:"actions"`
-	ImpactsData bool      `json:"impacts_data"` // readings are or may be lost
-	Since       time.Time `json:"since"`
-	SinceS      float64   `json:"since_s"`
+	Code     string   `json:"code"`
+	Severity Severity `json:"severity"`
+	Title    string   `json:"title"`
+	Subject  string   `json:"subject"` // what it is about, such as a device's name; may be empty
+	Sentence string   `json:"sentence"`
+	Action   string   `json:"action"` // the first thing to do
+	Actions  []string `json:"actions"`
+	// Commands has for each of Actions the first command to type, or "".
+	Commands []string `json:"commands"`
+	// Args are the values in the sentence, for a face in another language.
+	Args        map[string]string `json:"args,omitempty"`
+	ImpactsData bool              `json:"impacts_data"` // readings are or may be lost
+	Since       time.Time         `json:"since"`
+	SinceS      float64           `json:"since_s"`
 
 	key string
 }
@@ -63,7 +67,20 @@ type opened struct {
 	args     []string // of the sentence
 	sentence string
 	actions  []string
+	commands []string
 	since    time.Time
+}
+
+// values are the arguments by name.
+func (o *opened) values() map[string]string {
+	if len(o.args) < 2 {
+		return nil
+	}
+	all := make(map[string]string, len(o.args)/2)
+	for i := 0; i+1 < len(o.args); i += 2 {
+		all[o.args[i]] = plain(Clean(o.args[i+1], 320))
+	}
+	return all
 }
 
 // NewProblems gives an empty list. It knows the Catalogue and more, the problems
@@ -101,7 +118,8 @@ func (p *Problems) Sync(now []Finding) {
 		if o.sentence == "" || !slices.Equal(o.args, f.Args) { // most are the same, once a second
 			o.args = f.Args
 			args := append([]string{"subject", f.Subject}, f.Args...)
-			o.sentence, o.actions = o.entry.Say(args...), o.entry.Advise(args...)
+			o.sentence = o.entry.Say(args...)
+			o.actions, o.commands = o.entry.Advise(args...)
 		}
 		open[key] = o
 	}
@@ -140,7 +158,7 @@ func (p *Problems) activeLocked(quiet func(Entry) time.Duration) []Problem {
 		}
 		list = append(list, Problem{
 			Code: o.entry.Code, Severity: o.entry.Severity, Title: o.entry.Title, Subject: o.subject,
-			Sentence: o.sentence, Action: o.actions[0], Actions: o.actions,
+			Sentence: o.sentence, Action: o.actions[0], Actions: o.actions, Commands: o.commands, Args: o.values(),
 			ImpactsData: o.entry.ImpactsData, Since: o.since.UTC(), SinceS: Seconds(age), key: key,
 		})
 	}

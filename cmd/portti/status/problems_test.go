@@ -235,3 +235,36 @@ func TestWhatKeepsTheLinkAwayIsShownAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// What is to be typed stands in backquotes: a face shows it as a command, and the
+// tests that break an installation type it.
+func TestCommandsAreMarked(t *testing.T) {
+	typed := regexp.MustCompile("(^|[: ])(sudo |portti [a-z]|dmesg|journalctl|systemctl|timedatectl|ls -|df -|ip (route|link)|ping -)")
+	for _, e := range lookup(t) {
+		for _, a := range e.Actions {
+			if strings.Count(a, "`")%2 != 0 {
+				t.Errorf("%s: backquotes in %s", e.Code, a)
+			}
+			for i, text := range strings.Split(a, "`") {
+				if i%2 == 0 && typed.MatchString(text) {
+					t.Errorf("%s: a command without backquotes in %s", e.Code, a)
+				}
+			}
+		}
+	}
+}
+
+func TestAdvise(t *testing.T) {
+	e := Entry{Code: "X-Y", Sentence: "{why}.", Actions: []string{"Ask: `who {a}`, or `what`", "{remedy}", "Nothing"}}
+	args := []string{"why", "a `b` c", "a", "`rm`", "remedy", "Do: `it`"}
+	actions, commands := e.Advise(args...)
+	if want := []string{"Ask: who 'rm', or what", "Do: it", "Nothing"}; !slices.Equal(actions, want) {
+		t.Errorf("actions %q", actions)
+	}
+	if want := []string{"who 'rm'", "it", ""}; !slices.Equal(commands, want) {
+		t.Errorf("commands %q", commands)
+	}
+	if got := e.Say(args...); got != "a 'b' c." {
+		t.Errorf("sentence %q", got)
+	}
+}

@@ -1,0 +1,185 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"portti/cmd/portti/config"
+	"portti/cmd/portti/status"
+)
+
+// Verdict is what a check found, best first.
+type Verdict string
+
+// The verdicts.
+const (
+	Pass Verdict = "pass"
+	Skip Verdict = "skip" // it could not look
+	Warn Verdict = "warn"
+	Fail Verdict = "fail"
+)
+
+func (v Verdict) rank() int { return slices.Index([]Verdict{Fail, Warn, Skip, Pass}, v) }
+
+// Check is one thing to look at.
+type Check struct {
+	ID      string // C01 to C50, never given to another check
+	Family  string // of the catalogue: CFG, SYS, HW, DEV, GPS, CLK, BUF, NET, TLS, UP
+	Title   string // a few words
+	Network bool   // it asks the network, and has longer for it
+	Run     func(ctx context.Context, h *Host, r *Report)
+}
+
+// Limits of a check.
+const (
+	limit        = 3 * time.Second
+	networkLimit = 10 * time.Second
+	grace        = 200 * time.Millisecond // for a check that was told to stop
+)
+
+// Result is what one check found about one thing.
+type Result struct {
+	ID      string  `json:"id"`
+	Family  string  `json:"family"`
+	Title   string  `json:"title"`
+	Verdict Verdict `json:"verdict"`
+	Subject string  `json:"subject"`  // a device's name, a path; may be empty
+	Finding string  `json:"sentence"` // for people
+	// Actions are what to do, in this order, and Commands has for each of them the
+	// first command to type, or "".
+	Actions  []string `json:"actions"`
+	Commands []string `json:"commands"`
+	TookMS   float64  `json:"took_ms"`
+
+	Fix *Fix `json:"-"` // nil = a person has to do it
+}
+
+// Fix mends what a check found. It does no harm: nothing is lost by it, and it can be
+// undone or done again.
+type Fix struct {
+	Does string // what it will do, as a sentence
+	Do   func(ctx context.Context, h *Host) error
+}
+
+// Report takes what a check finds. What nobody reports has passed.
+type Report struct {
+	check   Check
+	results []Result
+}
+
+// Pass notes what is in order, in a few words: "11 devices, each with a port of its own".
+func (r *Report) Pass(format string, args ...any) { r.add(Pass, "", fmt.Sprintf(format, args...), nil) }
+
+// Skip says why the check cannot look.
+func (r *Report) Skip(format string, args ...any) { r.add(Skip, "", fmt.Sprintf(format, args...), nil) }
+
+// Warn reports what is degraded or will be. In actions, commands stand in backquotes.
+// The result may be given a Fix before the next report.
+func (r *Report) Warn(subject, sentence string, actions ...string) *Result {
+	return r.add(Warn, subject, sentence, actions)
+}
+
+// Fail reports what has to be mended, in the same way.
+func (r *Report) Fail(subject, sentence string, actions ...string) *Result {
+	return r.add(Fail, subject, sentence, actions)
+}
+
+func (r *Report) add(v Verdict, subject, sentence string, actions []string) *Result {
+	said, commands := status.Entry{Actions: actions}.Advise()
+	r.results = append(r.results, Result{ID: r.check.ID, Family: r.check.Family, Title: r.check.Title, Verdict: v,
+		Subject: subject, Finding: status.Clean(sentence, 400), Actions: said, Commands: commands})
+	return &r.results[len(r.results)-1]
+}
+
+// Host is the machine as it is looked at. A field that is nil or empty is not known
+// here, and what needs it is skipped.
+type Host struct {
+	Root fs.FS  // the root folder: proc, sys, dev, etc
+	Path string // where the root folder really is; "/" but in tests
+	UID  int    // who looks; 0 = root
+
+	ConfigPath string         // the file that -c names
+	Config     *config.Config // nil where it has mistakes
+	ConfigErr  error          // what is wrong with it
+	Environ    []string       // of whoever looks
+
+	Status    *status.Document // of the running gateway; nil = it does not answer
+	StatusErr error            // why
+	Version   string           // of this program
+
+	// Run runs a program of the machine, such as systemctl, and gives what it printed.
+	// fs.ErrNotExist means that there is no such program.
+	Run func(ctx context.Context, name string, args ...string) (string, error)
+	Now func() time.Time
+}
+
+// Read is the text of a file below the root folder, without blanks around it; "" where
+// it cannot be read.
+func (h *Host) Read(path string) string {
+	b, err := fs.ReadFile(h.Root, strings.TrimPrefix(path, "/"))
+	if err != nil {
+		return ""
+	}
+	return strings.Trim(string(b), " \n\t\x00")
+}
+
+// Examine runs the checks at the same time and gives their results, worst first and
+// then by number.
+func Examine(ctx context.Context, h *Host, checks []Check) []Result {
+	all := make([][]Result, len(checks))
+	var running sync.WaitGroup
+	for i, c := range checks {
+		running.Go(func() { all[i] = examine(ctx, h, c) })
+	}
+	running.Wait()
+	results := slices.Concat(all...)
+	slices.SortStableFunc(results, func(a, b Result) int {
+		if d := a.Verdict.rank() - b.Verdict.rank(); d != 0 {
+			return d
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return results
+}
+
+// examine runs one check within its limit. What it reports after that is lost.
+func examine(ctx context.Context, h *Host, c Check) []Result {
+	began, most := time.Now(), limit
+	if c.Network {
+		most = networkLimit
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	done := make(chan []Result, 1)
+	go func() {
+		r := &Report{check: c}
+		defer func() {
+			if p := recover(); p != nil {
+				r = &Report{check: c}
+				r.Warn("", fmt.Sprintf("This check has a fault of its own and found nothing: %v.", p), "Tell the makers of portti, with the version: `portti version`")
+			}
+			done <- r.results
+		}()
+		c.Run(ctx, h, r)
+		if len(r.results) == 0 {
+			r.Pass("in order")
+		}
+	}()
+	var results []Result
+	select {
+	case results = <-done:
+	case <-time.After(most + grace):
+		r := &Report{check: c}
+		r.Warn("", fmt.Sprintf("This check did not end within %v.", most), "Try it again, alone: `portti doctor --only "+c.ID+"`")
+		results = r.results
+	}
+	for i := range results {
+		results[i].TookMS = float64(time.Since(began).Microseconds()) / 1000
+	}
+	return results
+}
