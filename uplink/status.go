@@ -50,8 +50,9 @@ type Status struct {
 	Compressed bool // the server agreed to compression
 	DrainRate  int  // bytes a second that the backlog is held to; 0: any
 
-	Connects       uint64 // upgrades that succeeded
-	Failures       uint64 // dials that failed and links that broke; an orderly close by the server is neither
+	Connects       uint64        // upgrades that succeeded
+	OnlineTime     time.Duration // online in all, up to now
+	Failures       uint64        // dials that failed and links that broke; an orderly close by the server is neither
 	SentFrames     uint64
 	SentRecords    uint64
 	SentBytes      uint64 // payload of the frames, as it is before any compression
@@ -99,6 +100,9 @@ func (b *statusBoard) snapshot() Status {
 	s.ServerKinds = maps.Clone(s.ServerKinds)
 	now := time.Now()
 	s.Takeover = b.takeover.shown(s.State, s.Since, now)
+	if s.State == Online {
+		s.OnlineTime += now.Sub(s.Since)
+	}
 	if s.Problem == "" && s.Shrunk {
 		s.Problem = ProblemMTU
 	}
@@ -129,6 +133,9 @@ func (b *statusBoard) enter(state State) {
 	b.update(func(s *Status) {
 		if now := time.Now(); s.State != state {
 			b.takeover.shown(s.State, s.Since, now) // it may have ended without anybody having looked
+			if s.State == Online {
+				s.OnlineTime += now.Sub(s.Since)
+			}
 			s.State, s.Since = state, now
 		}
 		if state != Waiting && state != Parked {

@@ -392,6 +392,8 @@ var table = [...]Definition{
 		{"devicesSilent", Integer, "", 0, hi, false}, {"devicesGarbage", Integer, "", 0, hi, false},
 		{"clockSource", String, "", lo, hi, false}, {"problems", Integer, "", 0, hi, false},
 		{"problem", String, "", lo, hi, false}, {"started", String, "", lo, hi, false},
+		{"version", String, "", lo, hi, false}, {"config", String, "", lo, hi, false},
+		{"labels", String, "", lo, hi, false},
 		{"transactionId", Integer, "", 0, 2147483647, false},
 	}},
 }

@@ -176,6 +176,7 @@ func (l *loader) checkRanges(path string) {
 	if every := l.cfg.Gateway.ReportInterval; every != 0 && (every.D() < minReport || every.D() > MaxReport) && !l.bad["gateway.report_interval"] {
 		l.fault(path, "gateway.report_interval", fmt.Sprintf(`"report_interval" must be from %s to %s, found %s`, Duration(minReport), Duration(MaxReport), every), `write "0s" for never`)
 	}
+	l.checkLabels(path)
 	if b.CommitEvery > 0 && b.CommitEvery < Duration(10*time.Millisecond) && !l.bad["buffer.commit_every"] {
 		l.fault(path, "buffer.commit_every", `"commit_every" under 10ms would only wear the card`, `write "0s" for strict mode: nothing is accepted before it is on disk`)
 	}

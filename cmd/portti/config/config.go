@@ -53,6 +53,9 @@ type Config struct {
 type Gateway struct {
 	ID   string `toml:"id"`   // tsmGw; "auto" = made at first start and kept
 	Name string `toml:"name"` // shown to people; empty = the host's name
+	// Labels are the operator's own words about this gateway, such as its site. They are
+	// in the metrics and in its health messages.
+	Labels map[string]string `toml:"labels"`
 	// ReportInterval is how often the gateway sends its own health; 0 = it says
 	// nothing of itself but what was lost.
 	ReportInterval Duration `toml:"report_interval"`
@@ -190,7 +193,7 @@ type Web struct {
 func Defaults() *Config {
 	return &Config{
 		ConfigVersion: ConfigVersion,
-		Gateway:       Gateway{ID: "auto", ReportInterval: Duration(5 * time.Minute)},
+		Gateway:       Gateway{Labels: map[string]string{}, ID: "auto", ReportInterval: Duration(5 * time.Minute)},
 		Paths:         Paths{State: "/var/lib/portti", Run: "/run/portti"},
 		Uplink: Uplink{
 			Dialect:          "thingsee",

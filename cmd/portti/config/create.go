@@ -53,6 +53,7 @@ config_version = 1
 [gateway]
 id = "auto"                       # tsmGw of every message; "auto" = made at first start and kept
 # name = "gw-kuopio-07"           # shown to people; the host's name if not set
+# labels = {}                     # the operator's words, such as {site = "kuopio"}: in metrics and health messages
 # report_interval = "5m"          # the gateway's own health goes to the server this often; "0s" = never
 
 [paths]

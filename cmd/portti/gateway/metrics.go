@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -24,6 +26,7 @@ import (
 type metrics struct {
 	addr    string
 	status  func() status.Document
+	looked  func() time.Duration // since the parts were last looked at
 	version string
 	commit  string // of the program, "" = not known
 	log     *slog.Logger
@@ -40,7 +43,7 @@ const (
 )
 
 func (g *Gateway) metrics(addr string) *metrics {
-	return &metrics{addr: addr, status: g.Status, version: g.opt.Version, commit: revision(), retry: doorRetry,
+	return &metrics{addr: addr, status: g.Status, looked: g.sinceLook, version: g.opt.Version, commit: revision(), retry: doorRetry,
 		log: g.opt.Log.With("component", "metrics"), door: func(err error) bool { return g.doors.set(doorMetrics, err) }}
 }
 
@@ -102,7 +105,7 @@ func (m *metrics) serve(ctx context.Context, l net.Listener) error {
 	return <-failed // that it was closed
 }
 
-// ServeHTTP answers GET /metrics and nothing else. Behind a loopback address a request
+// ServeHTTP answers GET /metrics and the health of /healthz/, and nothing else. Behind a loopback address a request
 // for another host is one that a page of somebody's browser had made, whose name was
 // let to lead here.
 func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -110,16 +113,27 @@ func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "on this address metrics are for this machine alone", http.StatusForbidden)
 		return
 	}
-	if r.Method != http.MethodGet || r.URL.Path != "/metrics" {
+	code, kind, text := http.StatusOK, metricsType, []byte(nil)
+	switch {
+	case r.Method != http.MethodGet:
 		http.NotFound(w, r)
 		return
+	case r.URL.Path == "/metrics":
+		s := m.status()
+		text = m.page(&s)
+	default:
+		h, ok := m.health(r.URL.Path)
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		code, kind, text = h.answer(r.URL.Query().Has("verbose"))
 	}
-	s := m.status()
-	text := m.page(&s)
 	h := w.Header()
-	h.Set("Content-Type", metricsType)
+	h.Set("Content-Type", kind)
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
 	if _, err := w.Write(text); err != nil {
 		m.log.Debug("metrics not delivered", "event", "metrics.answer-failed", "err", err)
 	}
@@ -141,8 +155,15 @@ func (m *metrics) page(s *status.Document) []byte {
 	e := exposition{b: make([]byte, 0, 8<<10)}
 	e.family("portti_build_info", gauge, "Always 1; the labels say which program this is.")
 	e.sample(1, "version", m.version, "revision", m.commit, "goversion", runtime.Version(), "goarch", runtime.GOARCH)
+	e.family("portti_gateway_info", gauge, "Always 1; the labels say which gateway this is, which configuration it runs by, and what its operator wrote in labels.")
+	info := []string{"id", s.Gateway.ID, "name", s.Gateway.Name, "config", s.Gateway.Config}
+	for _, name := range slices.Sorted(maps.Keys(s.Gateway.Labels)) {
+		info = append(info, name, s.Gateway.Labels[name])
+	}
+	e.sample(1, info...)
 	e.one("portti_start_time_seconds", gauge, "When the gateway started.", float64(m.started(s)))
 	e.one("go_goroutines", gauge, "Goroutines that exist.", float64(runtime.NumGoroutine()))
+	e.process()
 	return appendMetrics(e.b, s)
 }
 

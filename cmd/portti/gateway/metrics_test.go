@@ -25,12 +25,13 @@ const evilName = "a\"b\\c\nd} 1\n# TYPE x\xff ,é"
 func evilStatus() status.Document {
 	return status.Document{
 		Version: "1.2", Time: time.UnixMilli(1_700_000_100_500), UptimeS: 100.25,
-		Link:   status.Link{State: status.LinkOnline, RTTms: 12.5, Connects: 3, SentBytes: 12_345_678_901, SentMessages: 2_000_000, ProvenMessages: 1_900_000, NextTryS: 1.5},
-		Buffer: status.Buffer{Waiting: 12, WaitingMemory: 5, WaitingDisk: 7, Bytes: 4096, CapacityBytes: 64e6, OldestAgeS: 2.5, HeadroomS: 3600, Commits: 9},
-		Totals: status.Totals{Ledger: status.Ledger{Read: 100, Acked: 78, Waiting: 12, Quarantined: 1, Lost: status.Losses{"age": 7, "new": 2}}, Accepted: 90, Resent: 4},
-		Clock:  status.Clock{Trusted: true, Steps: 2}, Downlink: status.Downlink{Received: 10, Executed: 1, Refused: 2, Repeated: 3, Ignored: 4},
+		Gateway: status.Gateway{ID: "G1", Name: "gw", Config: "a1b2c3d4e5f6", Labels: map[string]string{"site": "a\"b", "customer": "x"}},
+		Link:    status.Link{State: status.LinkOnline, RTTms: 12.5, Failures: 6, OnlineS: 61.5, WireBytes: 99, Connects: 3, SentBytes: 12_345_678_901, SentMessages: 2_000_000, ProvenMessages: 1_900_000, NextTryS: 1.5},
+		Buffer:  status.Buffer{Waiting: 12, WaitingMemory: 5, WaitingDisk: 7, Bytes: 4096, CapacityBytes: 64e6, OldestAgeS: 2.5, HeadroomS: 3600, Commits: 9},
+		Totals:  status.Totals{Ledger: status.Ledger{Read: 100, Acked: 78, Waiting: 12, Quarantined: 1, Lost: status.Losses{"age": 7, "new": 2}}, Accepted: 90, Resent: 4, LostUnknown: true},
+		Clock:   status.Clock{Trusted: true, Steps: 2}, Downlink: status.Downlink{Received: 10, Executed: 1, Refused: 2, Repeated: 3, Ignored: 4},
 		Devices: []status.Device{
-			{Name: evilName, Type: "lines", State: status.DeviceOK, LastAgeS: 10.5, Read: 60},
+			{Name: evilName, Type: "lines", State: status.DeviceOK, LastAgeS: 10.5, Read: 60, Bytes: 700, Bad: 8, Unknown: 9},
 			{Name: "b", Type: "gps", State: status.DeviceMissing, LastAgeS: -1, Read: 30},
 		},
 		Problems: []status.Problem{{Code: "DEV-GONE", Severity: status.Error, Subject: "a"}, {Code: "DEV-GONE", Severity: status.Error, Subject: "b"}, {Code: "CFG-INVALID", Severity: status.Warning}},
@@ -53,38 +54,49 @@ func TestMetricsAreTheStatus(t *testing.T) {
 	got := parsed(t, m.page(&s))
 	evil := strconv.Quote(strings.ToValidUTF8(evilName, "\uFFFD"))
 	want := map[string]float64{
-		"portti_start_time_seconds":                                         1_700_000_000,
-		`portti_uplink_state{state="connecting"}`:                           0,
-		`portti_uplink_state{state="online"}`:                               1,
-		`portti_uplink_state{state="waiting"}`:                              0,
-		`portti_uplink_state{state="parked"}`:                               0,
-		`portti_uplink_state{state="stopped"}`:                              0,
-		`portti_uplink_connects_total{result="ok"}`:                         3,
-		"portti_uplink_backoff_seconds":                                     1.5,
-		"portti_uplink_smoothed_rtt_seconds":                                0.0125,
-		"portti_uplink_sent_messages_total":                                 2_000_000,
-		"portti_uplink_sent_bytes_total":                                    12_345_678_901,
-		"portti_uplink_acked_messages_total":                                1_900_000,
-		"portti_uplink_resent_messages_total":                               4,
-		"portti_buffer_messages":                                            12,
-		"portti_buffer_file_bytes":                                          4096,
-		"portti_buffer_capacity_bytes":                                      64e6,
-		"portti_buffer_oldest_age_seconds":                                  2.5,
-		"portti_buffer_headroom_seconds":                                    3600,
-		"portti_buffer_appended_messages_total":                             100,
-		`portti_buffer_lost_messages_total{reason="new"}`:                   2,
-		"portti_buffer_quarantined_messages":                                1,
-		`portti_buffer_commits_total{result="ok"}`:                          9,
-		"portti_device_up{device=" + evil + `,type="lines"}`:                1,
-		`portti_device_up{device="b",type="gps"}`:                           0,
-		"portti_device_readings_total{device=" + evil + "}":                 60,
-		`portti_device_readings_total{device="b"}`:                          30,
-		"portti_device_last_reading_timestamp_seconds{device=" + evil + "}": 1_700_000_090,
-		"portti_clock_synchronized":                                         1,
-		"portti_clock_steps_total":                                          2,
-		`portti_problem_active{code="DEV-GONE",severity="error"}`:           1,
-		`portti_problem_active{code="CFG-INVALID",severity="warning"}`:      1,
-		"portti_config_last_reload_success":                                 0,
+		"portti_start_time_seconds":                                                             1_700_000_000,
+		`portti_uplink_state{state="connecting"}`:                                               0,
+		`portti_uplink_state{state="online"}`:                                                   1,
+		`portti_uplink_state{state="waiting"}`:                                                  0,
+		`portti_uplink_state{state="parked"}`:                                                   0,
+		`portti_uplink_state{state="stopped"}`:                                                  0,
+		`portti_uplink_connects_total{result="ok"}`:                                             3,
+		"portti_uplink_backoff_seconds":                                                         1.5,
+		"portti_uplink_failures_total":                                                          6,
+		"portti_uplink_connected_seconds_total":                                                 61.5,
+		"portti_uplink_wire_bytes_total":                                                        99,
+		"portti_buffer_lost_unknown":                                                            1,
+		"portti_device_bytes_total{device=" + evil + "}":                                        700,
+		`portti_device_bytes_total{device="b"}`:                                                 0,
+		"portti_device_frames_total{device=" + evil + `,result="bad"}`:                          8,
+		"portti_device_frames_total{device=" + evil + `,result="unknown"}`:                      9,
+		`portti_device_frames_total{device="b",result="bad"}`:                                   0,
+		`portti_device_frames_total{device="b",result="unknown"}`:                               0,
+		`portti_gateway_info{id="G1",name="gw",config="a1b2c3d4e5f6",customer="x",site="a\"b"}`: 1,
+		"portti_uplink_smoothed_rtt_seconds":                                                    0.0125,
+		"portti_uplink_sent_messages_total":                                                     2_000_000,
+		"portti_uplink_sent_bytes_total":                                                        12_345_678_901,
+		"portti_uplink_acked_messages_total":                                                    1_900_000,
+		"portti_uplink_resent_messages_total":                                                   4,
+		"portti_buffer_messages":                                                                12,
+		"portti_buffer_file_bytes":                                                              4096,
+		"portti_buffer_capacity_bytes":                                                          64e6,
+		"portti_buffer_oldest_age_seconds":                                                      2.5,
+		"portti_buffer_headroom_seconds":                                                        3600,
+		"portti_buffer_appended_messages_total":                                                 100,
+		`portti_buffer_lost_messages_total{reason="new"}`:                                       2,
+		"portti_buffer_quarantined_messages":                                                    1,
+		`portti_buffer_commits_total{result="ok"}`:                                              9,
+		"portti_device_up{device=" + evil + `,type="lines"}`:                                    1,
+		`portti_device_up{device="b",type="gps"}`:                                               0,
+		"portti_device_readings_total{device=" + evil + "}":                                     60,
+		`portti_device_readings_total{device="b"}`:                                              30,
+		"portti_device_last_reading_timestamp_seconds{device=" + evil + "}":                     1_700_000_090,
+		"portti_clock_synchronized":                                                             1,
+		"portti_clock_steps_total":                                                              2,
+		`portti_problem_active{code="DEV-GONE",severity="error"}`:                               1,
+		`portti_problem_active{code="CFG-INVALID",severity="warning"}`:                          1,
+		"portti_config_last_reload_success":                                                     0,
 	}
 	for account, n := range map[string]float64{"read": 100, "acked": 78, "lost": 9, "waiting": 12, "quarantined": 1} {
 		want[`portti_ledger_messages{account="`+account+`"}`] = n
@@ -102,7 +114,7 @@ func TestMetricsAreTheStatus(t *testing.T) {
 	}
 	for key := range got {
 		name, _, _ := strings.Cut(key, "{")
-		if _, ok := want[key]; !ok && name != "go_goroutines" && name != "portti_build_info" {
+		if _, ok := want[key]; !ok && name != "go_goroutines" && name != "portti_build_info" && !strings.HasPrefix(name, "process_") {
 			t.Errorf("%s was not expected", key)
 		}
 	}
@@ -152,18 +164,18 @@ func TestStrictParserRefuses(t *testing.T) {
 }
 
 func TestMetricsAnswerOnlyOnePath(t *testing.T) {
-	m := &metrics{status: evilStatus, log: slog.New(slog.DiscardHandler)}
+	m := &metrics{status: evilStatus, looked: func() time.Duration { return time.Second }, log: slog.New(slog.DiscardHandler)}
 	for _, c := range []struct {
 		method, path string
 		code         int
 	}{{"GET", "/metrics", 200}, {"GET", "/metrics?x=1", 200}, {"GET", "/", 404}, {"GET", "/metrics/", 404}, {"GET", "/api/v1/status", 404},
-		{"GET", "/debug/pprof/", 404}, {"POST", "/metrics", 404}, {"HEAD", "/metrics", 404}, {"PUT", "//metrics", 404}} {
+		{"GET", "/debug/pprof/", 404}, {"GET", "/healthz/live", 200}, {"GET", "/healthz/ready", 200}, {"GET", "/healthz/status", 503}, {"GET", "/healthz/", 404}, {"POST", "/healthz/live", 404}, {"POST", "/metrics", 404}, {"HEAD", "/metrics", 404}, {"PUT", "//metrics", 404}} {
 		w := httptest.NewRecorder()
 		m.ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
 		if w.Code != c.code {
 			t.Errorf("%s %s: %d", c.method, c.path, w.Code)
 		}
-		if c.code == 200 && w.Header().Get("Content-Type") != "text/plain; version=0.0.4; charset=utf-8" {
+		if c.code == 200 && strings.HasPrefix(c.path, "/metrics") && w.Header().Get("Content-Type") != "text/plain; version=0.0.4; charset=utf-8" {
 			t.Errorf("type %q", w.Header().Get("Content-Type"))
 		}
 	}

@@ -95,6 +95,8 @@ func (e *exposition) uplink(s *status.Document) {
 	}
 	e.family("portti_uplink_connects_total", counter, "Connections to the server that were established.")
 	e.sample(float64(l.Connects), "result", "ok")
+	e.one("portti_uplink_failures_total", counter, "Attempts to connect that failed, and connections that broke.", float64(l.Failures))
+	e.one("portti_uplink_connected_seconds_total", counter, "How long the link was online: its rate is the availability.", l.OnlineS)
 	e.one("portti_uplink_backoff_seconds", gauge, "Time left until the next attempt to connect; 0 while none is waited for.", l.NextTryS)
 	if l.RTTms > 0 {
 		e.one("portti_uplink_smoothed_rtt_seconds", gauge, "Round trip to the server, smoothed; absent until it was measured.", l.RTTms/1000)
@@ -104,6 +106,7 @@ func (e *exposition) uplink(s *status.Document) {
 	}
 	e.one("portti_uplink_sent_messages_total", counter, "Readings written to connections, those sent again included.", float64(l.SentMessages))
 	e.one("portti_uplink_sent_bytes_total", counter, "Payload written to connections.", float64(l.SentBytes))
+	e.one("portti_uplink_wire_bytes_total", counter, "Bytes given to the network, with framing, pings and TLS.", float64(l.WireBytes))
 	e.one("portti_uplink_acked_messages_total", counter, "Readings proven to have arrived; one that was sent again within fence_hold counts again.", float64(l.ProvenMessages))
 	e.one("portti_uplink_resent_messages_total", counter, "Readings sent again because a connection ended: duplicates the server may see.", float64(s.Totals.Resent))
 }
@@ -131,6 +134,7 @@ func (e *exposition) buffer(s *status.Document) {
 	for _, reason := range s.Totals.Lost.Reasons() {
 		e.sample(float64(s.Totals.Lost[reason]), "reason", reason)
 	}
+	e.one("portti_buffer_lost_unknown", gauge, "1 while more may be lost than the counts say, and nobody can tell how many.", float64(b2i(s.Totals.LostUnknown)))
 	e.one("portti_buffer_quarantined_messages", gauge, "Readings set aside because the server refused them.", float64(s.Totals.Quarantined))
 	e.ledger(s.Totals.Ledger)
 	e.family("portti_buffer_commits_total", counter, "Commits to the disk.")
@@ -156,6 +160,15 @@ func (e *exposition) devices(s *status.Document) {
 	e.family("portti_device_readings_total", counter, "Readings of the device, lost ones included; kept across restarts.")
 	for _, d := range s.Devices {
 		e.sample(float64(d.Read), "device", d.Name)
+	}
+	e.family("portti_device_bytes_total", counter, "Bytes read from the device's port.")
+	for _, d := range s.Devices {
+		e.sample(float64(d.Bytes), "device", d.Name)
+	}
+	e.family("portti_device_frames_total", counter, "Frames that gave no reading, by why: bad ones could not be used, unknown ones held nothing to send.")
+	for _, d := range s.Devices {
+		e.sample(float64(d.Bad), "device", d.Name, "result", "bad")
+		e.sample(float64(d.Unknown), "device", d.Name, "result", "unknown")
 	}
 	if !s.Clock.Trusted {
 		return // the moment would be one of a clock that is wrong

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,10 +39,10 @@ func statusOf(s *snapshot) status.Document {
 	doc := status.Document{
 		Schema: status.Schema, Running: true, Version: s.version, Time: s.at.UTC(), UptimeS: status.Seconds(s.uptime),
 		Started:  s.began,
-		Gateway:  status.Gateway{ID: s.id, Name: s.name, Start: s.start},
+		Gateway:  status.Gateway{ID: s.id, Name: s.name, Start: s.start, Config: s.config, Labels: s.cfg.Gateway.Labels},
 		Link:     linkStatus(s),
 		Buffer:   bufferStatus(s),
-		Totals:   status.Totals{Ledger: ledgerOf(s.total), Accepted: s.stats.Accepted, Resent: s.link.Resent},
+		Totals:   status.Totals{Ledger: ledgerOf(s.total), Accepted: s.stats.Accepted, Resent: s.link.Resent, LostUnknown: lostUnknown(s)},
 		Clock:    status.Clock{Trusted: s.clock.Trusted, Source: s.source, Reason: s.distrust, WorstErrorS: s.clock.Err, Steps: s.step.Count},
 		Downlink: s.downlink,
 		Devices:  []status.Device{},
@@ -50,6 +51,11 @@ func statusOf(s *snapshot) status.Document {
 		doc.Devices = append(doc.Devices, deviceStatus(dev, s.byDevice[dev.Name], s.at))
 	}
 	return doc
+}
+
+// lostUnknown says that readings are or may be lost that nobody counted.
+func lostUnknown(s *snapshot) bool {
+	return s.gone || slices.ContainsFunc(s.stats.Losses, func(l buffer.Loss) bool { return l.AtLeast })
 }
 
 func ledgerOf(c buffer.Counts) status.Ledger {
@@ -66,7 +72,7 @@ func linkStatus(s *snapshot) status.Link {
 		State: string(l.State), Since: since.UTC(), SinceS: status.Seconds(s.at.Sub(since)),
 		Dialect: l.Dialect, URLHost: l.Server, URL: addressOf(s), RTTms: float64(l.RTT.Microseconds()) / 1000,
 		LastError: l.LastError, Problem: l.Problem, Ack: l.Ack, Token: tokenStatus(s.token),
-		Connects: l.Connects, SentBytes: l.SentBytes, Frames: l.SentFrames, SentMessages: l.SentRecords, ProvenMessages: l.Proven,
+		Connects: l.Connects, Failures: l.Failures, OnlineS: status.Seconds(l.OnlineTime), SentBytes: l.SentBytes, Frames: l.SentFrames, SentMessages: l.SentRecords, ProvenMessages: l.Proven,
 		ServerMessages: l.ServerMessages, ServerKinds: l.ServerKinds,
 		Order: s.cfg.Uplink.Order, Backlog: l.Backlog, DrainRate: l.DrainRate,
 		Compressed: l.Compressed, WireBytes: l.WireBytes,
@@ -132,7 +138,7 @@ func deviceStatus(dev device.Status, c buffer.Counts, now time.Time) status.Devi
 		State: string(dev.State), Problem: dev.Code, SinceS: status.Seconds(now.Sub(dev.Since)),
 		LastAgeS: -1, RateHz: dev.RateHz, Read: c.Read, Bad: dev.Bad, Unknown: dev.Frames[device.Unknown],
 		Detail: dev.Detail, LastLine: dev.LastLine, LastError: dev.LastErr, Ledger: ledgerOf(c),
-		Followers: dev.Followers, FollowersDropped: dev.Dropped, Withheld: dev.Withheld,
+		Bytes: dev.Bytes, Followers: dev.Followers, FollowersDropped: dev.Dropped, Withheld: dev.Withheld,
 	}
 	if dev.Auto {
 		s.Baud = dev.Baud

@@ -63,6 +63,8 @@ type Options struct {
 
 // Gateway is one gateway. Make it with New, run it once.
 type Gateway struct {
+	hashed     atomic.Pointer[hashed]        // the hash of cfg
+	lookedAt   atomic.Int64                  // when supervise last passed, by sinceStart
 	cfg        atomic.Pointer[config.Config] // what the gateway runs by, see effective; only a reload changes it
 	opt        Options
 	log        *slog.Logger

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +62,11 @@ func health(m *thingsee.Message, event int, s *status.Document) {
 	if s.Started.Reason != "" {
 		m.Text("started", []byte(s.Started.Reason))
 	}
+	m.Text("version", []byte(s.Version))
+	m.Text("config", []byte(s.Gateway.Config))
+	if len(s.Gateway.Labels) > 0 {
+		m.Text("labels", []byte(labelText(s.Gateway.Labels)))
+	}
 	open := 0
 	for _, p := range s.Problems {
 		if p.Severity == status.Info {
@@ -70,6 +77,15 @@ func health(m *thingsee.Message, event int, s *status.Document) {
 		}
 	}
 	m.Int("problems", int64(open))
+}
+
+// labelText is the operator's labels in one line, "customer=x,site=kuopio".
+func labelText(labels map[string]string) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		all = append(all, name+"="+labels[name])
+	}
+	return strings.Join(all, ",")
 }
 
 // seconds is d in a message: whole where it can be.

@@ -284,6 +284,7 @@ func TestHealthTellsTheStatus(t *testing.T) {
 	s.Totals.Read++
 	s.UptimeS, s.Link.RTTms, s.Buffer.HeadroomS, s.Link.Connects = 12.4, 83.6, 7200, 3
 	s.Clock = status.Clock{Trusted: true, Source: "gnss"}
+	s.Version, s.Gateway.Config, s.Gateway.Labels = "1.2", "a1b2c3d4e5f6", map[string]string{"site": "kuopio", "customer": "x"}
 	for i, state := range []string{status.DeviceOK, status.DeviceMissing} {
 		s.Devices[i].State = state
 	}
@@ -303,6 +304,9 @@ func TestHealthTellsTheStatus(t *testing.T) {
 		if got := h.number(name); got != want {
 			t.Errorf("%s is %v, want %v", name, got, want)
 		}
+	}
+	if h.text("version") != "1.2" || h.text("config") != "a1b2c3d4e5f6" || h.text("labels") != "customer=x,site=kuopio" {
+		t.Errorf("%+v", h)
 	}
 	if h.text("clockSource") != "gnss" || h.text("problem") != "DEV-GONE" {
 		t.Errorf("%+v", h)

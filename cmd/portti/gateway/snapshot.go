@@ -19,6 +19,7 @@ type snapshot struct {
 	id      string // tsmGw
 	start   string // this start's epoch
 	name    string // for people
+	config  string // the hash of cfg
 	version string
 	at      time.Time
 	uptime  time.Duration
@@ -66,6 +67,7 @@ type loss struct {
 func (g *Gateway) snapshot() *snapshot {
 	now := time.Now()
 	s := &snapshot{cfg: g.cfg.Load(), id: g.id, start: g.start, version: g.opt.Version, at: now, uptime: now.Sub(g.started), began: g.began}
+	s.config = g.configHash(s.cfg)
 	s.name = cmp.Or(s.cfg.Gateway.Name, g.host)
 	way := g.way.Load()
 	// The queue's two answers are not of one moment. Statistics first, so that what they
@@ -96,4 +98,20 @@ func (g *Gateway) snapshot() *snapshot {
 	s.left, s.gone = g.left, g.gone
 	s.noControl, s.noMetrics = g.doors.why(doorControl), g.doors.why(doorMetrics)
 	return s
+}
+
+// hashed is a configuration and its hash.
+type hashed struct {
+	cfg  *config.Config
+	hash string
+}
+
+// configHash works the hash of a configuration out once.
+func (g *Gateway) configHash(cfg *config.Config) string {
+	h := g.hashed.Load()
+	if h == nil || h.cfg != cfg {
+		h = &hashed{cfg, cfg.Hash()}
+		g.hashed.Store(h)
+	}
+	return h.hash
 }

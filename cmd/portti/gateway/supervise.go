@@ -29,6 +29,7 @@ func (g *Gateway) supervise(ctx context.Context) {
 	g.notify("ready", err)
 	glance := ""
 	for {
+		g.lookedAt.Store(g.sinceStart())
 		g.looking.Lock()
 		g.board.look()
 		s := g.look()

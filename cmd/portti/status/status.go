@@ -40,6 +40,10 @@ type Gateway struct {
 	// Start is the epoch under which this start records, as the server is told in
 	// the header Portti-Start.
 	Start string `json:"start"`
+	// Config tells configurations in force apart: the same everywhere where they are.
+	Config string `json:"config"`
+	// Labels are the operator's own words about this gateway.
+	Labels map[string]string `json:"labels,omitempty"`
 }
 
 // The states of the link.
@@ -65,9 +69,12 @@ type Link struct {
 	Problem   string    `json:"problem"`    // catalogue code behind LastError
 	Ack       string    `json:"ack"`        // acknowledgement mode
 	// Token is nil where the server wants none.
-	Token     *Token `json:"token,omitempty"`
-	Connects  uint64 `json:"connects"`
-	SentBytes uint64 `json:"sent_bytes"`
+	Token    *Token `json:"token,omitempty"`
+	Connects uint64 `json:"connects"`
+	Failures uint64 `json:"failures"` // attempts that failed and connections that broke
+	// OnlineS is how long the link was online in all since the start.
+	OnlineS   float64 `json:"online_s"`
+	SentBytes uint64  `json:"sent_bytes"`
 	// WireBytes is what the network was given: with compression, framing and TLS.
 	WireBytes uint64 `json:"wire_bytes"`
 	Frames    uint64 `json:"sent_frames"`
@@ -125,6 +132,9 @@ type Totals struct {
 	Ledger
 	Accepted uint64 `json:"accepted"` // ever committed or acknowledged, each once
 	Resent   uint64 `json:"resent"`   // sent again because a connection ended
+	// LostUnknown says that more may be lost than the counts say, and how many nobody can
+	// tell, since the files that would are gone.
+	LostUnknown bool `json:"lost_unknown"`
 }
 
 // Clock says what the time in messages rests on.
@@ -164,6 +174,8 @@ type Device struct {
 	// Unknown are frames that were sound but held nothing to send, such as
 	// text, foreign sentences and what came before the first whole line.
 	Unknown uint64 `json:"unknown"`
+	// Bytes were read from the port since the start.
+	Bytes uint64 `json:"bytes"`
 	// Withheld are readings that the configuration asks not to send, such as those of
 	// a parked vehicle. They are neither read nor lost.
 	Withheld uint64 `json:"withheld,omitempty"`
