@@ -3,11 +3,14 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -414,4 +417,50 @@ func BenchmarkMetricsPage(b *testing.B) {
 	for b.Loop() {
 		m.page(&s)
 	}
+}
+
+// The page of documentation lists every family, as the metrics say it themselves.
+func TestMonitoringPage(t *testing.T) {
+	s := evilStatus()
+	s.Link.Token = &status.Token{ExpiresAt: 1}
+	m := metrics{version: "1"}
+	var rows strings.Builder
+	kinds, helps := map[string]string{}, map[string]string{}
+	for line := range strings.Lines(string(m.page(&s))) {
+		line = strings.TrimSuffix(line, "\n")
+		name, rest, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(line, "# HELP "), "# TYPE "), " ")
+		switch {
+		case strings.HasPrefix(line, "# HELP "):
+			helps[name] = rest
+		case strings.HasPrefix(line, "# TYPE "):
+			kinds[name] = rest
+		default:
+			name, labels, _ := strings.Cut(strings.TrimSuffix(line[:strings.LastIndex(line, " ")], "}"), "{")
+			if helps[name] == "" {
+				continue // it has its row
+			}
+			var names []string
+			for _, l := range regexp.MustCompile(`([a-z_]+)="`).FindAllStringSubmatch(labels, -1) {
+				names = append(names, l[1])
+			}
+			if name == "portti_gateway_info" {
+				names = []string{"id", "name", "config", "those of `labels`"}
+			}
+			fmt.Fprintf(&rows, "| `%s` | %s | %s | %s |\n", name, kinds[name], strings.Join(names, ", "), helps[name])
+			delete(helps, name)
+		}
+	}
+	const path = "../../../docs/monitoring.md"
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const head = "| name | type | labels | meaning |\n|---|---|---|---|\n"
+	before, after, _ := strings.Cut(string(page), head)
+	_, rest, _ := strings.Cut(after, "|\n\n")
+	want := before + head + rows.String()
+	if rest != "" {
+		want += "\n" + rest
+	}
+	testkit.Golden(t, path, want)
 }
