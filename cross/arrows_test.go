@@ -23,6 +23,7 @@ func rooms() map[string][]string {
 		"cmd/portti/config":            {"portti/device", "portti/uplink", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/"},
 		"cmd/portti/status":            {},
 		"cmd/portti/gateway":           {"portti/cmd/portti/carry", "portti/cmd/portti/config", "portti/cmd/portti/durable", "portti/cmd/portti/machine", "portti/cmd/portti/status", "portti/buffer", "portti/device", "portti/device/", "portti/systemd", "portti/uplink", "golang.org/x/sys/"},
+		"cmd/portti/conform":           {"github.com/gorilla/websocket"},
 		"cmd/portti/console":           {"portti/cmd/portti/status"},
 		"cmd/portti/doctor":            {"portti/cmd/portti/config", "portti/cmd/portti/machine", "portti/cmd/portti/status", "golang.org/x/sys/"},
 		"cmd/portti/carry":             {"portti/buffer", "portti/device", "portti/device/"},

@@ -27,14 +27,15 @@ type simulated struct {
 	loop, heartbeat, old     bool
 	every, warmup, reboot    time.Duration
 	seed                     uint64
+	against                  against
 }
 
 // simulateCmd is a serial device that exists only in software.
 func simulateCmd() *cobra.Command {
 	var s simulated
 	cmd := &cobra.Command{
-		Use:   "simulate (--play FILE | --device KIND) [--link PATH]",
-		Short: "be the hardware: a serial port that plays a recording or a simulated device",
+		Use:   "simulate (--play FILE | --device KIND) [--link PATH] | simulate --against URL",
+		Short: "be the hardware: a port that plays a recording or a device; or be a gateway to a new server",
 		Long: `simulate makes a pseudo-terminal that a gateway opens like a serial port. It
 waits for a reader, then plays.
 
@@ -45,9 +46,16 @@ pieces and with the pauses in which it was read. Comment lines (#) at the head o
 file, as gpsd's logs have them, are left out.
 
 With --device it behaves like real hardware until Ctrl-C: what nobody reads is
-lost, as on a real line.`,
+lost, as on a real line.
+
+With --against it is a gateway to a server that somebody is writing, and says which
+rules of docs/receivers.md the server keeps: repeats, gaps, lost acknowledgements, a
+copied card, a kill. The server stores some 500 real messages of a thing that no gateway has.
+--stored lets it see whether each was stored, and once. Exit code 1: a rule is not kept.`,
 		Example: `  portti simulate --device gps --link /tmp/ttyGPS
-  portti simulate --play drive.nmea --link /tmp/ttyGPS --speed 10 --loop`,
+  portti simulate --play drive.nmea --link /tmp/ttyGPS --speed 10 --loop
+  portti simulate --against ws://127.0.0.1:8080/socket --ack envelope --stored messages.jsonl
+  portti simulate --against ws://127.0.0.1:8080/socket --ack count --kill 'docker kill app; docker start app' --stored 'psql -Atc "select body from readings"'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return simulate(cmd, s) },
 	}
@@ -67,10 +75,14 @@ lost, as on a real line.`,
 	f.StringVar(&s.format, "format", "", "panel: json or kv; ble-bridge: omg or raw")
 	f.BoolVar(&s.heartbeat, "heartbeat", false, "ble-bridge: stay silent unless the reader answers heartbeats")
 	f.Uint64Var(&s.seed, "seed", 1, "other numbers give other weather")
+	s.against.flags(cmd)
 	return cmd
 }
 
 func simulate(cmd *cobra.Command, s simulated) error {
+	if s.against.url != "" {
+		return s.against.run(cmd)
+	}
 	if (s.play == "") == (s.device == "") {
 		return usage(errors.New("simulate what? Name either a recording with --play or a device with --device"))
 	}
