@@ -24,7 +24,7 @@ DAMAGES  ?= 10000
 MINUTES  ?= 40
 ROOMS    ?=
 
-.PHONY: help build run test storage simulation nightly lint lines fuzz armv6 arm64 bench compare cross package release peers faults container clean
+.PHONY: help build run test storage simulation nightly lint lines site fuzz armv6 arm64 bench compare cross package release peers faults container clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -81,6 +81,9 @@ package: ## dist/*.{deb,rpm,apk,ipk} for arm64, armhf (ARMv6), amd64 and riscv64
 
 release: ## everything that a release has, of a clean commit: RELEASE=1.2.3 tags it first; SIGN='gpg -ab' signs the checksums
 	GO="$(GO)" BUILD='$(BUILD)' cross/package/release $(RELEASE)
+
+site: ## the documentation as static pages in dist/site (mkdocs)
+	cross/site
 
 peers: build ## tests against node, python, nginx, gpsd ... (.ci/run installs them)
 	GO="$(GO)" cross/tagged peers $(TESTFLAGS)
