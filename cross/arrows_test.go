@@ -25,7 +25,7 @@ func rooms() map[string][]string {
 		"cmd/portti/gateway":           {"portti/cmd/portti/carry", "portti/cmd/portti/config", "portti/cmd/portti/durable", "portti/cmd/portti/machine", "portti/cmd/portti/status", "portti/buffer", "portti/device", "portti/device/", "portti/systemd", "portti/uplink", "golang.org/x/sys/"},
 		"cmd/portti/conform":           {"github.com/gorilla/websocket"},
 		"cmd/portti/console":           {"portti/cmd/portti/status"},
-		"cmd/portti/doctor":            {"portti/cmd/portti/config", "portti/cmd/portti/machine", "portti/cmd/portti/status", "golang.org/x/sys/"},
+		"cmd/portti/doctor":            {"portti/cmd/portti/config", "portti/cmd/portti/machine", "portti/cmd/portti/status", "portti/device", "portti/systemd", "golang.org/x/sys/"},
 		"cmd/portti/carry":             {"portti/buffer", "portti/device", "portti/device/"},
 		"cmd/portti/testbed":           {"portti/cmd/portti/durable", "portti/device/", "github.com/gorilla/websocket", "github.com/golang-jwt/jwt/v5", "golang.org/x/sys/"},
 		"cmd/portti/rig":               {"portti/cmd/portti/config", "portti/cmd/portti/gateway", "portti/cmd/portti/status", "portti/cmd/portti/testbed", "portti/device", "portti/cross/testkit"},

@@ -32,12 +32,22 @@ type USB struct {
 // only keeps a place for, as for ports that an old PC might have, is left out.
 func Ports() []SerialPort { return opener{}.ports() }
 
+// PortsIn is Ports of the machine whose root folder that is.
+func PortsIn(root string) []SerialPort { return opener{root: strings.TrimSuffix(root, "/")}.ports() }
+
 // PortAt is the serial port of a path or link: one of Ports, or where the machine does
 // not list it, as a pseudo-terminal, one with the name that was given.
 func PortAt(path string) SerialPort { return opener{}.portAt(path) }
 
 // Where is the path of the port that c names, as Run would find it now.
 func Where(c Config) (string, error) { return opener{}.where(c) }
+
+// WhereIn is Where on the machine whose root folder that is.
+func WhereIn(root string, c Config) (string, error) {
+	root = strings.TrimSuffix(root, "/")
+	path, err := opener{root: root}.where(c)
+	return strings.TrimPrefix(path, root), err
+}
 
 func (o opener) where(c Config) (string, error) {
 	if c.Port == "" && c.Match != nil {

@@ -30,6 +30,14 @@ func (l *loader) environment(environ []string) {
 	}
 }
 
+// EnvironFaults are the mistakes in the variables of an environment that set something,
+// without any file.
+func EnvironFaults(environ []string) []Fault {
+	l := loader{cfg: Defaults()}
+	l.environment(environ)
+	return l.faults
+}
+
 func (l *loader) variable(name, text string) {
 	src := &source{name: "environment " + name}
 	path := strings.Split(strings.ToLower(strings.TrimPrefix(name, envPrefix)), "__")

@@ -32,7 +32,10 @@ type Check struct {
 	Family  string // of the catalogue: CFG, SYS, HW, DEV, GPS, CLK, BUF, NET, TLS, UP
 	Title   string // a few words
 	Network bool   // it asks the network, and has longer for it
-	Run     func(ctx context.Context, h *Host, r *Report)
+	// Codes are the problems of the catalogue that are told here while the running gateway
+	// has them, before Run is called: "HW-CONSOLE", or "BLE-" for all that begin so.
+	Codes []string
+	Run   func(ctx context.Context, h *Host, r *Report)
 }
 
 // Limits of a check.
@@ -55,6 +58,10 @@ type Result struct {
 	Actions  []string `json:"actions"`
 	Commands []string `json:"commands"`
 	TookMS   float64  `json:"took_ms"`
+	// Code is the gateway's own problem that this is, "" = the check found it.
+	Code string `json:"code,omitempty"`
+	// WantsRoot says that it was skipped for want of rights.
+	WantsRoot bool `json:"wants_root,omitempty"`
 
 	Fix *Fix `json:"-"` // nil = a person has to do it
 }
@@ -63,6 +70,7 @@ type Result struct {
 // undone or done again.
 type Fix struct {
 	Does string // what it will do, as a sentence
+	Undo string // the command that takes it back
 	Do   func(ctx context.Context, h *Host) error
 }
 
@@ -77,6 +85,57 @@ func (r *Report) Pass(format string, args ...any) { r.add(Pass, "", fmt.Sprintf(
 
 // Skip says why the check cannot look.
 func (r *Report) Skip(format string, args ...any) { r.add(Skip, "", fmt.Sprintf(format, args...), nil) }
+
+// WantRoot says what the check cannot see without root's rights.
+func (r *Report) WantRoot(format string, args ...any) {
+	r.add(Skip, "", fmt.Sprintf(format, args...), nil).WantsRoot = true
+}
+
+// Told says whether the running gateway has a problem with subject that is told here
+// already.
+func (r *Report) Told(subject string) bool { return r.told(subject) != nil }
+
+func (r *Report) told(subject string) *Result {
+	i := slices.IndexFunc(r.results, func(res Result) bool { return res.Code != "" && res.Subject == subject })
+	if i < 0 {
+		return nil
+	}
+	return &r.results[i]
+}
+
+// Explain adds what the check knows to what the gateway told of subject, and its actions
+// before those of the catalogue; where nothing was told it is a failure by itself.
+func (r *Report) Explain(subject, sentence string, actions ...string) *Result {
+	known := r.told(subject)
+	if known == nil {
+		return r.Fail(subject, sentence, actions...)
+	}
+	said, commands := status.Entry{Actions: actions}.Advise()
+	known.Finding = status.Clean(known.Finding+" "+sentence, 800)
+	known.Actions, known.Commands = append(said, known.Actions...), append(commands, known.Commands...)
+	return known
+}
+
+// known reports the problems that the running gateway has and this check tells.
+func (r *Report) known(h *Host) {
+	if h.Status == nil {
+		return
+	}
+	for _, p := range h.Status.Problems {
+		if !tells(r.check, p.Code) {
+			continue
+		}
+		verdict := map[status.Severity]Verdict{status.Error: Fail, status.Warning: Warn, status.Info: Pass}[p.Severity]
+		res := r.add(verdict, p.Subject, p.Sentence, nil)
+		res.Code, res.Actions, res.Commands = p.Code, p.Actions, p.Commands
+	}
+}
+
+func tells(c Check, code string) bool {
+	return slices.ContainsFunc(c.Codes, func(own string) bool {
+		return code == own || strings.HasSuffix(own, "-") && strings.HasPrefix(code, own)
+	})
+}
 
 // Warn reports what is degraded or will be. In actions, commands stand in backquotes.
 // The result may be given a Fix before the next report.
@@ -111,6 +170,9 @@ type Host struct {
 	Status    *status.Document // of the running gateway; nil = it does not answer
 	StatusErr error            // why
 	Version   string           // of this program
+
+	// Listen gives the bytes that a device of the running gateway sends until ctx ends.
+	Listen func(ctx context.Context, name string) ([]byte, error)
 
 	// Run runs a program of the machine, such as systemctl, and gives what it printed.
 	// fs.ErrNotExist means that there is no such program.
@@ -165,6 +227,7 @@ func examine(ctx context.Context, h *Host, c Check) []Result {
 			}
 			done <- r.results
 		}()
+		r.known(h)
 		c.Run(ctx, h, r)
 		if len(r.results) == 0 {
 			r.Pass("in order")
