@@ -17,6 +17,7 @@ import (
 // read and a folder written.
 type View struct {
 	Config string   `json:"config"` // the file it runs with; "" = no unit is installed
+	Exec   string   `json:"exec"`   // the program that the unit starts; "" = there is none
 	Init   Kind     `json:"init"`   // Systemd where there is a unit; "" = an init script, or nothing
 	User   string   `json:"user"`
 	UID    int      `json:"uid"`
@@ -63,7 +64,10 @@ func viewWithout(root fs.FS, dropIn string) (v View, ok bool) {
 		case "EnvironmentFile":
 			v.Env = append(v.Env, environmentFile(root, value)...)
 		case "ExecStart":
-			v.Config = configOf(strings.Fields(value))
+			command := strings.Fields(strings.TrimLeft(value, "@-:+!"))
+			if v.Config = configOf(command); len(command) > 0 {
+				v.Exec = command[0]
+			}
 		case "LoadCredential", "LoadCredentialEncrypted", "SetCredential", "SetCredentialEncrypted":
 			name, _, _ := strings.Cut(value, ":")
 			v.Credentials = append(v.Credentials, name)

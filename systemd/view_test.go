@@ -38,9 +38,9 @@ func TestViewOfDropIns(t *testing.T) {
 		"usr/lib/systemd/system/portti.service.d/10.conf": "[Service]\nUser=root\nReadWritePaths=\\\n  /two\n",
 		"etc/default/portti":                              "# what\nPORTTI_F=\"g\"\n",
 	}))
-	want := View{Config: "/srv/p.toml", User: "other", UID: 991, GID: 14, Env: []string{"PORTTI_A=b c", "PORTTI_D=e", "PORTTI_F=g"},
+	want := View{Config: "/srv/p.toml", Exec: "/usr/bin/portti", User: "other", UID: 991, GID: 14, Env: []string{"PORTTI_A=b c", "PORTTI_D=e", "PORTTI_F=g"},
 		Writable: []string{"/data", "/more"}, ReadOnly: append([]string{"/"}, homeFolders()...), Hidden: []string{}, Private: []string{}, Credentials: []string{"up"}}
-	if !ok || v.Config != want.Config || v.User != want.User || v.UID != want.UID || v.GID != want.GID || !slices.Equal(v.Env, want.Env) ||
+	if !ok || v.Config != want.Config || v.Exec != want.Exec || v.User != want.User || v.UID != want.UID || v.GID != want.GID || !slices.Equal(v.Env, want.Env) ||
 		!slices.Equal(v.Writable, want.Writable) || !slices.Equal(v.ReadOnly, want.ReadOnly) || len(v.Hidden)+len(v.Private) != 0 || !slices.Equal(v.Credentials, want.Credentials) {
 		t.Errorf("%v\n%+v\n%+v", ok, v, want)
 	}

@@ -42,6 +42,18 @@ var (
 	underTag    = regexp.MustCompile(`((?:[0-9A-Fa-f]{2}[:-]?){5}[0-9A-Fa-f]{2}["']?\s*=\s*)("[^"]{24,}"?|'[^']{24,}'?)`)
 )
 
+// HoldsSecret says whether a text in the form of a configuration has a secret in it, and
+// not only the name of a file with one.
+func HoldsSecret(text string) bool {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "#") && blot(line) != line {
+			return true
+		}
+	}
+	return false
+}
+
 // blotKeys replaces the keys of Bluetooth tags.
 func blotKeys(line string) string {
 	hide := func(re *regexp.Regexp, text string) string {

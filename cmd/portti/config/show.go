@@ -34,6 +34,11 @@ func (o Origin) String() string {
 // uplink.ping_interval or device.gps.baud.
 func (c *Config) Origin(key string) Origin { return c.origins[key] }
 
+// DeviceOrigin is Origin of a key of the device of that name.
+func (c *Config) DeviceOrigin(name, key string) Origin {
+	return c.origins[join(join("device", name), key)]
+}
+
 // unused says that a table is accepted but does nothing yet.
 func unused(table string) string {
 	if table == "web" {

@@ -57,7 +57,7 @@ func TestSynchronised(t *testing.T) {
 		"warn": {&status.Document{Clock: status.Clock{Reason: "no time server"}}, Warn},
 		"skip": {nil, Skip},
 	} {
-		if got := Examine(t.Context(), &Host{Status: c.s}, clockChecks()); got[0].Verdict != c.want {
+		if got := Examine(t.Context(), &Host{Status: c.s}, clockChecks()[:1]); got[0].Verdict != c.want {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}

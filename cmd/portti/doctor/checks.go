@@ -6,6 +6,10 @@ import "slices"
 // a check.
 func Checks() []Check {
 	return slices.Concat(
+		configurationChecks(),
+		serviceChecks(),
+		portChecks(),
+		readingChecks(),
 		clockChecks(),
 	)
 }

@@ -170,12 +170,12 @@ type Device struct {
 	LastAgeS float64 `json:"last_age_s"`
 	RateHz   float64 `json:"rate_hz"`
 	Read     uint64  `json:"read"` // readings
-	Bad      uint64  `json:"bad"`  // frames that could not be used
+	// Bytes came from the port since the start.
+	Bytes uint64 `json:"bytes"`
+	Bad   uint64 `json:"bad"` // frames that could not be used
 	// Unknown are frames that were sound but held nothing to send, such as
 	// text, foreign sentences and what came before the first whole line.
 	Unknown uint64 `json:"unknown"`
-	// Bytes were read from the port since the start.
-	Bytes uint64 `json:"bytes"`
 	// Withheld are readings that the configuration asks not to send, such as those of
 	// a parked vehicle. They are neither read nor lost.
 	Withheld uint64 `json:"withheld,omitempty"`
