@@ -35,6 +35,7 @@ type verb struct {
 func verbs(machine fs.FS) []verb {
 	return []verb{
 		{groupSee, checkCmd()},
+		{groupSee, doctorCmd(machine)},
 		{groupSee, statusCmd(machine)},
 		{groupSee, queueCmd()},
 		{groupSee, recordCmd()},

@@ -13,7 +13,7 @@ import (
 )
 
 // notRunning is why a check cannot look that needs the running gateway's word.
-const notRunning = "the gateway does not run, which knows"
+const notRunning = "the gateway does not run"
 
 // below is where a path of the machine really is.
 func (h *Host) below(path string) string { return filepath.Join(h.Path, path) }
