@@ -27,12 +27,12 @@ func checkSynchronised(ctx context.Context, h *Host, r *Report) {
 	const ask = "Connect the network, or check the time service: `timedatectl timesync-status`"
 	switch s := h.Status; {
 	case s == nil && h.Run == nil:
-		r.Skip(notRunning)
+		r.Skip("%s", h.unasked())
 	case s == nil:
 		out, err := h.Run(ctx, "timedatectl", "show", "--property=NTPSynchronized", "--property=NTP")
 		switch {
 		case err != nil:
-			r.Skip(notRunning)
+			r.Skip("%s", h.unasked())
 		case strings.Contains(out, "NTPSynchronized=yes"):
 			r.Pass("by a time server")
 		case strings.Contains(out, "NTP=no"):

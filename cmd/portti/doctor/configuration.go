@@ -19,7 +19,7 @@ import (
 func configurationChecks() []Check {
 	return []Check{
 		{ID: "C01", Family: "CFG", Title: "configuration", Run: checkConfiguration,
-			Codes: []string{"CFG-INVALID", "CFG-NO-DEVICE", "CFG-NO-SERVER", "CFG-ON-TRIAL", "CFG-REFUSED", "CFG-TAKEN-BACK", "CFG-UNPROVEN"}},
+			Codes: []string{"CFG-INVALID", "CFG-NO-DEVICE", "CFG-NO-SERVER", "CFG-ON-TRIAL", "CFG-REFUSED", "CFG-TAKEN-BACK", "CFG-UNFIT", "CFG-UNPROVEN"}},
 		{ID: "C02", Family: "CFG", Title: "who may read and write it", Run: checkModes},
 		{ID: "C03", Family: "CFG", Title: "a port for each device", Run: checkShared},
 		{ID: "C04", Family: "CFG", Title: "names of ports that stay", Run: checkNames, Codes: []string{"DEV-RENUMBERED"}},
@@ -30,28 +30,31 @@ func configurationChecks() []Check {
 // inEnvironment begins the place of a mistake that C05 tells.
 const inEnvironment = "environment "
 
-// checkConfiguration tells what Load found. What the running gateway calls unfit is found
-// here with its place, so CFG-UNFIT is not among the codes.
+// checkConfiguration tells what Load found. Where that includes what the machine does not
+// grant, it says more than the running gateway's CFG-UNFIT: it has the place.
 func checkConfiguration(_ context.Context, h *Host, r *Report) {
 	var bad *config.Error
 	switch {
 	case h.Config == nil && h.ConfigErr == nil:
 		r.Skip("no configuration was looked for")
 	case errors.Is(h.ConfigErr, config.ErrNotConfigured):
-		r.Fail(h.ConfigPath, "There is no configuration.", "Answer a few questions: `sudo portti setup`", "Or begin with a sample: `portti config create | sudo tee "+h.ConfigPath+"`")
+		r.Fail(h.ConfigPath, "There is no configuration.", "Answer a few questions: `sudo "+h.verb("setup")+"`", "Or begin with a sample: `portti config create | sudo tee "+h.ConfigPath+"`")
 	case errors.As(h.ConfigErr, &bad):
 		tellFaults(h, r, bad.Faults)
 	case h.ConfigErr != nil:
 		r.Fail(h.ConfigPath, "The configuration cannot be read: "+h.ConfigErr.Error()+".", "See what it is: `ls -l "+h.ConfigPath+"`")
 	default:
+		if len(h.Config.Unfit) > 0 {
+			r.results = slices.DeleteFunc(r.results, func(res Result) bool { return res.Code == "CFG-UNFIT" })
+		}
 		for _, f := range h.Config.Unfit {
-			r.Fail(place(f), sentence(f.Text), hints(f)...)
+			r.Fail(place(f), sentence(f.Text), hints(h, f)...)
 		}
 		for _, f := range h.Config.Warnings {
-			r.Warn(place(f), sentence(f.Text), hints(f)...)
+			r.Warn(place(f), sentence(f.Text), hints(h, f)...)
 		}
-		if len(h.Config.Unfit)+len(h.Config.Warnings) == 0 {
-			r.Pass("%d files, %d devices", len(h.Config.Files), len(h.devices()))
+		if len(r.results) == 0 {
+			r.Pass("%s, %s", count(len(h.Config.Files), "file"), count(len(h.devices()), "device"))
 		}
 	}
 }
@@ -66,10 +69,10 @@ func tellFaults(h *Host, r *Report, faults []config.Fault) {
 	}
 	const most = 5
 	for _, f := range faults[:min(len(faults), most)] {
-		r.Fail(place(f), sentence(f.Text), hints(f)...)
+		r.Fail(place(f), sentence(f.Text), hints(h, f)...)
 	}
 	if more := len(faults) - most; more > 0 {
-		r.Fail(h.ConfigPath, fmt.Sprintf("%d more mistakes.", more), "See them all: `sudo portti config check`")
+		r.Fail(h.ConfigPath, fmt.Sprintf("%d more mistakes.", more), "See them all: `sudo "+h.verb("config check")+"`")
 	}
 }
 
@@ -85,8 +88,8 @@ func sentence(text string) string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
-func hints(f config.Fault) []string {
-	show := "See the line, with a mark under the place: `sudo portti config check`"
+func hints(h *Host, f config.Fault) []string {
+	show := "See the line, with a mark under the place: `sudo " + h.verb("config check") + "`"
 	if f.Hint == "" {
 		return []string{show}
 	}
@@ -107,7 +110,7 @@ const (
 // reads the token can send in this gateway's name.
 func checkModes(_ context.Context, h *Host, r *Report) {
 	if h.Config == nil {
-		r.Skip("there is no configuration to look at")
+		r.Skip(noConfig)
 		return
 	}
 	seen := 0
@@ -133,7 +136,7 @@ func checkModes(_ context.Context, h *Host, r *Report) {
 		judgeMode(h, r, path, othersRead|othersWrite, "Everybody may read this secret.")
 	}
 	if len(r.results) == 0 {
-		r.Pass("%d files, and none that everybody may change", seen)
+		r.Pass("%s, nothing open to everybody that should not be", count(seen, "file"))
 	}
 }
 
@@ -147,21 +150,24 @@ func judgeMode(h *Host, r *Report, path string, wrong fs.FileMode, say string) b
 	now := info.Mode().Perm()
 	mode := now &^ 0o007
 	if wrong == othersWrite {
-		mode = now &^ othersWrite
+		mode = now &^ 0o022
 	}
 	fix := fmt.Sprintf("chmod %o %s", mode, path)
-	var res *Result
-	if action := "Take the right away: `sudo " + fix + "`"; wrong&othersRead != 0 && now&othersWrite == 0 {
-		res = r.Warn(path, say, action)
+	closed := lockedOut(h, info, mode)
+	if closed { // nobody but others could have read it as the service
+		fix = fmt.Sprintf("chgrp %s %s && sudo chmod 640 %s", systemd.Name, path, path)
+	}
+	action := "Take the right away: `sudo " + fix + "`"
+	if now&othersWrite == 0 {
+		r.Warn(path, say, action)
 	} else {
-		res = r.Fail(path, say, action)
+		r.Fail(path, say, action)
 	}
-	if lockedOut(h, info, mode) { // what nobody but others could read would be closed to the service
-		return false
+	if !closed {
+		r.results[len(r.results)-1].Fix = &Fix{Does: fix, Undo: fmt.Sprintf("sudo chmod %o %s", now, path), Do: func(context.Context, *Host) error {
+			return os.Chmod(h.below(path), mode)
+		}}
 	}
-	res.Fix = &Fix{Does: fix, Undo: fmt.Sprintf("sudo chmod %o %s", now, path), Do: func(context.Context, *Host) error {
-		return os.Chmod(h.below(path), mode)
-	}}
 	return false
 }
 
@@ -193,7 +199,7 @@ func may(v systemd.View, uid, gid int, mode, want uint32) bool {
 // have for it.
 func checkShared(_ context.Context, h *Host, r *Report) {
 	if h.Config == nil {
-		r.Skip("there is no configuration to look at")
+		r.Skip(noConfig)
 		return
 	}
 	first := map[string]device.Config{}
@@ -207,13 +213,13 @@ func checkShared(_ context.Context, h *Host, r *Report) {
 		first[d.node] = d.Config
 	}
 	if len(r.results) == 0 {
-		r.Pass("%d devices at serial ports, each at one of its own", len(serial))
+		r.Pass("%s at serial ports, each at one of its own", count(len(serial), "device"))
 	}
 }
 
 func checkNames(_ context.Context, h *Host, r *Report) {
 	if h.Config == nil {
-		r.Skip("there is no configuration to look at")
+		r.Skip(noConfig)
 		return
 	}
 	ports := device.PortsIn(h.Path)
@@ -229,7 +235,7 @@ func checkNames(_ context.Context, h *Host, r *Report) {
 		case asWritten(ports[i]) == "":
 			r.Warn(d.Name, say+" "+ports[i].Note, "See how adapters can be told apart: `ls -l /dev/serial/by-path/`")
 		default:
-			actions := []string{fmt.Sprintf("Write %s, instead of port: %s", h.set(d.Name, "port"), asWritten(ports[i])), "Then: `sudo portti reload`"}
+			actions := []string{fmt.Sprintf("Write %s, instead of port: %s", h.set(d.Name, "port"), asWritten(ports[i])), "Then: `sudo " + h.verb("reload") + "`"}
 			if ports[i].Note != "" {
 				actions = append(actions, ports[i].Note)
 			}
@@ -268,7 +274,7 @@ func checkEnvironment(_ context.Context, h *Host, r *Report) {
 			"Take it away here: `unset "+strings.Join(unseen, " ")+"`", "Or write the setting into the configuration: `portti config show --origin` has its name")
 	}
 	if len(r.results) == 0 && len(mine)+len(view.Env) > 0 {
-		r.Pass("%d settings for the service, %d in this shell", len(view.Env), len(mine))
+		r.Pass("%s for the service, %d in this shell", count(len(view.Env), "setting"), len(mine))
 	}
 }
 

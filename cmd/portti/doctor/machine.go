@@ -9,11 +9,38 @@ import (
 	"strings"
 
 	"portti/cmd/portti/config"
+	"portti/cmd/portti/status"
 	"portti/device"
+	"portti/systemd"
 )
 
-// notRunning is why a check cannot look that needs the running gateway's word.
-const notRunning = "the gateway does not run"
+// Why a check cannot look.
+const (
+	notRunning = "the gateway does not run"
+	noConfig   = "the configuration cannot be used (C01)"
+	noService  = "no service is installed"
+)
+
+// unasked is why there is no word of the running gateway.
+func (h *Host) unasked() string {
+	if h.StatusErr == nil || strings.Contains(h.StatusErr.Error(), "not running") {
+		return notRunning
+	}
+	first, _, _ := strings.Cut(h.StatusErr.Error(), ". ")
+	return "the gateway could not be asked: " + first
+}
+
+// verb is a command of portti as it is typed for this configuration.
+func (h *Host) verb(words string) string {
+	view, _ := systemd.ViewOf(h.Root)
+	if h.ConfigPath == "" || h.ConfigPath == config.DefaultPath || h.ConfigPath == view.Config {
+		return "portti " + words
+	}
+	return "portti -c " + h.ConfigPath + " " + words
+}
+
+// count writes a number with its noun.
+func count(n int, noun string) string { return status.Count(uint64(max(n, 0)), noun) }
 
 // below is where a path of the machine really is.
 func (h *Host) below(path string) string { return filepath.Join(h.Path, path) }

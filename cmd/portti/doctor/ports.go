@@ -33,7 +33,7 @@ func portChecks() []Check {
 func checkRights(_ context.Context, h *Host, r *Report) {
 	view, ok := systemd.ViewOf(h.Root)
 	if !ok {
-		r.Skip("no service is installed, whose rights would count")
+		r.Skip(noService)
 		return
 	}
 	ports := h.present()
@@ -58,7 +58,7 @@ func checkRights(_ context.Context, h *Host, r *Report) {
 		r.Fail(d.Name, say, fmt.Sprintf("Give the port a group that may: `echo 'KERNEL==\"%s\", GROUP=\"%s\", MODE=\"0660\"' | sudo tee /etc/udev/rules.d/99-portti.rules; sudo udevadm control --reload; sudo udevadm trigger`", d.tty(), group))
 	}
 	if len(r.results) == 0 {
-		r.Pass("%d ports, all open to %s", len(ports), view.User)
+		r.Pass("%s, all open to %s", count(len(ports), "port"), view.User)
 	}
 }
 
@@ -84,6 +84,11 @@ func checkHolders(_ context.Context, h *Host, r *Report) {
 		r.Pass("no port to look at")
 		return
 	}
+	for i, d := range ports { // the gateway itself: looking for a program would be in vain
+		if other := slices.Index(nodes, d.node); other < i && r.Told(d.Name) {
+			r.Explain(d.Name, "It is the port of "+ports[other].Name+" as well.", "Give it a port of its own ("+h.set(d.Name, "port")+"), or take it out; then: `sudo "+h.verb("reload")+"`")
+		}
+	}
 	for _, p := range h.processes() {
 		for _, node := range h.holds(p, nodes) {
 			d := ports[slices.IndexFunc(ports, func(d serialDevice) bool { return d.node == node })]
@@ -98,7 +103,7 @@ func checkHolders(_ context.Context, h *Host, r *Report) {
 	case h.UID != 0:
 		r.WantRoot("only root sees what other programs have open")
 	default:
-		r.Pass("%d ports, nobody else at them", len(nodes))
+		r.Pass("%s, nobody else there", count(len(nodes), "port"))
 	}
 }
 
@@ -122,7 +127,7 @@ func evict(p process, d serialDevice) string {
 // checkPresent says of a port that is gone which adapters are there that nobody reads.
 func checkPresent(_ context.Context, h *Host, r *Report) {
 	if h.Config == nil {
-		r.Skip("there is no configuration to look at")
+		r.Skip(noConfig)
 		return
 	}
 	serial := h.serial()
@@ -153,11 +158,11 @@ func checkPresent(_ context.Context, h *Host, r *Report) {
 			r.Explain(d.Name, strings.TrimSpace(fmt.Sprintf("%s Adapters that no device has: %d.", say, len(free))), "See what they are: `sudo portti discover`")
 		default:
 			r.Explain(d.Name, strings.TrimSpace(say+" An adapter that no device has is at "+p.Path+"."),
-				fmt.Sprintf("If it is that one, write %s: %s", h.set(d.Name, "port"), asWritten(*p)), "Then: `sudo portti reload`")
+				fmt.Sprintf("If it is that one, write %s: %s", h.set(d.Name, "port"), asWritten(*p)), "Then: `sudo "+h.verb("reload")+"`")
 		}
 	}
 	if len(r.results) == 0 {
-		r.Pass("%d ports", len(serial))
+		r.Pass("%s", count(len(serial), "port"))
 	}
 }
 
@@ -211,7 +216,7 @@ func checkConsole(_ context.Context, h *Host, r *Report) {
 		}
 	}
 	if len(r.results) == 0 {
-		r.Pass("%d ports, no console at them", len(ports))
+		r.Pass("%s, no console there", count(len(ports), "port"))
 	}
 }
 

@@ -29,7 +29,7 @@ func readingChecks() []Check {
 func nothing(h *Host, r *Report) bool {
 	switch {
 	case h.Status == nil:
-		r.Skip(notRunning)
+		r.Skip("%s", h.unasked())
 	case len(h.Status.Devices) == 0:
 		r.Pass("no device")
 	default:
@@ -44,11 +44,11 @@ func checkArrive(_ context.Context, h *Host, r *Report) {
 	}
 	for _, d := range h.Status.Devices {
 		if d.Bytes == 0 && d.State == status.DeviceOK && h.Status.UptimeS >= 10 && !r.Told(d.Name) && h.onLine(d.Name) {
-			r.Warn(d.Name, d.Name+": its port is open, and no byte has come since the start.", "Check the device's power, and that TX of the device goes to RX of this machine", "Watch for the first byte: `portti tail "+d.Name+" --raw`")
+			r.Warn(d.Name, d.Name+": its port is open, and no byte has come since the start.", "Check the device's power, and that TX of the device goes to RX of this machine", "Watch for the first byte: `"+h.verb("tail "+d.Name+" --raw")+"`")
 		}
 	}
 	if len(r.results) == 0 {
-		r.Pass("from %d devices", len(h.Status.Devices))
+		r.Pass("from %s", count(len(h.Status.Devices), "device"))
 	}
 }
 
@@ -76,11 +76,11 @@ func checkDecode(_ context.Context, h *Host, r *Report) {
 		all := d.Read + d.Withheld + d.Bad
 		if share := float64(d.Bad) / float64(all); all >= enough && share > fewBad && !r.Told(d.Name) {
 			r.Warn(d.Name, fmt.Sprintf("%s: %.0f %% of its frames were damaged since the start.", d.Name, 100*share),
-				"Check the cable, its length and the ground wire", "See what arrives: `portti tail "+d.Name+" --raw --for 10s`", "See whether another speed fits: `sudo portti test "+d.Name+"`")
+				"Check the cable, its length and the ground wire", "See what arrives: `"+h.verb("tail "+d.Name+" --raw --for 10s")+"`")
 		}
 	}
 	if len(r.results) == 0 {
-		r.Pass("of %d devices", len(h.Status.Devices))
+		r.Pass("of %s", count(len(h.Status.Devices), "device"))
 	}
 }
 
@@ -172,7 +172,7 @@ func checkSentences(ctx context.Context, h *Host, r *Report) {
 		for _, s := range []struct{ name, lacks string }{{"RMC", "date and speed"}, {"GGA", "height and the number of satellites"}} {
 			if !strings.Contains(text, s.name+",") {
 				r.Warn(d.Name, fmt.Sprintf("%s sends no %s in %v: its positions lack %s.", d.Name, s.name, listening, s.lacks),
-					"Set it in the receiver, with its maker's program; on a u-blox let portti do it: configure = true in this [[device]]", "See what it sends: `portti tail "+d.Name+" --raw --for 10s`")
+					"Set it in the receiver, with its maker's program; on a u-blox let portti do it: configure = true in this [[device]]", "See what it sends: `"+h.verb("tail "+d.Name+" --raw --for 10s")+"`")
 			}
 		}
 	}
@@ -183,7 +183,7 @@ func checkSentences(ctx context.Context, h *Host, r *Report) {
 	case heard == 0:
 		r.Skip("no receiver could be listened to")
 	default:
-		r.Pass("RMC and GGA from %d receivers", heard)
+		r.Pass("RMC and GGA from %s", count(heard, "receiver"))
 	}
 }
 
@@ -209,7 +209,7 @@ func checkFix(ctx context.Context, h *Host, r *Report) {
 		case best < weak:
 			r.Explain(d.Name, fmt.Sprintf("It hears %d satellites, the strongest at %d dB, and needs %d.", n, best, weak), "Move the antenna to where it sees more of the sky, away from metal and displays")
 		default:
-			r.Explain(d.Name, fmt.Sprintf("It hears %d satellites, the strongest at %d dB: a fix should come within minutes.", n, best), "Wait up to 15 minutes: `portti status`")
+			r.Explain(d.Name, fmt.Sprintf("It hears %d satellites, the strongest at %d dB: a fix should come within minutes.", n, best), "Wait up to 15 minutes: `"+h.verb("status")+"`")
 		}
 	}
 	switch {
@@ -243,7 +243,7 @@ func satellites(text string) (n, best int) {
 
 func checkDate(_ context.Context, h *Host, r *Report) {
 	if !nothing(h, r) && len(r.results) == 0 {
-		r.Pass("%d receivers", len(h.receivers()))
+		r.Pass("%s", count(len(h.receivers()), "receiver"))
 	}
 }
 
@@ -257,10 +257,10 @@ func checkAnswer(_ context.Context, h *Host, r *Report) {
 	}
 	if len(r.results) == 0 {
 		if h.Status == nil {
-			r.Skip(notRunning)
+			r.Skip("%s", h.unasked())
 			return
 		}
-		r.Pass("as far as there are any")
+		r.Pass("nothing that does not")
 	}
 }
 

@@ -47,7 +47,7 @@ func unitState(ctx context.Context, h *Host) (map[string]string, error) {
 func checkVersions(ctx context.Context, h *Host, r *Report) {
 	view, _ := systemd.ViewOf(h.Root)
 	if h.Status == nil && view.Exec == "" {
-		r.Skip("the gateway does not run, and no unit starts it")
+		r.Skip("%s", h.unasked())
 		return
 	}
 	if s := h.Status; s != nil && s.Version != h.Version {
@@ -99,7 +99,7 @@ func checkService(ctx context.Context, h *Host, r *Report) {
 	state, err := unitState(ctx, h)
 	switch {
 	case err != nil:
-		r.Skip("systemd does not answer here; for other init systems: portti service status")
+		r.Skip("systemd does not run here; of other init systems ask portti service status")
 		return
 	case state["LoadState"] == "masked":
 		r.Fail("", "The service is masked: nothing can start it.", "Unmask and start it: `sudo systemctl unmask portti && sudo portti service start`")
@@ -119,8 +119,8 @@ func checkService(ctx context.Context, h *Host, r *Report) {
 	case active == "inactive":
 		r.Fail("", "The service is stopped.", "Start it: `sudo portti service start`")
 	case active == "activating" && restarts > 0:
-		r.Fail("", fmt.Sprintf("The service does not stay up: systemd started it again %d times, the last end was %s.%s", restarts, ending(state), lastLine(ctx, h)),
-			"See why: `journalctl -u portti -n 30`", "See what is wrong with the configuration: `sudo portti config check`")
+		r.Fail("", fmt.Sprintf("The service does not stay up: systemd started it again %s, the last end was %s.%s", count(restarts, "time"), ending(state), lastLine(ctx, h)),
+			"See why: `journalctl -u portti -n 30`", "See whether it is the configuration: `sudo portti config check`")
 	case restarts > often && recent:
 		r.Warn("", fmt.Sprintf("systemd started the service again %d times since it was started by hand, the last time within this hour.%s%s", restarts, lastEnd(h), lastLine(ctx, h)),
 			"See why: `journalctl -u portti --since -1h -p warning`")
@@ -133,7 +133,7 @@ func checkService(ctx context.Context, h *Host, r *Report) {
 		}}
 	}
 	if len(r.results) == 0 {
-		r.Pass("%s, %s at boot, %d restarts by systemd", state["ActiveState"], state["UnitFileState"], restarts)
+		r.Pass("%s, %s at boot, %s by systemd", state["ActiveState"], state["UnitFileState"], count(restarts, "restart"))
 	}
 }
 
@@ -203,7 +203,7 @@ func checkUser(_ context.Context, h *Host, r *Report) {
 				return
 			}
 		}
-		r.Skip("no service is installed")
+		r.Skip(noService)
 		return
 	}
 	if view.UID == 0 {
