@@ -110,7 +110,7 @@ func (r *Report) Explain(subject, sentence string, actions ...string) *Result {
 	if known == nil {
 		return r.Fail(subject, sentence, actions...)
 	}
-	said, commands := status.Entry{Actions: actions}.Advise()
+	said, commands := status.Read(actions)
 	known.Finding = status.Clean(known.Finding+" "+sentence, 800)
 	known.Actions, known.Commands = append(said, known.Actions...), append(commands, known.Commands...)
 	return known
@@ -149,7 +149,7 @@ func (r *Report) Fail(subject, sentence string, actions ...string) *Result {
 }
 
 func (r *Report) add(v Verdict, subject, sentence string, actions []string) *Result {
-	said, commands := status.Entry{Actions: actions}.Advise()
+	said, commands := status.Read(actions)
 	r.results = append(r.results, Result{ID: r.check.ID, Family: r.check.Family, Title: r.check.Title, Verdict: v,
 		Subject: subject, Finding: status.Clean(sentence, 400), Actions: said, Commands: commands})
 	return &r.results[len(r.results)-1]

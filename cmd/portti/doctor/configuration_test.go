@@ -15,9 +15,9 @@ func TestConfigurationChecks(t *testing.T) {
 		{"C01", "in order", func(w *world) { w.devices("/dev/ttyUSB0") }, Pass, "1 file, 1 device", ""},
 		{"C01", "not asked", none, Skip, "no configuration was looked for", ""},
 		{"C01", "not there", func(w *world) {
-			w.host.ConfigPath = w.host.Path + "/none.toml"
+			w.service("dialout")
 			_, w.host.ConfigErr = config.Load(w.host.ConfigPath, config.LoadOptions{})
-		}, Fail, "There is no configuration.", ""},
+		}, Fail, "There is no configuration.", "sudo portti setup"},
 		{"C01", "mistake", func(w *world) { w.config("[buffer]\nmax_sice = \"1GB\"\n") }, Fail, `Unknown setting "max_sice"`, "sudo portti -c /srv/portti/portti.toml config check"},
 		{"C01", "mistake of the service", func(w *world) { w.service("dialout"); w.config("[buffer]\nmax_sice = \"1GB\"\n") }, Fail, `Unknown setting "max_sice"`, "sudo portti config check"},
 		{"C01", "no right to read", func(w *world) {

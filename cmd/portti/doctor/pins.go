@@ -22,7 +22,7 @@ func checkPins(_ context.Context, h *Host, r *Report) {
 			continue
 		}
 		switch {
-		case d.node == "" && settings == "":
+		case d.node == "" && h.Read(file) == "":
 			r.Skip("the firmware's config.txt cannot be read")
 		case d.node == "" && !strings.Contains(settings, "\nenable_uart=1\n") && !strings.Contains(settings, "\ndtoverlay=uart"):
 			r.Fail(d.Name, "The serial port on the pins is switched off, so there is no "+d.Port+".", "Switch it on: `echo enable_uart=1 | sudo tee -a "+file+" && sudo reboot`")

@@ -54,6 +54,7 @@ func (w *world) file(path, text string) {
 	if err := os.WriteFile(real, []byte(text), 0o644); err != nil {
 		w.Fatal(err)
 	}
+	w.mode(path, 0o644) // whatever the umask
 }
 
 func (w *world) mode(path string, mode fs.FileMode) {

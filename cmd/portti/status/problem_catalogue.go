@@ -24,12 +24,20 @@ type Entry struct {
 // characters are escaped and each is cut at 320 characters.
 func (e Entry) Say(args ...string) string { return plain(fill(e.Sentence, args)) }
 
-// Advise fills the places of the actions in the same way. actions are as a person
-// reads them, and commands[i] is the first command to type in actions[i], or "".
+// Advise fills the places of the actions in the same way, and gives them as Read does.
 func (e Entry) Advise(args ...string) (actions, commands []string) {
-	actions, commands = make([]string, len(e.Actions)), make([]string, len(e.Actions))
+	filled := make([]string, len(e.Actions))
 	for i, a := range e.Actions {
-		text := fill(a, args)
+		filled[i] = fill(a, args)
+	}
+	return Read(filled)
+}
+
+// Read gives actions as a person reads them, and for each of them the first command to
+// type, or "".
+func Read(marked []string) (actions, commands []string) {
+	actions, commands = make([]string, len(marked)), make([]string, len(marked))
+	for i, text := range marked {
 		actions[i], commands[i] = plain(text), command(text)
 	}
 	return actions, commands
