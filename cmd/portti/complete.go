@@ -1,10 +1,12 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"portti/cmd/portti/doctor"
 	"portti/device"
 	"portti/systemd"
 )
@@ -29,6 +31,7 @@ func complete(root *cobra.Command) {
 		{[]string{"config", "create"}, "device", nil},
 		{[]string{"replay"}, "type", nil},
 		{[]string{"check"}, "format", []string{"nagios", "json", "prometheus"}},
+		{[]string{"doctor"}, "only", checkNames()},
 		{[]string{"service"}, "init", initNames()},
 		{[]string{"setup"}, "dialect", dialects},
 		{[]string{"setup"}, "auth", modes},
@@ -51,6 +54,18 @@ func complete(root *cobra.Command) {
 // each verb to begin with.
 func deviceTypes(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return device.Kinds().Names(), cobra.ShellCompDirectiveNoFileComp
+}
+
+// checkNames are what doctor --only takes.
+func checkNames() []string {
+	var names []string
+	for _, c := range doctor.Checks() {
+		names = append(names, c.ID+"\t"+c.Title)
+		if !slices.Contains(names, c.Family) {
+			names = append(names, c.Family)
+		}
+	}
+	return names
 }
 
 func initNames() []string {

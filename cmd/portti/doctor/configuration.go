@@ -51,6 +51,12 @@ func checkConfiguration(_ context.Context, h *Host, r *Report) {
 			r.Fail(place(f), sentence(f.Text), hints(h, f)...)
 		}
 		for _, f := range h.Config.Warnings {
+			if f.Key == "device" {
+				if !slices.ContainsFunc(r.results, func(res Result) bool { return res.Code == "CFG-NO-DEVICE" }) {
+					r.Warn(h.ConfigPath, sentence(f.Text), "Find out what is connected, and add it: `sudo "+h.verb("discover")+" --add`")
+				}
+				continue
+			}
 			r.Warn(place(f), sentence(f.Text), hints(h, f)...)
 		}
 		if len(r.results) == 0 {

@@ -34,6 +34,12 @@ func TestConfigurationChecks(t *testing.T) {
 			w.problem("CFG-TAKEN-BACK", status.Warning, "", "The changed configuration was taken back.")
 		}, Warn, "taken back", ""},
 
+		{"C01", "no device", func(w *world) { w.service(""); w.config("") }, Warn, "No device is configured", "sudo portti discover --add"},
+		{"C01", "no device, told by the gateway", func(w *world) {
+			w.config("")
+			w.problem("CFG-NO-DEVICE", status.Warning, "", "No device is configured, so nothing is read.")
+		}, Warn, "so nothing is read", ""},
+
 		{"C02", "in order", func(w *world) { w.devices("/dev/ttyUSB0") }, Pass, "1 file", ""},
 		{"C02", "no configuration", none, Skip, "C01", ""},
 		{"C02", "everybody may write", func(w *world) { w.devices("/dev/ttyUSB0"); w.mode("/srv/portti/portti.toml", 0o666) }, Fail, "may change the configuration", "sudo chmod 644 /srv/portti/portti.toml"},
