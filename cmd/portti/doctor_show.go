@@ -164,21 +164,12 @@ func (p *prescription) action(text, command string) {
 	if p.o.ASCII {
 		arrow = "-> "
 	}
-	deeper := strings.Repeat(" ", len(indent)+utf8.RuneCountInString(arrow))
-	at := strings.Index(text, command)
-	if command == "" || at < 0 || len(indent)+len(arrow)+utf8.RuneCountInString(text) <= p.width() {
-		p.wrap(indent+arrow, deeper, text)
-		return
-	}
-	before, after := strings.TrimSpace(text[:at]), strings.Trim(text[at+len(command):], " ,;.")
-	if before != "" {
-		p.wrap(indent+arrow, deeper, before)
-		arrow = strings.Repeat(" ", utf8.RuneCountInString(arrow))
-	}
-	p.b.WriteString(indent + arrow + p.text(command) + "\n")
-	if after != "" {
-		p.wrap(deeper, deeper, after)
-	}
+	const unbroken = "\x00"
+	whole := strings.ReplaceAll(command, " ", unbroken)
+	var lines prescription
+	lines.o = p.o
+	lines.wrap(indent+arrow, strings.Repeat(" ", len(indent)+utf8.RuneCountInString(arrow)), strings.Replace(text, command, whole, 1))
+	p.b.WriteString(strings.ReplaceAll(lines.b.String(), unbroken, " "))
 }
 
 func (p *prescription) mark(v doctor.Verdict) string {

@@ -44,8 +44,7 @@ func TestDoctorIsReadable(t *testing.T) {
        → Then: sudo portti reload
 ▲ C27  /var/lib/portti: The card is 91 % full…
        → Make room, which is best begun with the journal:
-         sudo journalctl --vacuum-size=50M && sudo apt-get clean
-         and look again
+         sudo journalctl --vacuum-size=50M && sudo apt-get clean, and look again
 
 ○ Not looked at: C10 C14, since only root sees it.
 
@@ -64,7 +63,7 @@ func TestDoctorIsReadable(t *testing.T) {
        full~
        -> Make room, which is best begun
           with the journal:
-          sudo journalctl --vacuum-size=50M && sudo apt-get clean
+          sudo journalctl --vacuum-size=50M && sudo apt-get clean,
           and look again
 `},
 	} {

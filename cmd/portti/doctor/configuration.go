@@ -99,9 +99,12 @@ func hints(h *Host, f config.Fault) []string {
 	if f.Hint == "" {
 		return []string{show}
 	}
-	before, command, ok := strings.Cut(f.Hint, ": sudo ")
-	if ok && !strings.Contains(command, ", ") {
-		return []string{sentence(before)[:len(before)] + ": `sudo " + command + "`"}
+	if before, command, ok := strings.Cut(f.Hint, ": sudo "); ok {
+		end := strings.IndexAny(command, ",;")
+		if end < 0 {
+			end = len(command)
+		}
+		return []string{strings.ToUpper(before[:1]) + before[1:] + ": `sudo " + command[:end] + "`" + command[end:]}
 	}
 	return []string{strings.ToUpper(f.Hint[:1]) + f.Hint[1:], show}
 }
@@ -277,7 +280,7 @@ func checkEnvironment(_ context.Context, h *Host, r *Report) {
 	}
 	if len(unseen) > 0 {
 		r.Warn(strings.Join(unseen, ", "), "Set in this shell, but not so for the service, which does not see it: here portti may look at another configuration than the one that runs.",
-			"Take it away here: `unset "+strings.Join(unseen, " ")+"`", "Or write the setting into the configuration: `portti config show --origin` has its name")
+			"Take it away here: `unset "+strings.Join(unseen, " ")+"`", "Or write it into the configuration, where it has the name that this shows: `portti config show --origin`")
 	}
 	if len(r.results) == 0 && len(mine)+len(view.Env) > 0 {
 		r.Pass("%s for the service, %d in this shell", count(len(view.Env), "setting"), len(mine))

@@ -27,7 +27,7 @@ func TestConfigurationChecks(t *testing.T) {
 		{"C01", "unfit", func(w *world) {
 			w.devices("/dev/ttyUSB0")
 			w.problem("CFG-UNFIT", status.Warning, "", "The gateway does not run as it is configured.")
-			w.host.Config.Unfit = []config.Fault{{File: "/srv/p.toml", Line: 3, Column: 1, Text: "the folder /data cannot be written: permission denied", Hint: "let the service's user write there: sudo chown portti: /data"}}
+			w.host.Config.Unfit = []config.Fault{{File: "/srv/p.toml", Line: 3, Column: 1, Text: "the folder /data cannot be written: permission denied", Hint: "let the service's user write there: sudo chown portti: /data; until it can, readings wait"}}
 		}, Fail, "The folder /data cannot be written", "sudo chown portti: /data"},
 		{"C01", "the gateway goes on with the old one", func(w *world) {
 			w.devices("/dev/ttyUSB0")

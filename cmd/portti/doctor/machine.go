@@ -17,7 +17,7 @@ import (
 // Why a check cannot look.
 const (
 	notRunning = "the gateway does not run"
-	noConfig   = "the configuration cannot be used (C01)"
+	noConfig   = "the configuration cannot be used (C01, C05)"
 	noService  = "no service is installed"
 )
 

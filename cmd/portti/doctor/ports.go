@@ -51,6 +51,10 @@ func checkRights(_ context.Context, h *Host, r *Report) {
 			r.Fail(d.Name, say, fmt.Sprintf("Put it into the port's group: `sudo usermod -aG %s %s && sudo portti service restart`", group, view.User))
 			continue
 		}
+		if strings.HasPrefix(d.node, "/dev/pts/") {
+			r.Fail(d.Name, say, "It is a pseudo-terminal, whose program can open it to others; or do it for this once: `sudo chmod 666 "+d.node+"`")
+			continue
+		}
 		group, _, _ := serialGroup(h)
 		if group == "" {
 			group = systemd.Name
