@@ -135,7 +135,7 @@ func doctorHost(cmd *cobra.Command, machine fs.FS) (*doctor.Host, error) {
 		environ = view.Env
 	}
 	h := &doctor.Host{Root: machine, Path: "/", UID: os.Geteuid(), ConfigPath: g.config, Environ: os.Environ(),
-		Version: buildInfo().Version, Run: runProgram, Now: time.Now}
+		Version: buildInfo().Version, Built: builtAt(), Run: runProgram, Now: time.Now}
 	o := config.LoadOptions{Environ: environ}
 	if there && h.UID == view.UID {
 		o.Fits = gateway.Ground{Made: view.Made}.Fits

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -170,6 +171,7 @@ type Host struct {
 	Status    *status.Document // of the running gateway; nil = it does not answer
 	StatusErr error            // why
 	Version   string           // of this program
+	Built     time.Time        // when it was made; zero = not known
 
 	// Listen gives the bytes that a device of the running gateway sends until ctx ends.
 	Listen func(ctx context.Context, name string) ([]byte, error)
@@ -200,11 +202,11 @@ func Examine(ctx context.Context, h *Host, checks []Check) []Result {
 	}
 	running.Wait()
 	results := slices.Concat(all...)
-	slices.SortStableFunc(results, func(a, b Result) int {
-		if d := a.Verdict.rank() - b.Verdict.rank(); d != 0 {
-			return d
+	sort.SliceStable(results, func(i, j int) bool {
+		if a, b := results[i].Verdict.rank(), results[j].Verdict.rank(); a != b {
+			return a < b
 		}
-		return strings.Compare(a.ID, b.ID)
+		return results[i].ID < results[j].ID
 	})
 	return results
 }

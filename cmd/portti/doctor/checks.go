@@ -2,7 +2,7 @@ package doctor
 
 import (
 	"slices"
-	"strings"
+	"sort"
 )
 
 // Checks are all there are, in the order of their numbers: one file a family, one line
@@ -15,6 +15,6 @@ func Checks() []Check {
 		readingChecks(),
 		clockChecks(),
 	)
-	slices.SortFunc(all, func(a, b Check) int { return strings.Compare(a.ID, b.ID) })
+	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID }) // a generic sort is 8 KB more of program
 	return all
 }

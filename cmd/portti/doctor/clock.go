@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -48,23 +47,6 @@ func checkSynchronised(ctx context.Context, h *Host, r *Report) {
 	}
 }
 
-// madeAt is when this program was made, as far as that is known.
-func madeAt() time.Time {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return time.Time{}
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.time" {
-			t, err := time.Parse(time.RFC3339, s.Value)
-			if err == nil {
-				return t
-			}
-		}
-	}
-	return time.Time{}
-}
-
 // checkPlausible finds a clock that nobody has set, and one that somebody set wrong.
 func checkPlausible(_ context.Context, h *Host, r *Report) {
 	if h.Now == nil {
@@ -73,8 +55,8 @@ func checkPlausible(_ context.Context, h *Host, r *Report) {
 	}
 	set := "Set it: `sudo timedatectl set-ntp true`, or without a network `sudo timedatectl set-time '2026-01-31 12:00:00'`"
 	now, floor := h.Now().UTC(), time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
-	if made := madeAt(); made.After(floor) {
-		floor = made
+	if h.Built.After(floor) {
+		floor = h.Built.UTC()
 	}
 	switch day := now.Format("2 January 2006"); {
 	case now.Before(floor.Add(-24 * time.Hour)):

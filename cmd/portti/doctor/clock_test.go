@@ -33,6 +33,7 @@ func TestClockChecks(t *testing.T) {
 		{"C24", "in order", func(*world) {}, Pass, "4 March 2027", ""},
 		{"C24", "no clock", func(w *world) { w.host.Now = nil }, Skip, "no clock", ""},
 		{"C24", "1970", at(1970), Fail, "before this program was made", set},
+		{"C24", "before it was made", func(w *world) { w.host.Built = w.host.Now().Add(48 * time.Hour) }, Fail, "before this program was made", set},
 		{"C24", "2077", at(2077), Fail, "ten years after", set},
 		{"C24", "before a file", func(w *world) {
 			w.devices("/dev/ttyUSB0")
