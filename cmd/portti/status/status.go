@@ -93,6 +93,9 @@ type Link struct {
 	// ServerKinds those of them that the dialect knows, by kind.
 	ServerMessages uint64            `json:"server_messages"`
 	ServerKinds    map[string]uint64 `json:"server_kinds"`
+	// LastOutage is the latest time without a connection that is worth a word, since the
+	// start; nil where there was none. It may last.
+	LastOutage *Outage `json:"last_outage,omitempty"`
 }
 
 // The states of the buffer.
