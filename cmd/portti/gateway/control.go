@@ -115,6 +115,9 @@ func (g *Gateway) routes() (members, everybody http.Handler) {
 	open.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, withoutReadings(g.Status()), log) })
 	for _, mux := range []*http.ServeMux{all, open} {
 		mux.HandleFunc("GET /api/v1/queue", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.Queue(), log) })
+		mux.HandleFunc("GET /api/v1/history", func(w http.ResponseWriter, r *http.Request) {
+			answer(w, g.History(r.URL.Query().Get("seconds") == "1"), log)
+		})
 	}
 	all.HandleFunc("GET /api/v1/queue/export", g.exportQueue)
 	all.HandleFunc("GET /api/v1/devices/{name}/follow", g.followDevice)

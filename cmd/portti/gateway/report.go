@@ -75,7 +75,7 @@ func linkStatus(s *snapshot) status.Link {
 		Connects: l.Connects, Failures: l.Failures, OnlineS: status.Seconds(l.OnlineTime), SentBytes: l.SentBytes, Frames: l.SentFrames, SentMessages: l.SentRecords, ProvenMessages: l.Proven,
 		ServerMessages: l.ServerMessages, ServerKinds: l.ServerKinds,
 		Order: s.cfg.Uplink.Order, Backlog: l.Backlog, DrainRate: l.DrainRate,
-		Compressed: l.Compressed, WireBytes: l.WireBytes,
+		Compressed: l.Compressed, WireBytes: l.WireBytes, LastOutage: s.outage,
 	}
 	if !l.Opens.IsZero() {
 		doc.OpensS = max(1, status.Seconds(l.Opens.Sub(s.wall)))

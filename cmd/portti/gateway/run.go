@@ -98,6 +98,7 @@ type Gateway struct {
 	looking       sync.Mutex // guards what a series of looks at the parts tells, problems and board too
 	headroomLevel headroomLevel
 	outage        outage
+	history       history
 	losses        losses
 	source        string    // of the time, as last logged
 	changed       time.Time // when a look last saw something change

@@ -30,6 +30,7 @@ type snapshot struct {
 	byDevice map[string]buffer.Counts
 	devices  []device.Status
 	link     uplink.Status
+	outage   *status.Outage     // the latest that is worth a word; nil = none since the start
 	away     time.Time          // since when there is no connection; zero = there is one, or nobody has looked yet
 	token    *uplink.TokenState // nil where the uplink needs none
 	downlink status.Downlink
@@ -88,6 +89,7 @@ func (g *Gateway) snapshot() *snapshot {
 	s.clock, s.source, s.distrust, s.step = g.clock.Now(), g.clock.Source(), g.clock.Reason(), g.clock.Stepped()
 	s.dispute = g.clock.Dispute()
 	s.wall = g.wallTime()
+	s.outage = g.history.lastOutage(now, s.wall, s.clock.Trusted)
 	s.offset, s.fixed = g.queue.Offset(g.queue.Boot())
 	s.room = roomIn(s.stats, g.disk.free())
 	s.headroom = g.inflow.headroom(s.total.Read, s.stats, s.room)

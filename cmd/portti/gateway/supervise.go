@@ -84,6 +84,7 @@ func (g *Gateway) observe(s *snapshot) {
 	g.observeClock(s)
 	s.away = g.outage.update(s.link, g.started)
 	g.away.Store(&s.away)
+	g.observeHistory(s)
 	s.otherBoard = g.board.other
 	g.inflow.note(s.total.Read)
 	g.disk.ask(s.at)
@@ -94,6 +95,16 @@ func (g *Gateway) observe(s *snapshot) {
 		s.lastLoss = &loss{Loss: last, from: g.when(last.Oldest), to: g.when(last.Newest)}
 	}
 	s.stuck = g.stuck()
+}
+
+// observeHistory remembers the look.
+func (g *Gateway) observeHistory(s *snapshot) {
+	l := glimpse{at: s.at, link: s.link, away: s.away, started: g.started, counts: s.total, bytes: s.stats.Bytes}
+	if n := len(s.stats.Losses); n > 0 {
+		l.loss = &s.stats.Losses[n-1]
+	}
+	g.history.note(l)
+	s.outage = g.history.lastOutage(s.at, s.wall, s.clock.Trusted)
 }
 
 // observeClock keeps the last good time and logs where the time comes from.
