@@ -29,6 +29,7 @@ type Link struct {
 	wake   chan struct{}
 	renew  atomic.Bool // Reconnect was called
 	leave  atomic.Bool // Leave was called
+	ping   atomic.Bool // Ping was called
 
 	origin time.Time
 	due    atomic.Int64 // when the loop will have passed at the latest, ns after origin

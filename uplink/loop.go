@@ -64,6 +64,9 @@ func (s *session) wait(ctx context.Context, now time.Time, changed <-chan struct
 	case <-changed:
 	case <-s.timer.C:
 	case <-s.link.wake:
+		if s.link.ping.Swap(false) {
+			s.ping.now(time.Now())
+		}
 		s.ping.hurry(time.Now())
 		s.finish = s.finish || s.link.leave.Load() || s.link.renew.Swap(false) || s.link.tokenReplaced(ctx)
 	}
@@ -97,6 +100,7 @@ func (s *session) proofs(now time.Time) error {
 				st.LastProof = now
 			}
 		})
+		s.link.board.measured(s.ping.last)
 		s.marked, s.traffic = frames, m.pongAt
 	}
 	if s.engine.marks && !now.Before(s.believeAt) {

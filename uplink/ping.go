@@ -64,6 +64,14 @@ func (p *pinger) hurry(now time.Time) {
 	}
 }
 
+// now makes the next ping due, since somebody waits for a round trip. One that is out
+// gives it too.
+func (p *pinger) now(now time.Time) {
+	if !p.out {
+		p.sentAt = now.Add(-p.interval)
+	}
+}
+
 // due is when something is to be done: the answer is overdue, or a quiet link
 // wants its keepalive.
 func (p *pinger) due() time.Time {

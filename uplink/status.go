@@ -76,6 +76,7 @@ type statusBoard struct {
 	mu       sync.Mutex
 	s        Status
 	takeover takeover
+	pongs    []chan<- time.Duration // who waits for a round trip
 	repeats  map[string]*repeat
 }
 
@@ -142,6 +143,9 @@ func (b *statusBoard) enter(state State) {
 			s.NextTry = time.Time{}
 		}
 	})
+	if state != Online {
+		b.measured(0)
+	}
 }
 
 // event logs one thing that happened. name is fixed, such as "uplink.closed";
