@@ -226,3 +226,29 @@ func policyFor(kind endKind, n int) endPolicy {
 	}
 	return endPolicy{kind: endFailure, problem: ProblemClosed, sentence: "the link failed"}
 }
+
+// Meaning is what an end of a connection by the server says, in words, the code of the
+// problem that it is, and what a Link does about it.
+type Meaning struct{ Sentence, Problem, Does string }
+
+// MeaningOfClose tells of a WebSocket close code.
+func MeaningOfClose(code int) Meaning { return policyFor(endClose, code).meaning() }
+
+// MeaningOfStatus tells of an HTTP status in answer to the upgrade.
+func MeaningOfStatus(status int) Meaning { return policyFor(endHTTP, status).meaning() }
+
+func (p endPolicy) meaning() Meaning {
+	does := "portti tries again by itself, at first within seconds, then ever more rarely."
+	switch p.do {
+	case actionSpread:
+		does = "portti comes back by itself within seconds."
+	case actionAuth, actionAuthPark, actionAuthRetry:
+		does = "portti reads the token again, tries once at once, and then rarely."
+	case actionPark:
+		does = "portti tries again only rarely, since a person has to act."
+	case actionClock:
+		does = "portti waits until the clock is right."
+	case actionRetry:
+	}
+	return Meaning{Sentence: p.sentence, Problem: p.problem, Does: does}
+}

@@ -100,35 +100,26 @@ func (d *drawing) queueDevices(s *status.Queue) {
 }
 
 func (d *drawing) queuePlain(s *status.Queue) {
-	row := func(fields ...any) {
-		for i, f := range fields {
-			if i > 0 {
-				d.b.WriteByte('\t')
-			}
-			d.b.WriteString(status.Clean(fmt.Sprint(f), 300))
-		}
-		d.b.WriteByte('\n')
-	}
 	b, t := s.Buffer, s.Totals
-	row("queue", "running", s.Running, "waiting", b.Waiting, "oldest_s", number(b.OldestAgeS), "bytes", b.Bytes, "capacity", b.CapacityBytes,
+	d.row("queue", "running", s.Running, "waiting", b.Waiting, "oldest_s", number(b.OldestAgeS), "bytes", b.Bytes, "capacity", b.CapacityBytes,
 		"headroom_s", number(b.HeadroomS), "segments", len(s.Segment), "held", b.Held)
-	row("totals", "read", t.Read, "delivered", t.Acked, "waiting", t.Waiting, "set_aside", t.Quarantined, "lost", t.Lost.Sum())
+	d.row("totals", "read", t.Read, "delivered", t.Acked, "waiting", t.Waiting, "set_aside", t.Quarantined, "lost", t.Lost.Sum())
 	for _, r := range t.Lost.Reasons() {
 		if n := t.Lost[r]; n > 0 {
-			row("lost", r, n)
+			d.row("lost", r, n)
 		}
 	}
 	for _, v := range s.Devices {
 		l := v.Ledger
-		row("device", v.Name, "read", l.Read, "delivered", l.Acked, "waiting", l.Waiting, "set_aside", l.Quarantined, "lost", l.Lost.Sum())
+		d.row("device", v.Name, "read", l.Read, "delivered", l.Acked, "waiting", l.Waiting, "set_aside", l.Quarantined, "lost", l.Lost.Sum())
 	}
 	for _, g := range s.Segment {
-		row("segment", g.File, g.First, g.Last, g.Records, g.Waiting, g.Bytes)
+		d.row("segment", g.File, g.First, g.Last, g.Records, g.Waiting, g.Bytes)
 	}
 	for _, name := range s.Damaged {
-		row("damaged", name)
+		d.row("damaged", name)
 	}
 	for _, f := range s.Faults {
-		row("fault", f)
+		d.row("fault", f)
 	}
 }

@@ -222,6 +222,13 @@ func (d *drawing) data() {
 	if t.Lost.Sum() > 0 {
 		d.wrap(below, "lost by reason: "+d.reasons(t.Lost))
 	}
+	if o := d.s.Link.LastOutage; o.Recent() && o.Ended != nil { // of one that lasts the lines above tell
+		d.wrap(below, o.Statement(d.wording()))
+	}
+}
+
+func (d *drawing) wording() status.Wording {
+	return status.Wording{Zone: d.o.Zone, Group: d.space()}
 }
 
 // reasons lists why readings were lost.
@@ -249,15 +256,8 @@ func (d *drawing) problems() {
 	}
 	d.b.WriteString(title + "\n")
 	for _, p := range list {
-		mark := d.mark(warn)
-		switch p.Severity {
-		case status.Error:
-			mark = d.mark(bad)
-		case status.Info:
-			mark = d.mark(unsure)
-		}
 		code := status.Clean(p.Code, 20)
-		d.line("  ", mark, " ", code, "  ", span(p.SinceS)+" ago")
+		d.line("  ", d.severity(p.Severity), " ", code, "  ", span(p.SinceS)+" ago")
 		d.wrap("    ", status.Clean(p.Sentence, 400))
 		for _, action := range actions(p) {
 			d.wrap("    ", d.arrow()+" "+status.Clean(action, 400))

@@ -36,6 +36,10 @@ func (c columns) row(name, kind, port, last, rate, state string) []string {
 
 func (d *drawing) devices() {
 	d.b.WriteByte('\n')
+	d.table()
+}
+
+func (d *drawing) table() {
 	if len(d.s.Devices) == 0 {
 		d.b.WriteString("No device is configured.\n")
 		return
@@ -118,31 +122,44 @@ func shortPort(dev status.Device) string {
 // shell and for screen readers. The first field says what the line is.
 func (d *drawing) plain() {
 	s := d.s
-	row := func(fields ...any) {
-		for i, f := range fields {
-			if i > 0 {
-				d.b.WriteByte('\t')
-			}
-			d.b.WriteString(status.Clean(fmt.Sprint(f), 300))
-		}
-		d.b.WriteByte('\n')
-	}
-	row("gateway", s.Gateway.ID, s.Gateway.Name, "version", s.Version, "up_s", number(s.UptimeS))
+	d.row("gateway", s.Gateway.ID, s.Gateway.Name, "version", s.Version, "up_s", number(s.UptimeS))
 	if s.Started.Reason != "" {
-		row("started", s.Started.Reason, s.Started.Before, s.Started.Detail)
+		d.row("started", s.Started.Reason, s.Started.Before, s.Started.Detail)
 	}
-	row("clock", s.Clock.Trusted, s.Clock.Source)
-	row("link", s.Link.State, cmp.Or(s.Link.URL, s.Link.URLHost), "since_s", number(s.Link.SinceS), "rtt_ms", number(s.Link.RTTms), s.Link.LastError)
-	row("buffer", s.Buffer.State, "waiting", s.Buffer.Waiting, "oldest_s", number(s.Buffer.OldestAgeS), "bytes", s.Buffer.Bytes, "capacity", s.Buffer.CapacityBytes)
-	row("data", "read", s.Totals.Read, "delivered", s.Totals.Acked, "lost", s.Totals.Lost.Sum(), "set_aside", s.Totals.Quarantined)
+	d.row("clock", s.Clock.Trusted, s.Clock.Source)
+	d.row("link", s.Link.State, cmp.Or(s.Link.URL, s.Link.URLHost), "since_s", number(s.Link.SinceS), "rtt_ms", number(s.Link.RTTms), s.Link.LastError)
+	d.row("buffer", s.Buffer.State, "waiting", s.Buffer.Waiting, "oldest_s", number(s.Buffer.OldestAgeS), "bytes", s.Buffer.Bytes, "capacity", s.Buffer.CapacityBytes)
+	d.row("data", "read", s.Totals.Read, "delivered", s.Totals.Acked, "lost", s.Totals.Lost.Sum(), "set_aside", s.Totals.Quarantined)
+	if o := s.Link.LastOutage; o != nil {
+		d.row("outage", "began_s", number(o.BeganS), "ended_s", number(o.EndedS), o.Code, "waited", o.Waited, "left", o.Left, "lost", o.Lost.Sum(), o.Statement(d.wording()))
+	}
 	for _, v := range s.Devices {
-		row("device", v.Name, v.Type, v.Port, v.State, "last_s", number(v.LastAgeS), "rate_hz", number(v.RateHz), "bad", v.Bad, v.Detail)
+		d.plainDevice(v)
 	}
-	for _, p := range s.Problems {
+	d.plainProblems()
+}
+
+func (d *drawing) plainDevice(v status.Device) {
+	d.row("device", v.Name, v.Type, v.Port, v.State, "last_s", number(v.LastAgeS), "rate_hz", number(v.RateHz), "bad", v.Bad, v.Detail)
+}
+
+// row writes fields separated by tabs.
+func (d *drawing) row(fields ...any) {
+	for i, f := range fields {
+		if i > 0 {
+			d.b.WriteByte('\t')
+		}
+		d.b.WriteString(status.Clean(fmt.Sprint(f), 300))
+	}
+	d.b.WriteByte('\n')
+}
+
+func (d *drawing) plainProblems() {
+	for _, p := range d.s.Problems {
 		fields := []any{"problem", p.Code, p.Severity, p.Subject, p.Sentence}
 		for _, action := range actions(p) {
 			fields = append(fields, action)
 		}
-		row(fields...)
+		d.row(fields...)
 	}
 }
