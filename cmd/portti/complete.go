@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"portti/cmd/portti/console"
 	"portti/cmd/portti/doctor"
 	"portti/device"
 	"portti/systemd"
@@ -16,10 +17,13 @@ const completeWait = 500 * time.Millisecond
 
 // complete gives the shell the values that verbs and flags can have, where they are names.
 func complete(root *cobra.Command) {
-	for _, verb := range []string{"tail", "record", "test"} {
-		if cmd, _, err := root.Find([]string{verb}); err == nil && cmd != root {
+	for _, verb := range [][]string{{"tail"}, {"record"}, {"test"}, {"devices", "show"}} {
+		if cmd, _, err := root.Find(verb); err == nil && cmd != root {
 			cmd.ValidArgsFunction = deviceNames
 		}
+	}
+	if cmd, _, err := root.Find([]string{"explain"}); err == nil && cmd != root {
+		cmd.ValidArgsFunction = problemCodes
 	}
 	dialects := []string{"thingsee", "haltless", "zyeta", "heimdall"}
 	modes := []string{"none", "header", "query", "first-message", "hash"}
@@ -99,4 +103,24 @@ func deviceNames(cmd *cobra.Command, args []string, _ string) ([]string, cobra.S
 		}
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// problemCodes are those of the catalogue with their titles; those that are open on the
+// running gateway come first.
+func problemCodes(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	all := explanations()
+	openNow(cmd, all)
+	slices.SortStableFunc(all, func(a, b console.Explanation) int { return min(1, len(b.Open)) - min(1, len(a.Open)) })
+	var codes []string
+	for _, e := range all {
+		title := e.Title
+		if len(e.Open) > 0 {
+			title += " (open now)"
+		}
+		codes = append(codes, e.Code+"\t"+title)
+	}
+	return codes, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }

@@ -23,13 +23,16 @@ import (
 )
 
 func queueCmd() *cobra.Command {
-	cmd := group(&cobra.Command{
+	stats := queueStatsCmd()
+	return withVerbs(&cobra.Command{
 		Use:   "queue",
-		Short: "stats | check | export | import  the readings that wait",
-		Long:  "Looks into the buffer, where readings wait for the server, and carries them on a stick.",
-	})
-	cmd.AddCommand(queueStatsCmd(), queueCheckCmd(), queueExportCmd(), queueImportCmd())
-	return cmd
+		Short: "the readings that wait;  queue check | export | import",
+		Long: `Looks into the buffer, where readings wait for the server, and carries them on a stick.
+Without another word it shows what queue stats shows.
+
+` + stats.Long,
+		RunE: stats.RunE,
+	}, stats, queueCheckCmd(), queueExportCmd(), queueImportCmd())
 }
 
 func queueStatsCmd() *cobra.Command {

@@ -117,6 +117,10 @@ func ask(ctx context.Context, socket string, timeout time.Duration, method, path
 	if resp.StatusCode == http.StatusForbidden {
 		return notOfTheGroup(socket)
 	}
+	if resp.StatusCode == http.StatusUnprocessableEntity { // it says why
+		why, _ := io.ReadAll(io.LimitReader(resp.Body, maxStatus))
+		return exit(exitFailed, errors.New(strings.TrimSpace(string(why))))
+	}
 	if resp.StatusCode != http.StatusOK {
 		return exit(exitUnknown, fmt.Errorf("what listens on %s answered %s: is it portti?", socket, resp.Status))
 	}

@@ -117,7 +117,7 @@ func (d *drawing) device(v DeviceView) {
 	d.settings(v)
 	d.problems()
 	if len(v.Problems) == 0 && dev.State == status.DeviceOK {
-		d.b.WriteString("\nNothing is wrong with it. See its readings: portti tail " + shellWord(dev.Name) + "\n")
+		d.b.WriteString("\nNothing is wrong with it. See its readings: portti tail " + status.Clean(dev.Name, 64) + "\n")
 	}
 }
 
@@ -135,15 +135,6 @@ func (d *drawing) settings(v DeviceView) {
 		d.field(title, status.Clean(s.Key+" = "+s.Value, 200)+" ("+status.Clean(s.Origin, 120)+")")
 		title = ""
 	}
-}
-
-// shellWord is a name as it is to be typed: in quotes where it needs them.
-func shellWord(name string) string {
-	name = status.Clean(name, 64)
-	if strings.ContainsAny(name, " \t'\"\\$`&|;<>()*?[]#~!{}") {
-		return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
-	}
-	return name
 }
 
 // Explanation is an entry of the catalogue in full.
@@ -190,7 +181,7 @@ func Explain(w io.Writer, words string, all []Explanation, o Options) error {
 }
 
 func (d *drawing) explain(e Explanation) {
-	d.wrap("", d.severity(status.Severity(e.Severity))+" "+e.Code+"  "+e.Title+" ("+e.Severity+")")
+	d.line(d.severity(status.Severity(e.Severity)), " ", e.Code, "  ", e.Title, " (", e.Severity, ")")
 	d.wrap("  ", e.Sentence)
 	if e.ImpactsData {
 		d.wrap("  ", "Readings are lost by it, or may be.")
@@ -200,7 +191,10 @@ func (d *drawing) explain(e Explanation) {
 	}
 	d.b.WriteString("\n  What to do:\n")
 	for i, a := range e.Actions {
-		d.wrap("  ", fmt.Sprintf("%d. %s", i+1, a))
+		d.wrap("  ", fmt.Sprintf("%d. %s", i+1, status.Clean(a, 400)))
+	}
+	if e.AfterS > 0 || len(e.HiddenBy) > 0 {
+		d.b.WriteByte('\n')
 	}
 	if e.AfterS > 0 {
 		d.wrap("  ", "It is shown once it has lasted "+span(e.AfterS)+".")

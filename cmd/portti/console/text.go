@@ -194,6 +194,9 @@ func milliseconds(v float64) string {
 	return number(v) + " ms"
 }
 
+// Milliseconds writes a round trip as the status does.
+func Milliseconds(v float64) string { return milliseconds(v) }
+
 // coarse is a length of time in one unit.
 func coarse(seconds float64) string {
 	switch s := math.Max(seconds, 0); {

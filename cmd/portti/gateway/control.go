@@ -120,6 +120,7 @@ func (g *Gateway) routes() (members, everybody http.Handler) {
 		})
 	}
 	all.HandleFunc("GET /api/v1/queue/export", g.exportQueue)
+	all.HandleFunc("POST /api/v1/ping", g.servePing)
 	all.HandleFunc("GET /api/v1/devices/{name}/follow", g.followDevice)
 	all.HandleFunc("GET /api/v1/config/diff", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.ConfigDiff(), log) })
 	all.HandleFunc("POST /api/v1/reload", func(w http.ResponseWriter, r *http.Request) {

@@ -82,3 +82,10 @@ func (o *Outage) Recent() bool {
 	const shown = 12 * 3600
 	return o != nil && !o.Short() && (o.Ended == nil || o.EndedS <= shown || o.Done == nil || o.DoneS <= shown)
 }
+
+// RoundTrip is what a ping over the live link measured.
+type RoundTrip struct {
+	Schema int     `json:"schema"`
+	Server string  `json:"server"`
+	RTTms  float64 `json:"rtt_ms"`
+}
