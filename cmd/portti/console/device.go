@@ -21,7 +21,7 @@ func Devices(w io.Writer, s *status.Document, o Options) error {
 	} else {
 		d.table()
 	}
-	_, err := io.WriteString(w, d.b.String())
+	_, err := io.WriteString(w, d.written())
 	return err
 }
 
@@ -57,21 +57,16 @@ func Device(w io.Writer, v DeviceView, o Options) error {
 	} else {
 		d.device(v)
 	}
-	_, err := io.WriteString(w, d.b.String())
+	_, err := io.WriteString(w, d.written())
 	return err
 }
 
 // field writes a title and, beside it, a text that may take several lines.
 func (d *drawing) field(title, text string) {
 	const indent = "             "
-	if text == "" {
-		return
+	if text != "" {
+		d.hang(pad(title, len(indent)), indent, text)
 	}
-	var inner drawing
-	inner.o = d.o
-	inner.wrap(indent, text)
-	rest := inner.b.String()
-	d.b.WriteString(pad(title, len(indent)) + strings.TrimPrefix(rest, indent))
 }
 
 func (d *drawing) device(v DeviceView) {
@@ -176,7 +171,7 @@ func Explain(w io.Writer, words string, all []Explanation, o Options) error {
 		}
 		d.explain(e)
 	}
-	_, err := io.WriteString(w, d.b.String())
+	_, err := io.WriteString(w, d.written())
 	return err
 }
 
@@ -191,7 +186,7 @@ func (d *drawing) explain(e Explanation) {
 	}
 	d.b.WriteString("\n  What to do:\n")
 	for i, a := range e.Actions {
-		d.wrap("  ", fmt.Sprintf("%d. %s", i+1, status.Clean(a, 400)))
+		d.advise("  ", fmt.Sprintf("%d. ", i+1), a, e.Commands[i])
 	}
 	if e.AfterS > 0 || len(e.HiddenBy) > 0 {
 		d.b.WriteByte('\n')
@@ -220,7 +215,7 @@ func ExplainAll(w io.Writer, all []Explanation, o Options) error {
 		d.line(d.severity(status.Severity(e.Severity)), " ", pad(e.Code, 19), d.cut(e.Title, d.width()-21-len(open)), open)
 	}
 	d.b.WriteString("\nOne of them in full: portti explain CODE. Close codes, HTTP statuses and errors\nof the system are explained too: portti explain 4001, portti explain EACCES\n")
-	_, err := io.WriteString(w, d.b.String())
+	_, err := io.WriteString(w, d.written())
 	return err
 }
 

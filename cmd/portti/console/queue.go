@@ -17,7 +17,7 @@ func Queue(w io.Writer, s *status.Queue, o Options) error {
 	} else {
 		d.queue(s)
 	}
-	_, err := io.WriteString(w, d.b.String())
+	_, err := io.WriteString(w, d.written())
 	return err
 }
 

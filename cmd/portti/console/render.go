@@ -50,7 +50,7 @@ func Render(w io.Writer, s *status.Document, o Options) error {
 	} else {
 		d.screen()
 	}
-	_, err := io.WriteString(w, d.b.String())
+	_, err := io.WriteString(w, d.written())
 	return err
 }
 
@@ -228,6 +228,9 @@ func (d *drawing) data() {
 }
 
 func (d *drawing) wording() status.Wording {
+	if d.o.Plain {
+		return status.Wording{}
+	}
 	return status.Wording{Zone: d.o.Zone, Group: d.space()}
 }
 
@@ -259,8 +262,12 @@ func (d *drawing) problems() {
 		code := status.Clean(p.Code, 20)
 		d.line("  ", d.severity(p.Severity), " ", code, "  ", span(p.SinceS)+" ago")
 		d.wrap("    ", status.Clean(p.Sentence, 400))
-		for _, action := range actions(p) {
-			d.wrap("    ", d.arrow()+" "+status.Clean(action, 400))
+		for i, action := range actions(p) {
+			command := ""
+			if i < len(p.Commands) {
+				command = p.Commands[i]
+			}
+			d.advise("    ", d.arrow()+" ", action, command)
 		}
 	}
 }

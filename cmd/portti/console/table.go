@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"portti/cmd/portti/status"
 )
@@ -20,7 +22,12 @@ func (d *drawing) columns() columns {
 		c.port += min(wider/2, 40)
 		c.name += min(wider/4, 16)
 	}
-	if w < 72 {
+	if w < 72 { // what a device says of itself counts more than where it is
+		c.kind, c.port, c.last, c.rate = 0, 9, 6, 10
+	}
+	long := func(v status.Device) bool { return utf8.RuneCountInString(v.Name) >= c.name }
+	if slices.ContainsFunc(d.s.Devices, long) { // so that one can be told from another
+		c.name += max(5, c.kind)
 		c.kind = 0
 	}
 	c.state = w - c.name - c.kind - c.port - c.last - c.rate - 2 // its mark

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"portti/cmd/portti/status"
 )
 
 // sign is how a thing is doing, as a mark.
@@ -46,13 +48,19 @@ func (d *drawing) arrow() string {
 	return "→"
 }
 
+// glue is a blank at which no line is broken, until it is written.
+const glue = "\x01"
+
+// written is everything that was drawn.
+func (d *drawing) written() string { return strings.ReplaceAll(d.b.String(), glue, " ") }
+
 // space separates thousands where a person reads them.
 func (d *drawing) space() string {
 	switch {
-	case !d.o.Terminal:
+	case !d.o.Terminal, d.o.Plain:
 		return ""
 	case d.o.ASCII:
-		return " "
+		return glue
 	}
 	return "\u202f" // narrow, and never broken
 }
@@ -88,22 +96,37 @@ func (d *drawing) status(title, mark, word string, parts ...string) {
 }
 
 // wrap writes text below each other, broken between words.
-func (d *drawing) wrap(indent, text string) {
-	line := indent
+func (d *drawing) wrap(indent, text string) { d.hang(indent, indent, text) }
+
+// hang is wrap with another beginning of the first line.
+func (d *drawing) hang(first, indent, text string) {
+	line, empty := first, strings.TrimSpace(first) == ""
+	glued := !empty // to the mark or title
 	for _, word := range strings.Split(d.text(text), " ") { // not Fields: narrow spaces stay
 		if word == "" {
 			continue
 		}
-		if len(line) > len(indent) && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > d.width() {
-			d.b.WriteString(line + "\n")
-			line = indent
+		if !empty && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > d.width() {
+			d.b.WriteString(strings.TrimRight(line, " ") + "\n")
+			line, empty, glued = indent, true, false
 		}
-		if len(line) > len(indent) {
+		if !empty && !glued {
 			line += " "
 		}
-		line += word
+		line, empty, glued = line+word, false, false
 	}
 	d.b.WriteString(line + "\n")
+}
+
+// advise writes something to do behind a mark. A command in it that fits on one line is
+// not broken, so that it can be copied.
+func (d *drawing) advise(indent, mark, action, command string) {
+	below := indent + strings.Repeat(" ", utf8.RuneCountInString(mark))
+	text := status.Clean(action, 400)
+	if command = status.Clean(command, 400); command != "" && utf8.RuneCountInString(below+command) < d.width() {
+		text = strings.Replace(text, command, strings.ReplaceAll(command, " ", glue), 1)
+	}
+	d.hang(indent+mark, below, text)
 }
 
 // text replaces what an ASCII terminal cannot show.

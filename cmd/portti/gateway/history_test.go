@@ -189,7 +189,7 @@ func TestOutageSinceTheStart(t *testing.T) {
 		p.look()
 		p.link(uplink.Waiting, uplink.ProblemRefused)
 		p.pass(5 * time.Minute)
-		if got, want := p.statement(), "Link down since the start 00:00, for 5 min (server refused the connection). 300 readings wait, none lost so far."; got != want {
+		if got, want := p.statement(), "Link down since the start at 00:00, for 5 min (server refused the connection). 300 readings wait, none lost so far."; got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 		if len(p.links) != 1 || p.links[0].code != uplink.ProblemRefused {

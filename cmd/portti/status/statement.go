@@ -30,34 +30,34 @@ func (o *Outage) when(w Wording) string {
 	if o.Planned {
 		what = "Outside the uplink hours"
 	}
-	since := ""
-	if o.FromStart {
-		since = "since the start "
-	}
 	why := ""
 	if word := reasonWord(o.Code); word != "" && !o.Planned {
 		why = " (" + word + ")"
 	}
 	lasted := InWords(seconds(o.Seconds()))
 	if !o.Trusted {
-		if o.Ended == nil {
-			return fmt.Sprintf("%s %sfor %s%s.", what, since, lasted, why)
+		start := ""
+		if o.FromStart {
+			start = " from the start"
 		}
-		return fmt.Sprintf("%s %sfor %s, until %s ago%s.", what, since, lasted, InWords(seconds(o.EndedS)), why)
+		if o.Ended == nil {
+			return fmt.Sprintf("%s%s for %s%s.", what, start, lasted, why)
+		}
+		return fmt.Sprintf("%s%s for %s, until %s ago%s.", what, start, lasted, InWords(seconds(o.EndedS)), why)
 	}
 	begin := w.moment(o.Began, o.now())
 	if o.Ended == nil {
-		if since == "" {
-			since = "since "
+		if o.FromStart {
+			begin = "the start at " + begin
 		}
-		return fmt.Sprintf("%s %s%s, for %s%s.", what, since, begin, lasted, why)
+		return fmt.Sprintf("%s since %s, for %s%s.", what, begin, lasted, why)
 	}
 	end := w.moment(*o.Ended, o.now())
 	if sameDay(w.in(o.Began), w.in(*o.Ended)) {
 		end = w.in(*o.Ended).Format("15:04")
 	}
-	if since != "" {
-		return fmt.Sprintf("%s %s%s until %s%s.", what, since, begin, end, why)
+	if o.FromStart {
+		return fmt.Sprintf("%s from the start at %s to %s%s.", what, begin, end, why)
 	}
 	if strings.Contains(begin, " ") || strings.Contains(end, " ") {
 		return fmt.Sprintf("%s %s to %s%s.", what, begin, end, why)
