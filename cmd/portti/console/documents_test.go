@@ -42,7 +42,7 @@ func documents() map[string]func(*status.Document) {
 		"healthy": func(s *status.Document) { outage(s, func(*status.Outage) {}) },
 		"fresh": func(s *status.Document) {
 			s.UptimeS, s.Gateway.Name = 12, "raspberrypi"
-			s.Link = status.Link{State: status.LinkStopped, SinceS: 12, Since: s.Time.Add(-12 * time.Second), Dialect: "thingsee", Problem: "CFG-NO-SERVER", Ack: "fence"}
+			s.Link = status.Link{ServerKinds: map[string]uint64{}, State: status.LinkStopped, SinceS: 12, Since: s.Time.Add(-12 * time.Second), Dialect: "thingsee", Problem: "CFG-NO-SERVER", Ack: "fence"}
 			s.Buffer, s.Totals, s.Devices = status.Buffer{State: status.BufferOK, CapacityBytes: 200_000_000}, status.Totals{}, []status.Device{}
 			s.Started.Reason = status.StartFirst
 			s.Problems = []status.Problem{problem("CFG-NO-DEVICE", "", 12), problem("CFG-NO-SERVER", "", 12)}
@@ -153,6 +153,7 @@ func TestDocuments(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := healthy()
 			s.Running, s.Link.Connects, s.Link.URL = true, 3, "wss://ingest.example.net/socket"
+			s.Link.ServerKinds, s.Link.Order = map[string]uint64{}, "oldest-first"
 			s.Downlink, s.Started = status.Downlink{}, status.Started{Reason: status.StartStopped}
 			change(s)
 			text, err := json.MarshalIndent(s, "", "  ")

@@ -101,7 +101,7 @@ func (d *drawing) wrap(indent, text string) { d.hang(indent, indent, text) }
 // hang is wrap with another beginning of the first line.
 func (d *drawing) hang(first, indent, text string) {
 	line, empty := first, strings.TrimSpace(first) == ""
-	glued := !empty // to the mark or title
+	glued := !empty                                         // to the mark or title
 	for _, word := range strings.Split(d.text(text), " ") { // not Fields: narrow spaces stay
 		if word == "" {
 			continue
