@@ -24,6 +24,7 @@ func TestCompletion(t *testing.T) {
 	for line, want := range map[string]string{
 		"tail -c " + file + " ":           "mast",
 		"test -c " + file + " ":           "mast",
+		"devices show -c " + file + " ":   "mast",
 		"config create --device ":         kinds,
 		"receive --dialect ":              "thingsee haltless zyeta heimdall",
 		"setup wss://h.example/x --auth ": "none header query first-message hash",
@@ -39,6 +40,17 @@ func TestCompletion(t *testing.T) {
 		if got = got[:len(got)-1]; strings.Join(got, " ") != want {
 			t.Errorf("portti %soffers %q, wanted %s", line, got, want)
 		}
+	}
+}
+
+// TestCompletionOfCodes: the codes of the catalogue with their titles.
+func TestCompletionOfCodes(t *testing.T) {
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"__complete", "explain", "--socket", "nowhere/portti.sock", "NET-D"}, nil, &out, &errs); code != 0 {
+		t.Fatal(code, errs.String())
+	}
+	if !strings.Contains(out.String(), "NET-DNS\t") {
+		t.Error(out.String())
 	}
 }
 

@@ -153,7 +153,7 @@ func TestDocuments(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := healthy()
 			s.Running, s.Link.Connects, s.Link.URL = true, 3, "wss://ingest.example.net/socket"
-			s.Link.ServerKinds, s.Link.Order = map[string]uint64{}, "oldest-first"
+			s.Link.ServerKinds, s.Link.Order = map[string]uint64{}, "fifo"
 			s.Downlink, s.Started = status.Downlink{}, status.Started{Reason: status.StartStopped}
 			change(s)
 			text, err := json.MarshalIndent(s, "", "  ")
