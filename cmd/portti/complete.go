@@ -1,12 +1,10 @@
 package main
 
 import (
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"portti/cmd/portti/console"
 	"portti/cmd/portti/doctor"
 	"portti/device"
 	"portti/systemd"
@@ -113,14 +111,13 @@ func problemCodes(cmd *cobra.Command, args []string, _ string) ([]string, cobra.
 	}
 	all := explanations()
 	openNow(cmd, all)
-	slices.SortStableFunc(all, func(a, b console.Explanation) int { return min(1, len(b.Open)) - min(1, len(a.Open)) })
-	var codes []string
+	var open, others []string
 	for _, e := range all {
-		title := e.Title
 		if len(e.Open) > 0 {
-			title += " (open now)"
+			open = append(open, e.Code+"\t"+e.Title+" (open now)")
+		} else {
+			others = append(others, e.Code+"\t"+e.Title)
 		}
-		codes = append(codes, e.Code+"\t"+title)
 	}
-	return codes, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+	return append(open, others...), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }

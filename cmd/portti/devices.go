@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -145,12 +146,12 @@ func settingsOf(cmd *cobra.Command, name string) (all []console.Setting, unread 
 		return all, "the configuration has mistakes. See them: portti config check"
 	}
 	prefix := config.DeviceKey(name) + "."
-	for key, value := range cfg.ShownSettings() {
+	values := cfg.ShownSettings()
+	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if short, ok := strings.CutPrefix(key, prefix); ok {
-			all = append(all, console.Setting{Key: short, Value: value, Origin: cfg.Origin(key).String()})
+			all = append(all, console.Setting{Key: short, Value: values[key], Origin: cfg.Origin(key).String()})
 		}
 	}
-	slices.SortFunc(all, func(a, b console.Setting) int { return strings.Compare(a.Key, b.Key) })
 	if len(all) == 0 {
 		return all, "the configuration has no device of this name any more; after portti reload it is gone"
 	}

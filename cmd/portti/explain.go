@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -75,8 +76,13 @@ func explanations() []console.Explanation {
 	for _, p := range device.Kinds().Problems() {
 		entries = append(entries, status.Entry{Code: p.Code, Severity: status.Warning, Title: p.Title, Sentence: p.Sentence, Actions: p.Actions, ImpactsData: p.ImpactsData})
 	}
-	all := make([]console.Explanation, 0, len(entries))
+	byCode := map[string]status.Entry{}
 	for _, e := range entries {
+		byCode[e.Code] = e
+	}
+	all := make([]console.Explanation, 0, len(entries))
+	for _, code := range slices.Sorted(maps.Keys(byCode)) {
+		e := byCode[code]
 		x := console.Explanation{Code: e.Code, Severity: string(e.Severity), Title: e.Title, Sentence: places(e.Sentence),
 			HiddenBy: append([]string{}, e.DependsOn...), AfterS: e.ShowAfter.Seconds(), ImpactsData: e.ImpactsData, Open: []string{}}
 		e.Actions = slices.Clone(e.Actions)
@@ -86,7 +92,6 @@ func explanations() []console.Explanation {
 		x.Actions, x.Commands = e.Advise()
 		all = append(all, x)
 	}
-	slices.SortFunc(all, func(a, b console.Explanation) int { return strings.Compare(a.Code, b.Code) })
 	return all
 }
 

@@ -1,10 +1,8 @@
 package console
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"portti/cmd/portti/status"
@@ -205,8 +203,6 @@ func ExplainAll(w io.Writer, all []Explanation, o Options) error {
 		return Explain(w, "", all, o)
 	}
 	d := drawing{s: &status.Document{}, o: o}
-	all = slices.Clone(all)
-	slices.SortStableFunc(all, func(a, b Explanation) int { return cmp.Compare(a.Code, b.Code) })
 	for _, e := range all {
 		open := ""
 		if len(e.Open) > 0 {
