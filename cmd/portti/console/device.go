@@ -49,6 +49,9 @@ func Device(w io.Writer, v DeviceView, o Options) error {
 		l := v.Device.Ledger
 		d.row("ledger", "read", l.Read, "delivered", l.Acked, "waiting", l.Waiting, "set_aside", l.Quarantined, "lost", l.Lost.Sum())
 		for _, s := range v.Settings {
+			if s.Origin == "default" && !o.Verbose {
+				continue
+			}
 			d.row("setting", s.Key, s.Value, s.Origin)
 		}
 		d.plainProblems()

@@ -7,6 +7,7 @@
 //
 //	dating.go      gives readings their time once the clock is trusted
 //	supervise.go   checks every part each 1 to 5 s: problems, log, systemd
+//	history.go     what these looks saw in the last day, history_outage.go: what became of the readings
 //	selfreport.go  the gateway's own messages, lossreport.go: what was lost
 //	downlink.go    what the server may ask for
 //	control.go     the socket that the verbs ask, metrics.go: Prometheus
@@ -27,5 +28,5 @@
 // anything is wrong nothing. One on trial is taken back unless it comes online or is
 // confirmed in its time, whatever happens to process and machine meanwhile.
 //
-// Status, Queue, ConfigDiff and Reload may be called from any goroutine; Run once.
+// Status, Queue, History, Ping, ConfigDiff and Reload may be called from any goroutine; Run once.
 package gateway

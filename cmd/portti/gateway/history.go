@@ -175,6 +175,9 @@ type linkSpan struct {
 // that it is made in, before and after it.
 func (h *history) noteLink(l *glimpse) {
 	now := linkSpan{state: string(l.link.State), from: h.between(l.link.Since, l), to: l.at}
+	if l.link.State == uplink.Stopped && !l.without() { // for a moment, at the start or while another link takes over
+		now.state = status.LinkConnecting
+	}
 	switch {
 	case l.online() || l.without():
 	case !l.link.Opens.IsZero():

@@ -27,6 +27,9 @@ type linkCause struct {
 	lasted    time.Duration
 }
 
+// startLimit is within which a start connects: no outage is made of that.
+const startLimit = 10 * time.Second
+
 // maxCauses bounds what a link that fails in ever other ways leaves behind.
 const maxCauses = 8
 
@@ -45,6 +48,9 @@ func (h *history) noteOutage(l *glimpse) {
 	case open != nil:
 		open.ended = h.between(l.link.Since, l)
 		open.causes = []linkCause{open.main()}
+		if open.fromStart && open.ended.Sub(open.began) < startLimit {
+			h.outages = h.outages[:len(h.outages)-1]
+		}
 	}
 	for _, o := range h.outages {
 		o.follow(l)

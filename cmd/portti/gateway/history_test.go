@@ -198,6 +198,16 @@ func TestOutageSinceTheStart(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		p := newPast()
+		p.link(uplink.Stopped, "")
+		p.look()
+		p.link(uplink.Online, "")
+		p.pass(5 * time.Minute)
+		if len(p.outages) != 0 || len(p.links) != 2 || p.links[0].state != status.LinkConnecting {
+			t.Errorf("a start is no outage: %+v %+v", p.outages, p.links)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		p := newPast()
 		p.look()
 		p.link(uplink.Waiting, "")
 		p.l.link.Opens = time.Now().Add(time.Hour)
