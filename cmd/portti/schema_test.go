@@ -287,3 +287,16 @@ func TestSchemaFindsFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestVerbsPrintWhatTheirSchemaSays, those that need no gateway to print something.
+func TestVerbsPrintWhatTheirSchemaSays(t *testing.T) {
+	for name, args := range map[string][]string{
+		"explain": {"explain", "4001"},
+		"ping":    {"ping"},
+		"stopped": {"status"},
+	} {
+		var out, errs strings.Builder
+		run(t.Context(), append(args, "--json", "--socket", filepath.Join(t.TempDir(), "none.sock")), nil, &out, &errs)
+		loadSchema(t, name).validate(t, "portti "+args[0], []byte(out.String()))
+	}
+}
