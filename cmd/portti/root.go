@@ -44,6 +44,7 @@ func verbs(machine fs.FS) []verb {
 		{groupSee, queueCmd()},
 		{groupSee, recordCmd()},
 		{groupSee, tailCmd()},
+		{groupSee, netcheckCmd(machine)},
 		{groupSetUp, setupCmd(machine)},
 		{groupSetUp, discoverCmd()},
 		{groupSetUp, configCmd(machine)},

@@ -20,6 +20,8 @@ type Tried struct {
 	Code   string        // of the problem catalogue, where it is not online; may be empty
 	Says   string        // what went wrong, for people
 	Advice []string      // what to do about it
+	// Commands has for each of them the first command to type, or "".
+	Commands []string
 }
 
 const (
@@ -34,17 +36,7 @@ const (
 // again. It sends no reading. token is used instead of what the configuration names; ""
 // leaves it at that. An error is one of the configuration, or of ctx.
 func Try(ctx context.Context, cfg *config.Config, token string, opt Options) (Tried, error) {
-	ticks, err := clock.New(opt.Built)
-	if err != nil {
-		return Tried{}, fmt.Errorf("cannot read the clock: %w", err)
-	}
-	opt.Log = slog.New(slog.DiscardHandler)
-	g := &Gateway{opt: opt, clock: ticks}
-	g.cfg.Store(cfg)
-	if g.id, err = IdentityOf(cfg); err != nil { // it never ran
-		g.id = makeIdentity()
-	}
-	o, err := g.linkOptions(cfg)
+	g, o, err := onlyLink(cfg, opt)
 	if err != nil {
 		return Tried{}, err
 	}
@@ -58,8 +50,6 @@ func Try(ctx context.Context, cfg *config.Config, token string, opt Options) (Tr
 		defer w.close(nil)
 		o.Token = w.token
 	}
-	o.LimitsFile, o.Schedule, o.PingInterval = "", nil, tryPing
-	o.ServerTime, o.Downlink = nil, nil
 	link, err := uplink.New(o)
 	if err != nil {
 		return Tried{}, fmt.Errorf("cannot set up the link: %w", err)
@@ -79,6 +69,26 @@ func Try(ctx context.Context, cfg *config.Config, token string, opt Options) (Tr
 		return Tried{}, err
 	}
 	return g.tried(last), nil
+}
+
+// onlyLink is what a link to the server of cfg is made of that comes once, sends nothing
+// and keeps nothing. It tells no start, so that a server does not take it for another
+// gateway with this one's identity.
+func onlyLink(cfg *config.Config, opt Options) (*Gateway, uplink.Options, error) {
+	ticks, err := clock.New(opt.Built)
+	if err != nil {
+		return nil, uplink.Options{}, fmt.Errorf("cannot read the clock: %w", err)
+	}
+	opt.Log = slog.New(slog.DiscardHandler)
+	g := &Gateway{opt: opt, clock: ticks}
+	g.cfg.Store(cfg)
+	if g.id, err = IdentityOf(cfg); err != nil { // it never ran
+		g.id = makeIdentity()
+	}
+	o, err := g.linkOptions(cfg)
+	o.LimitsFile, o.Schedule, o.PingInterval = "", nil, tryPing
+	o.ServerTime, o.Downlink = nil, nil
+	return g, o, err
 }
 
 // watchTry looks at the link until it is clear what came of the attempt: a failure, or a
@@ -105,14 +115,14 @@ func (g *Gateway) tried(l uplink.Status) Tried {
 	if l.State == uplink.Online && l.RTT > 0 && l.LastError == "" && l.Problem == "" {
 		return Tried{Online: true, RTT: l.RTT}
 	}
-	t := Tried{Code: l.Problem, Says: cmp.Or(l.LastError, "the server did not answer in time"), Advice: []string{"Try again in a minute"}}
+	t := Tried{Code: l.Problem, Says: cmp.Or(l.LastError, "the server did not answer in time"), Advice: []string{"Try again in a minute"}, Commands: []string{""}}
 	var all found
 	all.link(&snapshot{cfg: g.cfg.Load(), id: g.id, link: l})
 	for _, f := range all {
 		for _, e := range status.Catalogue() {
 			if e.Code == f.Code && f.Code != "CFG-UNPROVEN" {
 				t.Code, t.Says = f.Code, e.Say(f.Args...)
-				t.Advice, _ = e.Advise(f.Args...)
+				t.Advice, t.Commands = e.Advise(f.Args...)
 				return t
 			}
 		}
