@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"portti/cmd/portti/config"
+	"portti/cmd/portti/netcheck"
 	"portti/cmd/portti/status"
 )
 
@@ -180,6 +181,20 @@ type Host struct {
 	// fs.ErrNotExist means that there is no such program.
 	Run func(ctx context.Context, name string, args ...string) (string, error)
 	Now func() time.Time
+
+	Disk func(path string) (Disk, error) // of the file system that holds a path
+	// Buffer reads the buffer through and gives what is wrong in it.
+	Buffer func(ctx context.Context, dir string) (faults []string, err error)
+	// Netcheck goes the way to the server: once, however often it is called.
+	Netcheck func(ctx context.Context) ([]netcheck.Stage, error)
+	// Proxies are those that a shell and the service would go through, without login; ""
+	// = none.
+	ShellProxy, ServiceProxy string
+}
+
+// Disk is how full a file system is.
+type Disk struct {
+	Free, Size, FreeInodes, Inodes uint64
 }
 
 // Read is the text of a file below the root folder, without blanks around it; "" where

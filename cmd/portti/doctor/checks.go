@@ -14,6 +14,7 @@ func Checks() []Check {
 		portChecks(),
 		readingChecks(),
 		clockChecks(),
+		diskChecks(), networkChecks(), hostChecks(),
 	)
 	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID }) // a generic sort is 8 KB more of program
 	return all
