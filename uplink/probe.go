@@ -249,7 +249,7 @@ func (p *probe) serve(ctx context.Context, conn *websocket.Conn, g *guard, src S
 	if _, err := conn.NetConn().Write(largePings()); err != nil {
 		return // the session says why
 	}
-	wait(StepLarge, probeLarge, func(now Status) bool { return now.ForeignPongs > before })
+	wait(StepLarge, min(probeLarge, l.o.PhaseTimeout), func(now Status) bool { return now.ForeignPongs > before })
 }
 
 // largePings is so many pings in one piece that it fills a packet: a ping is the one

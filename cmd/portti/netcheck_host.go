@@ -24,13 +24,17 @@ import (
 // netcheckHost is this machine and its network, for the first server of cfg. limit is
 // that of a stage.
 func netcheckHost(machine fs.FS, cfg *config.Config, running *status.Document, limit time.Duration) (*netcheck.Host, error) {
-	server, err := url.Parse(cfg.Uplink.Addresses()[0])
-	if err != nil {
-		return nil, errors.New("the server's address cannot be read")
-	}
 	prober, err := gateway.NewProber(cfg, gateway.Options{Version: buildInfo().Version, Built: builtAt()}, nil)
 	if err != nil {
 		return nil, err
+	}
+	return netcheckBy(prober, machine, cfg, running, limit)
+}
+
+func netcheckBy(prober *gateway.Prober, machine fs.FS, cfg *config.Config, running *status.Document, limit time.Duration) (*netcheck.Host, error) {
+	server, err := url.Parse(cfg.Uplink.Addresses()[0])
+	if err != nil {
+		return nil, errors.New("the server's address cannot be read")
 	}
 	h := &netcheck.Host{
 		Server: server, Root: machine, Now: time.Now, Clock: prober.Clock, Addresses: addresses, Lookup: lookup, Running: running, Limit: limit,

@@ -97,7 +97,7 @@ func ofStage(names ...string) func(context.Context, *Host, *Report) {
 
 // tellStage reports a stage as it is told by netcheck.
 func tellStage(r *Report, s netcheck.Stage) {
-	sentence := capital(s.Sentence)
+	sentence := strings.TrimSuffix(capital(s.Sentence), ".")
 	if s.Code != "" {
 		sentence += " (" + s.Code + ")"
 	}

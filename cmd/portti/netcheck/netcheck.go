@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 
 	"portti/cmd/portti/status"
@@ -184,7 +185,11 @@ func (r *run) bad(name string, v Verdict, problem, says, sentence string, first 
 	if len(first) > 0 { // of our own: they mend this very thing
 		s.Actions, s.Commands = status.Entry{Actions: first}.Advise()
 	}
-	s.Actions, s.Commands = append(s.Actions, a.Actions...), append(s.Commands, a.Commands...)
+	for i, action := range a.Actions {
+		if !slices.Contains(s.Actions, action) {
+			s.Actions, s.Commands = append(s.Actions, action), append(s.Commands, a.Commands[i])
+		}
+	}
 	r.done(s)
 }
 
