@@ -188,7 +188,7 @@ func (r *run) echoed(ctx context.Context, s uplink.Step) {
 	small := duration(time.Duration(rtt * float64(time.Millisecond)))
 	switch {
 	case s.Problem == "":
-		r.done(Stage{Name: Echo, Verdict: OK, RTTms: rtt, Sentence: fmt.Sprintf("pings come back in %s, and such as fill a packet of 1,400 bytes in %s", small, duration(s.Took))})
+		r.done(Stage{Name: Echo, Verdict: OK, RTTms: rtt, Sentence: "pings come back in " + small + ", and so do those that fill a packet of 1,400 bytes"})
 	case s.Problem != uplink.ProblemMTU:
 		r.done(Stage{Name: Echo, Verdict: OK, RTTms: rtt, Sentence: "pings come back in " + small + "; the server does not take many at once, so a full packet was not tried"})
 	case r.smaller(ctx, uplink.StepLarge):
