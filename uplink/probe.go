@@ -143,32 +143,41 @@ func (p *probe) open(ctx context.Context, addr string) (*websocket.Conn, *guard)
 	}
 	a.conn = conn
 	if target.Scheme == "wss" {
-		if err != nil {
-			a.enter(phaseTLS)
-			return fail(StepTLS, Step{}, err)
-		}
-		config.ServerName = target.Hostname()
-		if config.GetClientCertificate == nil {
-			config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-				asked = true
-				return &tls.Certificate{}, nil
-			}
-		}
 		a.enter(phaseTLS)
-		secure := tls.Client(conn, config)
-		if err := secure.HandshakeContext(ctx); err != nil {
-			var bad *tls.CertificateVerificationError
-			s := Step{Shown: secure.ConnectionState().PeerCertificates}
-			if errors.As(err, &bad) {
-				s.Shown = bad.UnverifiedCertificates
-			}
-			return fail(StepTLS, s, err)
+		shown := Step{}
+		if err == nil {
+			shown, err = p.secure(ctx, a, config, &asked)
 		}
-		state := secure.ConnectionState()
-		a.conn, a.tls = secure, true
-		p.done(Step{Name: StepTLS, TLS: &state, Shown: state.PeerCertificates})
+		if err != nil {
+			return fail(StepTLS, shown, err)
+		}
 	}
 	return p.upgrade(ctx, a, &asked)
+}
+
+// secure speaks TLS over what stands, and tells of it where that went well. Where not, the
+// step has what the server showed.
+func (p *probe) secure(ctx context.Context, a *attempt, config *tls.Config, asked *bool) (Step, error) {
+	config.ServerName = p.l.route.dialect.endpoint.url.Hostname()
+	if config.GetClientCertificate == nil {
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			*asked = true
+			return &tls.Certificate{}, nil
+		}
+	}
+	secure := tls.Client(a.conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		var bad *tls.CertificateVerificationError
+		s := Step{Shown: secure.ConnectionState().PeerCertificates}
+		if errors.As(err, &bad) {
+			s.Shown = bad.UnverifiedCertificates
+		}
+		return s, err
+	}
+	state := secure.ConnectionState()
+	a.conn, a.tls = secure, true
+	p.done(Step{Name: StepTLS, TLS: &state, Shown: state.PeerCertificates})
+	return Step{}, nil
 }
 
 // upgrade asks for the WebSocket.
