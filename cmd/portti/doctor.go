@@ -155,6 +155,7 @@ func doctorHost(cmd *cobra.Command, machine fs.FS) (*doctor.Host, error) {
 	}
 	g.socket = socket
 	h.Status, h.StatusErr = askStatus(cmd.Context(), socket, min(g.timeout, 3*time.Second))
+	doctorFacts(cmd.Context(), h)
 	h.Listen = func(ctx context.Context, name string) ([]byte, error) { return listenTo(ctx, g, name) }
 	return h, nil
 }
