@@ -76,6 +76,11 @@ func queueStats(cmd *cobra.Command) (*status.Queue, error) {
 	if err != nil {
 		return nil, exit(exitUsage, err)
 	}
+	return queueFiles(cfg)
+}
+
+// queueFiles is the buffer as its files tell it.
+func queueFiles(cfg *config.Config) (*status.Queue, error) {
 	look, err := lookAt(cfg.Paths.BufferDir())
 	if err != nil {
 		return nil, err

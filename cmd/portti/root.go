@@ -34,6 +34,7 @@ type verb struct {
 // root folder of the machine.
 func verbs(machine fs.FS) []verb {
 	return []verb{
+		{groupSee, bundleCmd(machine)},
 		{groupSee, checkCmd()},
 		{groupSee, doctorCmd(machine)},
 		{groupSee, statusCmd(machine)},

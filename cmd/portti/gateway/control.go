@@ -20,8 +20,8 @@ import (
 )
 
 // control serves two Unix sockets, HTTP and JSON: who may open which is the business of
-// the files. The one for the service's group answers everything; the only thing that
-// it changes is that the configuration is read again. The other is for every user of
+// the files. The one for the service's group answers everything; the only things that
+// it changes are that the configuration is read again and, for a time, the log's level. The other is for every user of
 // the machine: how the gateway is, which holds no secret, and no reading.
 type control struct {
 	doors []*door
@@ -122,6 +122,7 @@ func (g *Gateway) routes() (members, everybody http.Handler) {
 	all.HandleFunc("GET /api/v1/queue/export", g.exportQueue)
 	all.HandleFunc("POST /api/v1/ping", g.servePing)
 	all.HandleFunc("GET /api/v1/devices/{name}/follow", g.followDevice)
+	g.supportRoutes(all)
 	all.HandleFunc("GET /api/v1/config/diff", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.ConfigDiff(), log) })
 	all.HandleFunc("POST /api/v1/reload", func(w http.ResponseWriter, r *http.Request) {
 		ask, err := reloadAsked(r.URL.Query())
