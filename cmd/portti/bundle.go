@@ -219,7 +219,7 @@ func (b *bundle) mark() {
 	}
 	entry := fmt.Sprintf("MESSAGE=a support bundle is made: %s\nPRIORITY=6\nSYSLOG_IDENTIFIER=portti\nPORTTI_EVENT=bundle.made\n", b.manifest.Mark)
 	if entryErr := systemd.JournalEntry([]byte(entry)); entryErr != nil {
-		b.lacks("mark in the log", fmt.Errorf("%w; and the journal: %w", err, entryErr))
+		b.lacks("mark in the log", fmt.Errorf("neither the gateway nor the journal takes it: %w", entryErr))
 	}
 }
 
@@ -232,6 +232,9 @@ func (b *bundle) tell(page string) error {
 // lacks notes what is not in the bundle. Errors that are the same say so once.
 func (b *bundle) lacks(name string, err error) {
 	why := err.Error()
+	if notRunning(err) {
+		why = "the gateway is not running"
+	}
 	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 && !strings.Contains(why, "sudo") {
 		why += ": run it with sudo"
 	}
@@ -295,7 +298,8 @@ func (b *bundle) pack(folder string) ([]byte, error) {
 		_, writeErr := w.Write(f.text)
 		err = errors.Join(err, writeErr)
 	}
-	return out.Bytes(), errors.Join(err, w.Close(), zipped.Close())
+	err = errors.Join(err, w.Close(), zipped.Close())
+	return out.Bytes(), err
 }
 
 // said shows what was written.
@@ -338,8 +342,16 @@ func (b *bundle) contents(out io.Writer) {
 	if len(b.manifest.Missing) > 0 {
 		fmt.Fprintln(out, "\nNot in it:")
 	}
+	var reasons []string // each once, with all that it holds for
+	names := map[string][]string{}
 	for _, l := range b.manifest.Missing {
-		fmt.Fprintf(out, "  %s: %s\n", l.Name, l.Why)
+		if names[l.Why] == nil {
+			reasons = append(reasons, l.Why)
+		}
+		names[l.Why] = append(names[l.Why], l.Name)
+	}
+	for _, why := range reasons {
+		fmt.Fprintf(out, "  %s: %s\n", strings.Join(names[why], ", "), why)
 	}
 	if n := total(b.manifest.Redacted); n > 0 {
 		fmt.Fprintf(out, "\n%s taken out of it.\n", status.Count(uint64(n), "value"))

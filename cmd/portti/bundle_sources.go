@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -249,8 +250,12 @@ func runProgram(ctx context.Context, name string, args ...string) ([]byte, error
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
 	cmd.WaitDelay = time.Second
 	text, err := cmd.Output()
-	if err != nil && ctx.Err() != nil {
+	var failed *exec.ExitError
+	switch {
+	case err != nil && ctx.Err() != nil:
 		err = fmt.Errorf("%s took longer than %s", name, sourcePatience)
+	case errors.As(err, &failed):
+		err = fmt.Errorf("%s: %s", name, cmp.Or(strings.TrimSpace(string(failed.Stderr)), err.Error()))
 	}
 	return text, err
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,7 +71,10 @@ func (b *bundle) space(context.Context) ([]byte, error) {
 	var out bytes.Buffer
 	var bad error
 	fmt.Fprintln(&out, "# folder, bytes, free bytes, inodes, free inodes")
-	for _, dir := range []string{"/", b.cfg.Paths.State, b.cfg.Paths.Run, "/var/log", "/tmp", path.Dir(b.g.config)} {
+	for _, dir := range []string{"/", b.cfg.Paths.State, b.cfg.Paths.Run, "/var/log", "/tmp", filepath.Dir(b.g.config)} {
+		if whole, err := filepath.Abs(dir); err == nil {
+			dir = whole
+		}
 		var st unix.Statfs_t
 		if err := unix.Statfs(dir, &st); err != nil {
 			bad = errors.Join(bad, fmt.Errorf("%s: %w", dir, err))

@@ -23,6 +23,9 @@ func (c *Config) outside(key string, v any, secret bool) any {
 	}
 	switch v := v.(type) {
 	case string:
+		if v == "" {
+			return v
+		}
 		return fmt.Sprintf("[%d characters]", len(v))
 	case []any:
 		for i := range v {

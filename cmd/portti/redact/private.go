@@ -132,7 +132,7 @@ func (p *private) ip(s string) string {
 			addr, err = netip.ParseAddr(a)
 		}
 	}
-	if err != nil || addr.IsLoopback() || addr.IsUnspecified() {
+	if err != nil || addr.IsLoopback() || addr.IsUnspecified() || strings.HasPrefix(a, "255.") {
 		return s
 	}
 	return p.as("ip", addr.String()) + port + s[len(trimmed):]
