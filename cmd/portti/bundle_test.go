@@ -79,7 +79,7 @@ func (c canaries) put(t *testing.T, s *rig.Site) {
 	s.Uplink += fmt.Sprintf("insecure = true\nauth = \"header\"\ntoken_file = %q\n", write("token", c["token"]+"\n"))
 	s.More += fmt.Sprintf("[uplink.headers]\nX-Site = %q\n[uplink.oauth]\nclient_secret_file = %q\nrefresh_token_file = %q\n[uplink.login]\npassword_file = %q\n",
 		c["header"], write("secret", c["secret"]), write("refresh", c["refresh"]), write("password", c["password"]))
-	s.More += fmt.Sprintf("[[device]]\nname = \"tags\"\ntype = \"ble-bridge\"\nport = \"/dev/ttyUSB97\"\nid = \"XXXX03TAG00000001\"\nkeys = {\"A4:C1:38:8D:18:B2\" = %q}\nkeys_file = %q\n",
+	s.More += fmt.Sprintf("[[device]]\nname = \"tags\"\nenabled = false\ntype = \"ble-bridge\"\nport = \"/dev/ttyUSB97\"\nid = \"XXXX03TAG00000001\"\nkeys = {\"A4:C1:38:8D:18:B2\" = %q}\nkeys_file = %q\n",
 		c["key"], write("keys", "A4:C1:38:8D:18:B3 "+c["keysfile"]+"\n"))
 	write("state/credentials/uplink-login", fmt.Sprintf(`{"version":1,"token_url":"https://h.example","client_id":"gw","refresh_token":%q,"access_token":%q}`, c["refresh"], c["access"]))
 	write("state/credentials/device-key.pem", "-----BEGIN PRIVATE KEY-----\n"+c["pem"]+"\n-----END PRIVATE KEY-----\n")

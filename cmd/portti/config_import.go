@@ -39,7 +39,8 @@ run it at boot, before the gateway; portti-stick.service is for that, and off by
 since whoever can plug in a stick can then change the configuration.
 
 Exit codes: 0 taken, or there is nothing to take, 1 not, or there are only other files.`,
-		Args: cobra.ExactArgs(1),
+		Example: `  sudo portti config import /media/stick`,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := openStick(args[0])
 			if err != nil || s == nil {

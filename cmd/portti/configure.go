@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -45,6 +47,8 @@ its user and the folders of its sandbox, and finds too what the gateway could no
 or write there. With --offline, and without root, it looks at the files of the
 configuration alone, as an image is checked where it is built.
 Exit code 0 = good, 1 = not.`,
+		Example: `  sudo portti config check
+  portti config check --offline build/portti.toml`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, path, err := judge(cmd, machine, args)
@@ -123,9 +127,10 @@ func checkJSON(cmd *cobra.Command, cfg *config.Config, err error) error {
 
 func configShowCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "show",
-		Short: "print the configuration as it is after all files and the environment",
-		Args:  cobra.NoArgs,
+		Use:     "show",
+		Short:   "print the configuration as it is after all files and the environment",
+		Example: `  portti config show --origin`,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, _, err := load(cmd, nil)
 			if err != nil {
@@ -165,9 +170,29 @@ func configCreateCmd() *cobra.Command {
 	return cmd
 }
 
+// jsonSchema is the version of the documents that do not say their own: fields are only
+// ever added to one.
+const jsonSchema = 1
+
+// writeJSON prints one document, and puts its schema in where it says none.
 func writeJSON(cmd *cobra.Command, v any) error {
-	e := json.NewEncoder(cmd.OutOrStdout())
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	var doc map[string]json.RawMessage
+	if json.Unmarshal(text.Bytes(), &doc) == nil && doc["schema"] == nil {
+		rest := strings.TrimPrefix(text.String(), "{")
+		comma := ","
+		if len(doc) == 0 {
+			comma, rest = "", "\n"+rest
+		}
+		text.Reset()
+		fmt.Fprintf(&text, "{\n  \"schema\": %d%s%s", jsonSchema, comma, rest)
+	}
+	_, err := text.WriteTo(cmd.OutOrStdout())
+	return err
 }

@@ -29,6 +29,8 @@ and a server that receives. After some seconds it cuts the link, shows the
 buffer filling, restores the link, and shows that nothing was lost.
 
 Everything lies in a temporary folder and is removed at the end. Ctrl-C ends it.`,
+		Example: `  portti demo
+  portti demo --once`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log := slog.New(slog.DiscardHandler)

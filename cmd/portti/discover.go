@@ -22,17 +22,16 @@ func discoverCmd() *cobra.Command {
 what each device is, at which speed, and under which name its port stays the same after a
 replug. Below that it prints a [[device]] for each of them.
 
-  sudo portti discover                        look, and change nothing
-  sudo portti discover --add                  look, and add what was found to the configuration
-  sudo portti discover --port /dev/ttyUSB0    look at one port, also one that is configured
-  portti discover --toml > devices.toml       the configuration alone
-
 It never writes to a port. It opens none that another program has open, and none that is a
 console; only root sees all programs. Opening a port raises its control lines DTR and RTS,
 as the gateway does too: some boards (Arduino, ESP32) start anew.
 
 Exit codes: 0 a device was found, or is configured already, 1 there is none or it cannot be
 added, 130 interrupted.`,
+		Example: `  sudo portti discover                        look, and change nothing
+  sudo portti discover --add                  look, and add what was found to the configuration
+  sudo portti discover --port /dev/ttyUSB0    look at one port, also one that is configured
+  portti discover --toml > devices.toml       the configuration alone`,
 		Args: cobra.NoArgs,
 		RunE: runDiscover,
 	}

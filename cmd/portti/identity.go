@@ -40,7 +40,8 @@ and what tells this board from another: which marks are known here and were note
 they agree, and which one decides. Addresses of network cards are shown and never decide.
 
 Exit codes: 0 shown, 1 there is no identity or it cannot be read, 4 no permission.`,
-		Args: cobra.NoArgs,
+		Example: `  portti identity show`,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			g := globalsOf(cmd)
 			cfg, err := config.Lenient(g.config, config.LoadOptions{Environ: os.Environ()})
@@ -67,7 +68,8 @@ func identityKeepCmd(root fs.FS) *cobra.Command {
 within 10 seconds.
 
 Exit codes: 0 noted, 1 not, 6 there is no configuration, 78 it has mistakes.`,
-		Args: cobra.NoArgs,
+		Example: `  sudo portti identity keep                        # after a board swap`,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, id, err := ownIdentity(cmd)
 			if err != nil {
@@ -105,7 +107,8 @@ It holds from the next start. What was recorded until then keeps the old id and 
 delivered under it.
 
 Exit codes: 0 made, 1 not, 6 there is no configuration, 78 it has mistakes.`,
-		Args: cobra.NoArgs,
+		Example: `  sudo portti identity new                         # on one of two with the same card`,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, old, err := ownIdentity(cmd)
 			if err != nil {

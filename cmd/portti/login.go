@@ -26,6 +26,8 @@ with token_source = "jwt" it shows the key that the server has to know.
 The running gateway is told and connects at once.
 
 Exit codes: 0 done, 1 not done, 6 there is no configuration, 130 interrupted.`,
+		Example: `  sudo portti login
+  sudo portti login --token-file - < token.txt`,
 		Args: cobra.NoArgs,
 		RunE: runLogin,
 	}

@@ -46,6 +46,8 @@ Asks the running gateway. Where none runs the files are read, without changing t
 readings that only a running gateway had in memory are not in them.
 
 Exit codes: 0 shown, 1 there is no buffer or it cannot be read, 4 no answer or no permission.`,
+		Example: `  portti queue stats
+  portti queue stats --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := queueStats(cmd)

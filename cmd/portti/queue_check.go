@@ -23,6 +23,8 @@ DIR is a state folder or the buffer in it; without DIR the configuration says wh
 
 Exit codes: 0 nothing wrong (what the next start mends without loss is only told),
 1 something is damaged, or there is no buffer, 4 no permission.`,
+		Example: `  sudo portti queue check
+  portti queue check /media/card/var/lib/portti   # a copy of a card`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := ""

@@ -45,6 +45,7 @@ tsErr; use it where their gateway will never deliver them itself.
 
 Exit codes: 0 everything is here now, 1 something was left and is named, 2 wrong usage,
 130 interrupted; what was taken over until then stays.`,
+		Example: `  sudo portti queue import /media/stick/portti-queue-*`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage(errors.New("which files? Name those that portti queue export wrote, as /media/stick/*.jsonl"))

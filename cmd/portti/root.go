@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/status"
@@ -110,6 +111,7 @@ func rootCmd(machine fs.FS) *cobra.Command {
 		root.AddCommand(v.cmd)
 	}
 
+	root.SetFlagErrorFunc(nearestFlag)
 	complete(root)
 
 	f := root.PersistentFlags()
@@ -170,6 +172,24 @@ func group(cmd *cobra.Command) *cobra.Command {
 		return usage(fmt.Errorf("%s; `%s --help` lists them", text, cmd.CommandPath()))
 	}
 	return cmd
+}
+
+// nearestFlag names the flag that a wrong one was meant to be.
+func nearestFlag(cmd *cobra.Command, err error) error {
+	wrong, ok := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if !ok {
+		return fmt.Errorf("%w; `%s --help` lists the flags", err, cmd.CommandPath())
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	if near := config.Nearest(wrong, names); near != "" {
+		return fmt.Errorf("%w; did you mean --%s?", err, near)
+	}
+	return fmt.Errorf("%w; `%s --help` lists them", err, cmd.CommandPath())
 }
 
 // wrap notes in started that a verb's own code was reached: every error before

@@ -27,6 +27,8 @@ func runCmd() *cobra.Command {
 		Long: `Reads the configuration, opens the buffer and the ports, and forwards readings until
 it is told to stop by SIGTERM or Ctrl-C. A second signal ends it at once; nothing that
 was accepted is lost either way. Log lines go to standard error.`,
+		Example: `  sudo -u portti portti run -c /etc/portti/portti.toml
+  portti run -c portti.toml -v`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			defer func() {

@@ -68,9 +68,10 @@ or state unknown; 6 not configured: what runs goes on, what does not is not star
 
 func serviceVerb(machine fs.FS, name, short string, do func(*cobra.Command, *systemd.Service, io.Writer) error) *cobra.Command {
 	return &cobra.Command{
-		Use:   name,
-		Short: short,
-		Args:  cobra.NoArgs,
+		Use:     name,
+		Short:   short,
+		Example: "  sudo portti service " + name,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			g := globalsOf(cmd)
 			if view, ok := systemd.ViewOf(machine); ok && !g.configSet && view.Config != "" {

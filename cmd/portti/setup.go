@@ -29,15 +29,14 @@ see whether both are right, shows everything that it will write, and writes it w
 yes. Everything else in the configuration stays as it is. Then the gateway is started, or told
 of the change, and setup waits until it is online.
 
-  sudo portti setup                                       asks for everything
-  sudo portti setup wss://ingest.example.net/ws           asks for the token
-  sudo portti setup wss://... --token-file t --yes        asks for nothing
-
 Said once more with the same answers it changes nothing. The configuration as it was is kept
 next to it as portti.toml.bak. Where portti.toml is a link, both are where it points to.
 
 Exit codes: 0 done, 1 not done, 2 something is missing and there is nobody to ask, 130
 interrupted. Nothing was written unless it is 0, or says so.`,
+		Example: `  sudo portti setup                                       asks for everything
+  sudo portti setup wss://ingest.example.net/ws           asks for the token
+  sudo portti setup wss://... --token-file t --yes        asks for nothing`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runSetup(cmd, machine, args) },
 	}

@@ -32,6 +32,9 @@ func statusCmd(machine fs.FS) *cobra.Command {
 
 Exit codes: 0 running, 3 not running, 4 no answer or no permission;
 with --exit-code also 5 running but degraded.`,
+		Example: `  portti status
+  portti status --watch
+  portti status --exit-code --short`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runStatus(cmd, machine) },
 	}

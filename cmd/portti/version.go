@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -50,13 +49,14 @@ func buildInfo() build {
 
 func versionCmd() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "print the version",
-		Args:  cobra.NoArgs,
+		Use:     "version",
+		Short:   "print the version",
+		Example: `  portti version --json`,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			b, out := buildInfo(), cmd.OutOrStdout()
 			if globalsOf(cmd).json {
-				return json.NewEncoder(out).Encode(b)
+				return writeJSON(cmd, b)
 			}
 			fmt.Fprintf(out, "portti %s\n", b.Version)
 			if b.Revision != "" {

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"portti/cmd/portti/gateway"
+	"portti/cmd/portti/rig"
+	"portti/cmd/portti/testbed"
+)
+
+// convention is how a verb is tried.
+type convention struct {
+	args    []string // for an answer that is one document
+	stopped int      // exit code where no gateway runs
+	silent  int      // exit code where one does not answer
+	verdict bool     // its exit code is what it found
+	act     bool     // it changes something, or goes on until it is ended: only its help and its flags are tried
+}
+
+// conventions has a line for each verb. One that is new gets its own.
+func conventions() map[string]convention {
+	return map[string]convention{
+		"bundle":        {args: []string{"-o", "DIR"}},
+		"check":         {verdict: true, stopped: checkCritical, silent: checkUnknown},
+		"status":        {stopped: exitNotRunning, silent: exitUnknown},
+		"queue stats":   {stopped: exitFailed, silent: exitUnknown},
+		"queue check":   {act: true},
+		"queue export":  {act: true},
+		"queue import":  {act: true},
+		"record":        {act: true},
+		"tail":          {act: true},
+		"setup":         {act: true},
+		"discover":      {act: true},
+		"config check":  {},
+		"config show":   {},
+		"config create": {act: true},
+		"config diff":   {stopped: exitNotRunning, silent: exitUnknown},
+		"config import": {act: true},
+		"identity show": {stopped: exitFailed, silent: exitFailed},
+		"identity keep": {act: true},
+		"identity new":  {act: true},
+		"login":         {act: true},
+		"reload":        {act: true},
+		"run":           {act: true},
+		"service":       {act: true},
+		"version":       {},
+		"test":          {act: true},
+		"demo":          {act: true},
+		"receive":       {act: true},
+		"replay":        {act: true},
+		"simulate":      {act: true},
+	}
+}
+
+// eachVerb visits every verb that does something.
+func eachVerb(t *testing.T, visit func(name string, cmd *cobra.Command)) {
+	t.Helper()
+	var walk func(*cobra.Command, string)
+	walk = func(c *cobra.Command, path string) {
+		for _, sub := range c.Commands() {
+			name := strings.TrimSpace(path + " " + sub.Name())
+			if sub.Hidden || sub.Name() == "help" || sub.Name() == "completion" || sub.Name() == "pages" {
+				continue
+			}
+			if sub.HasAvailableSubCommands() {
+				walk(sub, name)
+				continue
+			}
+			visit(name, sub)
+		}
+	}
+	walk(rootCmd(fstest.MapFS{}), "")
+}
+
+func conventionOf(name string) (convention, bool) {
+	all := conventions()
+	if c, ok := all[name]; ok {
+		return c, true
+	}
+	first, _, _ := strings.Cut(name, " ")
+	c, ok := all[first]
+	return c, ok
+}
+
+// try runs a verb on an empty machine.
+func try(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = runOn(t.Context(), fstest.MapFS{}, args, strings.NewReader(""), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// Each verb explains itself with an example, and a slip of the finger is answered with
+// what was meant.
+func TestEveryVerbKeepsTheConventions(t *testing.T) {
+	eachVerb(t, func(name string, cmd *cobra.Command) {
+		words := strings.Fields(name)
+		if _, ok := conventionOf(name); !ok {
+			t.Errorf("%s has no line in conventions", name)
+		}
+		if !strings.Contains(cmd.Example, "portti ") {
+			t.Errorf("%s --help has no example", name)
+		}
+		code, out, _ := try(t, append(words, "--help")...)
+		if code != exitOK || !strings.Contains(out, "Examples:") {
+			t.Errorf("%s --help: %d\n%s", name, code, out)
+		}
+		code, _, said := try(t, append(words, "--jsno")...)
+		if code != exitUsage || !strings.Contains(said, "--json") {
+			t.Errorf("%s --jsno: %d %s", name, code, said)
+		}
+		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+			if f.Usage == "" && !f.Hidden {
+				t.Errorf("%s --%s is not explained", name, f.Name)
+			}
+		})
+		wrong := words[: len(words)-1 : len(words)-1]
+		wrong = append(wrong, words[len(words)-1]+"x")
+		if code, _, said := try(t, wrong...); code != exitUsage || !strings.Contains(said, "did you mean") {
+			t.Errorf("%v: %d %s", wrong, code, said)
+		}
+	})
+}
+
+// ownASCII is text without what a terminal of another time could not show.
+func plainText(t *testing.T, name, text string) {
+	t.Helper()
+	for i := range len(text) {
+		if c := text[i]; c >= 0x80 || c < ' ' && c != '\n' && c != '\t' {
+			t.Errorf("%s has a byte %#x in %q", name, c, text[max(0, i-40):min(len(text), i+40)])
+			return
+		}
+	}
+}
+
+// Read verbs print one document with a schema for programs, nothing but ASCII with
+// --plain, no colour where there is no terminal, and nothing of themselves with -q.
+func TestReadVerbsPrintForPrograms(t *testing.T) {
+	s := rig.New(t, testbed.Options{})
+	g := s.Run(gateway.Options{})
+	for _, env := range []string{"NO_COLOR=1", "TERM=dumb", "COLUMNS=40", "LANG=C.UTF-8"} {
+		name, value, _ := strings.Cut(env, "=")
+		t.Setenv(name, value)
+	}
+	eachVerb(t, func(name string, _ *cobra.Command) {
+		c, _ := conventionOf(name)
+		if c.act {
+			return
+		}
+		args := func(more ...string) []string {
+			all := append(strings.Fields(name), "-c", s.ConfigFile())
+			for _, a := range c.args {
+				if a == "DIR" {
+					a = t.TempDir()
+				}
+				all = append(all, a)
+			}
+			return append(all, more...)
+		}
+		code, out, said := try(t, args("--json")...)
+		var doc struct {
+			Schema int `json:"schema"`
+		}
+		if err := json.Unmarshal([]byte(out), &doc); err != nil || doc.Schema == 0 || code != exitOK && !c.verdict {
+			t.Errorf("%s --json: exit code %d, schema %d, %v\n%s%s", name, code, doc.Schema, err, out, said)
+		}
+		if code, out, said := try(t, args("--plain")...); code != exitOK && !c.verdict {
+			t.Errorf("%s --plain: %d %s%s", name, code, out, said)
+		} else {
+			plainText(t, name+" --plain", out)
+		}
+		if _, out, _ := try(t, args()...); strings.Contains(out, "\x1b") {
+			t.Errorf("%s writes colour where there is no terminal", name)
+		}
+	})
+	g.Halt()
+}
+
+// Without a gateway, and with one that does not answer, the exit code says so.
+func TestExitCodesWithoutAnAnswer(t *testing.T) {
+	dir := rig.Folder(t)
+	silent, err := net.Listen("unix", filepath.Join(dir, "silent.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	file := filepath.Join(dir, "p.toml")
+	text := "config_version = 1\n[gateway]\nid = \"XXXX00TEST0000001\"\n[paths]\nstate = \"" + dir + "/state\"\nrun = \"" + dir + "/run\"\n[uplink]\nauth = \"none\"\n[metrics]\nlisten = \"\"\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eachVerb(t, func(name string, _ *cobra.Command) {
+		c, _ := conventionOf(name)
+		if c.act || len(c.args) > 0 {
+			return
+		}
+		words := append(strings.Fields(name), "-c", file, "--timeout", "20ms")
+		if code, out, said := try(t, words...); code != c.stopped {
+			t.Errorf("%s with no gateway: exit code %d, wanted %d\n%s%s", name, code, c.stopped, out, said)
+		}
+		if code, out, said := try(t, append(words, "--socket", filepath.Join(dir, "silent.sock"))...); code != c.silent {
+			t.Errorf("%s with a silent gateway: exit code %d, wanted %d\n%s%s", name, code, c.silent, out, said)
+		}
+	})
+}
