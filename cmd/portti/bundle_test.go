@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -81,6 +82,7 @@ func (c canaries) put(t *testing.T, s *rig.Site) {
 		c["header"], write("secret", c["secret"]), write("refresh", c["refresh"]), write("password", c["password"]))
 	s.More += fmt.Sprintf("[[device]]\nname = \"tags\"\nenabled = false\ntype = \"ble-bridge\"\nport = \"/dev/ttyUSB97\"\nid = \"XXXX03TAG00000001\"\nkeys = {\"A4:C1:38:8D:18:B2\" = %q}\nkeys_file = %q\n",
 		c["key"], write("keys", "A4:C1:38:8D:18:B3 "+c["keysfile"]+"\n"))
+	s.More += "[[device]]\nname = \"mast\"\nenabled = false\ntype = \"gps\"\nport = \"/dev/ttyUSB96\"\nid = \"XXXX03GPS00000077\"\n[device.fence.home]\nlat = 60.169523\nlon = 24.935417\nradius = 50.0\n"
 	write("state/credentials/uplink-login", fmt.Sprintf(`{"version":1,"token_url":"https://h.example","client_id":"gw","refresh_token":%q,"access_token":%q}`, c["refresh"], c["access"]))
 	write("state/credentials/device-key.pem", "-----BEGIN PRIVATE KEY-----\n"+c["pem"]+"\n-----END PRIVATE KEY-----\n")
 	write("state/credentials/other", c["credential"])
@@ -187,6 +189,16 @@ func TestNoCanaryGetsOut(t *testing.T) {
 			for name, text := range files {
 				c.none(t, fmt.Sprintf("%s %v: %s", state.name, flags, name), text)
 			}
+			if slices.Contains(flags, "--private") {
+				where := map[string]string{"latitude": "60.1695", "longitude": "24.9354", "tag": "A4:C1:38:8D:18:B2", "device": "XXXX03GPS00000077", "gateway": s.ID}
+				for name, text := range files {
+					for what, value := range where {
+						if bytes.Contains(bytes.ToUpper(text), []byte(strings.ToUpper(value))) {
+							t.Errorf("%s: the %s stands in %s of a private bundle", state.name, what, name)
+						}
+					}
+				}
+			}
 			if len(files["manifest.json"]) == 0 || len(files["system/interfaces.txt"]) == 0 || len(files["status.json"]) == 0 {
 				t.Errorf("%s: %d files", state.name, len(files))
 			}
@@ -208,7 +220,7 @@ func (c canaries) breakConfig(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	broken := string(text) + fmt.Sprintf("\n[uplink.proxy]\ntoken = %q\nurl = \"wss://user:%s@h.example/x?a=%s#%s\nX-Site = %q oops\n", c["token"], c["proxy"], c["query"], c["fragment"], c["header"])
+	broken := string(text) + fmt.Sprintf("\n[uplink.headers]\ntoken = %q\nurl = \"wss://user:%s@h.example/x?a=%s#%s\nX-Site = %q oops\nX-Other = \"%s\n", c["token"], c["proxy"], c["query"], c["fragment"], c["header"], c["header"])
 	if err := os.WriteFile(file, []byte(broken), 0o600); err != nil {
 		t.Fatal(err)
 	}

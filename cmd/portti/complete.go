@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,14 +17,7 @@ const completeWait = 500 * time.Millisecond
 
 // complete gives the shell the values that verbs and flags can have, where they are names.
 func complete(root *cobra.Command) {
-	for _, verb := range [][]string{{"tail"}, {"record"}, {"test"}, {"devices", "show"}} {
-		if cmd, _, err := root.Find(verb); err == nil && cmd != root {
-			cmd.ValidArgsFunction = deviceNames
-		}
-	}
-	if cmd, _, err := root.Find([]string{"explain"}); err == nil && cmd != root {
-		cmd.ValidArgsFunction = problemCodes
-	}
+	completeArgs(root)
 	dialects := []string{"thingsee", "haltless", "zyeta", "heimdall"}
 	modes := []string{"none", "header", "query", "first-message", "hash"}
 	for _, f := range []struct {
@@ -50,6 +44,22 @@ func complete(root *cobra.Command) {
 			}
 			_ = cmd.RegisterFlagCompletionFunc(f.flag, values) // of a flag that is there
 		}
+	}
+}
+
+// completeArgs goes by what a verb calls its arguments: NAME is a device's and CODE a
+// problem's. Where it says neither, the shell offers files.
+func completeArgs(cmd *cobra.Command) {
+	_, args, _ := strings.Cut(cmd.Use, " ")
+	switch {
+	case cmd.ValidArgsFunction != nil:
+	case strings.Contains(args, "NAME"):
+		cmd.ValidArgsFunction = deviceNames
+	case strings.Contains(args, "CODE"):
+		cmd.ValidArgsFunction = problemCodes
+	}
+	for _, c := range cmd.Commands() {
+		completeArgs(c)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -210,6 +211,49 @@ func TestExitCodesWithoutAnAnswer(t *testing.T) {
 		}
 		if code, out, said := try(t, append(words, "--socket", filepath.Join(dir, "silent.sock"))...); code != c.silent {
 			t.Errorf("%s with a silent gateway: exit code %d, wanted %d\n%s%s", name, code, c.silent, out, said)
+		}
+	})
+}
+
+// A flag that can be one of some words is completed with them, and an argument that is a
+// device, a code or a file with what there is.
+func TestCompletionKnowsWhatThereIs(t *testing.T) {
+	list := regexp.MustCompile(`[a-z][a-z0-9-]*(?:, [a-z][a-z0-9-]*)+,? or [a-z][a-z0-9-]*`)
+	file := filepath.Join(t.TempDir(), "p.toml")
+	if err := os.WriteFile(file, []byte("config_version = 1\n[paths]\nrun = \"/nowhere\"\n[[device]]\nname = \"mast\"\ntype = \"gps\"\nport = \"/dev/ttyACM0\"\nid = \"XXXX03GPS00000001\"\n[uplink]\nauth=\"none\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eachVerb(t, func(name string, cmd *cobra.Command) {
+		offered := func(args ...string) string {
+			_, out, _ := try(t, append(append([]string{"__complete"}, strings.Fields(name)...), args...)...)
+			return out
+		}
+		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			words := list.FindString(f.Usage)
+			if f.Hidden || words == "" || f.Value.Type() == "bool" {
+				return
+			}
+			out := offered("--"+f.Name, "")
+			for _, w := range strings.FieldsFunc(strings.ReplaceAll(words, " or ", ", "), func(r rune) bool { return r == ',' || r == ' ' }) {
+				if !strings.Contains(out, w+"\n") {
+					t.Errorf("%s --%s does not offer %s: %q", name, f.Name, w, out)
+				}
+			}
+		})
+		_, args, _ := strings.Cut(cmd.Use, " ")
+		switch {
+		case strings.Contains(args, "NAME"):
+			if out := offered("-c", file, ""); !strings.Contains(out, "mast\n") {
+				t.Errorf("%s does not offer a device: %q", name, out)
+			}
+		case strings.Contains(args, "CODE"):
+			if out := offered(""); !strings.Contains(out, "CLK-UNSET\n") {
+				t.Errorf("%s does not offer a code: %q", name, out)
+			}
+		case strings.Contains(args, "FILE"), strings.Contains(args, "DIR"):
+			if out := offered(""); !strings.Contains(out, ":0\n") { // the shell's own
+				t.Errorf("%s does not offer files: %q", name, out)
+			}
 		}
 	})
 }

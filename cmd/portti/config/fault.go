@@ -129,7 +129,7 @@ func (src *source) fault(s span, key, text, hint string) Fault {
 	}
 	f.Line = line
 	f.Column = 1 + utf8.RuneCount(src.doc[start:s.from])
-	f.Excerpt, f.mark = excerpt(string(src.doc[start:end]), s.from-start, min(s.to, end)-start)
+	f.Excerpt, f.mark = excerpt(hideHeader(string(src.doc[:start]), string(src.doc[start:end])), s.from-start, min(s.to, end)-start)
 	return f
 }
 

@@ -80,6 +80,30 @@ func blot(line string) string {
 	return address.ReplaceAllStringFunc(blotKeys(line), blotURL)
 }
 
+// tableLine finds the names of tables.
+var tableLine = regexp.MustCompile(`(?m)^[ \t]*\[+[ \t]*([^\]\n]*)`)
+
+// hideHeader replaces the values of a line of headers, which stand under any name: in
+// their table, or in one line with it. before is the text above the line. Each byte is
+// replaced by one.
+func hideHeader(before, line string) string {
+	table := ""
+	if all := tableLine.FindAllStringSubmatch(before, -1); all != nil {
+		table = strings.TrimSpace(all[len(all)-1][1])
+	}
+	name, value, ok := strings.Cut(line, "=")
+	if !ok || !strings.HasSuffix(table, "headers") && !strings.Contains(name, "headers") {
+		return line
+	}
+	hidden := []byte(value)
+	for i, c := range hidden {
+		if c != ' ' && c != '\t' && c != '\r' {
+			hidden[i] = '*'
+		}
+	}
+	return name + "=" + string(hidden)
+}
+
 func stars(s string) string { return strings.Repeat("*", utf8.RuneCountInString(s)) }
 
 // blotURL keeps scheme, host and path of an address and the names in its
