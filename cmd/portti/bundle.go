@@ -76,9 +76,7 @@ type bundle struct {
 		readings, private bool
 		record            bool
 	}
-	// examine makes doctor.json; nil = this version has no doctor.
-	examine func(context.Context) (any, error)
-	run     func(ctx context.Context, name string, args ...string) ([]byte, error)
+	run func(ctx context.Context, name string, args ...string) ([]byte, error)
 
 	scrub    *redact.Scrubber
 	manifest manifest
@@ -248,8 +246,8 @@ func (b *bundle) text(s string) (string, redact.Counts) {
 	return string(text), counts
 }
 
-// slow is after how long a source is named while it is waited for.
-const slow = 2 * time.Second
+// namedAfter is after how long a source is named while it is waited for.
+const namedAfter = 2 * time.Second
 
 // collect takes one source into the bundle, or notes why it cannot.
 func (b *bundle) collect(s source) {
@@ -257,7 +255,7 @@ func (b *bundle) collect(s source) {
 		return
 	}
 	if !b.g.quiet {
-		named := time.AfterFunc(slow, func() { fmt.Fprintf(b.cmd.ErrOrStderr(), "still collecting %s\n", s.name) })
+		named := time.AfterFunc(namedAfter, func() { fmt.Fprintf(b.cmd.ErrOrStderr(), "still collecting %s\n", s.name) })
 		defer named.Stop()
 	}
 	ctx, cancel := context.WithTimeout(b.cmd.Context(), sourcePatience)

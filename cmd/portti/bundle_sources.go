@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"portti/cmd/portti/config"
+	"portti/cmd/portti/doctor"
 	"portti/cmd/portti/gateway"
 )
 
@@ -138,14 +138,11 @@ func laidOut(v any) ([]byte, error) {
 }
 
 func (b *bundle) doctor(ctx context.Context) ([]byte, error) {
-	if b.examine == nil {
-		return nil, errors.New("this version has no doctor")
-	}
-	results, err := b.examine(ctx)
+	h, err := doctorHost(b.cmd, b.machine)
 	if err != nil {
 		return nil, err
 	}
-	return laidOut(results)
+	return laidOut(map[string]any{"schema": 1, "results": doctor.Examine(ctx, h, doctor.Checks())})
 }
 
 func (b *bundle) config(context.Context) ([]byte, error) {
@@ -244,22 +241,6 @@ func (b *bundle) log(ctx context.Context) ([]byte, error) {
 	return text, err
 }
 
-// runProgram runs a program of the machine and gives what it printed.
-func runProgram(ctx context.Context, name string, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
-	cmd.WaitDelay = time.Second
-	text, err := cmd.Output()
-	var failed *exec.ExitError
-	switch {
-	case err != nil && ctx.Err() != nil:
-		err = fmt.Errorf("%s took longer than %s", name, sourcePatience)
-	case errors.As(err, &failed):
-		err = fmt.Errorf("%s: %s", name, cmp.Or(strings.TrimSpace(string(failed.Stderr)), err.Error()))
-	}
-	return text, err
-}
-
 // identity is the gateway's id as far as it can be known here.
 func (b *bundle) identity() string {
 	ctx, cancel := context.WithTimeout(b.cmd.Context(), b.g.timeout)
@@ -274,8 +255,8 @@ func (b *bundle) identity() string {
 	return id
 }
 
-// quoted finds the names in a table that is written on one line.
-var quoted = regexp.MustCompile(`"([^"]+)"|=(\S+)`)
+// quotedName finds the names in a table that is written on one line.
+var quotedName = regexp.MustCompile(`"([^"]+)"|=(\S+)`)
 
 // hosts are the names of machines that the configuration has.
 func (b *bundle) hosts() (all []string) {

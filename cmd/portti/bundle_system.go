@@ -192,7 +192,7 @@ func (b *bundle) names() redact.Names {
 		if !strings.HasPrefix(key, "device.") || !slices.Contains([]string{"tags", "nodes", "keys", "id", "vessels"}, last) {
 			continue
 		}
-		for _, m := range quoted.FindAllStringSubmatch(text, -1) {
+		for _, m := range quotedName.FindAllStringSubmatch(text, -1) {
 			n.Things = append(n.Things, m[1]+m[2])
 		}
 		if last == "id" {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -135,7 +134,7 @@ func doctorHost(cmd *cobra.Command, machine fs.FS) (*doctor.Host, error) {
 		environ = view.Env
 	}
 	h := &doctor.Host{Root: machine, Path: "/", UID: os.Geteuid(), ConfigPath: g.config, Environ: os.Environ(),
-		Version: buildInfo().Version, Built: builtAt(), Run: runProgram, Now: time.Now}
+		Version: buildInfo().Version, Built: builtAt(), Run: examined, Now: time.Now}
 	o := config.LoadOptions{Environ: environ}
 	if there && h.UID == view.UID {
 		o.Fits = gateway.Ground{Made: view.Made}.Fits
@@ -185,22 +184,13 @@ func fitsService(ctx context.Context, view systemd.View, h *doctor.Host) error {
 	return nil
 }
 
-// runProgram runs a program of the machine, in the language that its output is read in.
-func runProgram(ctx context.Context, name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "SYSTEMD_PAGER=", "SYSTEMD_COLORS=0")
-	cmd.WaitDelay = time.Second
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	switch {
-	case errors.Is(err, exec.ErrNotFound):
-		return "", fmt.Errorf("%s: %w", name, fs.ErrNotExist)
-	case err != nil && errs.Len() > 0:
-		first, _, _ := strings.Cut(strings.TrimSpace(errs.String()), "\n")
-		err = fmt.Errorf("%s: %w: %s", name, err, first)
+// examined is runProgram as checks have it.
+func examined(ctx context.Context, name string, args ...string) (string, error) {
+	text, err := runProgram(ctx, name, args...)
+	if errors.Is(err, exec.ErrNotFound) {
+		err = fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 	}
-	return out.String(), err
+	return string(text), err
 }
 
 // listenTo gathers what a device of the running gateway sends until ctx ends.
@@ -224,8 +214,8 @@ func listenTo(ctx context.Context, g globals, name string) ([]byte, error) {
 	}
 }
 
-// slow is how long it may take before a person is told that it goes on.
-const slow = 300 * time.Millisecond
+// progressAfter is how long it may take before a person is told that it goes on.
+const progressAfter = 300 * time.Millisecond
 
 // examine runs the checks, and on a terminal shows how far they are.
 func examine(cmd *cobra.Command, h *doctor.Host, checks []doctor.Check) []doctor.Result {
@@ -245,7 +235,7 @@ func examine(cmd *cobra.Command, h *doctor.Host, checks []doctor.Check) []doctor
 	ended := make(chan []doctor.Result, 1)
 	go func() { ended <- doctor.Examine(cmd.Context(), h, counted) }()
 	const erase = "\r\x1b[K"
-	for wait := time.NewTicker(slow); ; {
+	for wait := time.NewTicker(progressAfter); ; {
 		select {
 		case results := <-ended:
 			wait.Stop()
