@@ -13,8 +13,12 @@ import (
 // sizes builds for ARMv7 as make cross does.
 func sizes(t *testing.T, _ plan) []row {
 	bin := filepath.Join(t.TempDir(), "portti")
-	build := exec.Command("go", "build", "-tags", "nethttpomithttp2", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", bin, "../")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm", "GOARM=7")
+	const root = "../../.."
+	how, err := exec.Command("make", "-n", "-C", root, "--no-print-directory", "build", "VCS=false", "VERSION=figures").Output()
+	fatal(t, err)
+	build := exec.Command("sh", "-c", strings.Replace(string(how), "-o bin/portti", "-o "+bin, 1))
+	build.Dir = root
+	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm", "GOARM=7")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
