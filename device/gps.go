@@ -44,6 +44,7 @@ func gpsKind() Kind {
 		Options:   func() any { return new(GPSOptions) },
 		Problems:  gpsProblems(),
 		Expect:    gpsExpect,
+		Doubts:    gpsDoubts,
 		Recognise: recogniseGPS, Framed: framedGPS,
 		New: func(c Config, env Env) (Driver, error) {
 			if err := optionsOf[GPSOptions](c).check(); err != nil {

@@ -42,6 +42,14 @@ func (c GPSOptions) checkSetup() error {
 	return nil
 }
 
+func gpsDoubts(c Config) error {
+	o := optionsOf[GPSOptions](c)
+	if o.Configure || o.Setup.plan().Empty() && !o.Setup.Save {
+		return nil
+	}
+	return keyError("setup", "has no effect without configure = true: nothing is written to the receiver")
+}
+
 // gpsExpect is how often there is an epoch, where the setup says it.
 func gpsExpect(c Config) time.Duration {
 	if o := optionsOf[GPSOptions](c); o.Configure && o.Setup.Rate > 0 {

@@ -35,6 +35,9 @@ type Kind struct {
 	// Options makes the struct of the keys that only this kind has, a pointer;
 	// its fields carry toml tags. nil = there are none.
 	Options func() any
+	// Doubts gives what is allowed and has no effect, in the form of New's errors; it is
+	// called for a configuration that New takes. nil = there is nothing to doubt.
+	Doubts func(c Config) error
 	// NamesThings says whether what it reads names itself under this
 	// configuration, so that id may be left out. nil = never.
 	NamesThings func(c Config) bool

@@ -77,6 +77,12 @@ func (l *loader) checkDevice(path, key string, d device.Config) {
 			l.fault(path, at, text, "")
 		}
 	}
+	if k, _ := l.kinds.Named(d.Type); k.Doubts != nil && len(l.faults) == 0 {
+		for _, err := range split(k.Doubts(d)) {
+			name := keyOf(err)
+			l.say(false, key+"."+name, strconv.Quote(name)+strings.TrimPrefix(err.Error(), name), "")
+		}
+	}
 }
 
 // badBelow says whether a value in the table of that name is wrong already, so that
