@@ -14,13 +14,17 @@ import (
 type GPSDOptions struct {
 	PositionOptions
 	VesselOptions
-	Device string `toml:"device"` // the receiver of gpsd's to hear, by the path gpsd knows it by; "" = the first that speaks
+	Device string `toml:"device"` // the receiver of gpsd's to hear, by the path gpsd knows it by; "" = the first that speaks, or another while that has no fix
 }
 
 const (
 	gpsdPort    = "tcp://127.0.0.1:2947"
 	gpsdMaxLine = 16384 // gpsd writes 10240 bytes at most
 	gpsdWatch   = `?WATCH={"enable":true,"json":true,"scaled":false};` + "\n"
+
+	// gpsdPatience is how long the receiver that is heard may be without a fix before
+	// another one that has a fix is heard: longer than one under a bridge takes.
+	gpsdPatience = 30 * 1000 // ms
 
 	codeNoReceiver = "GPSD-NO-RECEIVER"
 	codeSeveral    = "GPSD-SEVERAL"
@@ -35,7 +39,7 @@ func gpsdKind() Kind {
 				Sentence: "{subject}: gpsd runs and has no receiver that it could read.",
 				Actions:  []string{"See which receivers gpsd has: gpspipe -w -n 3", "Check the receiver's cable, and DEVICES in /etc/default/gpsd"}},
 			Problem{Code: codeSeveral, Title: "gpsd has several receivers",
-				Sentence: "{subject}: gpsd reads several receivers; only the first that spoke is heard.",
+				Sentence: "{subject}: gpsd reads several receivers; only one is heard: the first that spoke, or another while that has no fix.",
 				Actions:  []string{"Name the one to hear in the configuration: device = \"/dev/...\""}}),
 		Recognise: func(b []byte) (string, float64) {
 			return "gpsd", shareOfLines(b, func(line []byte) bool {
@@ -77,6 +81,7 @@ type gpsd struct {
 	msg     aisReport
 
 	device []byte // whose positions are heard
+	fixed  int64  // when that one last had a fix, or was taken: monotonic, ms
 	old    bool   // a gpsd whose alt is above mean sea level
 	sats   int16
 	hdop   nmea.Decimal
@@ -173,7 +178,7 @@ func (g *gpsd) line(line []byte, port Port, out Out) error {
 func (g *gpsd) report(line, class, device []byte, out Out) Result {
 	switch string(class) {
 	case "TPV":
-		if !g.ours(device, out) {
+		if !g.ours(line, device, out) {
 			return Unknown
 		}
 		return g.position(line, out)
@@ -201,17 +206,28 @@ func (g *gpsd) report(line, class, device []byte, out Out) Result {
 }
 
 // ours says whether positions of a receiver are to be heard: of the one that is named,
-// or of the first one that speaks, since fixes of two would be one that jumps.
-func (g *gpsd) ours(device []byte, out Out) bool {
+// or of the first one that speaks, since fixes of two would be one that jumps. One that
+// has no fix for gpsdPatience gives way to one that has.
+func (g *gpsd) ours(line, device []byte, out Out) bool {
+	now := g.env.Clock.Now().Mono
 	if len(g.device) == 0 {
-		g.device = append(g.device, device...)
+		g.device, g.fixed = append(g.device, device...), now
 	}
 	if bytes.Equal(device, g.device) {
 		raise(out, codeNoReceiver, false)
 		return true
 	}
-	if g.cfg.Device == "" {
-		raise(out, codeSeveral, true)
+	if g.cfg.Device != "" {
+		return false
 	}
-	return false
+	raise(out, codeSeveral, true)
+	if now-g.fixed < gpsdPatience || !gpsdHasFix(line) {
+		return false
+	}
+	if g.env.Log != nil {
+		g.env.Log.Info("another receiver of gpsd's is heard, which has a fix", "event", "gpsd.receiver-changed", "device", string(device), "before", string(g.device))
+	}
+	g.device = append(g.device[:0], device...)
+	g.sats, g.hdop = nmea.None, nmea.Decimal{} // of that one
+	return true
 }

@@ -113,6 +113,9 @@ func (g *gpsd) position(line []byte, out Out) Result {
 		}
 		f.Position = at
 	}
+	if f.Valid() {
+		g.fixed = f.Began
+	}
 	g.vessels.silent = true // the text is the receiver's
 	if f.Valid() && f.Time != 0 {
 		if f.Time == g.last {
@@ -123,6 +126,17 @@ func (g *gpsd) position(line []byte, out Out) Result {
 	}
 	g.loc.fix(f, out)
 	return OK
+}
+
+// gpsdHasFix says whether a TPV has a position.
+func gpsdHasFix(line []byte) bool {
+	f := nmea.Fix{Mode: 1}
+	var p gpsdPlace
+	var s jsonline.Scanner
+	for s.Reset(line); s.Next(); {
+		p.member(&s, &f)
+	}
+	return f.Mode >= 2 && p.lat.Present && p.lon.Present
 }
 
 // gpsdTime reads "2026-11-22T12:00:00.250Z"; before release 3 it was Unix seconds.

@@ -3,11 +3,13 @@ package device
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"portti/device/clock"
 )
@@ -144,6 +146,77 @@ func TestGPSDReceivers(t *testing.T) {
 		slices.Sort(flags)
 		if len(out.lines) != c.messages || strings.Join(flags, " ") != c.flags || out.detail() != c.detail {
 			t.Errorf("%s: %d messages, flags %v, detail %q", name, len(out.lines), flags, out.detail())
+		}
+	}
+}
+
+// gpsdTalk is a port on which time passes before each line.
+type gpsdTalk struct {
+	blePort
+	clock *clock.Clock
+	lines []gpsdLine
+	at    clock.Now
+}
+
+type gpsdLine struct {
+	after int64 // ms
+	text  string
+}
+
+func (p *gpsdTalk) Read(b []byte) (int, error) {
+	if len(p.lines) == 0 {
+		return 0, io.EOF
+	}
+	p.at.Mono += p.lines[0].after
+	p.at.Unix += p.lines[0].after
+	p.clock.Set(p.at)
+	n := copy(b, p.lines[0].text+"\r\n")
+	p.lines = p.lines[1:]
+	return n, nil
+}
+
+// TestGPSDLeavesAReceiverWithoutAFix: the first that speaks is not held on to while it
+// knows no place and another one does.
+func TestGPSDLeavesAReceiverWithoutAFix(t *testing.T) {
+	blind := `{"class":"TPV","device":"/dev/a","mode":1}`
+	nowhere := `{"class":"TPV","device":"/dev/b","mode":3}`
+	for name, c := range map[string]struct {
+		device string
+		lines  []gpsdLine
+		want   string // the receivers whose fixes came
+	}{
+		"it never had one": {"", []gpsdLine{{0, blind}, {500, tpv("/dev/b", 0, "")}, {30_000, blind}, {500, tpv("/dev/b", 31_000, "")}, {500, tpv("/dev/b", 32_000, "")}}, "bb"},
+		"it lost it":       {"", []gpsdLine{{0, tpv("/dev/a", 0, "")}, {1000, blind}, {28_000, tpv("/dev/b", 29_000, "")}, {2000, tpv("/dev/b", 31_000, "")}}, "ab"},
+		"it has one":       {"", []gpsdLine{{0, tpv("/dev/a", 0, "")}, {29_000, tpv("/dev/a", 29_000, "")}, {29_000, tpv("/dev/b", 58_000, "")}}, "aa"},
+		"both have none":   {"", []gpsdLine{{0, blind}, {40_000, nowhere}, {1000, tpv("/dev/a", 41_000, "")}}, "a"},
+		"it comes back":    {"", []gpsdLine{{0, blind}, {30_000, tpv("/dev/b", 30_000, "")}, {1000, tpv("/dev/a", 31_500, "")}, {500, tpv("/dev/b", 32_000, "")}}, "bb"},
+		"it is meant":      {"/dev/a", []gpsdLine{{0, blind}, {60_000, tpv("/dev/b", 0, "")}, {1000, tpv("/dev/a", 31_500, "")}}, "a"},
+	} {
+		at := clock.Now{Mono: 1000, Unix: time.Date(2026, time.November, 22, 12, 0, 0, 0, time.UTC).UnixMilli(), Trusted: true}
+		port := &gpsdTalk{clock: clock.Fake(at, time.Time{}), at: at}
+		for _, l := range c.lines {
+			l.text = strings.Replace(l.text, `"/dev/a","mode":3,`, `"/dev/a","mode":3,"speed":1,`, 1)
+			l.text = strings.Replace(l.text, `"/dev/b","mode":3,`, `"/dev/b","mode":3,"speed":2,`, 1)
+			port.lines = append(port.lines, l)
+		}
+		d, err := gpsdKind().New(Config{Name: "gpsd", Type: "gpsd", ID: "XXXX03GPS00000001", Options: &GPSDOptions{Device: c.device}},
+			Env{Gateway: "XXXX00GTW00000001", Clock: port.clock, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := &flagOut{on: map[string]bool{}}
+		_ = d.Run(port, out)
+		got := ""
+		for _, m := range out.lines {
+			switch {
+			case strings.Contains(m, `"speed":1,`):
+				got += "a"
+			case strings.Contains(m, `"speed":2,`):
+				got += "b"
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: fixes of %q, want %q\n%q", name, got, c.want, out.lines)
 		}
 	}
 }
