@@ -2,6 +2,7 @@ package device_test
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -88,6 +89,33 @@ func TestDrivers(t *testing.T) {
 	}
 }
 
+// TestEachKindIsFuzzed: a driver without a fuzz target is one that only its recordings
+// have tried.
+func TestEachKindIsFuzzed(t *testing.T) {
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets := map[string]bool{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if rest, ok := strings.CutPrefix(line, "func Fuzz"); ok {
+				name, _, _ := strings.Cut(rest, "(")
+				targets[strings.ToLower(name)] = true
+			}
+		}
+	}
+	for _, k := range kinds() {
+		if !targets[strings.ReplaceAll(k.Name, "-", "")] {
+			t.Errorf("%s has no fuzz target: drivers_test.go wants one, as FuzzDew", k.Name)
+		}
+	}
+}
+
 // shipped are the types that come as declarations.
 func shipped(t testing.TB) map[string]declared.File {
 	t.Helper()
@@ -111,8 +139,12 @@ func declaredKeys() *device.DeclaredOptions {
 func FuzzDeclared(f *testing.F) {
 	devicetest.Fuzz(f, named("declared"), devicetest.Options{Keys: declaredKeys()})
 }
-func FuzzVEDirect(f *testing.F) { devicetest.Fuzz(f, named("vedirect"), devicetest.Options{}) }
 func FuzzDSMR(f *testing.F)     { devicetest.Fuzz(f, named("dsmr"), devicetest.Options{}) }
+func FuzzMHZ19(f *testing.F)    { devicetest.Fuzz(f, named("mhz19"), devicetest.Options{}) }
+func FuzzPMS5003(f *testing.F)  { devicetest.Fuzz(f, named("pms5003"), devicetest.Options{}) }
+func FuzzSDS011(f *testing.F)   { devicetest.Fuzz(f, named("sds011"), devicetest.Options{}) }
+func FuzzSenseair(f *testing.F) { devicetest.Fuzz(f, named("senseair"), devicetest.Options{}) }
+func FuzzVEDirect(f *testing.F) { devicetest.Fuzz(f, named("vedirect"), devicetest.Options{}) }
 
 func FuzzDew(f *testing.F) { devicetest.Fuzz(f, named("dew"), devicetest.Options{}) }
 
