@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -92,12 +91,13 @@ func (o TagOptions) check(running bool) (map[bleAddress]*adv.Key, error) {
 const (
 	bleAddressRule = "must be an address of six pairs of hex digits, such as CB:B8:33:4C:88:4F"
 	bleKeyRule     = "must be 32 hexadecimal digits"
+	maxBLEKeys     = 1 << 20 // bytes of a file of them
 )
 
 // readBLEKeys reads a file of lines "ADDRESS KEY" or "ADDRESS = KEY", with or
 // without quotes; # begins a comment. An error names the line, and no key.
 func readBLEKeys(path string, must bool, keys map[bleAddress]*adv.Key) error {
-	b, err := os.ReadFile(path)
+	b, err := readAtMost(path, maxBLEKeys)
 	if err != nil && !must {
 		return nil
 	}

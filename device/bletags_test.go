@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
+	"portti/cross/testkit"
 	"portti/device/adv"
 	"portti/device/thingsee"
 )
@@ -147,6 +149,15 @@ func TestTagKeysFile(t *testing.T) {
 		if !errors.As(err, &key) || key.Key != "keys_file" || !strings.Contains(err.Error(), line) || strings.Contains(err.Error(), sealedKey[1:]) {
 			t.Errorf("%q: %v", text, err)
 		}
+	}
+	pipe := path + "-pipe"
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	waited := make(chan error, 1)
+	go func() { _, err := TagOptions{KeysFile: pipe}.check(true); waited <- err }()
+	if err := testkit.Receive(t, "a pipe is refused", waited); err == nil || !strings.Contains(err.Error(), "regular") {
+		t.Error("a pipe:", err)
 	}
 	o := TagOptions{KeysFile: path + "-missing"}
 	if _, err := o.check(false); err != nil {

@@ -84,13 +84,15 @@ func addNode(nodes map[uint32]string, named map[string]string, text, tuid string
 	return nil
 }
 
+// readAtMost reads a file that the configuration names. Anything but a regular one is
+// refused, since a pipe would be waited for.
 func readAtMost(path string, most int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > most {
-		return nil, fmt.Errorf("%s is no file of at most %d bytes", path, most)
+		return nil, fmt.Errorf("%s is no regular file of at most %d bytes", path, most)
 	}
 	return os.ReadFile(path)
 }

@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 
 	"golang.org/x/net/proxy"
@@ -123,7 +122,7 @@ func (a *attempt) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
 		roots = x509.NewCertPool()
 	}
 	if a.o.CAFile != "" {
-		pem, err := os.ReadFile(a.o.CAFile)
+		pem, err := readFile(a.o.CAFile)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errCAFile, err)
 		}

@@ -25,7 +25,7 @@ var (
 func tlsConfig(o *Options) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, Time: o.Now, NextProtos: []string{"http/1.1"}}
 	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
+		pem, err := readFile(o.CAFile)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errCAFile, err)
 		}
@@ -49,7 +49,14 @@ func tlsConfig(o *Options) (*tls.Config, error) {
 // clientCertificate is what this gateway shows to a server that asks for it.
 // Its errors name files and never what is in them.
 func clientCertificate(o *Options) (tls.Certificate, error) {
-	cert, err := tls.LoadX509KeyPair(o.ClientCert, o.ClientKey)
+	var cert tls.Certificate
+	chain, err := readFile(o.ClientCert)
+	if err == nil {
+		var key []byte
+		if key, err = readFile(o.ClientKey); err == nil {
+			cert, err = tls.X509KeyPair(chain, key)
+		}
+	}
 	var path *os.PathError
 	switch {
 	case errors.As(err, &path):

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 )
 
 // DeviceKey is a key that was made on this gateway and stays here. What it
@@ -36,7 +35,7 @@ func (k *DeviceKey) GoString() string { return k.String() }
 // none yet; home is as for WriteSecret. A key that cannot be written is not
 // used: nobody could have given its public half to the server.
 func LoadDeviceKey(path, home, alg string) (*DeviceKey, error) {
-	text, err := os.ReadFile(path)
+	text, err := readFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return newDeviceKey(path, home, alg)

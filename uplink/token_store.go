@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -111,12 +110,7 @@ func (k keeper) load() (login, os.FileInfo, error) {
 	if err != nil {
 		return login{}, nil, err
 	}
-	f, err := os.Open(k.path)
-	if err != nil {
-		return login{}, info, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxTokenFile))
+	text, err := readFile(k.path)
 	if err != nil {
 		return login{}, info, err
 	}
