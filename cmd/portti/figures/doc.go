@@ -2,7 +2,7 @@
 // but tests, most behind the build tag figures, and none fails because something
 // was slow: the result is a table, each row with its budget met or missed.
 //
-//	make bench                       # builds bin/portti, prints the table and writes docs/figures.md, about eight minutes
+//	make bench                       # builds bin/portti, prints the table and writes docs/figures.md, about twelve minutes
 //	make bench FIGURES=long          # longer, about twenty-five minutes
 //	make bench ROWS='idle|stop'      # some rows only, which leaves the page as it is
 //	make bench AGAINST=HEAD~1        # what is noisy three times in turn with that commit's program, medians side by side
