@@ -74,7 +74,7 @@ fuzz: ## every fuzz target of ROOMS for FUZZTIME (20s), three at a time
 lines: ## lines of code and tests by room, next to their ceilings
 	@cross/lines
 
-bench: build ## docs/figures.md, about eight minutes (FIGURES=long: twenty; ROWS='idle|stop': these; AGAINST=HEAD~1: next to that commit)
+bench: build ## docs/figures.md, about twelve minutes (FIGURES=long: twenty; ROWS='idle|stop': these; AGAINST=HEAD~1: next to that commit)
 	GO="$(GO)" cross/bench
 
 compare: build ## the same faults for portti, Telegraf and a Python script (two minutes; python3-websockets)
