@@ -49,9 +49,11 @@ func newLocator(name string, o PositionOptions, env Env) *locator {
 	l.self = known.named(name)
 	owner := name
 	if o.FallbackFor != "" {
-		owner = o.FallbackFor
+		known.standsIn(name, o.FallbackFor) // where there is no Set, which has done so
+		firsts := known.before(name)
+		owner = firsts[len(firsts)-1].name
 		if env.Live {
-			l.stands = standIn{name: owner, first: known.named(owner)}
+			l.stands = standIn{firsts: firsts, name: firsts[0].name}
 		}
 	}
 	for i := range l.fences {

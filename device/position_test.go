@@ -226,6 +226,68 @@ func TestFallback(t *testing.T) {
 	})
 }
 
+// TestFallbackChain: of three receivers the last sends only while neither of the others
+// has a position, whichever of them was opened first, or never was.
+func TestFallbackChain(t *testing.T) {
+	for name, c := range map[string]struct {
+		roof, mast bool // has a position
+		sent       int  // by dash, in the last 20 of 60 s
+		says       string
+	}{
+		"both are well":    {true, true, 0, ", waits: in use is mast"},
+		"the middle fails": {true, false, 0, ", waits: in use is roof"},
+		"the first fails":  {false, true, 0, ", waits: in use is mast"},
+		"both fail":        {false, false, 20, ", in use: mast has no position"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			clock := clocktest.NewMachine(1, 0).Clock(gpsFloor)
+			known := newReceivers(clock.Now().Mono)
+			known.standsIn("mast", "roof") // as the Set of them does
+			dash := newReceiverOn(clock, known, "dash", PositionOptions{FallbackFor: "mast"})
+			all := map[*receiverOn]bool{newReceiverOn(clock, known, "roof", PositionOptions{}): c.roof}
+			if c.mast {
+				all[newReceiverOn(clock, known, "mast", PositionOptions{FallbackFor: "roof"})] = true
+			}
+			before := 0
+			for i := range 60 {
+				if i == 40 {
+					before = len(dash.out.lines)
+				}
+				for r, fixed := range all {
+					if fixed {
+						r.say(at(0, 0, 0, 0))
+					}
+				}
+				dash.say(at(5, 0, 0, 0))
+				time.Sleep(time.Second)
+			}
+			if sent := len(dash.out.lines) - before; sent != c.sent || !strings.HasSuffix(dash.out.detail(), c.says) {
+				t.Errorf("%s: dash sent %d, says %q", name, sent, dash.out.detail())
+			}
+		})
+	}
+}
+
+// TestFallbackChainOfASet: what each stands in for is known before any port is open.
+func TestFallbackChainOfASet(t *testing.T) {
+	gps := func(name, first string) Config {
+		return Config{Name: name, Type: "gps", Port: "/dev/" + name, ID: name, Options: &GPSOptions{PositionOptions: PositionOptions{FallbackFor: first}}}
+	}
+	n := uint16(0)
+	s, err := New([]Config{gps("dash", "mast"), gps("mast", "roof"), gps("roof", "")}, func(string) (uint16, error) { n++; return n, nil }, nil,
+		Env{Clock: gpsClock(true)}, Tuning{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, r := range s.env.receivers.before("dash") {
+		names = append(names, r.name)
+	}
+	if strings.Join(names, " ") != "mast roof" {
+		t.Errorf("dash stands in for %q", names)
+	}
+}
+
 // TestFallbackAlone: a receiver that is tried alone sends, though it is a fallback.
 func TestFallbackAlone(t *testing.T) {
 	out, _ := runGPS(t, Config{Name: "dash", Options: &GPSOptions{PositionOptions: PositionOptions{FallbackFor: "roof"}}}, gpsClock(true), cycle("120000.00", "6500.74400", "10.0", "57.30"))

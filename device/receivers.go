@@ -2,6 +2,7 @@ package device
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -32,6 +33,8 @@ func newReceivers(now int64) *receivers {
 
 // receiver is when one of them had positions.
 type receiver struct {
+	name  string
+	first *receiver    // in whose place it sends, nil = it sends always; guarded by receivers.mu
 	last  atomic.Int64 // monotonic
 	since atomic.Int64 // there has been no gap of fallbackAfter
 }
@@ -40,17 +43,42 @@ type receiver struct {
 func (r *receivers) named(name string) *receiver {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.namedLocked(name)
+}
+
+func (r *receivers) namedLocked(name string) *receiver {
 	if r.all[name] == nil {
-		r.all[name] = new(receiver)
+		r.all[name] = &receiver{name: name}
 		r.all[name].last.Store(r.begun)
 		r.all[name].since.Store(r.begun)
 	}
 	return r.all[name]
 }
 
+// standsIn notes that one sends in the place of another, which may do so as well, or
+// always where there is no other.
+func (r *receivers) standsIn(name, first string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := r.namedLocked(name)
+	if at.first = nil; first != "" {
+		at.first = r.namedLocked(first)
+	}
+}
+
+// before gives those in whose place the receiver of that name sends, the nearest first.
+func (r *receivers) before(name string) (all []*receiver) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for at := r.namedLocked(name).first; at != nil && !slices.Contains(all, at); at = at.first {
+		all = append(all, at)
+	}
+	return all
+}
+
 // side gives where the last word is kept on which side of a fence a thing is. owner is
-// the receiver, or the first of those of which one stands in for the other: they speak
-// of the same thing. A fence that was drawn anew is another.
+// the receiver, or the first of those of which each stands in for the one before: they
+// speak of the same thing. A fence that was drawn anew is another.
 func (r *receivers) side(owner string, f fence) *atomic.Uint32 {
 	key := fmt.Sprintf("%s %s %v", owner, f.name, f.Fence)
 	r.mu.Lock()
@@ -69,35 +97,48 @@ func (r *receiver) fixed(now int64) {
 	r.last.Store(now)
 }
 
-// standIn is what a receiver knows of the one in whose place it sends.
+// standIn is what a receiver knows of those in whose place it sends.
 type standIn struct {
-	name  string // "" = it sends always
-	first *receiver
-	used  bool
+	firsts []*receiver // the nearest first, none = it sends always
+	used   bool
+	name   string // while it is used, of the one that it stands in for; else of one that has positions
 }
 
-// look says whether that has changed.
+// look says whether that has changed. One of them is enough for it to wait.
 func (s *standIn) look(now int64) bool {
-	if s.name == "" {
+	if len(s.firsts) == 0 {
 		return false
 	}
-	was, last := s.used, s.first.last.Load()
-	switch {
-	case now-last >= fallbackAfter:
+	was, gone := s.used, true
+	for _, r := range s.firsts {
+		last := r.last.Load()
+		if now-last >= fallbackAfter {
+			continue
+		}
+		if gone {
+			gone, s.name = false, r.name
+		}
+		if last-r.since.Load() >= fallbackUntil {
+			s.used, s.name = false, r.name
+			break
+		}
+	}
+	if gone {
 		s.used = true
-	case last-s.first.since.Load() >= fallbackUntil:
-		s.used = false
+	}
+	if s.used {
+		s.name = s.firsts[0].name
 	}
 	return s.used != was
 }
 
 // waits says that its positions are not to be sent.
-func (s *standIn) waits() bool { return s.name != "" && !s.used }
+func (s *standIn) waits() bool { return len(s.firsts) > 0 && !s.used }
 
 // append adds for people which receiver is in use.
 func (s *standIn) append(b []byte) []byte {
 	switch {
-	case s.name == "":
+	case len(s.firsts) == 0:
 		return b
 	case s.used:
 		return append(append(append(b, ", in use: "...), s.name...), " has no position"...)

@@ -58,6 +58,9 @@ func newDevice(c Config, number uint16, env Env, shared *stamper, t Tuning) *dev
 	k, _ := t.Kinds.Named(c.Type)
 	log := env.Log.With("component", "device", "device", c.Name)
 	env.Log = log
+	if o, positions := t.Kinds.positionsOf(c); positions && env.receivers != nil {
+		env.receivers.standsIn(c.Name, o.FallbackFor)
+	}
 	open := t.Open
 	if open == nil {
 		open = k.Open
