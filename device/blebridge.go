@@ -117,7 +117,15 @@ func (o BridgeOptions) check() error {
 // Run reads until the port fails.
 func (b *bleBridge) Run(port Port, out Out) error {
 	chunk := make([]byte, 1024)
-	for {
+	waits := b.dongle != nil
+	for again := !waits; ; {
+		if again {
+			var err error
+			if waits, err = b.tags.wait(port); err != nil {
+				return err
+			}
+			again = false
+		}
 		if err := b.dongle.drive(port); err != nil {
 			return err
 		}
@@ -135,7 +143,9 @@ func (b *bleBridge) Run(port Port, out Out) error {
 				}
 			}
 		}
-		if b.dongle != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		if waits && errors.Is(err, os.ErrDeadlineExceeded) {
+			b.tags.watch(out)
+			again = b.dongle == nil
 			continue
 		}
 		if err != nil {

@@ -1,8 +1,10 @@
 package device
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"portti/device/adv"
 )
@@ -205,6 +207,22 @@ func (b *bleTags) watch(out Out) {
 	}
 	b.watched = now
 	b.tell(out)
+}
+
+// bleLook is between two looks while no line comes.
+const bleLook = time.Minute
+
+// wait sets until when a port is to wait for a line, where the configuration has
+// something on a tag: that it is not heard shows although nothing else is heard either.
+// It returns whether it did.
+func (b *bleTags) wait(port Port) (bool, error) {
+	if len(b.known) == 0 {
+		return false, nil
+	}
+	if err := port.SetReadDeadline(b.wall().Add(bleLook)); err != nil {
+		return false, fmt.Errorf("cannot set how long to wait for a tag: %w", err)
+	}
+	return true, nil
 }
 
 // tell sets the detail and the flags.

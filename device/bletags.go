@@ -52,6 +52,7 @@ type bleTags struct {
 	family   string
 	gateway  string
 	now      func() int64 // milliseconds that never step
+	wall     func() time.Time
 
 	decoder *adv.Decoder
 	known   []bleTag // of tags and keys, which are never forgotten
@@ -93,6 +94,7 @@ func newBLETags(o TagOptions, c Config, env Env) (*bleTags, error) {
 		b.expect = 3 * d.Milliseconds()
 	}
 	b.msg.Gateway = env.Gateway
+	b.wall = env.now
 	start := env.now()
 	b.now = func() int64 { return env.now().Sub(start).Milliseconds() }
 	if env.Clock != nil {

@@ -3,6 +3,7 @@ package device
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"portti/cross/testkit"
 	"portti/device/adv"
@@ -433,5 +436,57 @@ func TestProblemsOfTags(t *testing.T) {
 		if refusals(o) == "" {
 			t.Errorf("outcome %d has no words", o)
 		}
+	}
+}
+
+// quietPort gives its lines at once, and waits then; it fails after an hour.
+type quietPort struct {
+	blePort
+	began, until time.Time
+}
+
+func (p *quietPort) SetReadDeadline(t time.Time) error { p.until = t; return nil }
+
+func (p *quietPort) Read(b []byte) (int, error) {
+	if len(p.in) > 0 {
+		return p.blePort.Read(b)
+	}
+	end := p.began.Add(time.Hour)
+	if p.until.IsZero() || p.until.After(end) {
+		time.Sleep(time.Until(end))
+		return 0, io.EOF
+	}
+	time.Sleep(time.Until(p.until))
+	return 0, os.ErrDeadlineExceeded
+}
+
+// TestTagsMissedInSilence: that a tag of the list is not heard shows though no line
+// comes at all, and what the scan says of itself stays.
+func TestTagsMissedInSilence(t *testing.T) {
+	tag := TagOptions{Tags: map[string]string{sealedMAC: "CELLAR"}}
+	for name, c := range map[string]struct {
+		kind   Kind
+		option any
+		in     string
+		detail string
+		missed bool
+	}{
+		"bridge":               {bleBridgeKind(), &BridgeOptions{TagOptions: tag}, "", "0 tags heard; not heard: CELLAR", true},
+		"dongle":               {bleBridgeKind(), &BridgeOptions{TagOptions: tag, Dialect: bleuioDialect}, "", "0 tags heard; not heard: CELLAR", true},
+		"scan":                 {bleKind(), &BLEOptions{TagOptions: tag}, "", "0 tags heard; not heard: CELLAR", true},
+		"scan that has halted": {bleKind(), &BLEOptions{TagOptions: tag}, "{\"note\":\"stalled\",\"seconds\":90}\n", "0 tags heard; not heard: CELLAR; nothing heard for 90 s, whatever was done", true},
+		"no tag is expected":   {bleBridgeKind(), &BridgeOptions{}, "", "", false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d, err := c.kind.New(Config{Name: "tags", ID: "XXXX03BLE00000001", ExpectEvery: "1m", Options: c.option}, Env{Gateway: "XXXX00GTW00000001"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := &tagOut{flags: map[string]bool{}}
+			_ = d.Run(&quietPort{blePort: blePort{in: []byte(c.in), piece: 99}, began: time.Now()}, out)
+			if out.detail != c.detail || out.flags[codeUnheard] != c.missed {
+				t.Errorf("%s: %q, %v", name, out.detail, out.flags)
+			}
+		})
 	}
 }

@@ -115,6 +115,7 @@ type ble struct {
 	framer bleFramer
 	tags   *bleTags
 	log    *slog.Logger
+	active string // that the scan is, where it should not be
 }
 
 func newBLE(c Config, env Env) (Driver, error) {
@@ -134,12 +135,16 @@ func newBLE(c Config, env Env) (Driver, error) {
 	if env.Log == nil {
 		env.Log = slog.New(slog.DiscardHandler)
 	}
-	return &ble{newBLEFramer("", c.MaxLine), tags, env.Log}, nil
+	return &ble{framer: newBLEFramer("", c.MaxLine), tags: tags, log: env.Log}, nil
 }
 
 // Run is part of Driver.
 func (b *ble) Run(port Port, out Out) error {
 	chunk := make([]byte, 4096)
+	waits, err := b.tags.wait(port)
+	if err != nil {
+		return err
+	}
 	for {
 		n, err := port.Read(chunk)
 		for _, c := range chunk[:n] {
@@ -150,6 +155,10 @@ func (b *ble) Run(port Port, out Out) error {
 			case len(trim(line)) > 0:
 				b.take(trim(line), out)
 			}
+		}
+		if waits && errors.Is(err, os.ErrDeadlineExceeded) {
+			b.tags.watch(out)
+			_, err = b.tags.wait(port)
 		}
 		if err != nil {
 			return fmt.Errorf("cannot go on scanning: %w", err)
@@ -203,7 +212,7 @@ func (b *ble) note(n bleNote, out Out) Result {
 	switch n.what {
 	case "active":
 		text = "the scan is active: " + n.why
-		b.tags.aside = text // as long as this scan goes on
+		b.active = text // as long as this scan goes on
 	case "restarted":
 		text = "nothing heard for " + n.number + " s: the scan was begun again"
 	case "cycled":
@@ -213,6 +222,7 @@ func (b *ble) note(n bleNote, out Out) Result {
 		raise(out, codeBLEStalled, true)
 	case "heard":
 		raise(out, codeBLEStalled, false)
+		b.tags.aside = b.active
 		b.tags.tell(out)
 		b.log.Info("bluetooth scan", "event", "ble.heard")
 		return OK
@@ -223,6 +233,9 @@ func (b *ble) note(n bleNote, out Out) Result {
 	}
 	if n.why != "" && n.what != "active" {
 		text += " (" + n.why + ")"
+	}
+	if n.what != "dropped" {
+		b.tags.aside = text // a look at the tags meanwhile says it too
 	}
 	out.Detail(text)
 	b.log.Info("bluetooth scan", "event", "ble."+n.what, "detail", text)
