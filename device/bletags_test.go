@@ -159,7 +159,7 @@ func TestTagKeysFile(t *testing.T) {
 	}
 	waited := make(chan error, 1)
 	go func() { _, err := TagOptions{KeysFile: pipe}.check(true); waited <- err }()
-	if err := testkit.Receive(t, "a pipe is refused", waited); err == nil || !strings.Contains(err.Error(), "regular") {
+	if err := testkit.Receive(t, "a pipe is refused", waited); err == nil || !strings.Contains(err.Error(), "is no file of") {
 		t.Error("a pipe:", err)
 	}
 	o := TagOptions{KeysFile: path + "-missing"}

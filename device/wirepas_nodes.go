@@ -92,7 +92,7 @@ func readAtMost(path string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > most {
-		return nil, fmt.Errorf("%s is no regular file of at most %d bytes", path, most)
+		return nil, fmt.Errorf("%s is no file of at most %d bytes", path, most)
 	}
 	return os.ReadFile(path)
 }
