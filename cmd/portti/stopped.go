@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"portti/cmd/portti/config"
+	"portti/cmd/portti/gateway"
 	"portti/cmd/portti/status"
 	"portti/systemd"
 )
@@ -22,11 +23,20 @@ type stopped struct {
 	Schema  int    `json:"schema"`
 	Running *bool  `json:"running"` // null = not known
 	Reason  string `json:"reason"`
-	Action  string `json:"action"`
+	Action  string `json:"action"` // all of Actions, a line each
+	// Actions are what to do, in this order; Commands holds for each the first to type.
+	Actions  []string `json:"actions,omitempty"`
+	Commands []string `json:"commands,omitempty"`
 	// ExitStatus is how its last process ended, and State what systemd calls the
 	// service; where it is one.
 	ExitStatus *int   `json:"exit_status,omitempty"`
 	State      string `json:"state,omitempty"`
+}
+
+// advise takes what to do, with commands in backquotes.
+func (s *stopped) advise(actions ...string) {
+	s.Actions, s.Commands = status.Entry{Actions: actions}.Advise()
+	s.Action = strings.Join(s.Actions, "\n")
 }
 
 // sayStopped shows why the gateway could not be asked, and passes the exit code on.
@@ -71,8 +81,8 @@ func sayStopped(cmd *cobra.Command, machine fs.FS, socket string, err error) err
 // service's, and from the configuration.
 func whyStopped(machine fs.FS, g globals, socket string) stopped {
 	no := false
-	s := stopped{Schema: status.Schema, Running: &no, Reason: fmt.Sprintf("portti is not running (nobody listens on %s).", socket),
-		Action: "Start it: sudo portti service start"}
+	s := stopped{Schema: status.Schema, Running: &no, Reason: fmt.Sprintf("portti is not running (nobody listens on %s).", socket)}
+	s.advise(startIt)
 	if _, err := os.Lstat(socket); errors.Is(err, fs.ErrNotExist) {
 		s.Reason = fmt.Sprintf("portti is not running (no socket at %s).", socket)
 	}
@@ -109,23 +119,59 @@ func (s *stopped) ended(state systemd.State) {
 	if state.Text != "" && state.Result != "success" {
 		last = " Its last words: " + strings.TrimSuffix(state.Text, ".") + "."
 	}
-	journal := "See the reason: " + systemd.Journal(state.Init)
+	journal := "See the reason: `" + systemd.Journal(state.Init) + "`"
 	switch {
+	case state.Load == "masked":
+		s.Reason = "portti is not running: the service is masked, so that nothing can start it."
+		s.advise("Unmask and start it: `sudo systemctl unmask portti && sudo portti service start`")
+	case state.Result == "exit-code" && code == exitExec:
+		s.Reason = "portti is not running: systemd could not run the program that the unit names."
+		s.advise("If a drop-in changed the unit, take that back: `sudo systemctl revert portti && sudo portti service start`", "See the unit and what changes it: `systemctl cat portti`", journal)
+	case state.Active == "activating" && runningTwice(state.Text) != "":
+		s.Reason = "portti is not running as a service, which systemd tries again and again." + last
+		s.advise("Stop the other one: `sudo kill "+runningTwice(state.Text)+"`", journal)
 	case state.Active == "activating":
 		s.Reason = "portti is not running now; systemd starts it again by itself. " + endInWords(state) + last
-		s.Action = journal
+		s.advise(journal)
 	case state.Result == "success" || state.Result == "":
 		s.Reason = "portti is not running: the service was stopped, or was never started."
 	case state.Result == "exit-code" && code == exitConfig:
 		s.Reason = "portti is not running: its last start ended with exit status 78, because the configuration has mistakes." + last
-		s.Action = "See every mistake: sudo portti config check\nWhen it is mended:  sudo portti service start"
+		s.advise(mended, "See every mistake: `sudo portti config check`")
 	case state.Result == "exit-code" && code == exitNotConfigured:
 		s.Reason = "portti is not running: its last start ended with exit status 6, because there is no configuration."
-		s.Action = "Make one: portti config create | sudo tee /etc/portti/portti.toml\nThen:     sudo portti service start"
+		s.advise(makeIt(config.DefaultPath)...)
 	default:
 		s.Reason = "portti is not running. " + endInWords(state) + last
-		s.Action = journal + "\nStart it: sudo portti service start"
+		s.advise(startIt, journal)
 	}
+}
+
+const (
+	startIt = "Start it: `sudo portti service start`"
+	mended  = "When it is corrected, start it: `sudo portti service start`"
+	// exitExec is systemd's, for a program that could not be run.
+	exitExec = 203
+)
+
+// makeIt is how a configuration comes about.
+func makeIt(path string) []string {
+	verb := ""
+	if path != config.DefaultPath {
+		verb = "-c " + path + " "
+	}
+	return []string{"Make one, with the server's address: `sudo portti " + verb + "setup`", "Or a sample of everything: `portti config create | sudo tee " + path + "`"}
+}
+
+// runningTwice is the process that uses the state folder, in the last words of one
+// that found it taken.
+func runningTwice(last string) string {
+	_, rest, _ := strings.Cut(last, gateway.ErrRunning.Error()+": process ")
+	pid, _, _ := strings.Cut(rest, " ")
+	if _, err := strconv.Atoi(pid); err != nil {
+		return ""
+	}
+	return pid
 }
 
 func endInWords(state systemd.State) string {
@@ -154,7 +200,7 @@ func (s *stopped) mistakes(g globals) {
 	case errors.Is(err, config.ErrNotConfigured):
 		if s.ExitStatus == nil && s.State == "" {
 			s.Reason += " There is no configuration at " + g.config + "."
-			s.Action = "Make one: portti config create | sudo tee " + g.config + "\nThen:     sudo portti service start"
+			s.advise(makeIt(g.config)...)
 		}
 		return
 	}
@@ -173,7 +219,7 @@ func (s *stopped) mistakes(g globals) {
 	if g.config != config.DefaultPath {
 		check += " " + g.config
 	}
-	s.Action = "See every mistake: " + check + "\nWhen it is mended:  sudo portti service start"
+	s.advise(mended, "See every mistake: `"+check+"`")
 }
 
 // whyEnded is why run could not go on, as systemd keeps it for those who ask later.

@@ -71,7 +71,7 @@ func portNumber(listen string) string {
 func (f *found) device(s *snapshot, dev device.Status) {
 	if dev.Code != "" {
 		args := []string{"port", portOf(dev), "age", status.InWords(dev.LastAge), "why", dev.LastErr,
-			"baud", baudOf(dev), "found", dev.Found, "remedy", dev.Remedy}
+			"baud", baudOf(dev), "found", dev.Found, "remedy", remedyOf(s, dev)}
 		if dev.Code == device.CodePermission {
 			args = append(args, "letin", letIn(portOf(dev)))
 		}
@@ -107,7 +107,7 @@ func (f *found) link(s *snapshot) {
 		if u, err := url.Parse(l.Server); err == nil && u.Hostname() != "" {
 			host = u.Hostname()
 		}
-		f.add(refusedCode(s), "", "host", host, "url", addressOf(s), "why", l.LastError, "remedy", newToken(s.cfg.Uplink))
+		f.add(refusedCode(s), "", "host", host, "url", addressOf(s), "why", l.LastError, "remedy", remedyOfLink(s), "address", newAddress(s.link))
 	}
 	f.addIf(l.Quarantined > 0, "UP-QUARANTINE", "", "count", status.Count(l.Quarantined, "message"), "why", cmp.Or(l.Refusal, "it gave no reason"))
 	f.addIf(l.Takeover, "UP-TAKEOVER", "", "gateway", s.id, "new", renewal(s.cfg))
@@ -164,7 +164,7 @@ func (f *found) token(s *snapshot) {
 	if code == "" && expiring(s) {
 		code = "UP-TOKEN-EXPIRING"
 	}
-	f.addIf(code != "", code, tokenSubject, "url", addressOf(s), "remedy", newToken(s.cfg.Uplink), "why", s.token.LastError, "at", s.token.Expires.Local().Format("2 January 2006, 15:04"))
+	f.addIf(code != "", code, tokenSubject, "url", addressOf(s), "address", tokenAddress, "remedy", newToken(s.cfg.Uplink), "why", s.token.LastError, "at", s.token.Expires.Local().Format("2 January 2006, 15:04"))
 }
 
 // Warnings about a token that nobody here can renew come in the last fifth of
@@ -186,7 +186,7 @@ func expiring(s *snapshot) bool {
 func (f *found) buffer(s *snapshot) {
 	q := s.stats
 	if q.Code != "" {
-		f.add(q.Code, "", "why", q.Err, "path", s.cfg.Paths.State, "what", q.Err)
+		f.add(q.Code, "", "why", q.Err, "path", s.cfg.Paths.State, "what", q.Err, "remedy", writable(s.cfg.Paths.State))
 	}
 	if n := len(q.Damaged); n > 0 && q.Code != "BUF-CORRUPT" {
 		f.add("BUF-CORRUPT", "", "what", q.Damaged[n-1])

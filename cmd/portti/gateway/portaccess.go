@@ -42,12 +42,12 @@ func letIn(port string) string {
 	}
 	switch {
 	case st.Mode&0o060 != 0o060:
-		return fmt.Sprintf("Give the port's group the right: `echo 'KERNEL==\"%s\", GROUP=\"%s\", MODE=\"0660\"' | sudo tee /etc/udev/rules.d/99-portti.rules; sudo udevadm control --reload; sudo udevadm trigger`",
-			name, serialGroup())
+		return fmt.Sprintf("Give the port's group the right, now and whenever it is plugged in: `echo 'KERNEL==\"%s\", GROUP=\"%s\", MODE=\"0660\"' | sudo tee /etc/udev/rules.d/99-portti.rules; sudo udevadm control --reload; sudo chgrp %s %s && sudo chmod 660 %s`",
+			name, serialGroup(), serialGroup(), port, port)
 	case gid == overflowGroup: // the shell of whoever reads this knows it
 		return fmt.Sprintf("Let the service's user into the port's group: `sudo usermod -aG \"$(stat -Lc %%G %s)\" %s && %s`", port, systemd.Name, restartIt)
 	case gid == os.Getegid() || slices.Contains(mine, gid):
-		return fmt.Sprintf("The group %s is right; the service's sandbox lacks this kind of device. Add it: `sudo systemctl edit portti`, and there [Service] DeviceAllow=char-%d rw; then `%s`",
+		return fmt.Sprintf("The group %s is right; the service's sandbox lacks this kind of device. Add it: `sudo systemctl set-property portti 'DeviceAllow=char-%d rw' && %s`",
 			group, unix.Major(uint64(st.Rdev)), restartIt)
 	case inGroup(group):
 		return fmt.Sprintf("The service's user is in the group %s of the port, but was not when it started: `%s`", group, restartIt)

@@ -1,0 +1,101 @@
+package gateway
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"portti/device"
+	"portti/systemd"
+	"portti/uplink"
+)
+
+// What helps depends on what can be seen here. These look only when the problem is
+// there and somebody may read of it.
+
+// newAddress is what to do where nothing that can be the server answers at an address.
+// One that worked since the start is right.
+func newAddress(l uplink.Status) string {
+	if l.LastProof.IsZero() {
+		return "Enter the right address: `sudo portti setup`"
+	}
+	return "Nothing to do here, since the address worked before; tell the operators of the server and of the network if it stays"
+}
+
+// tokenAddress is the same for where tokens come from.
+const tokenAddress = "Correct the addresses in [uplink.oauth] or [uplink.login], then: `" + reloadIt + "`"
+
+// remedyOfLink is what helps a link that has a problem.
+func remedyOfLink(s *snapshot) string {
+	if s.link.Problem != uplink.ProblemNoRoute {
+		return newToken(s.cfg.Uplink)
+	}
+	all, err := net.Interfaces()
+	if err != nil {
+		all = nil
+	}
+	return connect(all)
+}
+
+// connect is what brings a network back.
+func connect(interfaces []net.Interface) string {
+	for _, i := range interfaces {
+		if i.Flags&(net.FlagUp|net.FlagLoopback) == 0 && len(i.HardwareAddr) > 0 {
+			return fmt.Sprintf("The interface %s is switched off; switch it on: `sudo ip link set %s up`", i.Name, i.Name)
+		}
+	}
+	return "Connect cable, Wi-Fi or modem"
+}
+
+// remedyOf is what helps a device.
+func remedyOf(s *snapshot, dev device.Status) string {
+	if dev.Code != device.CodeGone {
+		return dev.Remedy
+	}
+	free := unusedPorts("/dev/serial/by-id", s.devices)
+	if len(free) == 0 || !strings.HasPrefix(dev.Port, "/dev/") {
+		return "Plug the adapter in, or switch the device server on"
+	}
+	return fmt.Sprintf("Plug the adapter in; if it is %s, which no device has, write that name in port of this [[device]], then: `%s`", strings.Join(free, " or "), reloadIt)
+}
+
+// unusedPorts are the names in a folder that lead to no device's port.
+func unusedPorts(folder string, devices []device.Status) (free []string) {
+	names, err := os.ReadDir(folder)
+	if err != nil {
+		return nil
+	}
+	for _, n := range names {
+		path := filepath.Join(folder, n.Name())
+		real, err := filepath.EvalSymlinks(path)
+		used := slices.ContainsFunc(devices, func(d device.Status) bool {
+			return d.Port == path || d.Resolved == real && d.State != device.Missing
+		})
+		if err == nil && !used {
+			free = append(free, path)
+		}
+	}
+	return free[:min(len(free), 3)]
+}
+
+// writable is what lets the service write in its state folder again.
+func writable(folder string) string {
+	var disk unix.Statfs_t
+	var st unix.Stat_t
+	switch {
+	case unix.Stat(folder, &st) != nil:
+		return "Have the folder made again: `" + restartIt + "`"
+	case int(st.Uid) != os.Geteuid():
+		return fmt.Sprintf("Give the folder back to the service's user: `sudo chown %s: %s`", systemd.Name, folder)
+	case st.Mode&0o700 != 0o700:
+		return fmt.Sprintf("Give the service's user its rights: `sudo chmod 700 %s`", folder)
+	case unix.Statfs(folder, &disk) == nil && disk.Flags&unix.ST_RDONLY != 0:
+		return fmt.Sprintf("Make the disk writable again: `sudo mount -o remount,rw \"$(findmnt -no TARGET -T %s)\"`; if it becomes read-only again, replace it", folder)
+	}
+	return "Start the service anew: `" + restartIt + "`"
+}
