@@ -134,6 +134,8 @@ func classifyFailure(e *dialError, o *Options) failure {
 		return failClientRefused
 	case errors.As(err, &dns) && IsLocalName(dns.Name):
 		return failLocalName
+	case errors.As(err, &dns) && strings.HasSuffix(dns.Err, syscall.ENETUNREACH.Error()): // all that net keeps of it
+		return failNoRoute
 	case errors.As(err, &dns):
 		return failDNS
 	case errors.As(err, &record):

@@ -135,6 +135,10 @@ func (s *stopped) ended(state systemd.State) {
 		s.advise(journal)
 	case state.Result == "success" || state.Result == "":
 		s.Reason = "portti is not running: the service was stopped, or was never started."
+	case state.Result == "exit-code" && code == exitConfig && unreadable(state.Text) != "":
+		path := unreadable(state.Text)
+		s.Reason = "portti is not running: the service's user may not read " + path + "."
+		s.advise(fmt.Sprintf("Let it, and start it: `sudo chown root:%s %s && sudo chmod 640 %s && sudo portti service start`", systemd.Name, path, path))
 	case state.Result == "exit-code" && code == exitConfig:
 		s.Reason = "portti is not running: its last start ended with exit status 78, because the configuration has mistakes." + last
 		s.advise(mended, "See every mistake: `sudo portti config check`")
@@ -161,6 +165,16 @@ func makeIt(path string) []string {
 		verb = "-c " + path + " "
 	}
 	return []string{"Make one, with the server's address: `sudo portti " + verb + "setup`", "Or a sample of everything: `portti config create | sudo tee " + path + "`"}
+}
+
+// unreadable is the file of the configuration that the service's user may not read, in
+// its last words.
+func unreadable(last string) string {
+	path, _, found := strings.Cut(strings.TrimPrefix(last, "ended: "), ": cannot be read: permission denied")
+	if !found || !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " '\"$`;&|<>()\\") {
+		return ""
+	}
+	return path
 }
 
 // runningTwice is the process that uses the state folder, in the last words of one
@@ -228,7 +242,9 @@ func whyEnded(ctx context.Context, err error) string {
 	var bad *config.Error
 	if errors.As(err, &bad) && len(bad.Faults) > 0 {
 		f := bad.Faults[0]
-		text = fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Column, f.Text)
+		if text = fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Column, f.Text); f.Line == 0 { // of the file as a whole
+			text = f.File + ": " + f.Text
+		}
 	}
 	if ctx.Err() != nil {
 		return "stopped: " + text

@@ -321,7 +321,7 @@ func certificateProblems() []Entry {
 			Actions:  []string{"{address}", "This network may show its own page: see whether a login is needed"}},
 		{Code: "TLS-NOT-YET", Severity: Error, Title: "Certificate not valid yet", DependsOn: []string{"CLK-UNSET"},
 			Sentence: "The certificate is not valid before a time that is in the future for this gateway: most likely the clock here is behind. " + readingsWait,
-			Actions:  []string{"Let the gateway reach a time server; if the clock here is right, tell the server's operator", "See the clock: `timedatectl`"}},
+			Actions:  []string{"Let the gateway reach a time server; if the clock here is right, tell the server's operator, and when the certificate is corrected: `sudo portti reload`", "See the clock: `timedatectl`"}},
 		{Code: "TLS-PIN", Severity: Error, Title: "Server's key is not a pinned one",
 			Sentence: "The server's key is none of those in pins: the server has a new one, or something stands between it and this gateway. " + readingsWait,
 			Actions:  []string{"Ask the server's operator whether the key was changed; if so, write the new pin to pins in [uplink], then: `sudo portti reload`", "If not, this network may be intercepting: use another one"}},
