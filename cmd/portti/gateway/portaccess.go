@@ -36,14 +36,14 @@ func letIn(port string) string {
 		group = known.Name
 	}
 	mine, _ := os.Getgroups()
-	name := filepath.Base(port)
-	if real, err := filepath.EvalSymlinks(port); err == nil {
-		name = filepath.Base(real)
+	real, err := filepath.EvalSymlinks(port)
+	if err != nil {
+		real = port
 	}
 	switch {
 	case st.Mode&0o060 != 0o060:
 		return fmt.Sprintf("Give the port's group the right, now and whenever it is plugged in: `echo 'KERNEL==\"%s\", GROUP=\"%s\", MODE=\"0660\"' | sudo tee /etc/udev/rules.d/99-portti.rules; sudo udevadm control --reload; sudo chgrp %s %s && sudo chmod 660 %s`",
-			name, serialGroup(), serialGroup(), port, port)
+			filepath.Base(real), serialGroup(), serialGroup(), real, real) // a by-id name each would be too long to be shown whole
 	case gid == overflowGroup: // the shell of whoever reads this knows it
 		return fmt.Sprintf("Let the service's user into the port's group: `sudo usermod -aG \"$(stat -Lc %%G %s)\" %s && %s`", port, systemd.Name, restartIt)
 	case gid == os.Getegid() || slices.Contains(mine, gid):
