@@ -186,7 +186,11 @@ func expiring(s *snapshot) bool {
 func (f *found) buffer(s *snapshot) {
 	q := s.stats
 	if q.Code != "" {
-		f.add(q.Code, "", "why", q.Err, "path", s.cfg.Paths.State, "what", q.Err, "remedy", writable(s.cfg.Paths.State))
+		code := q.Code
+		if code == "BUF-IO" && !ours(s.cfg.Paths.State) { // no disk is at fault
+			code = "BUF-READONLY"
+		}
+		f.add(code, "", "why", q.Err, "path", s.cfg.Paths.State, "what", q.Err, "remedy", writable(s.cfg.Paths.State))
 	}
 	if n := len(q.Damaged); n > 0 && q.Code != "BUF-CORRUPT" {
 		f.add("BUF-CORRUPT", "", "what", q.Damaged[n-1])

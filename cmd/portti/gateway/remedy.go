@@ -83,6 +83,12 @@ func unusedPorts(folder string, devices []device.Status) (free []string) {
 	return free[:min(len(free), 3)]
 }
 
+// ours says whether a folder is this process's own, or not to be looked at.
+func ours(folder string) bool {
+	var st unix.Stat_t
+	return unix.Stat(folder, &st) != nil || int(st.Uid) == os.Geteuid()
+}
+
 // writable is what lets the service write in its state folder again.
 func writable(folder string) string {
 	var disk unix.Statfs_t
@@ -90,7 +96,7 @@ func writable(folder string) string {
 	switch {
 	case unix.Stat(folder, &st) != nil:
 		return "Have the folder made again: `" + restartIt + "`"
-	case int(st.Uid) != os.Geteuid():
+	case !ours(folder):
 		return fmt.Sprintf("Give the folder back to the service's user: `sudo chown %s: %s`", systemd.Name, folder)
 	case st.Mode&0o700 != 0o700:
 		return fmt.Sprintf("Give the service's user its rights: `sudo chmod 700 %s`", folder)
