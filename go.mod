@@ -21,6 +21,7 @@ require (
 	golang.org/x/net v0.49.0
 	golang.org/x/oauth2 v0.37.0
 	golang.org/x/sys v0.49.0
+	rsc.io/qr v0.2.0
 )
 
 require (

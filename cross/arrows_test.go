@@ -22,8 +22,9 @@ func rooms() map[string][]string {
 		"cmd/portti":                   {"portti/", "github.com/spf13/cobra", "github.com/spf13/cobra/doc", "github.com/spf13/pflag", "github.com/cpuguy83/go-md2man/v2/md2man", "golang.org/x/sys/"}, // manuals: pages.go, which is built for packages alone
 		"cmd/portti/config":            {"portti/device", "portti/uplink", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/"},
 		"cmd/portti/status":            {},
-		"cmd/portti/gateway":           {"portti/cmd/portti/carry", "portti/cmd/portti/config", "portti/cmd/portti/durable", "portti/cmd/portti/machine", "portti/cmd/portti/status", "portti/buffer", "portti/device", "portti/device/", "portti/systemd", "portti/uplink", "golang.org/x/sys/"},
 		"cmd/portti/conform":           {"github.com/gorilla/websocket"},
+		"cmd/portti/web":               {"portti/cmd/portti/status", "rsc.io/qr"},
+		"cmd/portti/gateway":           {"portti/cmd/portti/carry", "portti/cmd/portti/config", "portti/cmd/portti/durable", "portti/cmd/portti/machine", "portti/cmd/portti/status", "portti/cmd/portti/web", "portti/buffer", "portti/device", "portti/device/", "portti/systemd", "portti/uplink", "golang.org/x/sys/"},
 		"cmd/portti/console":           {"portti/cmd/portti/status"},
 		"cmd/portti/doctor":            {"portti/cmd/portti/config", "portti/cmd/portti/machine", "portti/cmd/portti/netcheck", "portti/cmd/portti/status", "portti/device", "portti/systemd", "golang.org/x/sys/"},
 		"cmd/portti/netcheck":          {"portti/cmd/portti/config", "portti/cmd/portti/status", "portti/uplink"},

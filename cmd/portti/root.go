@@ -47,6 +47,7 @@ func verbs(machine fs.FS) []verb {
 		{groupSee, recordCmd()},
 		{groupSee, tailCmd()},
 		{groupSee, netcheckCmd(machine)},
+		{groupSee, webCmd()},
 		{groupSetUp, setupCmd(machine)},
 		{groupSetUp, discoverCmd()},
 		{groupSetUp, configCmd(machine)},

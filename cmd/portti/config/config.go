@@ -183,9 +183,11 @@ type Metrics struct {
 	Listen string `toml:"listen"`
 }
 
-// Web is accepted and checked; this version has no local page yet.
+// Web says where the local page is served; "" = nowhere. On another address than loopback
+// it is served over HTTPS.
 type Web struct {
-	Listen string `toml:"listen"`
+	Listen string   `toml:"listen"`
+	Names  []string `toml:"names"` // by which browsers may ask for it too, besides the machine's own
 }
 
 // Defaults is the configuration before any file is read. It lacks the server's
@@ -234,7 +236,7 @@ func Defaults() *Config {
 		Clock:   Clock{HoldUntilSynced: Duration(2 * time.Minute)},
 		Log:     Log{Level: "info", Format: "auto"},
 		Metrics: Metrics{Listen: "127.0.0.1:9470"},
-		Web:     Web{Listen: "127.0.0.1:8470"},
+		Web:     Web{Listen: "127.0.0.1:8470", Names: []string{}},
 	}
 }
 

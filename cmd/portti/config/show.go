@@ -39,14 +39,6 @@ func (c *Config) DeviceOrigin(name, key string) Origin {
 	return c.origins[join(join("device", name), key)]
 }
 
-// unused says that a table is accepted but does nothing yet.
-func unused(table string) string {
-	if table == "web" {
-		return " # checked, but not used in this version"
-	}
-	return ""
-}
-
 // Show writes the configuration as it is after all layers, as TOML that can be
 // loaded again: every setting of the daemon, and of each device what is set.
 // With origins each line says where its value comes from. Secrets in addresses
@@ -120,7 +112,7 @@ func (p *printer) inner(f field, key, header string, all bool) {
 		}
 		return
 	}
-	p.b.WriteString("\n[" + header + "]" + unused(header) + "\n")
+	p.b.WriteString("\n[" + header + "]\n")
 	if v.Kind() == reflect.Struct {
 		p.table(v, key, header, all)
 		return

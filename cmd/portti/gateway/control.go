@@ -203,7 +203,7 @@ func (c *control) close() {
 // listen takes the control socket.
 func (g *Gateway) listen() (*control, error) {
 	members, everybody := g.routes()
-	return listenControl(g.cfg.Load().Paths.Run, members, everybody, g.opt.Log)
+	return listenControl(g.cfg.Load().Paths.Run, g.withPage(members), everybody, g.opt.Log)
 }
 
 // serveControl answers until ctx ends. Where the socket cannot be had, as in a folder

@@ -10,6 +10,7 @@ import (
 const (
 	doorControl = "SYS-SOCKET"
 	doorMetrics = "SYS-METRICS"
+	doorPage    = "SYS-PAGE"
 	doorRetry   = time.Minute
 )
 

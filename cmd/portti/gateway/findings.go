@@ -50,6 +50,7 @@ func findings(s *snapshot) []status.Finding {
 	}
 	f.addIf(s.noControl != "", doorControl, "", "why", s.noControl, "path", s.cfg.Paths.Run)
 	f.addIf(s.noMetrics != "", doorMetrics, "", "addr", s.cfg.Metrics.Listen, "port", portNumber(s.cfg.Metrics.Listen), "why", s.noMetrics)
+	f.addIf(s.noPage != "", doorPage, "", "addr", s.cfg.Web.Listen, "port", portNumber(s.cfg.Web.Listen), "why", s.noPage)
 	f.addIf(s.cfg.Buffer.MaxSize < config.MinBuffer, "CFG-UNFIT", "buffer.max_size", "what", fmt.Sprintf("max_size is %s, and the buffer needs at least %s, which it takes", s.cfg.Buffer.MaxSize, config.MinBuffer))
 	f.addIf(s.stuck != "", "SYS-WATCHDOG", "", "part", s.stuck, "age", status.InWords(patience(s.stuck)))
 	return f

@@ -182,6 +182,7 @@ func (g *Gateway) apply(ctx context.Context, c *change) error {
 		g.exposed = g.expose(g.exposed.ctx, c.next.Metrics.Listen, c.listener)
 	}
 	g.cfg.Store(c.next)
+	g.page.move(c.next.Web.Listen) // where it cannot be had that is a problem, and tried again
 	return nil
 }
 

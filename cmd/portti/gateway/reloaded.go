@@ -106,6 +106,10 @@ func (c *change) inWords(p *Part) string {
 		return "metrics: off now"
 	case p.Section == "metrics" && p.Did == "applied":
 		return "metrics: served on " + c.next.Metrics.Listen + " now"
+	case p.Section == "web" && slices.Equal(short, []string{"listen"}) && c.next.Web.Listen == "":
+		return "web: the page is off now"
+	case p.Section == "web" && slices.Equal(short, []string{"listen"}):
+		return "web: the page is served on " + c.next.Web.Listen + " now"
 	case p.Did == "restart":
 		return fmt.Sprintf("%s: %s, which waits for a restart", who, keys)
 	}

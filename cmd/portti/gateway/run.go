@@ -91,6 +91,7 @@ type Gateway struct {
 	downlink   *downlink
 	level      *logLevel
 	exposed    *exposed // the metrics
+	page       *pageDoor
 	trial      *trial
 	reloads    chan reloadRequest
 	started    time.Time
@@ -221,6 +222,8 @@ func build(ctx context.Context, cfg *config.Config, opt Options) (g *Gateway, er
 	}
 	g.way.Store(w)
 	g.trial = newTrial(trialPath(cfg.Paths), opt.begun, g.clock, g.log)
+	api, _ := g.routes()
+	g.page = g.newPageDoor(api)
 	g.exposed = &exposed{addr: cfg.Metrics.Listen, ctx: ctx, stop: func() {}} // until Run serves them
 	return g, nil
 }
@@ -251,7 +254,7 @@ func (g *Gateway) identify(ctx context.Context) (err error) {
 	return nil
 }
 
-// Run serves the control socket and the metrics, and works until ctx ends.
+// Run serves the control socket, the metrics and the local page, and works until ctx ends.
 func (g *Gateway) Run(ctx context.Context) error {
 	control, err := g.listen()
 	if errors.Is(err, ErrRunning) {
@@ -261,7 +264,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	serve, stop := context.WithCancel(context.WithoutCancel(ctx))
 	serving.Go(func() { g.serveControl(serve, control, err) })
 	g.exposed = g.expose(serve, g.cfg.Load().Metrics.Listen, nil)
+	g.page.open(serve, g.cfg.Load().Web.Listen)
 	defer serving.Wait()
+	defer g.page.close()
 	defer func() { g.exposed.end() }()
 	defer stop()
 	return g.work(ctx)

@@ -53,6 +53,7 @@ type snapshot struct {
 	otherBoard  bool   // the state was made on another one
 	noControl   string // why the control socket is not there
 	noMetrics   string // why the metrics are not served
+	noPage      string // why the local page is not
 	stuck       string // the part that does not move
 	rejected    *rejection
 	trial       *trialNote // nil = there is none
@@ -98,7 +99,7 @@ func (g *Gateway) snapshot() *snapshot {
 		s.trialLeft = s.trial.remaining(bootOf(g.clock))
 	}
 	s.left, s.gone = g.left, g.gone
-	s.noControl, s.noMetrics = g.doors.why(doorControl), g.doors.why(doorMetrics)
+	s.noControl, s.noMetrics, s.noPage = g.doors.why(doorControl), g.doors.why(doorMetrics), g.doors.why(doorPage)
 	return s
 }
 

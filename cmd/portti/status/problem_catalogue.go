@@ -89,7 +89,7 @@ func Catalogue() []Entry {
 	var all []Entry
 	for _, family := range [][]Entry{
 		bufferProblems(), configProblems(), clockProblems(), deviceProblems(), identityProblems(), hardwareProblems(),
-		networkProblems(), hostProblems(), certificateProblems(), serverProblems(), tokenProblems(), limitProblems(),
+		networkProblems(), hostProblems(), certificateProblems(), serverProblems(), tokenProblems(), limitProblems(), pageProblems(),
 	} {
 		all = append(all, family...)
 	}

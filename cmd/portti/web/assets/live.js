@@ -1,0 +1,74 @@
+// Keeps the page fresh. The server draws it: an event "view" brings the sections that look
+// otherwise now, each as [tag, attributes, content...], and they are built here element by
+// element; what came from a device or a server can be nothing but text of one. An event
+// "status" brings what changed of the status document, which other files of the page hear
+// of as the event "portti:status" of the document, whole.
+const line = document.getElementById("live");
+const stale = 5000; // ms without an event
+const whole = {};
+let last = Date.now();
+
+// patch makes an element look like what it is to be, and leaves alone what does already:
+// the focus, a selection and the place on the page stay.
+function patch(at, want) {
+  const [tag, attrs, ...kids] = want;
+  for (const name of at.getAttributeNames()) {
+    if (!(name in attrs) && name !== "open") at.removeAttribute(name);
+  }
+  for (const [name, value] of Object.entries(attrs)) {
+    if (at.getAttribute(name) !== value) at.setAttribute(name, value);
+  }
+  kids.forEach((kid, i) => {
+    const is = at.childNodes[i];
+    if (typeof kid === "string") {
+      if (is && is.nodeType === Node.TEXT_NODE) {
+        if (is.data !== kid) is.data = kid;
+      } else {
+        put(at, is, document.createTextNode(kid));
+      }
+    } else if (is && is.nodeType === Node.ELEMENT_NODE && is.localName === kid[0]) {
+      patch(is, kid);
+    } else {
+      put(at, is, patch(document.createElement(kid[0]), kid));
+    }
+  });
+  while (at.childNodes.length > kids.length) at.lastChild.remove();
+  return at;
+}
+
+function put(parent, old, fresh) {
+  if (old) old.replaceWith(fresh);
+  else parent.append(fresh);
+}
+
+function say(text) {
+  if (line.textContent !== text) line.textContent = text;
+}
+
+function gone(text) {
+  document.body.toggleAttribute("data-gone", true);
+  say(text);
+}
+
+const stream = new EventSource("/api/v1/events?lang=" + document.documentElement.lang);
+stream.addEventListener("view", (e) => {
+  for (const want of JSON.parse(e.data)) {
+    const at = document.getElementById(want[1].id);
+    if (at) patch(at, want);
+  }
+});
+stream.addEventListener("status", (e) => {
+  last = Date.now();
+  document.body.toggleAttribute("data-gone", false);
+  say(line.dataset.live);
+  Object.assign(whole, JSON.parse(e.data));
+  document.dispatchEvent(new CustomEvent("portti:status", { detail: whole }));
+});
+stream.addEventListener("error", () => {
+  if (stream.readyState === EventSource.CLOSED) gone(line.dataset.ended);
+});
+setInterval(() => {
+  const age = Date.now() - last;
+  const said = age < 10000 ? 5 : Math.floor(age / 10000) * 10; // every change of it is read out
+  if (age > stale && stream.readyState !== EventSource.CLOSED) gone(line.dataset.gone.replace("{age}", said));
+}, 1000);

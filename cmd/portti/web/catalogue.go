@@ -1,0 +1,92 @@
+package web
+
+import (
+	_ "embed"
+	"encoding/json"
+	"strings"
+
+	"portti/cmd/portti/status"
+)
+
+//go:embed catalogue.fi.json
+var finnishCatalogue []byte
+
+// translation is an entry of the catalogue in another language, with the same places.
+// Its actions are as many as the entry's; an empty one, which is nothing but a place for
+// advice that the gateway puts together, stays in English.
+type translation struct {
+	Title    string   `json:"title"`
+	Sentence string   `json:"sentence"`
+	Actions  []string `json:"actions"`
+}
+
+func loadFinnish() map[string]translation {
+	all := map[string]translation{}
+	if err := json.Unmarshal(finnishCatalogue, &all); err != nil {
+		panic(err) // it is part of the program, and tested
+	}
+	return all
+}
+
+// advice is what to do, and the command in it; "" = there is none.
+type advice struct {
+	text, command string
+	english       bool // on a page in another language
+}
+
+// explained is a problem in the language of the page.
+type explained struct {
+	title, sentence string
+	actions         []advice
+	english         bool
+}
+
+// explain says what a problem is and what to do. Without a translation it says so in
+// English: a newer gateway's problem is better read in another language than not at all.
+func (v *view) explain(p status.Problem) explained {
+	e := explained{title: clean(p.Title), sentence: clean(p.Sentence)}
+	for i, text := range p.Actions {
+		a := advice{text: clean(text)}
+		if i < len(p.Commands) {
+			a.command = clean(p.Commands[i])
+		}
+		e.actions = append(e.actions, a)
+	}
+	if v.w.Lang == "en" {
+		return e
+	}
+	t, ok := v.page.finnish()[p.Code]
+	if !ok || len(t.Actions) != len(e.actions) {
+		e.english = true
+		return e
+	}
+	args := []string{"subject", p.Subject}
+	for name, value := range p.Args {
+		args = append(args, name, v.w.value(value))
+	}
+	e.title, e.sentence = t.Title, clean(fill(t.Sentence, args...))
+	for i, text := range t.Actions {
+		if text == "" {
+			e.actions[i].english = true
+			continue
+		}
+		e.actions[i].text = clean(strings.ReplaceAll(fill(text, args...), "`", ""))
+	}
+	return e
+}
+
+// value is one of a sentence's as this language writes it, where it is of a known form.
+func (w *words) value(text string) string {
+	switch text {
+	case "forward":
+		return "eteenpäin"
+	case "back":
+		return "taaksepäin"
+	case "ever":
+		return "käynnistyksen jälkeen"
+	}
+	if isSpan(text) {
+		return w.spoken(text)
+	}
+	return text
+}

@@ -1,0 +1,206 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"portti/cmd/portti/status"
+)
+
+// Of the event streams.
+const (
+	maxStreams  = 8
+	eventEvery  = time.Second
+	aliveEvery  = 15 * time.Second
+	writeWithin = 5 * time.Second // a browser that takes nothing for so long is dropped
+)
+
+// frame is the status document of a moment, also cut into its top-level keys.
+type frame struct {
+	number uint64
+	doc    status.Document
+	keys   map[string]json.RawMessage
+}
+
+// feed makes a frame a second for all streams while there is one, and nothing while
+// there is none.
+type feed struct {
+	status func() status.Document
+
+	mu      sync.Mutex
+	streams map[chan *frame]struct{}
+	stop    chan struct{} // of the goroutine that ticks; nil = there is none
+	number  uint64
+}
+
+// join opens a stream; nil = there are enough. Its first frame is there already.
+func (f *feed) join() chan *frame {
+	first := f.frame()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.streams) >= maxStreams {
+		return nil
+	}
+	c := make(chan *frame, 1)
+	c <- first
+	if f.streams == nil {
+		f.streams = map[chan *frame]struct{}{}
+	}
+	f.streams[c] = struct{}{}
+	if f.stop == nil {
+		f.stop = make(chan struct{})
+		go f.tick(f.stop)
+	}
+	return c
+}
+
+func (f *feed) leave(c chan *frame) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.streams, c)
+	if len(f.streams) == 0 && f.stop != nil {
+		close(f.stop)
+		f.stop = nil
+	}
+}
+
+func (f *feed) tick(stop <-chan struct{}) {
+	t := time.NewTicker(eventEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-t.C:
+		}
+		now := f.frame()
+		f.mu.Lock()
+		for c := range f.streams {
+			select {
+			case c <- now:
+			default: // it is slow, and nobody waits for it: the next one will do
+			}
+		}
+		f.mu.Unlock()
+	}
+}
+
+func (f *feed) frame() *frame {
+	doc := f.status()
+	now := &frame{doc: doc}
+	text, err := json.Marshal(&doc)
+	if err == nil {
+		err = json.Unmarshal(text, &now.keys)
+	}
+	if err != nil {
+		panic(err) // a document is plain values
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.number++
+	now.number = f.number
+	return now
+}
+
+// events streams the status: whole at first, then a second's changes by top-level key, in
+// events of the type "status"; and of the type "view" the sections of the page that look
+// otherwise than before, for the script. A stream that broke begins with all of it again.
+func (p *Page) events(w http.ResponseWriter, r *http.Request) {
+	frames := p.feed.join()
+	if frames == nil {
+		w.Header().Set("Retry-After", "30")
+		http.Error(w, "as many pages are open as may be; close one", http.StatusServiceUnavailable)
+		return
+	}
+	defer p.feed.leave(frames)
+	who := sessionOf(r)
+	s := stream{w: w, control: http.NewResponseController(w)}
+	_ = s.control.SetReadDeadline(time.Time{}) // a body's limit, which a stream must not end by
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
+	silence := time.NewTimer(aliveEvery)
+	defer silence.Stop()
+	for {
+		select {
+		case <-r.Context().Done():
+			return
+		case now := <-frames:
+			if !p.guests.holds(who) {
+				return
+			}
+			s.compose(now, p.view(r, &now.doc).sections())
+		case <-silence.C:
+			s.b.WriteString(": still here\n\n")
+		}
+		if s.b.Len() == 0 {
+			continue
+		}
+		if err := s.flush(); err != nil {
+			p.opt.Log.Debug("an event stream ended", "event", "web.stream-ended", "err", err)
+			return
+		}
+		silence.Reset(aliveEvery)
+	}
+}
+
+// stream is what one browser has been told.
+type stream struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	b       bytes.Buffer
+	keys    map[string]json.RawMessage
+	looks   map[string][]byte // the sections, as JSON
+}
+
+// compose writes what changed since the last frame.
+func (s *stream) compose(now *frame, sections []*node) {
+	changed := map[string]json.RawMessage{}
+	for key, value := range now.keys {
+		if !bytes.Equal(value, s.keys[key]) {
+			changed[key] = value
+		}
+	}
+	s.keys = now.keys
+	s.event(now.number, "status", changed, len(changed))
+	if s.looks == nil {
+		s.looks = map[string][]byte{}
+	}
+	var views []json.RawMessage
+	for _, n := range sections {
+		text, err := json.Marshal(n)
+		if err != nil {
+			panic(err) // strings alone
+		}
+		name := n.attribute("id")
+		if !bytes.Equal(text, s.looks[name]) {
+			s.looks[name] = text
+			views = append(views, text)
+		}
+	}
+	s.event(now.number, "view", views, len(views))
+}
+
+func (s *stream) event(number uint64, kind string, value any, n int) {
+	if n == 0 {
+		return
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // it is JSON already
+	}
+	fmt.Fprintf(&s.b, "id: %d\nevent: %s\ndata: %s\n\n", number, kind, text)
+}
+
+// flush sends what was written, within a time of its own.
+func (s *stream) flush() error {
+	defer s.b.Reset()
+	_ = s.control.SetWriteDeadline(time.Now().Add(writeWithin)) // the server's own limit holds where this fails
+	if _, err := s.w.Write(s.b.Bytes()); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}

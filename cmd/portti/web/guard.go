@@ -1,0 +1,133 @@
+package web
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// policy is what the page may load: nothing but its own files, and no markup may come
+// of a string in the script.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'"
+
+// Limits of a request.
+const (
+	maxBody  = 64 << 10
+	bodyTime = 10 * time.Second
+)
+
+// guard is what stands before the routes; secure = it is spoken to over TLS.
+type guard struct {
+	page   *Page
+	secure bool
+	cross  *http.CrossOriginProtection
+	next   http.Handler
+}
+
+type sessionKey struct{}
+
+// sessionOf is the session of a request that passed the guard.
+func sessionOf(r *http.Request) *session {
+	s, _ := r.Context().Value(sessionKey{}).(*session)
+	return s
+}
+
+// ServeHTTP lets through who may pass, in the order that the package promises.
+func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	if !g.page.known(r) {
+		http.Error(w, "this gateway is not asked by that name; names says in [web] which others it has", http.StatusMisdirectedRequest)
+		return
+	}
+	if err := g.cross.Check(r); err != nil {
+		http.Error(w, "another web page asked for this, and may not", http.StatusForbidden)
+		return
+	}
+	if s := g.session(r); s != nil {
+		r = r.WithContext(context.WithValue(r.Context(), sessionKey{}, s))
+	}
+	if sessionOf(r) == nil && !public(r.URL.Path) {
+		g.page.stranger(w, r)
+		return
+	}
+	if status, why := allowed(r); status != 0 {
+		http.Error(w, why, status)
+		return
+	}
+	if r.Method == http.MethodPost {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // the body's limit holds where this fails
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	g.next.ServeHTTP(w, r)
+}
+
+// public says what is there for those who are not signed in: the way in, what draws
+// it, and whether the gateway is alive.
+func public(path string) bool {
+	return strings.HasPrefix(path, "/assets/") || strings.HasPrefix(path, "/signin/") || path == "/healthz/live" || path == "/healthz/ready"
+}
+
+// allowed holds method and role against each other: to look at something needs a
+// session, to change something one that may act. Signing in and out are for everybody.
+func allowed(r *http.Request) (status int, why string) {
+	s := sessionOf(r)
+	switch {
+	case r.Method == http.MethodGet || r.Method == http.MethodHead:
+	case r.Method != http.MethodPost:
+		return http.StatusMethodNotAllowed, "only GET and POST are known here"
+	case strings.HasPrefix(r.URL.Path, "/signin/") || s != nil && r.URL.Path == "/signout":
+	case s == nil || s.role != Act:
+		return http.StatusForbidden, "this session may only look; for one that may act: portti web link --act"
+	}
+	return 0, ""
+}
+
+// cookieName differs, so that what came over plain HTTP is never taken over TLS. With
+// the prefix browsers take it from this host over TLS alone.
+func cookieName(secure bool) string {
+	if secure {
+		return "__Host-portti"
+	}
+	return "portti"
+}
+
+func (g *guard) session(r *http.Request) *session {
+	cookies := r.CookiesNamed(cookieName(g.secure))
+	if len(cookies) != 1 { // two are somebody else's doing
+		return nil
+	}
+	return g.page.guests.of(cookies[0].Value, g.secure)
+}
+
+// known says whether a request's Host is one of this machine. A name that somebody else
+// lets lead here is not: his page would be taken for ours.
+func (p *Page) known(r *http.Request) bool {
+	name := r.Host
+	if host, _, err := net.SplitHostPort(name); err == nil {
+		name = host
+	}
+	name = strings.ToLower(strings.TrimSuffix(strings.Trim(name, "[]"), "."))
+	if ip := net.ParseIP(name); ip != nil {
+		return ip.IsLoopback() || ownAddress(r, ip) || slices.ContainsFunc(p.opt.names(), func(n string) bool { return ip.Equal(net.ParseIP(n)) })
+	}
+	own := append([]string{"localhost"}, p.opt.names()...)
+	if host, err := os.Hostname(); err == nil && host != "" {
+		short, _, _ := strings.Cut(host, ".")
+		own = append(own, host, short, short+".local")
+	}
+	return slices.ContainsFunc(own, func(n string) bool { return strings.EqualFold(n, name) })
+}
+
+// ownAddress says whether the request came in at this address.
+func ownAddress(r *http.Request, ip net.IP) bool {
+	a, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return ok && a.IP.Equal(ip)
+}
