@@ -2,19 +2,19 @@ package web
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"portti/cmd/portti/status"
 )
 
-// verdict is the glance in a word, and how it is marked: good, unsure, warn or bad.
+// verdict is the glance in a word, and how it is marked: good, unsure, warn or bad. The
+// gateway does not work while it sends nothing, and while no device gives it anything to send.
 func (w *words) verdict(s *status.Document) (word, mark string) {
-	stands := s.Link.State == status.LinkParked || s.Link.State == status.LinkStopped || s.Link.State == status.LinkWaiting && s.Link.OpensS == 0
-	for _, p := range s.Problems {
-		stands = stands || p.Severity == status.Error
-	}
+	away := s.Link.State == status.LinkParked || s.Link.State == status.LinkStopped || s.Link.State == status.LinkWaiting && s.Link.OpensS == 0
+	fine := slices.ContainsFunc(s.Devices, func(d status.Device) bool { return d.State == status.DeviceOK })
 	switch {
-	case stands:
+	case away || len(s.Devices) > 0 && !fine && s.Degraded():
 		return w.NotWorking, "bad"
 	case s.Degraded():
 		return w.WorkingBut, "warn"

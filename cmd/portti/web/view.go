@@ -95,7 +95,7 @@ func (v *view) moment(t time.Time, age float64) string {
 	if age >= 18*3600 {
 		layout = "2006-01-02 15:04"
 	}
-	return t.Local().Format(layout) + " (" + v.w.span(age) + ")"
+	return fill(v.w.SinceClock, "time", t.Local().Format(layout), "age", v.w.span(age))
 }
 
 func (v *view) glance() *node {

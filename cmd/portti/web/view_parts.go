@@ -155,6 +155,10 @@ func (v *view) device(d *status.Device, role func(string) attr) *node {
 	case status.DeviceGarbage:
 		word, kind = w.DeviceGarbage, "bad"
 	}
+	failed := d.LastError
+	if d.State == status.DeviceOK {
+		failed = ""
+	}
 	age := w.Never
 	if d.LastAgeS >= 0 {
 		age = fill(w.Ago, "age", w.span(d.LastAgeS))
@@ -174,7 +178,7 @@ func (v *view) device(d *status.Device, role func(string) attr) *node {
 	}
 	return el("tr", role("row"), class(kind),
 		el("th", role("rowheader"), attr{"scope", "row"}, el("span", class("name"), clean(d.Name)), small(about)),
-		cell(w.State, el("span", class("state "+kind), mark(kind), " "+word), small(d.Detail), small(d.LastLine)),
+		cell(w.State, el("span", class("state "+kind), mark(kind), " "+word), small(d.Detail), small(failed), small(d.LastLine)),
 		cell(w.LastReading, age),
 		cell(w.Rate, fill(w.PerSecond, "n", w.decimal(d.RateHz))),
 		cell(w.ReadN, number(d.Read)),

@@ -18,7 +18,7 @@ type words struct {
 	WaitOne, WaitMany, LostNone, LostSome                                                           string
 
 	// The sections.
-	Problems, NoProblems, WhatToDo, Since, SeverityError, SeverityWarning, SeverityInfo, ImpactsData string
+	Problems, NoProblems, WhatToDo, Since, SinceClock, SeverityError, SeverityWarning, SeverityInfo, ImpactsData string
 
 	Link, LinkState, Server, RoundTrip, Proof, ProofFence, ProofCount, ProofEnvelope, ProofNone string
 	NextTry, Opens, Connects, Sent, LastEnd, LastEndNone, Online, Linking, Waiting, Parked, Off string
@@ -50,7 +50,7 @@ func english() *words {
 		OfflineFull: "Not connected, {wait}, {lost}; no room for more.", OfflineFor: "Not connected, {wait}, {lost}; room for about {room}.",
 		WaitOne: "{n} reading waits", WaitMany: "{n} readings wait", LostNone: "nothing lost", LostSome: "{n} lost",
 
-		Problems: "Problems", NoProblems: "There are no open problems.", WhatToDo: "What to do", Since: "for {age}",
+		Problems: "Problems", NoProblems: "There are no open problems.", WhatToDo: "What to do", Since: "for {age}", SinceClock: "since {time} ({age})",
 		SeverityError: "Act", SeverityWarning: "Watch", SeverityInfo: "Note", ImpactsData: "Readings are or may be lost.",
 
 		Link: "Link", LinkState: "State", Server: "Server", RoundTrip: "Round trip", Proof: "Delivery",
@@ -92,7 +92,7 @@ func finnish() *words {
 		OfflineFull: "Ei yhteyttä, {wait}, {lost}; lisää ei mahdu.", OfflineFor: "Ei yhteyttä, {wait}, {lost}; tilaa riittää noin {room}.",
 		WaitOne: "{n} lukema odottaa", WaitMany: "{n} lukemaa odottaa", LostNone: "mitään ei ole kadonnut", LostSome: "{n} on kadonnut",
 
-		Problems: "Ongelmat", NoProblems: "Avoimia ongelmia ei ole.", WhatToDo: "Mitä tehdä", Since: "kestänyt {age}",
+		Problems: "Ongelmat", NoProblems: "Avoimia ongelmia ei ole.", WhatToDo: "Mitä tehdä", Since: "kestänyt {age}", SinceClock: "{time} alkaen ({age})",
 		SeverityError: "Toimi", SeverityWarning: "Seuraa", SeverityInfo: "Tiedoksi", ImpactsData: "Lukemia katoaa tai voi kadota.",
 
 		Link: "Yhteys", LinkState: "Tila", Server: "Palvelin", RoundTrip: "Vasteaika", Proof: "Perilletulo",
