@@ -3,6 +3,7 @@ package web
 import (
 	_ "embed"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"portti/cmd/portti/status"
@@ -89,4 +90,54 @@ func (w *words) value(text string) string {
 		return w.spoken(text)
 	}
 	return text
+}
+
+// CheckFinnish says what the Finnish of an entry lacks; "" = nothing. The drivers' tests
+// ask it about their own problems.
+func CheckFinnish(e status.Entry) string {
+	t, ok := loadFinnish()[e.Code]
+	switch {
+	case !ok:
+		return "no Finnish: add it to web/catalogue.fi.json"
+	case t.Title == "" || t.Sentence == "" || len(t.Actions) != len(e.Actions):
+		return "the Finnish has no title, no sentence, or another number of actions"
+	case !slices.Equal(placesOf(t.Sentence), placesOf(e.Sentence)):
+		return "the Finnish sentence has other places"
+	}
+	for i, action := range t.Actions {
+		alone := strings.HasPrefix(e.Actions[i], "{") && strings.HasSuffix(e.Actions[i], "}")
+		switch {
+		case action == "" && alone:
+		case action == "" || !slices.Equal(placesOf(action), placesOf(e.Actions[i])):
+			return "the Finnish of an action is missing, or has other places: " + e.Actions[i]
+		case !slices.Equal(quoted(action), quoted(e.Actions[i])):
+			return "the Finnish of an action has other commands: " + e.Actions[i]
+		}
+	}
+	return ""
+}
+
+// placesOf are the {places} of a text, sorted, each once.
+func placesOf(text string) []string {
+	var all []string
+	for {
+		_, after, open := strings.Cut(text, "{")
+		if !open {
+			slices.Sort(all)
+			return slices.Compact(all)
+		}
+		name, rest, _ := strings.Cut(after, "}")
+		all, text = append(all, name), rest
+	}
+}
+
+// quoted are the commands in a text.
+func quoted(text string) []string {
+	var all []string
+	for i, part := range strings.Split(text, "`") {
+		if i%2 == 1 {
+			all = append(all, part)
+		}
+	}
+	return all
 }
