@@ -70,7 +70,7 @@ func newDemoGateway(file string, log *slog.Logger) (testbed.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Metrics.Listen = "" // the port is that of a real gateway next to it
+	cfg.Metrics.Listen, cfg.Web.Listen = "", "" // the ports are those of a real gateway next to it
 	now, err := believedClock()
 	if err != nil {
 		return nil, err

@@ -148,7 +148,7 @@ func TestDiscoverPrints(t *testing.T) {
 func TestDiscoverBesideTheGateway(t *testing.T) {
 	dir := t.TempDir()
 	main, gps, panel := filepath.Join(dir, "portti.toml"), speaking(t, 9600, saysGPS), speaking(t, 115200, saysPanel)
-	text := fmt.Sprintf("[paths]\nstate = %q\nrun = %q\n[metrics]\nlisten = \"\"\n[[device]]\nname = \"nav\"\ntype = \"gps\"\nport = %q\nid = \"x\"\n", dir, dir, gps)
+	text := fmt.Sprintf("[paths]\nstate = %q\nrun = %q\n[metrics]\nlisten = \"\"\n[web]\nlisten = \"\"\n[[device]]\nname = \"nav\"\ntype = \"gps\"\nport = %q\nid = \"x\"\n", dir, dir, gps)
 	if err := os.WriteFile(main, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,8 @@ auth = "none"
 insecure = true
 [metrics]
 listen = ""
+[web]
+listen = ""
 [[device]]
 name = "panel"
 type = "lines"

@@ -30,7 +30,7 @@ func loginSite(t *testing.T, uplink string) (dir, file string) {
 	t.Helper()
 	dir = t.TempDir()
 	file = filepath.Join(dir, "portti.toml")
-	text := fmt.Sprintf("[gateway]\nid = \"XXXX00TEST0000001\"\nreport_interval = \"0s\"\n[paths]\nstate = %q\nrun = %q\n[metrics]\nlisten = \"\"\n[buffer]\nmin_free_disk = \"0B\"\n%s\n",
+	text := fmt.Sprintf("[gateway]\nid = \"XXXX00TEST0000001\"\nreport_interval = \"0s\"\n[paths]\nstate = %q\nrun = %q\n[metrics]\nlisten = \"\"\n[web]\nlisten = \"\"\n[buffer]\nmin_free_disk = \"0B\"\n%s\n",
 		filepath.Join(dir, "state"), filepath.Join(dir, "run"), strings.ReplaceAll(uplink, "DIR", dir))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ func TestRunTellsSystemdInOrder(t *testing.T) {
 	}
 	defer systemd.Close()
 	t.Setenv("NOTIFY_SOCKET", name)
-	file := configFile(t, "[paths]\nstate = \""+dir+"/state\"\nrun = \""+dir+"/run\"\n[metrics]\nlisten = \"\"\n[uplink]\nurl = \"ws://127.0.0.1:1/\"\nauth = \"none\"\n")
+	file := configFile(t, "[paths]\nstate = \""+dir+"/state\"\nrun = \""+dir+"/run\"\n[metrics]\nlisten = \"\"\n[web]\nlisten = \"\"\n[uplink]\nurl = \"ws://127.0.0.1:1/\"\nauth = \"none\"\n")
 	hear := func() string {
 		t.Helper()
 		b := make([]byte, 1000)

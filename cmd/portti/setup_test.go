@@ -27,6 +27,8 @@ state = "DIR/state"
 run = "DIR/run"
 [metrics]
 listen = ""
+[web]
+listen = ""
 
 [uplink]
 # url = "wss://ingest.example.net/socket"   # the server

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -19,11 +21,11 @@ const pageFile = "20-web.toml"
 
 func webEnable(cmd *cobra.Command, _ []string) error {
 	lan, _ := cmd.Flags().GetBool("lan")
-	listen := config.Defaults().Web.Listen
-	if lan {
-		listen = ":8470"
+	cfg, err := config.Load(globalsOf(cmd).config, config.LoadOptions{Environ: os.Environ()})
+	if err != nil {
+		return exit(exitFailed, fmt.Errorf("%w\nNothing was changed. Correct the above first", err))
 	}
-	if err := setPage(cmd, listen, "To undo: sudo portti web disable"); err != nil {
+	if err := setPage(cmd, pageAddress(cfg.Web.Listen, lan), "To undo: sudo portti web disable"); err != nil {
 		return err
 	}
 	l, err := awaitPage(cmd)
@@ -38,6 +40,23 @@ func webEnable(cmd *cobra.Command, _ []string) error {
 	}
 	fmt.Fprintln(cmd.OutOrStdout())
 	return showLink(cmd, l)
+}
+
+// pageAddress is where the page is to be, on the port that it has.
+func pageAddress(now string, lan bool) string {
+	host, port, err := net.SplitHostPort(cmp.Or(now, config.Defaults().Web.Listen))
+	if err != nil { // which the configuration would not have been good with
+		return config.Defaults().Web.Listen
+	}
+	ip := net.ParseIP(host)
+	loopback := host == "localhost" || ip != nil && ip.IsLoopback()
+	switch {
+	case lan && loopback:
+		return ":" + port
+	case !lan && !loopback:
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return net.JoinHostPort(host, port)
 }
 
 func webDisable(cmd *cobra.Command, _ []string) error {

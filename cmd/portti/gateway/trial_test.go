@@ -85,6 +85,8 @@ state = %q
 run = %q
 [metrics]
 listen = ""
+[web]
+listen = ""
 [uplink]
 url = "ws://127.0.0.1:%d/?token=S3CRET"
 auth = "none"

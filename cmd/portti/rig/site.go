@@ -130,6 +130,9 @@ func (s *Site) Configure() string {
 	if !strings.Contains(s.More, "[metrics]") {
 		b.WriteString("[metrics]\nlisten = \"\"\n")
 	}
+	if !strings.Contains(s.More, "[web]") {
+		b.WriteString("[web]\nlisten = \"\"\n")
+	}
 	fmt.Fprintf(&b, "[uplink]\nurl = %q\n%s\n", s.URL, s.Uplink)
 	if !strings.Contains(s.Uplink, "auth = ") {
 		b.WriteString("auth = \"none\"\n")

@@ -61,7 +61,7 @@ func (v *view) lastEnd() string {
 	case l.LastError == "":
 		return v.w.Unknown
 	case l.State == status.LinkOnline && l.Since.Year() >= 2000:
-		return "→ " + l.Since.Local().Format("15:04") + ": " + clean(l.LastError)
+		return fill(v.w.LastEndAt, "time", l.Since.Local().Format("15:04"), "why", clean(l.LastError))
 	}
 	return clean(l.LastError)
 }

@@ -57,7 +57,7 @@ func TestGlance(t *testing.T) {
 		fi, mark string
 	}{
 		{status.Document{Running: true, Link: status.Link{State: status.LinkOnline}}, "Lukemat menevät perille palvelimelle, mitään ei ole kadonnut.", "good"},
-		{status.Document{Running: true, Link: status.Link{State: status.LinkOnline}, Totals: status.Totals{Ledger: status.Ledger{Lost: status.Losses{"rate": 3}}}, Problems: []status.Problem{{Severity: status.Error}}}, "Lukemat menevät perille palvelimelle, 3 on kadonnut.", "warn"},
+		{status.Document{Running: true, Link: status.Link{State: status.LinkOnline}, Totals: status.Totals{Ledger: status.Ledger{Lost: status.Losses{"rate": 3}}}, Problems: []status.Problem{{Severity: status.Error}}}, "Lukemat menevät perille palvelimelle, kadonneita 3.", "warn"},
 		{status.Document{Running: true, Link: status.Link{State: status.LinkOnline}, Devices: []status.Device{{State: status.DeviceMissing}}, Problems: []status.Problem{{Severity: status.Error}}}, "Lukemat menevät perille palvelimelle, mitään ei ole kadonnut.", "bad"},
 		{status.Document{Running: true, Link: status.Link{State: status.LinkConnecting}, Buffer: status.Buffer{Waiting: 1}}, "Yhteyttä muodostetaan; 1 lukema odottaa, mitään ei ole kadonnut.", "unsure"},
 		{status.Document{Link: status.Link{State: status.LinkStopped}, Buffer: status.Buffer{Waiting: 2}}, "Pysäytetty; 2 lukemaa odottaa, mitään ei ole kadonnut.", "bad"},

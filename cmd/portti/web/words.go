@@ -20,8 +20,8 @@ type words struct {
 	// The sections.
 	Problems, NoProblems, WhatToDo, Since, SinceClock, SeverityError, SeverityWarning, SeverityInfo, ImpactsData string
 
-	Link, LinkState, Server, RoundTrip, Proof, ProofFence, ProofCount, ProofEnvelope, ProofNone string
-	NextTry, Opens, Connects, Sent, LastEnd, LastEndNone, Online, Linking, Waiting, Parked, Off string
+	Link, LinkState, Server, RoundTrip, Proof, ProofFence, ProofCount, ProofEnvelope, ProofNone            string
+	NextTry, Opens, Connects, Sent, LastEnd, LastEndNone, LastEndAt, Online, Linking, Waiting, Parked, Off string
 
 	Buffer, WaitingN, Delivered, Lost, Read, SetAside, Resent, Oldest, Fill, FillOf, Room, NoRoom, LostWhy, Reason, Count string
 	ReasonFull, ReasonAge, ReasonRate, ReasonMemory, ReasonIO, ReasonCorrupt, ReasonRollback, ReasonShrink                string
@@ -56,7 +56,7 @@ func english() *words {
 		Link: "Link", LinkState: "State", Server: "Server", RoundTrip: "Round trip", Proof: "Delivery",
 		ProofFence: "proven by ping and pong", ProofCount: "counted by the server", ProofEnvelope: "acknowledged by the server", ProofNone: "not proven",
 		NextTry: "Next try in", Opens: "Uplink hours begin in", Connects: "Connections since the start", Sent: "Sent since the start",
-		LastEnd: "Last outage", LastEndNone: "none since the start", Online: "Online", Linking: "Connecting", Waiting: "Offline", Parked: "Offline, a person has to act", Off: "Off",
+		LastEnd: "Last outage", LastEndNone: "none since the start", LastEndAt: "until {time}: {why}", Online: "Online", Linking: "Connecting", Waiting: "Offline", Parked: "Offline, a person has to act", Off: "Off",
 
 		Buffer: "Readings", WaitingN: "Waiting", Delivered: "Delivered", Lost: "Lost", Read: "Read", SetAside: "Set aside, refused by the server", Resent: "Sent again",
 		Oldest: "Oldest waiting", Fill: "Buffer", FillOf: "{used} of {all} ({percent} %)", Room: "Room for about", NoRoom: "no room for more",
@@ -90,7 +90,7 @@ func finnish() *words {
 		NoServer: "Palvelinta ei ole määritetty; {wait}, {lost}.", NothingToDo: "Ei tehtävää: laitetta ja palvelinta ei ole määritetty; {wait}, {lost}.",
 		Resting: "Lähetysaika ei ole vielä alkanut, se alkaa {age} kuluttua; {wait}, {lost}.", Offline: "Ei yhteyttä, {wait}, {lost}.",
 		OfflineFull: "Ei yhteyttä, {wait}, {lost}; lisää ei mahdu.", OfflineFor: "Ei yhteyttä, {wait}, {lost}; tilaa riittää noin {room}.",
-		WaitOne: "{n} lukema odottaa", WaitMany: "{n} lukemaa odottaa", LostNone: "mitään ei ole kadonnut", LostSome: "{n} on kadonnut",
+		WaitOne: "{n} lukema odottaa", WaitMany: "{n} lukemaa odottaa", LostNone: "mitään ei ole kadonnut", LostSome: "kadonneita {n}",
 
 		Problems: "Ongelmat", NoProblems: "Avoimia ongelmia ei ole.", WhatToDo: "Mitä tehdä", Since: "kestänyt {age}", SinceClock: "{time} alkaen ({age})",
 		SeverityError: "Toimi", SeverityWarning: "Seuraa", SeverityInfo: "Tiedoksi", ImpactsData: "Lukemia katoaa tai voi kadota.",
@@ -98,7 +98,7 @@ func finnish() *words {
 		Link: "Yhteys", LinkState: "Tila", Server: "Palvelin", RoundTrip: "Vasteaika", Proof: "Perilletulo",
 		ProofFence: "todettu pingin vastauksesta", ProofCount: "palvelin laskee viestit", ProofEnvelope: "palvelin kuittaa viestit", ProofNone: "ei todettavissa",
 		NextTry: "Seuraava yritys", Opens: "Lähetysaikaan", Connects: "Yhteyksiä käynnistyksestä", Sent: "Lähetetty käynnistyksestä",
-		LastEnd: "Viime katkos", LastEndNone: "ei katkoja käynnistyksen jälkeen", Online: "Yhteys toimii", Linking: "Yhteyttä muodostetaan", Waiting: "Ei yhteyttä", Parked: "Ei yhteyttä, korjaus vaatii ihmisen", Off: "Pois päältä",
+		LastEnd: "Viime katkos", LastEndNone: "ei katkoja käynnistyksen jälkeen", LastEndAt: "{time} asti: {why}", Online: "Yhteys toimii", Linking: "Yhteyttä muodostetaan", Waiting: "Ei yhteyttä", Parked: "Ei yhteyttä, korjaus vaatii ihmisen", Off: "Pois päältä",
 
 		Buffer: "Lukemat", WaitingN: "Odottaa", Delivered: "Perillä", Lost: "Kadonnut", Read: "Luettu", SetAside: "Sivussa, palvelin hylkäsi", Resent: "Lähetetty uudelleen",
 		Oldest: "Vanhin odottava", Fill: "Puskuri", FillOf: "{used} / {all} ({percent} %)", Room: "Tilaa riittää noin", NoRoom: "lisää ei mahdu",
