@@ -12,12 +12,10 @@ import (
 	"os/exec"
 	"os/user"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"portti/cmd/portti/config"
 	"portti/cmd/portti/gateway"
 	"portti/cmd/portti/status"
 	"portti/cmd/portti/web"
@@ -194,13 +192,9 @@ func webSessions(cmd *cobra.Command, _ []string) error {
 		_, err := fmt.Fprintln(out, "Nobody is signed in to the page.")
 		return err
 	}
-	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "ID\tMAY\tFROM\tSEEN\tENDS IN\tBROWSER")
+	fmt.Fprintf(out, "%-8s  %-4s  %-22s  %-14s  %-12s  %s\n", "ID", "MAY", "FROM", "SEEN", "ENDS IN", "BROWSER")
 	for _, s := range all.Sessions {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s ago\t%s\t%s\n", s.ID, s.Role, s.Address, status.InWords(config.Duration(s.SeenS*1e9).D()), status.InWords(config.Duration(s.ExpiresS*1e9).D()), status.Clean(s.Browser, 60))
-	}
-	if err := t.Flush(); err != nil {
-		return err
+		fmt.Fprintf(out, "%-8s  %-4s  %-22s  %-14s  %-12s  %s\n", s.ID, s.Role, s.Address, inWords(s.SeenS)+" ago", inWords(s.ExpiresS), status.Clean(s.Browser, 60))
 	}
 	_, err := fmt.Fprintln(out, "\nTo sign one out: portti web revoke ID")
 	return err
@@ -224,4 +218,8 @@ func webRevoke(cmd *cobra.Command, args []string) error {
 	}
 	_, err := fmt.Fprintf(cmd.OutOrStdout(), "Signed out: %s.\n", status.Count(uint64(r.Ended), "session"))
 	return err
+}
+
+func inWords(seconds float64) string {
+	return status.InWords(time.Duration(seconds * float64(time.Second)))
 }

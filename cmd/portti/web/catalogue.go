@@ -1,6 +1,8 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
 	_ "embed"
 	"encoding/json"
 	"slices"
@@ -9,7 +11,9 @@ import (
 	"portti/cmd/portti/status"
 )
 
-//go:embed catalogue.fi.json
+// The catalogue is catalogue.fi.json, packed by go test -update to a third of its size.
+//
+//go:embed catalogue.fi.json.gz
 var finnishCatalogue []byte
 
 // translation is an entry of the catalogue in another language, with the same places.
@@ -23,7 +27,11 @@ type translation struct {
 
 func loadFinnish() map[string]translation {
 	all := map[string]translation{}
-	if err := json.Unmarshal(finnishCatalogue, &all); err != nil {
+	z, err := gzip.NewReader(bytes.NewReader(finnishCatalogue))
+	if err == nil {
+		err = json.NewDecoder(z).Decode(&all)
+	}
+	if err != nil {
 		panic(err) // it is part of the program, and tested
 	}
 	return all

@@ -1,12 +1,38 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"portti/cmd/portti/status"
+	"portti/cross/testkit"
 )
+
+// TestCatalogueIsPacked: what the program holds is what the file says.
+func TestCatalogueIsPacked(t *testing.T) {
+	text, err := os.ReadFile("catalogue.fi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[string]translation
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	_, _ = z.Write(text)
+	_ = z.Close()
+	if reflect.DeepEqual(all, loadFinnish()) { // however another Go packs it
+		return
+	}
+	testkit.Golden(t, "catalogue.fi.json.gz", b.String())
+}
 
 // TestFinnishCatalogue: every problem of the gateway is said in Finnish, with the same
 // places and the same commands to type. Those of the drivers are held in package main.

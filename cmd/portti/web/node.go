@@ -11,7 +11,7 @@ import (
 type node struct {
 	tag   string // "" = text alone
 	text  string
-	attrs []attr
+	attrs []*attr
 	kids  []*node
 }
 
@@ -23,7 +23,7 @@ func el(tag string, parts ...any) *node {
 	n := &node{tag: tag}
 	for _, p := range parts {
 		switch p := p.(type) {
-		case attr:
+		case *attr:
 			n.attrs = append(n.attrs, p)
 		case string:
 			n.say(p)
@@ -47,8 +47,9 @@ func (n *node) say(text string) {
 	}
 }
 
-func class(name string) attr { return attr{"class", name} }
-func id(name string) attr    { return attr{"id", name} }
+func at(name, value string) *attr { return &attr{name, value} }
+func class(name string) *attr     { return at("class", name) }
+func id(name string) *attr        { return at("id", name) }
 
 // void elements have no content and no end.
 func void(tag string) bool { return tag == "meta" || tag == "link" }

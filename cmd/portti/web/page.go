@@ -98,7 +98,7 @@ func (p *Page) stranger(w http.ResponseWriter, r *http.Request) {
 // does would use this one up.
 func (p *Page) askSignIn(w http.ResponseWriter, r *http.Request) {
 	v := p.view(r, nil)
-	form := el("form", attr{"method", "post"}, el("button", attr{"type", "submit"}, class("main"), v.w.SignIn))
+	form := el("form", at("method", "post"), el("button", at("type", "submit"), class("main"), v.w.SignIn))
 	p.send(w, http.StatusOK, v.outside(v.w.SignInTitle, v.w.SignInText, form))
 }
 

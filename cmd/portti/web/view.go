@@ -23,23 +23,23 @@ func (p *Page) view(r *http.Request, s *status.Document) *view {
 // head is the same of every page.
 func (v *view) head(title string, more ...*node) *node {
 	return el("head",
-		el("meta", attr{"charset", "utf-8"}),
-		el("meta", attr{"name", "viewport"}, attr{"content", "width=device-width, initial-scale=1"}),
-		el("meta", attr{"name", "color-scheme"}, attr{"content", "light dark"}),
+		el("meta", at("charset", "utf-8")),
+		el("meta", at("name", "viewport"), at("content", "width=device-width, initial-scale=1")),
+		el("meta", at("name", "color-scheme"), at("content", "light dark")),
 		el("title", title),
-		el("link", attr{"rel", "icon"}, attr{"type", "image/svg+xml"}, attr{"href", v.page.url("icon.svg")}),
-		el("link", attr{"rel", "stylesheet"}, attr{"href", v.page.url("style.css")}),
+		el("link", at("rel", "icon"), at("type", "image/svg+xml"), at("href", v.page.url("icon.svg"))),
+		el("link", at("rel", "stylesheet"), at("href", v.page.url("style.css"))),
 		more)
 }
 
 // otherLanguage leads to the same page in it.
 func (v *view) otherLanguage() *node {
-	return el("a", attr{"href", "?lang=" + v.w.Other}, attr{"hreflang", v.w.Other}, attr{"lang", v.w.Other}, v.w.OtherName)
+	return el("a", at("href", "?lang="+v.w.Other), at("hreflang", v.w.Other), at("lang", v.w.Other), v.w.OtherName)
 }
 
 // outside is a page for who is not signed in; it tells nothing of the gateway.
 func (v *view) outside(title, text string, more *node) *node {
-	return el("html", attr{"lang", v.w.Lang}, v.head(title+" · portti"),
+	return el("html", at("lang", v.w.Lang), v.head(title+" · portti"),
 		el("body",
 			el("header", class("top"), el("p", class("brand"), "portti"), el("nav", v.otherLanguage())),
 			el("main", class("outside"), el("h1", title), el("p", text), more)))
@@ -52,15 +52,15 @@ func (v *view) document(who *session) *node {
 		role = v.w.RoleAct
 	}
 	_, mark := v.w.verdict(v.s)
-	signOut := el("form", attr{"method", "post"}, attr{"action", "/signout?lang=" + v.w.Lang}, el("button", attr{"type", "submit"}, v.w.SignOut))
-	return el("html", attr{"lang", v.w.Lang},
-		v.head(v.name()+" · portti", el("script", attr{"type", "module"}, attr{"src", v.page.url("live.js")})),
-		el("body", attr{"data-state", mark},
-			el("a", class("skip"), attr{"href", "#glance"}, v.w.SkipTo),
+	signOut := el("form", at("method", "post"), at("action", "/signout?lang="+v.w.Lang), el("button", at("type", "submit"), v.w.SignOut))
+	return el("html", at("lang", v.w.Lang),
+		v.head(v.name()+" · portti", el("script", at("type", "module"), at("src", v.page.url("live.js")))),
+		el("body", at("data-state", mark),
+			el("a", class("skip"), at("href", "#glance"), v.w.SkipTo),
 			el("header", class("top"), el("p", class("brand"), "portti"), el("nav", v.otherLanguage(), signOut)),
 			el("main", v.sections()),
 			el("footer",
-				el("p", id("live"), attr{"role", "status"}, attr{"data-live", v.w.Live}, attr{"data-gone", v.w.Gone}, attr{"data-ended", v.w.Ended},
+				el("p", id("live"), at("role", "status"), at("data-live", v.w.Live), at("data-gone", v.w.Gone), at("data-ended", v.w.Ended),
 					fill(v.w.Updated, "time", v.clock(v.s.Time))+" "+v.w.Reload),
 				el("p", role))))
 }
@@ -72,7 +72,7 @@ func (v *view) sections() []*node {
 }
 
 func section(name, title string, parts ...any) *node {
-	return el("section", append([]any{id(name), attr{"aria-labelledby", name + "-title"}, el("h2", id(name+"-title"), title)}, parts...)...)
+	return el("section", append([]any{id(name), at("aria-labelledby", name+"-title"), el("h2", id(name+"-title"), title)}, parts...)...)
 }
 
 func (v *view) name() string { return clean(cmp.Or(v.s.Gateway.Name, v.s.Gateway.ID, "portti")) }
@@ -80,7 +80,7 @@ func (v *view) name() string { return clean(cmp.Or(v.s.Gateway.Name, v.s.Gateway
 // mark is a shape that says what its colour says; the word beside it says it too.
 func mark(kind string) *node {
 	shape := map[string]string{"good": "●", "unsure": "○", "warn": "▲", "bad": "✖"}[kind]
-	return el("span", class("mark "+kind), attr{"aria-hidden", "true"}, shape)
+	return el("span", class("mark "+kind), at("aria-hidden", "true"), shape)
 }
 
 // clock is a time of day here, with its offset.
@@ -104,7 +104,7 @@ func (v *view) glance() *node {
 	if v.s.Clock.Trusted {
 		clockText = fill(v.w.ClockGood, "source", clean(v.s.Clock.Source))
 	}
-	return el("section", id("glance"), class(kind), attr{"aria-labelledby", "glance-title"},
+	return el("section", id("glance"), class(kind), at("aria-labelledby", "glance-title"),
 		el("h1", id("glance-title"), v.name()),
 		el("p", class("verdict "+kind), mark(kind), " "+word),
 		el("p", class("sentence"), v.w.glance(v.s)),
@@ -135,11 +135,11 @@ func (v *view) problem(p status.Problem) *node {
 		kind, word = "unsure", v.w.SeverityInfo
 	}
 	e := v.explain(p)
-	language := func(english bool) attr {
+	language := func(english bool) *attr {
 		if english && v.w.Lang != "en" {
-			return attr{"lang", "en"}
+			return at("lang", "en")
 		}
-		return attr{"lang", v.w.Lang}
+		return at("lang", v.w.Lang)
 	}
 	var steps []*node
 	for _, a := range e.actions {

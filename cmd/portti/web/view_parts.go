@@ -100,7 +100,7 @@ func (v *view) readings() *node {
 	return section("buffer", w.Buffer,
 		el("dl", class("figures"), figure("", w.WaitingN, number(b.Waiting)), figure("", w.Delivered, number(t.Acked)), figure(lost, w.Lost, number(t.Lost.Sum()))),
 		el("p", class("fill"), el("span", id("fill-name"), w.Fill+": "+fillText),
-			el("meter", class(kind), attr{"min", "0"}, attr{"max", "100"}, attr{"high", "80"}, attr{"value", strconv.FormatFloat(percent, 'f', 1, 64)}, attr{"aria-labelledby", "fill-name"})),
+			el("meter", class(kind), at("min", "0"), at("max", "100"), at("high", "80"), at("value", strconv.FormatFloat(percent, 'f', 1, 64)), at("aria-labelledby", "fill-name"))),
 		facts(w.Oldest, oldest, w.Room, room, w.Read, number(t.Read), w.Resent, number(t.Resent), w.SetAside, aside),
 		v.losses())
 }
@@ -116,11 +116,11 @@ func (v *view) losses() *node {
 	var rows []*node
 	for _, r := range v.s.Totals.Lost.Reasons() {
 		if n := v.s.Totals.Lost[r]; n > 0 {
-			rows = append(rows, el("tr", el("th", attr{"scope", "row"}, cmp.Or(names[r], clean(r))), el("td", class("n"), number(n))))
+			rows = append(rows, el("tr", el("th", at("scope", "row"), cmp.Or(names[r], clean(r))), el("td", class("n"), number(n))))
 		}
 	}
 	return el("table", class("plain"), el("caption", w.LostWhy),
-		el("thead", el("tr", el("th", attr{"scope", "col"}, w.Reason), el("th", attr{"scope", "col"}, class("n"), w.Count))), el("tbody", rows))
+		el("thead", el("tr", el("th", at("scope", "col"), w.Reason), el("th", at("scope", "col"), class("n"), w.Count))), el("tbody", rows))
 }
 
 func (v *view) devices() *node {
@@ -128,10 +128,10 @@ func (v *view) devices() *node {
 	if len(v.s.Devices) == 0 {
 		return section("devices", w.Devices, el("p", class("none"), w.NoDevices))
 	}
-	role := func(name string) attr { return attr{"role", name} } // a table that is laid out otherwise stays one for who hears it
+	role := func(name string) *attr { return at("role", name) } // a table that is laid out otherwise stays one for who hears it
 	var heads, rows []*node
 	for _, name := range []string{w.Device, w.State, w.LastReading, w.Rate, w.ReadN, w.Unusable} {
-		heads = append(heads, el("th", role("columnheader"), attr{"scope", "col"}, name))
+		heads = append(heads, el("th", role("columnheader"), at("scope", "col"), name))
 	}
 	for i := range v.s.Devices {
 		rows = append(rows, v.device(&v.s.Devices[i], role))
@@ -140,7 +140,7 @@ func (v *view) devices() *node {
 		el("thead", role("rowgroup"), el("tr", role("row"), heads)), el("tbody", role("rowgroup"), rows)))
 }
 
-func (v *view) device(d *status.Device, role func(string) attr) *node {
+func (v *view) device(d *status.Device, role func(string) *attr) *node {
 	w := v.w
 	word, kind := w.DeviceStarting, "unsure"
 	switch d.State {
@@ -174,10 +174,10 @@ func (v *view) device(d *status.Device, role func(string) attr) *node {
 		return el("small", clean(text))
 	}
 	cell := func(name string, parts ...any) *node {
-		return el("td", append([]any{role("cell"), attr{"data-name", name}}, parts...)...)
+		return el("td", append([]any{role("cell"), at("data-name", name)}, parts...)...)
 	}
 	return el("tr", role("row"), class(kind),
-		el("th", role("rowheader"), attr{"scope", "row"}, el("span", class("name"), clean(d.Name)), small(about)),
+		el("th", role("rowheader"), at("scope", "row"), el("span", class("name"), clean(d.Name)), small(about)),
 		cell(w.State, el("span", class("state "+kind), mark(kind), " "+word), small(d.Detail), small(failed), small(d.LastLine)),
 		cell(w.LastReading, age),
 		cell(w.Rate, fill(w.PerSecond, "n", w.decimal(d.RateHz))),
