@@ -1,0 +1,117 @@
+//go:build peers
+
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"portti/cmd/portti/status"
+	"portti/cross/testkit"
+)
+
+// seen is what look.js prints.
+type seen struct {
+	Violations, Errors, Dialogs, Foreign, Axe, Wide, Keys, Names []string
+	Counts                                                       []int
+	Plain, Gone                                                  string
+}
+
+// TestInABrowser: row L4, the page in Chromium. Nothing offends its policy, no payload in any
+// text does anything, whether the server drew it or the script; it fits a phone, is sound by
+// axe, works without script, and says when the gateway is gone. PORTTI_SHOTS keeps the
+// pictures.
+func TestInABrowser(t *testing.T) {
+	chromium, err := exec.LookPath("chromium")
+	testkit.Need(t, "chromium", err)
+	testkit.NeedTool(t, "node", "npm")
+	dir := nodeModules(t)
+	shots := os.Getenv("PORTTI_SHOTS")
+	if shots == "" {
+		shots = t.TempDir()
+	}
+
+	var n atomic.Int64
+	n.Store(-2)
+	var server *httptest.Server
+	api := http.NewServeMux()
+	api.HandleFunc("GET /api/v1/payload", func(w http.ResponseWriter, r *http.Request) {
+		if i, err := strconv.Atoi(r.FormValue("n")); err == nil {
+			n.Store(int64(i))
+			return
+		}
+		_ = server.Listener.Close()
+		go server.CloseClientConnections()
+	})
+	page := New(Options{API: api, Log: slog.New(slog.DiscardHandler), Status: func() status.Document {
+		switch i := int(n.Load()); i {
+		case -2:
+			return sample()
+		case -1:
+			return poisoned("harmless")
+		default:
+			return poisoned(payloads()[i])
+		}
+	}})
+	server = httptest.NewServer(page.Handler(false))
+	defer server.Close()
+	base := strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
+	look := exec.Command("node", filepath.Join(dir, "look.js"), chromium, base+page.Invite(View), base+page.Invite(View), fmt.Sprint(len(payloads())), shots)
+	look.Stderr = os.Stderr
+	out, err := look.Output()
+	var s seen
+	if err == nil {
+		err = json.Unmarshal(out, &s)
+	}
+	if err != nil {
+		t.Fatalf("%v: %.500s", err, out)
+	}
+
+	for what, list := range map[string][]string{"violations of the policy": s.Violations, "errors": s.Errors, "dialogs": s.Dialogs, "requests to elsewhere": s.Foreign, "findings of axe": s.Axe, "wider than the screen": s.Wide} {
+		if len(list) > 0 {
+			t.Errorf("%s: %q", what, list)
+		}
+	}
+	for i, text := range append([]string{"harmless"}, payloads()...) {
+		if s.Counts[i] != s.Counts[0] {
+			t.Errorf("%q: %d elements, and %d without it", text, s.Counts[i], s.Counts[0])
+		}
+		if s.Names[i] != clean(text) {
+			t.Errorf("%q is shown as %q", text, s.Names[i])
+		}
+	}
+	if !strings.Contains(s.Plain, "Lukemat menevät perille palvelimelle") || !strings.Contains(s.Plain, "ls -l /dev/serial/by-id/") {
+		t.Errorf("without script the page says: %s", s.Plain)
+	}
+	if len(s.Keys) != 3 || strings.Contains(strings.Join(s.Keys, ""), "unseen") {
+		t.Errorf("by the keyboard one reaches %q", s.Keys)
+	}
+	if !strings.Contains(s.Gone, "No connection to the gateway") {
+		t.Errorf("when the gateway is gone the page says: %s", s.Gone)
+	}
+}
+
+// nodeModules is a folder with look.js and what it needs.
+func nodeModules(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/browser")); err != nil {
+		t.Fatal(err)
+	}
+	install := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	install.Dir = dir
+	if out, err := install.CombinedOutput(); err != nil {
+		testkit.Need(t, "playwright-core and axe-core", fmt.Errorf("npm ci: %w\n%s", err, out))
+	}
+	return dir
+}

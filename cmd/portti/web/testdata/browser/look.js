@@ -1,0 +1,96 @@
+// Looks at the page in a real browser, and prints what it saw as JSON.
+// node look.js CHROMIUM SIGN-IN-URL NOSCRIPT-SIGN-IN-URL PAYLOADS FOLDER
+const { chromium } = require("playwright-core");
+const axe = require("fs").readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+const [, , executablePath, link, plainLink, payloads, folder] = process.argv;
+const saw = { violations: [], errors: [], dialogs: [], foreign: [], axe: [], counts: [], names: [], wide: [] };
+
+function watch(page, origin) {
+  page.on("dialog", (d) => { saw.dialogs.push(d.message()); d.dismiss(); });
+  page.on("pageerror", (e) => saw.errors.push(String(e)));
+  page.on("console", (m) => { if (m.type() === "error" || m.type() === "warning") saw.errors.push(m.text()); });
+  page.on("request", (r) => { if (!r.url().startsWith(origin + "/")) saw.foreign.push(r.url()); });
+  return page.exposeFunction("violated", (v) => saw.violations.push(v)).then(() => page.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (e) => window.violated(e.violatedDirective + " " + e.blockedURI));
+  }));
+}
+
+async function signIn(page, url) {
+  await page.goto(url);
+  await page.click("button[type=submit]");
+  await page.waitForSelector("#glance");
+}
+
+// The policy keeps out what waits inside of a page.
+async function live(page) {
+  const ready = () => page.evaluate(() => { const l = document.getElementById("live"); return l.textContent === l.dataset.live; });
+  for (const end = Date.now() + 20000; !(await ready()); await page.waitForTimeout(20)) {
+    if (Date.now() > end) throw new Error("the page is not kept fresh");
+  }
+}
+
+async function looks(page, name) {
+  for (const width of [360, 1280]) {
+    await page.setViewportSize({ width, height: 800 });
+    await page.screenshot({ path: `${folder}/${name}-${width}.png`, fullPage: true });
+    if (await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)) saw.wide.push(`${name} ${width}`);
+  }
+}
+
+async function check(page, name) {
+  const tools = await page.context().newCDPSession(page);
+  await tools.send("Page.setBypassCSP", { enabled: true }); // for axe, which the page would not let in
+  await page.reload();
+  for (const width of [360, 1280]) {
+    await page.setViewportSize({ width, height: 800 });
+    await page.evaluate(axe + ";0");
+    const found = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+    for (const v of found.violations) saw.axe.push(`${name} ${width} ${v.id}: ${v.nodes.map((n) => n.html.slice(0, 100)).join(" ")}`);
+  }
+  await tools.send("Page.setBypassCSP", { enabled: false });
+  await tools.detach();
+}
+
+(async () => {
+  const origin = new URL(link).origin;
+  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+  const plain = await (await browser.newContext({ javaScriptEnabled: false, locale: "fi-FI", colorScheme: "dark" })).newPage();
+  await signIn(plain, plainLink);
+  saw.plain = await plain.textContent("main");
+  await looks(plain, "plain");
+
+  const context = await browser.newContext({ locale: "en-GB" });
+  const page = await context.newPage();
+  await watch(page, origin);
+  await signIn(page, link);
+  await live(page);
+  await looks(page, "light");
+  await check(page, "light");
+  await page.emulateMedia({ colorScheme: "dark" });
+  await check(page, "dark");
+  const keys = await page.evaluate(() => document.querySelectorAll("a, button").length);
+  await page.reload();
+  const reached = new Set();
+  for (let i = 0; i < keys; i++) {
+    await page.keyboard.press("Tab");
+    reached.add(await page.evaluate(() => document.activeElement.tagName + document.activeElement.textContent + (getComputedStyle(document.activeElement).outlineStyle === "none" ? " unseen" : "")));
+  }
+  saw.keys = [...reached];
+  for (let n = -1; n < Number(payloads); n++) {
+    await page.evaluate((n) => fetch("/api/v1/payload?n=" + n), n);
+    await page.reload();
+    await live(page); // so that the script has built it too
+    await page.waitForTimeout(50);
+    saw.counts.push(await page.evaluate(() => document.querySelectorAll("*").length));
+    saw.names.push(await page.textContent("h1"));
+  }
+  await looks(page, "payload");
+  await page.evaluate(() => fetch("/api/v1/payload?n=stop"));
+  await page.waitForSelector("body[data-gone]", { timeout: 20000 });
+  saw.gone = await page.textContent("#live");
+  await looks(page, "gone");
+  saw.errors = saw.errors.filter((e) => !e.includes("ERR_")); // of the server that has gone
+  await browser.close();
+  console.log(JSON.stringify(saw));
+})().catch((e) => { console.error(e); process.exit(1); });
