@@ -165,6 +165,8 @@ func TestArrowsAreSeen(t *testing.T) {
 		{"cmd/portti/gateway", "portti/uplink", true},
 		{"cmd/portti/gateway", "portti/cmd/portti/console", false},
 		{"cmd/portti/gateway", "portti/cmd/portti/testbed", false},
+		{"cmd/portti/web", "portti/cmd/portti/status", true},
+		{"cmd/portti/web", "portti/cmd/portti/gateway", false},
 		{"cmd/portti/console", "portti/cmd/portti/gateway", false},
 		{"cmd/portti/console", "portti/buffer", false},
 		{"cmd/portti/config", "portti/buffer", false},

@@ -136,7 +136,7 @@ func showLink(cmd *cobra.Command, l *gateway.PageLink) error {
 		fmt.Fprintln(out, "  "+status.Clean(u, 200))
 	}
 	if l.Local {
-		fmt.Fprintf(out, "\nOnly this machine reaches the page. From your computer, open a way there first and leave it open:\n\n  ssh -L %s:localhost:%s %s\n\nFor a phone, put it on the LAN: sudo portti web enable --lan\n", l.Port, l.Port, sshTarget(l.Host, os.Getenv))
+		fmt.Fprintf(out, "\nOnly this machine reaches the page. From your computer, open a way there first\nand leave it open:\n\n  ssh -L %s:localhost:%s %s\n\nFor a phone, put it on the LAN: sudo portti web enable --lan\n", l.Port, l.Port, sshTarget(l.Host, os.Getenv))
 		return nil
 	}
 	o := consoleOptions(g, out, os.Getenv)
@@ -147,7 +147,7 @@ func showLink(cmd *cobra.Command, l *gateway.PageLink) error {
 		}
 		fmt.Fprint(out, "\n"+code)
 	}
-	_, err := fmt.Fprintf(out, "\nThe browser warns, since nobody else has signed this gateway's certificate. Look at the certificate before\nyou go on: its SHA-256 fingerprint must be\n\n  %s\n", twoLines(l.Fingerprint))
+	_, err := fmt.Fprintf(out, "\nThe browser warns, since nobody else has signed this gateway's certificate.\nLook at the certificate before you go on: its SHA-256 fingerprint must be\n\n  %s\n", twoLines(l.Fingerprint))
 	return err
 }
 

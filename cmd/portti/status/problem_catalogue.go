@@ -89,7 +89,7 @@ func Catalogue() []Entry {
 	var all []Entry
 	for _, family := range [][]Entry{
 		bufferProblems(), configProblems(), clockProblems(), deviceProblems(), identityProblems(), hardwareProblems(),
-		networkProblems(), hostProblems(), certificateProblems(), serverProblems(), tokenProblems(), limitProblems(), pageProblems(),
+		networkProblems(), hostProblems(), certificateProblems(), serverProblems(), tokenProblems(), limitProblems(),
 	} {
 		all = append(all, family...)
 	}
@@ -296,6 +296,9 @@ func hostProblems() []Entry {
 		{Code: "SYS-METRICS", Severity: Warning, Title: "Metrics are not served", ShowAfter: 5 * time.Second,
 			Sentence: "Nobody can fetch the metrics on {addr}: {why}. Everything else works.",
 			Actions:  []string{"Stop the program that has the port: `sudo fuser -vk {port}/tcp`", "Or set listen in [metrics] to another address, or to \"\" for off, then: `sudo portti reload`"}},
+		{Code: "SYS-PAGE", Severity: Warning, Title: "Local page is not served", ShowAfter: 5 * time.Second,
+			Sentence: "Nobody can open the local page on {addr}: {why}. Everything else works.",
+			Actions:  []string{"Stop the program that has the port: `sudo fuser -vk {port}/tcp`", "Or set listen in [web] to another address; if nobody needs the page: `sudo portti web disable`"}},
 		{Code: "SYS-SOCKET", Severity: Error, Title: "Commands cannot reach the gateway",
 			Sentence: "portti status and the other commands cannot reach this gateway: {why}. Everything else works.",
 			Actions:  []string{"Have the folder made again: `sudo portti service restart`", "See what the service may not do with run in [paths]: `sudo portti config check`", "See who owns the folder: `ls -ld {path}`"}},

@@ -94,26 +94,26 @@ func (w *words) span(seconds float64) string {
 	case math.IsNaN(s) || s > 1e10:
 		return "?"
 	case s < 120:
-		return fmt.Sprintf("%d s", int(s))
+		return fmt.Sprintf("%d\u00a0s", int(s))
 	case s < 3600:
-		return fmt.Sprintf("%d %s", int(s)/60, w.Minute)
+		return fmt.Sprintf("%d\u00a0%s", int(s)/60, w.Minute)
 	case s < 86400:
-		return fmt.Sprintf("%d %s %02d %s", int(s)/3600, w.Hour, int(s)/60%60, w.Minute)
+		return fmt.Sprintf("%d\u00a0%s %02d\u00a0%s", int(s)/3600, w.Hour, int(s)/60%60, w.Minute)
 	default:
-		return fmt.Sprintf("%d %s %d %s", int64(s)/86400, w.Day, int64(s)/3600%24, w.Hour)
+		return fmt.Sprintf("%d\u00a0%s %d\u00a0%s", int64(s)/86400, w.Day, int64(s)/3600%24, w.Hour)
 	}
 }
 
 func (w *words) bytes(n int64) string {
 	switch {
 	case n >= 1e9:
-		return w.decimal(float64(n)/1e9) + " GB"
+		return w.decimal(float64(n)/1e9) + "\u00a0GB"
 	case n >= 1e6:
-		return w.decimal(float64(n)/1e6) + " MB"
+		return w.decimal(float64(n)/1e6) + "\u00a0MB"
 	case n >= 1e3:
-		return w.decimal(float64(n)/1e3) + " kB"
+		return w.decimal(float64(n)/1e3) + "\u00a0kB"
 	}
-	return strconv.FormatInt(n, 10) + " B"
+	return strconv.FormatInt(n, 10) + "\u00a0B"
 }
 
 // spoken is a length of time as status.InWords writes it.
