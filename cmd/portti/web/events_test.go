@@ -156,7 +156,7 @@ func TestSlowReaderIsDropped(t *testing.T) {
 		join := func() net.Conn {
 			mine, theirs := net.Pipe()
 			l.conns <- theirs
-			if _, err := mine.Write([]byte("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nCookie: portti=" + cookie + "\r\n\r\n")); err != nil {
+			if _, err := mine.Write([]byte("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nCookie: " + page.cookieName(false) + "=" + cookie + "\r\n\r\n")); err != nil {
 				t.Fatal(err)
 			}
 			return mine
@@ -217,7 +217,7 @@ func TestQuietStreamSaysThatItLives(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		r, _ := http.NewRequestWithContext(ctx, "GET", "http://localhost/api/v1/events", nil)
-		r.AddCookie(&http.Cookie{Name: "portti", Value: cookie})
+		r.AddCookie(&http.Cookie{Name: page.cookieName(false), Value: cookie})
 		w := &lines{header: http.Header{}}
 		go page.Handler(false).ServeHTTP(w, r)
 		time.Sleep(46 * time.Second)

@@ -2,6 +2,8 @@ package web
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"net"
 	"net/http"
 	"os"
@@ -91,16 +93,19 @@ func allowed(r *http.Request) (status int, why string) {
 }
 
 // cookieName differs, so that what came over plain HTTP is never taken over TLS. With
-// the prefix browsers take it from this host over TLS alone.
-func cookieName(secure bool) string {
+// the prefix browsers take it from this host over TLS alone. It is another one for each
+// gateway: several of them are all localhost to whoever reaches them through SSH.
+func (p *Page) cookieName(secure bool) string {
+	sum := sha256.Sum256([]byte(p.opt.ID))
+	name := "portti-" + hex.EncodeToString(sum[:4])
 	if secure {
-		return "__Host-portti"
+		return "__Host-" + name
 	}
-	return "portti"
+	return name
 }
 
 func (g *guard) session(r *http.Request) *session {
-	cookies := r.CookiesNamed(cookieName(g.secure))
+	cookies := r.CookiesNamed(g.page.cookieName(g.secure))
 	if len(cookies) != 1 { // two are somebody else's doing
 		return nil
 	}

@@ -164,8 +164,8 @@ func TestGuards(t *testing.T) {
 		{"cookie twice", "GET", "/", 401, []string{"Cookie", look + "; " + act}},
 		{"cookie by the other name", "GET", "/", 401, []string{"Cookie", "__Host-" + look}},
 		{"cookie cut", "GET", "/", 401, []string{"Cookie", look[:len(look)-1]}},
-		{"cookie empty", "GET", "/", 401, []string{"Cookie", "portti="}},
-		{"ID for a cookie", "GET", "/", 401, []string{"Cookie", "portti=" + s.page.Sessions()[0].ID}},
+		{"cookie empty", "GET", "/", 401, []string{"Cookie", s.page.cookieName(false) + "="}},
+		{"ID for a cookie", "GET", "/", 401, []string{"Cookie", s.page.cookieName(false) + "=" + s.page.Sessions()[0].ID}},
 		{"unknown page", "GET", "/x", 404, []string{"Cookie", look}},
 	} {
 		if resp, text := s.do(c.method, c.path, c.headers...); resp.StatusCode != c.want {
@@ -226,7 +226,7 @@ func TestSessionOfTheOtherDoor(t *testing.T) {
 	other := httptest.NewTLSServer(s.page.Handler(true))
 	defer other.Close()
 	_, value, _ := strings.Cut(s.signIn(Act), "=")
-	for _, name := range []string{"portti", "__Host-portti"} {
+	for _, name := range []string{s.page.cookieName(false), s.page.cookieName(true)} {
 		r, _ := http.NewRequest("GET", other.URL+"/api/v1/status", nil)
 		r.Header.Set("Cookie", name+"="+value)
 		resp, err := other.Client().Do(r)
@@ -358,5 +358,14 @@ func TestSignOut(t *testing.T) {
 	}
 	if resp, _ := s.do("POST", "/signout"); resp.StatusCode != 401 {
 		t.Errorf("nobody signs out: %s", resp.Status)
+	}
+}
+
+// TestTwoGatewaysOnOneHost: through SSH both are localhost, and who signs in to one stays
+// signed in to the other.
+func TestTwoGatewaysOnOneHost(t *testing.T) {
+	a, b := New(Options{ID: "XXXX00EFS80560445"}), New(Options{ID: "XXXX00EFS80560446"})
+	if a.cookieName(false) == b.cookieName(false) || a.cookieName(false) != New(Options{ID: "XXXX00EFS80560445"}).cookieName(false) {
+		t.Errorf("cookies are called %s and %s", a.cookieName(false), b.cookieName(false))
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 // Options is what a Page shows and by which names it is known.
 type Options struct {
+	ID     string                 // of the gateway
 	API    http.Handler           // what the control socket answers members
 	Status func() status.Document //
 	Stuck  func() string          // the part that does not move; "" = all do
@@ -119,7 +120,7 @@ func (p *Page) signIn(w http.ResponseWriter, r *http.Request, secure bool) {
 		p.send(w, http.StatusForbidden, v.outside(v.w.LinkOverTitle, v.w.LinkOverText, el("p", el("code", "portti web link"))))
 	default:
 		p.opt.Log.Info("somebody has signed in to the local page", "event", "web.signed-in", "from", from, "role", string(role))
-		http.SetCookie(w, &http.Cookie{Name: cookieName(secure), Value: cookie, Path: "/", MaxAge: int(SessionLife.Seconds()),
+		http.SetCookie(w, &http.Cookie{Name: p.cookieName(secure), Value: cookie, Path: "/", MaxAge: int(SessionLife.Seconds()),
 			HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode})
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 	}
@@ -127,7 +128,7 @@ func (p *Page) signIn(w http.ResponseWriter, r *http.Request, secure bool) {
 
 func (p *Page) signOut(w http.ResponseWriter, r *http.Request, secure bool) {
 	p.guests.leave(sessionOf(r).id)
-	http.SetCookie(w, &http.Cookie{Name: cookieName(secure), Path: "/", MaxAge: -1, HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode})
+	http.SetCookie(w, &http.Cookie{Name: p.cookieName(secure), Path: "/", MaxAge: -1, HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode})
 	v := p.view(r, nil)
 	p.send(w, http.StatusOK, v.outside(v.w.SignedOut, v.w.HowToSignIn, el("p", el("code", "portti web link"))))
 }
