@@ -92,12 +92,8 @@ func (f *feed) tick(stop <-chan struct{}) {
 func (f *feed) frame() *frame {
 	doc := f.status()
 	now := &frame{doc: doc}
-	text, err := json.Marshal(&doc)
-	if err == nil {
-		err = json.Unmarshal(text, &now.keys)
-	}
-	if err != nil {
-		panic(err) // a document is plain values
+	if text, err := json.Marshal(&doc); err == nil { // else it holds what is no number, and the page says so
+		_ = json.Unmarshal(text, &now.keys) // it was just made
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"strings"
@@ -242,3 +243,19 @@ func (l *lines) Header() http.Header         { return l.header }
 func (l *lines) Write(b []byte) (int, error) { return l.text.Write(b) }
 func (l *lines) WriteHeader(int)             {}
 func (l *lines) Flush()                      {}
+
+// TestStatusThatIsNoJSON ends nothing: a rate that is no number is drawn as a question mark.
+func TestStatusThatIsNoJSON(t *testing.T) {
+	f := feed{status: func() status.Document {
+		doc := sample()
+		doc.Devices[0].RateHz = math.NaN()
+		return doc
+	}}
+	now := f.frame()
+	s := stream{}
+	p := New(Options{})
+	s.compose(now, (&view{page: p, w: english(), s: &now.doc}).sections())
+	if text := s.b.String(); strings.Contains(text, "event: status") || !strings.Contains(text, "?/s") {
+		t.Errorf("got %.300s", text)
+	}
+}
