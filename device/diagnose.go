@@ -38,7 +38,7 @@ func diagnose(kinds Table, b []byte, kind Kind, baud int, onlyUnknown bool) diag
 	return diagnosis{code: CodeGarbage}
 }
 
-const checkType = "Check type of this [[device]] against what the device sends"
+const checkType = "Correct type of this [[device]] to what the device sends, then: `sudo portti reload`"
 
 // recogniseOther names what is recognised and is not of this kind.
 func recogniseOther(kinds Table, b []byte, own string) (name, remedy string) {
@@ -135,5 +135,5 @@ func trySpeeds(baud int, lower bool) string {
 	if baud == 0 || len(next) == 0 {
 		return "Set the speed that the device's manual says"
 	}
-	return "Try baud = " + strings.Join(next, ", then ") + " in this [[device]]"
+	return "Try baud = " + strings.Join(next, ", then ") + " in this [[device]], then: `sudo portti reload`"
 }

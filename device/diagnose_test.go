@@ -84,7 +84,7 @@ func TestDiagnose(t *testing.T) {
 		want  diagnosis
 	}{
 		{"UBX without a fix, for a gps", gps, ubxStream[30:], diagnosis{CodeUnknown, "binary u-blox (UBX) without values that can be used", "Switch on NAV-PVT, or NMEA, in the receiver with its maker's program"}},
-		{"UBX for lines", lines, ubxStream, diagnosis{CodeUnknown, "binary u-blox (UBX)", `Set type = "gps" in this [[device]]`}},
+		{"UBX for lines", lines, ubxStream, diagnosis{CodeUnknown, "binary u-blox (UBX)", "Set type = \"gps\" in this [[device]], then: `sudo portti reload`"}},
 		{"RTCM 3", gps, strings.Repeat("\xd3\x00\x13\x3e\xd7\xd3\x02\x02\x98\x0e\xde\xef\x34\xb4\xbd\x62\xac\x09\x41\x98\x6f\x33\x36\x0b\x98", 4), diagnosis{CodeUnknown, "RTCM 3 corrections", "Switch the receiver to NMEA with its maker's program"}},
 		{"SiRF", gps, strings.Repeat("\xa0\xa2\x00\x03\x01\x02\x03\x00\x06\xb0\xb3", 9), diagnosis{CodeUnknown, "binary SiRF", "Switch the receiver to NMEA with its maker's program"}},
 		{"MTK", gps, strings.Repeat("\x04\x24\x0b\x00\x01\x01\x05\x06\x08\x0d\x0a", 9), diagnosis{CodeUnknown, "binary MTK", "Switch the receiver to NMEA with its maker's program"}},
@@ -93,12 +93,12 @@ func TestDiagnose(t *testing.T) {
 		{"MAVLink 2", gps, strings.Repeat("\xfd\x01\x00\x00\x01\x01\x01\x00\x00\x00\x05\xaa\xbb\xfd\x01\x00\x00\x02\x01\x01\x00\x00\x00\x05\xaa\xbb", 9), diagnosis{CodeUnknown, "MAVLink", checkType}},
 		{"Plantower", lines, strings.Repeat("\x42\x4d\x00\x04\x00\x0c\x00\x9f", 9), diagnosis{CodeUnknown, "Plantower frames of a dust sensor", checkType}},
 		{"Modbus RTU", lines, strings.Repeat("\x01\x03\x02\x00\xd7\xf8\x1a", 9), diagnosis{CodeUnknown, "Modbus RTU", checkType}},
-		{"NMEA for lines", lines, string(all["NMEA"]), diagnosis{CodeUnknown, "NMEA 0183", `Set type = "gps" in this [[device]]`}},
+		{"NMEA for lines", lines, string(all["NMEA"]), diagnosis{CodeUnknown, "NMEA 0183", "Set type = \"gps\" in this [[device]], then: `sudo portti reload`"}},
 		{"JSON for a gps", gps, string(all["JSON"]), diagnosis{CodeUnknown, "JSON lines", `Set type = "lines" in this [[device]]`}},
 		{"random bytes", gps, string(all["random frames"]), diagnosis{CodeUnknown, "a binary format that is not known here", checkType}},
 		{"sparse frames", lines, string(all["sparse frames"]), diagnosis{CodeUnknown, "a binary format that is not known here", checkType}},
-		{"a higher speed set than sent", gps, string(uarttest.Heard(all["NMEA"], 0, 0.5)), diagnosis{CodeWrongBaud, "a lower", "Try baud = 4800, then 2400, then 1200 in this [[device]]"}},
-		{"a lower speed set than sent", gps, string(uarttest.Heard(all["NMEA"], 0, 4)), diagnosis{CodeWrongBaud, "a higher", "Try baud = 19200, then 38400, then 57600, then 115200 in this [[device]]"}},
+		{"a higher speed set than sent", gps, string(uarttest.Heard(all["NMEA"], 0, 0.5)), diagnosis{CodeWrongBaud, "a lower", "Try baud = 4800, then 2400, then 1200 in this [[device]], then: `sudo portti reload`"}},
+		{"a lower speed set than sent", gps, string(uarttest.Heard(all["NMEA"], 0, 4)), diagnosis{CodeWrongBaud, "a higher", "Try baud = 19200, then 38400, then 57600, then 115200 in this [[device]], then: `sudo portti reload`"}},
 		{"text", lines, strings.Repeat("hello out there, this is no reading\n", 4), diagnosis{code: CodeGarbage}},
 		{"nothing", lines, "", diagnosis{code: CodeGarbage}},
 	} {

@@ -41,7 +41,7 @@ func (f format) remedy(kind string) string {
 	case f.name == formatUBX && kind == "gps": // which reads it, but nothing of use came
 		return "Switch on NAV-PVT, or NMEA, in the receiver with its maker's program"
 	case f.name == formatUBX:
-		return `Set type = "gps" in this [[device]]`
+		return "Set type = \"gps\" in this [[device]], then: `sudo portti reload`"
 	case f.gnss && kind == "gps":
 		return "Switch the receiver to NMEA with its maker's program"
 	}

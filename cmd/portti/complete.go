@@ -35,6 +35,7 @@ func complete(root *cobra.Command) {
 		{[]string{"receive"}, "dialect", dialects},
 		{[]string{"receive"}, "auth", modes},
 		{[]string{"receive"}, "ack", []string{"fence", "count", "envelope", "none"}},
+		{[]string{"simulate"}, "ack", []string{"fence", "count", "envelope"}},
 		{[]string{"simulate"}, "device", []string{"gps", "ublox", "panel", "ble-bridge"}},
 	} {
 		if cmd, _, err := root.Find(f.verb); err == nil {

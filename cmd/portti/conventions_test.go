@@ -255,7 +255,7 @@ func TestCompletionKnowsWhatThereIs(t *testing.T) {
 				t.Errorf("%s does not offer a device: %q", name, out)
 			}
 		case strings.Contains(args, "CODE"):
-			if out := offered(""); !strings.Contains(out, "CLK-UNSET\n") {
+			if out := offered(""); !strings.Contains(out, "CLK-UNSET\t") {
 				t.Errorf("%s does not offer a code: %q", name, out)
 			}
 		case strings.Contains(args, "FILE"), strings.Contains(args, "DIR"):

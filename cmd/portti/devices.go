@@ -92,8 +92,9 @@ what became of them, its settings, and what is wrong with it and what to do.
 With --verbose also the settings that are left as they are by default.
 
 Exit codes: 0 shown, 1 there is no such device, 3 not running, 4 no answer or no permission.`,
-		Args: cobra.ExactArgs(1),
-		RunE: runDevicesShow,
+		Example: `  portti devices show gps`,
+		Args:    cobra.ExactArgs(1),
+		RunE:    runDevicesShow,
 	}
 }
 

@@ -32,6 +32,8 @@ ADDRESS is another server's, such as wss://host/path: this gateway's token is sh
 none but the configured ones.
 
 Exit codes: 0 the way is good, 1 it is not, 6 there is no server configured.`,
+		Example: `  sudo portti netcheck
+  portti netcheck wss://ingest.example.net/socket`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runNetcheck(cmd, machine, args) },
 	}

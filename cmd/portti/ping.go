@@ -26,8 +26,9 @@ connection that there is, and its pong. --timeout is how long each answer may ta
 
 Exit codes: 0 all were answered, 1 there is no connection or an answer is missing,
 3 not running, 4 no answer from portti or no permission.`,
-		Args: cobra.NoArgs,
-		RunE: runPing,
+		Example: `  portti ping -n 10`,
+		Args:    cobra.NoArgs,
+		RunE:    runPing,
 	}
 	cmd.Flags().IntP("count", "n", 4, "how many round trips")
 	return cmd

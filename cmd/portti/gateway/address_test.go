@@ -34,7 +34,7 @@ func TestWrongPathIsShown(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := b.String() + doc.Problems[0].Sentence
-		if strings.Count(text, c.shown) < 2 || strings.Contains(text, "K4n4ry") || !strings.Contains(text, "Check the path of url") {
+		if strings.Count(text, c.shown) < 2 || strings.Contains(text, "K4n4ry") || !strings.Contains(text, "Enter the right address") {
 			t.Errorf("%s: %s\n%s", name, doc.Link.URL, text)
 		}
 	}

@@ -176,7 +176,7 @@ func TestWhatADeviceSendsIsNamed(t *testing.T) {
 			"d sends lines in which nothing can be forwarded: field door is text and cannot be sent. Let the device send a number, such as 1 and 0 for on and off",
 		} {
 			if i >= len(got) || got[i] != want {
-				t.Fatalf("got %q, want %q", got, want)
+				t.Fatalf("%d: got %q, want %q", i, got, want)
 			}
 		}
 	})

@@ -55,7 +55,7 @@ func good() *Host {
 			for _, e := range status.Catalogue() {
 				if e.Code == problem {
 					a := Advice{Code: problem, Sentence: e.Say("host", "ingest.example.net", "why", says)}
-					a.Actions, a.Commands = e.Advise("host", "ingest.example.net")
+					a.Actions, a.Commands = e.Advise("host", "ingest.example.net", "remedy", "Connect cable, Wi-Fi or modem", "address", "Enter the right address: `sudo portti setup`")
 					return a
 				}
 			}

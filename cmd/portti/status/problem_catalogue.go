@@ -229,10 +229,10 @@ func deviceProblems() []Entry {
 			Actions:  []string{"Unplug the adapter and plug it in again", "If that does not help: `sudo portti service restart`; `dmesg | tail` says what the adapter did"}},
 		{Code: "DEV-UNKNOWN-FORMAT", Severity: Error, Title: "Another kind of device", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: gone,
 			Sentence: "{subject}: what arrives on {port} is {found}, not what this type of device reads.",
-			Actions:  []string{"{remedy}, then: `sudo portti reload`", "See what it sends: `portti tail {subject} --raw`"}},
+			Actions:  []string{"{remedy}", "See what it sends: `portti tail {subject} --raw`"}},
 		{Code: "DEV-WRONG-BAUD", Severity: Error, Title: "Probably the wrong speed", ShowAfter: 10 * time.Second, ImpactsData: true, DependsOn: gone,
 			Sentence: "{subject}: what arrives on {port} was sent at {found} speed than {baud} baud.",
-			Actions:  []string{"{remedy}, then: `sudo portti reload`"}},
+			Actions:  []string{"{remedy}"}},
 	}
 }
 
