@@ -112,6 +112,7 @@ type gps struct {
 	late  uint64
 	loc   *locator
 	radio gpsRadio
+	sky   skyReader
 	ais   *vessels  // nil = what AIS says is passed over
 	setup *gpsSetup // nil = nothing is ever written to the receiver
 }
@@ -127,6 +128,9 @@ func newGPS(c Config, env Env) *gps {
 	g.scan.Lenient = g.cfg.Checksum == "optional"
 	g.rest = make([]byte, 0, ubx.MaxFrame+gpsBytes)
 	g.radio.log = env.Log
+	if g.loc.self != nil {
+		g.sky.view = &g.loc.self.view
+	}
 	if g.cfg.Configure {
 		g.setup = newGPSSetup(g.cfg.Setup, env)
 	}
@@ -276,6 +280,7 @@ func (g *gps) sentence(s *nmea.Sentence) {
 		g.out.Frame(g.ais.sentence(s, g.out))
 		return
 	}
+	g.sky.sentence(s, g.env.Clock.Now().Mono)
 	fault := g.join.Add(s)
 	switch {
 	case fault&nmea.OutOfRange != 0:

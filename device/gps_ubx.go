@@ -59,6 +59,7 @@ func (g *gps) frame(f ubx.Frame) Result {
 	case ubx.Malformed:
 		return Malformed
 	}
+	g.sky.frame(f, g.env.Clock.Now().Mono)
 	return OK
 }
 

@@ -79,6 +79,7 @@ type gpsd struct {
 	vessels *vessels
 	fix     nmea.Fix
 	msg     aisReport
+	seen    skyReader
 
 	device []byte // whose positions are heard
 	fixed  int64  // when that one last had a fix, or was taken: monotonic, ms
@@ -101,6 +102,9 @@ func newGPSD(c Config, env Env) (Driver, error) {
 	}
 	g := &gpsd{cfg: o, env: env, framer: newBLEFramer("", limit), device: []byte(o.Device), sats: nmea.None}
 	g.loc = newLocator(c.Name, o.PositionOptions, env)
+	if g.loc.self != nil {
+		g.seen.view = &g.loc.self.view
+	}
 	g.vessels = newVessels(c, o.VesselOptions, env)
 	return g, nil
 }

@@ -191,8 +191,16 @@ func (g *gpsd) sky(line []byte) Result {
 				g.sats, counted = int16(n.Mantissa), true
 			}
 		case "satellites": // before uSat there was only the list
-			if !counted && s.Kind() == jsonline.Array {
+			if s.Kind() != jsonline.Array {
+				continue
+			}
+			if !counted {
 				g.sats = int16(min(bytes.Count(s.Raw(), []byte(`"used":true`)), 999))
+			}
+			g.seen.report(s.Raw(), g.env.Clock.Now().Mono)
+		case "pdop":
+			if g.seen.view != nil {
+				g.seen.view.dilution(number(&s), g.env.Clock.Now().Mono)
 			}
 		}
 	}

@@ -86,6 +86,7 @@ func (l *locator) fix(f *nmea.Fix, out Out) {
 		l.watch.standsIn(l.stands)
 	}
 	l.watch.see(f, jumped, doubt, now, &l.stands, out)
+	l.self.view.epoch(f, l.within(f), !jumped && !l.watch.stuck(), now.Mono)
 	if !f.Valid() {
 		return
 	}
@@ -286,6 +287,11 @@ func degrees7(c nmea.Coord) int64 {
 		return -((-int64(c) + 50) / 100)
 	}
 	return (int64(c) + 50) / 100
+}
+
+// Degrees7 is a position in degrees, north and east positive, rounded as it is sent.
+func Degrees7(p nmea.Position) (lat, lon float64) {
+	return float64(degrees7(p.Lat)) / 1e7, float64(degrees7(p.Lon)) / 1e7
 }
 
 // gpsLatest is the time after which it cannot be now.

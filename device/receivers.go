@@ -31,10 +31,11 @@ func newReceivers(now int64) *receivers {
 	return &receivers{begun: now, all: map[string]*receiver{}, sides: map[string]*atomic.Uint32{}}
 }
 
-// receiver is when one of them had positions.
+// receiver is when one of them had positions, and what it told last.
 type receiver struct {
 	name  string
-	first *receiver    // in whose place it sends, nil = it sends always; guarded by receivers.mu
+	first *receiver // in whose place it sends, nil = it sends always; guarded by receivers.mu
+	view  view
 	last  atomic.Int64 // monotonic
 	since atomic.Int64 // there has been no gap of fallbackAfter
 }

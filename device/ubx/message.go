@@ -211,6 +211,61 @@ func (m *Sky) Parse(id ID, p []byte) Fault {
 	return Fine
 }
 
+// Satellite is one that NAV-SAT or NAV-SVINFO tells of.
+type Satellite struct {
+	GNSS      uint8 // 0 GPS, 1 SBAS, 2 Galileo, 3 BeiDou, 4 IMES, 5 QZSS, 6 GLONASS, 7 NavIC
+	ID        int   // within its system; of SBAS the code from 120 on
+	Elevation int   // degrees, below -90 = not known
+	Azimuth   int   // degrees
+	SNR       int   // dB-Hz, 0 = not heard
+	Used      bool
+}
+
+// Satellite is number i, below Seen, of the payload that was parsed.
+func (m *Sky) Satellite(id ID, p []byte, i int) Satellite {
+	b := p[8+12*i:]
+	if id == NavSVINFO {
+		s := Satellite{Used: b[2]&1 != 0, SNR: int(b[4]), Elevation: int(int8(b[5])), Azimuth: int(int16(u16(b, 6)))}
+		s.GNSS, s.ID = numbered(int(b[1]))
+		return s
+	}
+	return Satellite{GNSS: b[0], ID: int(b[1]), SNR: int(b[2]), Elevation: int(int8(b[3])), Azimuth: int(int16(u16(b, 4))), Used: b[8]&(1<<3) != 0}
+}
+
+// numbered takes apart the one series of numbers that receivers had before u-blox 8.
+func numbered(n int) (gnss uint8, id int) {
+	switch {
+	case n >= 120 && n <= 158:
+		return 1, n
+	case n >= 211 && n <= 246:
+		return 2, n - 210
+	case n >= 159 && n <= 163:
+		return 3, n - 158
+	case n >= 33 && n <= 64:
+		return 3, n - 27
+	case n >= 193 && n <= 202:
+		return 5, n - 192
+	case n >= 65 && n <= 96:
+		return 6, n - 64
+	case n >= 173 && n <= 182:
+		return 4, n - 172
+	}
+	return 0, n
+}
+
+// PDOP is the position's dilution of precision, in hundredths, as NAV-PVT or NAV-DOP states
+// it; 0 = it states none.
+func PDOP(id ID, p []byte) int {
+	at := 76
+	if id == NavDOP {
+		at = 6
+	}
+	if n := u16(p, at); n < 9999 {
+		return n
+	}
+	return 0
+}
+
 // place: degrees in 1e-7.
 func place(lat, lon int32) bool {
 	return lat >= -90e7 && lat <= 90e7 && lon >= -180e7 && lon <= 180e7

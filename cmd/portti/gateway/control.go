@@ -119,6 +119,7 @@ func (g *Gateway) routes() (members, everybody http.Handler) {
 			answer(w, g.History(r.URL.Query().Get("seconds") == "1"), log)
 		})
 	}
+	all.HandleFunc("GET /api/v1/gps", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.GPS(), log) })
 	all.HandleFunc("GET /api/v1/queue/export", g.exportQueue)
 	all.HandleFunc("POST /api/v1/ping", g.servePing)
 	all.HandleFunc("GET /api/v1/devices/{name}/follow", g.followDevice)
