@@ -157,14 +157,11 @@ func (v *view) tellLocked(s System, id, elevation, azimuth, snr int, used bool, 
 	if t == nil {
 		return
 	}
-	where := func(n, most int) int16 {
-		if n < 0 || n > most {
-			return -1
-		}
-		return int16(n)
+	if elevation < 0 || elevation > 90 || azimuth < 0 || azimuth > 360 {
+		elevation, azimuth = -1, -1
 	}
 	t.Used = used
-	t.hear(where(elevation, 90), where(azimuth, 360), int16(min(max(snr, 0), 99)), t.signal, now)
+	t.hear(int16(elevation), int16(azimuth), int16(min(max(snr, 0), 99)), t.signal, now)
 }
 
 // report takes the satellites of a SKY of gpsd, a list of objects without lists or objects in

@@ -25,7 +25,7 @@ func skyOf(t *testing.T, ms int64, text string) Sky {
 func satellites(all []Satellite) string {
 	var parts []string
 	for _, s := range all {
-		parts = append(parts, fmt.Sprint(s.System, s.ID, " ", s.Elevation, "/", s.Azimuth, "/", s.SNR, " ", s.Used))
+		parts = append(parts, fmt.Sprintf("%s%d %d/%d/%d %v", s.System, s.ID, s.Elevation, s.Azimuth, s.SNR, s.Used))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -80,7 +80,7 @@ func TestSatellitesInUBX(t *testing.T) {
 	}
 	pvt, dop := ubxEpoch(0)
 	got := skyOf(t, 500, string(ubx.Append(nil, ubx.NavSAT, p...))+pvt+dop)
-	if want := "GPS7 45/120/41 true; SBAS123 -1/0/12 false; GLONASS3 10/359/30 false"; satellites(got.Satellites) != want {
+	if want := "GPS7 45/120/41 true; SBAS123 -1/-1/12 false; GLONASS3 10/359/30 false"; satellites(got.Satellites) != want {
 		t.Errorf("got %s", satellites(got.Satellites))
 	}
 	if !got.Heard || got.Fix.Mode != 3 || !got.Last.Valid() || got.LastAge != 500 || len(got.Track) != 1 {

@@ -38,6 +38,7 @@ func verbs(machine fs.FS) []verb {
 		{groupSee, bundleCmd(machine)},
 		{groupSee, checkCmd()},
 		{groupSee, doctorCmd(machine)},
+		{groupSee, gpsCmd()},
 		{groupSee, statusCmd(machine)},
 		{groupSee, devicesCmd()},
 		{groupSee, explainCmd()},

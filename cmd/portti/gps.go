@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"portti/cmd/portti/console"
+	"portti/cmd/portti/status"
+)
+
+func gpsCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "gps [NAME]",
+		Short: "position, fix quality, satellites",
+		Long: `Shows what a receiver of positions sees: its fix, where that is, how good it is, and the
+satellites with the strength of their signals and where they stand in the sky. Without a
+fix it says why, as far as that is known, and what to do.
+
+Exit codes: 0 shown, 1 there is no receiver, 2 no such receiver, 3 not running, 4 no answer
+or no permission.`,
+		Example: `  portti gps
+  portti gps --watch`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: runGPS,
+	}
+	cmd.Flags().Bool("watch", false, "draw again every two seconds until Ctrl-C")
+	return cmd
+}
+
+func runGPS(cmd *cobra.Command, args []string) error {
+	watch, _ := cmd.Flags().GetBool("watch")
+	g := globalsOf(cmd)
+	socket, err := socketOf(g)
+	if err != nil {
+		return err
+	}
+	ctx, stop := lasting(cmd)
+	defer stop()
+	for {
+		text, err := gpsOnce(ctx, cmd, g, socket, args, watch)
+		if err != nil && !watch {
+			return err
+		}
+		if err != nil {
+			text = []byte(status.Clean(err.Error(), 300) + "\n") // it may come back
+		}
+		if _, err := cmd.OutOrStdout().Write(text); err != nil || !watch {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return exit(exitInterrupted, nil)
+		case <-time.After(watchEvery):
+		}
+	}
+}
+
+// gpsOnce asks once and gives what to show.
+func gpsOnce(ctx context.Context, cmd *cobra.Command, g globals, socket string, args []string, watch bool) ([]byte, error) {
+	doc, err := askGPS(ctx, socket, g.timeout, args)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if g.json {
+		e := json.NewEncoder(&b)
+		if !watch { // else one document a line
+			e.SetIndent("", "  ")
+		}
+		err := e.Encode(doc)
+		return b.Bytes(), err
+	}
+	if len(doc.Devices) == 0 {
+		return nil, exit(exitFailed, errors.New(strings.ReplaceAll(console.NoReceiver, "`", "")))
+	}
+	s, err := askStatus(ctx, socket, g.timeout)
+	if err != nil {
+		return nil, err
+	}
+	o := consoleOptions(g, cmd.OutOrStdout(), os.Getenv)
+	if watch && o.Terminal {
+		b.WriteString("\x1b[H\x1b[2J")
+	}
+	for i := range doc.Devices {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		if err := console.GPS(&b, &doc.Devices[i], s, o); err != nil {
+			return nil, err
+		}
+	}
+	return b.Bytes(), nil
+}
+
+// askGPS asks what the receivers see, or the one that is named.
+func askGPS(ctx context.Context, socket string, timeout time.Duration, names []string) (*status.GPSDocument, error) {
+	var doc status.GPSDocument
+	if err := ask(ctx, socket, timeout, http.MethodGet, "/api/v1/gps", &doc); err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return &doc, nil
+	}
+	var known []string
+	for _, d := range doc.Devices {
+		known = append(known, d.Name)
+	}
+	doc.Devices = slices.DeleteFunc(doc.Devices, func(d status.GPS) bool { return d.Name != names[0] })
+	switch {
+	case len(doc.Devices) > 0:
+		return &doc, nil
+	case len(known) == 0:
+		return nil, exit(exitUsage, errors.New(strings.ReplaceAll(console.NoReceiver, "`", "")))
+	}
+	return nil, exit(exitUsage, fmt.Errorf("%q is no device that sends positions; these are: %s", names[0], strings.Join(known, ", ")))
+}
