@@ -39,7 +39,9 @@ func (d *drawing) gps(g *status.GPS) {
 	}
 	d.whyNoFix(g)
 	if len(g.Satellites) > 0 {
-		d.b.WriteByte('\n')
+		if hasFix(g) {
+			d.b.WriteByte('\n')
+		}
 		d.sky(g.Satellites)
 	}
 }
@@ -182,7 +184,7 @@ func (d *drawing) sky(all []status.Satellite) {
 	rows := []string{pad("SAT", 7) + "ELEV AZIM SNR"}
 	for i, s := range all {
 		if !d.o.Verbose && len(rows) == len(plot)-1 && i < len(all)-1 { // so that 24 lines are enough
-			rows = append(rows, fmt.Sprintf("and %d more: portti gps -v", len(all)-i))
+			rows = append(rows, fmt.Sprintf("and %d more: gps -v", len(all)-i))
 			break
 		}
 		rows = append(rows, d.skyRow(s, bar))
