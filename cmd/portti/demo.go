@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/gateway"
@@ -58,7 +59,29 @@ func demoOptions(out io.Writer, log *slog.Logger, once bool) testbed.DemoOptions
 // is cut off (portti demo | head) or its terminal is closed; Go would end the
 // process on the spot.
 func untilNobodyWatches(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, syscall.SIGPIPE, syscall.SIGHUP)
+	ctx, cancel := signal.NotifyContext(ctx, syscall.SIGHUP)
+	pipes := make(chan os.Signal, 1)
+	signal.Notify(pipes, syscall.SIGPIPE)
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-pipes: // for a connection too, such as that of a portti tail that has ended
+				if cutOff(os.Stdout) || cutOff(os.Stderr) {
+					cancel()
+				}
+			}
+		}
+	}()
+	return ctx, func() { signal.Stop(pipes); cancel() }
+}
+
+// cutOff says that nobody reads any more what is written to a pipe.
+func cutOff(f *os.File) bool {
+	ready := []unix.PollFd{{Fd: int32(f.Fd())}}
+	n, err := unix.Poll(ready, 0)
+	return err == nil && n > 0 && ready[0].Revents&unix.POLLERR != 0
 }
 
 // demoGateway shows a daemon to the demo.

@@ -49,6 +49,7 @@ func verbs(machine fs.FS) []verb {
 		{groupSee, tailCmd()},
 		{groupSee, netcheckCmd(machine)},
 		{groupSee, webCmd()},
+		{groupSee, topCmd()},
 		{groupSetUp, setupCmd(machine)},
 		{groupSetUp, discoverCmd()},
 		{groupSetUp, configCmd(machine)},
