@@ -47,7 +47,7 @@ func (m *model) draw() []line {
 		all = append(all, nil)
 	}
 	if m.fail != "" && m.doc != nil && m.page != pageList {
-		all[m.h-2] = m.add(nil, red, " "+m.shape(red)+" no answer for "+ageWords(m.now.Sub(m.failed).Seconds()))
+		all[m.h-2] = m.add(nil, red, " "+m.noAnswer())
 	}
 	return append(all[:m.h-1], m.keys())
 }
@@ -111,7 +111,7 @@ func (m *model) head() []line {
 	name := oneLine(cmp.Or(s.Gateway.Name, s.Gateway.ID), 24)
 	first := m.add(m.add(nil, bold, " portti"), plain, "  "+name+"   ")
 	if m.fail != "" {
-		first = m.add(first, red, m.shape(red)+" no answer for "+ageWords(m.now.Sub(m.failed).Seconds()))
+		first = m.add(first, red, m.noAnswer())
 		return []line{first, m.add(nil, plain, " "+oneLine(m.fail, m.w-2))}
 	}
 	mark, word := m.link()
@@ -160,7 +160,12 @@ func share(b status.Buffer) string {
 	if b.CapacityBytes <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("%.1f %% of %d MB", 100*float64(b.Bytes)/float64(b.CapacityBytes), b.CapacityBytes/1e6)
+	used := 100 * float64(b.Bytes) / float64(b.CapacityBytes)
+	text := fmt.Sprintf("%.1f", used)
+	if used > 0 && used < 0.1 {
+		text = "<0.1"
+	}
+	return fmt.Sprintf("%s %% of %d MB", text, b.CapacityBytes/1e6)
 }
 
 // link is the state of the link as the status document has it.
@@ -248,6 +253,9 @@ func (c columns) row(name, last, rate, picture, bad, value string) string {
 
 func (m *model) row(d *status.Device, c columns) line {
 	mark, word := m.state(d)
+	if m.fail != "" {
+		mark = cyan // nobody knows
+	}
 	chosen := " "
 	if d.Name == m.selected {
 		chosen = ">"

@@ -2,6 +2,7 @@ package live
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -126,12 +127,13 @@ func (m *model) problems(doc *status.Document) {
 		now[key] = p
 		if _, was := m.open[key]; !was {
 			s := styleOf(p.Severity)
-			m.note(event{m.now.Add(-time.Duration(p.SinceS * float64(time.Second))), s, m.shape(s) + " " + p.Code + " " + p.Sentence})
+			m.note(event{doc.Time.Add(-time.Duration(p.SinceS * float64(time.Second))), s, m.shape(s) + " " + p.Code + " " + p.Sentence})
 		}
 	}
-	for key, p := range m.open {
+	for _, key := range slices.Sorted(maps.Keys(m.open)) {
 		if _, is := now[key]; !is {
-			m.note(event{m.now, green, m.shape(green) + " " + p.Code + " is over" + about(p)})
+			p := m.open[key]
+			m.note(event{doc.Time, green, m.shape(green) + " " + p.Code + " is over" + about(p)})
 		}
 	}
 	m.open = now
@@ -302,7 +304,12 @@ func (m *model) device() *status.Device {
 	return nil
 }
 
-// age words: nothing that changes each second where it need not.
+// noAnswer says for how long the gateway has not answered.
+func (m *model) noAnswer() string {
+	return m.shape(red) + " no answer for " + status.InWords(m.now.Sub(m.failed))
+}
+
+// ageWords is an age in few letters: nothing that changes each second where it need not.
 func ageWords(s float64) string {
 	switch {
 	case s < 0:

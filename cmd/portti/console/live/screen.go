@@ -117,7 +117,7 @@ func (s *screen) row(b []byte, y int, l line, now style) ([]byte, style) {
 			continue
 		}
 		from := x
-		if at >= 0 && x-at <= nearby {
+		if at >= 0 && x-at <= nearby && x < end {
 			from = at
 		}
 		if at < 0 || from == x && x != at {
