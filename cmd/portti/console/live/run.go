@@ -132,7 +132,6 @@ func (r *runner) run(ctx context.Context) error {
 				if err := r.stop(); err != nil {
 					return err
 				}
-				signal.Notify(signals, syscall.SIGTSTP)
 			}
 			r.resize()
 		case f := <-r.msgs:
@@ -192,13 +191,18 @@ func (r *runner) stop() error {
 	on := make(chan os.Signal, 1)
 	signal.Notify(on, syscall.SIGCONT)
 	defer signal.Stop(on)
-	signal.Reset(syscall.SIGTSTP)
-	if err := syscall.Kill(os.Getpid(), syscall.SIGTSTP); err != nil {
+	err := byDefault(syscall.SIGTSTP, func() error {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGTSTP); err != nil {
+			return err
+		}
+		select {
+		case <-on:
+		case <-time.After(stopWait):
+		}
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("cannot stop: %w", err)
-	}
-	select {
-	case <-on:
-	case <-time.After(stopWait):
 	}
 	return r.t.enter()
 }
