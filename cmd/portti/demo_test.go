@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"testing"
 
 	"portti/cmd/portti/testbed"
@@ -27,5 +31,32 @@ func TestDemoOnce(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the story lacks %q:\n%s", want, out.String())
 		}
+	}
+}
+
+// TestClosedConnectionEndsNothing: portti tail next to a demo ends, and the demo goes on.
+func TestClosedConnectionEndsNothing(t *testing.T) {
+	told := make(chan os.Signal, 4)
+	signal.Notify(told, syscall.SIGPIPE)
+	defer signal.Stop(told)
+	ctx, stop := untilNobodyWatches(t.Context())
+	defer stop()
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := os.NewFile(uintptr(pair[0]), "here")
+	defer here.Close()
+	if err := syscall.Close(pair[1]); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := here.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) {
+			t.Fatal(err)
+		}
+		testkit.Receive(t, "the signal", told)
+	}
+	if ctx.Err() != nil {
+		t.Error("a connection that was closed ended it")
 	}
 }

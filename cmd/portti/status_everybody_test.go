@@ -38,6 +38,7 @@ func TestVerbsForEverybody(t *testing.T) {
 		{"status --json", 0, `"running": true`},
 		{"queue stats", 0, "Waiting"},
 		{"queue export", exitUnknown, "sudo usermod -aG portti"},
+		{"gps", exitUnknown, "sudo usermod -aG portti"},
 		{"reload", exitUnknown, "sudo usermod -aG portti"},
 		{"config diff", exitUnknown, "sudo usermod -aG portti"},
 	} {
