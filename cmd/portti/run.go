@@ -74,11 +74,6 @@ was accepted is lost either way. Log lines go to standard error.`,
 			collectEarly(os.Getenv("GOGC"))
 			limitMemory(os.Getenv("GOMEMLIMIT"), os.DirFS("/"))
 			o.Log, o.Level, o.Relog, o.Wake = log, level, relog, hup
-			o.Settled = func() {
-				if err := unmapProgram(); err != nil {
-					log.Debug("what only the start needed stays in memory", "component", "daemon", "event", "memory.unmap-failed", "err", err)
-				}
-			}
 			return gateway.Run(cmd.Context(), cfg, o)
 		},
 	}

@@ -12,8 +12,8 @@ import (
 	"portti/cmd/portti/testbed"
 )
 
-// settled is how long a gateway runs before its memory is looked at: it has given back
-// what only the start needed then, and a collection has looked at everything since.
+// settled is how long a gateway runs before its memory is looked at: a collection that
+// nothing called for, which comes after two minutes, has looked at everything then.
 const settled = 4 * time.Minute
 
 // idle is four serial devices as they come, a GPS receiver, two boards and a Bluetooth

@@ -54,8 +54,6 @@ type Options struct {
 	Wake    <-chan os.Signal // SIGHUP: reload, look at the credentials again, try the link at once
 	// Relog takes over [log] and gives the level that it asks for; nil = the log stays as it is.
 	Relog func(config.Log) slog.Level
-	// Settled is called once, when the start is well over; nil = nobody waits for that.
-	Settled func()
 	// Load reads the configuration again, for a reload; nil = it never changes.
 	Load func() (*config.Config, error)
 

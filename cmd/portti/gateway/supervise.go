@@ -17,10 +17,6 @@ const (
 	restEvery = 5 * time.Second
 )
 
-// settleAfter is when everything that only a start does is over: the first connection,
-// and what is told once of a run.
-const settleAfter = 90 * time.Second
-
 // supervise looks at the parts every one to five seconds, which is the one timer of a
 // gateway in which nothing happens: it works out what is wrong, logs what changed,
 // tells the server what is lost, keeps systemd's status line true, and keeps the last
@@ -31,7 +27,7 @@ func (g *Gateway) supervise(ctx context.Context) {
 	defer next.Stop()
 	err := g.opt.Notify.Ready()
 	g.notify("ready", err)
-	glance, settled := "", g.opt.Settled
+	glance := ""
 	for {
 		g.lookedAt.Store(g.sinceStart())
 		g.looking.Lock()
@@ -54,10 +50,6 @@ func (g *Gateway) supervise(ctx context.Context) {
 		if line := doc.Glance(); line != glance {
 			glance = line
 			g.notify("status", g.opt.Notify.Status(line))
-		}
-		if settled != nil && time.Since(g.started) >= settleAfter {
-			settled()
-			settled = nil
 		}
 		next.Reset(pace)
 		select {
