@@ -145,14 +145,21 @@ func (h *Host) processes() []process {
 	return all
 }
 
-// holds says which of the nodes a process has open.
+// holds says which of the nodes a process has open. In a container another file has the
+// name: a pseudo-terminal of its own.
 func (h *Host) holds(p process, nodes []string) (held []string) {
 	fds, _ := os.ReadDir(h.below("/proc/" + p.pid + "/fd"))
 	for _, fd := range fds {
-		to, err := os.Readlink(h.below("/proc/" + p.pid + "/fd/" + fd.Name()))
-		if err == nil && slices.Contains(nodes, to) && !slices.Contains(held, to) {
-			held = append(held, to)
+		link := h.below("/proc/" + p.pid + "/fd/" + fd.Name())
+		to, err := os.Readlink(link)
+		if err != nil || !slices.Contains(nodes, to) || slices.Contains(held, to) {
+			continue
 		}
+		theirs, err := os.Stat(link)
+		if ours, ourErr := os.Stat(h.below(to)); err == nil && ourErr == nil && !os.SameFile(theirs, ours) {
+			continue
+		}
+		held = append(held, to)
 	}
 	return held
 }

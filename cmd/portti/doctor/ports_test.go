@@ -39,6 +39,11 @@ func TestPortChecks(t *testing.T) {
 		}, Fail, "portti may not open", ""},
 
 		{"C10", "in order", func(w *world) { w.plugged(); w.process("812", "portti", "/dev/ttyUSB0") }, Pass, "nobody else", ""},
+		{"C10", "another file of that name, as a container has", func(w *world) {
+			w.file("/dev/full", "")
+			w.devices("/dev/full")
+			w.process("812", "cat", "/dev/full")
+		}, Pass, "nobody else", ""},
 		{"C10", "nothing there", func(*world) {}, Pass, "no port", ""},
 		{"C10", "not root", func(w *world) { w.plugged(); w.host.UID = 1000 }, Skip, "only root", ""},
 		{"C10", "ModemManager", func(w *world) { w.plugged(); w.process("812", "ModemManager", "/dev/null", "/dev/ttyUSB0") }, Fail, "The program ModemManager (process 812) has /dev/ttyUSB0 open", "sudo systemctl mask --now ModemManager"},
