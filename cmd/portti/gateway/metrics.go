@@ -26,6 +26,7 @@ import (
 type metrics struct {
 	addr    string
 	status  func() status.Document
+	gps     func() status.GPSDocument
 	looked  func() time.Duration // since the parts were last looked at
 	version string
 	commit  string // of the program, "" = not known
@@ -43,7 +44,7 @@ const (
 )
 
 func (g *Gateway) metrics(addr string) *metrics {
-	return &metrics{addr: addr, status: g.Status, looked: g.sinceLook, version: g.opt.Version, commit: revision(), retry: doorRetry,
+	return &metrics{addr: addr, status: g.Status, gps: g.GPS, looked: g.sinceLook, version: g.opt.Version, commit: revision(), retry: doorRetry,
 		log: g.opt.Log.With("component", "metrics"), door: func(err error) bool { return g.doors.set(doorMetrics, err) }}
 }
 
@@ -164,6 +165,10 @@ func (m *metrics) page(s *status.Document) []byte {
 	e.one("portti_start_time_seconds", gauge, "When the gateway started.", float64(m.started(s)))
 	e.one("go_goroutines", gauge, "Goroutines that exist.", float64(runtime.NumGoroutine()))
 	e.process()
+	if m.gps != nil {
+		doc := m.gps()
+		e.gps(&doc)
+	}
 	return appendMetrics(e.b, s)
 }
 

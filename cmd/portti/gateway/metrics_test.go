@@ -50,10 +50,18 @@ func parsed(t *testing.T, text []byte) map[string]float64 {
 	return got
 }
 
+func evilSky() status.GPSDocument {
+	hdop := 0.9
+	return status.GPSDocument{Devices: []status.GPS{
+		{Name: evilName, Fix: status.Fix3D, Position: &status.GPSPosition{HDOP: &hdop, Latitude: 62.123}, Satellites: []status.Satellite{{SNR: 30, Used: true}, {SNR: 20}, {Used: true}, {}}},
+		{Name: "b", Fix: status.FixNone},
+	}}
+}
+
 // Every figure is that of the status document, and no name spoils the page.
 func TestMetricsAreTheStatus(t *testing.T) {
 	s := evilStatus()
-	m := metrics{version: "v\\1"}
+	m := metrics{version: "v\\1", gps: evilSky}
 	got := parsed(t, m.page(&s))
 	evil := strconv.Quote(strings.ToValidUTF8(evilName, "\uFFFD"))
 	want := map[string]float64{
@@ -96,6 +104,13 @@ func TestMetricsAreTheStatus(t *testing.T) {
 		`portti_device_readings_total{device="b"}`:                                              30,
 		"portti_device_last_reading_timestamp_seconds{device=" + evil + "}":                     1_700_000_090,
 		"portti_clock_synchronized":                                                             1,
+		"portti_gps_fix{device=" + evil + "}":                                                   3,
+		`portti_gps_fix{device="b"}`:                                                            0,
+		"portti_gps_satellites{device=" + evil + `,use="heard"}`:                                2,
+		"portti_gps_satellites{device=" + evil + `,use="used"}`:                                 2,
+		`portti_gps_satellites{device="b",use="heard"}`:                                         0,
+		`portti_gps_satellites{device="b",use="used"}`:                                          0,
+		"portti_gps_hdop{device=" + evil + "}":                                                  0.9,
 		"portti_clock_steps_total":                                                              2,
 		`portti_problem_active{code="DEV-GONE",severity="error"}`:                               1,
 		`portti_problem_active{code="CFG-INVALID",severity="warning"}`:                          1,
@@ -423,7 +438,7 @@ func BenchmarkMetricsPage(b *testing.B) {
 func TestMonitoringPage(t *testing.T) {
 	s := evilStatus()
 	s.Link.Token = &status.Token{ExpiresAt: 1}
-	m := metrics{version: "1"}
+	m := metrics{version: "1", gps: evilSky}
 	var rows strings.Builder
 	kinds, helps := map[string]string{}, map[string]string{}
 	for line := range strings.Lines(string(m.page(&s))) {
