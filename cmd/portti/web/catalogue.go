@@ -92,7 +92,15 @@ func (w *words) value(text string) string {
 	case "back":
 		return "taaksepäin"
 	case "ever":
-		return "käynnistyksen jälkeen"
+		return "käynnistyksestä asti"
+	case "a higher":
+		return "suuremmalla"
+	case "a lower":
+		return "pienemmällä"
+	case "the device server's":
+		return "laitepalvelimen"
+	case "an unknown time":
+		return "ei tiedossa"
 	}
 	if isSpan(text) {
 		return w.spoken(text)

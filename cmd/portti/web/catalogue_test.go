@@ -63,7 +63,7 @@ func TestProblemInFinnish(t *testing.T) {
 	if !e.english || e.sentence != "Something." {
 		t.Errorf("what has no Finnish: got %+v", e)
 	}
-	for value, want := range map[string]string{"3 h 5 min": "3 t 5 min", "2 days": "2 vrk", "forward": "eteenpäin", "12 s": "12 s", "the disk": "the disk", "5 messages": "5 messages"} {
+	for value, want := range map[string]string{"3 h 5 min": "3 t 5 min", "2 days": "2 vrk", "forward": "eteenpäin", "a lower": "pienemmällä", "ever": "käynnistyksestä asti", "12 s": "12 s", "the disk": "the disk", "5 messages": "5 messages"} {
 		if got := finnish().value(value); got != want {
 			t.Errorf("%q: got %q", value, got)
 		}
