@@ -215,3 +215,52 @@ func TestPageWhosePortIsTaken(t *testing.T) {
 	waitLink(t, s, "")
 	g.Until("the problem is over", func(doc *status.Document) bool { return !problem(doc) })
 }
+
+// TestWhatThePageHasOfTheSocket: of every route of the control socket it is said who has it
+// over the page. A route that is new there is not there by itself.
+func TestWhatThePageHasOfTheSocket(t *testing.T) {
+	t.Parallel()
+	s := rig.New(t, testbed.Options{})
+	s.More = "[web]\nlisten = \"127.0.0.1:0\""
+	s.Run(reloads(s))
+	look, act := browser(t), browser(t)
+	l := waitLink(t, s, "")
+	resp, err := look.Post(l.URLs[0], "", nil)
+	body(t, resp, err)
+	resp, err = act.Post(waitLink(t, s, "?role=act").URLs[0], "", nil)
+	body(t, resp, err)
+	for _, c := range []struct {
+		method, path string
+		look, act    int
+	}{
+		{"GET", "/api/v1/status", 200, 200},
+		{"GET", "/api/v1/queue", 200, 200},
+		{"GET", "/api/v1/history", 200, 200},
+		{"GET", "/api/v1/gps", 200, 200},
+		{"POST", "/api/v1/reload", 403, 200},
+		{"POST", "/api/v1/ping?within=wrong", 403, 400},
+		{"GET", "/api/v1/devices/nobody/follow?raw=1", 403, 422},
+		{"GET", "/api/v1/queue/export", 404, 404},
+		{"HEAD", "/api/v1/queue/export", 404, 404},
+		{"GET", "/api/v1/goroutines", 404, 404},
+		{"GET", "/api/v1/config/diff", 404, 404},
+		{"POST", "/api/v1/mark?id=BUNDLE-00000000", 403, 404},
+		{"POST", "/api/v1/debug?for=1h", 403, 404},
+		{"POST", "/api/v1/web/link?role=act", 403, 404},
+		{"GET", "/api/v1/web/sessions", 404, 404},
+		{"POST", "/api/v1/web/revoke?all=true", 403, 404},
+		{"GET", "/api/v1/%71ueue/export", 404, 404},
+		{"GET", "/assets/..%2fapi/v1/queue/export", 404, 404},
+	} {
+		for who, want := range map[*http.Client]int{look: c.look, act: c.act} {
+			r, err := http.NewRequest(c.method, "http://localhost:"+l.Port+c.path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := who.Do(r)
+			if code, text := body(t, resp, err); code != want {
+				t.Errorf("%s %s, may act %v: %d, want %d; %.100s", c.method, c.path, who == act, code, want, text)
+			}
+		}
+	}
+}

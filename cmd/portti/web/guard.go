@@ -77,6 +77,8 @@ func public(path string) bool {
 	return strings.HasPrefix(path, "/assets/") || strings.HasPrefix(path, "/signin/") || path == "/healthz/live" || path == "/healthz/ready"
 }
 
+const onlyLooks = "this session may only look; for one that may act: portti web link --act"
+
 // allowed holds method and role against each other: to look at something needs a
 // session, to change something one that may act. Signing in and out are for everybody.
 func allowed(r *http.Request) (status int, why string) {
@@ -87,7 +89,7 @@ func allowed(r *http.Request) (status int, why string) {
 		return http.StatusMethodNotAllowed, "only GET and POST are known here"
 	case strings.HasPrefix(r.URL.Path, "/signin/") || s != nil && r.URL.Path == "/signout":
 	case s == nil || s.role != Act:
-		return http.StatusForbidden, "this session may only look; for one that may act: portti web link --act"
+		return http.StatusForbidden, onlyLooks
 	}
 	return 0, ""
 }

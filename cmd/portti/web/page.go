@@ -14,7 +14,7 @@ import (
 // Options is what a Page shows and by which names it is known.
 type Options struct {
 	ID     string                 // of the gateway
-	API    http.Handler           // what the control socket answers members
+	API    http.Handler           // what the control socket answers members, of which the page has the routes in shared
 	Status func() status.Document //
 	Stuck  func() string          // the part that does not move; "" = all do
 	Names  func() []string        // other host names and addresses of this machine; nil = none
@@ -62,9 +62,34 @@ func (p *Page) Handler(secure bool) http.Handler {
 	mux.HandleFunc("POST /signout", func(w http.ResponseWriter, r *http.Request) { p.signOut(w, r, secure) })
 	mux.HandleFunc("GET /healthz/{what}", p.health)
 	mux.HandleFunc("GET /api/v1/events", p.events)
-	mux.Handle("/api/v1/web/", http.NotFoundHandler()) // who may come in is the socket's alone
-	mux.Handle("/api/", p.opt.API)
+	for _, route := range shared() {
+		mux.Handle(route, p.opt.API)
+	}
+	mux.Handle("GET /api/v1/devices/{name}/follow", acting(p.opt.API))
 	return &guard{page: p, secure: secure, cross: http.NewCrossOriginProtection(), next: mux}
+}
+
+// shared are the routes of the control socket that the page has too: GET for every
+// session, POST for one that may act. Any other stays the socket's alone until it is
+// named here: who may come in, all that waits for the server, the files of the
+// configuration, and what is there for support.
+func shared() []string {
+	return []string{
+		"GET /api/v1/status", "GET /api/v1/queue", "GET /api/v1/history", "GET /api/v1/gps",
+		"POST /api/v1/ping", "POST /api/v1/reload",
+	}
+}
+
+// acting keeps from sessions that may only look what is more than to look, though it is a
+// GET: every byte of a device.
+func acting(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s := sessionOf(r); s == nil || s.role != Act {
+			http.Error(w, onlyLooks, http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 func (p *Page) showPage(w http.ResponseWriter, r *http.Request) {
@@ -112,7 +137,9 @@ func (p *Page) signIn(w http.ResponseWriter, r *http.Request, secure bool) {
 	cookie, role, tooMany := p.guests.enter(r.PathValue("token"), from, status.Clean(r.UserAgent(), 120), secure)
 	switch {
 	case tooMany:
-		p.opt.Log.Warn("too many failed sign-ins at the local page; none is taken for a minute", "event", "web.sign-in-limited", "from", from)
+		if p.guests.tell() {
+			p.opt.Log.Warn("too many failed sign-ins at the local page; only good links are taken", "event", "web.sign-in-limited", "from", from)
+		}
 		w.Header().Set("Retry-After", "60")
 		p.send(w, http.StatusTooManyRequests, v.outside(v.w.TooManyTitle, v.w.TooManyText, nil))
 	case cookie == "":

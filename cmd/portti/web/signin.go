@@ -17,7 +17,7 @@ type Role string
 // The roles.
 const (
 	View Role = "view" // look
-	Act  Role = "act"  // and everything that the control socket lets a member do
+	Act  Role = "act"  // and read the configuration again, ping the server, follow a device
 )
 
 // How long and how many.
@@ -69,7 +69,8 @@ type guests struct {
 	mu    sync.Mutex
 	links []link
 	open  []*session
-	tries []try // that failed, of the last minute
+	tries []try     // that failed, of the last minute
+	told  time.Time // when the log last heard of too many
 }
 
 func secret() string {
@@ -91,22 +92,14 @@ func (g *guests) invite(role Role) (token string) {
 	return token
 }
 
-// enter takes a token for a session, whose secret is for the cookie. tooMany: nobody may
-// try at the moment, from there or at all.
+// enter takes a token for a session, whose secret is for the cookie. tooMany: no more
+// failures are looked at, from there or at all. A good link is taken even then, since
+// nobody guesses one: who fails on purpose keeps nobody else out.
 func (g *guests) enter(token, from, agent string, secure bool) (cookie string, role Role, tooMany bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
 	g.tidy(now)
-	here := 0
-	for _, t := range g.tries {
-		if t.from == from {
-			here++
-		}
-	}
-	if here >= triesEach || len(g.tries) >= triesAll {
-		return "", "", true
-	}
 	sum, found := sha256.Sum256([]byte(token)), -1
 	for i := range g.links {
 		if subtle.ConstantTimeCompare(g.links[i].sum[:], sum[:]) == 1 {
@@ -114,8 +107,7 @@ func (g *guests) enter(token, from, agent string, secure bool) (cookie string, r
 		}
 	}
 	if found < 0 {
-		g.tries = append(g.tries, try{from, now})
-		return "", "", false
+		return "", "", g.failed(from, now)
 	}
 	role = g.links[found].role
 	g.links = slices.Delete(g.links, found, found+1)
@@ -130,6 +122,34 @@ func (g *guests) enter(token, from, agent string, secure bool) (cookie string, r
 	g.open = append(g.open, &session{sum: sha256.Sum256([]byte(cookie)), id: hex.EncodeToString(name[:4]), role: role, secure: secure,
 		from: from, agent: agent, begun: now, seen: now})
 	return cookie, role, false
+}
+
+// failed counts a failure, and says whether there were too many.
+func (g *guests) failed(from string, now time.Time) (tooMany bool) {
+	here := 0
+	for _, t := range g.tries {
+		if t.from == from {
+			here++
+		}
+	}
+	if here >= triesEach || len(g.tries) >= triesAll {
+		return true
+	}
+	g.tries = append(g.tries, try{from, now})
+	return false
+}
+
+// tell says whether the log hears of too many failures: once in tryWindow, so that who
+// fails on purpose does not fill it.
+func (g *guests) tell() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	if now.Sub(g.told) < tryWindow {
+		return false
+	}
+	g.told = now
+	return true
 }
 
 // of is the session of a cookie; nil = there is none.
