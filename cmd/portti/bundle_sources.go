@@ -275,5 +275,5 @@ func (b *bundle) hosts() (all []string) {
 			all = append(all, words[1:]...)
 		}
 	}
-	return append(all, b.cfg.Gateway.Name)
+	return append(append(all, b.cfg.Web.Names...), b.cfg.Gateway.Name)
 }

@@ -79,7 +79,7 @@ func openTexts() []string {
 		"clock: hold_until_synced",
 		"log: level format",
 		"metrics: listen",
-		"web: listen",
+		"web: listen names",
 		"device: name type port baud parity rts_level rts_before rts_after id expect_every share",
 		"device.match: vid pid serial interface",
 		"device: adapter scan dialect prefix terminator tag_interval checksum device file timeout",

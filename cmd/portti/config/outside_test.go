@@ -84,3 +84,23 @@ func TestShowOutside(t *testing.T) {
 		t.Error(b.String())
 	}
 }
+
+// TestMaskURLHidesWhatIsNotEscaped: a password is pasted as it is, and a token may stand
+// in a query alone.
+func TestMaskURLHidesWhatIsNotEscaped(t *testing.T) {
+	for in, want := range map[string]string{
+		"http://user:ca/nary@proxy:3128":  "http://***@proxy:3128",
+		"http://user:ca?nary@proxy:3128":  "http://***@proxy:3128",
+		"http://user:ca#nary@proxy:3128":  "http://***@proxy:3128",
+		"user:canary@proxy:3128":          "***@proxy:3128",
+		"wss://h.example/x?canary":        "wss://h.example/x?***",
+		"wss://h.example/x?a=canary&b":    "wss://h.example/x?a=***&b",
+		"wss://h.example:8443/@room?":     "wss://h.example:8443/@room?",
+		"wss://[2001:db8::1]:8443/@room":  "wss://[2001:db8::1]:8443/@room",
+		"wss://h.example/x#canary://more": "wss://h.example/x#***",
+	} {
+		if got := MaskURL(in); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}

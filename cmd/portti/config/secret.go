@@ -126,15 +126,16 @@ func MaskURL(raw string) string { return cutURL(raw, func(string) string { retur
 // cutURL hands every secret part of an address to hide. It works on the text,
 // so that an address that cannot be parsed is covered as well.
 func cutURL(raw string, hide func(string) string) string {
-	rest, fragment, hasFragment := strings.Cut(raw, "#")
-	rest, query, hasQuery := strings.Cut(rest, "?")
-	scheme, rest, hasScheme := strings.Cut(rest, "://")
+	scheme, rest, hasScheme := strings.Cut(raw, "://")
 	if !hasScheme {
-		scheme, rest = "", scheme
+		scheme, rest = "", raw
 	}
+	user := userinfo(rest)
+	rest, fragment, hasFragment := strings.Cut(rest[len(user):], "#")
+	rest, query, hasQuery := strings.Cut(rest, "?")
 	host, path, hasPath := strings.Cut(rest, "/")
-	if at := strings.LastIndexByte(host, '@'); at >= 0 {
-		host = hide(host[:at]) + host[at:]
+	if user != "" {
+		host = hide(user) + host
 	}
 	var b strings.Builder
 	if hasScheme {
@@ -151,8 +152,13 @@ func cutURL(raw string, hide func(string) string) string {
 				b.WriteByte('&')
 			}
 			name, value, has := strings.Cut(pair, "=")
-			if b.WriteString(name); has {
-				b.WriteString("=" + hide(value))
+			switch {
+			case has:
+				b.WriteString(name + "=" + hide(value))
+			case name == query && name != "":
+				b.WriteString(hide(name)) // no name, but for all that can be told a token alone
+			default:
+				b.WriteString(name)
 			}
 		}
 	}
@@ -160,4 +166,19 @@ func cutURL(raw string, hide func(string) string) string {
 		b.WriteString("#" + hide(fragment))
 	}
 	return b.String()
+}
+
+// userinfo is what stands before the host of an address without its scheme, with the @
+// left out. A password that was not escaped may have a slash, a ? or a # in it: what
+// follows a host's colon and is no port is one.
+func userinfo(rest string) string {
+	host := rest
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		host = rest[:end]
+	}
+	at := strings.LastIndexByte(host, '@')
+	if name, port, ok := strings.Cut(host, ":"); at < 0 && ok && !strings.HasPrefix(name, "[") && strings.Trim(port, "0123456789") != "" {
+		at = strings.LastIndexByte(rest, '@')
+	}
+	return rest[:max(at, 0)]
 }

@@ -2,7 +2,9 @@ package redact
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
+	"net"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -66,8 +68,13 @@ var (
 	mail        = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+`)
 	urlHost     = regexp.MustCompile(`(?i)(\b[a-z][a-z0-9+.-]*://)([^\s/:"'<>?#\\\[\]@]+)`)
 	ipCandidate = regexp.MustCompile(`[0-9A-Fa-f]*[:.][0-9A-Fa-f:.]+`)
-	decimals    = regexp.MustCompile(`[+-]?\b[0-9]{1,3}\.[0-9]{3,}\b`)
+	decimals    = regexp.MustCompile(`[+-]?\b[0-9]{1,3}\.[0-9]{3,}`)
 	degrees     = regexp.MustCompile(`(?i)(\b(?:lat|lon|lng|latitude|longitude)\\*["']?\s*[=:]\s*\\*["']?)([+-]?[0-9]{1,3}\.[0-9]+)`)
+	sexagesimal = regexp.MustCompile(`\b[0-9]{1,3}° ?[0-9.]+[′'](?: ?[0-9.]+(?:″|\\*"|''))?(?: ?[NSEW]\b)?|\b[NSEW] ?[0-9]{1,3}[ °]+[0-9]{1,2}\.[0-9]+\b`)
+	aisPayload  = regexp.MustCompile(`(!(?:AI|AB|BS)VD[MO],[0-9]*,[0-9]*,[0-9]*,[AB]?,)([^,\s"]+)`)
+	serialNamed = regexp.MustCompile(`(?i)(\bserial\s*[:=]\s*)([0-9a-z]{6,})\b`)
+	serialPath  = regexp.MustCompile(`(\busb-[^\s"/]*_)([0-9A-Za-z]{6,})(?:-if[0-9a-f]{2}|-port[0-9])`)
+	macName     = regexp.MustCompile(`(\b(?:enx|wlx))([0-9a-f]{12})\b`)
 	minutes     = regexp.MustCompile(`\b[0-9]{4,5}\.[0-9]+(,[NSEW]\b)`)
 )
 
@@ -107,6 +114,19 @@ func (p *private) mask(text []byte, counts Counts) []byte {
 	replace("vessel", mmsiQuoted, 2, func(s string) string { return p.as("vessel", s) })
 	replace("vessel", mmsiNamed, 2, func(s string) string { return strings.TrimPrefix(p.as("vessel", s), "vessel-") })
 	replace("IP address", ipCandidate, 0, p.ip)
+	replace("device", serialNamed, 2, func(s string) string {
+		if !strings.ContainsAny(s, "0123456789") { // a word
+			return s
+		}
+		return p.as("serial", s)
+	})
+	replace("device", serialPath, 2, func(s string) string { return p.as("serial", s) })
+	replace("Bluetooth or network address", macName, 2, func(s string) string {
+		b, _ := hex.DecodeString(s)
+		return p.as("mac", net.HardwareAddr(b).String())
+	})
+	replace("position", aisPayload, 2, func(string) string { return "[position]" })
+	replace("position", sexagesimal, 0, func(string) string { return "[position]" })
 	replace("position", minutes, 0, func(s string) string { return "[position]" + s[len(s)-2:] })
 	replace("position", degrees, 2, tenth)
 	replace("position", decimals, 0, tenth)

@@ -78,6 +78,16 @@ func TestShapes(t *testing.T) {
 		{`"-----BEGIN PRIVATE KEY-----\nMHcCAQEEIB\n-----END PRIVATE KEY-----\n"`, `"[redacted]\n"`},
 		{"MHcCAQEEIBabcdefgh\nMHcCAQEEIBabcdefgh\n-----END EC PRIVATE KEY-----", "[redacted]"},
 		{`"A4:C1:38:8D:18:B2" = "00112233445566778899aabbccddeeff"`, `"A4:C1:38:8D:18:B2" = "[redacted]"`},
+		{`Authorization: Digest username="u", realm="r", response="0123abc"`, "Authorization: [redacted]"},
+		{`{"Authorization":"Digest username=\"u\", response=\"0123abc\"","n":1}`, `{"Authorization":"[redacted]","n":1}`},
+		{`{"err":"Authorization: Basic abc=","n":1}`, `{"err":"Authorization: [redacted]","n":1}`},
+		{"X-Auth-Token: abcdef12345", "X-Auth-Token: [redacted]"},
+		{"client_secret: abcdef12345", "client_secret: [redacted]"},
+		{"api_key: abcdef12345", "api_key: [redacted]"},
+		{"AWS_SECRET_ACCESS_KEY=abcdef12345", "AWS_SECRET_ACCESS_KEY=[redacted]"},
+		{"pwd=abcdef1 pass=abcdef2 bypass=yes", "pwd=[redacted] pass=[redacted] bypass=yes"},
+		{`password: "two words"`, `password: "[redacted]"`},
+		{`{"err":"password: \"two words\"","n":1}`, `{"err":"password: \"[redacted]\"","n":1}`},
 		{"nothing of this is one: 12:30:01 /dev/serial/by-id/usb-u-blox_7-if00", "nothing of this is one: 12:30:01 /dev/serial/by-id/usb-u-blox_7-if00"},
 	} {
 		got, _ := s.Scrub([]byte(c.in))
@@ -103,6 +113,15 @@ func TestPrivate(t *testing.T) {
 		{"from 192.0.2.40:443 via 192.0.2.1, fe80::1, 127.0.0.1 at 12:30:01", "from ip-1:443 via ip-2, ip-3, 127.0.0.1 at 12:30:01"},
 		{"wss://other.example.net:8443/x by gw-kuopio-07 at ingest.example.net", "wss://host-3:8443/x by host-2 at host-1"},
 		{"a.person@example.com", "mail-1"},
+		{"60.16952N 24.93545E", "60.2N 24.9E"},
+		{`60°10'10.3"N 24° 56' 7" E`, "[position] [position]"},
+		{"N60 10.171 E024 56.127", "[position] [position]"},
+		{"!AIVDM,1,1,,A,13u?etPv2;0n:dDPwUM1U1Cb069D,0*24", "!AIVDM,1,1,,A,[position],0*24"},
+		{"Serial\t\t: 10000000abcd1234", "Serial\t\t: serial-1"},
+		{"1-1.2\tserial=A50285BI\tspeed=12", "1-1.2\tserial=serial-2\tspeed=12"},
+		{"/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A50285BI-if00-port0", "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_serial-2-if00-port0"},
+		{"serial: cannot open it", "serial: cannot open it"},
+		{"enxb827ebcd1234", "enxmac-2"},
 		{"portti 1.4.0, 2001:db8::7/64", "portti 1.4.0, ip-4/64"},
 	} {
 		if got, _ := s.Scrub([]byte(c.in)); string(got) != c.want {

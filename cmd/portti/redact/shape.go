@@ -23,14 +23,16 @@ func shapes() []shape {
 		{"private key or certificate", []string{"-----begin", "-----end"}, regexp.MustCompile(
 			`()-----BEGIN [A-Z0-9 ]+-----(?:[A-Za-z0-9+/=\s]|\\+[nr])*(?:-----END [A-Z0-9 ]+-----)?|()(?:[A-Za-z0-9+/=]{16,}(?:\s|\\+[nr])+)+-----END [A-Z0-9 ]+-----`)},
 		{"header", []string{"authorization", "cookie", "api-key"}, regexp.MustCompile(
-			`(?i)\b((?:proxy-)?authorization\\*["']?\s*[:=]\s*\\*["']?\[?|(?:set-)?cookie\\*["']?\s*[:=]\s*\\*["']?\[?|x-api-key\\*["']?\s*[:=]\s*\\*["']?\[?)[^\r\n"'\\\s\[][^\r\n"'\\]*`)},
+			`(?i)\b((?:proxy-)?authorization\\*["']?\s*[:=]\s*\\*["']?\[?|(?:set-)?cookie\\*["']?\s*[:=]\s*\\*["']?\[?|x-api-key\\*["']?\s*[:=]\s*\\*["']?\[?)[^\r\n"'\\\s\[](?:(?:username|realm|nonce|uri|response|opaque|cnonce|qop|algorithm)=\\*"[^"\\\r\n]*\\*"|[^\r\n"'\\])*`)},
 		{"bearer", []string{"bearer "}, regexp.MustCompile(`(?i)\b(bearer +)[A-Za-z0-9._~+/=-]{8,}`)},
 		{"token", []string{"eyj"}, regexp.MustCompile(`()\beyJ[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*){0,4}`)},
 		{"address", []string{"://"}, regexp.MustCompile(`(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@"'<>\\]+@`)},
 		{"query", []string{"://"}, regexp.MustCompile(`(?i)(\b[a-z][a-z0-9+.-]*://[^\s"'<>?#\\]*[?#])(?:«set, \d+ characters»|\\u0026|[^\s"'<>\\])+`)},
-		{"named", []string{"token", "secret", "passw", "passphrase", "psk", "apikey", "api_key", "private_key", "privatekey", "signature"}, regexp.MustCompile(
-			`(?i)((?:[a-z0-9_.-]*)(?:token|secret|password|passwd|passphrase|psk|api_?key|private_?key|signature)(?:=|["']?\s+=\s+|\\*["']\s*[:=]\s*))` + value)},
-		{"named", []string{"passw", "passphrase", "psk"}, regexp.MustCompile(`(?i)\b((?:password|passwd|passphrase|[a-z0-9-]*\.?psk):\s*)[^\s"'{\[]+`)},
+		{"named", []string{"token", "secret", "passw", "pass=", "passcode", "passphrase", "pwd", "psk", "apikey", "api_key", "access_key", "private_key", "privatekey", "signature"}, regexp.MustCompile(
+			`(?i)((?:[a-z0-9_.-]*)(?:token|secret|password|passwd|passcode|passphrase|pwd|psk|api_?key|access_?key|private_?key|signature)(?:=|["']?\s+=\s+|\\*["']\s*[:=]\s*))` + value)},
+		{"named", []string{"pass="}, regexp.MustCompile(`(?i)(\bpass=)` + value)},
+		{"named", []string{"passw", "passcode", "passphrase", "pwd", "psk", "token", "secret", "key"}, regexp.MustCompile(
+			`(?i)\b((?:password|passwd|passcode|passphrase|pwd|[a-z0-9-]*\.?psk|(?:x-)?api[-_]?key|(?:[a-z0-9]+[-_])+(?:token|secret)):\s*)(?:\\*"[^"\\\r\n]*|[^\s"'\\{\[]+)`)},
 		{"Bluetooth key", []string{"="}, regexp.MustCompile(`(?i)((?:[0-9a-f]{2}[:-]?){5}[0-9a-f]{2}\\*["']?\s*[=:]\s*\\*["']?)[0-9a-f]{24,}`)},
 	}
 }
