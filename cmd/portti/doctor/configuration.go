@@ -172,12 +172,30 @@ func judgeMode(h *Host, r *Report, path string, wrong fs.FileMode, say string) b
 	} else {
 		r.Fail(path, say, action)
 	}
-	if !closed {
+	if link, err := os.Lstat(h.below(path)); !closed && err == nil && link.Mode()&fs.ModeSymlink == 0 { // where a link leads is for a person to judge
 		r.results[len(r.results)-1].Fix = &Fix{Does: fix, Undo: fmt.Sprintf("sudo chmod %o %s", now, path), Do: func(context.Context, *Host) error {
-			return os.Chmod(h.below(path), mode)
+			return chmodSame(h.below(path), info, mode)
 		}}
 	}
 	return false
+}
+
+// chmodSame gives a file another mode if it is still the one that was judged. Root mends
+// in folders that others may write in, who could have put a link in its place meanwhile.
+func chmodSame(path string, judged fs.FileInfo, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(info, judged) || info.Mode() != judged.Mode() {
+		return fmt.Errorf("%s is not what it was a moment ago, and was left alone", path)
+	}
+	return f.Chmod(mode)
 }
 
 // lockedOut says whether the service could not read a file with that mode.

@@ -123,3 +123,44 @@ func TestManyMistakesAreCut(t *testing.T) {
 		t.Errorf("%d: %+v", len(got), last)
 	}
 }
+
+// TestFixesFollowNoLink: the service's user may write where its token lies, and root mends
+// there. Another file keeps its mode, whether the link was there before or came meanwhile.
+func TestFixesFollowNoLink(t *testing.T) {
+	w := newWorld(t)
+	w.config("token_file = \"/srv/portti/token\"\n")
+	w.file("/srv/portti/token", "x")
+	w.file("/srv/else", "theirs")
+	w.mode("/srv/else", 0o644)
+	found := w.look("C02")[0]
+	if found.Fix == nil {
+		t.Fatalf("%+v", found)
+	}
+	token, other := w.host.below("/srv/portti/token"), w.host.below("/srv/else")
+	if err := os.Remove(token); err != nil {
+		t.Fatal(err)
+	}
+	kept := func(what string) {
+		t.Helper()
+		if err := found.Fix.Do(t.Context(), w.host); err == nil {
+			t.Errorf("%s: the fix says that it worked", what)
+		}
+		if info, err := os.Stat(other); err != nil || info.Mode().Perm() != 0o644 {
+			t.Errorf("%s: the other file has %v, %v", what, info.Mode(), err)
+		}
+	}
+	if err := os.Symlink(other, token); err != nil {
+		t.Fatal(err)
+	}
+	kept("a symbolic link")
+	if again := w.look("C02")[0]; again.Verdict == Pass || again.Fix != nil {
+		t.Errorf("through a link: %+v", again)
+	}
+	if err := os.Remove(token); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(other, token); err != nil {
+		t.Fatal(err)
+	}
+	kept("a hard link")
+}
