@@ -213,7 +213,8 @@ func (b *bundle) metrics(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := &http.Client{Timeout: max(b.g.timeout, time.Second), Transport: &http.Transport{DisableKeepAlives: true}} // no proxy
+	client := &http.Client{Timeout: max(b.g.timeout, time.Second), Transport: &http.Transport{DisableKeepAlives: true}, // no proxy
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }} // whoever has the port while the gateway is stopped leads nowhere
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
@@ -165,4 +166,19 @@ func TestNoCanaryInTenThousandLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.none(t, "the history", hist)
+}
+
+// TestBundleIsLedNowhere: who has the address of the metrics while the gateway does not run
+// decides nothing of what is asked for.
+func TestBundleIsLedNowhere(t *testing.T) {
+	asked := false
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	defer other.Close()
+	led := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusFound))
+	defer led.Close()
+	b := &bundle{cfg: config.Defaults()}
+	b.cfg.Metrics.Listen = led.Listener.Addr().String()
+	if text, err := b.metrics(t.Context()); err == nil || asked {
+		t.Errorf("%q, %v; it was led elsewhere: %v", text, err, asked)
+	}
 }
