@@ -351,6 +351,21 @@ func TestNetcheckLeavesALinkAlone(t *testing.T) {
 	}
 }
 
+// TestNetcheckTakesTheLinkForNoOtherAddress: what the running gateway has proven holds for
+// its own address, and for no other of the same machine.
+func TestNetcheckTakesTheLinkForNoOtherAddress(t *testing.T) {
+	var asked atomic.Int64
+	addr := socket(t, func(c *websocket.Conn) { asked.Add(1); readOn(c) })
+	w := newWay(t, "ws://"+addr+"/new")
+	w.running = &status.Document{Link: status.Link{State: status.LinkOnline, URLHost: "ws://" + addr, URL: "ws://" + addr + "/old", SinceS: 60, RTTms: 4}}
+	w.is(w.check(), netcheck.Login, netcheck.OK, "", "takes the login")
+	if asked.Load() != 1 {
+		t.Errorf("%d connections", asked.Load())
+	}
+	w.running.Link.URL, w.running.Link.URLHost = "", "wss://"+addr
+	w.is(w.check(), netcheck.Login, netcheck.OK, "", "takes the login")
+}
+
 // TestNetcheckIsNoOtherGateway: a receiver that tells of two gateways with one identity
 // takes the check for none, and it counts no reading.
 func TestNetcheckIsNoOtherGateway(t *testing.T) {

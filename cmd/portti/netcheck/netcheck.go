@@ -1,6 +1,7 @@
 package netcheck
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -213,6 +214,10 @@ func (h *Host) online() bool {
 	if h.Running == nil || h.Running.Link.State != status.LinkOnline {
 		return false
 	}
-	u, err := url.Parse(h.Running.Link.URLHost)
-	return err == nil && u.Host == h.Server.Host
+	l := h.Running.Link
+	u, err := url.Parse(cmp.Or(l.URL, l.URLHost))
+	if err != nil || u.Scheme != h.Server.Scheme || u.Host != h.Server.Host {
+		return false
+	}
+	return l.URL == "" || u.Path == h.Server.Path // another path is proven by nothing
 }
