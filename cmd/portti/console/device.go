@@ -76,7 +76,7 @@ func (d *drawing) device(v DeviceView) {
 	d.wrap("", d.mark(kind)+" "+status.Clean(dev.Name, 64)+", type "+status.Clean(dev.Type, 20)+": "+word)
 	d.b.WriteByte('\n')
 	port := status.Clean(dev.Port, 200)
-	if dev.Resolved != "" && dev.Resolved != dev.Port {
+	if dev.Resolved != "" && dev.Resolved != dev.Port && dev.State != status.DeviceMissing {
 		port += " (now " + status.Clean(dev.Resolved, 64) + ")"
 	}
 	if dev.Baud > 0 {

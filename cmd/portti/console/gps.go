@@ -184,7 +184,7 @@ func (d *drawing) sky(all []status.Satellite) {
 	rows := []string{pad("SAT", 7) + "ELEV AZIM SNR"}
 	for i, s := range all {
 		if !d.o.Verbose && len(rows) == len(plot)-1 && i < len(all)-1 { // so that 24 lines are enough
-			rows = append(rows, fmt.Sprintf("and %d more: gps -v", len(all)-i))
+			rows = append(rows, fmt.Sprintf("%d more: portti gps -v", len(all)-i))
 			break
 		}
 		rows = append(rows, d.skyRow(s, bar))

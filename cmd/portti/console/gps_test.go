@@ -59,7 +59,7 @@ func receivers() map[string]func(*status.GPS, *status.Document) {
 		},
 		"lost": func(g *status.GPS, doc *status.Document) {
 			g.AgeS, g.Position.AgeS, g.Satellites = 400, 420, nil
-			doc.Problems = []status.Problem{problem("DEV-GONE", "gps", 400), problem("DEV-SILENT", "pump", 220, "age", "4 min")}
+			doc.Problems = []status.Problem{problem("DEV-GONE", "gps", 400, "port", "/dev/ttyACM0", "remedy", "Plug the adapter in"), problem("DEV-SILENT", "pump", 220, "age", "4 min")}
 		},
 		"mute": func(g *status.GPS, _ *status.Document) { g.AgeS, g.Satellites = 31, nil },
 		"bare": func(g *status.GPS, _ *status.Document) {

@@ -31,7 +31,21 @@ func (d *drawing) columns() columns {
 		c.kind = 0
 	}
 	c.state = w - c.name - c.kind - c.port - c.last - c.rate - 2 // its mark
+	c.lend(d.s.Devices, d.deviceState)
 	return c
+}
+
+// lend gives STATE the room that PORT has and no device needs, where something would be cut.
+func (c *columns) lend(devices []status.Device, state func(status.Device) (sign, string)) {
+	want, port := 0, len("PORT")
+	for _, v := range devices {
+		_, word := state(v)
+		want = max(want, utf8.RuneCountInString(word))
+		port = max(port, utf8.RuneCountInString(shortPort(v)))
+	}
+	spare := max(0, min(want-c.state, c.port-port-1))
+	c.port -= spare
+	c.state += spare
 }
 
 func (c columns) row(name, kind, port, last, rate, state string) []string {
