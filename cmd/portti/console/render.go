@@ -108,11 +108,11 @@ func (d *drawing) head() {
 	middle := "up " + span(s.UptimeS)
 	if d.width() < 80 {
 		d.line(d.cut(left, d.width()))
-		d.line(d.cut(middle, 14), "   ", d.cut(clock, 17))
+		d.line(d.cut(middle, 14), "   ", d.cut(clock, 18))
 		return
 	}
 	first := d.width() - 33
-	d.line(pad(d.cut(left, first-2), first), pad(d.cut(middle, 14), 16), d.cut(clock, 17))
+	d.line(pad(d.cut(left, first-2), first), pad(d.cut(middle, 14), min(16, max(15, 33-len(clock)))), d.cut(clock, 18))
 }
 
 func (d *drawing) link() {

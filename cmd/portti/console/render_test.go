@@ -151,6 +151,29 @@ func TestPictures(t *testing.T) {
 	}
 }
 
+// TestNothingIsCutThatFits: where the terminal has room for it, the whole of what is said.
+func TestNothingIsCutThatFits(t *testing.T) {
+	s := healthy()
+	s.Clock.Source = "carried"
+	s.Devices = s.Devices[:1]
+	s.Devices[0].Resolved, s.Devices[0].Detail = "/dev/ttyACM0", "3D fix, 12 satellites"
+	if text := draw(t, s, Options{}); !strings.Contains(text, "clock ok (carried)\n") || !strings.Contains(text, "3D fix, 12 satellites\n") {
+		t.Errorf("cut:\n%s", text)
+	}
+}
+
+// TestNoErrorOfAnEarlierTime: a port from which something comes was opened.
+func TestNoErrorOfAnEarlierTime(t *testing.T) {
+	const last = "cannot open /dev/ttyUSB1: no such device"
+	s := healthy()
+	for state, shown := range map[string]bool{status.DeviceGarbage: false, status.DeviceSilent: false, status.DeviceMissing: true, status.DeviceBusy: true} {
+		s.Devices[0].State, s.Devices[0].LastError = state, last
+		if got := strings.Contains(draw(t, s, Options{}), last); got != shown {
+			t.Errorf("%s: shown is %v", state, got)
+		}
+	}
+}
+
 // TestEveryPictureFits: 80 columns unless one word alone is longer (it is not
 // broken, so that it can be copied), no control character of a stranger, ASCII
 // where asked for, no blanks at the ends.

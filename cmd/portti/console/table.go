@@ -78,7 +78,7 @@ func (d *drawing) table() {
 			d.cut(status.Clean(dev.Type, 20), c.kind-1),
 			d.cut(shortPort(dev), c.port-1), last, number(dev.RateHz)+"/s",
 			d.mark(kind)+" "+d.cut(word, c.state))...)
-		if dev.State != status.DeviceOK && dev.LastError != "" {
+		if notHad(dev.State) && dev.LastError != "" {
 			d.wrap("  ", status.Clean(dev.LastError, 200))
 		}
 		if dev.LastLine != "" {
@@ -92,6 +92,12 @@ func (d *drawing) table() {
 			}
 		}
 	}
+}
+
+// notHad says that there is no open port. While one is read, well or not, the last error is of
+// an earlier time.
+func notHad(state string) bool {
+	return state != status.DeviceOK && state != status.DeviceSilent && state != status.DeviceGarbage
 }
 
 // deviceState is the mark and the words of the last column: what the driver
