@@ -70,6 +70,24 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Short is the first fault without its excerpt and how many more there are, for a place
+// that shows no lines.
+func (e *Error) Short() string {
+	if len(e.Faults) == 0 {
+		return "no mistake is named"
+	}
+	f := e.Faults[0]
+	f.Excerpt, f.Hint = "", ""
+	text := strings.TrimRight(f.String(), ".")
+	switch more := len(e.Faults) - 1; {
+	case more == 1:
+		text += ", and 1 more"
+	case more > 1:
+		text += fmt.Sprintf(", and %d more", more)
+	}
+	return text
+}
+
 // Is tells a missing configuration from a wrong one.
 func (e *Error) Is(target error) bool { return target == ErrNotConfigured && e.missing }
 

@@ -101,8 +101,17 @@ func (g *Gateway) reload(ctx context.Context, ask reloadRequest) Reloaded {
 // rejection is why the files are not in force.
 type rejection struct{ code, why string }
 
+// rejected is for a sentence: of several mistakes the first, and how many there are.
+func rejected(code string, err error) *rejection {
+	var bad *config.Error
+	if errors.As(err, &bad) {
+		return &rejection{code, bad.Short()}
+	}
+	return &rejection{code, err.Error()}
+}
+
 func (g *Gateway) reject(code, text string, err error) Reloaded {
-	g.rejected.Store(&rejection{code, err.Error()})
+	g.rejected.Store(rejected(code, err))
 	g.log.Error(text, "event", "config.rejected", "code", code, "err", err)
 	r := newReloaded(nil)
 	r.Error = err.Error()

@@ -19,9 +19,10 @@ import (
 // there and somebody may read of it.
 
 // newAddress is what to do where nothing that can be the server answers at an address.
-// One that worked since it was set, or since the start, is right.
+// One that worked since it was set, or since the start, is right. Counters outlive a change
+// of the address, LastProof does not.
 func newAddress(l uplink.Status) string {
-	if l.Connects == 0 {
+	if l.LastProof.IsZero() {
 		return "Enter the right address: `sudo portti setup`"
 	}
 	return "Nothing to do here, since the address worked before; tell the operators of the server and of the network if it stays"

@@ -77,7 +77,7 @@ func (g *Gateway) goOnWithTrial() {
 		return
 	}
 	if b.failed != nil {
-		g.rejected.Store(&rejection{"CFG-INVALID", b.failed.Error()})
+		g.rejected.Store(rejected("CFG-INVALID", b.failed))
 	}
 	g.trial.keep()
 	g.log.Warn("a configuration is or was on trial", "event", "config.trial-found", "state", b.note.State, "left_s", b.note.Left/1000, "why", b.note.Why)
