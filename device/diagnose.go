@@ -55,7 +55,7 @@ func recogniseOther(kinds Table, b []byte, own string) (name, remedy string) {
 			continue
 		}
 		if name, share := k.Recognise(b); share > 0.6 {
-			return name, fmt.Sprintf("Set type = %q in this [[device]]", k.Name)
+			return name, fmt.Sprintf("Set type = %q in this [[device]], then: `sudo portti reload`", k.Name)
 		}
 	}
 	return "", ""

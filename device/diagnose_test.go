@@ -94,7 +94,7 @@ func TestDiagnose(t *testing.T) {
 		{"Plantower", lines, strings.Repeat("\x42\x4d\x00\x04\x00\x0c\x00\x9f", 9), diagnosis{CodeUnknown, "Plantower frames of a dust sensor", checkType}},
 		{"Modbus RTU", lines, strings.Repeat("\x01\x03\x02\x00\xd7\xf8\x1a", 9), diagnosis{CodeUnknown, "Modbus RTU", checkType}},
 		{"NMEA for lines", lines, string(all["NMEA"]), diagnosis{CodeUnknown, "NMEA 0183", "Set type = \"gps\" in this [[device]], then: `sudo portti reload`"}},
-		{"JSON for a gps", gps, string(all["JSON"]), diagnosis{CodeUnknown, "JSON lines", `Set type = "lines" in this [[device]]`}},
+		{"JSON for a gps", gps, string(all["JSON"]), diagnosis{CodeUnknown, "JSON lines", "Set type = \"lines\" in this [[device]], then: `sudo portti reload`"}},
 		{"random bytes", gps, string(all["random frames"]), diagnosis{CodeUnknown, "a binary format that is not known here", checkType}},
 		{"sparse frames", lines, string(all["sparse frames"]), diagnosis{CodeUnknown, "a binary format that is not known here", checkType}},
 		{"a higher speed set than sent", gps, string(uarttest.Heard(all["NMEA"], 0, 0.5)), diagnosis{CodeWrongBaud, "a lower", "Try baud = 4800, then 2400, then 1200 in this [[device]], then: `sudo portti reload`"}},

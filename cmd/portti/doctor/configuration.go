@@ -40,6 +40,8 @@ func checkConfiguration(_ context.Context, h *Host, r *Report) {
 	case errors.Is(h.ConfigErr, config.ErrNotConfigured):
 		r.Fail(h.ConfigPath, "There is no configuration.", "Answer a few questions: `sudo "+h.verb("setup")+"`", "Or begin with a sample: `portti config create | sudo tee "+h.ConfigPath+"`")
 	case errors.As(h.ConfigErr, &bad):
+		// These are the mistakes for which the gateway did not take the files.
+		r.results = slices.DeleteFunc(r.results, func(res Result) bool { return res.Code == "CFG-INVALID" })
 		tellFaults(h, r, bad.Faults)
 	case h.ConfigErr != nil:
 		r.Fail(h.ConfigPath, "The configuration cannot be read: "+h.ConfigErr.Error()+".", "See what it is: `ls -l "+h.ConfigPath+"`")
