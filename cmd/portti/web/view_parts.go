@@ -156,8 +156,8 @@ func (v *view) device(d *status.Device, role func(string) *attr) *node {
 		word, kind = w.DeviceGarbage, "bad"
 	}
 	failed := d.LastError
-	if d.State == status.DeviceOK {
-		failed = ""
+	if d.State == status.DeviceOK || d.State == status.DeviceSilent || d.State == status.DeviceGarbage {
+		failed = "" // of an earlier time: the port is open
 	}
 	age := w.Never
 	if d.LastAgeS >= 0 {
