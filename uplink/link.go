@@ -143,7 +143,7 @@ func (l *Link) Inherit(before Status) {
 		*s = before
 		s.State, s.Since, s.Dialect, s.Ack, s.Server, s.Problem, s.DrainRate, s.BatchBytes, s.Shrunk = now.State, now.Since, now.Dialect, now.Ack, now.Server, now.Problem, now.DrainRate, now.BatchBytes, now.Shrunk
 		s.RTT, s.LastError, s.NextTry, s.Opens, s.Attempts, s.LastProof, s.Takeover = 0, "", time.Time{}, time.Time{}, 0, time.Time{}, false
-		s.InFlight, s.Backlog, s.Compressed, s.ServerKinds = 0, false, false, kinds
+		s.InFlight, s.Backlog, s.Compressed, s.Reached, s.ServerKinds = 0, false, false, false, kinds
 	})
 }
 
@@ -282,7 +282,7 @@ func (l *Link) connect(ctx context.Context, src Source) (*session, *dialError) {
 	l.board.enter(Online)
 	l.renew.Store(false)
 	var now Status
-	l.board.update(func(s *Status) { s.Connects++; s.Compressed = g.deflate; now = *s })
+	l.board.update(func(s *Status) { s.Connects++; s.Reached, s.Compressed = true, g.deflate; now = *s })
 	l.board.event(slog.LevelInfo, "uplink.connected", "", "link is up", "remote", now.Server, "attempt", now.Attempts)
 	s := newSession(l, conn, g, src)
 	s.preferredAt = l.preferredTime(s.started)

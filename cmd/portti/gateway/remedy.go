@@ -19,10 +19,9 @@ import (
 // there and somebody may read of it.
 
 // newAddress is what to do where nothing that can be the server answers at an address.
-// One that worked since it was set, or since the start, is right. Counters outlive a change
-// of the address, LastProof does not.
+// One that worked since the link was set, or since the start, is right.
 func newAddress(l uplink.Status) string {
-	if l.LastProof.IsZero() {
+	if !l.Reached {
 		return "Enter the right address: `sudo portti setup`"
 	}
 	return "Nothing to do here, since the address worked before; tell the operators of the server and of the network if it stays"
@@ -101,8 +100,8 @@ func writable(folder string) string {
 		return fmt.Sprintf("Give the folder back to the service's user: `sudo chown %s: %s`", systemd.Name, folder)
 	case st.Mode&0o700 != 0o700:
 		return fmt.Sprintf("Give the service's user its rights: `sudo chmod 700 %s`", folder)
-	case unix.Statfs(folder, &disk) == nil && disk.Flags&unix.ST_RDONLY != 0:
-		return fmt.Sprintf("Make the disk writable again: `sudo mount -o remount,rw \"$(findmnt -no TARGET -T %s)\"`; if it becomes read-only again, replace it", folder)
+	case unix.Statfs(folder, &disk) == nil && disk.Flags&unix.ST_RDONLY != 0: // a service that began on a read-only mount keeps its own view of it
+		return fmt.Sprintf("Make the disk writable again: `sudo mount -o remount,rw \"$(findmnt -no TARGET -T %s)\"`; if this stays, then: `%s`; if the disk becomes read-only again, replace it", folder, restartIt)
 	}
 	return "Start the service anew: `" + restartIt + "`"
 }
