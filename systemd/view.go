@@ -153,7 +153,7 @@ func unitLines(root fs.FS, without string) []string {
 	text := []byte(nil)
 	dropIns := map[string]string{}
 	for _, dir := range []string{"etc/systemd/system", "run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"} {
-		if unit, err := fs.ReadFile(root, dir+"/"+Name+".service"); err == nil && text == nil {
+		if unit, err := fs.ReadFile(root, dir+"/"+Name+".service"); err == nil && len(text) == 0 { // an empty one masks the next
 			text = unit
 		}
 		found, _ := fs.Glob(root, dir+"/"+Name+".service.d/*.conf")
@@ -163,7 +163,7 @@ func unitLines(root fs.FS, without string) []string {
 			}
 		}
 	}
-	if text == nil {
+	if len(text) == 0 {
 		return nil
 	}
 	names := make([]string, 0, len(dropIns))

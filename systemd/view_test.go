@@ -46,6 +46,17 @@ func TestViewOfDropIns(t *testing.T) {
 	}
 }
 
+// What a mask hides is still what the service would be.
+func TestViewOfAMaskedUnit(t *testing.T) {
+	v, ok := ViewOf(viewed(map[string]string{
+		"etc/systemd/system/portti.service":     "", // a link to /dev/null
+		"usr/lib/systemd/system/portti.service": "[Service]\nUser=portti\nExecStart=/usr/bin/portti run -c /srv/p.toml\n",
+	}))
+	if !ok || v.UID != 990 || v.Config != "/srv/p.toml" {
+		t.Errorf("%v %+v", ok, v)
+	}
+}
+
 // Without a unit the user alone counts, and without either nothing does.
 func TestViewWithoutAUnit(t *testing.T) {
 	if v, ok := ViewOf(viewed(nil)); !ok || v.UID != 990 || v.Config != "" || len(v.ReadOnly)+len(v.Hidden)+len(v.Private) != 0 {
