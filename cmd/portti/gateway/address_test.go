@@ -42,3 +42,15 @@ func TestWrongPathIsShown(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestWrongAddressAfterAReload: connections of the link before say nothing of an address
+// that was set since.
+func TestWrongAddressAfterAReload(t *testing.T) {
+	for online, want := range map[bool]string{false: "sudo portti setup", true: "worked before"} {
+		s := healthy()
+		s.link = uplink.Status{State: uplink.Waiting, Server: "wss://h.example", Problem: uplink.ProblemRefused, Connects: 3, Reached: online}
+		if got := problemsOf(t, s)[0].Actions[0]; !strings.Contains(got, want) {
+			t.Errorf("online with it %v: %s", online, got)
+		}
+	}
+}
