@@ -300,17 +300,20 @@ func (b *bundle) pack(folder string) ([]byte, error) {
 	return out.Bytes(), err
 }
 
+// bundleView is the JSON of portti bundle: where the file is, and its manifest.
+type bundleView struct {
+	File  string `json:"file"`
+	Bytes int    `json:"bytes"`
+	manifest
+}
+
 // said shows what was written.
 func (b *bundle) said(path string, size int) error {
 	out, m := b.cmd.OutOrStdout(), b.manifest
 	path, _ = b.text(path)
 	switch {
 	case b.g.json:
-		return writeJSON(b.cmd, struct {
-			File  string `json:"file"`
-			Bytes int    `json:"bytes"`
-			manifest
-		}{path, size, m})
+		return writeJSON(b.cmd, bundleView{path, size, m})
 	case b.g.quiet:
 		return nil
 	case b.g.plain:

@@ -88,6 +88,12 @@ Exit code 0 = good, 1 = not.`,
 }
 
 // faultJSON is one finding for programs.
+// configVerdict is the JSON of portti config check. Fields are only ever added.
+type configVerdict struct {
+	Good     bool        `json:"good"`
+	Problems []faultJSON `json:"problems"`
+}
+
 type faultJSON struct {
 	File     string `json:"file"`
 	Line     int    `json:"line"`
@@ -116,7 +122,7 @@ func checkJSON(cmd *cobra.Command, cfg *config.Config, err error) error {
 		add(cfg.Warnings, "warning")
 	}
 	good := err == nil && len(cfg.Unfit) == 0
-	if jsonErr := writeJSON(cmd, map[string]any{"good": good, "problems": list}); jsonErr != nil {
+	if jsonErr := writeJSON(cmd, configVerdict{good, list}); jsonErr != nil {
 		return jsonErr
 	}
 	if !good {

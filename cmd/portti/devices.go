@@ -23,6 +23,8 @@ func devicesCmd() *cobra.Command {
 		Long: `Lists the devices of the running gateway.
 
 Exit codes: 0 listed, 3 not running, 4 no answer or no permission.`,
+		Example: `  portti devices
+  portti devices show gps`,
 		Args: cobra.NoArgs,
 		RunE: runDevices,
 	}

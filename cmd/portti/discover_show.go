@@ -15,6 +15,11 @@ import (
 	"portti/device"
 )
 
+// foundList is the JSON of portti discover. Fields are only ever added.
+type foundList struct {
+	Ports []foundJSON `json:"ports"`
+}
+
 // foundJSON is one port for programs.
 type foundJSON struct {
 	Port       string      `json:"port"` // as it is called now
@@ -230,7 +235,7 @@ func foundAsJSON(cmd *cobra.Command, all []*found) error {
 		}
 		list = append(list, j)
 	}
-	return writeJSON(cmd, map[string]any{"ports": list})
+	return writeJSON(cmd, foundList{list})
 }
 
 // configOf is the configuration of all that is to be added.

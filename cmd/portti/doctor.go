@@ -221,7 +221,7 @@ const progressAfter = 300 * time.Millisecond
 func examine(cmd *cobra.Command, h *doctor.Host, checks []doctor.Check) []doctor.Result {
 	g := globalsOf(cmd)
 	out := cmd.ErrOrStderr()
-	if g.json || g.quiet || g.plain || !isTerminal(out) {
+	if g.json || g.quiet || g.plain || !isTerminal(out) || os.Getenv("TERM") == "dumb" {
 		return doctor.Examine(cmd.Context(), h, checks)
 	}
 	var done atomic.Int32

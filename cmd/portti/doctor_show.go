@@ -15,21 +15,28 @@ import (
 	"portti/cmd/portti/status"
 )
 
+// checkList is the JSON of portti doctor --list. Fields are only ever added.
+type checkList struct {
+	Schema int           `json:"schema"`
+	Checks []listedCheck `json:"checks"`
+}
+
+type listedCheck struct {
+	ID     string   `json:"id"`
+	Family string   `json:"family"`
+	Title  string   `json:"title"`
+	Codes  []string `json:"codes"` // of the problem catalogue
+}
+
 // listChecks prints what there is.
 func listChecks(cmd *cobra.Command, checks []doctor.Check) error {
-	type listed struct {
-		ID     string   `json:"id"`
-		Family string   `json:"family"`
-		Title  string   `json:"title"`
-		Codes  []string `json:"codes"` // of the problem catalogue
-	}
 	g, out := globalsOf(cmd), cmd.OutOrStdout()
-	all := []listed{}
+	all := []listedCheck{}
 	for _, c := range checks {
-		all = append(all, listed{c.ID, c.Family, c.Title, append([]string{}, c.Codes...)})
+		all = append(all, listedCheck{c.ID, c.Family, c.Title, append([]string{}, c.Codes...)})
 	}
 	if g.json {
-		return writeJSON(cmd, map[string]any{"schema": 1, "checks": all})
+		return writeJSON(cmd, checkList{status.Schema, all})
 	}
 	form := "%-5s%-5s%s\n"
 	if g.plain {
@@ -77,13 +84,25 @@ func (t diagnosis) String() string {
 	return fmt.Sprintf("%s, %d skipped", text, t.skipped)
 }
 
+// doctorView is the JSON of portti doctor. Fields are only ever added.
+type doctorView struct {
+	Schema   int             `json:"schema"`
+	Version  string          `json:"version"`
+	Time     time.Time       `json:"time"`
+	Checks   int             `json:"checks"`
+	Failed   int             `json:"failed"`
+	Warnings int             `json:"warnings"`
+	Skipped  int             `json:"skipped"`
+	Results  []doctor.Result `json:"results"`
+}
+
 func showResults(cmd *cobra.Command, checks int, results []doctor.Result) error {
 	g, out := globalsOf(cmd), cmd.OutOrStdout()
 	t := diagnosisOf(checks, results)
 	switch {
 	case g.json:
-		return writeJSON(cmd, map[string]any{"schema": 1, "version": buildInfo().Version, "time": time.Now().UTC().Format(time.RFC3339),
-			"checks": t.checks, "failed": t.failed, "warnings": t.warnings, "skipped": t.skipped, "results": append([]doctor.Result{}, results...)})
+		return writeJSON(cmd, doctorView{Schema: status.Schema, Version: buildInfo().Version, Time: time.Now().UTC().Truncate(time.Second),
+			Checks: t.checks, Failed: t.failed, Warnings: t.warnings, Skipped: t.skipped, Results: append([]doctor.Result{}, results...)})
 	case g.plain:
 		for _, r := range results {
 			if r.Verdict != doctor.Pass || g.verbose {

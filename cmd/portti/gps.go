@@ -88,8 +88,8 @@ func gpsOnce(ctx context.Context, cmd *cobra.Command, g globals, socket string, 
 		return nil, err
 	}
 	o := consoleOptions(g, cmd.OutOrStdout(), os.Getenv)
-	if watch && o.Terminal {
-		b.WriteString("\x1b[H\x1b[2J")
+	if watch {
+		b.WriteString(clearScreen(o, os.Getenv))
 	}
 	for i := range doc.Devices {
 		if i > 0 {

@@ -31,6 +31,8 @@ func queueCmd() *cobra.Command {
 Without another word it shows what queue stats shows.
 
 ` + stats.Long,
+		Example: `  portti queue
+  sudo portti queue check`,
 		RunE: stats.RunE,
 	}, stats, queueCheckCmd(), queueExportCmd(), queueImportCmd())
 }

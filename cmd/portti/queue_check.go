@@ -47,6 +47,18 @@ Exit codes: 0 nothing wrong (what the next start mends without loss is only told
 	}
 }
 
+// queueVerdict is the JSON of portti queue check. Fields are only ever added.
+type queueVerdict struct {
+	Sound       bool           `json:"sound"`
+	Records     uint64         `json:"records"`
+	Waiting     uint64         `json:"waiting"`
+	NotReleased uint64         `json:"not_released"`
+	Segments    int            `json:"segments"`
+	SetAside    uint64         `json:"set_aside"`
+	Damaged     []string       `json:"damaged"` // files that were set aside earlier
+	Faults      []buffer.Fault `json:"faults"`
+}
+
 // showCheck tells what the files hold. What they have not let go of waits where no
 // gateway runs: its next start sends it. A running one knows which of it is delivered.
 func showCheck(cmd *cobra.Command, look *buffer.Inspection, running *status.Queue, dir string) error {
@@ -66,8 +78,8 @@ func showCheck(cmd *cobra.Command, look *buffer.Inspection, running *status.Queu
 	}
 	g, out := globalsOf(cmd), cmd.OutOrStdout()
 	if g.json {
-		err := writeJSON(cmd, map[string]any{"sound": bad == 0, "records": records, "waiting": waiting, "not_released": look.Waiting,
-			"segments": len(look.Segments), "set_aside": look.Kept, "damaged": append([]string{}, look.Damaged...), "faults": append([]buffer.Fault{}, look.Faults...)})
+		err := writeJSON(cmd, queueVerdict{Sound: bad == 0, Records: records, Waiting: waiting, NotReleased: look.Waiting, Segments: len(look.Segments),
+			SetAside: look.Kept, Damaged: append([]string{}, look.Damaged...), Faults: append([]buffer.Fault{}, look.Faults...)})
 		if err == nil && bad > 0 {
 			err = exit(exitFailed, nil)
 		}

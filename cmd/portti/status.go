@@ -186,8 +186,8 @@ func showStatus(cmd *cobra.Command, s *status.Document) error {
 		_, err = fmt.Fprintln(out, console.Short(s))
 	default:
 		o := consoleOptions(g, out, os.Getenv)
-		if watch && o.Terminal {
-			fmt.Fprint(out, "\x1b[H\x1b[2J")
+		if watch {
+			fmt.Fprint(out, clearScreen(o, os.Getenv))
 		}
 		err = console.Render(out, s, o)
 	}
@@ -195,6 +195,15 @@ func showStatus(cmd *cobra.Command, s *status.Document) error {
 		err = exit(exitDegraded, nil)
 	}
 	return err
+}
+
+// clearScreen is what comes before each picture of one that is drawn again: nothing
+// where the picture goes to a file or a pipe, or to a terminal that only prints.
+func clearScreen(o console.Options, getenv func(string) string) string {
+	if !o.Terminal || o.Plain || getenv("TERM") == "dumb" {
+		return ""
+	}
+	return "\x1b[H\x1b[2J"
 }
 
 // consoleOptions finds out what the terminal can show. getenv is os.Getenv.

@@ -31,6 +31,8 @@ and writes only what has changed. Where it does not talk to a terminal, with TER
 with --plain it prints a line when something has changed, with --json each status document.
 
 Exit codes: 0 ended with q, 130 by a signal; without a terminal those of status --watch.`,
+		Example: `  portti top
+  portti top --plain`,
 		Args: cobra.NoArgs,
 		RunE: runTop,
 	}

@@ -48,10 +48,11 @@ const (
 )
 
 // onTerminal runs a shell's command in a session on a pseudo-terminal, $0 of which is this
-// program, and $1 the socket.
-func onTerminal(t *testing.T, command, socket string) (*exec.Cmd, *os.File, *os.File, *typescript) {
+// program, and $1 the socket. before is how the terminal was.
+func onTerminal(t *testing.T, command, socket string) (cmd *exec.Cmd, keyboard, terminal *os.File, before unix.Termios, out *typescript) {
 	t.Helper()
-	keyboard, terminal, err := pty.Open()
+	var err error
+	keyboard, terminal, err = pty.Open()
 	if err != nil {
 		testkit.Need(t, "a pseudo-terminal", err)
 	}
@@ -62,7 +63,8 @@ func onTerminal(t *testing.T, command, socket string) (*exec.Cmd, *os.File, *os.
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", command, self, socket)
+	before = modesOf(t, terminal)
+	cmd = exec.CommandContext(t.Context(), "sh", "-c", command, self, socket)
 	cmd.Env = append(os.Environ(), "PORTTI_TEST_AS_PROGRAM=1", "GORACE=atexit_sleep_ms=0", "TERM=xterm", "LANG=C.UTF-8", "LC_ALL=", "NO_COLOR=")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal, terminal, terminal
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -70,11 +72,11 @@ func onTerminal(t *testing.T, command, socket string) (*exec.Cmd, *os.File, *os.
 		unlessEmulated(t, err)
 		t.Fatal(err)
 	}
-	out := new(typescript)
+	out = new(typescript)
 	read := make(chan struct{})
 	go func() { defer close(read); _, _ = io.Copy(out, keyboard) }()
 	t.Cleanup(func() { _ = terminal.Close(); _ = keyboard.Close(); <-read })
-	return cmd, keyboard, terminal, out
+	return cmd, keyboard, terminal, before, out
 }
 
 func modesOf(t *testing.T, f *os.File) unix.Termios {
@@ -93,8 +95,7 @@ func TestTopStopsAndGoesOn(t *testing.T) {
 	s := rig.New(t, testbed.Options{})
 	g := s.Run(gateway.Options{})
 	defer g.Halt()
-	cmd, keyboard, terminal, out := onTerminal(t, `set -m; "$0" top --socket "$1"; echo HELD $?; read x; fg >/dev/null; echo ENDED $?`, filepath.Join(s.Dir, "run", "portti.sock"))
-	before := modesOf(t, terminal)
+	cmd, keyboard, terminal, before, out := onTerminal(t, `set -m; "$0" top --socket "$1"; echo HELD $?; read x; fg >/dev/null; echo ENDED $?`, filepath.Join(s.Dir, "run", "portti.sock"))
 	says := func(text string, times int) {
 		t.Helper()
 		testkit.Eventually(t, fmt.Sprintf("%q is there %d times", text, times), func() bool { return strings.Count(out.String(), text) == times }, out.String)
@@ -133,8 +134,7 @@ func TestTopEndsBySignal(t *testing.T) {
 	g := s.Run(gateway.Options{})
 	defer g.Halt()
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
-		cmd, _, terminal, out := onTerminal(t, `exec "$0" top --socket "$1"`, filepath.Join(s.Dir, "run", "portti.sock"))
-		before := modesOf(t, terminal)
+		cmd, _, terminal, before, out := onTerminal(t, `exec "$0" top --socket "$1"`, filepath.Join(s.Dir, "run", "portti.sock"))
 		testkit.Eventually(t, "it draws", func() bool { return strings.Contains(out.String(), "VALUE") }, out.String)
 		if err := cmd.Process.Signal(sig); err != nil {
 			t.Fatal(err)

@@ -32,16 +32,22 @@ use the gateway's control socket may make one: root, and the group portti.`,
   sudo portti web enable --lan
   portti web sessions`,
 	})
-	link := &cobra.Command{Use: "link", Short: "a link that signs one browser in", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return webLink(cmd, false) }}
-	open := &cobra.Command{Use: "open", Short: "open the page in this machine's browser, or show the link", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return webLink(cmd, true) }}
-	enable := &cobra.Command{Use: "enable", Short: "serve the page: for this machine, or on the LAN over HTTPS", Args: cobra.NoArgs, RunE: webEnable}
+	link := &cobra.Command{Use: "link", Short: "a link that signs one browser in", Example: "  portti web link\n  sudo portti web link --act",
+		Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return webLink(cmd, false) }}
+	open := &cobra.Command{Use: "open", Short: "open the page in this machine's browser, or show the link", Example: "  portti web open",
+		Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return webLink(cmd, true) }}
+	enable := &cobra.Command{Use: "enable", Short: "serve the page: for this machine, or on the LAN over HTTPS", Example: "  sudo portti web enable\n  sudo portti web enable --lan",
+		Args: cobra.NoArgs, RunE: webEnable}
 	for _, c := range []*cobra.Command{link, open, enable} {
 		c.Flags().Bool("act", false, "who signs in by this link may also change things, as who made it may")
 	}
 	enable.Flags().Bool("lan", false, "on every address of this machine, over HTTPS")
-	disable := &cobra.Command{Use: "disable", Short: "serve the page nowhere, not even for this machine", Args: cobra.NoArgs, RunE: webDisable}
-	sessions := &cobra.Command{Use: "sessions", Short: "who is signed in to the page", Args: cobra.NoArgs, RunE: webSessions}
-	revoke := &cobra.Command{Use: "revoke ID", Short: "sign somebody out; --all: everybody, and no link is good any more", Args: cobra.MaximumNArgs(1), RunE: webRevoke}
+	disable := &cobra.Command{Use: "disable", Short: "serve the page nowhere, not even for this machine", Example: "  sudo portti web disable",
+		Args: cobra.NoArgs, RunE: webDisable}
+	sessions := &cobra.Command{Use: "sessions", Short: "who is signed in to the page", Example: "  portti web sessions",
+		Args: cobra.NoArgs, RunE: webSessions}
+	revoke := &cobra.Command{Use: "revoke ID", Short: "sign somebody out; --all: everybody, and no link is good any more", Example: "  portti web sessions\n  sudo portti web revoke --all",
+		Args: cobra.MaximumNArgs(1), RunE: webRevoke}
 	revoke.Flags().Bool("all", false, "everybody")
 	cmd.AddCommand(link, open, enable, disable, sessions, revoke)
 	return cmd
@@ -187,14 +193,29 @@ func webSessions(cmd *cobra.Command, _ []string) error {
 	if globalsOf(cmd).json {
 		return writeJSON(cmd, all)
 	}
-	out := cmd.OutOrStdout()
-	if len(all.Sessions) == 0 {
+	return showSessions(cmd, all.Sessions)
+}
+
+func showSessions(cmd *cobra.Command, all []web.Session) error {
+	g, out := globalsOf(cmd), cmd.OutOrStdout()
+	switch {
+	case g.plain:
+		for _, s := range all {
+			fmt.Fprintf(out, "%s\t%s\t%s\t%.0f\t%.0f\t%s\n", s.ID, s.Role, s.Address, s.SeenS, s.ExpiresS, status.Clean(s.Browser, 60))
+		}
+		return nil
+	case len(all) == 0 && g.quiet:
+		return nil
+	case len(all) == 0:
 		_, err := fmt.Fprintln(out, "Nobody is signed in to the page.")
 		return err
 	}
 	fmt.Fprintf(out, "%-8s  %-4s  %-22s  %-14s  %-12s  %s\n", "ID", "MAY", "FROM", "SEEN", "ENDS IN", "BROWSER")
-	for _, s := range all.Sessions {
+	for _, s := range all {
 		fmt.Fprintf(out, "%-8s  %-4s  %-22s  %-14s  %-12s  %s\n", s.ID, s.Role, s.Address, inWords(s.SeenS)+" ago", inWords(s.ExpiresS), status.Clean(s.Browser, 60))
+	}
+	if g.quiet {
+		return nil
 	}
 	_, err := fmt.Fprintln(out, "\nTo sign one out: portti web revoke ID")
 	return err

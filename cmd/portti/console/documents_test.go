@@ -142,7 +142,7 @@ func manyDevices(s *status.Document) {
 		s.Devices = append(s.Devices, d)
 	}
 	s.Problems = []status.Problem{problem("DEV-BUSY", s.Devices[5].Name, 30, "port", "/dev/ttyUSB5"),
-		problem("DEV-GONE", s.Devices[4].Name, 61, "port", s.Devices[4].Port)}
+		problem("DEV-GONE", s.Devices[4].Name, 61, "port", s.Devices[4].Port, "remedy", "Plug the adapter in, or switch the device server on")}
 }
 
 // TestDocuments holds the documents and every face of them against what a person has

@@ -101,7 +101,7 @@ func situations() map[string]func(*status.Document) {
 			s.Devices[3].State = "asleep"
 			s.Problems = []status.Problem{
 				problem("DEV-BUSY", "hall-panel", 30, "port", "/dev/ttyUSB1"),
-				problem("DEV-GONE", "gps", 61, "port", "/dev/serial/by-id/usb-u-blox_7-if00"),
+				problem("DEV-GONE", "gps", 61, "port", "/dev/serial/by-id/usb-u-blox_7-if00", "remedy", "Plug the adapter in, or switch the device server on"),
 			}
 		},
 		"stopped": func(s *status.Document) {
