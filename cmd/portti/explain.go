@@ -98,11 +98,18 @@ func explanations() []console.Explanation {
 // usually puts advice in the place of what a gateway works out from how it is configured:
 // what fits most.
 func usually(code, text string) string {
-	remedy := "Get a new token and give it to portti: `sudo portti login`"
-	if strings.HasPrefix(code, "DEV-") {
-		remedy = "Find out what it sends and how fast: `portti discover`"
+	remedy := "Find out what it sends and how fast: `portti discover`"
+	switch code {
+	case "UP-AUTH-REJECTED":
+		remedy = "Get a new token and give it to portti: `sudo portti login`"
+	case "NET-NO-ROUTE":
+		remedy = "Connect cable, Wi-Fi or modem"
+	case "BUF-READONLY":
+		remedy = "Start the service anew: `sudo portti service restart`; if the disk stays read-only, replace it"
+	case device.CodeGone:
+		remedy = "Plug the adapter in, or switch the device server on"
 	}
-	return strings.NewReplacer("{remedy}", remedy, "{new}", "`sudo portti identity new`",
+	return strings.NewReplacer("{remedy}", remedy, "{address}", "Enter the right address: `sudo portti setup`", "{new}", "`sudo portti identity new`",
 		"{letin}", "Let the service's user into the port's group: `sudo usermod -aG dialout portti && sudo portti service restart`").Replace(text)
 }
 

@@ -198,7 +198,7 @@ func TestPageWhosePortIsTaken(t *testing.T) {
 	g := s.Run(reloads(s))
 	problem := func(doc *status.Document) bool {
 		for _, p := range doc.Problems {
-			if p.Code == "SYS-PAGE" && strings.Contains(p.Sentence, other.Addr().String()) && strings.Contains(p.Actions[0], "sport = :") {
+			if p.Code == "SYS-PAGE" && strings.Contains(p.Sentence, other.Addr().String()) && strings.Contains(p.Actions[0], "fuser -vk ") {
 				return true
 			}
 		}

@@ -58,15 +58,14 @@ func (r *run) interfaces() {
 			global = append(global, text)
 		}
 	}
-	const look = "Check cable, Wi-Fi or modem: `ip route; ip -br addr`"
 	switch {
 	case len(global) == 0 && len(local) > 0:
 		r.bad(Interface, Fail, uplink.ProblemNoRoute, "", "only an address that the machine gave itself ("+local[0]+"): nobody answered when it asked for one",
 			"Check cable, Wi-Fi password or modem, and whether the network gives addresses (DHCP): `ip -br addr`")
 	case len(global) == 0:
-		r.bad(Interface, Fail, uplink.ProblemNoRoute, "", "no interface has an address", look)
+		r.bad(Interface, Fail, uplink.ProblemNoRoute, "", "no interface has an address")
 	case iface == "":
-		r.bad(Interface, Warn, uplink.ProblemNoRoute, "", list(global, 2)+", and no default route: nothing beyond this network can be reached", look)
+		r.bad(Interface, Warn, uplink.ProblemNoRoute, "", list(global, 2)+", and no default route: nothing beyond this network can be reached")
 	default:
 		if via != "" {
 			via = " via " + via
