@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"net"
 	"os"
 	"path/filepath"
@@ -14,18 +13,17 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"portti/cmd/portti/gateway"
 	"portti/cmd/portti/rig"
-	"portti/cmd/portti/testbed"
 )
 
 // convention is how a verb is tried.
 type convention struct {
-	args    []string // for an answer that is one document
+	args    []string // for an answer that is one document; DIR stands for a folder, NAME for a device
 	stopped int      // exit code where no gateway runs
 	silent  int      // exit code where one does not answer
 	verdict bool     // its exit code is what it found
-	act     bool     // it changes something, or goes on until it is ended: only its help and its flags are tried
+	folds   bool     // it breaks its lines as wide as the terminal is
+	act     bool     // it changes something, or goes on until it is ended: help, flags and these exit codes are tried, if there are any
 }
 
 // conventions has a line for each verb. One that is new gets its own.
@@ -33,24 +31,29 @@ func conventions() map[string]convention {
 	return map[string]convention{
 		"bundle":        {args: []string{"-o", "DIR"}},
 		"check":         {verdict: true, stopped: checkCritical, silent: checkUnknown},
-		"status":        {stopped: exitNotRunning, silent: exitUnknown},
-		"devices":       {stopped: exitNotRunning, silent: exitUnknown},
-		"devices show":  {act: true},
-		"doctor":        {act: true},
-		"explain":       {act: true},
-		"gps":           {stopped: exitNotRunning, silent: exitUnknown},
-		"logs":          {act: true},
-		"netcheck":      {act: true},
+		"status":        {folds: true, stopped: exitNotRunning, silent: exitUnknown},
+		"devices":       {folds: true, stopped: exitNotRunning, silent: exitUnknown},
+		"devices show":  {folds: true, args: []string{"NAME"}, stopped: exitNotRunning, silent: exitUnknown},
+		"doctor":        {folds: true, args: []string{"--only", "CFG"}, verdict: true, stopped: exitFailed, silent: exitFailed},
+		"explain":       {folds: true, args: []string{"CLK-UNSET"}},
+		"gps":           {folds: true, stopped: exitNotRunning, silent: exitUnknown},
+		"logs":          {args: []string{"--since", "1h"}},
+		"netcheck":      {folds: true, verdict: true, stopped: exitNotConfigured, silent: exitNotConfigured},
 		"ping":          {stopped: exitNotRunning, silent: exitUnknown},
 		"queue":         {stopped: exitFailed, silent: exitUnknown},
 		"queue stats":   {stopped: exitFailed, silent: exitUnknown},
-		"queue check":   {act: true},
+		"queue check":   {stopped: exitFailed, silent: exitFailed}, // it reads files
 		"queue export":  {act: true},
 		"queue import":  {act: true},
-		"record":        {act: true},
-		"tail":          {act: true},
+		"record":        {act: true, args: []string{"NAME"}, stopped: exitUsage, silent: exitUnknown},
+		"tail":          {act: true, args: []string{"NAME"}, stopped: exitUsage, silent: exitUnknown},
 		"top":           {act: true},
-		"web":           {act: true},
+		"web link":      {stopped: exitNotRunning, silent: exitUnknown},
+		"web open":      {act: true, stopped: exitNotRunning, silent: exitUnknown},
+		"web sessions":  {stopped: exitNotRunning, silent: exitUnknown},
+		"web revoke":    {act: true, args: []string{"--all"}, stopped: exitNotRunning, silent: exitUnknown},
+		"web enable":    {act: true},
+		"web disable":   {act: true},
 		"setup":         {act: true},
 		"discover":      {act: true},
 		"config check":  {},
@@ -62,11 +65,11 @@ func conventions() map[string]convention {
 		"identity keep": {act: true},
 		"identity new":  {act: true},
 		"login":         {act: true},
-		"reload":        {act: true},
+		"reload":        {act: true, stopped: exitNotRunning}, // one that does not answer is given 15 s
 		"run":           {act: true},
 		"service":       {act: true},
 		"version":       {},
-		"test":          {act: true},
+		"test":          {args: []string{"NAME", "--for", "300ms"}, verdict: true, stopped: exitUsage, silent: exitUnknown},
 		"demo":          {act: true},
 		"receive":       {act: true},
 		"replay":        {act: true},
@@ -86,9 +89,10 @@ func eachVerb(t *testing.T, visit func(name string, cmd *cobra.Command)) {
 			}
 			if sub.HasAvailableSubCommands() {
 				walk(sub, name)
-				continue
 			}
-			visit(name, sub)
+			if _, alone := conventions()[name]; alone || !sub.HasAvailableSubCommands() {
+				visit(name, sub)
+			}
 		}
 	}
 	walk(rootCmd(fstest.MapFS{}), "")
@@ -115,7 +119,9 @@ func try(t *testing.T, args ...string) (code int, stdout, stderr string) {
 // Each verb explains itself with an example, and a slip of the finger is answered with
 // what was meant.
 func TestEveryVerbKeepsTheConventions(t *testing.T) {
+	unseen := conventions()
 	eachVerb(t, func(name string, cmd *cobra.Command) {
+		delete(unseen, name)
 		words := strings.Fields(name)
 		if _, ok := conventionOf(name); !ok {
 			t.Errorf("%s has no line in conventions", name)
@@ -142,6 +148,29 @@ func TestEveryVerbKeepsTheConventions(t *testing.T) {
 			t.Errorf("%v: %d %s", wrong, code, said)
 		}
 	})
+	first := map[string]bool{}
+	eachVerb(t, func(name string, _ *cobra.Command) { word, _, _ := strings.Cut(name, " "); first[word] = true })
+	for name := range unseen {
+		if !first[name] {
+			t.Errorf("conventions has a line for %s, which is no verb", name)
+		}
+	}
+}
+
+// words are those of a verb with its arguments.
+func (c convention) words(t *testing.T, name string) []string {
+	t.Helper()
+	all := strings.Fields(name)
+	for _, a := range c.args {
+		switch a {
+		case "DIR":
+			a = t.TempDir()
+		case "NAME":
+			a = "panel"
+		}
+		all = append(all, a)
+	}
+	return all
 }
 
 // ownASCII is text without what a terminal of another time could not show.
@@ -155,51 +184,11 @@ func plainText(t *testing.T, name, text string) {
 	}
 }
 
-// Read verbs print one document with a schema for programs, nothing but ASCII with
-// --plain, no colour where there is no terminal, and nothing of themselves with -q.
-func TestReadVerbsPrintForPrograms(t *testing.T) {
-	s := rig.New(t, testbed.Options{})
-	g := s.Run(gateway.Options{})
-	for _, env := range []string{"NO_COLOR=1", "TERM=dumb", "COLUMNS=40", "LANG=C.UTF-8"} {
-		name, value, _ := strings.Cut(env, "=")
-		t.Setenv(name, value)
-	}
-	eachVerb(t, func(name string, _ *cobra.Command) {
-		c, _ := conventionOf(name)
-		if c.act {
-			return
-		}
-		args := func(more ...string) []string {
-			all := append(strings.Fields(name), "-c", s.ConfigFile())
-			for _, a := range c.args {
-				if a == "DIR" {
-					a = t.TempDir()
-				}
-				all = append(all, a)
-			}
-			return append(all, more...)
-		}
-		code, out, said := try(t, args("--json")...)
-		var doc struct {
-			Schema int `json:"schema"`
-		}
-		if err := json.Unmarshal([]byte(out), &doc); err != nil || doc.Schema == 0 || code != exitOK && !c.verdict {
-			t.Errorf("%s --json: exit code %d, schema %d, %v\n%s%s", name, code, doc.Schema, err, out, said)
-		}
-		if code, out, said := try(t, args("--plain")...); code != exitOK && !c.verdict {
-			t.Errorf("%s --plain: %d %s%s", name, code, out, said)
-		} else {
-			plainText(t, name+" --plain", out)
-		}
-		if _, out, _ := try(t, args()...); strings.Contains(out, "\x1b") {
-			t.Errorf("%s writes colour where there is no terminal", name)
-		}
-	})
-	g.Halt()
-}
-
 // Without a gateway, and with one that does not answer, the exit code says so.
 func TestExitCodesWithoutAnAnswer(t *testing.T) {
+	fakeJournal(t, journal, 0)
+	t.Setenv("DISPLAY", "")
+	t.Setenv("WAYLAND_DISPLAY", "")
 	dir := rig.Folder(t)
 	silent, err := net.Listen("unix", filepath.Join(dir, "silent.sock"))
 	if err != nil {
@@ -213,14 +202,19 @@ func TestExitCodesWithoutAnAnswer(t *testing.T) {
 	}
 	eachVerb(t, func(name string, _ *cobra.Command) {
 		c, _ := conventionOf(name)
-		if c.act || len(c.args) > 0 {
+		if c.act && c.stopped == exitOK {
 			return
 		}
-		words := append(strings.Fields(name), "-c", file, "--timeout", "20ms")
-		if code, out, said := try(t, words...); code != c.stopped {
+		words := func(more ...string) []string {
+			return append(append(c.words(t, name), "-c", file, "--timeout", "20ms"), more...)
+		}
+		if code, out, said := try(t, words()...); code != c.stopped {
 			t.Errorf("%s with no gateway: exit code %d, wanted %d\n%s%s", name, code, c.stopped, out, said)
 		}
-		if code, out, said := try(t, append(words, "--socket", filepath.Join(dir, "silent.sock"))...); code != c.silent {
+		if c.act && c.silent == exitOK {
+			return
+		}
+		if code, out, said := try(t, words("--socket", filepath.Join(dir, "silent.sock"))...); code != c.silent {
 			t.Errorf("%s with a silent gateway: exit code %d, wanted %d\n%s%s", name, code, c.silent, out, said)
 		}
 	})

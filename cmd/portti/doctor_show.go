@@ -240,13 +240,5 @@ func (p *prescription) text(s string) string {
 	if !p.o.ASCII {
 		return s
 	}
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '…':
-			return '~'
-		case r > 0x7e:
-			return '?'
-		}
-		return r
-	}, s)
+	return onlyASCII(strings.ReplaceAll(s, "…", "~"))
 }

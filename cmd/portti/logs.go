@@ -230,6 +230,16 @@ func journalText(v any) string {
 	return ""
 }
 
+// onlyASCII is text without what --plain does not print.
+func onlyASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r > 0x7e {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
 func (v *logView) show(w io.Writer, plain bool) error {
 	b := bufio.NewWriter(w)
 	for _, l := range v.Lines {
@@ -244,7 +254,7 @@ func (v *logView) show(w io.Writer, plain bool) error {
 		}
 		message := status.Clean(l.Message, 2000)
 		if plain {
-			fmt.Fprintf(b, "%s\t%s\t%s\n", l.At.Format(time.RFC3339), word, message)
+			fmt.Fprintf(b, "%s\t%s\t%s\n", l.At.Format(time.RFC3339), word, onlyASCII(message))
 			continue
 		}
 		fmt.Fprintf(b, "%s  %-7s  %s\n", l.At.Local().Format("2 Jan 15:04:05"), word, message)

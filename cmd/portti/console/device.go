@@ -113,7 +113,7 @@ func (d *drawing) device(v DeviceView) {
 	d.settings(v)
 	d.problems()
 	if len(v.Problems) == 0 && dev.State == status.DeviceOK {
-		d.b.WriteString("\nNothing is wrong with it. See its readings: portti tail " + status.Clean(dev.Name, 64) + "\n")
+		d.b.WriteString("\nNothing is wrong with it. See its readings:\nportti tail " + status.Clean(dev.Name, 64) + "\n")
 	}
 }
 
