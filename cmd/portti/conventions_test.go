@@ -39,7 +39,7 @@ func conventions() map[string]convention {
 		"gps":           {folds: true, stopped: exitNotRunning, silent: exitUnknown},
 		"logs":          {args: []string{"--since", "1h"}},
 		"netcheck":      {folds: true, verdict: true, stopped: exitNotConfigured, silent: exitNotConfigured},
-		"ping":          {stopped: exitNotRunning, silent: exitUnknown},
+		"ping":          {args: []string{"-n", "2"}, stopped: exitNotRunning, silent: exitUnknown},
 		"queue":         {stopped: exitFailed, silent: exitUnknown},
 		"queue stats":   {stopped: exitFailed, silent: exitUnknown},
 		"queue check":   {stopped: exitFailed, silent: exitFailed}, // it reads files
