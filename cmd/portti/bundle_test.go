@@ -199,6 +199,7 @@ func TestNoCanaryGetsOut(t *testing.T) {
 					}
 				}
 			}
+			loadSchema(t, "manifest").validate(t, "manifest.json", []byte(files["manifest.json"]))
 			if len(files["manifest.json"]) == 0 || len(files["system/interfaces.txt"]) == 0 || len(files["status.json"]) == 0 {
 				t.Errorf("%s: %d files", state.name, len(files))
 			}

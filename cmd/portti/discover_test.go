@@ -126,6 +126,7 @@ func TestDiscoverPrints(t *testing.T) {
 	}
 	code, out, _ = portti(t, "discover", "--json", "-c", none, "--port", gps, "--port", dir+"/none")
 	var doc struct{ Ports []foundJSON }
+	loadSchema(t, "discover").validate(t, "discover", []byte(out))
 	if err := json.Unmarshal([]byte(out), &doc); err != nil || code != exitOK || len(doc.Ports) != 2 {
 		t.Fatalf("%d %v\n%s", code, err, out)
 	}

@@ -174,8 +174,13 @@ func fieldsOfSchema(t *testing.T, s *schema, place string, typ reflect.Type, was
 func TestSchemas(t *testing.T) {
 	for name, document := range printed() {
 		was := loadSchema(t, name)
-		s := schemaOf(t, name, reflect.TypeOf(document), was)
-		if s.Properties["schema"] == nil { // which writeJSON adds
+		typ := reflect.TypeOf(document)
+		_, numbered := typ.FieldByName("Schema")
+		if was != nil && !numbered {
+			delete(was.Properties, "schema")
+		}
+		s := schemaOf(t, name, typ, was)
+		if !numbered { // writeJSON adds it
 			s.Properties["schema"], s.Required = &schema{Type: "integer"}, append(s.Required, "schema")
 			slices.Sort(s.Required)
 		}
