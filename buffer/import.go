@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 )
 
 // Records of another gateway are taken over exactly once each. What was taken
@@ -186,8 +187,8 @@ func (l *ledger) importsSeen() []Imported {
 		}
 		out = append(out, i)
 	}
-	slices.SortFunc(out, func(a, b Imported) int {
-		return cmp.Or(cmp.Compare(a.Gateway, b.Gateway), cmp.Compare(a.Epoch, b.Epoch))
+	sort.Slice(out, func(i, j int) bool {
+		return cmp.Or(cmp.Compare(out[i].Gateway, out[j].Gateway), cmp.Compare(out[i].Epoch, out[j].Epoch)) < 0
 	})
 	return out
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -221,8 +222,9 @@ func (l *Inspection) segments() error {
 		all = append(all, w)
 	}
 	misnamed := func(w *walked) uint64 { return bit(w.info.File != segmentName(w.info.First)) }
-	slices.SortStableFunc(all, func(a, b *walked) int {
-		return cmp.Or(cmp.Compare(a.info.First, b.info.First), cmp.Compare(misnamed(a), misnamed(b)))
+	sort.SliceStable(all, func(i, j int) bool {
+		a, b := all[i], all[j]
+		return cmp.Or(cmp.Compare(a.info.First, b.info.First), cmp.Compare(misnamed(a), misnamed(b))) < 0
 	})
 	before := &walked{info: SegmentInfo{First: unknownEnd}}
 	for _, w := range all {

@@ -1,10 +1,10 @@
 package buffer
 
 import (
-	"cmp"
 	"errors"
 	"io/fs"
 	"slices"
+	"sort"
 )
 
 // target is the segment that takes the batch: the one being written while there
@@ -219,7 +219,7 @@ func (q *store) unlinkReleased() error {
 	if err != nil { // they stay, or the next start would miss them
 		q.mu.Lock()
 		q.segs = append(out, q.segs...)
-		slices.SortFunc(q.segs, func(a, b *segment) int { return cmp.Compare(a.first, b.first) })
+		sort.Slice(q.segs, func(i, j int) bool { return q.segs[i].first < q.segs[j].first })
 		q.mu.Unlock()
 		return err
 	}

@@ -1,8 +1,7 @@
 package buffer
 
 import (
-	"cmp"
-	"slices"
+	"sort"
 )
 
 // Start is what is known of one boot of the machine.
@@ -38,7 +37,7 @@ func (q *Queue) Starts() []Start {
 		all = append(all, one)
 	}
 	// An earlier boot that was entered late stands behind younger ones.
-	slices.SortFunc(all, func(a, b Start) int { return cmp.Compare(a.Boot, b.Boot) })
+	sort.Slice(all, func(i, j int) bool { return all[i].Boot < all[j].Boot })
 	return all
 }
 

@@ -2,13 +2,13 @@ package device
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"os"
 	"slices"
+	"sort"
 	"time"
 
 	"portti/device/ubx"
@@ -260,7 +260,7 @@ func (s *search) guesses(b []byte, baud int) []Guess {
 			all, general[k.Name] = append(all, g), k.General
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Guess) int { return cmp.Compare(b.Share, a.Share) })
+	sort.SliceStable(all, func(i, j int) bool { return all[i].Share > all[j].Share })
 	if slices.ContainsFunc(all, func(g Guess) bool { return !general[g.Kind] && g.Share >= hearSpeed }) {
 		all = slices.DeleteFunc(all, func(g Guess) bool { return general[g.Kind] })
 	}
@@ -347,7 +347,7 @@ func (s *search) nothing() Heard {
 	case s.bytes < hearNoise:
 		h.Verdict = Quiet
 	case len(s.weak) > 0:
-		slices.SortStableFunc(s.weak, func(a, b Guess) int { return cmp.Compare(b.Share, a.Share) })
+		sort.SliceStable(s.weak, func(i, j int) bool { return s.weak[i].Share > s.weak[j].Share })
 		h.Verdict, h.Guesses = Unsure, s.weak[:min(len(s.weak), 3)]
 	default:
 		h.Verdict, h.Seems = Unfamiliar, "bytes that nothing here knows"

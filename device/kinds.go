@@ -1,8 +1,7 @@
 package device
 
 import (
-	"slices"
-	"strings"
+	"sort"
 )
 
 // Kinds is the table of drivers, sorted by name. A new driver is one line here,
@@ -22,7 +21,7 @@ func Kinds() Table {
 		wirepasKind(),
 	}
 	kinds = append(kinds, shippedKinds()...)
-	slices.SortFunc(kinds, func(a, b Kind) int { return strings.Compare(a.Name, b.Name) })
+	sort.Slice(kinds, func(i, j int) bool { return kinds[i].Name < kinds[j].Name })
 	return kinds
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -193,7 +194,7 @@ func (p *modbusPlan) finish(at string, u *modbusUnit, gap int) {
 			x.def, x.bounded = thingsee.Physical(x.row.Name)
 		}
 	}
-	slices.SortStableFunc(u.points, func(a, b modbusPoint) int { return a.message - b.message })
+	sort.SliceStable(u.points, func(i, j int) bool { return u.points[i].message < u.points[j].message })
 	names, spans := map[string]bool{}, make([]modbus.Span, len(u.points))
 	perMessage := map[int]int{}
 	for i, x := range u.points {

@@ -1,10 +1,9 @@
 package device
 
 import (
-	"cmp"
 	"os"
 	"path/filepath"
-	"slices"
+	"sort"
 	"strings"
 )
 
@@ -96,8 +95,8 @@ func (o opener) ports() []SerialPort {
 			o.christen(&all[i], alike[u.saying()] > 1)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b SerialPort) int {
-		return cmp.Compare(min(len(hubOf(a)), 1), min(len(hubOf(b)), 1))
+	sort.SliceStable(all, func(i, j int) bool {
+		return hubOf(all[i]) == "" && hubOf(all[j]) != ""
 	})
 	return all
 }

@@ -1,8 +1,8 @@
 package device
 
 import (
-	"cmp"
 	"slices"
+	"sort"
 	"sync"
 
 	"portti/device/clock"
@@ -191,8 +191,9 @@ func (v *view) ask(now int64) (s Sky) {
 			s.Satellites = append(s.Satellites, t.Satellite)
 		}
 	}
-	slices.SortFunc(s.Satellites, func(a, b Satellite) int {
-		return cmp.Or(cmp.Compare(a.System, b.System), cmp.Compare(a.ID, b.ID))
+	sort.Slice(s.Satellites, func(i, j int) bool {
+		a, b := &s.Satellites[i], &s.Satellites[j]
+		return a.System < b.System || a.System == b.System && a.ID < b.ID
 	})
 	s.Track = slices.Clone(v.track)
 	for i := range s.Track {

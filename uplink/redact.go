@@ -3,6 +3,7 @@ package uplink
 import (
 	"net/url"
 	"slices"
+	"sort"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -35,7 +36,7 @@ func (s scrubber) with(secrets ...string) scrubber {
 		}
 	}
 	// The longest first: one secret may be part of another.
-	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	sort.Slice(all, func(i, j int) bool { return len(all[i]) > len(all[j]) })
 	return scrubber{secrets: all, passed: s.passed}
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -175,10 +176,8 @@ func (c *compiler) fields(f *Format) {
 	if !sent && len(c.d.Field) > 0 {
 		c.bad("field", "must have at least one table without \"is\": nothing is sent of those")
 	}
-	slices.SortStableFunc(f.Values, func(a, b Value) int {
-		place := func(v Value) int { return max(inside(v.Row.Offset, f.most), v.column) }
-		return place(a) - place(b)
-	})
+	place := func(v *Value) int { return max(inside(v.Row.Offset, f.most), v.column) }
+	sort.SliceStable(f.Values, func(i, j int) bool { return place(&f.Values[i]) < place(&f.Values[j]) })
 }
 
 // value compiles one field.

@@ -1,8 +1,7 @@
 package modbus
 
 import (
-	"cmp"
-	"slices"
+	"sort"
 )
 
 // Span is where one value lies: Count registers or bits from Address on.
@@ -33,9 +32,9 @@ func Plan(spans []Span, gap int) []Read {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		x, y := spans[a], spans[b]
-		return cmp.Or(cmp.Compare(x.Table, y.Table), cmp.Compare(x.Address, y.Address))
+	sort.SliceStable(order, func(i, j int) bool {
+		x, y := spans[order[i]], spans[order[j]]
+		return x.Table < y.Table || x.Table == y.Table && x.Address < y.Address
 	})
 	var reads []Read
 	for _, i := range order {

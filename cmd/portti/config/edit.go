@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -61,7 +62,7 @@ func Edit(doc []byte, changes []Change) ([]byte, error) {
 		}
 		tail.WriteString(end + "[" + table + "]" + end + missing[table])
 	}
-	slices.SortStableFunc(cuts, func(a, b cut) int { return b.from - a.from })
+	sort.SliceStable(cuts, func(i, j int) bool { return cuts[i].from > cuts[j].from })
 	text := slices.Clone(plain)
 	for _, c := range cuts { // from the end, so that places stay what they are
 		text = slices.Concat(text[:c.from], []byte(c.text), text[c.to:])

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"strings"
 
 	"portti/cmd/portti/status"
@@ -176,8 +177,9 @@ const (
 // sky draws the plot with the table of satellites beside it.
 func (d *drawing) sky(all []status.Satellite) {
 	all = slices.Clone(all)
-	slices.SortStableFunc(all, func(a, b status.Satellite) int {
-		return cmp.Or(boolean(b.Used)-boolean(a.Used), cmp.Compare(b.SNR, a.SNR))
+	sort.SliceStable(all, func(i, j int) bool {
+		a, b := &all[i], &all[j]
+		return a.Used && !b.Used || a.Used == b.Used && a.SNR > b.SNR
 	})
 	plot := d.plot(all)
 	bar := min(d.width()-skyWidth-23, 24)
@@ -201,13 +203,6 @@ func (d *drawing) sky(all []status.Satellite) {
 	}
 	used, other := d.dot(true), d.dot(false)
 	d.line(used, " used  ", other, " not used   rings: 0, 30 and 60 degrees up")
-}
-
-func boolean(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 func (d *drawing) skyRow(s status.Satellite, bar int) string {

@@ -8,7 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"slices"
+	"sort"
 	"time"
 
 	"portti/buffer"
@@ -71,7 +71,7 @@ func fillQueue(s *status.Queue, devices map[string]buffer.Counts, segments []buf
 	for name, c := range devices {
 		s.Devices = append(s.Devices, status.QueueDevice{Name: name, Ledger: ledgerOf(c)})
 	}
-	slices.SortFunc(s.Devices, func(a, b status.QueueDevice) int { return cmp.Compare(a.Name, b.Name) })
+	sort.Slice(s.Devices, func(i, j int) bool { return s.Devices[i].Name < s.Devices[j].Name })
 	for _, g := range segments {
 		s.Segment = append(s.Segment, status.QueueSegment{File: g.File, First: g.First, Last: g.Last, Records: g.Records, Waiting: g.Waiting, Bytes: g.Bytes})
 	}

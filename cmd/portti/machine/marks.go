@@ -1,11 +1,11 @@
 package machine
 
 import (
-	"cmp"
 	"io"
 	"io/fs"
 	"path"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -119,6 +119,6 @@ func cards(root fs.FS) []Card {
 		}
 		all = append(all, Card{path.Base(path.Dir(name)), mac})
 	}
-	slices.SortFunc(all, func(a, b Card) int { return cmp.Compare(a.Name, b.Name) })
+	sort.Slice(all, func(i, j int) bool { return all[i].Name < all[j].Name })
 	return all
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,11 +38,9 @@ func newPrivate(n Names) *private {
 // usable are the names that stand for something, longest first.
 func usable(names []string) []string {
 	names = slices.Clone(names)
-	slices.SortFunc(names, func(a, b string) int {
-		if len(a) != len(b) {
-			return len(b) - len(a)
-		}
-		return strings.Compare(a, b)
+	sort.Slice(names, func(i, j int) bool {
+		a, b := names[i], names[j]
+		return len(a) > len(b) || len(a) == len(b) && a < b
 	})
 	return slices.DeleteFunc(slices.Compact(names), func(s string) bool {
 		return len(s) < 3 || s == "localhost" || s == "portti" || strings.HasPrefix(s, "127.") || s == "auto"

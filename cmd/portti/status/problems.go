@@ -3,6 +3,7 @@ package status
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 )
@@ -162,8 +163,9 @@ func (p *Problems) activeLocked(quiet func(Entry) time.Duration) []Problem {
 			ImpactsData: o.entry.ImpactsData, Since: o.since.UTC(), SinceS: Seconds(age), key: key,
 		})
 	}
-	slices.SortFunc(list, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.Severity.rank(), b.Severity.rank()), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Subject, b.Subject))
+	sort.Slice(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		return cmp.Or(cmp.Compare(a.Severity.rank(), b.Severity.rank()), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Subject, b.Subject)) < 0
 	})
 	return list
 }
@@ -198,7 +200,7 @@ func (p *Problems) Changes() (raised, cleared []Problem) {
 			cleared = append(cleared, was)
 		}
 	}
-	slices.SortFunc(cleared, func(a, b Problem) int { return cmp.Compare(a.key, b.key) })
+	sort.Slice(cleared, func(i, j int) bool { return cleared[i].key < cleared[j].key })
 	p.shown = now
 	return raised, cleared
 }

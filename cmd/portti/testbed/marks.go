@@ -1,9 +1,9 @@
 package testbed
 
 import (
-	"cmp"
 	"maps"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -148,9 +148,9 @@ func (m *marks) expire(now time.Time) {
 
 // byUse lists numberings, the longest unused first.
 func byUse(rows map[row]*remembered) []row {
-	return slices.SortedFunc(maps.Keys(rows), func(a, b row) int {
-		return cmp.Compare(rows[a].used, rows[b].used)
-	})
+	all := slices.Collect(maps.Keys(rows))
+	sort.Slice(all, func(i, j int) bool { return rows[all[i]].used < rows[all[j]].used })
+	return all
 }
 
 func (m *marks) close() error {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -148,7 +149,7 @@ func about(p status.Problem) string {
 
 func (m *model) note(e event) {
 	m.events = append(m.events, e)
-	slices.SortStableFunc(m.events, func(a, b event) int { return a.at.Compare(b.at) })
+	sort.SliceStable(m.events, func(i, j int) bool { return m.events[i].at.Before(m.events[j].at) })
 	m.events = m.events[max(0, len(m.events)-maxEvents):]
 }
 
