@@ -31,6 +31,7 @@ type KeyError struct {
 
 func (e *KeyError) Error() string { return e.Key + " " + e.Rule }
 
+//go:noinline
 func keyError(key, rule string, args ...any) error {
 	return &KeyError{Key: key, Rule: fmt.Sprintf(rule, args...)}
 }

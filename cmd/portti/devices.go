@@ -64,7 +64,7 @@ type deviceShow struct {
 }
 
 func runDevices(cmd *cobra.Command, _ []string) error {
-	s, err := askRunning(cmd)
+	s, err := askGateway(cmd.Context(), globalsOf(cmd))
 	if err != nil {
 		return err
 	}
@@ -73,16 +73,6 @@ func runDevices(cmd *cobra.Command, _ []string) error {
 		return writeJSON(cmd, deviceList{Schema: status.Schema, Devices: s.Devices})
 	}
 	return console.Devices(out, s, consoleOptions(g, out, os.Getenv))
-}
-
-// askRunning is the status document of the running gateway.
-func askRunning(cmd *cobra.Command) (*status.Document, error) {
-	g := globalsOf(cmd)
-	socket, err := socketOf(g)
-	if err != nil {
-		return nil, err
-	}
-	return askStatus(cmd.Context(), socket, g.timeout)
 }
 
 func devicesShowCmd() *cobra.Command {
@@ -101,7 +91,7 @@ Exit codes: 0 shown, 1 there is no such device, 3 not running, 4 no answer or no
 }
 
 func runDevicesShow(cmd *cobra.Command, args []string) error {
-	s, err := askRunning(cmd)
+	s, err := askGateway(cmd.Context(), globalsOf(cmd))
 	if err != nil {
 		return err
 	}

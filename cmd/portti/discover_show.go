@@ -111,7 +111,7 @@ func uncommented(text string) string {
 // show draws one port, at most 80 columns wide.
 func (f *found) show(out io.Writer) {
 	what, sure := f.words()
-	lines := folded(what, 48)
+	lines := status.Fold(what, 48)
 	fmt.Fprintf(out, "%-12s%s%s\n", strings.TrimPrefix(f.port.Path, "/dev/"), lines[0]+strings.Repeat(" ", max(1, 49-utf8.RuneCountInString(lines[0]))), sure)
 	for _, line := range lines[1:] {
 		fmt.Fprintf(out, "%12s%s\n", "", line)
@@ -124,7 +124,7 @@ func (f *found) show(out io.Writer) {
 		if text == "" {
 			continue
 		}
-		for _, line := range folded(text, 68) {
+		for _, line := range status.Fold(text, 68) {
 			fmt.Fprintf(out, "%12s%s\n", "", line)
 		}
 	}
@@ -196,23 +196,6 @@ func (f *found) advice() (text, command string) {
 		return "To choose, look at a [[device]] of each:", "portti config create --device " + f.heard.Guesses[0].Kind
 	}
 	return "", ""
-}
-
-// folded breaks text between words.
-func folded(text string, width int) []string {
-	lines := []string{""}
-	for _, word := range strings.Fields(text) {
-		last := &lines[len(lines)-1]
-		switch {
-		case *last == "":
-			*last = word
-		case utf8.RuneCountInString(*last)+1+utf8.RuneCountInString(word) <= width:
-			*last += " " + word
-		default:
-			lines = append(lines, word)
-		}
-	}
-	return lines
 }
 
 func foundAsJSON(cmd *cobra.Command, all []*found) error {

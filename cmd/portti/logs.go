@@ -103,7 +103,7 @@ func logsAsked(cmd *cobra.Command) (*logView, error) {
 		v.Since = at
 		return v, err
 	}
-	s, err := askRunning(cmd)
+	s, err := askGateway(cmd.Context(), globalsOf(cmd))
 	if err != nil && last {
 		return nil, err
 	}

@@ -5,7 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"portti/cmd/portti/status"
 )
 
 // Look is how stages are shown.
@@ -44,7 +45,7 @@ func (l Look) Show(w io.Writer, s Stage) error {
 		text += " (" + s.Code + ")"
 	}
 	var b strings.Builder
-	for i, line := range fold(text, width-indent) {
+	for i, line := range status.Fold(text, width-indent) {
 		if i == 0 {
 			fmt.Fprintf(&b, "%d %-10s%s%s%s\n", n, s.Name, l.word(s.Verdict), strings.Repeat(" ", 9-len(word(s.Verdict))), line)
 			continue
@@ -59,7 +60,7 @@ func (l Look) Show(w io.Writer, s Stage) error {
 		if i == 2 { // of the others the catalogue knows
 			break
 		}
-		for j, line := range fold(a, width-indent-2) {
+		for j, line := range status.Fold(a, width-indent-2) {
 			lead := arrow
 			if j > 0 {
 				lead = "  "
@@ -98,21 +99,4 @@ func ascii(text string) string {
 		}
 		return r
 	}, text)
-}
-
-// fold breaks text between words into lines of at most width.
-func fold(text string, width int) []string {
-	all := []string{""}
-	for _, w := range strings.Fields(text) {
-		last := &all[len(all)-1]
-		switch {
-		case *last == "":
-			*last = w
-		case utf8.RuneCountInString(*last)+1+utf8.RuneCountInString(w) <= width:
-			*last += " " + w
-		default:
-			all = append(all, w)
-		}
-	}
-	return all
 }

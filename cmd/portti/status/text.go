@@ -69,3 +69,21 @@ func InWords(t time.Duration) string {
 	}
 	return fmt.Sprintf("%d days", int(t.Hours()/24))
 }
+
+// Fold breaks text between words into lines of at most width, and one line at least. A
+// word that is longer stays whole.
+func Fold(text string, width int) []string {
+	all := []string{""}
+	for _, w := range strings.Fields(text) {
+		last := &all[len(all)-1]
+		switch {
+		case *last == "":
+			*last = w
+		case utf8.RuneCountInString(*last)+1+utf8.RuneCountInString(w) <= width:
+			*last += " " + w
+		default:
+			all = append(all, w)
+		}
+	}
+	return all
+}

@@ -99,7 +99,7 @@ func (m *model) waits() []line {
 		return []line{m.add(l, plain, "   asking the gateway")}
 	}
 	all := []line{m.add(m.add(l, plain, "   "), red, m.shape(red)+" no answer"), nil}
-	for _, text := range folded(oneLine(m.fail, 600), m.w-2) {
+	for _, text := range status.Fold(oneLine(m.fail, 600), m.w-2) {
 		all = append(all, m.add(nil, plain, " "+text))
 	}
 	return append(all, nil, m.add(nil, plain, " It is asked again and again."))

@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"portti/cmd/portti/console"
+	"portti/cmd/portti/status"
 )
 
 // text shows lines that may be more than fit, from the one that was scrolled to.
@@ -42,12 +42,12 @@ func (m *model) problemText() string {
 func (m *model) gpsText() string {
 	if m.gps == nil {
 		if why := m.notes[gpsNote]; why != "" {
-			return strings.Join(folded(oneLine(why, 600), m.w-2), "\n")
+			return strings.Join(status.Fold(oneLine(why, 600), m.w-2), "\n")
 		}
 		return "Asking the gateway."
 	}
 	if len(m.gps.Devices) == 0 {
-		return strings.Join(folded("Here "+strings.ReplaceAll(console.NoReceiver, "`", ""), m.w-2), "\n")
+		return strings.Join(status.Fold("Here "+strings.ReplaceAll(console.NoReceiver, "`", ""), m.w-2), "\n")
 	}
 	g := &m.gps.Devices[0]
 	for i := range m.gps.Devices {
@@ -85,7 +85,7 @@ func (m *model) devicePage() []line {
 	}
 	for _, p := range m.doc.Problems {
 		if p.Subject == d.Name {
-			for _, text := range folded(p.Code+": "+oneLine(p.Sentence+" "+p.Action, 500), m.w-4) {
+			for _, text := range status.Fold(p.Code+": "+oneLine(p.Sentence+" "+p.Action, 500), m.w-4) {
 				all = append(all, m.add(nil, styleOf(p.Severity), "   "+text))
 			}
 		}
@@ -147,20 +147,4 @@ func brief(text string) string {
 		}
 	}
 	return strings.Join(parts, "  ")
-}
-
-// folded breaks a text between words.
-func folded(text string, width int) []string {
-	var all []string
-	now := ""
-	for _, word := range strings.Fields(text) {
-		if now != "" && utf8.RuneCountInString(now)+1+utf8.RuneCountInString(word) > width {
-			all, now = append(all, now), ""
-		}
-		if now != "" {
-			now += " "
-		}
-		now += word
-	}
-	return append(all, now)
 }
