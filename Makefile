@@ -9,11 +9,11 @@ VCS      := $(shell [ ! -f .version ] && git rev-parse HEAD >/dev/null 2>&1 && e
 SOURCE_DATE_EPOCH ?= $(shell cross/package/epoch)
 # What runs once a command, a connection or a status is not inlined: a megabyte less.
 # What each reading passes through is, and each byte under TLS. The last pattern that fits counts.
-COLD     := archive/tar context crypto/ecdh crypto/ecdsa crypto/elliptic crypto/hpke crypto/internal/fips140/ecdsa crypto/internal/fips140/mlkem \
-	crypto/internal/fips140/rsa crypto/rsa crypto/tls crypto/x509/... encoding/asn1 encoding/json errors flag fmt internal/poll io/fs log/... math/big \
-	mime/... net net/http/... net/netip net/textproto net/url os/... path/filepath regexp/... syscall text/template/... time vendor/golang.org/x/crypto/cryptobyte/... \
+COLD     := archive/tar crypto/ecdh crypto/ecdsa crypto/elliptic crypto/hpke crypto/internal/fips140/ecdsa crypto/internal/fips140/mlkem \
+	crypto/internal/fips140/rsa crypto/rsa crypto/tls crypto/x509/... encoding/asn1 encoding/json flag fmt io/fs log/... math/big \
+	mime/... net net/http/... net/netip net/textproto net/url os/... path/filepath regexp/... text/template/... vendor/golang.org/x/crypto/cryptobyte/... \
 	vendor/golang.org/x/net/... vendor/golang.org/x/text/... github.com/... go.bug.st/... golang.org/x/net/... golang.org/x/oauth2/... rsc.io/... \
-	portti/cmd/... portti/systemd portti/uplink
+	portti/cmd/... portti/systemd
 HOT      := github.com/fxamacker/... github.com/godbus/... github.com/gorilla/... portti/cmd/portti/gateway
 INLINE   := $(COLD:%=-gcflags=%=-l) $(HOT:%=-gcflags=%=)
 # nethttpomithttp2: half a megabyte less. WebSocket is HTTP/1.1, which every token server speaks too.
