@@ -91,7 +91,9 @@ func (g *Gateway) keepTime() {
 	case now.Err == 0:
 		g.queue.SetLastGood(now.Unix)
 	default:
-		g.dater.expect(true) // by a goroutine of its own, which a slow disk may hold up
+		saved := make(chan struct{})
+		go func() { g.dater.offsetSaved(); close(saved) }()
+		within(saved, noteLimit) // the queue is sealed after it; a disk that hangs keeps nobody
 	}
 }
 
