@@ -45,7 +45,8 @@ func TestInABrowser(t *testing.T) {
 	n.Store(-2)
 	var server *httptest.Server
 	api := http.NewServeMux()
-	api.HandleFunc("GET /api/v1/payload", func(w http.ResponseWriter, r *http.Request) {
+	// a route that the page has, and does not ask for by itself
+	api.HandleFunc("GET /api/v1/queue", func(w http.ResponseWriter, r *http.Request) {
 		if i, err := strconv.Atoi(r.FormValue("n")); err == nil {
 			n.Store(int64(i))
 			return

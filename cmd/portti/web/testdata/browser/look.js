@@ -78,7 +78,7 @@ async function check(page, name) {
   }
   saw.keys = [...reached];
   for (let n = -1; n < Number(payloads); n++) {
-    await page.evaluate((n) => fetch("/api/v1/payload?n=" + n), n);
+    await page.evaluate((n) => fetch("/api/v1/queue?n=" + n), n);
     await page.reload();
     await live(page); // so that the script has built it too
     await page.waitForTimeout(50);
@@ -86,7 +86,7 @@ async function check(page, name) {
     saw.names.push(await page.textContent("h1"));
   }
   await looks(page, "payload");
-  await page.evaluate(() => fetch("/api/v1/payload?n=stop"));
+  await page.evaluate(() => fetch("/api/v1/queue?n=stop"));
   await page.waitForSelector("body[data-gone]", { timeout: 20000 });
   saw.gone = await page.textContent("#live");
   await looks(page, "gone");
