@@ -29,11 +29,17 @@ function patch(at, want) {
     } else if (is && is.nodeType === Node.ELEMENT_NODE && is.localName === kid[0]) {
       patch(is, kid);
     } else {
-      put(at, is, patch(document.createElement(kid[0]), kid));
+      put(at, is, patch(make(at, kid[0]), kid));
     }
   });
   while (at.childNodes.length > kids.length) at.lastChild.remove();
   return at;
+}
+
+// make makes an element of a drawing where it is to be in one, else one of HTML.
+function make(parent, tag) {
+  const drawing = "http" + "://www.w3.org/2000/svg";
+  return tag === "svg" || parent.namespaceURI === drawing ? document.createElementNS(drawing, tag) : document.createElement(tag);
 }
 
 function put(parent, old, fresh) {
