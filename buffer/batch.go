@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"errors"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -101,6 +102,7 @@ func (q *commits) commitLedger() error {
 
 func (q *commits) commitBatch(b *batch) error {
 	q.tick()
+	began := q.opt.Mono()
 	s, err := q.target(b)
 	var sum summary
 	var was int64
@@ -128,6 +130,9 @@ func (q *commits) commitBatch(b *batch) error {
 	}
 	q.committedLocked(s, b, sum)
 	q.mu.Unlock()
+	if q.opt.Committed != nil {
+		q.opt.Committed(time.Duration(q.opt.Mono()-began) * time.Millisecond)
+	}
 	q.jot()
 	q.writeAhead(s, b, was)
 	return nil

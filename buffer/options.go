@@ -45,8 +45,11 @@ type Options struct {
 	// keep the one that they have.
 	Gateway string
 	BootID  [16]byte // of this boot of the machine
-	Log     *slog.Logger
-	FS      FS // default OS(Dir)
+	// Committed is called with how long each commit took, syncs included. It must not
+	// wait. May be nil.
+	Committed func(took time.Duration)
+	Log       *slog.Logger
+	FS        FS // default OS(Dir)
 
 	tune sizes // tests only
 }

@@ -295,6 +295,9 @@ func TestSlowDiskIsNamed(t *testing.T) {
 		if s := q.Stats(); s.Slow != 0 {
 			t.Fatalf("slow from the start: %d ms", s.Slow)
 		}
+		var took []time.Duration
+		q.opt.Committed = func(d time.Duration) { took = append(took, d) }
+		before := q.Stats().Commits
 		disk.be(slowly(20*time.Second, nil))
 		appendN(t, q, dev, 0, 10)
 		time.Sleep(15 * time.Second)
@@ -307,6 +310,9 @@ func TestSlowDiskIsNamed(t *testing.T) {
 		time.Sleep(time.Minute)
 		if s := q.Stats(); s.Slow < 19_000 || s.Slow > 21_000 || s.WaitingMemory != 0 {
 			t.Errorf("after it %d ms, %+v", s.Slow, s)
+		}
+		if n := q.Stats().Commits - before; uint64(len(took)) != n || took[0] < 19*time.Second || took[0] > 21*time.Second || took[n-1] > time.Second {
+			t.Errorf("%d commits took %v", n, took)
 		}
 		time.Sleep(5 * time.Minute)
 		if s := q.Stats(); s.Slow != 0 {

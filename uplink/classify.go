@@ -39,6 +39,7 @@ type finding struct {
 	hasRetry   bool
 	orderly    bool // the server left, and that is no failure
 	tokenless  bool // no address is the cause: there was no token
+	dialed     bool // there was no connection yet
 }
 
 // classifyDial finds the policy for a dial that failed.

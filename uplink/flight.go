@@ -133,6 +133,14 @@ func (f *flight) proveThrough(epoch string, through uint64, ack func(from, throu
 	return some, nil
 }
 
+// oldest is when the first frame that is not proven was written; the zero time: there is none.
+func (f *flight) oldest() time.Time {
+	if f.count() == 0 {
+		return time.Time{}
+	}
+	return f.frames[f.head].at
+}
+
 // holds reports whether record n, called so, is written and not proven.
 func (f *flight) holds(epoch string, n uint64) bool {
 	for _, fr := range f.frames[f.head:] {

@@ -235,6 +235,7 @@ func (l *Link) connection(ctx context.Context, src Source) (done bool, err error
 			return true, ctx.Err()
 		}
 		f := classifyDial(derr, &l.o)
+		f.dialed = true
 		if errors.Is(derr.err, errExtension) && l.dialer.deflate {
 			l.withoutDeflate(&f)
 		}
@@ -350,6 +351,7 @@ func (l *Link) closed(end ending, src Source) (done bool, err error) {
 	if err != nil {
 		return true, err
 	}
+	l.board.update(func(s *Status) { s.ended(End{}) })
 	l.board.event(slog.LevelInfo, "uplink.closed", "", "link was closed in order")
 	if end.stable {
 		l.backoff.ended("", end.up)

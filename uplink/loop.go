@@ -101,6 +101,9 @@ func (s *session) proofs(now time.Time) error {
 			}
 		})
 		s.link.board.measured(s.ping.last)
+		if s.link.o.RoundTrip != nil {
+			s.link.o.RoundTrip(s.ping.last)
+		}
 		s.marked, s.traffic = frames, m.pongAt
 	}
 	if s.engine.marks && !now.Before(s.believeAt) {
@@ -144,13 +147,16 @@ func (s *session) settle(now time.Time) {
 
 // prove releases the frames up to number n.
 func (s *session) prove(n uint64) error {
-	var t tally
+	t := tally{oldest: s.flight.oldest()}
 	some, err := s.flight.prove(n, s.acking(&t))
 	return s.proved(some, t, err)
 }
 
 // tally is what one acknowledgement covered.
-type tally struct{ end, records, last uint64 }
+type tally struct {
+	end, records, last uint64
+	oldest             time.Time // when the oldest frame on the way was written; zero = not told
+}
 
 // acking passes a gapless run of proven records on to the queue, without those
 // that the server refused: they are not in the queue any more.
@@ -195,6 +201,9 @@ func (s *session) proved(some bool, t tally, err error) error {
 		p.show(st)
 	})
 	s.proven = true
+	if s.link.o.Proof != nil && !t.oldest.IsZero() && !s.engine.unproven {
+		s.link.o.Proof(time.Since(t.oldest))
+	}
 	return nil
 }
 

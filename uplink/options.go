@@ -97,6 +97,11 @@ type Options struct {
 	// count only when the upgrade succeeded. May be nil.
 	ServerTime func(now time.Time, slack time.Duration)
 
+	// RoundTrip is called with the time from each ping to its pong, and Proof with how
+	// long the oldest frame on the way was on it when a proof came. They are called by
+	// the goroutine of Run and must not wait. May be nil.
+	RoundTrip, Proof func(time.Duration)
+
 	// Downlink is given what the server sends except acknowledgements and what
 	// the dialect knows: perhaps a command. It is called by the reader, at most
 	// 50 times a second, with at most MaxMessage bytes that are good during the

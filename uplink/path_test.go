@@ -91,6 +91,21 @@ func TestSlowWriteLeavesThePongItsTime(t *testing.T) {
 	})
 }
 
+// A server that never says the same twice costs no memory.
+func TestEndsAreBounded(t *testing.T) {
+	var s Status
+	for code := range 1000 {
+		s.ended(End{Problem: ProblemClosed, Code: 4000 + code})
+	}
+	sum := uint64(0)
+	for _, n := range s.Ends {
+		sum += n
+	}
+	if len(s.Ends) > maxEnds+1 || sum != 1000 || s.Ends[End{Problem: ProblemClosed}] < 900 {
+		t.Errorf("%d ends, %d ways", sum, len(s.Ends))
+	}
+}
+
 // Orderly closes in a row are no order any more: each counts as a failure.
 func TestRepeatedOrderlyClosesAreFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -103,6 +118,8 @@ func TestRepeatedOrderlyClosesAreFailures(t *testing.T) {
 		synctest.Wait()
 		if st := w.link.Status(); st.Problem != ProblemClosed || st.Failures != 0 {
 			t.Errorf("after one: %+v", st)
+		} else if st.Ends[End{Code: 1000}] != 1 {
+			t.Errorf("ends %v", st.Ends)
 		}
 		time.Sleep(4 * time.Second)
 		synctest.Wait()

@@ -53,6 +53,9 @@ func TestPhasesAreLimited(t *testing.T) {
 				if st := w.link.Status(); st.Failures != 1 || st.Problem != c.problem || st.State != Waiting {
 					t.Errorf("status %+v", st)
 				}
+				if n := w.link.Status().Ends[End{Dialed: c.problem != ProblemNoPong, Problem: c.problem}]; n != 1 {
+					t.Errorf("ends %+v", w.link.Status().Ends)
+				}
 				w.end()
 			})
 		})

@@ -25,9 +25,12 @@ func (l *Link) after(ctx context.Context, src Source, f finding, what string) (d
 	var attempts int
 	l.board.update(func(s *Status) {
 		s.LastError, s.Problem = sentence, f.problem
+		end := End{Dialed: f.dialed, Code: f.code}
 		if !f.orderly {
 			s.Failures++
+			end.Problem = f.problem
 		}
+		s.ended(end)
 		attempts = s.Attempts
 	})
 	args := []any{"err", sentence, "attempt", attempts, "next_s", int(delay.Seconds()), "state", string(state), "remote", from}

@@ -132,7 +132,7 @@ func (s *session) proveThrough(c claim) error {
 	if err := s.checkAssigned(c); err != nil {
 		return err
 	}
-	var t tally
+	t := tally{oldest: s.flight.oldest()}
 	some, err := s.flight.proveThrough(c.epoch, c.through, s.acking(&t))
 	if t.last > 0 {
 		s.acked[c.epoch] = true

@@ -3,7 +3,6 @@ package uplink
 import (
 	"context"
 	"log/slog"
-	"maps"
 	"sync"
 	"time"
 )
@@ -68,6 +67,7 @@ type Status struct {
 	ServerMessages uint64            // of the server, acknowledgements not counted
 	Skipped        uint64            // those among them that were too long, or too many, to be looked at
 	ServerKinds    map[string]uint64 // those among them that the dialect knows, by kind
+	Ends           map[End]uint64    // dials that failed and connections that ended
 }
 
 // statusBoard keeps the status and logs its changes, repeats collapsed.
@@ -99,8 +99,7 @@ const (
 func (b *statusBoard) snapshot() Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := b.s
-	s.ServerKinds = maps.Clone(s.ServerKinds)
+	s := b.s.cloned()
 	now := time.Now()
 	s.Takeover = b.takeover.shown(s.State, s.Since, now)
 	if s.State == Online {

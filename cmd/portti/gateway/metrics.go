@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"portti/cmd/portti/status"
+	"portti/uplink"
 )
 
 // metrics serves the status document as GET /metrics in the Prometheus text
@@ -27,7 +28,9 @@ type metrics struct {
 	addr    string
 	status  func() status.Document
 	gps     func() status.GPSDocument
-	looked  func() time.Duration // since the parts were last looked at
+	meters  *meters
+	ends    func() map[uplink.End]uint64 // of the link
+	looked  func() time.Duration         // since the parts were last looked at
 	version string
 	commit  string // of the program, "" = not known
 	log     *slog.Logger
@@ -44,7 +47,7 @@ const (
 )
 
 func (g *Gateway) metrics(addr string) *metrics {
-	return &metrics{addr: addr, status: g.Status, gps: g.GPS, looked: g.sinceLook, version: g.opt.Version, commit: revision(), retry: doorRetry,
+	return &metrics{addr: addr, status: g.Status, gps: g.GPS, meters: &g.meters, ends: g.linkEnds, looked: g.sinceLook, version: g.opt.Version, commit: revision(), retry: doorRetry,
 		log: g.opt.Log.With("component", "metrics"), door: func(err error) bool { return g.doors.set(doorMetrics, err) }}
 }
 
@@ -169,8 +172,15 @@ func (m *metrics) page(s *status.Document) []byte {
 		doc := m.gps()
 		e.gps(&doc)
 	}
-	return appendMetrics(e.b, s)
+	if m.meters != nil {
+		e.meters(m.meters)
+		e.ends = m.ends()
+	}
+	e.document(s)
+	return e.b
 }
+
+func (g *Gateway) linkEnds() map[uplink.End]uint64 { return g.way.Load().link.Status().Ends }
 
 // started is when the gateway started by the present wall clock, which may
 // have been set since. It moves only when that was a step, so that it does not

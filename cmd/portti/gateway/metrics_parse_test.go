@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,6 +20,8 @@ var (
 func ParseMetrics(text string) (map[string]float64, error) {
 	out, families := map[string]float64{}, map[string]bool{}
 	name, kind, helped := "", "", ""
+	var histograms []string
+	bucket := 0.0 // the last sample
 	if !strings.HasSuffix(text, "\n") {
 		return nil, fmt.Errorf("the last line has no end")
 	}
@@ -35,15 +38,28 @@ func ParseMetrics(text string) (map[string]float64, error) {
 			if len(word) != 4 || word[2] != helped || helped == "" {
 				return nil, fmt.Errorf("line %d: TYPE without its HELP: %q", i+1, line)
 			}
-			if name, kind, helped = word[2], word[3], ""; kind != "gauge" && kind != "counter" || (kind == "counter") != strings.HasSuffix(name, "_total") {
+			if name, kind, helped = word[2], word[3], ""; !slices.Contains([]string{"gauge", "counter", "histogram"}, kind) || (kind == "counter") != strings.HasSuffix(name, "_total") {
 				return nil, fmt.Errorf("line %d: %q", i+1, line)
+			}
+			if bucket = 0; kind == "histogram" {
+				histograms = append(histograms, name)
 			}
 		default:
 			key, value, err := sample(line, name)
+			if kind == "histogram" && strings.HasPrefix(key, name+"_bucket") && value < bucket {
+				return nil, fmt.Errorf("line %d: fewer than in the bucket before: %q", i+1, line)
+			}
+			bucket = value
 			if _, twice := out[key]; err != nil || twice || name == "" || kind == "counter" && value < 0 {
 				return nil, fmt.Errorf("line %d: %q: %v, twice %v", i+1, line, err, twice)
 			}
 			out[key] = value
+		}
+	}
+	for _, name := range histograms {
+		all, ok := out[name+`_bucket{le="+Inf"}`]
+		if _, sum := out[name+"_sum"]; !ok || !sum || all != out[name+"_count"] {
+			return nil, fmt.Errorf("%s is no whole histogram", name)
 		}
 	}
 	return out, nil
@@ -63,6 +79,11 @@ func sample(line, name string) (key string, value float64, err error) {
 	rest, ok := strings.CutPrefix(line, name)
 	if !ok {
 		return "", 0, fmt.Errorf("not of %q", name)
+	}
+	for _, part := range []string{"_bucket", "_sum", "_count"} { // of a histogram
+		if after, ok := strings.CutPrefix(rest, part); ok {
+			name, rest = name+part, after
+		}
 	}
 	key = name
 	if strings.HasPrefix(rest, "{") {

@@ -98,6 +98,9 @@ func TestMetricsOfAGatewayAddUp(t *testing.T) {
 		"portti_uplink_sent_messages_total":         300,
 		"portti_uplink_acked_messages_total":        300,
 		`portti_uplink_connects_total{result="ok"}`: 1,
+		"portti_uplink_rtt_seconds_count":           1,
+		"portti_uplink_send_duration_seconds_count": 1,
+		"go_memstats_heap_inuse_bytes":              1,
 	} {
 		if got[key] < least {
 			t.Errorf("%s is %v", key, got[key])

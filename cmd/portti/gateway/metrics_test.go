@@ -21,6 +21,7 @@ import (
 
 	"portti/cmd/portti/status"
 	"portti/cross/testkit"
+	"portti/uplink"
 )
 
 const evilName = "a\"b\\c\nd} 1\n# TYPE x\xff ,é"
@@ -50,6 +51,10 @@ func parsed(t *testing.T, text []byte) map[string]float64 {
 	return got
 }
 
+func evilEnds() map[uplink.End]uint64 {
+	return map[uplink.End]uint64{{Dialed: true, Problem: "NET-DNS"}: 7, {Problem: "UP-NO-PONG"}: 2, {Code: 1001}: 1}
+}
+
 func evilSky() status.GPSDocument {
 	hdop := 0.9
 	return status.GPSDocument{Devices: []status.GPS{
@@ -61,7 +66,10 @@ func evilSky() status.GPSDocument {
 // Every figure is that of the status document, and no name spoils the page.
 func TestMetricsAreTheStatus(t *testing.T) {
 	s := evilStatus()
-	m := metrics{version: "v\\1", gps: evilSky}
+	m := metrics{version: "v\\1", gps: evilSky, meters: new(meters), ends: evilEnds}
+	m.meters.roundTrip.add(84 * time.Millisecond)
+	m.meters.roundTrip.add(time.Hour)
+	m.meters.commit.add(time.Millisecond)
 	got := parsed(t, m.page(&s))
 	evil := strconv.Quote(strings.ToValidUTF8(evilName, "\uFFFD"))
 	want := map[string]float64{
@@ -72,6 +80,17 @@ func TestMetricsAreTheStatus(t *testing.T) {
 		`portti_uplink_state{state="parked"}`:                                                   0,
 		`portti_uplink_state{state="stopped"}`:                                                  0,
 		`portti_uplink_connects_total{result="ok"}`:                                             3,
+		`portti_uplink_connects_total{result="NET-DNS"}`:                                        7,
+		`portti_uplink_disconnects_total{reason="UP-NO-PONG",code="0"}`:                         2,
+		`portti_uplink_disconnects_total{reason="order",code="1001"}`:                           1,
+		`portti_uplink_rtt_seconds_bucket{le="0.064"}`:                                          0,
+		`portti_uplink_rtt_seconds_bucket{le="0.256"}`:                                          1,
+		`portti_uplink_rtt_seconds_bucket{le="65.536"}`:                                         1,
+		`portti_uplink_rtt_seconds_bucket{le="+Inf"}`:                                           2,
+		`portti_uplink_rtt_seconds_sum`:                                                         3600.084,
+		`portti_uplink_rtt_seconds_count`:                                                       2,
+		`portti_buffer_commit_duration_seconds_bucket{le="0.001"}`:                              1,
+		`portti_uplink_send_duration_seconds_count`:                                             0,
 		"portti_uplink_backoff_seconds":                                                         1.5,
 		"portti_uplink_failures_total":                                                          6,
 		"portti_uplink_connected_seconds_total":                                                 61.5,
@@ -132,7 +151,7 @@ func TestMetricsAreTheStatus(t *testing.T) {
 	}
 	for key := range got {
 		name, _, _ := strings.Cut(key, "{")
-		if _, ok := want[key]; !ok && name != "go_goroutines" && name != "portti_build_info" && !strings.HasPrefix(name, "process_") {
+		if _, ok := want[key]; !ok && name != "portti_build_info" && !strings.HasPrefix(name, "process_") && !strings.HasPrefix(name, "go_") && !strings.Contains(name, "_seconds_") {
 			t.Errorf("%s was not expected", key)
 		}
 	}
@@ -438,7 +457,7 @@ func BenchmarkMetricsPage(b *testing.B) {
 func TestMonitoringPage(t *testing.T) {
 	s := evilStatus()
 	s.Link.Token = &status.Token{ExpiresAt: 1}
-	m := metrics{version: "1", gps: evilSky}
+	m := metrics{version: "1", gps: evilSky, meters: new(meters), ends: evilEnds}
 	var rows strings.Builder
 	kinds, helps := map[string]string{}, map[string]string{}
 	for line := range strings.Lines(string(m.page(&s))) {
@@ -451,6 +470,9 @@ func TestMonitoringPage(t *testing.T) {
 			kinds[name] = rest
 		default:
 			name, labels, _ := strings.Cut(strings.TrimSuffix(line[:strings.LastIndex(line, " ")], "}"), "{")
+			if family := strings.TrimSuffix(name, "_bucket"); kinds[family] == "histogram" {
+				name = family
+			}
 			if helps[name] == "" {
 				continue // it has its row
 			}

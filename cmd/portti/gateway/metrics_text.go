@@ -1,11 +1,15 @@
 package gateway
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"portti/cmd/portti/status"
+	"portti/uplink"
 )
 
 // metricsType is the Prometheus text format's name and version.
@@ -15,7 +19,8 @@ const metricsType = "text/plain; version=0.0.4; charset=utf-8"
 // means and its samples.
 type exposition struct {
 	b    []byte
-	name string // of the family that samples belong to
+	name string                // of the family that samples belong to
+	ends map[uplink.End]uint64 // of the link
 }
 
 // The kinds of a family.
@@ -74,17 +79,15 @@ func b2i(b bool) int {
 	return 0
 }
 
-// appendMetrics writes the status document as metrics. What is not known just
+// document writes the status document as metrics. What is not known just
 // now (room, round trip, the last reading of a device that sent none) has no
 // sample, so that no alert takes it for zero.
-func appendMetrics(b []byte, s *status.Document) []byte {
-	e := exposition{b: b}
+func (e *exposition) document(s *status.Document) {
 	e.uplink(s)
 	e.downlink(s)
 	e.buffer(s)
 	e.devices(s)
 	e.rest(s)
-	return e.b
 }
 
 func (e *exposition) uplink(s *status.Document) {
@@ -93,8 +96,22 @@ func (e *exposition) uplink(s *status.Document) {
 	for _, state := range []string{status.LinkConnecting, status.LinkOnline, status.LinkWaiting, status.LinkParked, status.LinkStopped} {
 		e.sample(float64(b2i(l.State == state)), "state", state)
 	}
-	e.family("portti_uplink_connects_total", counter, "Connections to the server that were established.")
+	e.family("portti_uplink_connects_total", counter, "Attempts to connect, by what became of them: ok, or the code of the problem.")
 	e.sample(float64(l.Connects), "result", "ok")
+	ends := slices.SortedFunc(maps.Keys(e.ends), func(a, b uplink.End) int {
+		return cmp.Or(cmp.Compare(a.Problem, b.Problem), cmp.Compare(a.Code, b.Code))
+	})
+	for _, end := range ends {
+		if end.Dialed {
+			e.sample(float64(e.ends[end]), "result", cmp.Or(end.Problem, "order"))
+		}
+	}
+	e.family("portti_uplink_disconnects_total", counter, "Connections that ended, by the code of the problem or order, and by the server's close code, 0 where it sent none.")
+	for _, end := range ends {
+		if !end.Dialed {
+			e.sample(float64(e.ends[end]), "reason", cmp.Or(end.Problem, "order"), "code", strconv.Itoa(end.Code))
+		}
+	}
 	e.one("portti_uplink_failures_total", counter, "Attempts to connect that failed, and connections that broke.", float64(l.Failures))
 	e.one("portti_uplink_connected_seconds_total", counter, "How long the link was online: its rate is the availability.", l.OnlineS)
 	e.one("portti_uplink_backoff_seconds", gauge, "Time left until the next attempt to connect; 0 while none is waited for.", l.NextTryS)

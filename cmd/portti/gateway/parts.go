@@ -47,6 +47,7 @@ func (g *Gateway) bufferOptions() buffer.Options {
 		BootID:      g.clock.BootID(),
 		Log:         g.opt.Log,
 		FS:          g.fileSystem(),
+		Committed:   g.meters.commit.add,
 	}
 }
 
@@ -102,7 +103,7 @@ func (g *Gateway) linkOptions(cfg *config.Config) (uplink.Options, error) {
 		ServerTime:   g.heard,
 		Dial:         g.opt.Dial.Dial, Rand: g.opt.Dial.Rand,
 	}
-	o.Downlink = g.downlink.receive
+	o.Downlink, o.RoundTrip, o.Proof = g.downlink.receive, g.meters.roundTrip.add, g.meters.proof.add
 	var err error
 	o.Zone, err = u.Zone()
 	return o, err

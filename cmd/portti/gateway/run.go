@@ -100,6 +100,7 @@ type Gateway struct {
 	headroomLevel headroomLevel
 	outage        outage
 	history       history
+	meters        meters
 	losses        losses
 	source        string    // of the time, as last logged
 	changed       time.Time // when a look last saw something change
