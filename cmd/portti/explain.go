@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -70,25 +69,32 @@ func runExplain(cmd *cobra.Command, args []string) error {
 	return console.Explain(out, e.Words, e.Problems, o)
 }
 
-// explanations is the whole catalogue, the drivers' problems too.
-func explanations() []console.Explanation {
-	entries := status.Catalogue()
+// everyProblem is the catalogue with what the drivers add to it, each code once and in
+// order, as manuals say it: {port} is PORT.
+func everyProblem() []status.Entry {
+	all := status.Catalogue()
 	for _, p := range device.Kinds().Problems() {
-		entries = append(entries, status.Entry{Code: p.Code, Severity: status.Warning, Title: p.Title, Sentence: p.Sentence, Actions: p.Actions, ImpactsData: p.ImpactsData})
+		all = append(all, status.Entry{Code: p.Code, Severity: status.Warning, Title: p.Title, Sentence: p.Sentence, Actions: p.Actions, ImpactsData: p.ImpactsData})
 	}
-	byCode := map[string]status.Entry{}
-	for _, e := range entries {
-		byCode[e.Code] = e
-	}
-	all := make([]console.Explanation, 0, len(entries))
-	for _, code := range slices.Sorted(maps.Keys(byCode)) {
-		e := byCode[code]
-		x := console.Explanation{Code: e.Code, Severity: string(e.Severity), Title: e.Title, Sentence: places(e.Sentence),
-			HiddenBy: append([]string{}, e.DependsOn...), AfterS: e.ShowAfter.Seconds(), ImpactsData: e.ImpactsData, Open: []string{}}
-		e.Actions = slices.Clone(e.Actions)
-		for i, text := range e.Actions {
-			e.Actions[i] = places(usually(e.Code, text))
+	byCode := func(a, b status.Entry) int { return strings.Compare(a.Code, b.Code) }
+	slices.SortStableFunc(all, byCode)
+	all = slices.CompactFunc(all, func(a, b status.Entry) bool { return a.Code == b.Code })
+	for i, e := range all {
+		all[i].Sentence, all[i].Actions = places(e.Sentence), make([]string, len(e.Actions))
+		for j, text := range e.Actions {
+			all[i].Actions[j] = places(usually(e.Code, text))
 		}
+	}
+	return all
+}
+
+// explanations are all problems as the console shows them.
+func explanations() []console.Explanation {
+	entries := everyProblem()
+	all := make([]console.Explanation, 0, len(entries))
+	for _, e := range entries {
+		x := console.Explanation{Code: e.Code, Severity: string(e.Severity), Title: e.Title, Sentence: e.Sentence,
+			HiddenBy: append([]string{}, e.DependsOn...), AfterS: e.ShowAfter.Seconds(), ImpactsData: e.ImpactsData, Open: []string{}}
 		x.Actions, x.Commands = e.Advise()
 		all = append(all, x)
 	}

@@ -108,18 +108,9 @@ func configuration() string {
 	return b.String()
 }
 
-// everyProblem is the catalogue with what the kinds of devices add to it.
-func everyProblem() []status.Entry {
-	all := status.Catalogue()
-	for _, q := range device.Kinds().Problems() {
-		all = append(all, status.Entry{Code: q.Code, Severity: status.Warning, Title: q.Title, Sentence: q.Sentence, Actions: q.Actions})
-	}
-	return all
-}
-
 func codes() string {
 	var b strings.Builder
-	b.WriteString("# DESCRIPTION\nEach problem that **portti status** shows has a code. In braces stands what the gateway fills in.\n\n# CODES\n")
+	b.WriteString("# DESCRIPTION\nEach problem that **portti status** shows has a code. In capitals stands what the gateway fills in.\n\n# CODES\n")
 	for _, e := range everyProblem() {
 		fmt.Fprintf(&b, "## %s: %s\n%s\n\n", e.Code, e.Title, markdown(e.Sentence))
 		for _, a := range e.Actions {
@@ -141,19 +132,13 @@ func catalog() string {
 	var b strings.Builder
 	b.WriteString("# journalctl --catalog: what portti's problems mean.\n")
 	for _, e := range everyProblem() {
-		fmt.Fprintf(&b, "\n-- %s\nSubject: portti: %s\nDefined-By: portti\nSupport: man:portti-codes(7)\nDocumentation: man:portti-codes(7)\n\n%s (%s)\n", status.MessageID(e.Code), e.Title, placeless(e.Sentence), e.Code)
+		fmt.Fprintf(&b, "\n-- %s\nSubject: portti: %s\nDefined-By: portti\nSupport: man:portti-codes(7)\nDocumentation: man:portti-codes(7)\n\n%s (%s)\n", status.MessageID(e.Code), e.Title, e.Sentence, e.Code)
 		for i, a := range e.Actions {
-			b.WriteString("\n" + strconv.Itoa(i+1) + ". " + placeless(strings.ReplaceAll(a, "`", "")))
+			b.WriteString("\n" + strconv.Itoa(i+1) + ". " + strings.ReplaceAll(a, "`", ""))
 		}
 		b.WriteString("\n")
 	}
 	return b.String()
-}
-
-// placeless shows the places of a sentence as what they stand for: the line of the log
-// has the values.
-func placeless(text string) string {
-	return strings.NewReplacer("{", "<", "}", ">").Replace(text)
 }
 
 func (p *pages) completion(machine fs.FS) {
