@@ -47,7 +47,10 @@ This page is made from the tables of the program (` + "`portti explain --json`" 
 	all := everyProblem()
 	for _, f := range families {
 		fmt.Fprintf(&b, "**%s**: %s.", f[0], f[1])
-		for _, e := range ofFamily(all, f[0]) {
+		for i, e := range ofFamily(all, f[0]) {
+			if i > 0 {
+				b.WriteString(" ·")
+			}
 			fmt.Fprintf(&b, "\n[%s](#%s)", e.Code, strings.ToLower(e.Code))
 		}
 		b.WriteString("\n\n")
