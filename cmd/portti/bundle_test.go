@@ -152,7 +152,7 @@ func (l *lockedLog) text() []byte {
 }
 
 // TestNoCanaryGetsOut: in whatever state a gateway is, no secret stands in a bundle, in
-// what a verb prints, or in 10,000 lines of the log.
+// what a verb prints, or in the log.
 func TestNoCanaryGetsOut(t *testing.T) {
 	c := newCanaries()
 	s := rig.New(t, testbed.Options{Auth: "header", Token: c["token"]})

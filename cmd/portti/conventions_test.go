@@ -206,7 +206,7 @@ func TestExitCodesWithoutAnAnswer(t *testing.T) {
 			return
 		}
 		words := func(more ...string) []string {
-			return append(append(c.words(t, name), "-c", file, "--timeout", "20ms"), more...)
+			return append(append(c.words(t, name), "-c", file), more...)
 		}
 		if code, out, said := try(t, words()...); code != c.stopped {
 			t.Errorf("%s with no gateway: exit code %d, wanted %d\n%s%s", name, code, c.stopped, out, said)
@@ -214,7 +214,7 @@ func TestExitCodesWithoutAnAnswer(t *testing.T) {
 		if c.act && c.silent == exitOK {
 			return
 		}
-		if code, out, said := try(t, words("--socket", filepath.Join(dir, "silent.sock"))...); code != c.silent {
+		if code, out, said := try(t, words("--socket", filepath.Join(dir, "silent.sock"), "--timeout", "20ms")...); code != c.silent {
 			t.Errorf("%s with a silent gateway: exit code %d, wanted %d\n%s%s", name, code, c.silent, out, said)
 		}
 	})
