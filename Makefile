@@ -33,7 +33,7 @@ DAMAGES  ?= 10000
 MINUTES  ?= 40
 ROOMS    ?=
 
-.PHONY: help build run test storage simulation nightly lint lines site fuzz armv6 arm64 bench compare cross package release peers faults container clean
+.PHONY: help build run test storage simulation nightly lint lines site pictures fuzz armv6 arm64 bench compare cross package release peers faults container clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -93,6 +93,9 @@ release: ## everything that a release has, of a clean commit: RELEASE=1.2.3 tags
 
 site: ## the documentation as static pages in dist/site (mkdocs)
 	cross/site
+
+pictures: ## docs/img: what portti status, portti top and the page look like now (chromium, npm)
+	CI=true $(GO) test -vet=off -count=1 -tags peers -run '^TestPictures$$' ./cmd/portti/console/... ./cmd/portti/web -update
 
 peers: build ## tests against node, python, nginx, gpsd ... (.ci/run installs them)
 	GO="$(GO)" cross/tagged peers $(TESTFLAGS)

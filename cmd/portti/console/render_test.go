@@ -147,6 +147,10 @@ func TestPictures(t *testing.T) {
 				"-- plain --\n" + draw(t, s, Options{Plain: true, Colour: true}) +
 				"-- short --\n" + Short(s) + "\n"
 			testkit.Golden(t, filepath.Join("testdata", name+".txt"), got)
+			if name == "silent-device" { // the one that docs/first-steps.md explains
+				testkit.Golden(t, "../../../docs/img/status.svg", testkit.Screen("portti status, on a gateway with one problem",
+					"The link, the buffer, the data, the table of devices, and one problem with what to do about it, as text.", strings.Split(got, "-- ascii --")[0]))
+			}
 		})
 	}
 }

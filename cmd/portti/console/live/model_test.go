@@ -116,6 +116,11 @@ func TestPictures(t *testing.T) {
 			all.WriteString(at + "\n" + text)
 		}
 		testkit.Golden(t, filepath.Join("testdata", name+".txt"), all.String())
+		if name == "list" { // the one that docs/top.md explains
+			first, _, _ := strings.Cut(strings.TrimPrefix(all.String(), "80x24\n"), "60x20\n")
+			testkit.Golden(t, "../../../../docs/img/top.svg", testkit.Screen("portti top on a terminal of 80 columns and 24 rows",
+				"Two rows for the link and the buffer, the table of devices with their last minute, a problem that came, and the keys, as text.", first))
+		}
 	}
 	m := newModel(console.Options{}, noon)
 	testkit.Golden(t, filepath.Join("testdata", "begins.txt"), shot(t, m))
