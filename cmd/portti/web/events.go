@@ -103,8 +103,8 @@ func (f *feed) frame() *frame {
 }
 
 // events streams the status: whole at first, then a second's changes by top-level key, in
-// events of the type "status"; and of the type "view" the sections of the page that look
-// otherwise than before, for the script. A stream that broke begins with all of it again.
+// events of the type "status"; and of the type "view" the sections of the page it is for
+// that look otherwise than before, for the script. A stream that broke begins with all of it again.
 func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	frames := p.feed.join()
 	if frames == nil {
@@ -113,7 +113,7 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer p.feed.leave(frames)
-	who := sessionOf(r)
+	who, shown := sessionOf(r), tabOf(r.URL.Query().Get("page"))
 	s := stream{w: w, control: http.NewResponseController(w)}
 	_ = s.control.SetReadDeadline(time.Time{}) // a body's limit, which a stream must not end by
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -128,7 +128,7 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 			if !p.guests.holds(who) {
 				return
 			}
-			s.compose(now, p.view(r, &now.doc).sections())
+			s.compose(now, shown.sections(p.view(r, &now.doc)))
 		case <-silence.C:
 			s.b.WriteString(": still here\n\n")
 		}

@@ -55,7 +55,9 @@ func (p *Page) Revoke(id string) int { return p.guests.leave(id) }
 // Handler answers browsers; secure = over TLS.
 func (p *Page) Handler(secure bool) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", p.showPage)
+	for _, t := range tabs() {
+		mux.HandleFunc(t.route(), p.showTab(t))
+	}
 	mux.HandleFunc("GET /assets/{name}", p.serveAsset)
 	mux.HandleFunc("GET /signin/{token}", p.askSignIn)
 	mux.HandleFunc("POST /signin/{token}", func(w http.ResponseWriter, r *http.Request) { p.signIn(w, r, secure) })
@@ -90,12 +92,6 @@ func acting(h http.Handler) http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	})
-}
-
-func (p *Page) showPage(w http.ResponseWriter, r *http.Request) {
-	doc := p.opt.Status()
-	v := p.view(r, &doc)
-	p.send(w, http.StatusOK, v.document(sessionOf(r)))
 }
 
 // send writes a whole document.

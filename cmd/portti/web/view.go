@@ -2,7 +2,9 @@ package web
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -13,11 +15,13 @@ import (
 type view struct {
 	page *Page
 	w    *words
+	who  *session
+	ask  url.Values       // of the address
 	s    *status.Document // nil for who is not signed in
 }
 
 func (p *Page) view(r *http.Request, s *status.Document) *view {
-	return &view{page: p, w: languageOf(r), s: s}
+	return &view{page: p, w: languageOf(r), who: sessionOf(r), ask: r.URL.Query(), s: s}
 }
 
 // head is the same of every page.
@@ -34,39 +38,20 @@ func (v *view) head(title string, more ...*node) *node {
 
 // otherLanguage leads to the same page in it.
 func (v *view) otherLanguage() *node {
-	return el("a", at("href", "?lang="+v.w.Other), at("hreflang", v.w.Other), at("lang", v.w.Other), v.w.OtherName)
+	ask := maps.Clone(v.ask)
+	ask.Set("lang", v.w.Other)
+	return el("a", at("href", "?"+ask.Encode()), at("hreflang", v.w.Other), at("lang", v.w.Other), v.w.OtherName)
 }
 
 // outside is a page for who is not signed in; it tells nothing of the gateway.
 func (v *view) outside(title, text string, more *node) *node {
 	return el("html", at("lang", v.w.Lang), v.head(title+" · portti"),
 		el("body",
-			el("header", class("top"), el("p", class("brand"), "portti"), el("nav", v.otherLanguage())),
+			el("header", class("top"), el("p", class("brand"), "portti"), el("div", class("tools"), v.otherLanguage())),
 			el("main", class("outside"), el("h1", title), el("p", text), more)))
 }
 
-// document is the whole page.
-func (v *view) document(who *session) *node {
-	role := v.w.RoleView
-	if who != nil && who.role == Act {
-		role = v.w.RoleAct
-	}
-	_, mark := v.w.verdict(v.s)
-	signOut := el("form", at("method", "post"), at("action", "/signout?lang="+v.w.Lang), el("button", at("type", "submit"), v.w.SignOut))
-	return el("html", at("lang", v.w.Lang),
-		v.head(v.name()+" · portti", el("script", at("type", "module"), at("src", v.page.url("live.js")))),
-		el("body", at("data-state", mark),
-			el("a", class("skip"), at("href", "#glance"), v.w.SkipTo),
-			el("header", class("top"), el("p", class("brand"), "portti"), el("nav", v.otherLanguage(), signOut)),
-			el("main", v.sections()),
-			el("footer",
-				el("p", id("live"), at("role", "status"), at("data-live", v.w.Live), at("data-gone", v.w.Gone), at("data-ended", v.w.Ended),
-					fill(v.w.Updated, "time", v.clock(v.s.Time))+" "+v.w.Reload),
-				el("p", role))))
-}
-
-// sections are what the script keeps fresh: each has an id of its own, and is drawn
-// anew when it looks otherwise.
+// sections of the overview.
 func (v *view) sections() []*node {
 	return []*node{v.glance(), v.problems(), v.link(), v.readings(), v.devices()}
 }

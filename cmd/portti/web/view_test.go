@@ -20,7 +20,8 @@ func drawn(doc status.Document, lang string) string {
 	p := New(Options{Status: func() status.Document { return doc }})
 	v := p.view(httptest.NewRequest("GET", "/?lang="+lang, nil), &doc)
 	var b strings.Builder
-	v.document(&session{role: View}).html(&b)
+	v.who = &session{role: View}
+	v.frame(tabs()[0]).html(&b)
 	return regexp.MustCompile(`\.[0-9a-f]{12}\.`).ReplaceAllString(b.String(), ".")
 }
 

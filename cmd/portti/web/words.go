@@ -6,6 +6,8 @@ package web
 type words struct {
 	_ [0]func() // never compared: the comparison would be 8 kB of program
 
+	pagesWords
+
 	Lang, Other, OtherName string // this language, the other one, and what that calls itself
 
 	// Numbers and lengths of time.
@@ -37,9 +39,10 @@ type words struct {
 
 func english() *words {
 	return &words{
-		Lang: "en", Other: "fi", OtherName: "Suomeksi",
+		pagesWords: pagesEnglish(),
+		Lang:       "en", Other: "fi", OtherName: "Suomeksi",
 		Decimal: ".", Minute: "min", Hour: "h", Day: "d", Never: "never", Ago: "{age} ago", Unknown: "not known",
-		SkipTo: "Skip to the status", Updated: "Figures of {time}.", Reload: "Reload the page for new figures.",
+		SkipTo: "Skip to the content", Updated: "Figures of {time}.", Reload: "Reload the page for new figures.",
 		Live:  "The figures are kept fresh.",
 		Gone:  "No connection to the gateway for {age} s. The figures are old.",
 		Ended: "This page is no longer kept fresh: you were signed out, or too many pages are open. Reload it.", SignOut: "Sign out",
@@ -79,9 +82,10 @@ func english() *words {
 
 func finnish() *words {
 	return &words{
-		Lang: "fi", Other: "en", OtherName: "In English",
+		pagesWords: pagesFinnish(),
+		Lang:       "fi", Other: "en", OtherName: "In English",
 		Decimal: ",", Minute: "min", Hour: "t", Day: "vrk", Never: "ei koskaan", Ago: "{age} sitten", Unknown: "ei tiedossa",
-		SkipTo: "Siirry tilatietoihin", Updated: "Tiedot ajalta {time}.", Reload: "Uudet tiedot saat lataamalla sivun uudelleen.",
+		SkipTo: "Siirry sisältöön", Updated: "Tiedot ajalta {time}.", Reload: "Uudet tiedot saat lataamalla sivun uudelleen.",
 		Live:  "Tiedot päivittyvät itsestään.",
 		Gone:  "Yhdyskäytävään ei ole ollut yhteyttä {age} sekuntiin. Tiedot ovat vanhentuneita.",
 		Ended: "Tämä sivu ei enää päivity: olet kirjautunut ulos tai sivuja on auki liian monta. Lataa sivu uudelleen.", SignOut: "Kirjaudu ulos",

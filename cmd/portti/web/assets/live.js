@@ -56,7 +56,7 @@ function gone(text) {
   say(text);
 }
 
-const stream = new EventSource("/api/v1/events?lang=" + document.documentElement.lang);
+const stream = new EventSource(document.body.dataset.events);
 stream.addEventListener("view", (e) => {
   for (const want of JSON.parse(e.data)) {
     const at = document.getElementById(want[1].id);
