@@ -24,7 +24,7 @@ func rooms() map[string][]string {
 		"cmd/portti/status":            {},
 		"cmd/portti/conform":           {"github.com/gorilla/websocket"},
 		"cmd/portti/web":               {"portti/cmd/portti/status", "rsc.io/qr"},
-		"cmd/portti/gateway":           {"portti/cmd/portti/carry", "portti/cmd/portti/config", "portti/cmd/portti/durable", "portti/cmd/portti/machine", "portti/cmd/portti/status", "portti/cmd/portti/web", "portti/buffer", "portti/device", "portti/device/", "portti/systemd", "portti/uplink", "golang.org/x/sys/"},
+		"cmd/portti/gateway":           {"portti/cmd/portti/carry", "portti/cmd/portti/config", "portti/cmd/portti/durable", "portti/cmd/portti/machine", "portti/cmd/portti/redact", "portti/cmd/portti/status", "portti/cmd/portti/web", "portti/buffer", "portti/device", "portti/device/", "portti/systemd", "portti/uplink", "golang.org/x/sys/"},
 		"cmd/portti/console":           {"portti/cmd/portti/status"},
 		"cmd/portti/doctor":            {"portti/cmd/portti/config", "portti/cmd/portti/machine", "portti/cmd/portti/netcheck", "portti/cmd/portti/status", "portti/device", "portti/systemd", "golang.org/x/sys/"},
 		"cmd/portti/netcheck":          {"portti/cmd/portti/config", "portti/cmd/portti/status", "portti/uplink"},

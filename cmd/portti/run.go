@@ -41,7 +41,10 @@ was accepted is lost either way. Log lines go to standard error.`,
 			load := func() (*config.Config, error) {
 				return config.Load(g.config, config.LoadOptions{Environ: os.Environ(), Kinds: kinds, Fits: gateway.Ground{}.Fits})
 			}
-			o := gateway.Options{Version: buildInfo().Version, Built: builtAt(), Load: load, Device: device.Tuning{Kinds: kinds}}
+			secrets := func() []string {
+				return config.Secrets(g.config, config.LoadOptions{Environ: os.Environ(), Kinds: kinds})
+			}
+			o := gateway.Options{Version: buildInfo().Version, Built: builtAt(), Load: load, Secrets: secrets, Device: device.Tuning{Kinds: kinds}}
 			paths, _ := config.PathsOf(g.config, config.LoadOptions{Environ: os.Environ(), Kinds: kinds}) // what it fails of, load says
 			cfg, err := gateway.Begin(&o, paths)
 			switch {

@@ -12,9 +12,31 @@ import (
 // other one it says how long it is, so that a setting is hidden until somebody has
 // looked at it.
 func (c *Config) ShowOutside(w io.Writer) error {
-	_, err := io.WriteString(w, c.text(printer{c: c, origins: true, show: c.outside}))
+	_, err := io.WriteString(w, c.text(&printer{c: c, origins: true, show: c.outside}))
 	return err
 }
+
+// Table is a table of the configuration, with its settings as they stand in a file.
+type Table struct {
+	Header   string // [uplink], [[device]]; empty = they stand before the first
+	Settings []Setting
+}
+
+// Setting is one of a Table.
+type Setting struct {
+	Name, Value string
+	Origin      Origin
+}
+
+// TablesOutside is what ShowOutside writes, table by table.
+func (c *Config) TablesOutside() []Table {
+	p := &printer{c: c, show: c.outside}
+	c.text(p)
+	return p.tables
+}
+
+// SettingsOutside gives every setting by its path, as ShowOutside writes it.
+func (c *Config) SettingsOutside() map[string]string { return c.settings(c.outside) }
 
 func (c *Config) outside(key string, v any, secret bool) any {
 	v = shown(key, v, secret)

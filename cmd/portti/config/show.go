@@ -44,21 +44,21 @@ func (c *Config) DeviceOrigin(name, key string) Origin {
 // With origins each line says where its value comes from. Secrets in addresses
 // are replaced by their length.
 func (c *Config) Show(w io.Writer, origins bool) error {
-	_, err := io.WriteString(w, c.text(printer{c: c, origins: origins, show: shown}))
+	_, err := io.WriteString(w, c.text(&printer{c: c, origins: origins, show: shown}))
 	return err
 }
 
 // Text is Show with everything that is secret: a file from which the same configuration
 // can be loaded. It is for the state folder alone.
 func (c *Config) Text() string {
-	return c.text(printer{c: c, show: func(_ string, v any, _ bool) any { return v }})
+	return c.text(&printer{c: c, show: func(_ string, v any, _ bool) any { return v }})
 }
 
-func (c *Config) text(p printer) string {
+func (c *Config) text(p *printer) string {
 	v := reflect.ValueOf(c).Elem()
 	p.table(v, "", "", true)
 	for i := range c.Devices {
-		p.b.WriteString("\n[[device]]\n")
+		p.begin("[[device]]")
 		p.table(reflect.ValueOf(&c.Devices[i]).Elem(), join("device", c.Devices[i].Name), "device", false)
 	}
 	return p.b.String()
@@ -71,6 +71,13 @@ type printer struct {
 	origins bool
 	show    show
 	b       strings.Builder
+	tables  []Table // the same, for who lays it out otherwise
+}
+
+// begin writes the header of a table.
+func (p *printer) begin(header string) {
+	p.b.WriteString("\n" + header + "\n")
+	p.tables = append(p.tables, Table{Header: header})
 }
 
 // table writes the settings of v. key is the path origins are kept by, header
@@ -107,12 +114,12 @@ func (p *printer) inner(f field, key, header string, all bool) {
 	if v.Kind() == reflect.Map && v.Type().Elem().Kind() == reflect.Struct {
 		for _, k := range sortedNames(v) {
 			path := join(header, k)
-			p.b.WriteString("\n[" + path + "]\n")
+			p.begin("[" + path + "]")
 			p.table(entry(v, k), join(key, k), path, all)
 		}
 		return
 	}
-	p.b.WriteString("\n[" + header + "]\n")
+	p.begin("[" + header + "]")
 	if v.Kind() == reflect.Struct {
 		p.table(v, key, header, all)
 		return
@@ -130,9 +137,15 @@ func entry(m reflect.Value, key string) reflect.Value {
 }
 
 func (p *printer) line(name, key string, v reflect.Value, secret bool) {
-	line := tomlKey(name) + " = " + tomlValue(p.show(key, plain(v), secret))
+	set := Setting{tomlKey(name), tomlValue(p.show(key, plain(v), secret)), p.c.Origin(key)}
+	if len(p.tables) == 0 { // what stands before the first
+		p.tables = append(p.tables, Table{})
+	}
+	last := &p.tables[len(p.tables)-1]
+	last.Settings = append(last.Settings, set)
+	line := set.Name + " = " + set.Value
 	if p.origins {
-		line = fmt.Sprintf("%-44s # %s", line, p.c.Origin(key))
+		line = fmt.Sprintf("%-44s # %s", line, set.Origin)
 	}
 	p.b.WriteString(line + "\n")
 }

@@ -1,6 +1,10 @@
 package gateway
 
-import "slices"
+import (
+	"slices"
+
+	"portti/cmd/portti/config"
+)
 
 // ConfigDiff is how the files stand to what runs.
 type ConfigDiff struct {
@@ -20,7 +24,10 @@ type SettingDiff struct {
 
 // ConfigDiff reads the files as a reload would, and changes nothing. It may be called
 // from any goroutine.
-func (g *Gateway) ConfigDiff() ConfigDiff {
+func (g *Gateway) ConfigDiff() ConfigDiff { return g.configDiff((*config.Config).ShownSettings) }
+
+// configDiff has the settings as shown gives them.
+func (g *Gateway) configDiff(shown func(*config.Config) map[string]string) ConfigDiff {
 	d := ConfigDiff{Settings: []SettingDiff{}}
 	if g.opt.Load == nil {
 		d.Same = true
@@ -32,7 +39,7 @@ func (g *Gateway) ConfigDiff() ConfigDiff {
 		return d
 	}
 	running := g.cfg.Load()
-	was, wanted := running.ShownSettings(), files.ShownSettings()
+	was, wanted := shown(running), shown(files)
 	list := changes(running, effective(running, files), files)
 	d.Same = len(list) == 0
 	for _, c := range list {

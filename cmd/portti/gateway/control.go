@@ -121,7 +121,9 @@ func (g *Gateway) routes() (members, everybody http.Handler) {
 	}
 	all.HandleFunc("GET /api/v1/gps", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.GPS(), log) })
 	all.HandleFunc("GET /api/v1/queue/export", g.exportQueue)
+	all.HandleFunc("GET /api/v1/logs", g.serveLogs)
 	all.HandleFunc("POST /api/v1/ping", g.servePing)
+	all.HandleFunc("POST /api/v1/uplink/reconnect", g.serveReconnect)
 	all.HandleFunc("GET /api/v1/devices/{name}/follow", g.followDevice)
 	g.supportRoutes(all)
 	all.HandleFunc("GET /api/v1/config/diff", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.ConfigDiff(), log) })

@@ -56,6 +56,9 @@ type Options struct {
 	Relog func(config.Log) slog.Level
 	// Load reads the configuration again, for a reload; nil = it never changes.
 	Load func() (*config.Config, error)
+	// Secrets reads what is secret in the configuration and in the files that it names, so
+	// that it is found where it should not be; nil = nobody knows.
+	Secrets func() []string
 
 	homeless *homeless // nil = the state folder is ours
 	begun    *begun    // of a trial that a start goes on with, see Begin; nil = there is none
@@ -90,6 +93,8 @@ type Gateway struct {
 	level      *logLevel
 	exposed    *exposed // the metrics
 	page       *pageDoor
+	ring       *logRing
+	scrub      scrub
 	trial      *trial
 	reloads    chan reloadRequest
 	started    time.Time
@@ -165,7 +170,9 @@ func build(ctx context.Context, cfg *config.Config, opt Options) (g *Gateway, er
 	if opt.Device.Kinds == nil {
 		opt.Device.Kinds = device.Kinds()
 	}
-	g = &Gateway{opt: opt, log: opt.Log.With("component", "daemon"), problems: status.NewProblems(kindProblems(opt.Device.Kinds)...), started: time.Now(), source: clock.SourceNone,
+	ring := &logRing{}
+	opt.Log = slog.New(newRingHandler(opt.Log.Handler(), ring))
+	g = &Gateway{opt: opt, ring: ring, scrub: scrub{secrets: opt.Secrets}, log: opt.Log.With("component", "daemon"), problems: status.NewProblems(kindProblems(opt.Device.Kinds)...), started: time.Now(), source: clock.SourceNone,
 		reloads: make(chan reloadRequest), level: &logLevel{v: opt.Level, log: opt.Log}}
 	g.cfg.Store(cfg)
 	if err := g.identify(ctx); err != nil {

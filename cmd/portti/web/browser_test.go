@@ -22,10 +22,11 @@ import (
 
 // seen is what look.js prints.
 type seen struct {
-	Violations, Errors, Dialogs, Foreign, Axe, Wide, Keys, Names []string
-	Counts                                                       []int
-	Plain, Gone                                                  string
-	Links                                                        int
+	Violations, Errors, Dialogs, Foreign, Axe, Wide, Keys, Names, Said []string
+	Counts                                                             []int
+	Others                                                             map[string][]int // of the other pages
+	Plain, Gone                                                        string
+	Links                                                              int
 }
 
 // TestInABrowser: row L4, the page in Chromium. Nothing offends its policy, no payload in any
@@ -55,20 +56,26 @@ func TestInABrowser(t *testing.T) {
 		_ = server.Listener.Close()
 		go server.CloseClientConnections()
 	})
-	page := New(Options{API: api, Log: slog.New(slog.DiscardHandler), Status: func() status.Document {
+	text := func() string {
 		switch i := int(n.Load()); i {
 		case -2:
-			return sample()
+			return ""
 		case -1:
-			return poisoned("harmless")
+			return "harmless"
 		default:
-			return poisoned(payloads()[i])
+			return payloads()[i]
 		}
-	}})
+	}
+	page := New(Options{API: api, Log: slog.New(slog.DiscardHandler), Acts: &fakeActs{was: status.LinkWaiting}, Status: func() status.Document {
+		if text() == "" {
+			return sample()
+		}
+		return poisoned(text())
+	}, Settings: func() Settings { return sampleSettings(text()) }, Logs: func(LogFilter) status.LogDocument { return sampleLogs(text()) }})
 	server = httptest.NewServer(page.Handler(false))
 	defer server.Close()
 	base := strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
-	look := exec.Command("node", filepath.Join(dir, "look.js"), chromium, base+page.Invite(View), base+page.Invite(View), fmt.Sprint(len(payloads())), shots)
+	look := exec.Command("node", filepath.Join(dir, "look.js"), chromium, base+page.Invite(Act), base+page.Invite(Act), fmt.Sprint(len(payloads())), shots)
 	look.Stderr = os.Stderr
 	out, err := look.Output()
 	var s seen
@@ -88,12 +95,22 @@ func TestInABrowser(t *testing.T) {
 		if s.Counts[i] != s.Counts[0] {
 			t.Errorf("%q: %d elements, and %d without it", text, s.Counts[i], s.Counts[0])
 		}
+		for name, counts := range s.Others {
+			if counts[i] != counts[0] {
+				t.Errorf("%q: %s has %d elements, and %d without it", text, name, counts[i], counts[0])
+			}
+		}
 		if s.Names[i] != clean(text) {
 			t.Errorf("%q is shown as %q", text, s.Names[i])
 		}
 	}
 	if !strings.Contains(s.Plain, "Lukemat menevät perille palvelimelle") || !strings.Contains(s.Plain, "ls -l /dev/serial/by-id/") {
 		t.Errorf("without script the page says: %s", s.Plain)
+	}
+	for i, want := range []string{"Palvelin vastasi 41,2 ms:ssa.", "Yhteyttä yritetään muodostaa nyt.", `{"tsmId":1}`, "uplink: <b>url</b> changed"} {
+		if len(s.Said) <= i || !strings.Contains(s.Said[i], want) {
+			t.Errorf("the buttons without script say %q; the one of %d should say %q", s.Said, i, want)
+		}
 	}
 	if len(s.Keys) != s.Links || strings.Contains(strings.Join(s.Keys, ""), "unseen") {
 		t.Errorf("by the keyboard one reaches %q", s.Keys)

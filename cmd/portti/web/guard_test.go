@@ -48,6 +48,10 @@ type site struct {
 	page *Page
 	did  []string // what reached the API
 	mu   sync.Mutex
+
+	acts  fakeActs
+	log   lockedText
+	asked LogFilter // last
 }
 
 func newSite(t *testing.T, secure bool) *site {
@@ -64,7 +68,7 @@ func newSite(t *testing.T, secure bool) *site {
 		s.did = append(s.did, fmt.Sprintf("%s %s %d", r.Method, r.URL.Path, len(text)))
 		s.mu.Unlock()
 	})
-	s.page = New(Options{API: api, Status: sample, Stuck: func() string { return "" }, Log: slog.New(slog.DiscardHandler), Names: func() []string { return []string{"gw.example.net", "192.0.2.7"} }})
+	s.page = New(s.withPages(Options{API: api, Status: sample, Stuck: func() string { return "" }, Names: func() []string { return []string{"gw.example.net", "192.0.2.7"} }}))
 	if secure {
 		s.Server = httptest.NewTLSServer(s.page.Handler(true))
 	} else {

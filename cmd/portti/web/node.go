@@ -28,14 +28,20 @@ func el(tag string, parts ...any) *node {
 		case string:
 			n.say(p)
 		case *node:
-			if p != nil {
-				n.kids = append(n.kids, p)
-			}
+			n.add(p)
 		case []*node:
-			n.kids = append(n.kids, p...)
+			for _, kid := range p {
+				n.add(kid)
+			}
 		}
 	}
 	return n
+}
+
+func (n *node) add(kid *node) {
+	if kid != nil {
+		n.kids = append(n.kids, kid)
+	}
 }
 
 // say appends a text: to the text before, as a browser reads the two.

@@ -19,6 +19,10 @@ type Options struct {
 	Stuck  func() string          // the part that does not move; "" = all do
 	Names  func() []string        // other host names and addresses of this machine; nil = none
 	Log    *slog.Logger
+
+	Settings func() Settings
+	Logs     func(LogFilter) status.LogDocument // without secrets
+	Acts     Acts
 }
 
 func (o *Options) names() []string {
@@ -33,6 +37,7 @@ type Page struct {
 	opt     Options
 	guests  guests
 	feed    *feed
+	deeds   deeds
 	assets  func() map[string]asset
 	finnish func() map[string]translation
 }
@@ -64,8 +69,15 @@ func (p *Page) Handler(secure bool) http.Handler {
 	mux.HandleFunc("POST /signout", func(w http.ResponseWriter, r *http.Request) { p.signOut(w, r, secure) })
 	mux.HandleFunc("GET /healthz/{what}", p.health)
 	mux.HandleFunc("GET /api/v1/events", p.events)
+	for _, a := range acts() {
+		mux.HandleFunc("POST /act/"+a.name, p.serveAct(a))
+	}
 	for _, route := range shared() {
-		mux.Handle(route, p.opt.API)
+		if h := p.opt.API; strings.HasPrefix(route, "GET ") {
+			mux.Handle(route, h)
+		} else {
+			mux.Handle(route, p.told(h))
+		}
 	}
 	mux.Handle("GET /api/v1/devices/{name}/follow", acting(p.opt.API))
 	return &guard{page: p, secure: secure, cross: http.NewCrossOriginProtection(), next: mux}
@@ -77,8 +89,8 @@ func (p *Page) Handler(secure bool) http.Handler {
 // configuration, and what is there for support.
 func shared() []string {
 	return []string{
-		"GET /api/v1/status", "GET /api/v1/queue", "GET /api/v1/history", "GET /api/v1/gps",
-		"POST /api/v1/ping", "POST /api/v1/reload",
+		"GET /api/v1/status", "GET /api/v1/queue", "GET /api/v1/history", "GET /api/v1/gps", "GET /api/v1/logs",
+		"POST /api/v1/ping", "POST /api/v1/reload", "POST /api/v1/uplink/reconnect",
 	}
 }
 

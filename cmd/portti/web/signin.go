@@ -17,7 +17,7 @@ type Role string
 // The roles.
 const (
 	View Role = "view" // look
-	Act  Role = "act"  // and read the configuration again, ping the server, follow a device
+	Act  Role = "act"  // and read the configuration again, ping the server, connect anew, test and follow a device
 )
 
 // How long and how many.
@@ -50,6 +50,8 @@ type session struct {
 	secure      bool
 	from, agent string
 	begun, seen time.Time
+	outcome     *outcome // of the last act, until it is seen
+	outcomes    uint64
 }
 
 type link struct {

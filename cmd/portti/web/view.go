@@ -53,7 +53,7 @@ func (v *view) outside(title, text string, more *node) *node {
 
 // sections of the overview.
 func (v *view) sections() []*node {
-	return []*node{v.glance(), v.problems(), v.link(), v.readings(), v.devices()}
+	return []*node{v.glance(), v.problems(), v.link(), v.readings(), v.devices(), v.actions()}
 }
 
 func section(name, title string, parts ...any) *node {
@@ -64,7 +64,7 @@ func (v *view) name() string { return clean(cmp.Or(v.s.Gateway.Name, v.s.Gateway
 
 // mark is a shape that says what its colour says; the word beside it says it too.
 func mark(kind string) *node {
-	shape := map[string]string{"good": "●", "unsure": "○", "warn": "▲", "bad": "✖"}[kind]
+	shape := map[string]string{"good": "●", "unsure": "○", "warn": "▲", "bad": "✖", "soft": "·"}[kind]
 	return el("span", class("mark "+kind), at("aria-hidden", "true"), shape)
 }
 

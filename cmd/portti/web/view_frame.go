@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 )
@@ -17,6 +18,8 @@ type tab struct {
 func tabs() []tab {
 	return []tab{
 		{"/", func(w *words) string { return w.Overview }, (*view).sections, true},
+		{"/settings", func(w *words) string { return w.Settings }, (*view).settings, false},
+		{"/logs", func(w *words) string { return w.Logs }, (*view).logs, true},
 	}
 }
 
@@ -42,7 +45,11 @@ func (t tab) route() string {
 func (p *Page) showTab(t tab) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		doc := p.opt.Status()
-		p.send(w, http.StatusOK, p.view(r, &doc).frame(t))
+		v := p.view(r, &doc)
+		if r.Method != http.MethodGet {
+			v.ask.Del("done") // nobody sees it
+		}
+		p.send(w, http.StatusOK, v.frame(t))
 	}
 }
 
@@ -61,7 +68,7 @@ func (v *view) frame(t tab) *node {
 	}
 	attrs, foot := []any{at("data-state", mark)}, el("p", updated)
 	if t.fresh {
-		attrs = append(attrs, at("data-events", v.to("/api/v1/events", "lang", v.w.Lang, "page", t.path)))
+		attrs = append(attrs, at("data-events", v.events(t)))
 		script = el("script", at("type", "module"), at("src", v.page.url("live.js")))
 		foot = el("p", id("live"), at("role", "status"), at("data-live", v.w.Live), at("data-gone", v.w.Gone), at("data-ended", v.w.Ended), updated)
 	}
@@ -70,8 +77,18 @@ func (v *view) frame(t tab) *node {
 		el("body", append(attrs,
 			el("a", class("skip"), at("href", "#main"), v.w.SkipTo),
 			el("header", class("top"), el("p", class("brand"), "portti"), el("div", class("tools"), v.otherLanguage(), signOut), v.nav(t)),
-			el("main", id("main"), at("tabindex", "-1"), heading, t.sections(v)),
+			el("main", id("main"), at("tabindex", "-1"), heading, v.done(), t.sections(v)),
 			el("footer", foot, el("p", role)))...))
+}
+
+// events is where the script hears of what changes on this page, with all that was asked
+// of it.
+func (v *view) events(t tab) string {
+	ask := maps.Clone(v.ask)
+	ask.Del("done")
+	ask.Set("lang", v.w.Lang)
+	ask.Set("page", t.path)
+	return "/api/v1/events?" + ask.Encode()
 }
 
 // acts says whether the session may do more than look.

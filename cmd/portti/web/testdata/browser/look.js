@@ -4,7 +4,8 @@ const { chromium } = require("playwright-core");
 const axe = require("fs").readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const [, , executablePath, link, plainLink, payloads, folder] = process.argv;
-const saw = { violations: [], errors: [], dialogs: [], foreign: [], axe: [], counts: [], names: [], wide: [] };
+const saw = { violations: [], errors: [], dialogs: [], foreign: [], axe: [], counts: [], names: [], wide: [], others: {}, said: [] };
+const others = { settings: "/settings?all=1", logs: "/logs" };
 
 function watch(page, origin) {
   page.on("dialog", (d) => { saw.dialogs.push(d.message()); d.dismiss(); });
@@ -64,6 +65,17 @@ async function check(page, name) {
   await signIn(plain, plainLink);
   saw.plain = await plain.textContent("main");
   await looks(plain, "plain");
+  for (const [name, path] of Object.entries(others)) {
+    await plain.goto(origin + path);
+    await looks(plain, "plain-" + name);
+  }
+  for (const [path, act] of [["/", "ping"], ["/", "reconnect"], ["/", "test"], ["/settings", "reload"]]) {
+    await plain.goto(origin + path);
+    await plain.click(`form[action^="/act/${act}"] button`);
+    await plain.waitForSelector("#done");
+    saw.said.push(await plain.textContent("#done"));
+  }
+  await looks(plain, "plain-done");
 
   const context = await browser.newContext({ locale: "en-GB" });
   const page = await context.newPage();
@@ -72,9 +84,20 @@ async function check(page, name) {
   await live(page);
   await looks(page, "light");
   await check(page, "light");
+  for (const [name, path] of Object.entries(others)) {
+    await page.goto(origin + path);
+    await looks(page, name);
+    await check(page, name);
+  }
   await page.emulateMedia({ colorScheme: "dark" });
+  for (const [name, path] of Object.entries(others)) {
+    await page.goto(origin + path);
+    await looks(page, "dark-" + name);
+    await check(page, "dark " + name);
+  }
+  await page.goto(origin + "/");
   await check(page, "dark");
-  const keys = await page.evaluate(() => document.querySelectorAll("a, button").length);
+  const keys = await page.evaluate(() => document.querySelectorAll("a, button, select").length);
   await page.reload();
   const reached = new Set();
   for (let i = 0; i < keys; i++) {
@@ -90,7 +113,15 @@ async function check(page, name) {
     await page.waitForTimeout(50);
     saw.counts.push(await page.evaluate(() => document.querySelectorAll("*").length));
     saw.names.push(await page.textContent("h1"));
+    for (const [name, path] of Object.entries(others)) {
+      await page.goto(origin + path);
+      if (name === "logs") await live(page);
+      await page.waitForTimeout(50);
+      (saw.others[name] ||= []).push(await page.evaluate(() => document.querySelectorAll("*").length));
+    }
+    await page.goto(origin + "/");
   }
+  await live(page);
   await looks(page, "payload");
   await page.evaluate(() => fetch("/api/v1/queue?n=stop"));
   await page.waitForSelector("body[data-gone]", { timeout: 20000 });
