@@ -8,11 +8,13 @@ import (
 
 	"portti/buffer"
 	"portti/cmd/portti/status"
+	"portti/device"
 	"portti/uplink"
 )
 
-// How much is remembered, at the most 170 kB: 1,440 points of 32 bytes, and 256 states and
-// 64 outages with a sentence each; 115 kB more while somebody asks for single seconds.
+// How much is remembered, at the most 190 kB: 1,440 points of 32 bytes, 256 states and
+// 64 outages with a sentence each, and an hour of 64 devices; 115 kB more while somebody
+// asks for single seconds.
 const (
 	historyMinutes = 24 * 60
 	historySeconds = 60 * 60
@@ -37,6 +39,7 @@ type history struct {
 	asked   time.Time // when somebody last asked for single seconds; zero = not lately
 	links   []linkSpan
 	outages []*outageRecord
+	devices []deviceHour
 }
 
 // glimpse is what a look at the parts tells the history.
@@ -48,6 +51,7 @@ type glimpse struct {
 	counts  buffer.Counts
 	bytes   int64
 	loss    *buffer.Loss // the latest, nil = none
+	devices []device.Status
 }
 
 // online and without tell the two states in which nothing is amiss: a connection, and no
@@ -78,6 +82,7 @@ func (h *history) note(l glimpse) {
 	}
 	h.noteLink(&l)
 	h.noteOutage(&l)
+	h.noteDevices(l.devices)
 	h.most = max(h.most, l.counts.Acked)
 	h.last = l
 }
@@ -97,7 +102,9 @@ func (h *history) plot(l *glimpse) {
 		online = min(step, max(l.at.Sub(l.link.Since), 0))
 	}
 	at := l.at.Sub(h.began)
-	h.minutes.add(at, step, online, d)
+	if h.minutes.add(at, step, online, d) {
+		h.endMinute()
+	}
 	switch {
 	case h.asked.IsZero():
 	case l.at.Sub(h.asked) > secondsKept:
@@ -129,14 +136,15 @@ type series struct {
 	slot         time.Duration
 }
 
-// add takes what has happened in the step that ends at that time.
-func (s *series) add(at, step, online time.Duration, d point) {
+// add takes what has happened in the step that ends at that time, and says whether that
+// made a point.
+func (s *series) add(at, step, online time.Duration, d point) bool {
 	s.open.waiting, s.open.bytes = d.waiting, d.bytes
 	s.open.in, s.open.out, s.open.lost = s.open.in+d.in, s.open.out+d.out, s.open.lost+d.lost
 	s.span, s.online = s.span+step, s.online+online
 	slot := at / s.every
 	if slot == s.slot {
-		return
+		return false
 	}
 	s.open.at = uint32(at / time.Second)
 	if s.span > 0 {
@@ -149,6 +157,7 @@ func (s *series) add(at, step, online time.Duration, d point) {
 		s.next = (s.next + 1) % s.limit
 	}
 	s.slot, s.open, s.span, s.online = slot, point{}, 0, 0
+	return true
 }
 
 // columns gives the points, oldest first. zero is when the history began, in Unix seconds.
@@ -169,6 +178,7 @@ type linkSpan struct {
 	state     string
 	from, to  time.Time
 	code, why string
+	planned   bool // outside the uplink hours
 }
 
 // noteLink makes the spans go on. An attempt belongs to the time without a connection
@@ -181,7 +191,7 @@ func (h *history) noteLink(l *glimpse) {
 	switch {
 	case l.online() || l.without():
 	case !l.link.Opens.IsZero():
-		now.why = "outside the uplink hours"
+		now.why, now.planned = "outside the uplink hours", true
 	default:
 		now.code, now.why = l.link.Problem, status.Clean(l.link.LastError, whyLength)
 	}
@@ -196,7 +206,7 @@ func (h *history) noteLink(l *glimpse) {
 			last.to, last.why = l.at, now.why
 			return
 		case last.state == status.LinkConnecting && !l.online() && !l.without():
-			last.state, last.code, last.why, last.to = now.state, now.code, now.why, l.at
+			last.state, last.code, last.why, last.planned, last.to = now.state, now.code, now.why, now.planned, l.at
 			return
 		}
 		last.to = now.from
@@ -225,7 +235,7 @@ func (h *history) of(now, wall time.Time, seconds bool) status.History {
 	began := cmp.Or(h.began, now)
 	unix := func(t time.Time) int64 { return wall.Add(t.Sub(now)).Unix() }
 	doc := status.History{Schema: status.Schema, Time: wall.UTC(), Began: unix(now.Add(-min(now.Sub(began), historySpan))),
-		Minutes: h.minutes.columns(unix(began)), Seconds: new(series).columns(0), Links: []status.LinkSpan{}, Outages: []status.Outage{}}
+		Minutes: h.minutes.columns(unix(began)), Seconds: new(series).columns(0), Links: []status.LinkSpan{}, Outages: []status.Outage{}, Devices: h.hoursOfDevices()}
 	if seconds {
 		h.asked = now
 		doc.Seconds = h.seconds.columns(unix(began))
@@ -234,7 +244,7 @@ func (h *history) of(now, wall time.Time, seconds bool) status.History {
 		if now.Sub(l.to) > historySpan {
 			continue
 		}
-		doc.Links = append(doc.Links, status.LinkSpan{State: l.state, From: unix(l.from), To: unix(l.to), Code: l.code, Why: l.why})
+		doc.Links = append(doc.Links, status.LinkSpan{State: l.state, From: unix(l.from), To: unix(l.to), Code: l.code, Why: l.why, Planned: l.planned})
 	}
 	for _, o := range h.outages {
 		doc.Outages = append(doc.Outages, o.document(now, wall))

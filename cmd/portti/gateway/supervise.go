@@ -99,7 +99,7 @@ func (g *Gateway) observe(s *snapshot) {
 
 // observeHistory remembers the look.
 func (g *Gateway) observeHistory(s *snapshot) {
-	l := glimpse{at: s.at, link: s.link, away: s.away, started: g.started, counts: s.total, bytes: s.stats.Bytes}
+	l := glimpse{at: s.at, link: s.link, away: s.away, started: g.started, counts: s.total, bytes: s.stats.Bytes, devices: s.devices}
 	if n := len(s.stats.Losses); n > 0 {
 		l.loss = &s.stats.Losses[n-1]
 	}

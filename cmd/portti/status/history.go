@@ -19,6 +19,15 @@ type History struct {
 	Links []LinkSpan `json:"links"`
 	// Outages are the times without a connection, oldest first.
 	Outages []Outage `json:"outages"`
+	// Devices are those of the configuration, 64 at the most.
+	Devices []DeviceHour `json:"devices"`
+}
+
+// DeviceHour is how many readings a device gave in each of the last 60 minutes, or since
+// it is known. The last of them is the last of History.Minutes.
+type DeviceHour struct {
+	Name string   `json:"name"`
+	In   []uint64 `json:"in"`
 }
 
 // Series is a plot: all columns have the same length.
@@ -40,6 +49,8 @@ type LinkSpan struct {
 	To    int64  `json:"to"`   // of the last one: now
 	Code  string `json:"code"` // of the catalogue, "" where nothing was wrong
 	Why   string `json:"why"`
+	// Planned says that the uplink hours were waited for.
+	Planned bool `json:"planned"`
 }
 
 // Outage is a time without a connection and what became of the readings meanwhile. Ages

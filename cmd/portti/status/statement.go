@@ -31,7 +31,7 @@ func (o *Outage) when(w Wording) string {
 		what = "Outside the uplink hours"
 	}
 	why := ""
-	if word := reasonWord(o.Code); word != "" && !o.Planned {
+	if word := ReasonWord(o.Code); word != "" && !o.Planned {
 		why = " (" + word + ")"
 	}
 	lasted := InWords(seconds(o.Seconds()))
@@ -127,7 +127,7 @@ func (o *Outage) lost(w Wording) string {
 		if o.Lost[r] == 0 {
 			continue
 		}
-		text := lossWord(r)
+		text := LossWord(r)
 		if o.Lost[r] != n {
 			text += " " + w.digits(o.Lost[r])
 		}
@@ -183,8 +183,8 @@ func (w Wording) digits(n uint64) string {
 	return s
 }
 
-// reasonWord is why a link was down, in a word or two.
-func reasonWord(code string) string {
+// ReasonWord is why a link was down, in a word or two.
+func ReasonWord(code string) string {
 	words := map[string]string{
 		"NET-DNS": "DNS", "NET-NO-ROUTE": "no network", "NET-REFUSED": "server refused the connection", "NET-TIMEOUT": "no answer",
 		"NET-PORTAL": "login page of a network", "NET-MTU": "large packets get lost", "NET-PROXY": "proxy", "NET-PROXY-AUTH": "proxy login",
@@ -202,8 +202,8 @@ func reasonWord(code string) string {
 	return Clean(code, 30)
 }
 
-// lossWord is why readings were lost, in words.
-func lossWord(reason string) string {
+// LossWord is why readings were lost, in words.
+func LossWord(reason string) string {
 	words := map[string]string{
 		LossFull: "buffer full", LossAge: "too old", LossRate: "rate limit", LossMemory: "disk too slow", LossIO: "disk error",
 		LossCorrupt: "damaged file", LossRollback: "buffer set back", LossShrink: "max_size lowered",

@@ -23,18 +23,45 @@ const (
 type frame struct {
 	number uint64
 	doc    status.Document
+	day    *status.History // the same one until it may look otherwise; nil = there is none
 	keys   map[string]json.RawMessage
 }
 
 // feed makes a frame a second for all streams while there is one, and nothing while
 // there is none.
 type feed struct {
-	status func() status.Document
+	status  func() status.Document
+	history func() status.History // nil = there is none
 
 	mu      sync.Mutex
 	streams map[chan *frame]struct{}
 	stop    chan struct{} // of the goroutine that ticks; nil = there is none
 	number  uint64
+	past    *status.History // fetched last, while there is a stream
+	at      occasion        // when that was
+}
+
+// occasion is why to fetch the history anew: another minute, or the link does otherwise.
+type occasion struct {
+	minute         int64
+	state, problem string
+	connects       uint64
+	delivered      bool
+}
+
+func occasionOf(doc *status.Document) occasion {
+	const late = 5 // seconds until a minute that is over is noted at the latest
+	o := doc.Link.LastOutage
+	return occasion{int64(doc.UptimeS-late) / 60, doc.Link.State, doc.Link.Problem, doc.Link.Connects, o != nil && o.Done != nil}
+}
+
+// day fetches the history.
+func (f *feed) day() *status.History {
+	if f.history == nil {
+		return nil
+	}
+	h := f.history()
+	return &h
 }
 
 // join opens a stream; nil = there are enough. Its first frame is there already.
@@ -64,7 +91,7 @@ func (f *feed) leave(c chan *frame) {
 	delete(f.streams, c)
 	if len(f.streams) == 0 && f.stop != nil {
 		close(f.stop)
-		f.stop = nil
+		f.stop, f.past = nil, nil
 	}
 }
 
@@ -96,7 +123,14 @@ func (f *feed) frame() *frame {
 		_ = json.Unmarshal(text, &now.keys) // it was just made
 	}
 	f.mu.Lock()
+	past, at := f.past, f.at
+	f.mu.Unlock()
+	if o := occasionOf(&doc); past == nil || o != at {
+		past, at = f.day(), o
+	}
+	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.past, f.at, now.day = past, at, past
 	f.number++
 	now.number = f.number
 	return now
@@ -128,7 +162,11 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 			if !p.guests.holds(who) {
 				return
 			}
-			s.compose(now, shown.sections(p.view(r, &now.doc)))
+			v := p.view(r, &now.doc)
+			if shown.path == "/" {
+				s.view(v, now)
+			}
+			s.compose(now, shown.sections(v))
 		case <-silence.C:
 			s.b.WriteString(": still here\n\n")
 		}
@@ -149,7 +187,18 @@ type stream struct {
 	control *http.ResponseController
 	b       bytes.Buffer
 	keys    map[string]json.RawMessage
-	looks   map[string][]byte // the sections, as JSON
+	looks   map[string]*node // the sections
+	day     *status.History
+	plots   plots // of day
+}
+
+// view gives the plots to a view, drawn anew where there is another day.
+func (s *stream) view(v *view, now *frame) *view {
+	if s.day != now.day {
+		s.day, s.plots = now.day, v.draw(now.day)
+	}
+	v.plots = s.plots
+	return v
 }
 
 // compose writes what changed since the last frame.
@@ -163,19 +212,15 @@ func (s *stream) compose(now *frame, sections []*node) {
 	s.keys = now.keys
 	s.event(now.number, "status", changed, len(changed))
 	if s.looks == nil {
-		s.looks = map[string][]byte{}
+		s.looks = map[string]*node{}
 	}
-	var views []json.RawMessage
+	var views []*change
 	for _, n := range sections {
-		text, err := json.Marshal(n)
-		if err != nil {
-			panic(err) // strings alone
-		}
 		name := n.attribute("id")
-		if !bytes.Equal(text, s.looks[name]) {
-			s.looks[name] = text
-			views = append(views, text)
+		if c := (&change{n, s.looks[name]}); !c.none() {
+			views = append(views, c)
 		}
+		s.looks[name] = n
 	}
 	s.event(now.number, "view", views, len(views))
 }

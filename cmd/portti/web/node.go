@@ -92,16 +92,20 @@ func (n *node) MarshalJSON() ([]byte, error) {
 	if n.tag == "" {
 		return json.Marshal(n.text)
 	}
-	attrs := make(map[string]string, len(n.attrs))
-	for _, a := range n.attrs {
-		attrs[a.name] = a.value
-	}
 	all := make([]any, 0, 2+len(n.kids))
-	all = append(all, n.tag, attrs)
+	all = append(all, n.tag, n.attributes())
 	for _, k := range n.kids {
 		all = append(all, k)
 	}
 	return json.Marshal(all)
+}
+
+func (n *node) attributes() map[string]string {
+	all := make(map[string]string, len(n.attrs))
+	for _, a := range n.attrs {
+		all[a.name] = a.value
+	}
+	return all
 }
 
 // attribute is the value of one; "" = it has none.

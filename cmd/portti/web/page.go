@@ -16,9 +16,11 @@ type Options struct {
 	ID     string                 // of the gateway
 	API    http.Handler           // what the control socket answers members, of which the page has the routes in shared
 	Status func() status.Document //
-	Stuck  func() string          // the part that does not move; "" = all do
-	Names  func() []string        // other host names and addresses of this machine; nil = none
-	Log    *slog.Logger
+	// History is the last day, of which the page draws plots; nil = there is none.
+	History func() status.History
+	Stuck   func() string   // the part that does not move; "" = all do
+	Names   func() []string // other host names and addresses of this machine; nil = none
+	Log     *slog.Logger
 
 	Settings func() Settings
 	Logs     func(LogFilter) status.LogDocument // without secrets
@@ -44,7 +46,7 @@ type Page struct {
 
 // New makes a page that nobody is signed in to.
 func New(opt Options) *Page {
-	return &Page{opt: opt, feed: &feed{status: opt.Status}, assets: sync.OnceValue(loadAssets), finnish: sync.OnceValue(loadFinnish)}
+	return &Page{opt: opt, feed: &feed{status: opt.Status, history: opt.History}, assets: sync.OnceValue(loadAssets), finnish: sync.OnceValue(loadFinnish)}
 }
 
 // Invite makes the path of a link by which one browser signs in, within LinkLife.

@@ -18,6 +18,7 @@ type view struct {
 	who  *session
 	ask  url.Values       // of the address
 	s    *status.Document // nil for who is not signed in
+	plots
 }
 
 func (p *Page) view(r *http.Request, s *status.Document) *view {

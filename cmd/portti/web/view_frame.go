@@ -46,6 +46,9 @@ func (p *Page) showTab(t tab) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		doc := p.opt.Status()
 		v := p.view(r, &doc)
+		if t.path == "/" {
+			v.plots = v.draw(p.feed.day())
+		}
 		if r.Method != http.MethodGet {
 			v.ask.Del("done") // nobody sees it
 		}
@@ -60,7 +63,8 @@ func (v *view) frame(t tab) *node {
 	if v.acts() {
 		role = v.w.RoleAct
 	}
-	var heading, script *node
+	var heading *node
+	var scripts []*node
 	title, updated := v.name()+" · portti", fill(v.w.Updated, "time", v.clock(v.s.Time))+" "+v.w.Reload
 	if t.path != "/" { // whose glance has one
 		heading = el("h1", class("title"), t.name(v.w), el("small", v.name()))
@@ -69,16 +73,26 @@ func (v *view) frame(t tab) *node {
 	attrs, foot := []any{at("data-state", mark)}, el("p", updated)
 	if t.fresh {
 		attrs = append(attrs, at("data-events", v.events(t)))
-		script = el("script", at("type", "module"), at("src", v.page.url("live.js")))
+		scripts = v.page.scripts(t)
 		foot = el("p", id("live"), at("role", "status"), at("data-live", v.w.Live), at("data-gone", v.w.Gone), at("data-ended", v.w.Ended), updated)
 	}
 	signOut := el("form", at("method", "post"), at("action", "/signout?lang="+v.w.Lang), el("button", at("type", "submit"), v.w.SignOut))
-	return el("html", at("lang", v.w.Lang), v.head(title, script),
+	return el("html", at("lang", v.w.Lang), v.head(title, scripts...),
 		el("body", append(attrs,
 			el("a", class("skip"), at("href", "#main"), v.w.SkipTo),
 			el("header", class("top"), el("p", class("brand"), "portti"), el("div", class("tools"), v.otherLanguage(), signOut), v.nav(t)),
 			el("main", id("main"), at("tabindex", "-1"), heading, v.done(), t.sections(v)),
 			el("footer", foot, el("p", role)))...))
+}
+
+// scripts are what a page does without: one keeps it fresh, the others draw more.
+func (p *Page) scripts(t tab) []*node {
+	module := func(name string) *node { return el("script", at("type", "module"), at("src", p.url(name))) }
+	all := []*node{module("live.js")}
+	if t.path == "/" {
+		all = append(all, el("link", at("rel", "stylesheet"), at("href", p.url("uPlot.css"))), el("script", at("defer", ""), at("src", p.url("uPlot.js"))), module("plot.js"))
+	}
+	return all
 }
 
 // events is where the script hears of what changes on this page, with all that was asked

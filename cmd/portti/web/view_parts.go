@@ -49,7 +49,8 @@ func (v *view) link() *node {
 	return section("link", w.Link,
 		el("p", class("state "+kind), mark(kind), " ", el("strong", word), " · "+v.moment(l.Since, l.SinceS)),
 		facts(w.Server, clean(cmp.Or(l.URL, l.URLHost)), w.RoundTrip, rtt, w.NextTry, next, w.Opens, opens, w.Proof, proof,
-			w.LastEnd, v.lastEnd(), w.Connects, number(l.Connects), w.Sent, w.bytes(int64(l.SentBytes))))
+			w.LastEnd, v.lastEnd(), w.Connects, number(l.Connects), w.Sent, w.bytes(int64(l.SentBytes))),
+		v.plots.link)
 }
 
 // lastEnd is why the connection ended last, and when it was back.
@@ -102,7 +103,7 @@ func (v *view) readings() *node {
 		el("p", class("fill"), el("span", id("fill-name"), w.Fill+": "+fillText),
 			el("meter", class(kind), at("min", "0"), at("max", "100"), at("high", "80"), at("value", strconv.FormatFloat(percent, 'f', 1, 64)), at("aria-labelledby", "fill-name"))),
 		facts(w.Oldest, oldest, w.Room, room, w.Read, number(t.Read), w.Resent, number(t.Resent), w.SetAside, aside),
-		v.losses())
+		v.plots.buffer, v.losses())
 }
 
 // losses is why readings were lost; nil = none was.
@@ -180,7 +181,7 @@ func (v *view) device(d *status.Device, role func(string) *attr) *node {
 		el("th", role("rowheader"), at("scope", "row"), el("span", class("name"), clean(d.Name)), small(about)),
 		cell(w.State, el("span", class("state "+kind), mark(kind), " "+word), small(d.Detail), small(failed), small(d.LastLine)),
 		cell(w.LastReading, age),
-		cell(w.Rate, fill(w.PerSecond, "n", w.decimal(d.RateHz))),
+		cell(w.Rate, fill(w.PerSecond, "n", w.decimal(d.RateHz)), v.plots.sparks[d.Name]),
 		cell(w.ReadN, number(d.Read)),
 		cell(w.Unusable, number(d.Bad)))
 }

@@ -35,6 +35,8 @@ type words struct {
 
 	// Signing in.
 	SignIn, SignInTitle, SignInText, NotSignedIn, HowToSignIn, SignedOut, LinkOverTitle, LinkOverText, TooManyTitle, TooManyText string
+
+	plotWords
 }
 
 func english() *words {
@@ -77,6 +79,8 @@ func english() *words {
 		NotSignedIn: "You are not signed in", HowToSignIn: "There is no password. On the gateway, make a link and open it in this browser:", SignedOut: "You are signed out",
 		LinkOverTitle: "This link is no longer good", LinkOverText: "A link is good once and for ten minutes. On the gateway, make another one:",
 		TooManyTitle: "Too many tries", TooManyText: "Too many links were refused. Wait a minute, then try again with a fresh one.",
+
+		plotWords: englishPlots(),
 	}
 }
 
@@ -120,5 +124,7 @@ func finnish() *words {
 		NotSignedIn: "Et ole kirjautunut sisään", HowToSignIn: "Salasanaa ei ole. Luo yhdyskäytävässä linkki ja avaa se tällä selaimella:", SignedOut: "Olet kirjautunut ulos",
 		LinkOverTitle: "Linkki ei enää kelpaa", LinkOverText: "Linkki kelpaa kerran ja kymmenen minuutin ajan. Luo yhdyskäytävässä uusi:",
 		TooManyTitle: "Liian monta yritystä", TooManyText: "Liian monta linkkiä hylättiin. Odota minuutti ja yritä sitten uudella linkillä.",
+
+		plotWords: finnishPlots(),
 	}
 }

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"debug/buildinfo"
 	"encoding/base64"
@@ -57,6 +58,7 @@ type part struct {
 	sum           string // "h1:...", of go.sum
 	licence       string // SPDX
 	text          string // its licence files, word for word
+	purl          string // "" = it is a Go module
 }
 
 func partsOf(info *buildinfo.BuildInfo) ([]part, error) {
@@ -84,7 +86,15 @@ func partsOf(info *buildinfo.BuildInfo) ([]part, error) {
 		}
 		parts = append(parts, p)
 	}
-	return parts, nil
+	root, err := tool("go", "list", "-m", "-f", "{{.Dir}}")
+	if err != nil {
+		return nil, err
+	}
+	page, err := licensed(part{path: "uPlot", version: "1.6.32", purl: "pkg:npm/uplot@1.6.32"}, filepath.Join(root, "cmd/portti/web/assets"))
+	if err != nil {
+		return nil, err
+	}
+	return append(parts, page), nil
 }
 
 // folder is where a module's source lies: beside ours, in the tarball, else where go
@@ -155,7 +165,7 @@ func spdx(text string) string {
 
 func texts(parts []part) []byte {
 	var b strings.Builder
-	b.WriteString("The program portti is made of its own source, under the Apache License 2.0, and of these modules.\n\n")
+	b.WriteString("The program portti is made of its own source, under the Apache License 2.0, and of these modules\nand libraries.\n\n")
 	for _, p := range parts {
 		fmt.Fprintf(&b, "  %s %s: %s\n", p.path, p.version, p.licence)
 	}
@@ -204,7 +214,7 @@ func document(program, version string, info *buildinfo.BuildInfo, parts []part) 
 	needs := depends{Ref: self.Ref}
 	for _, p := range parts {
 		c := component{Type: "library", Name: p.path, Version: p.version, Licences: []licence{named(p.licence)}}
-		c.Purl = "pkg:golang/" + p.path + "@" + p.version
+		c.Purl = cmp.Or(p.purl, "pkg:golang/"+p.path+"@"+p.version)
 		c.Ref = c.Purl
 		if c.Hashes, err = hashes(p.sum); err != nil {
 			return nil, fmt.Errorf("%s: %w", p.path, err)

@@ -1,6 +1,7 @@
 // Keeps the page fresh. The server draws it: an event "view" brings the sections that look
-// otherwise now, each as [tag, attributes, content...], and they are built here element by
-// element; what came from a device or a server can be nothing but text of one. An event
+// otherwise now, each as [tag, attributes, content...] with 0 in place of content that stays
+// as it is, and they are built here element by element; what came from a device or a server
+// can be nothing but text of one. What is in an element data-own is another script's. An event
 // "status" brings what changed of the status document, which other files of the page hear
 // of as the event "portti:status" of the document, whole.
 const line = document.getElementById("live");
@@ -12,6 +13,7 @@ let last = Date.now();
 // the focus, a selection and the place on the page stay.
 function patch(at, want) {
   const [tag, attrs, ...kids] = want;
+  if (at.hasAttribute("data-own")) return at;
   for (const name of at.getAttributeNames()) {
     if (!(name in attrs) && name !== "open") at.removeAttribute(name);
   }
@@ -19,6 +21,7 @@ function patch(at, want) {
     if (at.getAttribute(name) !== value) at.setAttribute(name, value);
   }
   kids.forEach((kid, i) => {
+    if (kid === 0) return;
     const is = at.childNodes[i];
     if (typeof kid === "string") {
       if (is && is.nodeType === Node.TEXT_NODE) {
