@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"portti/device/clock"
-	"portti/device/nmea"
 	"portti/device/ubx"
 )
 
@@ -83,7 +82,7 @@ func TestSatellitesInUBX(t *testing.T) {
 	if want := "GPS7 45/120/41 true; SBAS123 -1/-1/12 false; GLONASS3 10/359/30 false"; satellites(got.Satellites) != want {
 		t.Errorf("got %s", satellites(got.Satellites))
 	}
-	if !got.Heard || got.Fix.Mode != 3 || !got.Last.Valid() || got.LastAge != 500 || len(got.Track) != 1 {
+	if !got.Heard || got.Fix.Mode != 3 || !got.Last.Valid() || got.LastAge != 500 {
 		t.Errorf("%+v", got)
 	}
 	old := []byte{0, 0, 0, 0, 2, 0, 0, 0,
@@ -112,38 +111,6 @@ func TestSatellitesOfGPSD(t *testing.T) {
 	got := g.loc.self.view.ask(1000)
 	if want := "GPS5 45/120/38 true; Galileo2 9/10/11 false; GLONASS6 5/10/0 false"; satellites(got.Satellites) != want || got.PDOP.Float() != 1.6 {
 		t.Errorf("got %s, PDOP %v", satellites(got.Satellites), got.PDOP)
-	}
-}
-
-// TestTrack: a thing that stands leaves no track, one that travels a bounded one that
-// begins at the beginning.
-func TestTrack(t *testing.T) {
-	var v view
-	at := func(lat float64, within float64, now int64) {
-		v.epoch(&nmea.Fix{Mode: 3, Position: nmea.Position{Lat: nmea.Coord(lat * 1e9), Lon: 25e9, Present: true}}, within, true, now)
-	}
-	for i := range 100 {
-		at(65+float64(i%2)*0.00005, 0, int64(1000*i)) // 5.6 m to and fro
-	}
-	at(65.0003, 20, 200_000) // 33 m, which the error explains
-	if len(v.track) != 1 {
-		t.Fatalf("%d points of a thing that stands", len(v.track))
-	}
-	for i := range 20_000 {
-		at(65+float64(i)*0.0002, 0, int64(1000*(1000+i)))
-	}
-	s := v.ask(1000 * (1000 + 19_999))
-	if n := len(s.Track); n > maxTrack || n < maxTrack/2 {
-		t.Fatalf("%d points", n)
-	}
-	first, last := s.Track[0], s.Track[len(s.Track)-1]
-	if first.Lat != 650000000 || last.AgeS != 0 || first.AgeS < 19_999 {
-		t.Errorf("from %+v to %+v", first, last)
-	}
-	for i := range s.Track[1:] {
-		if s.Track[i].AgeS <= s.Track[i+1].AgeS {
-			t.Fatalf("point %d is not older than the next", i)
-		}
 	}
 }
 

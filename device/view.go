@@ -1,7 +1,6 @@
 package device
 
 import (
-	"slices"
 	"sort"
 	"sync"
 
@@ -43,13 +42,6 @@ type Satellite struct {
 	Used      bool  // in the fix
 }
 
-// TrackPoint is where a receiver was.
-type TrackPoint struct {
-	Lat, Lon int32 // 1e-7 degrees
-	at       int32 // monotonic, seconds
-	AgeS     int32 // when it was asked for
-}
-
 // Sky is what one source of positions tells, as it stands when asked. Ages are in
 // milliseconds.
 type Sky struct {
@@ -61,7 +53,15 @@ type Sky struct {
 	LastAge    int64
 	PDOP       nmea.Decimal
 	Satellites []Satellite
-	Track      []TrackPoint // the oldest first
+}
+
+// Track is where one source of positions was in the last day.
+type Track struct {
+	Name, Type string
+	Points     []TrackPoint // the oldest first
+	Now        int32        // as their At
+	Error      float64      // metres by which the line may miss where it was, at the most
+	Fences     map[string]FenceOptions
 }
 
 const (
@@ -69,10 +69,6 @@ const (
 	// skyOld is after how long what nothing was said of any more is not there: some receivers
 	// list their satellites every fifth second only.
 	skyOld = 12_000 // ms
-	// maxTrack points of 16 bytes are kept. Where they are full every second one of the
-	// older half goes, so that a track begins coarse and ends fine.
-	maxTrack  = 500
-	trackStep = 10 // metres between two at least, or three times the error
 )
 
 // tracked is a satellite and when it was mentioned last, monotonic.
@@ -85,17 +81,16 @@ type tracked struct {
 // view keeps what a receiver tells until somebody asks. It costs a receiver's goroutine no
 // allocation but for the track, once.
 type view struct {
-	mu       sync.Mutex
-	fix      nmea.Fix
-	at       int64 // monotonic, 0 = no epoch yet
-	last     nmea.Fix
-	lastAt   int64
-	pdop     nmea.Decimal
-	pdopAt   int64
-	n        int
-	sats     [maxSatellites]tracked
-	track    []TrackPoint
-	tracking nmea.Position // of the track's last point
+	mu     sync.Mutex
+	fix    nmea.Fix
+	at     int64 // monotonic, 0 = no epoch yet
+	last   nmea.Fix
+	lastAt int64
+	pdop   nmea.Decimal
+	pdopAt int64
+	n      int
+	sats   [maxSatellites]tracked
+	trail  trail
 }
 
 // epoch takes an epoch. within is its error in metres, 0 = not known; settled says that the
@@ -108,24 +103,9 @@ func (v *view) epoch(f *nmea.Fix, within float64, settled bool, now int64) {
 		return
 	}
 	v.last, v.lastAt = *f, v.at
-	if settled && (!v.tracking.Present || distance(v.tracking, f.Position) >= max(trackStep, 3*within)) {
-		v.point(f.Position, now)
+	if settled {
+		v.trail.take(f.Position, within, now)
 	}
-}
-
-func (v *view) point(at nmea.Position, now int64) {
-	if v.track == nil {
-		v.track = make([]TrackPoint, 0, maxTrack)
-	}
-	if len(v.track) == maxTrack {
-		const half = maxTrack / 2
-		for i := range half / 2 {
-			v.track[i] = v.track[2*i]
-		}
-		v.track = append(v.track[:half/2], v.track[half:]...)
-	}
-	v.track = append(v.track, TrackPoint{Lat: int32(degrees7(at.Lat)), Lon: int32(degrees7(at.Lon)), at: int32(now / 1000)})
-	v.tracking = at
 }
 
 // satelliteLocked finds a satellite's place, nil where all are taken.
@@ -195,11 +175,16 @@ func (v *view) ask(now int64) (s Sky) {
 		a, b := &s.Satellites[i], &s.Satellites[j]
 		return a.System < b.System || a.System == b.System && a.ID < b.ID
 	})
-	s.Track = slices.Clone(v.track)
-	for i := range s.Track {
-		s.Track[i].AgeS = int32(now/1000) - s.Track[i].at
-	}
 	return s
+}
+
+// way copies where it was, in at most so many points.
+func (v *view) way(most int, now int64) (t Track) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	t.Now = int32(now / 1000)
+	t.Points, t.Error = v.trail.ask(most, now)
+	return t
 }
 
 // Skies tells what every device that sends positions sees, in the order of the
@@ -222,4 +207,23 @@ func (d *device) sky(known *receivers, now clock.Now) Sky {
 	sky := known.named(d.cfg.Name).view.ask(now.Mono)
 	sky.Name, sky.Type = d.cfg.Name, d.cfg.Type
 	return sky
+}
+
+// Tracks tells where every device that sends positions was in the last day, in at most so
+// many points each, in the order of the configuration. It may be called at any time from
+// any goroutine.
+func (s *Set) Tracks(most int) []Track {
+	if s.env.Clock == nil {
+		return nil
+	}
+	now := s.env.Clock.Now()
+	var all []Track
+	for _, d := range s.all() {
+		if o, positions := s.tuning.Kinds.positionsOf(d.cfg); positions {
+			t := s.env.receivers.named(d.cfg.Name).view.way(most, now.Mono)
+			t.Name, t.Type, t.Fences = d.cfg.Name, d.cfg.Type, o.Fence
+			all = append(all, t)
+		}
+	}
+	return all
 }

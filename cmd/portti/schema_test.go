@@ -41,6 +41,7 @@ func printed() map[string]any {
 		"doctor-list":  checkList{},
 		"netcheck":     netcheckJSON{},
 		"gps":          status.GPSDocument{},
+		"track":        status.Track{},
 		"bundle":       bundleView{},
 		"manifest":     manifest{}, // in a bundle
 		"web-sessions": gateway.PageSessions{},

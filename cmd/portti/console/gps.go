@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -30,9 +29,6 @@ func GPS(w io.Writer, g *status.GPS, doc *status.Document, o Options) error {
 // gpsIndent is where the values begin.
 const gpsIndent = 10
 
-// fixOld is after how many seconds a receiver's last word is not how it is now.
-const fixOld = 10
-
 func (d *drawing) gps(g *status.GPS) {
 	d.fix(g)
 	if g.Position != nil {
@@ -40,37 +36,21 @@ func (d *drawing) gps(g *status.GPS) {
 	}
 	d.whyNoFix(g)
 	if len(g.Satellites) > 0 {
-		if hasFix(g) {
+		if g.HasFix() {
 			d.b.WriteByte('\n')
 		}
 		d.sky(g.Satellites)
 	}
 }
 
-// hasFix says whether the receiver told of a fix just now.
-func hasFix(g *status.GPS) bool {
-	return g.Fix != status.FixNone && g.AgeS >= 0 && g.AgeS < fixOld
-}
-
 func (d *drawing) fix(g *status.GPS) {
 	sign, word := bad, "no fix"
-	if hasFix(g) {
+	if g.HasFix() {
 		sign, word = good, status.Clean(g.Fix, 4)+" fix"
 	}
-	used, heard := 0, 0
-	for _, s := range g.Satellites {
-		if s.Used {
-			used++
-		}
-		if s.SNR > 0 {
-			heard++
-		}
-	}
-	if p := g.Position; used == 0 && p != nil && p.Used != nil && hasFix(g) {
-		used = *p.Used // no message says which
-	}
+	used, heard := g.Count()
 	parts := []string{word, fmt.Sprintf("%d used, %d heard", used, heard)}
-	if p := g.Position; p != nil && p.HDOP != nil && hasFix(g) {
+	if p := g.Position; p != nil && p.HDOP != nil && g.HasFix() {
 		parts = append(parts, "HDOP "+number(*p.HDOP))
 	}
 	if g.PDOP != nil {
@@ -87,7 +67,7 @@ func (d *drawing) position(g *status.GPS) {
 	}
 	// What is copied goes into a map as it is: a pair with its signs.
 	title := "POSITION"
-	if !hasFix(g) {
+	if !g.HasFix() {
 		title = "LAST FIX"
 	}
 	d.line(pad(title, gpsIndent), fmt.Sprintf("%.6f, %.6f", p.Latitude, p.Longitude))
@@ -100,7 +80,7 @@ func (d *drawing) position(g *status.GPS) {
 	if p.Accuracy != nil {
 		how = append(how, "good to "+number(*p.Accuracy)+" m")
 	}
-	if p.Speed != nil && hasFix(g) {
+	if p.Speed != nil && g.HasFix() {
 		how = append(how, number(*p.Speed)+" m/s ("+number(*p.Speed*3.6)+" km/h)")
 		if p.Course != nil && *p.Speed >= 0.5 {
 			how = append(how, fmt.Sprintf("course %.0f%s", *p.Course, degree))
@@ -143,19 +123,16 @@ func (d *drawing) whyNoFix(g *status.GPS) {
 			d.wrap("  ", d.arrow()+" "+status.Clean(action, 400))
 		}
 	}
-	if told || hasFix(g) {
+	if told || g.HasFix() {
 		return
 	}
-	strongest := 0
-	for _, s := range g.Satellites {
-		strongest = max(strongest, s.SNR)
-	}
+	strongest := g.Strongest()
 	d.b.WriteByte('\n')
 	switch {
 	case g.AgeS < 0 && len(g.Satellites) == 0:
 		d.wrap("", "Nothing that tells of a position has come from the receiver yet.")
 		d.wrap("", d.arrow()+" See what it sends: portti tail "+status.Clean(g.Name, 64)+" --raw")
-	case g.AgeS >= fixOld:
+	case g.AgeS >= status.FixOld:
 		d.wrap("", "The receiver has told nothing for "+span(g.AgeS)+".")
 		d.wrap("", d.arrow()+" See how its port is: portti status")
 	case strongest == 0:
@@ -220,13 +197,7 @@ func (d *drawing) skyRow(s status.Satellite, bar int) string {
 	if d.o.ASCII {
 		block = "="
 	}
-	return d.dot(s.Used) + " " + pad(label(s), 5) + padLeft(where(s.Elevation), 4) + padLeft(where(s.Azimuth), 5) + padLeft(snr, 4) + " " + strings.Repeat(block, length)
-}
-
-// label names a satellite as RINEX does: the letter of its system and its number.
-func label(s status.Satellite) string {
-	letter := map[string]string{"GPS": "G", "GLONASS": "R", "Galileo": "E", "BeiDou": "C", "QZSS": "J", "NavIC": "I", "SBAS": "S"}[s.System]
-	return fmt.Sprintf("%s%02d", cmp.Or(letter, "?"), s.ID)
+	return d.dot(s.Used) + " " + pad(s.Label(), 5) + padLeft(where(s.Elevation), 4) + padLeft(where(s.Azimuth), 5) + padLeft(snr, 4) + " " + strings.Repeat(block, length)
 }
 
 // dot is the mark of a satellite: filled where it is used.
@@ -249,7 +220,7 @@ func (d *drawing) plot(all []status.Satellite) []string {
 	p := newSkyPlot()
 	for _, s := range all { // those used, and the strongest, come first
 		if s.Elevation != nil && s.Azimuth != nil {
-			p.put(*s.Elevation, *s.Azimuth, s.Used, label(s))
+			p.put(*s.Elevation, *s.Azimuth, s.Used, s.Label())
 		}
 	}
 	lines := make([]string, len(p))

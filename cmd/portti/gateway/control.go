@@ -120,6 +120,8 @@ func (g *Gateway) routes() (members, everybody http.Handler) {
 		})
 	}
 	all.HandleFunc("GET /api/v1/gps", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.GPS(), log) })
+	all.HandleFunc("GET /api/v1/track", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.Track(), log) })
+	all.HandleFunc("GET /api/v1/track.gpx", g.gpx)
 	all.HandleFunc("GET /api/v1/queue/export", g.exportQueue)
 	all.HandleFunc("GET /api/v1/logs", g.serveLogs)
 	all.HandleFunc("POST /api/v1/ping", g.servePing)

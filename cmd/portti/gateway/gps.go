@@ -1,6 +1,10 @@
 package gateway
 
 import (
+	"maps"
+	"math"
+	"net/http"
+	"slices"
 	"time"
 
 	"portti/cmd/portti/status"
@@ -8,9 +12,23 @@ import (
 	"portti/device/nmea"
 )
 
-// GPS is what the receivers of positions see at this moment. It may be called from any
-// goroutine.
+// gpsTrack is how many points of a track a GPS document has, which is asked for often.
+const gpsTrack = 500
+
+// GPS is what the receivers of positions see at this moment, and where they were. It may be
+// called from any goroutine.
 func (g *Gateway) GPS() status.GPSDocument {
+	doc := g.sky()
+	for i, t := range g.devices.Tracks(gpsTrack) {
+		if i < len(doc.Devices) && doc.Devices[i].Name == t.Name { // else it was just read anew
+			doc.Devices[i].Track = trackOf(t).Points
+		}
+	}
+	return doc
+}
+
+// sky is GPS without tracks.
+func (g *Gateway) sky() status.GPSDocument {
 	doc := status.GPSDocument{Schema: status.GPSSchema, Time: time.Now().UTC(), Devices: []status.GPS{}}
 	for _, s := range g.devices.Skies() {
 		doc.Devices = append(doc.Devices, gpsOf(s))
@@ -30,10 +48,40 @@ func gpsOf(s device.Sky) status.GPS {
 		g.Satellites = append(g.Satellites, status.Satellite{System: sat.System.String(), ID: int(sat.ID),
 			Elevation: angle(sat.Elevation), Azimuth: angle(sat.Azimuth), SNR: int(sat.SNR), Used: sat.Used})
 	}
-	for _, p := range s.Track {
-		g.Track = append(g.Track, status.TrackPoint{Latitude: float64(p.Lat) / 1e7, Longitude: float64(p.Lon) / 1e7, AgeS: int(p.AgeS)})
-	}
 	return g
+}
+
+// Track is where the receivers of positions were in the last day. It may be called from any
+// goroutine.
+func (g *Gateway) Track() status.Track {
+	doc := status.Track{Schema: status.GPSSchema, Time: g.wallTime().UTC(), Clock: g.clock.Now().Trusted, Devices: []status.DeviceTrack{}}
+	for _, t := range g.devices.Tracks(math.MaxInt) {
+		doc.Devices = append(doc.Devices, trackOf(t))
+	}
+	return doc
+}
+
+func trackOf(t device.Track) status.DeviceTrack {
+	d := status.DeviceTrack{Name: t.Name, Type: t.Type, ErrorM: t.Error, Points: make([]status.TrackPoint, 0, len(t.Points)), Fences: []status.Fence{}}
+	for _, p := range t.Points {
+		d.Points = append(d.Points, status.TrackPoint{Latitude: float64(p.Lat) / 1e7, Longitude: float64(p.Lon) / 1e7, AgeS: int(t.Now - p.At), Begins: p.Begins})
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Fences)) {
+		o := t.Fences[name]
+		d.Fences = append(d.Fences, status.Fence{Name: name, Latitude: o.Lat, Longitude: o.Lon, Radius: o.Radius, Polygon: o.Polygon})
+	}
+	return d
+}
+
+// gpx answers with the tracks as a file.
+func (g *Gateway) gpx(w http.ResponseWriter, _ *http.Request) {
+	doc := g.Track()
+	w.Header().Set("Content-Type", "application/gpx+xml")
+	w.Header().Set("Content-Disposition", `attachment; filename="track.gpx"`)
+	w.Header().Set("Cache-Control", "no-store")
+	if err := doc.GPX(w); err != nil {
+		g.opt.Log.Debug("track not delivered", "component", "control", "event", "status.answer-failed", "err", err)
+	}
 }
 
 func fixOf(f *nmea.Fix) string {

@@ -18,10 +18,9 @@ func TestGPSDocument(t *testing.T) {
 	}{
 		"nothing yet": {device.Sky{Name: "a", Type: "gps"}, `{"name":"a","type":"gps","fix":"none","age_s":-1,"satellites":[],"track":[]}`},
 		"a fix": {device.Sky{Name: "a", Type: "gps", Heard: true, Fix: fix, Age: 400, Last: fix, LastAge: 400,
-			Satellites: []device.Satellite{{System: device.GLONASS, ID: 2, Elevation: 41, Azimuth: 0, SNR: 38, Used: true}, {System: device.GPS, ID: 3, Elevation: -1, Azimuth: -1}},
-			Track:      []device.TrackPoint{{Lat: 650124000, Lon: -254681001, AgeS: 7}}},
+			Satellites: []device.Satellite{{System: device.GLONASS, ID: 2, Elevation: 41, Azimuth: 0, SNR: 38, Used: true}, {System: device.GPS, ID: 3, Elevation: -1, Azimuth: -1}}},
 			`{"name":"a","type":"gps","fix":"3D","age_s":0.4,"position":{"age_s":0.4,"fix":"3D","time":"2026-11-22T12:00:00Z","latitude":65.0124,"longitude":-25.4681001,"altitude":12.3,"accuracy":1.132},` +
-				`"satellites":[{"system":"GLONASS","id":2,"elevation":41,"azimuth":0,"snr":38,"used":true},{"system":"GPS","id":3,"snr":0,"used":false}],"track":[{"latitude":65.0124,"longitude":-25.4681001,"age_s":7}]}`},
+				`"satellites":[{"system":"GLONASS","id":2,"elevation":41,"azimuth":0,"snr":38,"used":true},{"system":"GPS","id":3,"snr":0,"used":false}],"track":[]}`},
 		"lost": {device.Sky{Name: "a", Type: "gps", Heard: true, Fix: nmea.Fix{Mode: 1}, Age: 100, Last: nmea.Fix{Mode: 2, Position: nmea.Position{Present: true}, Sats: 4}, LastAge: 60_000},
 			`{"name":"a","type":"gps","fix":"none","age_s":0.1,"position":{"age_s":60,"fix":"2D","latitude":0,"longitude":0,"satellites_used":4},"satellites":[],"track":[]}`},
 	} {

@@ -47,7 +47,7 @@ const (
 )
 
 func (g *Gateway) metrics(addr string) *metrics {
-	return &metrics{addr: addr, status: g.Status, gps: g.GPS, meters: &g.meters, ends: g.linkEnds, looked: g.sinceLook, version: g.opt.Version, commit: revision(), retry: doorRetry,
+	return &metrics{addr: addr, status: g.Status, gps: g.sky, meters: &g.meters, ends: g.linkEnds, looked: g.sinceLook, version: g.opt.Version, commit: revision(), retry: doorRetry,
 		log: g.opt.Log.With("component", "metrics"), door: func(err error) bool { return g.doors.set(doorMetrics, err) }}
 }
 

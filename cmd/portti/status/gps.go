@@ -1,6 +1,10 @@
 package status
 
-import "time"
+import (
+	"cmp"
+	"fmt"
+	"time"
+)
 
 // GPSSchema is the version of GPSDocument, whose fields are only ever added.
 const GPSSchema = 1
@@ -32,8 +36,8 @@ type GPS struct {
 	// PDOP is that of all three dimensions, nil = not told.
 	PDOP       *float64    `json:"pdop,omitempty"`
 	Satellites []Satellite `json:"satellites"`
-	// Track is where it was, the oldest first. It begins coarse and ends fine, and is kept
-	// in memory only.
+	// Track is where it was in the last day, the oldest first, in at most 500 points; the
+	// document Track has all that are kept.
 	Track []TrackPoint `json:"track"`
 }
 
@@ -62,9 +66,41 @@ type Satellite struct {
 	Used      bool   `json:"used"`
 }
 
-// TrackPoint is where a receiver was.
-type TrackPoint struct {
-	Latitude  float64 `json:"latitude"`
-	Longitude float64 `json:"longitude"`
-	AgeS      int     `json:"age_s"`
+// FixOld is after how many seconds a receiver's last word is not how it is now.
+const FixOld = 10
+
+// HasFix says whether the receiver told of a fix just now.
+func (g *GPS) HasFix() bool { return g.Fix != FixNone && g.AgeS >= 0 && g.AgeS < FixOld }
+
+// Count is how many satellites are used, and how many are heard.
+func (g *GPS) Count() (used, heard int) {
+	for _, s := range g.Satellites {
+		if s.Used {
+			used++
+		}
+		if s.SNR > 0 {
+			heard++
+		}
+	}
+	if p := g.Position; used == 0 && p != nil && p.Used != nil && g.HasFix() {
+		used = *p.Used // no message says which
+	}
+	return used, heard
 }
+
+// Strongest is the best signal, 0 = none is heard.
+func (g *GPS) Strongest() (snr int) {
+	for _, s := range g.Satellites {
+		snr = max(snr, s.SNR)
+	}
+	return snr
+}
+
+// Letter is the satellite's system as RINEX has it, "?" where that has none.
+func (s *Satellite) Letter() string {
+	letter := map[string]string{"GPS": "G", "GLONASS": "R", "Galileo": "E", "BeiDou": "C", "QZSS": "J", "NavIC": "I", "SBAS": "S"}[s.System]
+	return cmp.Or(letter, "?")
+}
+
+// Label names a satellite as RINEX does: the letter of its system and its number.
+func (s *Satellite) Label() string { return fmt.Sprintf("%s%02d", s.Letter(), s.ID) }
