@@ -237,6 +237,8 @@ func TestWhatThePageHasOfTheSocket(t *testing.T) {
 		{"GET", "/api/v1/queue", 200, 200},
 		{"GET", "/api/v1/history", 200, 200},
 		{"GET", "/api/v1/gps", 200, 200},
+		{"GET", "/api/v1/track", 200, 200},
+		{"GET", "/api/v1/track.gpx", 200, 200},
 		{"POST", "/api/v1/reload", 403, 200},
 		{"POST", "/api/v1/ping?within=wrong", 403, 400},
 		{"GET", "/api/v1/devices/nobody/follow?raw=1", 403, 422},

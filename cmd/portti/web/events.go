@@ -16,7 +16,9 @@ const (
 	maxStreams  = 8
 	eventEvery  = time.Second
 	aliveEvery  = 15 * time.Second
-	writeWithin = 5 * time.Second // a browser that takes nothing for so long is dropped
+	writeWithin = 5 * time.Second  // a browser that takes nothing for so long is dropped
+	skyEvery    = 5 * time.Second  // a sky of 30 satellites is 9 kB,
+	trackEvery  = 30 * time.Second // and a track 10 kB at the most
 )
 
 // frame is the status document of a moment, also cut into its top-level keys.
@@ -24,6 +26,7 @@ type frame struct {
 	number uint64
 	doc    status.Document
 	day    *status.History // the same one until it may look otherwise; nil = there is none
+	where  whereabouts
 	keys   map[string]json.RawMessage
 }
 
@@ -32,8 +35,13 @@ type frame struct {
 type feed struct {
 	status  func() status.Document
 	history func() status.History // nil = there is none
+	gps     func() status.GPSDocument
+	track   func() status.Track
 
 	mu      sync.Mutex
+	where   whereabouts
+	gpsAt   time.Time // when it was looked at
+	trackAt time.Time
 	streams map[chan *frame]struct{}
 	stop    chan struct{} // of the goroutine that ticks; nil = there is none
 	number  uint64
@@ -118,7 +126,7 @@ func (f *feed) tick(stop <-chan struct{}) {
 
 func (f *feed) frame() *frame {
 	doc := f.status()
-	now := &frame{doc: doc}
+	now := &frame{doc: doc, where: f.look(time.Now())}
 	if text, err := json.Marshal(&doc); err == nil { // else it holds what is no number, and the page says so
 		_ = json.Unmarshal(text, &now.keys) // it was just made
 	}
@@ -134,6 +142,21 @@ func (f *feed) frame() *frame {
 	f.number++
 	now.number = f.number
 	return now
+}
+
+// look gives what receivers see, and where they were, not older than the page shows it.
+func (f *feed) look(now time.Time) whereabouts {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.gps != nil && (f.gpsAt.IsZero() || now.Sub(f.gpsAt) >= skyEvery) {
+		doc := f.gps()
+		f.where.gps, f.gpsAt = &doc, now
+	}
+	if f.track != nil && (f.trackAt.IsZero() || now.Sub(f.trackAt) >= trackEvery) {
+		doc := f.track()
+		f.where.track, f.trackAt = &doc, now
+	}
+	return f.where
 }
 
 // events streams the status: whole at first, then a second's changes by top-level key, in
@@ -189,16 +212,18 @@ type stream struct {
 	keys    map[string]json.RawMessage
 	looks   map[string]*node // the sections
 	day     *status.History
-	plots   plots // of day
+	plots   plots       // of day
+	where   whereabouts // as it was drawn last
 }
 
-// view gives the plots to a view, drawn anew where there is another day.
-func (s *stream) view(v *view, now *frame) *view {
+// view gives what the overview draws to a view: the plots anew where there is another day,
+// and where the receivers are where that has changed.
+func (s *stream) view(v *view, now *frame) {
 	if s.day != now.day {
 		s.day, s.plots = now.day, v.draw(now.day)
 	}
 	v.plots = s.plots
-	return v
+	v.where, v.seen, s.where = now.where, s.where, now.where
 }
 
 // compose writes what changed since the last frame.

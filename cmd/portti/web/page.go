@@ -18,8 +18,10 @@ type Options struct {
 	Status func() status.Document //
 	// History is the last day, of which the page draws plots; nil = there is none.
 	History func() status.History
-	Stuck   func() string   // the part that does not move; "" = all do
-	Names   func() []string // other host names and addresses of this machine; nil = none
+	GPS     func() status.GPSDocument // what receivers of positions see; nil = there are none
+	Track   func() status.Track       // where they were; nil as GPS
+	Stuck   func() string             // the part that does not move; "" = all do
+	Names   func() []string           // other host names and addresses of this machine; nil = none
 	Log     *slog.Logger
 
 	Settings func() Settings
@@ -46,7 +48,7 @@ type Page struct {
 
 // New makes a page that nobody is signed in to.
 func New(opt Options) *Page {
-	return &Page{opt: opt, feed: &feed{status: opt.Status, history: opt.History}, assets: sync.OnceValue(loadAssets), finnish: sync.OnceValue(loadFinnish)}
+	return &Page{opt: opt, feed: &feed{status: opt.Status, history: opt.History, gps: opt.GPS, track: opt.Track}, assets: sync.OnceValue(loadAssets), finnish: sync.OnceValue(loadFinnish)}
 }
 
 // Invite makes the path of a link by which one browser signs in, within LinkLife.
@@ -92,6 +94,7 @@ func (p *Page) Handler(secure bool) http.Handler {
 func shared() []string {
 	return []string{
 		"GET /api/v1/status", "GET /api/v1/queue", "GET /api/v1/history", "GET /api/v1/gps", "GET /api/v1/logs",
+		"GET /api/v1/track", "GET /api/v1/track.gpx",
 		"POST /api/v1/ping", "POST /api/v1/reload", "POST /api/v1/uplink/reconnect",
 	}
 }

@@ -19,6 +19,8 @@ type view struct {
 	ask  url.Values       // of the address
 	s    *status.Document // nil for who is not signed in
 	plots
+
+	where, seen whereabouts // now, and as it was drawn last
 }
 
 func (p *Page) view(r *http.Request, s *status.Document) *view {
@@ -54,7 +56,7 @@ func (v *view) outside(title, text string, more *node) *node {
 
 // sections of the overview.
 func (v *view) sections() []*node {
-	return []*node{v.glance(), v.problems(), v.link(), v.readings(), v.devices(), v.actions()}
+	return append([]*node{v.glance(), v.problems(), v.link(), v.readings(), v.devices(), v.actions()}, v.positions()...)
 }
 
 func section(name, title string, parts ...any) *node {

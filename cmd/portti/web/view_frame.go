@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // tab is one of the pages that the header leads to.
@@ -47,7 +48,7 @@ func (p *Page) showTab(t tab) http.HandlerFunc {
 		doc := p.opt.Status()
 		v := p.view(r, &doc)
 		if t.path == "/" {
-			v.plots = v.draw(p.feed.day())
+			v.plots, v.where = v.draw(p.feed.day()), p.feed.look(time.Now())
 		}
 		if r.Method != http.MethodGet {
 			v.ask.Del("done") // nobody sees it

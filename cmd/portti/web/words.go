@@ -33,6 +33,8 @@ type words struct {
 	Devices, DevicesCaption, NoDevices, Device, State, LastReading, Rate, ReadN, Unusable, PerSecond  string
 	DeviceOK, DeviceMissing, DeviceBusy, DeviceSilent, DeviceGarbage, DeviceStarting, PortAt, AtSpeed string
 
+	positionWords
+
 	// Signing in.
 	SignIn, SignInTitle, SignInText, NotSignedIn, HowToSignIn, SignedOut, LinkOverTitle, LinkOverText, TooManyTitle, TooManyText string
 
@@ -41,8 +43,9 @@ type words struct {
 
 func english() *words {
 	return &words{
-		pagesWords: pagesEnglish(),
-		Lang:       "en", Other: "fi", OtherName: "Suomeksi",
+		positionWords: englishPosition(),
+		pagesWords:    pagesEnglish(),
+		Lang:          "en", Other: "fi", OtherName: "Suomeksi",
 		Decimal: ".", Minute: "min", Hour: "h", Day: "d", Never: "never", Ago: "{age} ago", Unknown: "not known",
 		SkipTo: "Skip to the content", Updated: "Figures of {time}.", Reload: "Reload the page for new figures.",
 		Live:  "The figures are kept fresh.",
@@ -86,8 +89,9 @@ func english() *words {
 
 func finnish() *words {
 	return &words{
-		pagesWords: pagesFinnish(),
-		Lang:       "fi", Other: "en", OtherName: "In English",
+		positionWords: finnishPosition(),
+		pagesWords:    pagesFinnish(),
+		Lang:          "fi", Other: "en", OtherName: "In English",
 		Decimal: ",", Minute: "min", Hour: "t", Day: "vrk", Never: "ei koskaan", Ago: "{age} sitten", Unknown: "ei tiedossa",
 		SkipTo: "Siirry sisältöön", Updated: "Tiedot ajalta {time}.", Reload: "Uudet tiedot saat lataamalla sivun uudelleen.",
 		Live:  "Tiedot päivittyvät itsestään.",
