@@ -26,14 +26,20 @@ func gpsCmd() *cobra.Command {
 satellites with the strength of their signals and where they stand in the sky. Without a
 fix it says why, as far as that is known, and what to do.
 
+--track gives where the receivers were in the last day instead: as GPX, which maps read, or
+with --json as JSON.
+
 Exit codes: 0 shown, 1 there is no receiver, 2 no such receiver, 3 not running, 4 no answer
 or no permission.`,
 		Example: `  portti gps
-  portti gps --watch`,
+  portti gps --watch
+  portti gps --track > today.gpx`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: runGPS,
 	}
 	cmd.Flags().Bool("watch", false, "draw again every two seconds until Ctrl-C")
+	cmd.Flags().Bool("track", false, "where the receivers were in the last day, as GPX; with --json as JSON")
+	cmd.MarkFlagsMutuallyExclusive("watch", "track")
 	return cmd
 }
 
@@ -46,6 +52,9 @@ func runGPS(cmd *cobra.Command, args []string) error {
 	}
 	ctx, stop := lasting(cmd)
 	defer stop()
+	if track, _ := cmd.Flags().GetBool("track"); track {
+		return runTrack(ctx, cmd, g, socket, args)
+	}
 	for {
 		text, err := gpsOnce(ctx, cmd, g, socket, args, watch)
 		if err != nil && !watch {
@@ -102,23 +111,50 @@ func gpsOnce(ctx context.Context, cmd *cobra.Command, g globals, socket string, 
 	return b.Bytes(), nil
 }
 
+// runTrack gives where the receivers were.
+func runTrack(ctx context.Context, cmd *cobra.Command, g globals, socket string, names []string) error {
+	var doc status.Track
+	if err := ask(ctx, socket, g.timeout, http.MethodGet, "/api/v1/track", &doc); err != nil {
+		return err
+	}
+	all, err := receiversNamed(names, doc.Devices, func(d status.DeviceTrack) string { return d.Name })
+	if err != nil {
+		return err
+	}
+	doc.Devices = all
+	switch {
+	case g.json:
+		return writeJSON(cmd, doc)
+	case len(all) == 0:
+		return exit(exitFailed, errors.New(strings.ReplaceAll(console.NoReceiver, "`", "")))
+	}
+	return doc.GPX(cmd.OutOrStdout())
+}
+
 // askGPS asks what the receivers see, or the one that is named.
 func askGPS(ctx context.Context, socket string, timeout time.Duration, names []string) (*status.GPSDocument, error) {
 	var doc status.GPSDocument
 	if err := ask(ctx, socket, timeout, http.MethodGet, "/api/v1/gps", &doc); err != nil {
 		return nil, err
 	}
+	var err error
+	doc.Devices, err = receiversNamed(names, doc.Devices, func(d status.GPS) string { return d.Name })
+	return &doc, err
+}
+
+// receiversNamed keeps those of that name, or all where none is named.
+func receiversNamed[T any](names []string, all []T, nameOf func(T) string) ([]T, error) {
 	if len(names) == 0 {
-		return &doc, nil
+		return all, nil
 	}
 	var known []string
-	for _, d := range doc.Devices {
-		known = append(known, d.Name)
+	for _, d := range all {
+		known = append(known, nameOf(d))
 	}
-	doc.Devices = slices.DeleteFunc(doc.Devices, func(d status.GPS) bool { return d.Name != names[0] })
+	named := slices.DeleteFunc(all, func(d T) bool { return nameOf(d) != names[0] })
 	switch {
-	case len(doc.Devices) > 0:
-		return &doc, nil
+	case len(named) > 0:
+		return named, nil
 	case len(known) == 0:
 		return nil, exit(exitUsage, errors.New(strings.ReplaceAll(console.NoReceiver, "`", "")))
 	}

@@ -39,6 +39,7 @@ func TestVerbsForEverybody(t *testing.T) {
 		{"queue stats", 0, "Waiting"},
 		{"queue export", exitUnknown, "sudo usermod -aG portti"},
 		{"gps", exitUnknown, "sudo usermod -aG portti"},
+		{"gps --track", exitUnknown, "sudo usermod -aG portti"},
 		{"reload", exitUnknown, "sudo usermod -aG portti"},
 		{"config diff", exitUnknown, "sudo usermod -aG portti"},
 	} {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"portti/cmd/portti/status"
 	"portti/cross/testkit"
@@ -46,6 +47,7 @@ func TestInABrowser(t *testing.T) {
 	var n atomic.Int64
 	n.Store(-2)
 	var server *httptest.Server
+	began := time.Now()
 	api := http.NewServeMux()
 	// a route that the page has, and does not ask for by itself
 	api.HandleFunc("GET /api/v1/queue", func(w http.ResponseWriter, r *http.Request) {
@@ -67,11 +69,14 @@ func TestInABrowser(t *testing.T) {
 		}
 	}
 	page := New(Options{API: api, Log: slog.New(slog.DiscardHandler), Acts: &fakeActs{was: status.LinkWaiting}, Status: func() status.Document {
-		if text() == "" {
-			return sample()
+		doc := sample()
+		if text() != "" {
+			doc = poisoned(text())
 		}
-		return poisoned(text())
-	}, Settings: func() Settings { return sampleSettings(text()) }, Logs: func(LogFilter) status.LogDocument { return sampleLogs(text()) }})
+		doc.UptimeS += time.Since(began).Seconds() // or the page would think that the gateway is gone
+		return doc
+	}, GPS: func() status.GPSDocument { return *sampleWhere(text()).gps }, Track: func() status.Track { return *sampleWhere(text()).track },
+		Settings: func() Settings { return sampleSettings(text()) }, Logs: func(LogFilter) status.LogDocument { return sampleLogs(text()) }})
 	server = httptest.NewServer(page.Handler(false))
 	defer server.Close()
 	base := strings.Replace(server.URL, "127.0.0.1", "localhost", 1)

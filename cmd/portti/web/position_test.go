@@ -51,13 +51,14 @@ func sampleTrack(name string, points int) status.DeviceTrack {
 		at += math.Sin(float64(i)*0.7)*0.8 + 0.05
 		lat, lon = lat-0.025/float64(points)+math.Cos(at)*0.0006, lon+0.074/float64(points)+math.Sin(at)*0.0013
 	}
-	last := &d.Points[len(d.Points)-1]
-	last.Latitude, last.Longitude = 62.8924, 27.677
 	return d
 }
 
 func sampleWhere(name string) whereabouts {
-	return whereabouts{&status.GPSDocument{Devices: []status.GPS{sampleSky(name, 0)}}, &status.Track{Devices: []status.DeviceTrack{sampleTrack(name, 60)}}}
+	g, d := sampleSky(name, 0), sampleTrack(name, 60)
+	last := d.Points[len(d.Points)-1]
+	g.Position.Latitude, g.Position.Longitude = last.Latitude, last.Longitude
+	return whereabouts{&status.GPSDocument{Devices: []status.GPS{g}}, &status.Track{Devices: []status.DeviceTrack{d}}}
 }
 
 // drawnPositions draws the sections alone.

@@ -97,7 +97,7 @@ async function check(page, name) {
   }
   await page.goto(origin + "/");
   await check(page, "dark");
-  const keys = await page.evaluate(() => document.querySelectorAll("a, button, select").length);
+  const keys = await page.evaluate(() => document.querySelectorAll("a, button, select, summary").length);
   await page.reload();
   const reached = new Set();
   for (let i = 0; i < keys; i++) {
