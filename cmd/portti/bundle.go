@@ -63,30 +63,34 @@ Exit codes: 0 written, 1 not, 2 wrong usage.`,
 // bundleSchema is the version of manifest.json.
 const bundleSchema = 1
 
-// bundle is a support bundle in the making.
+// bundleOptions are what somebody asked to have in it.
+type bundleOptions struct {
+	since             time.Duration
+	note              string
+	readings, private bool
+	record            bool
+}
+
+// bundle is a support bundle in the making. It goes where it is written to file by file,
+// so that no more than one of them is in memory.
 type bundle struct {
-	cmd     *cobra.Command
-	g       globals
-	machine fs.FS
-	view    systemd.View
-	socket  string
-	cfg     *config.Config // as far as it can be read
-	options struct {
-		since             time.Duration
-		readings, private bool
-		record            bool
-	}
-	run func(ctx context.Context, name string, args ...string) ([]byte, error)
+	g        globals
+	machine  fs.FS
+	view     systemd.View
+	socket   string
+	client   *http.Client   // of the running gateway
+	cfg      *config.Config // as far as it can be read
+	options  bundleOptions
+	run      func(ctx context.Context, name string, args ...string) ([]byte, error)
+	served   bool // the gateway makes it of itself, see servedBundle
+	progress io.Writer
+	stdin    io.Reader
 
 	scrub    *redact.Scrubber
 	manifest manifest
-	files    []bundled
-}
-
-// bundled is one file of it.
-type bundled struct {
-	name string
-	text []byte
+	folder   string // in which all of it lies
+	tar      *tar.Writer
+	err      error // of tar
 }
 
 // manifest says what is in a bundle.
@@ -118,50 +122,42 @@ type manifestLack struct {
 }
 
 func runBundle(cmd *cobra.Command, machine fs.FS) error {
-	b, err := newBundle(cmd, machine)
+	ctx, f := cmd.Context(), cmd.Flags()
+	var o bundleOptions
+	o.since, _ = f.GetDuration("since")
+	o.readings, _ = f.GetBool("include-readings")
+	o.private, _ = f.GetBool("private")
+	o.record, _ = f.GetBool("record")
+	o.note, _ = f.GetString("note")
+	switch {
+	case o.since <= 0:
+		return usage(errors.New("--since must be a time such as 2h"))
+	case o.private && (o.readings || o.record):
+		return usage(errors.New("--private leaves out what --include-readings and --record put in, the bytes of devices: say one of them"))
+	}
+	b := newBundle(ctx, globalsOf(cmd), machine, o, nil)
+	b.run, b.stdin = runProgram, cmd.InOrStdin()
+	if !b.g.quiet {
+		b.progress = cmd.ErrOrStderr()
+	}
+	out, _ := f.GetString("out")
+	path, err := b.path(out)
 	if err != nil {
 		return err
 	}
-	path, err := b.path()
-	if err != nil {
+	var text bytes.Buffer
+	if err := b.write(ctx, &text, strings.TrimSuffix(filepath.Base(path), ".tar.gz")); err != nil {
 		return err
 	}
-	b.mark()
-	if b.options.readings || b.options.record {
-		if err := b.listen(); err != nil {
-			return err
-		}
-	}
-	for _, s := range b.sources() {
-		b.collect(s)
-	}
-	if cmd.Context().Err() != nil {
-		return exit(exitInterrupted, nil)
-	}
-	text, err := b.pack(strings.TrimSuffix(filepath.Base(path), ".tar.gz"))
-	if err != nil {
-		return err
-	}
-	if err := durable.Replace(path, text, 0o600); err != nil {
+	if err := durable.Replace(path, text.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("cannot write the bundle: %w. Name a folder that you may write in: portti bundle -o /tmp", err)
 	}
-	return b.said(path, len(text))
+	return b.said(cmd, path, text.Len())
 }
 
-func newBundle(cmd *cobra.Command, machine fs.FS) (*bundle, error) {
-	b := &bundle{cmd: cmd, g: globalsOf(cmd), machine: machine, run: runProgram}
-	f := cmd.Flags()
-	b.options.since, _ = f.GetDuration("since")
-	b.options.readings, _ = f.GetBool("include-readings")
-	b.options.private, _ = f.GetBool("private")
-	b.options.record, _ = f.GetBool("record")
-	note, _ := f.GetString("note")
-	switch {
-	case b.options.since <= 0:
-		return nil, usage(errors.New("--since must be a time such as 2h"))
-	case b.options.private && (b.options.readings || b.options.record):
-		return nil, usage(errors.New("--private leaves out what --include-readings and --record put in, the bytes of devices: say one of them"))
-	}
+// newBundle begins one; api is what the running gateway answers, nil = ask its socket.
+func newBundle(ctx context.Context, g globals, machine fs.FS, o bundleOptions, api http.Handler) *bundle {
+	b := &bundle{g: g, machine: machine, options: o, progress: io.Discard, served: api != nil}
 	view, installed := systemd.ViewOf(machine)
 	if b.view = view; installed && !b.g.configSet && view.Config != "" {
 		b.g.config = view.Config
@@ -174,30 +170,79 @@ func newBundle(cmd *cobra.Command, machine fs.FS) (*bundle, error) {
 	if b.socket = b.g.socket; b.socket == "" {
 		b.socket = b.cfg.Paths.Socket()
 	}
+	if b.client = clientOf(b.socket); b.served {
+		b.client = &http.Client{Transport: within{api}}
+	}
 	id := make([]byte, 4)
 	_, _ = rand.Read(id) // it never fails
 	b.manifest = manifest{Schema: bundleSchema, Mark: fmt.Sprintf("BUNDLE-%X", id), Version: buildInfo().Version, Time: time.Now().UTC().Truncate(time.Second),
-		Note: note, SinceS: b.options.since.Seconds(), Private: b.options.private, Readings: b.options.readings || b.options.record,
+		Note: o.note, SinceS: o.since.Seconds(), Private: o.private, Readings: o.readings || o.record,
 		Files: []manifestFile{}, Missing: []manifestLack{}, Redacted: redact.Counts{}}
-	b.manifest.Gateway = b.identity()
-	b.scrub = redact.New(redact.Options{Secrets: config.Secrets(b.g.config, config.LoadOptions{Environ: environ}), Private: b.options.private, Names: b.names()})
-	return b, nil
+	b.manifest.Gateway = b.identity(ctx)
+	b.scrub = redact.New(redact.Options{Secrets: config.Secrets(b.g.config, config.LoadOptions{Environ: environ}), Private: o.private, Names: b.names()})
+	return b
+}
+
+// write makes the archive. All lies in one folder, the manifest last: without it a file is
+// not whole.
+func (b *bundle) write(ctx context.Context, w io.Writer, folder string) error {
+	zipped := gzip.NewWriter(w)
+	b.tar, b.folder = tar.NewWriter(zipped), folder
+	b.mark(ctx)
+	if b.options.readings || b.options.record {
+		if err := b.listen(ctx); err != nil {
+			return err
+		}
+	}
+	for _, s := range b.sources() {
+		b.collect(ctx, s)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return exit(exitInterrupted, nil)
+	case b.err != nil:
+		return b.err
+	}
+	note, counts := b.text(b.manifest.Note)
+	b.manifest.Note = note
+	b.manifest.Redacted.Add(counts)
+	b.manifest.Gateway, _ = b.text(b.manifest.Gateway)
+	text, err := json.MarshalIndent(b.manifest, "", "  ")
+	if err != nil {
+		return err
+	}
+	b.put("manifest.json", append(text, '\n'))
+	return errors.Join(b.err, b.tar.Close(), zipped.Close())
+}
+
+// put writes a file into the archive.
+func (b *bundle) put(name string, text []byte) {
+	if b.err == nil {
+		b.err = b.tar.WriteHeader(&tar.Header{Name: b.folder + "/" + name, Mode: 0o600, Size: int64(len(text)), ModTime: b.manifest.Time})
+	}
+	if b.err == nil {
+		_, b.err = b.tar.Write(text)
+	}
+}
+
+// name is what the file is called where nobody called it otherwise.
+func (b *bundle) name() string {
+	id := status.Clean(strings.Map(func(r rune) rune {
+		if strings.ContainsRune("/\\ :", r) {
+			return '-'
+		}
+		return r
+	}, b.manifest.Gateway), 40)
+	if b.options.private || id == "" {
+		id = "gateway"
+	}
+	return "portti-bundle-" + id + "-" + b.manifest.Time.Format("20060102-150405") + ".tar.gz"
 }
 
 // path is where the bundle will be: never in the place of another file.
-func (b *bundle) path() (string, error) {
-	out, _ := b.cmd.Flags().GetString("out")
+func (b *bundle) path(out string) (string, error) {
 	if info, err := os.Stat(out); out == "" || err == nil && info.IsDir() {
-		id := status.Clean(strings.Map(func(r rune) rune {
-			if strings.ContainsRune("/\\ :", r) {
-				return '-'
-			}
-			return r
-		}, b.manifest.Gateway), 40)
-		if b.options.private || id == "" {
-			id = "gateway"
-		}
-		out = filepath.Join(out, "portti-bundle-"+id+"-"+b.manifest.Time.Format("20060102-150405")+".tar.gz")
+		out = filepath.Join(out, b.name())
 	}
 	if _, err := os.Lstat(out); err == nil {
 		return "", fmt.Errorf("%s is there already and is not overwritten; choose another name", out)
@@ -209,8 +254,8 @@ func (b *bundle) path() (string, error) {
 }
 
 // mark puts a line in the log: the gateway's own, or else the journal.
-func (b *bundle) mark() {
-	err := b.tell("/api/v1/mark?id=" + b.manifest.Mark)
+func (b *bundle) mark(ctx context.Context) {
+	err := b.tell(ctx, "/api/v1/mark?id="+b.manifest.Mark)
 	b.manifest.Running = err == nil || !notRunning(err)
 	if err == nil {
 		return
@@ -222,9 +267,9 @@ func (b *bundle) mark() {
 }
 
 // tell has the running gateway do something.
-func (b *bundle) tell(page string) error {
+func (b *bundle) tell(ctx context.Context, page string) error {
 	var done struct{}
-	return ask(b.cmd.Context(), b.socket, b.g.timeout, http.MethodPost, page, &done)
+	return askBy(ctx, b.client, b.socket, b.g.timeout, http.MethodPost, page, &done)
 }
 
 // lacks notes what is not in the bundle. Errors that are the same say so once.
@@ -235,6 +280,9 @@ func (b *bundle) lacks(name string, err error) {
 	}
 	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 && !strings.Contains(why, "sudo") {
 		why += ": run it with sudo"
+		if b.served {
+			why = err.Error() + "; on the gateway: sudo portti bundle"
+		}
 	}
 	why, counts := b.text(why)
 	b.manifest.Redacted.Add(counts)
@@ -250,15 +298,13 @@ func (b *bundle) text(s string) (string, redact.Counts) {
 const namedAfter = 2 * time.Second
 
 // collect takes one source into the bundle, or notes why it cannot.
-func (b *bundle) collect(s source) {
-	if b.cmd.Context().Err() != nil {
+func (b *bundle) collect(ctx context.Context, s source) {
+	if ctx.Err() != nil || b.err != nil {
 		return
 	}
-	if !b.g.quiet {
-		named := time.AfterFunc(namedAfter, func() { fmt.Fprintf(b.cmd.ErrOrStderr(), "still collecting %s\n", s.name) })
-		defer named.Stop()
-	}
-	ctx, cancel := context.WithTimeout(b.cmd.Context(), sourcePatience)
+	named := time.AfterFunc(namedAfter, func() { fmt.Fprintf(b.progress, "still collecting %s\n", s.name) })
+	defer named.Stop()
+	ctx, cancel := context.WithTimeout(ctx, sourcePatience)
 	defer cancel()
 	text, err := s.get(ctx)
 	if err != nil {
@@ -275,29 +321,7 @@ func (b *bundle) add(name string, text []byte, last bool) {
 	text, counts := b.scrub.Scrub(text)
 	b.manifest.Redacted.Add(counts)
 	b.manifest.Files = append(b.manifest.Files, manifestFile{name, len(text), left})
-	b.files = append(b.files, bundled{name, text})
-}
-
-// pack makes the archive. All lies in one folder, the manifest first.
-func (b *bundle) pack(folder string) ([]byte, error) {
-	note, counts := b.text(b.manifest.Note)
-	b.manifest.Note = note
-	b.manifest.Redacted.Add(counts)
-	b.manifest.Gateway, _ = b.text(b.manifest.Gateway)
-	text, err := json.MarshalIndent(b.manifest, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	var out bytes.Buffer
-	zipped := gzip.NewWriter(&out)
-	w := tar.NewWriter(zipped)
-	for _, f := range append([]bundled{{"manifest.json", append(text, '\n')}}, b.files...) {
-		err = errors.Join(err, w.WriteHeader(&tar.Header{Name: folder + "/" + f.name, Mode: 0o600, Size: int64(len(f.text)), ModTime: b.manifest.Time}))
-		_, writeErr := w.Write(f.text)
-		err = errors.Join(err, writeErr)
-	}
-	err = errors.Join(err, w.Close(), zipped.Close())
-	return out.Bytes(), err
+	b.put(name, text)
 }
 
 // bundleView is the JSON of portti bundle: where the file is, and its manifest.
@@ -308,12 +332,12 @@ type bundleView struct {
 }
 
 // said shows what was written.
-func (b *bundle) said(path string, size int) error {
-	out, m := b.cmd.OutOrStdout(), b.manifest
+func (b *bundle) said(cmd *cobra.Command, path string, size int) error {
+	out, m := cmd.OutOrStdout(), b.manifest
 	path, _ = b.text(path)
 	switch {
 	case b.g.json:
-		return writeJSON(b.cmd, bundleView{path, size, m})
+		return writeJSON(cmd, bundleView{path, size, m})
 	case b.g.quiet:
 		return nil
 	case b.g.plain:

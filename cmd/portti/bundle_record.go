@@ -23,51 +23,40 @@ const (
 
 // listen keeps the bytes of each device, with --record until Enter is pressed and with
 // the log at debug.
-func (b *bundle) listen() error {
-	ctx, stop := context.WithTimeout(b.cmd.Context(), listenFor)
+func (b *bundle) listen(whole context.Context) error {
+	ctx, stop := context.WithTimeout(whole, listenFor)
 	defer stop()
-	said := func(format string, args ...any) {
-		if !b.g.quiet {
-			fmt.Fprintf(b.cmd.ErrOrStderr(), format, args...)
-		}
-	}
 	names := b.followed()
 	if b.options.record {
 		stop()
-		ctx, stop = context.WithTimeout(b.cmd.Context(), recordFor)
+		ctx, stop = context.WithTimeout(whole, recordFor)
 		defer stop()
-		if err := b.tell("/api/v1/debug?for=" + recordFor.String()); err != nil {
+		if err := b.tell(ctx, "/api/v1/debug?for="+recordFor.String()); err != nil {
 			b.lacks("log at debug", err)
 		} else {
-			defer b.calm()
+			defer b.calm(whole)
 		}
-		said("Recording %s. Let it happen, then press Enter.\n", status.Count(uint64(len(names)), "device"))
+		fmt.Fprintf(b.progress, "Recording %s. Let it happen, then press Enter.\n", status.Count(uint64(len(names)), "device"))
 		go func() {
-			_, _ = bufio.NewReader(b.cmd.InOrStdin()).ReadString('\n') // an end is as good
+			_, _ = bufio.NewReader(b.stdin).ReadString('\n') // an end is as good
 			stop()
 		}()
 	} else {
-		said("Listening to %s for %v\n", status.Count(uint64(len(names)), "device"), listenFor)
+		fmt.Fprintf(b.progress, "Listening to %s for %v\n", status.Count(uint64(len(names)), "device"), listenFor)
 	}
 	b.followAll(ctx, names)
 	if b.options.record { // for the log, where every device has ended
 		<-ctx.Done()
 	}
-	return b.interrupted()
-}
-
-func (b *bundle) interrupted() error {
-	if b.cmd.Context().Err() != nil {
+	if whole.Err() != nil {
 		return exit(exitInterrupted, nil)
 	}
 	return nil
 }
 
 // calm gives the log its own level again, also where the verb was interrupted.
-func (b *bundle) calm() {
-	ctx := context.WithoutCancel(b.cmd.Context())
-	var done struct{}
-	if err := ask(ctx, b.socket, b.g.timeout, "POST", "/api/v1/debug?for=0s", &done); err != nil {
+func (b *bundle) calm(ctx context.Context) {
+	if err := b.tell(context.WithoutCancel(ctx), "/api/v1/debug?for=0s"); err != nil {
 		b.lacks("the log's own level", fmt.Errorf("it comes back by itself within %v: %w", recordFor, err))
 	}
 }

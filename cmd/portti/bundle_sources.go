@@ -20,6 +20,7 @@ import (
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/doctor"
 	"portti/cmd/portti/gateway"
+	"portti/cmd/portti/status"
 )
 
 // Limits of a bundle. A Pi with half a gigabyte makes one of the most there can be.
@@ -63,7 +64,7 @@ func (b *bundle) page(page string) func(context.Context) ([]byte, error) {
 		}
 		ctx, cancel := context.WithTimeout(ctx, max(b.g.timeout, time.Second))
 		defer cancel()
-		resp, err := clientOf(b.socket).Do(req.WithContext(ctx))
+		resp, err := b.client.Do(req.WithContext(ctx))
 		if err != nil {
 			return nil, unreachable(ctx, b.socket, b.g.timeout, err)
 		}
@@ -138,7 +139,10 @@ func laidOut(v any) ([]byte, error) {
 }
 
 func (b *bundle) doctor(ctx context.Context) ([]byte, error) {
-	h, err := doctorHost(b.cmd, b.machine)
+	if b.served { // it would listen to devices, call the server and run programs
+		return nil, errors.New(bySudo)
+	}
+	h, err := doctorHost(ctx, b.g, b.machine)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +177,7 @@ func (b *bundle) environment(context.Context) ([]byte, error) {
 	for _, where := range []struct {
 		of   string
 		vars []string
-	}{{"this command", os.Environ()}, {"the service's unit", b.view.Env}} {
+	}{{"this program", os.Environ()}, {"the service's unit", b.view.Env}} {
 		fmt.Fprintf(&out, "# of %s\n", where.of)
 		for _, v := range slices.Sorted(slices.Values(where.vars)) {
 			name, value, _ := strings.Cut(v, "=")
@@ -243,10 +247,9 @@ func (b *bundle) log(ctx context.Context) ([]byte, error) {
 }
 
 // identity is the gateway's id as far as it can be known here.
-func (b *bundle) identity() string {
-	ctx, cancel := context.WithTimeout(b.cmd.Context(), b.g.timeout)
-	defer cancel()
-	if s, err := askStatus(ctx, b.socket, b.g.timeout); err == nil && s.Gateway.ID != "" {
+func (b *bundle) identity(ctx context.Context) string {
+	var s status.Document
+	if err := askBy(ctx, b.client, b.socket, b.g.timeout, http.MethodGet, "/api/v1/status", &s); err == nil && s.Gateway.ID != "" {
 		return s.Gateway.ID
 	}
 	id, err := gateway.IdentityOf(b.cfg)

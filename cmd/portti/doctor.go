@@ -72,7 +72,7 @@ func runDoctor(cmd *cobra.Command, machine fs.FS) error {
 	case fix && !yes && (stdin == nil || !isTerminal(stdin)):
 		return usage(errors.New("--fix asks before each change, and here is no terminal to ask at; to agree to all of them: portti doctor --fix --yes"))
 	}
-	h, err := doctorHost(cmd, machine)
+	h, err := doctorHost(cmd.Context(), globalsOf(cmd), machine)
 	if err != nil {
 		return err
 	}
@@ -123,8 +123,7 @@ func chosen(all []doctor.Check, names []string) ([]doctor.Check, error) {
 
 // doctorHost is this machine with the configuration that the service has, or the one that
 // was named.
-func doctorHost(cmd *cobra.Command, machine fs.FS) (*doctor.Host, error) {
-	g := globalsOf(cmd)
+func doctorHost(ctx context.Context, g globals, machine fs.FS) (*doctor.Host, error) {
 	view, there := systemd.ViewOf(machine)
 	if there && !g.configSet && view.Config != "" {
 		g.config = view.Config
@@ -141,7 +140,7 @@ func doctorHost(cmd *cobra.Command, machine fs.FS) (*doctor.Host, error) {
 	}
 	h.Config, h.ConfigErr = config.Load(g.config, o)
 	if there && h.UID == 0 && view.UID != 0 && h.Config != nil {
-		if err := fitsService(cmd.Context(), view, h); err != nil {
+		if err := fitsService(ctx, view, h); err != nil {
 			return nil, err
 		}
 	}
@@ -153,8 +152,8 @@ func doctorHost(cmd *cobra.Command, machine fs.FS) (*doctor.Host, error) {
 		}
 	}
 	g.socket = socket
-	h.Status, h.StatusErr = askStatus(cmd.Context(), socket, min(g.timeout, 3*time.Second))
-	doctorFacts(cmd.Context(), h)
+	h.Status, h.StatusErr = askStatus(ctx, socket, min(g.timeout, 3*time.Second))
+	doctorFacts(ctx, h)
 	h.Listen = func(ctx context.Context, name string) ([]byte, error) { return listenTo(ctx, g, name) }
 	return h, nil
 }

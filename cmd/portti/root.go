@@ -56,7 +56,7 @@ func verbs(machine fs.FS) []verb {
 		{groupSetUp, identityCmd(machine)},
 		{groupSetUp, loginCmd()},
 		{groupSetUp, reloadCmd()},
-		{groupSetUp, runCmd()},
+		{groupSetUp, runCmd(machine)},
 		{groupSetUp, serviceCmd(machine)},
 		{groupSetUp, versionCmd()},
 		{groupSetUp, testCmd()},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -20,7 +21,7 @@ import (
 	"portti/systemd"
 )
 
-func runCmd() *cobra.Command {
+func runCmd(machine fs.FS) *cobra.Command {
 	return &cobra.Command{
 		Use:   "run",
 		Short: "start the daemon (systemd does this)",
@@ -44,7 +45,7 @@ was accepted is lost either way. Log lines go to standard error.`,
 			secrets := func() []string {
 				return config.Secrets(g.config, config.LoadOptions{Environ: os.Environ(), Kinds: kinds})
 			}
-			o := gateway.Options{Version: buildInfo().Version, Built: builtAt(), Load: load, Secrets: secrets, Device: device.Tuning{Kinds: kinds}}
+			o := gateway.Options{Version: buildInfo().Version, Built: builtAt(), Load: load, Secrets: secrets, Device: device.Tuning{Kinds: kinds}, Bundle: servedBundle(g, machine)}
 			paths, _ := config.PathsOf(g.config, config.LoadOptions{Environ: os.Environ(), Kinds: kinds}) // what it fails of, load says
 			cfg, err := gateway.Begin(&o, paths)
 			switch {

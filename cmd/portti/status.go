@@ -105,9 +105,13 @@ func askStatus(ctx context.Context, socket string, timeout time.Duration) (*stat
 // ask puts a question to the running daemon and reads the answer, JSON, into
 // answer. Its errors carry the exit code.
 func ask(ctx context.Context, socket string, timeout time.Duration, method, path string, answer any) error {
+	return askBy(ctx, clientOf(socket), socket, timeout, method, path, answer)
+}
+
+// askBy is ask by a client of the one who asks.
+func askBy(ctx context.Context, client *http.Client, socket string, timeout time.Duration, method, path string, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	client := clientOf(socket)
 	req, err := http.NewRequestWithContext(ctx, method, "http://portti"+path, nil)
 	if err != nil {
 		return err

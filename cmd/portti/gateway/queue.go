@@ -90,12 +90,17 @@ func fillQueue(s *status.Queue, devices map[string]buffer.Counts, segments []buf
 func (g *Gateway) exportQueue(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")
+	_ = g.export(patient{w, http.NewResponseController(w)}) // the log has it
+}
+
+// export writes all that waits or is held, with a last line by which it is known to be whole.
+// An error leaves it without that, and the reader sees that.
+func (g *Gateway) export(w io.Writer) error {
 	h := carry.HeaderOf(g.id, g.queue.Head())
 	h.Exported = time.Now().UTC().Truncate(time.Second)
-	slow := patient{w, http.NewResponseController(w)}
-	// An error leaves the file without its last line, and the reader sees that.
-	sum, err := carry.Write(slow, h, g.queue.Each)
+	sum, err := carry.Write(w, h, g.queue.Each)
 	g.log.Info("readings were copied out of the buffer", "event", "queue.exported", "count", sum.Records, "missing", sum.Missing, "err", err)
+	return err
 }
 
 // patient gives each piece of a long answer its own time.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -59,6 +61,9 @@ type Options struct {
 	// Secrets reads what is secret in the configuration and in the files that it names, so
 	// that it is found where it should not be; nil = nobody knows.
 	Secrets func() []string
+	// Bundle makes the support file that the page hands out, of what api answers: its name,
+	// and what writes it; nil = there is none.
+	Bundle func(ctx context.Context, api http.Handler, private bool) (name string, write func(io.Writer) error)
 
 	homeless *homeless // nil = the state folder is ours
 	begun    *begun    // of a trial that a start goes on with, see Begin; nil = there is none
