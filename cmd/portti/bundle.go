@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/rand"
@@ -146,7 +147,11 @@ func runBundle(cmd *cobra.Command, machine fs.FS) error {
 		return err
 	}
 	var text bytes.Buffer
-	if err := b.write(ctx, &text, strings.TrimSuffix(filepath.Base(path), ".tar.gz")); err != nil {
+	err = b.write(ctx, &text, strings.TrimSuffix(filepath.Base(path), ".tar.gz"))
+	if ctx.Err() != nil {
+		return exit(exitInterrupted, nil)
+	}
+	if err != nil {
 		return err
 	}
 	if err := durable.Replace(path, text.Bytes(), 0o600); err != nil {
@@ -197,11 +202,8 @@ func (b *bundle) write(ctx context.Context, w io.Writer, folder string) error {
 	for _, s := range b.sources() {
 		b.collect(ctx, s)
 	}
-	switch {
-	case ctx.Err() != nil:
-		return exit(exitInterrupted, nil)
-	case b.err != nil:
-		return b.err
+	if err := cmp.Or(ctx.Err(), b.err); err != nil {
+		return err
 	}
 	note, counts := b.text(b.manifest.Note)
 	b.manifest.Note = note

@@ -48,10 +48,7 @@ func (b *bundle) listen(whole context.Context) error {
 	if b.options.record { // for the log, where every device has ended
 		<-ctx.Done()
 	}
-	if whole.Err() != nil {
-		return exit(exitInterrupted, nil)
-	}
-	return nil
+	return whole.Err()
 }
 
 // calm gives the log its own level again, also where the verb was interrupted.

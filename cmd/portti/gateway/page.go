@@ -46,7 +46,7 @@ type pageDoor struct {
 func (g *Gateway) newPageDoor(api http.Handler) *pageDoor {
 	log := g.opt.Log.With("component", "web")
 	page := web.New(web.Options{ID: g.id, API: api, Status: g.Status, History: func() status.History { return g.History(false) }, GPS: g.sky, Track: g.Track, Stuck: g.stuck, Log: log,
-		Names: func() []string { return g.cfg.Load().Web.Names }, Settings: g.settings, Logs: g.Logs, Acts: pageActs{g}})
+		Names: func() []string { return g.cfg.Load().Web.Names }, Settings: g.settings, Logs: g.Logs, Acts: pageActs{g}, Bundle: g.opt.Bundle, Export: g.export})
 	return &pageDoor{page: page, log: log, set: func(err error) bool { return g.doors.set(doorPage, err) },
 		cert: func() (tls.Certificate, error) { return pageCertificate(g.cfg.Load().Paths.State, g.id, log) }}
 }

@@ -58,7 +58,7 @@ func class(name string) *attr     { return at("class", name) }
 func id(name string) *attr        { return at("id", name) }
 
 // void elements have no content and no end.
-func void(tag string) bool { return tag == "meta" || tag == "link" }
+func void(tag string) bool { return tag == "meta" || tag == "link" || tag == "input" }
 
 // html appends the element. A quote is escaped in texts as well, where it does no harm.
 func (n *node) html(b *strings.Builder) {

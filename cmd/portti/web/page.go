@@ -1,7 +1,9 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -27,6 +29,9 @@ type Options struct {
 	Settings func() Settings
 	Logs     func(LogFilter) status.LogDocument // without secrets
 	Acts     Acts
+	// Bundle makes the support file: its name, and what writes it; nil = there is none.
+	Bundle func(ctx context.Context, api http.Handler, private bool) (name string, write func(io.Writer) error)
+	Export func(io.Writer) error // writes all readings that wait
 }
 
 func (o *Options) names() []string {
@@ -42,6 +47,7 @@ type Page struct {
 	guests  guests
 	feed    *feed
 	deeds   deeds
+	handing struct{ bundle, readings sync.Mutex } // one of each is taken at a time
 	assets  func() map[string]asset
 	finnish func() map[string]translation
 }
@@ -71,6 +77,7 @@ func (p *Page) Handler(secure bool) http.Handler {
 	mux.HandleFunc("GET /signin/{token}", p.askSignIn)
 	mux.HandleFunc("POST /signin/{token}", func(w http.ResponseWriter, r *http.Request) { p.signIn(w, r, secure) })
 	mux.HandleFunc("POST /signout", func(w http.ResponseWriter, r *http.Request) { p.signOut(w, r, secure) })
+	p.supportRoutes(mux)
 	mux.HandleFunc("GET /healthz/{what}", p.health)
 	mux.HandleFunc("GET /api/v1/events", p.events)
 	for _, a := range acts() {

@@ -21,6 +21,7 @@ func tabs() []tab {
 		{"/", func(w *words) string { return w.Overview }, (*view).sections, true},
 		{"/settings", func(w *words) string { return w.Settings }, (*view).settings, false},
 		{"/logs", func(w *words) string { return w.Logs }, (*view).logs, true},
+		{"/support", func(w *words) string { return w.Support }, (*view).support, true},
 	}
 }
 

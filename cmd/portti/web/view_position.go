@@ -140,7 +140,7 @@ func (v *view) sky(g *status.GPS) []*node {
 			}
 		}
 	}
-	return []*node{el("svg", append(parts, class("plot sky"))...), v.skyKey(g), v.skyTable(g)}
+	return []*node{el("svg", append(parts, class("chart sky"))...), v.skyKey(g), v.skyTable(g)}
 }
 
 // skyPlace is where a direction is drawn. Whole units are as fine as a screen shows.
@@ -221,7 +221,7 @@ func (v *view) skyKey(g *status.GPS) *node {
 			list = append(list, entry(s.Letter(), true, clean(s.System)))
 		}
 	}
-	return el("div", class("key"), el("ul", list), el("p", strings.Join([]string{v.w.FilledIsUsed, v.w.SizeIsSignal}, "; ")+". "+v.w.RingsAre))
+	return el("div", class("legend"), el("ul", list), el("p", strings.Join([]string{v.w.FilledIsUsed, v.w.SizeIsSignal}, "; ")+". "+v.w.RingsAre))
 }
 
 // skyTable says the same in words, folded away.

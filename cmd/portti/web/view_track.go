@@ -33,7 +33,7 @@ func (v *view) track(t *status.Track) *node {
 		if len(d.Fences) > 0 {
 			about += " " + w.TrackFences
 		}
-		parts = append(parts, v.drawTrack(d), el("p", class("key"), about))
+		parts = append(parts, v.drawTrack(d), el("p", class("legend"), about))
 	}
 	parts = append(parts, el("p", el("a", at("href", "/api/v1/track.gpx"), at("download", "track.gpx"), w.ExportGPX)))
 	return v.hidden(section("track", w.Track, parts...), len(t.Devices) == 0)
@@ -134,7 +134,7 @@ func (v *view) drawTrack(d *status.DeviceTrack) *node {
 	c, wide, high := chartOf(all, near)
 	oldest := v.w.span(float64(d.Points[0].AgeS))
 	about := fill(v.w.TrackDrawn, "name", clean(d.Name), "age", oldest, "wide", v.w.length(wide), "high", v.w.length(high))
-	parts := []any{class("plot track"), at("viewBox", fmt.Sprintf("0 0 %d %d", trackWide, trackHigh)), at("role", "img"), at("aria-label", about), c.fences(d.Fences), c.line(d, all)}
+	parts := []any{class("chart track"), at("viewBox", fmt.Sprintf("0 0 %d %d", trackWide, trackHigh)), at("role", "img"), at("aria-label", about), c.fences(d.Fences), c.line(d, all)}
 	x, y := c.place(all[len(all)-1])
 	if r := near * c.scale; r >= 4 {
 		parts = append(parts, el("circle", class("error"), at("cx", coordinate(x)), at("cy", coordinate(y)), at("r", coordinate(r))))

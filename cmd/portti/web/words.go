@@ -7,6 +7,7 @@ type words struct {
 	_ [0]func() // never compared: the comparison would be 8 kB of program
 
 	pagesWords
+	supportWords
 
 	Lang, Other, OtherName string // this language, the other one, and what that calls itself
 
@@ -44,6 +45,7 @@ type words struct {
 func english() *words {
 	return &words{
 		positionWords: englishPosition(),
+		supportWords:  supportEnglish(),
 		pagesWords:    pagesEnglish(),
 		Lang:          "en", Other: "fi", OtherName: "Suomeksi",
 		Decimal: ".", Minute: "min", Hour: "h", Day: "d", Never: "never", Ago: "{age} ago", Unknown: "not known",
@@ -90,6 +92,7 @@ func english() *words {
 func finnish() *words {
 	return &words{
 		positionWords: finnishPosition(),
+		supportWords:  supportFinnish(),
 		pagesWords:    pagesFinnish(),
 		Lang:          "fi", Other: "en", OtherName: "In English",
 		Decimal: ",", Minute: "min", Hour: "t", Day: "vrk", Never: "ei koskaan", Ago: "{age} sitten", Unknown: "ei tiedossa",
