@@ -25,6 +25,7 @@ const (
 type frame struct {
 	number uint64
 	doc    status.Document
+	minute int64
 	day    *status.History // the same one until it may look otherwise; nil = there is none
 	where  whereabouts
 	keys   map[string]json.RawMessage
@@ -126,7 +127,7 @@ func (f *feed) tick(stop <-chan struct{}) {
 
 func (f *feed) frame() *frame {
 	doc := f.status()
-	now := &frame{doc: doc, where: f.look(time.Now())}
+	now := &frame{doc: doc, minute: int64(doc.UptimeS) / 60, where: f.look(time.Now())}
 	if text, err := json.Marshal(&doc); err == nil { // else it holds what is no number, and the page says so
 		_ = json.Unmarshal(text, &now.keys) // it was just made
 	}
@@ -161,7 +162,8 @@ func (f *feed) look(now time.Time) whereabouts {
 
 // events streams the status: whole at first, then a second's changes by top-level key, in
 // events of the type "status"; and of the type "view" the sections of the page it is for
-// that look otherwise than before, for the script. A stream that broke begins with all of it again.
+// that look otherwise than before, for the script. A stream that broke begins with all of it
+// again. A key that is asked for rarely comes once a minute: that of many devices is most of it.
 func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	frames := p.feed.join()
 	if frames == nil {
@@ -171,7 +173,7 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	}
 	defer p.feed.leave(frames)
 	who, shown := sessionOf(r), tabOf(r.URL.Query().Get("page"))
-	s := stream{w: w, control: http.NewResponseController(w)}
+	s := stream{w: w, control: http.NewResponseController(w), rarely: r.URL.Query().Get("rarely")}
 	_ = s.control.SetReadDeadline(time.Time{}) // a body's limit, which a stream must not end by
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
@@ -187,7 +189,7 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 			}
 			v := p.view(r, &now.doc)
 			if shown.path == "/" {
-				s.view(v, now)
+				v = s.view(v, now)
 			}
 			s.compose(now, shown.sections(v))
 		case <-silence.C:
@@ -209,6 +211,8 @@ type stream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	b       bytes.Buffer
+	rarely  string // a key that it wants once a minute
+	minute  int64  // when it had that one
 	keys    map[string]json.RawMessage
 	looks   map[string]*node // the sections
 	day     *status.History
@@ -218,23 +222,28 @@ type stream struct {
 
 // view gives what the overview draws to a view: the plots anew where there is another day,
 // and where the receivers are where that has changed.
-func (s *stream) view(v *view, now *frame) {
+func (s *stream) view(v *view, now *frame) *view {
 	if s.day != now.day {
 		s.day, s.plots = now.day, v.draw(now.day)
 	}
 	v.plots = s.plots
 	v.where, v.seen, s.where = now.where, s.where, now.where
+	return v
 }
 
 // compose writes what changed since the last frame.
 func (s *stream) compose(now *frame, sections []*node) {
 	changed := map[string]json.RawMessage{}
-	for key, value := range now.keys {
-		if !bytes.Equal(value, s.keys[key]) {
-			changed[key] = value
-		}
+	if s.keys == nil {
+		s.keys = map[string]json.RawMessage{}
 	}
-	s.keys = now.keys
+	for key, value := range now.keys {
+		if bytes.Equal(value, s.keys[key]) || key == s.rarely && s.keys[key] != nil && s.minute == now.minute {
+			continue
+		}
+		s.keys[key], changed[key] = value, value
+	}
+	s.minute = now.minute
 	s.event(now.number, "status", changed, len(changed))
 	if s.looks == nil {
 		s.looks = map[string]*node{}

@@ -104,6 +104,7 @@ func (v *view) events(t tab) string {
 	ask.Del("done")
 	ask.Set("lang", v.w.Lang)
 	ask.Set("page", t.path)
+	ask.Set("rarely", "devices")
 	return "/api/v1/events?" + ask.Encode()
 }
 

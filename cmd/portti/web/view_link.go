@@ -89,7 +89,7 @@ func (v *view) timeline(h *status.History) *node {
 	var key []*node
 	for _, s := range shades {
 		if used[s.name] {
-			key = append(key, el("li", el("svg", at("class", "swatch"), at("aria-hidden", "true"), rect(s, "0", "100%")), s.key))
+			key = append(key, el("li", el("svg", class("swatch"), at("viewBox", "0 0 20 44"), at("aria-hidden", "true"), rect(s, "0", "100%")), s.key))
 		}
 	}
 	text := fill(v.w.DaySummary, "online", v.w.span(float64(online)), "outages", v.timesDown(h))
@@ -141,7 +141,7 @@ func patterns() *node {
 		pattern("connecting", "6", "M1 3h2M4 0h2"),
 		pattern("waiting", "8", "M-2 2l4-4M0 8l8-8M6 10l4-4"),
 		pattern("parked", "8", "M0 0l8 8M0 8l8-8"),
-		pattern("rest", "8", "M0 4h4"),
+		pattern("rest", "8", "M0 5h5"),
 		pattern("stopped", "6", "M3 0v6"),
 		pattern("nothing", "8", "M0 2h2"))
 }
@@ -183,7 +183,7 @@ func (v *view) outages(h *status.History) *node {
 	for i := len(h.Outages) - 1; i >= 0; i-- {
 		o := &h.Outages[i]
 		switch {
-		case !inDay(o):
+		case o.Planned || !inDay(o):
 			continue
 		case o.Short():
 			short++

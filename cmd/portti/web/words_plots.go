@@ -26,9 +26,9 @@ type plotWords struct {
 func englishPlots() plotWords {
 	return plotWords{
 		DayTitle: "The last 24 hours", DaySummary: "The link over the last 24 hours: online for {online}, {outages}.",
-		DayOutages: "{n} times without a connection", DayOneOutage: "once without a connection", DayNoOutage: "never without a connection", DayAgo: "{n} h ago", Now: "now",
+		DayOutages: "{n} times without a connection", DayOneOutage: "once without a connection", DayNoOutage: "never without a connection", DayAgo: "−{n} h", Now: "now",
 		KeyOnline: "Online", KeyLinking: "Connecting", KeyWaiting: "No connection", KeyParked: "No connection, a person has to act", KeyRest: "Outside the uplink hours", KeyOff: "Off", KeyNothing: "Nothing known",
-		OutagesTitle: "Without a connection", OutagesEarlier: "{n} earlier ones", OutagesShort: "{n} times for less than a minute, nothing lost.", OutagesOneShort: "Once for less than a minute, nothing lost.",
+		OutagesTitle: "Without a connection", OutagesEarlier: "{n} earlier", OutagesShort: "{n} times for less than a minute, nothing lost.", OutagesOneShort: "Once for less than a minute, nothing lost.",
 		OutagePrevious: "Earlier", OutageNext: "Later", Choose: "Tap the drawing to see why the link was down.",
 
 		OutDown: "Link down", OutPlanned: "Outside the uplink hours", OutStart: " from the start",
@@ -50,7 +50,7 @@ func englishPlots() plotWords {
 func finnishPlots() plotWords {
 	return plotWords{
 		DayTitle: "Viimeiset 24 tuntia", DaySummary: "Yhteys viimeisten 24 tunnin aikana: toiminut {online}, {outages}.",
-		DayOutages: "{n} katkosta", DayOneOutage: "yksi katkos", DayNoOutage: "ei katkoksia", DayAgo: "{n} t sitten", Now: "nyt",
+		DayOutages: "{n} katkosta", DayOneOutage: "yksi katkos", DayNoOutage: "ei katkoksia", DayAgo: "−{n} t", Now: "nyt",
 		KeyOnline: "Yhteys toimii", KeyLinking: "Yhteyttä muodostetaan", KeyWaiting: "Ei yhteyttä", KeyParked: "Ei yhteyttä, vaatii toimenpiteitä", KeyRest: "Lähetysajan ulkopuolella", KeyOff: "Ei käytössä", KeyNothing: "Ei tietoa",
 		OutagesTitle: "Katkokset", OutagesEarlier: "{n} aiempaa", OutagesShort: "{n} alle minuutin katkosta, mitään ei kadonnut.", OutagesOneShort: "Yksi alle minuutin katkos, mitään ei kadonnut.",
 		OutagePrevious: "Aiempi", OutageNext: "Myöhempi", Choose: "Napauta kuvaa, niin näet, miksi yhteys oli poikki.",

@@ -3,7 +3,7 @@
 // as it is, and they are built here element by element; what came from a device or a server
 // can be nothing but text of one. What is in an element data-own is another script's. An event
 // "status" brings what changed of the status document, which other files of the page hear
-// of as the event "portti:status" of the document, whole.
+// of as the event "portti:status" of the document, whole; its devices are up to a minute old.
 const line = document.getElementById("live");
 const stale = 5000; // ms without an event
 const whole = {};

@@ -42,19 +42,14 @@ function push(s, p, limit) {
 async function load() {
   if (Date.now() - asked < 2000) return;
   asked = Date.now();
-  try {
-    const r = await fetch("/api/v1/history" + (span === hour ? "?seconds=1" : ""));
-    if (!r.ok) return;
-    const h = await r.json();
-    minutes = points(h.minutes, 60);
-    if (!loaded || h.seconds.at.length >= seconds.at.length) seconds = points(h.seconds, 1);
-    trusted = h.trusted;
-    loaded = true;
-    open = null;
-    draw();
-  } catch {
-    // the page says so when the gateway is gone
-  }
+  const h = await fetch("/api/v1/history" + (span === hour ? "?seconds=1" : "")).then((r) => (r.ok ? r.json() : null), () => null);
+  if (!h) return; // the page says so when the gateway is gone
+  minutes = points(h.minutes, 60);
+  if (!loaded || h.seconds.at.length >= seconds.at.length) seconds = points(h.seconds, 1);
+  trusted = h.trusted;
+  loaded = true;
+  open = null;
+  draw();
 }
 
 const sum = (o) => Object.values(o || {}).reduce((a, b) => a + b, 0);

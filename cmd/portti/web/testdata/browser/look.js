@@ -4,7 +4,7 @@ const { chromium } = require("playwright-core");
 const axe = require("fs").readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const [, , executablePath, link, plainLink, payloads, folder] = process.argv;
-const saw = { violations: [], errors: [], dialogs: [], foreign: [], axe: [], counts: [], names: [], wide: [], others: {}, said: [] };
+const saw = { violations: [], errors: [], dialogs: [], foreign: [], axe: [], counts: [], names: [], wide: [], others: {}, said: [], plot: {} };
 const others = { settings: "/settings?all=1", logs: "/logs" };
 
 function watch(page, origin) {
@@ -46,6 +46,7 @@ async function check(page, name) {
   for (const width of [360, 1280]) {
     await page.setViewportSize({ width, height: 800 });
     await page.evaluate(axe + ";0");
+    await live(page);
     const stale = () => page.evaluate(() => document.body.hasAttribute("data-gone"));
     let found;
     do { // on a slow machine axe keeps the page from its events until it calls itself stale, and is dimmed
@@ -56,6 +57,43 @@ async function check(page, name) {
   }
   await tools.send("Page.setBypassCSP", { enabled: false });
   await tools.detach();
+}
+
+// look at the plot, its last hour, and what a tap on the link's last day says
+async function plots(page) {
+  const dots = () => page.evaluate(() => {
+    const c = document.querySelector("#plot canvas");
+    const all = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+    const at = [];
+    for (let i = 0; i < all.length; i += 4) if (all[i + 3] > 128) at.push(i + ":" + all[i] + "," + all[i + 1]);
+    return at;
+  });
+  await page.waitForSelector("#plot canvas");
+  await page.waitForFunction(() => document.querySelector("#plot input").getAttribute("aria-valuetext"), null, { polling: 50 }).catch(() => {});
+  saw.plot.dots = (await dots()).length;
+  saw.plot.buttons = await page.locator("#plot .series button").count();
+  saw.plot.day = await page.getAttribute("#plot input", "max");
+  await page.click("#plot .row button:nth-child(2)");
+  for (const end = Date.now() + 20000; Date.now() < end; await page.waitForTimeout(50)) {
+    saw.plot.hour = await page.getAttribute("#plot input", "max");
+    if (Number(saw.plot.hour) > 150 && saw.plot.hour !== saw.plot.day) break;
+  }
+  saw.plot.hourPoints = Number(saw.plot.hour);
+  await page.locator("#plot input").focus();
+  await page.keyboard.press("ArrowLeft");
+  saw.plot.chosen = await page.getAttribute("#plot input", "aria-valuetext");
+  await looks(page, "hour");
+  await page.click("#plot .row button:nth-child(1)");
+  const at = await page.locator("#timeline").boundingBox();
+  await page.mouse.click(at.x + at.width * 0.605, at.y + 20);
+  saw.plot.outage = await page.textContent("#pick p");
+  saw.plot.marks = await page.locator("#chosen rect").count();
+  const light = (await dots()).join();
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.waitForTimeout(100);
+  saw.plot.darkDiffers = light !== (await dots()).join();
+  await looks(page, "dark");
+  await page.emulateMedia({ colorScheme: "light" });
 }
 
 (async () => {
@@ -82,6 +120,7 @@ async function check(page, name) {
   await watch(page, origin);
   await signIn(page, link);
   await live(page);
+  await plots(page);
   await looks(page, "light");
   await check(page, "light");
   for (const [name, path] of Object.entries(others)) {
@@ -97,7 +136,7 @@ async function check(page, name) {
   }
   await page.goto(origin + "/");
   await check(page, "dark");
-  const keys = await page.evaluate(() => document.querySelectorAll("a, button, select, summary").length);
+  const keys = await page.evaluate(() => document.querySelectorAll("a, button, select, input, summary").length);
   await page.reload();
   const reached = new Set();
   for (let i = 0; i < keys; i++) {
@@ -130,4 +169,4 @@ async function check(page, name) {
   saw.errors = saw.errors.filter((e) => !e.includes("ERR_")); // of the server that has gone
   await browser.close();
   console.log(JSON.stringify(saw));
-})().catch((e) => { console.error(e); process.exit(1); });
+})().catch((e) => { console.error(e, saw.errors, saw.violations); process.exit(1); });
