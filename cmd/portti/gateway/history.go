@@ -74,6 +74,7 @@ func (h *history) between(t time.Time, l *glimpse) time.Time {
 func (h *history) note(l glimpse) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.noteDevices(l.devices)
 	if h.last.at.IsZero() {
 		h.began, h.most = l.at, l.counts.Acked
 		h.minutes, h.seconds = series{every: time.Minute, limit: historyMinutes}, series{every: time.Second, limit: historySeconds}
@@ -82,7 +83,6 @@ func (h *history) note(l glimpse) {
 	}
 	h.noteLink(&l)
 	h.noteOutage(&l)
-	h.noteDevices(l.devices)
 	h.most = max(h.most, l.counts.Acked)
 	h.last = l
 }

@@ -28,6 +28,7 @@ type deviceHour struct {
 // are no longer configured. Mostly they come in the order of before, so that none is
 // searched for.
 func (h *history) noteDevices(now []device.Status) {
+	seen := 0
 	for i := range now {
 		d := &now[i]
 		at := i
@@ -44,8 +45,11 @@ func (h *history) noteDevices(now []device.Status) {
 		k := &h.devices[at]
 		k.open = narrow(uint64(k.open) + d.Read - min(d.Read, k.read))
 		k.read, k.seen = d.Read, true
+		seen++
 	}
-	h.devices = slices.DeleteFunc(h.devices, func(k deviceHour) bool { return !k.seen })
+	if seen < len(h.devices) {
+		h.devices = slices.DeleteFunc(h.devices, func(k deviceHour) bool { return !k.seen })
+	}
 	for i := range h.devices {
 		h.devices[i].seen = false
 	}

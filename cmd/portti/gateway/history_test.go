@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,6 +12,7 @@ import (
 
 	"portti/buffer"
 	"portti/cmd/portti/status"
+	"portti/device"
 	"portti/uplink"
 )
 
@@ -337,7 +340,85 @@ func TestHistoryHoldsNoEmptyList(t *testing.T) {
 // BenchmarkHistory is what a look costs.
 func BenchmarkHistory(b *testing.B) {
 	p := newPast()
+	for i := range deviceHours {
+		p.l.devices = append(p.l.devices, device.Status{Name: fmt.Sprint(i)})
+	}
 	for b.Loop() {
 		p.note(p.l)
 	}
+}
+
+// TestHourOfDevices: what each device gave by the minute, where the minutes of the history
+// end; a restart of the count is no flood, and who is gone is forgotten.
+func TestHourOfDevices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPast()
+		p.l.devices = []device.Status{{Name: "gps"}, {Name: "panel"}}
+		p.look()
+		pass := func(minutes int) {
+			for range minutes * 60 {
+				p.l.devices = slices.Clone(p.l.devices)
+				for i := range p.l.devices {
+					p.l.devices[i].Read += uint64(len(p.l.devices[i].Name))
+				}
+				p.pass(time.Second)
+			}
+		}
+		hours := func() []status.DeviceHour { return p.of(time.Now(), time.Now(), false).Devices }
+		pass(30)
+		if h := hours(); len(h) != 2 || len(h[0].In) != len(p.minutes.points) || h[0].In[5] != 180 || h[1].In[29] != 300 {
+			t.Errorf("after half an hour: %+v", h)
+		}
+		p.l.devices[0].Read = 0
+		pass(100)
+		if h := hours(); len(h[0].In) != deviceMinutes || slices.Max(h[0].In) != 180 || slices.Min(h[1].In) != 300 {
+			t.Errorf("after a restart of the device: %+v", h)
+		}
+		p.l.devices = []device.Status{{Name: "panel", Read: p.l.devices[1].Read}, {Name: "ble"}}
+		pass(3)
+		if h := hours(); len(h) != 2 || h[0].Name != "panel" || h[0].In[59] != 300 || h[1].Name != "ble" || len(h[1].In) != 3 || h[1].In[2] != 180 {
+			t.Errorf("with another configuration: %+v", h)
+		}
+		p.l.devices = nil
+		for i := range 100 {
+			p.l.devices = append(p.l.devices, device.Status{Name: fmt.Sprint(i)})
+		}
+		pass(1)
+		if n := len(hours()); n != deviceHours {
+			t.Errorf("%d devices of 100 are remembered", n)
+		}
+	})
+}
+
+// TestLookAtDevicesAllocatesNothing, with as many of them as are remembered.
+func TestLookAtDevicesAllocatesNothing(t *testing.T) {
+	p := newPast()
+	for i := range deviceHours {
+		p.l.devices = append(p.l.devices, device.Status{Name: fmt.Sprint(i)})
+	}
+	p.note(p.l)
+	if n := testing.AllocsPerRun(100, func() {
+		p.noteDevices(p.l.devices)
+		p.endMinute()
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestPlannedRestIsMarked in the states of the link.
+func TestPlannedRestIsMarked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPast()
+		p.pass(time.Minute)
+		p.link(uplink.Waiting, "")
+		p.l.link.Opens = time.Now().Add(time.Hour)
+		p.pass(time.Minute)
+		p.link(uplink.Waiting, uplink.ProblemDNS)
+		p.l.link.Opens = time.Time{}
+		p.pass(time.Minute)
+		h := p.of(time.Now(), time.Now(), false)
+		if len(h.Links) != 3 || h.Links[0].Planned || !h.Links[1].Planned || h.Links[2].Planned {
+			t.Errorf("%+v", h.Links)
+		}
+	})
 }
