@@ -63,7 +63,9 @@ async function check(page, name) {
 async function plots(page) {
   const dots = () => page.evaluate(() => {
     const c = document.querySelector("#plot canvas");
-    const all = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+    const copy = new OffscreenCanvas(c.width, c.height).getContext("2d", { willReadFrequently: true });
+    copy.drawImage(c, 0, 0);
+    const all = copy.getImageData(0, 0, c.width, c.height).data;
     const at = [];
     for (let i = 0; i < all.length; i += 4) if (all[i + 3] > 128) at.push(i + ":" + all[i] + "," + all[i + 1]);
     return at;
