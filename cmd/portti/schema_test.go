@@ -35,6 +35,8 @@ func printed() map[string]any {
 		"explain":      explained{},
 		"ping":         pinged{},
 		"logs":         logView{},
+		"log":          status.LogDocument{},
+		"reconnect":    gateway.Reconnected{},
 		"identity":     identityView{},
 		"reload":       gateway.Reloaded{},
 		"doctor":       doctorView{},

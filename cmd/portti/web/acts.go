@@ -26,7 +26,7 @@ type Acts interface {
 // Of what is asked for.
 const (
 	actWithin = time.Minute
-	actAgain  = 2 * time.Second // the same asked for within this is not done again: a button was pressed twice
+	actAgain  = time.Second // the same asked for within this is not done again: a button was pressed twice
 )
 
 // act is one of the buttons: POST /act/NAME.

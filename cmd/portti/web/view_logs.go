@@ -46,6 +46,9 @@ func (v *view) logFilter() *node {
 		return v.choice(name, taken, "/logs", "level", level, "device", device, "outage", outage)
 	}
 	group := func(name string, links ...*node) *node {
+		if len(links) == 1 {
+			return nil // nothing to choose
+		}
 		return el("div", class("filter"), at("role", "group"), at("aria-label", name), el("span", class("soft"), name), links)
 	}
 	levels := []*node{to(w.LevelAll, level == "" || level == "debug", "", device, outage)}

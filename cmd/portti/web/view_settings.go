@@ -29,7 +29,7 @@ type SettingChange struct{ Key, Running, File, Reload string }
 // settings are the sections of that page.
 func (v *view) settings() []*node {
 	s := v.page.opt.Settings()
-	return []*node{v.change(&s), v.differences(&s), v.inForce(&s)}
+	return []*node{v.differences(&s), v.change(&s), v.inForce(&s)}
 }
 
 func (v *view) change(s *Settings) *node {
@@ -128,6 +128,10 @@ func (v *view) table(caption string, rows []*node, columns ...string) *node {
 	for _, name := range columns {
 		heads = append(heads, el("th", rowRole("columnheader"), at("scope", "col"), name))
 	}
-	return el("table", rowRole("table"), class("blocks"), el("caption", caption),
+	kind := ""
+	if strings.HasPrefix(caption, "[") { // it is the header of a table of the file
+		kind = "id"
+	}
+	return el("table", rowRole("table"), class("blocks"), el("caption", class(kind), caption),
 		el("thead", rowRole("rowgroup"), el("tr", rowRole("row"), heads)), el("tbody", rowRole("rowgroup"), rows))
 }

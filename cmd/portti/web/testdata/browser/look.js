@@ -50,7 +50,7 @@ async function check(page, name) {
     const stale = () => page.evaluate(() => document.body.hasAttribute("data-gone"));
     let found;
     do { // on a slow machine axe keeps the page from its events until it calls itself stale, and is dimmed
-      await page.waitForFunction(() => !document.body.hasAttribute("data-gone"));
+      while (await stale()) await page.waitForTimeout(100);
       found = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
     } while (found.violations.length > 0 && (await stale()));
     for (const v of found.violations) saw.axe.push(`${name} ${width} ${v.id}: ${v.nodes.map((n) => n.html.slice(0, 100)).join(" ")}`);
