@@ -1,8 +1,12 @@
 package gateway_test
 
 import (
-	"net/http"
+	"errors"
+	"io"
+	"log/slog"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,8 +23,13 @@ func TestReconnectLosesNothing(t *testing.T) {
 	t.Parallel()
 	s := rig.New(t, testbed.Options{})
 	s.More = "[web]\nlisten = \"127.0.0.1:0\""
-	s.Uplink = "backoff = {base = \"1h\", cap = \"1h\"}"
-	g := s.Run(reloads(s))
+	long := filepath.Join(s.Dir, "conf.d", "10-wait.toml")
+	if err := errors.Join(os.Mkdir(filepath.Dir(long), 0o755), os.WriteFile(long, []byte("[uplink.backoff]\nbase = \"1h\"\ncap = \"1h\"\n"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	o := reloads(s)
+	o.Log = slog.New(slog.NewTextHandler(io.Discard, nil)) // the one that the site gives takes nothing
+	g := s.Run(o)
 	act := browser(t)
 	l := waitLink(t, s, "?role=act")
 	resp, err := act.Post(l.URLs[0], "", nil)
@@ -105,9 +114,8 @@ func TestDeviceIsTested(t *testing.T) {
 // TestNothingToConnectTo: where there is no server the answer is a sentence.
 func TestNothingToConnectTo(t *testing.T) {
 	t.Parallel()
-	s := rig.Bare(t)
-	s.Run(gateway.Options{})
-	if code := overSocket(t, s, "POST", "/api/v1/uplink/reconnect", nil); code != http.StatusUnprocessableEntity {
-		t.Errorf("got %d", code)
+	g := rig.Bare(t).Run(gateway.Options{})
+	if r, err := g.Instance.Reconnect(); err == nil || err.Error() != "no server is set, so there is nothing to connect to" {
+		t.Errorf("got %+v, %v", r, err)
 	}
 }

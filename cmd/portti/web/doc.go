@@ -11,7 +11,8 @@
 // asked, the cross-origin check of net/http, the session, what its role may do, and
 // the limit of its body. Nobody signs in but by a link, which is good once, for ten
 // minutes, and comes from the control socket; there are no passwords. A GET changes
-// nothing. At most 32 sessions, 16 links and 8 event streams exist at a time.
+// nothing. At most 32 sessions, 16 links and 8 event streams exist at a time. What a
+// session does is logged with its ID; the same asked for twice in a row is done once.
 //
 // Text from devices and servers is written by one function that escapes it, and
 // reaches the script as text of a node, never as markup.

@@ -42,6 +42,7 @@ func (v *view) head(title string, more ...*node) *node {
 // otherLanguage leads to the same page in it.
 func (v *view) otherLanguage() *node {
 	ask := maps.Clone(v.ask)
+	ask.Del("done")
 	ask.Set("lang", v.w.Other)
 	return el("a", at("href", "?"+ask.Encode()), at("hreflang", v.w.Other), at("lang", v.w.Other), v.w.OtherName)
 }

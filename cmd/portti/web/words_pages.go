@@ -27,7 +27,7 @@ func pagesEnglish() pagesWords {
 		Ping: "Ping now", PingText: "Measures the round trip to the server, over the connection there is.", PingDone: "The server answered in {ms} ms.", PingFailed: "No answer to the ping.",
 		Reconnect: "Reconnect now", ReconnectText: "Connects anew, or tries at once while it waits. No reading is lost.",
 		ReconnectOnline: "The connection is closed in order and made again.", ReconnectBusy: "The gateway is connecting already.", ReconnectWaited: "The gateway tries to connect now.", ReconnectFailed: "The gateway does not connect.",
-		Test: "Test", TestText: "Shows what is sent of a device, for up to 8 s. Its readings go their way as ever.", TestDone: "{device} gives:", TestFailed: "No reading came.",
+		Test: "Test", TestText: "Shows what is sent of a device, for up to 8 s. Its readings go their way as ever.", TestDone: "What is sent of {device}:", TestFailed: "No reading came.",
 		ReloadNow: "Reload now", ReloadText: "Puts the files in force. Where they have a mistake, nothing is changed.", ReloadDone: "The configuration was read again:",
 		ReloadSame: "There is nothing to change: the gateway runs by its files.", ReloadFailed: "Nothing was changed.",
 
@@ -52,7 +52,7 @@ func pagesFinnish() pagesWords {
 		Ping: "Pingaa nyt", PingText: "Mittaa vasteajan palvelimelle nykyistä yhteyttä pitkin.", PingDone: "Palvelin vastasi {ms} ms:ssa.", PingFailed: "Pingiin ei tullut vastausta.",
 		Reconnect: "Yhdistä uudelleen", ReconnectText: "Muodostaa yhteyden uudelleen tai yrittää heti, jos yritystä odotetaan. Lukemia ei katoa.",
 		ReconnectOnline: "Yhteys suljetaan hallitusti ja muodostetaan uudelleen.", ReconnectBusy: "Yhteyttä muodostetaan jo.", ReconnectWaited: "Yhteyttä yritetään muodostaa nyt.", ReconnectFailed: "Yhteyttä ei muodosteta.",
-		Test: "Testaa", TestText: "Näyttää, mitä laitteesta lähetetään, enintään 8 sekunnin ajan. Lukemat kulkevat entiseen tapaan.", TestDone: "{device} antaa:", TestFailed: "Lukemia ei tullut.",
+		Test: "Testaa", TestText: "Näyttää, mitä laitteesta lähetetään, enintään 8 sekunnin ajan. Lukemat kulkevat entiseen tapaan.", TestDone: "Laitteesta {device} lähetetään:", TestFailed: "Lukemia ei tullut.",
 		ReloadNow: "Lue uudelleen", ReloadText: "Ottaa tiedostot käyttöön. Jos niissä on virhe, mitään ei muuteta.", ReloadDone: "Asetukset luettiin uudelleen:",
 		ReloadSame: "Muutettavaa ei ole: asetukset vastaavat tiedostoja.", ReloadFailed: "Mitään ei muutettu.",
 
