@@ -32,7 +32,7 @@ func pagesEnglish() pagesWords {
 		ReloadSame: "There is nothing to change: the gateway runs by its files.", ReloadFailed: "Nothing was changed.",
 
 		ChangeTitle: "To change a setting", ChangeEdit: "On the gateway, edit {file}, or a file of your own in {folder}", ChangeCheck: "See whether it is right:", ChangeReload: "Put it in force:",
-		Differences: "Files and gateway", DifferencesCaption: "Settings that are others in the files", FilesWrong: "The files have mistakes. The gateway goes on with what it read before.",
+		Differences: "Files and gateway", DifferencesCaption: "Settings that differ", FilesWrong: "The files have mistakes. The gateway goes on with what it read before.",
 		FilesSame: "The gateway runs by its files.", FilesDiffer: "The files say something else than what runs.", HiddenDiffers: "(what is hidden is different)",
 		Setting: "Setting", Running: "Now", InFile: "In the files", AtReload: "At a reload", Value: "Value", Origin: "From", BuiltIn: "built in", TopTable: "At the top of the file",
 		EffectNow: "holds at once", EffectAdded: "device is added", EffectRemoved: "device is removed", EffectDevice: "device is opened again", EffectLink: "link is made anew", EffectRestart: "holds after a restart",
@@ -57,7 +57,7 @@ func pagesFinnish() pagesWords {
 		ReloadSame: "Muutettavaa ei ole: asetukset vastaavat tiedostoja.", ReloadFailed: "Mitään ei muutettu.",
 
 		ChangeTitle: "Asetuksen muuttaminen", ChangeEdit: "Muokkaa yhdyskäytävässä tiedostoa {file} tai omaa tiedostoa kansiossa {folder}", ChangeCheck: "Tarkista:", ChangeReload: "Ota käyttöön:",
-		Differences: "Tiedostot ja yhdyskäytävä", DifferencesCaption: "Asetukset, jotka ovat tiedostoissa toisin", FilesWrong: "Tiedostoissa on virheitä. Käytössä ovat aiemmin luetut asetukset.",
+		Differences: "Tiedostot ja yhdyskäytävä", DifferencesCaption: "Eroavat asetukset", FilesWrong: "Tiedostoissa on virheitä. Käytössä ovat aiemmin luetut asetukset.",
 		FilesSame: "Asetukset vastaavat tiedostoja.", FilesDiffer: "Tiedostoissa on muuta kuin mikä on käytössä.", HiddenDiffers: "(piilotettu osa on eri)",
 		Setting: "Asetus", Running: "Nyt", InFile: "Tiedostoissa", AtReload: "Uudelleen luettaessa", Value: "Arvo", Origin: "Lähde", BuiltIn: "oletus", TopTable: "Tiedoston alussa",
 		EffectNow: "tulee voimaan heti", EffectAdded: "laite lisätään", EffectRemoved: "laite poistetaan", EffectDevice: "laite avataan uudelleen", EffectLink: "yhteys muodostetaan uudelleen", EffectRestart: "tulee voimaan uudelleenkäynnistyksessä",
