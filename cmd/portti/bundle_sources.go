@@ -51,6 +51,7 @@ func (b *bundle) sources() []source {
 		{"history.json", true, b.page("/api/v1/history")},
 		{"goroutines.txt", false, b.page("/api/v1/goroutines")},
 		{"log.txt", true, b.log},
+		{"log-kept.json", false, b.page("/api/v1/logs")}, // the newest lines, also where there is no journal, or nobody may read it
 	}
 	return append(all, b.systemSources()...)
 }

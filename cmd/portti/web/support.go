@@ -68,7 +68,8 @@ func (p *Page) handOut(w http.ResponseWriter, r *http.Request, turn *sync.Mutex,
 		return
 	}
 	out := &pieces{page: p, r: r, w: w, c: http.NewResponseController(w)}
-	_ = out.c.SetReadDeadline(time.Time{}) // the body's limit, which a long answer must not end by
+	_ = out.c.SetReadDeadline(time.Time{})                                                    // the body's limit, which a long answer must not end by
+	defer context.AfterFunc(r.Context(), func() { _ = out.c.SetWriteDeadline(time.Now()) })() // so that nobody waits for one who takes nothing
 	h := w.Header()
 	h.Set("Content-Type", f.kind)
 	h.Set("Content-Disposition", `attachment; filename="`+fileName(f.name)+`"`)
@@ -109,13 +110,13 @@ type pieces struct {
 }
 
 func (p *pieces) Write(b []byte) (int, error) {
+	_ = p.c.SetWriteDeadline(time.Now().Add(pieceWithin)) // the server's own limit holds where this fails
 	if err := p.r.Context().Err(); err != nil || len(b) == 0 {
 		return 0, err
 	}
 	if !p.page.guests.holds(sessionOf(p.r)) {
 		return 0, errors.New("whoever took it was signed out")
 	}
-	_ = p.c.SetWriteDeadline(time.Now().Add(pieceWithin)) // the server's own limit holds where this fails
 	n, err := p.w.Write(b)
 	p.n += int64(n)
 	return n, err

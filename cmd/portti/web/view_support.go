@@ -51,7 +51,7 @@ func (v *view) supportReadings() *node {
 		aside = number(t.Quarantined)
 	}
 	return section("support-readings", w.SupportReadings, el("p", w.SupportReadingsText),
-		facts(w.WaitingN, number(b.Waiting), w.SupportHeld, held, w.SupportRead, from,
+		facts(w.WaitingN, number(b.Waiting), w.SupportRead, from, w.SupportHeld, held,
 			w.Read, number(t.Read), w.Delivered, number(t.Acked), w.Lost, number(t.Lost.Sum()), w.SetAside, aside),
 		get,
 		el("p", class("hand"), w.SupportCut),
