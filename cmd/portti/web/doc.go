@@ -17,6 +17,10 @@
 // Text from devices and servers is written by one function that escapes it, and
 // reaches the script as text of a node, never as markup.
 //
+// A file that is handed out is made while it is taken, piece by piece, and never whole in
+// memory or on the card. Who takes nothing, or is signed out, gets no more of it, and a part
+// of it does not look like the whole.
+//
 // While nobody looks nothing runs: no timer, no goroutine, and neither the assets nor
 // the Finnish catalogue have been unpacked before the first request. Sessions live in
 // memory and end with the process, so nothing is written to the card.

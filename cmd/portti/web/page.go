@@ -96,8 +96,8 @@ func (p *Page) Handler(secure bool) http.Handler {
 
 // shared are the routes of the control socket that the page has too: GET for every
 // session, POST for one that may act. Any other stays the socket's alone until it is
-// named here: who may come in, all that waits for the server, the files of the
-// configuration, and what is there for support.
+// named here: who may come in, the files of the configuration, and what is there for
+// support. All that waits for the server is for supportRoutes.
 func shared() []string {
 	return []string{
 		"GET /api/v1/status", "GET /api/v1/queue", "GET /api/v1/history", "GET /api/v1/gps", "GET /api/v1/logs",

@@ -17,7 +17,7 @@ type Role string
 // The roles.
 const (
 	View Role = "view" // look
-	Act  Role = "act"  // and read the configuration again, ping the server, connect anew, test and follow a device
+	Act  Role = "act"  // and read the configuration again, ping the server, connect anew, test and follow a device, take files along
 )
 
 // How long and how many.

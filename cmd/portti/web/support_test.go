@@ -43,6 +43,9 @@ func TestSupportPage(t *testing.T) {
 	if text := shown(doc, "en", View); strings.Contains(text, "/support/") || !strings.Contains(text, "portti web link --act") {
 		t.Error("who may only look is offered a download")
 	}
+	if doc.Clock.Trusted = false; !strings.Contains(shown(doc, "en", Act), "--guess") {
+		t.Error("nobody says that times are missing")
+	}
 	doc.Buffer.Waiting, doc.Buffer.Held = 0, 0
 	if text := shown(doc, "en", Act); strings.Contains(text, "/support/readings") || !strings.Contains(text, "No readings wait.") {
 		t.Error("nothing waits, and is offered")

@@ -39,6 +39,10 @@ func (v *view) supportReadings() *node {
 	} else {
 		get = el("p", class("none"), mark("good"), " "+w.SupportNothing)
 	}
+	var undated *node
+	if !v.s.Clock.Trusted {
+		undated = el("p", class("hand"), w.SupportUndated)
+	}
 	held, from, aside := "", "", ""
 	if b.Held > 0 {
 		held = number(b.Held)
@@ -53,7 +57,7 @@ func (v *view) supportReadings() *node {
 	return section("support-readings", w.SupportReadings, el("p", w.SupportReadingsText),
 		facts(w.WaitingN, number(b.Waiting), w.SupportRead, from, w.SupportHeld, held,
 			w.Read, number(t.Read), w.Delivered, number(t.Acked), w.Lost, number(t.Lost.Sum()), w.SetAside, aside),
-		get,
+		get, undated,
 		el("p", class("hand"), w.SupportCut),
 		byHand(w.SupportImport, "sudo portti queue import portti-*.jsonl"),
 		byHand(w.SupportStick, "sudo portti queue export --out /media/stick"))

@@ -7,7 +7,7 @@ type supportWords struct {
 	SupportFile, SupportFileText, SupportPrivate, SupportFileGet, SupportLook, SupportMore string
 
 	SupportReadings, SupportReadingsText, SupportHeld, SupportRead, SupportFromTo, SupportReadingsGet, SupportNothing string
-	SupportCut, SupportImport, SupportStick                                                                           string
+	SupportCut, SupportUndated, SupportImport, SupportStick                                                           string
 
 	SupportBusyTitle, SupportBusyText, SupportFailedTitle, SupportFailedText string
 }
@@ -26,9 +26,10 @@ func supportEnglish() supportWords {
 		SupportReadingsText: "Copies all readings that wait into one file, which another gateway can deliver. Nothing is removed here, and this gateway goes on. Whoever has the file can read them.",
 		SupportHeld:         "Delivered, still held", SupportRead: "These are from", SupportFromTo: "{from} to {to}",
 		SupportReadingsGet: "Download {n} readings", SupportNothing: "No readings wait.",
-		SupportCut:    "A file that was cut off is noticed: the browser says that the download failed, and the import that the last line is missing.",
-		SupportImport: "On the other gateway, while it is stopped:",
-		SupportStick:  "The service itself writes to no stick. To a stick in this gateway, once it is mounted:",
+		SupportUndated: "The clock is not set yet. The import leaves readings whose time is not known: download again once the clock is set, or see --guess of the import.",
+		SupportCut:     "A file that was cut off is noticed: the browser says that the download failed, and the import that the last line is missing.",
+		SupportImport:  "On the other gateway, while it is stopped:",
+		SupportStick:   "The service itself writes to no stick. To a stick in this gateway, once it is mounted:",
 
 		SupportBusyTitle: "Somebody downloads this already", SupportBusyText: "One such file is made at a time. Wait until the other download has ended, then try again.",
 		SupportFailedTitle: "The file could not be made", SupportFailedText: "The log of the gateway says why: portti logs. Try again.",
@@ -49,9 +50,10 @@ func supportFinnish() supportWords {
 		SupportReadingsText: "Kopioi kaikki odottavat lukemat yhteen tiedostoon, jonka toinen yhdyskäytävä voi toimittaa perille. Täältä ei poisteta mitään, ja tämä yhdyskäytävä jatkaa toimintaansa. Kuka tahansa, jolla tiedosto on, voi lukea lukemat.",
 		SupportHeld:         "Perillä, vielä tallessa", SupportRead: "Niiden aika", SupportFromTo: "{from} – {to}",
 		SupportReadingsGet: "Lataa lukemat ({n})", SupportNothing: "Lukemia ei odota.",
-		SupportCut:    "Kesken jäänyt tiedosto huomataan: selain kertoo latauksen epäonnistuneen, ja tuonti kertoo viimeisen rivin puuttuvan.",
-		SupportImport: "Toisessa yhdyskäytävässä, kun se on pysäytetty:",
-		SupportStick:  "Palvelu ei itse kirjoita muistitikulle. Tässä yhdyskäytävässä olevalle tikulle, kun se on liitetty:",
+		SupportUndated: "Kelloa ei ole vielä asetettu. Tuonti jättää lukemat, joiden aikaa ei tiedetä: lataa uudelleen, kun kello on asetettu, tai katso tuonnin valitsinta --guess.",
+		SupportCut:     "Kesken jäänyt tiedosto huomataan: selain kertoo latauksen epäonnistuneen, ja tuonti kertoo viimeisen rivin puuttuvan.",
+		SupportImport:  "Toisessa yhdyskäytävässä, kun se on pysäytetty:",
+		SupportStick:   "Palvelu ei itse kirjoita muistitikulle. Tässä yhdyskäytävässä olevalle tikulle, kun se on liitetty:",
 
 		SupportBusyTitle: "Joku lataa tätä jo", SupportBusyText: "Tällaisia tiedostoja tehdään yksi kerrallaan. Odota, kunnes toinen lataus on päättynyt, ja yritä sitten uudelleen.",
 		SupportFailedTitle: "Tiedostoa ei voitu tehdä", SupportFailedText: "Yhdyskäytävän loki kertoo syyn: portti logs. Yritä uudelleen.",
