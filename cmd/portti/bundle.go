@@ -83,7 +83,8 @@ type bundle struct {
 	cfg      *config.Config // as far as it can be read
 	options  bundleOptions
 	run      func(ctx context.Context, name string, args ...string) ([]byte, error)
-	served   bool // the gateway makes it of itself, see servedBundle
+	served   bool  // the gateway makes it of itself, see servedBundle
+	most     int64 // bytes of one file
 	progress io.Writer
 	stdin    io.Reader
 
@@ -162,7 +163,7 @@ func runBundle(cmd *cobra.Command, machine fs.FS) error {
 
 // newBundle begins one; api is what the running gateway answers, nil = ask its socket.
 func newBundle(ctx context.Context, g globals, machine fs.FS, o bundleOptions, api http.Handler) *bundle {
-	b := &bundle{g: g, machine: machine, options: o, progress: io.Discard, served: api != nil}
+	b := &bundle{g: g, machine: machine, options: o, progress: io.Discard, served: api != nil, most: maxSource}
 	view, installed := systemd.ViewOf(machine)
 	if b.view = view; installed && !b.g.configSet && view.Config != "" {
 		b.g.config = view.Config
@@ -176,7 +177,7 @@ func newBundle(ctx context.Context, g globals, machine fs.FS, o bundleOptions, a
 		b.socket = b.cfg.Paths.Socket()
 	}
 	if b.client = clientOf(b.socket); b.served {
-		b.client = &http.Client{Transport: within{api}}
+		b.client, b.most = &http.Client{Transport: within{api}}, maxServed
 	}
 	id := make([]byte, 4)
 	_, _ = rand.Read(id) // it never fails
@@ -319,7 +320,7 @@ func (b *bundle) collect(ctx context.Context, s source) {
 
 // add scrubs a file and puts it in.
 func (b *bundle) add(name string, text []byte, last bool) {
-	text, left := redact.Lines(text, maxSource, last)
+	text, left := redact.Lines(text, int(b.most), last)
 	text, counts := b.scrub.Scrub(text)
 	b.manifest.Redacted.Add(counts)
 	b.manifest.Files = append(b.manifest.Files, manifestFile{name, len(text), left})

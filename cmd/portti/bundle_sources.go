@@ -26,6 +26,7 @@ import (
 // Limits of a bundle. A Pi with half a gigabyte makes one of the most there can be.
 const (
 	maxSource      = 2 << 20 // of one file; what is more is left out and counted
+	maxServed      = 1 << 20 // of one that the gateway makes of itself: 20 MB at most while it is scrubbed
 	sourcePatience = 30 * time.Second
 	maxLogLines    = 20_000
 )
@@ -72,7 +73,7 @@ func (b *bundle) page(page string) func(context.Context) ([]byte, error) {
 		defer resp.Body.Close()
 		switch resp.StatusCode {
 		case http.StatusOK:
-			return io.ReadAll(io.LimitReader(resp.Body, 4*maxSource))
+			return io.ReadAll(io.LimitReader(resp.Body, 4*b.most))
 		case http.StatusForbidden:
 			return nil, notOfTheGroup(b.socket)
 		case http.StatusNotFound:
@@ -228,7 +229,7 @@ func (b *bundle) metrics(ctx context.Context) ([]byte, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answered %s", b.cfg.Metrics.Listen, resp.Status)
 	}
-	return io.ReadAll(io.LimitReader(resp.Body, 4*maxSource))
+	return io.ReadAll(io.LimitReader(resp.Body, 4*b.most))
 }
 
 // log is what the service said, from whichever log the machine has.
