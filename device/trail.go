@@ -130,7 +130,7 @@ func simplify(points []TrackPoint, tolerance float64) []TrackPoint {
 }
 
 // ask copies the last day in at most so many points. worst is by how many metres the line
-// may miss where the receiver was.
+// may miss where the receiver was, while three times its error is no more than trailStep.
 func (t *trail) ask(most int, now int64) (points []TrackPoint, worst float64) {
 	points = append(points, lastDay(t.points, now)...)
 	if t.ended {

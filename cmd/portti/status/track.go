@@ -24,7 +24,8 @@ type Track struct {
 type DeviceTrack struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
-	// ErrorM is by how many metres the line may miss where the receiver said that it was.
+	// ErrorM is by how many metres the line may miss where the receiver said that it was: at
+	// the most, where three times the error that it stated are no more than 10 m.
 	ErrorM float64      `json:"error_m"`
 	Points []TrackPoint `json:"points"`
 	Fences []Fence      `json:"fences"` // configured, by name

@@ -100,7 +100,7 @@ func (f *feed) leave(c chan *frame) {
 	delete(f.streams, c)
 	if len(f.streams) == 0 && f.stop != nil {
 		close(f.stop)
-		f.stop, f.past = nil, nil
+		f.stop, f.past, f.where, f.gpsAt, f.trackAt = nil, nil, whereabouts{}, time.Time{}, time.Time{}
 	}
 }
 
@@ -149,13 +149,14 @@ func (f *feed) frame() *frame {
 func (f *feed) look(now time.Time) whereabouts {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.gps != nil && (f.gpsAt.IsZero() || now.Sub(f.gpsAt) >= skyEvery) {
-		doc := f.gps()
-		f.where.gps, f.gpsAt = &doc, now
-	}
-	if f.track != nil && (f.trackAt.IsZero() || now.Sub(f.trackAt) >= trackEvery) {
+	due := f.trackAt.IsZero() || now.Sub(f.trackAt) >= trackEvery
+	if f.track != nil && due {
 		doc := f.track()
 		f.where.track, f.trackAt = &doc, now
+	}
+	if f.gps != nil && (f.track != nil && due || f.gpsAt.IsZero() || now.Sub(f.gpsAt) >= skyEvery) { // not older than the track, whose end it is
+		doc := f.gps()
+		f.where.gps, f.gpsAt = &doc, now
 	}
 	return f.where
 }

@@ -77,7 +77,7 @@ func (v *view) position(g *status.GPS) []*node {
 	if !g.HasFix() {
 		name, hdop = w.LastCoordinates, nil
 	} else if p.Speed != nil {
-		speed = w.decimal(*p.Speed*3.6) + " km/h"
+		speed = w.decimal(math.Round(*p.Speed*3.6)) + " km/h"
 	}
 	if p.AgeS >= status.FixOld {
 		age = fill(w.Ago, "age", w.span(p.AgeS))

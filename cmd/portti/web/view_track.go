@@ -29,11 +29,12 @@ func (v *view) track(t *status.Track) *node {
 			parts = append(parts, el("p", class("none"), w.NoTrack))
 			continue
 		}
+		drawn, fenced := v.drawTrack(d)
 		about := fill(w.TrackAbout, "error", fill(w.Metre, "n", w.decimal(d.ErrorM))) + " " + w.TrackFades
-		if len(d.Fences) > 0 {
+		if fenced {
 			about += " " + w.TrackFences
 		}
-		parts = append(parts, v.drawTrack(d), el("p", class("legend"), about))
+		parts = append(parts, drawn, el("p", class("legend"), about))
 	}
 	parts = append(parts, el("p", el("a", at("href", "/api/v1/track.gpx"), at("download", "track.gpx"), w.ExportGPX)))
 	return v.hidden(section("track", w.Track, parts...), len(t.Devices) == 0)
@@ -118,8 +119,8 @@ func chartOf(all []globe, near float64) (c chart, wide, high float64) {
 	return c, wide, high
 }
 
-// drawTrack draws where a receiver was, and beneath it the fences that lie there.
-func (v *view) drawTrack(d *status.DeviceTrack) *node {
+// drawTrack draws where a receiver was, and beneath it the fences that lie there, if any.
+func (v *view) drawTrack(d *status.DeviceTrack) (drawn *node, fenced bool) {
 	all := make([]globe, 0, len(d.Points)+1)
 	for _, p := range d.Points {
 		all = append(all, onGlobe(p.Latitude, p.Longitude))
@@ -134,13 +135,14 @@ func (v *view) drawTrack(d *status.DeviceTrack) *node {
 	c, wide, high := chartOf(all, near)
 	oldest := v.w.span(float64(d.Points[0].AgeS))
 	about := fill(v.w.TrackDrawn, "name", clean(d.Name), "age", oldest, "wide", v.w.length(wide), "high", v.w.length(high))
-	parts := []any{class("chart track"), at("viewBox", fmt.Sprintf("0 0 %d %d", trackWide, trackHigh)), at("role", "img"), at("aria-label", about), c.fences(d.Fences), c.line(d, all)}
+	fences := c.fences(d.Fences)
+	parts := []any{class("chart track"), at("viewBox", fmt.Sprintf("0 0 %d %d", trackWide, trackHigh)), at("role", "img"), at("aria-label", about), fences, c.line(d, all)}
 	x, y := c.place(all[len(all)-1])
 	if r := near * c.scale; r >= 4 {
 		parts = append(parts, el("circle", class("error"), at("cx", coordinate(x)), at("cy", coordinate(y)), at("r", coordinate(r))))
 	}
 	parts = append(parts, el("circle", class("here"), at("cx", coordinate(x)), at("cy", coordinate(y)), at("r", "6")))
-	return el("svg", append(parts, v.scaleBar(&c), northArrow(v.w.North))...)
+	return el("svg", append(parts, v.scaleBar(&c), northArrow(v.w.North))...), len(fences) > 0
 }
 
 // lastOf is the last position of a receiver; nil = none is known.

@@ -21,7 +21,7 @@ func englishPosition() positionWords {
 		Coordinates: "Latitude, longitude", LastCoordinates: "Last latitude, longitude", Accuracy: "Accuracy", Altitude: "Above the sea", Speed: "Speed", PositionAge: "Age of the position", JustNow: "just now", HDOP: "HDOP", Metre: "{n} m",
 
 		Sky: "Satellites", SkyDrawn: "The sky as {name} sees it: {used} of {heard} satellites heard are used", NoSky: "The receiver does not tell of satellites.",
-		RingsAre: "The rim is the horizon, the middle straight up; the rings are 30° and 60° up.", FilledIsUsed: "filled: used in the fix", SizeIsSignal: "the bigger, the stronger",
+		RingsAre: "The rim is the horizon, the middle straight up; the rings are 30° and 60° up.", FilledIsUsed: "Filled: used in the fix", SizeIsSignal: "the bigger, the stronger",
 		SkyTable: "As a table", SkyCaption: "Satellites that {name} tells of",
 		Constellation: "System", SatNumber: "Number", Elevation: "Elevation", Azimuth: "Azimuth", Signal: "dB-Hz", InFix: "Used", Yes: "yes", No: "no",
 		North: "N", East: "E", South: "S", West: "W",
@@ -40,7 +40,7 @@ func finnishPosition() positionWords {
 		Coordinates: "Leveysaste, pituusaste", LastCoordinates: "Viimeisin leveysaste, pituusaste", Accuracy: "Tarkkuus", Altitude: "Korkeus merenpinnasta", Speed: "Nopeus", PositionAge: "Sijainnin ikä", JustNow: "juuri nyt", HDOP: "HDOP", Metre: "{n} m",
 
 		Sky: "Satelliitit", SkyDrawn: "Taivas, jonka {name} näkee: käytössä {used} satelliittia, kuuluvissa {heard}", NoSky: "Vastaanotin ei kerro satelliiteista.",
-		RingsAre: "Reuna on taivaanranta ja keskikohta suoraan ylhäällä; renkaat ovat 30° ja 60° korkeudella.", FilledIsUsed: "täytetty: käytössä paikannuksessa", SizeIsSignal: "mitä suurempi, sitä vahvempi",
+		RingsAre: "Reuna on taivaanranta ja keskikohta suoraan ylhäällä; renkaat ovat 30° ja 60° korkeudella.", FilledIsUsed: "Täytetty: käytössä paikannuksessa", SizeIsSignal: "mitä suurempi, sitä vahvempi",
 		SkyTable: "Taulukkona", SkyCaption: "Satelliitit, joista {name} kertoo",
 		Constellation: "Järjestelmä", SatNumber: "Numero", Elevation: "Korkeuskulma", Azimuth: "Suuntakulma", Signal: "dB-Hz", InFix: "Käytössä", Yes: "kyllä", No: "ei",
 		North: "P", East: "I", South: "E", West: "L",
