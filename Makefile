@@ -30,6 +30,7 @@ LONGER   := TestPowerCutWhileSalvaging|TestPowerCutDuringImport|TestNthOperation
 FUZZTIME ?= 20s
 CUTS     ?= 20000
 DAMAGES  ?= 10000
+LIVES    ?= 2000
 MINUTES  ?= 40
 ROOMS    ?=
 
@@ -57,9 +58,9 @@ storage: ## what the race detector slows too much, CUTS power cuts and DAMAGES d
 	GOGC=400 CGO_ENABLED=0 $(TEST) -skip '^($(LONGER))$$' ./buffer/... ./device
 	GOGC=400 PORTTI_CUTS=$(CUTS) PORTTI_DAMAGES=$(DAMAGES) CGO_ENABLED=0 $(TEST) -timeout 20m -count=1 -run '^(TestPowerCut|$(LONGER))$$' ./buffer
 
-simulation: ## 2,000 simulated lives of a whole gateway, with every fault at random; a fleet of 100,000 and days of the link (three minutes)
+simulation: ## LIVES (2,000) simulated lives of a whole gateway, with every fault at random; a fleet of 100,000 and days of the link (three minutes)
 	CGO_ENABLED=0 $(TEST) -count=1 ./uplink
-	GOGC=400 CGO_ENABLED=0 $(TEST) -timeout 20m -count=1 -run '^TestSimulation$$' ./cmd/portti/gateway -args -sim.runs 2000
+	GOGC=400 CGO_ENABLED=0 $(TEST) -timeout 20m -count=1 -run '^TestSimulation$$' ./cmd/portti/gateway -args -sim.runs $(LIVES)
 
 armv6: ## the rooms on an emulated ARMv6 (qemu-user-static)
 	GOARCH=arm GOARM=6 $(EMULATED) qemu-arm-static $(or $(ROOMS),./buffer/... ./device/... ./uplink/...)
