@@ -186,6 +186,38 @@ func TestExportOntoAFullStick(t *testing.T) {
 	}
 }
 
+// A card of a broken gateway in a reader of the new one, as docs/fleet.md has it: the
+// files tell, and the configuration is the new gateway's.
+func TestReadingsFromTheOldCard(t *testing.T) {
+	page, err := os.ReadFile("../../docs/fleet.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const typed = "PORTTI_PATHS__STATE=/mnt/var/lib/portti portti queue export --files --out ."
+	if !strings.Contains(string(page), typed) {
+		t.Errorf("docs/fleet.md does not have %s", typed)
+	}
+	t.Chdir(t.TempDir())
+	s := script{t: t}
+	s.fill([]string{"old", "GATEWAYA", "0", "5"})
+	s.fill([]string{"new", "GATEWAYB", "0", "3"})
+	text := "config_version = 1\ngateway.id = \"GATEWAYB\"\npaths.state = \"new\"\npaths.run = \"none\"\n"
+	if err := os.WriteFile("new.toml", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PORTTI_PATHS__STATE", "old")
+	if !s.do("portti 0 queue export --files -c new.toml --out old.jsonl") {
+		t.Fatal(s.stderr)
+	}
+	t.Setenv("PORTTI_PATHS__STATE", "new")
+	if !s.do("portti 0 queue import -c new.toml old.jsonl") || !strings.Contains(s.stdout, "5 readings taken over") {
+		t.Errorf("%s%s", s.stdout, s.stderr)
+	}
+	if !s.do("portti 0 queue import -c new.toml old.jsonl") || !strings.Contains(s.stdout, "0 readings taken over, 5 already here") {
+		t.Errorf("%s%s", s.stdout, s.stderr)
+	}
+}
+
 // TestImportWhileTheGatewayRuns (row 18): the lock is the gateway's, and the
 // words say what to do.
 func TestImportWhileTheGatewayRuns(t *testing.T) {
