@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -95,7 +96,20 @@ func makeRecording(path string, force bool) (*os.File, error) {
 	if err := file.Chmod(0o600); err != nil && !errors.Is(err, unix.EPERM) { // one that was there; a stick with FAT has no modes
 		return nil, errors.Join(fmt.Errorf("cannot keep the recording to yourself: %w", err), file.Close())
 	}
+	if !force {
+		_ = file.Chown(caller()) // likewise; one that was there stays whose it was
+	}
 	return file, nil
+}
+
+// caller is who called sudo, to whom belongs what is for one person alone; -1 = nobody did.
+func caller() (uid, gid int) {
+	uid, err := strconv.Atoi(os.Getenv("SUDO_UID"))
+	gid, err2 := strconv.Atoi(os.Getenv("SUDO_GID"))
+	if err != nil || err2 != nil || os.Geteuid() != 0 {
+		return -1, -1
+	}
+	return uid, gid
 }
 
 // recordSum is what a recording holds.

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"portti/device/recording"
 )
 
@@ -94,5 +96,34 @@ func TestRecordOverAFileIsForItsUserAlone(t *testing.T) {
 	defer file.Close()
 	if info, err := file.Stat(); err != nil || info.Mode().Perm() != 0o600 || info.Size() != 0 {
 		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+// Under sudo a recording belongs to who called it, who could not read it else; one that was
+// there stays whose it was.
+func TestRecordIsOfWhoCalledSudo(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	t.Setenv("SUDO_UID", "4242")
+	t.Setenv("SUDO_GID", "4243")
+	for _, force := range []bool{false, true} {
+		path := filepath.Join(t.TempDir(), "gps.wire")
+		want := uint32(4242)
+		if force {
+			want = 0
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		file, err := makeRecording(path, force)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		var of unix.Stat_t
+		if err := unix.Fstat(int(file.Fd()), &of); err != nil || of.Uid != want {
+			t.Errorf("force %v: it is of user %d, wanted %d (%v)", force, of.Uid, want, err)
+		}
 	}
 }
