@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"portti/cmd/portti/doctor"
 	"portti/cross/testkit"
 )
 
@@ -368,5 +369,18 @@ func TestDocumentedRuns(t *testing.T) {
 	}
 	if ran < 4 {
 		t.Errorf("the list has %d commands to run: this test looks in the wrong place", ran)
+	}
+}
+
+// TestDocumentedOutput: what pages show of doctor and check is what these print.
+func TestDocumentedOutput(t *testing.T) {
+	for page, want := range map[string]string{
+		"doctor.md":    fmt.Sprintf("portti doctor: %d checks, 0 failed, 0 warnings", len(doctor.Checks())),
+		"operation.md": "PORTTI WARNING - 6480 waiting, oldest 6 min (UP-AUTH-REJECTED) | depth=6480 lost=0 age=362s", // check_test.go has it printed
+	} {
+		text, err := os.ReadFile("../../docs/" + page)
+		if err != nil || !strings.Contains(string(text), "\n    "+want+"\n") {
+			t.Errorf("docs/%s does not show what is printed (%v): %s", page, err, want)
+		}
 	}
 }
