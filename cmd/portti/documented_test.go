@@ -115,12 +115,12 @@ func withoutRemark(line string) string {
 // words are the simple commands of a line, without sudo, variables and redirections.
 func words(line string) (commands [][]string) {
 	var now []string
-	word, quoted, any := "", rune(0), false
+	word, quoted, begun := "", rune(0), false
 	end := func() {
-		if any {
+		if begun {
 			now = append(now, word)
 		}
-		word, any = "", false
+		word, begun = "", false
 	}
 	for _, r := range line {
 		switch {
@@ -129,14 +129,14 @@ func words(line string) (commands [][]string) {
 		case quoted != 0:
 			word += string(r)
 		case r == '\'' || r == '"':
-			quoted, any = r, true
+			quoted, begun = r, true
 		case r == ' ':
 			end()
 		case r == ';' || r == '|' || r == '&':
 			end()
 			commands, now = append(commands, now), nil
 		default:
-			word, any = word+string(r), true
+			word, begun = word+string(r), true
 		}
 	}
 	end()
