@@ -212,7 +212,7 @@ func showSessions(cmd *cobra.Command, all []web.Session) error {
 	}
 	fmt.Fprintf(out, "%-8s  %-4s  %-22s  %-14s  %-12s  %s\n", "ID", "MAY", "FROM", "SEEN", "ENDS IN", "BROWSER")
 	for _, s := range all {
-		fmt.Fprintf(out, "%-8s  %-4s  %-22s  %-14s  %-12s  %s\n", s.ID, s.Role, s.Address, inWords(s.SeenS)+" ago", inWords(s.ExpiresS), status.Clean(s.Browser, 60))
+		fmt.Fprintf(out, "%-8s  %-4s  %-22s  %-14s  %-12s  %s\n", s.ID, s.Role, s.Address, status.InSeconds(s.SeenS)+" ago", status.InSeconds(s.ExpiresS), status.Clean(s.Browser, 60))
 	}
 	if g.quiet {
 		return nil
@@ -239,8 +239,4 @@ func webRevoke(cmd *cobra.Command, args []string) error {
 	}
 	_, err := fmt.Fprintf(cmd.OutOrStdout(), "Signed out: %s.\n", status.Count(uint64(r.Ended), "session"))
 	return err
-}
-
-func inWords(seconds float64) string {
-	return status.InWords(time.Duration(seconds * float64(time.Second)))
 }

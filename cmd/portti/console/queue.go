@@ -48,7 +48,7 @@ func (d *drawing) queue(s *status.Queue) {
 	case left == 0:
 		room = "none"
 	case b.HeadroomS > 0:
-		room += fmt.Sprintf(", for about %s at the inflow of the last 15 minutes", hours(b.HeadroomS))
+		room += fmt.Sprintf(", for about %s at the inflow of the last 15 minutes", status.InSeconds(b.HeadroomS))
 	case s.Running:
 		room += ", for how long is not known yet"
 	}
@@ -70,14 +70,6 @@ func (d *drawing) queue(s *status.Queue) {
 		d.wrap("  "+d.mark(warn)+" ", status.Clean(f, 300))
 	}
 	d.queueDevices(s)
-}
-
-// hours is a length of time as people plan with it.
-func hours(seconds float64) string {
-	if seconds < 2*86400 && seconds >= 3600 {
-		return number(seconds/3600) + " h"
-	}
-	return span(seconds)
 }
 
 func (d *drawing) queueDevices(s *status.Queue) {

@@ -30,7 +30,7 @@ func TestQueuePicture(t *testing.T) {
 	want := `Waiting     6 480 readings   oldest 6 min   12 in memory, 6 468 on disk
 Held        152 readings delivered, and kept until fence_hold is over
 Size        3.8 MB of 200 MB (1.9 %)   segments: 1
-Room left   196 MB, for about 5.2 h at the inflow of the last 15 minutes
+Room left   196 MB, for about 5 h 12 min at the inflow of the last 15 minutes
 Delivered   1 204 331
 Set aside   0
 Lost        42 (full 40, age 2)

@@ -172,9 +172,8 @@ func (d *drawing) link() {
 
 func (d *drawing) buffer() {
 	b := d.s.Buffer
-	mark := d.mark(good)
-	switch b.State {
-	case status.BufferFull, status.BufferDegraded:
+	mark, state := d.mark(good), cmp.Or(b.State, status.BufferOK)
+	if state != status.BufferOK {
 		mark = d.mark(bad)
 	}
 	parts := []string{grouped(b.Waiting, d.space()) + " waiting"}
@@ -186,11 +185,7 @@ func (d *drawing) buffer() {
 	case b.NoRoom():
 		parts = append(parts, "no room for more")
 	case b.HeadroomS > 0 && d.s.Link.State != status.LinkOnline:
-		parts = append(parts, "room for about "+span(b.HeadroomS))
-	}
-	state := b.State
-	if state == "" {
-		state = status.BufferOK
+		parts = append(parts, "room for about "+status.InSeconds(b.HeadroomS))
 	}
 	d.status("BUFFER", mark, status.Clean(state, 10), parts...)
 	if b.LastError != "" {

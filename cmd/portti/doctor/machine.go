@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,11 +24,23 @@ const (
 
 // unasked is why there is no word of the running gateway.
 func (h *Host) unasked() string {
-	if h.StatusErr == nil || strings.Contains(h.StatusErr.Error(), "not running") {
+	if h.StatusErr == nil || h.stopped() {
 		return notRunning
 	}
 	first, _, _ := strings.Cut(h.StatusErr.Error(), ". ")
 	return "the gateway could not be asked: " + first
+}
+
+// stopped says whether it was found out that no gateway listens.
+func (h *Host) stopped() bool {
+	return h.Status == nil && h.StatusErr != nil && strings.Contains(h.StatusErr.Error(), "not running")
+}
+
+// whyStopped is how that was found out.
+func (h *Host) whyStopped() string {
+	_, why, _ := strings.Cut(h.StatusErr.Error(), "(")
+	why, _, _ = strings.Cut(why, ")")
+	return cmp.Or(why, "nobody listens on its socket")
 }
 
 // verb is a command of portti as it is typed for this configuration.

@@ -236,7 +236,7 @@ func checkRoundTrip(ctx context.Context, h *Host, r *Report) {
 		}
 		hours := s.UptimeS / 3600
 		if hours >= 1 && float64(s.Link.Connects) > 4*hours+4 {
-			r.Warn("", fmt.Sprintf("The link was made %d times in %s: it breaks again and again.", s.Link.Connects, status.InWords(time.Duration(s.UptimeS*float64(time.Second)))),
+			r.Warn("", fmt.Sprintf("The link was made %d times in %s: it breaks again and again.", s.Link.Connects, status.InSeconds(s.UptimeS)),
 				"Check cable, antenna and signal of the modem or Wi-Fi", "See why it ended the last times: `journalctl -u portti -g uplink -n 20`")
 		}
 	}

@@ -98,6 +98,9 @@ const often = 3
 func checkService(ctx context.Context, h *Host, r *Report) {
 	state, err := unitState(ctx, h)
 	switch {
+	case err != nil && h.stopped():
+		tellStopped(h, r)
+		return
 	case err != nil:
 		r.Skip("systemd does not run here; of other init systems ask portti service status")
 		return
@@ -108,7 +111,7 @@ func checkService(ctx context.Context, h *Host, r *Report) {
 		r.Skip("the gateway that runs was started by hand, and no service is installed")
 		return
 	case state["LoadState"] != "loaded":
-		r.Fail("", "No service is installed: the gateway does not start at boot.", "Install it: `sudo portti service install`")
+		r.Fail("", "No service is installed, and no gateway runs.", "Install it: `sudo portti service install`")
 		return
 	}
 	restarts, _ := strconv.Atoi(state["NRestarts"])
@@ -125,6 +128,10 @@ func checkService(ctx context.Context, h *Host, r *Report) {
 		r.Warn("", fmt.Sprintf("systemd started the service again %d times since it was started by hand, the last time within this hour.%s%s", restarts, lastEnd(h), lastLine(ctx, h)),
 			"See why: `journalctl -u portti --since -1h -p warning`")
 	}
+	if len(r.results) == 0 && state["ActiveState"] == "active" && h.stopped() {
+		r.Fail("", "The service runs, and no gateway answers where it is asked: "+h.whyStopped()+".",
+			"If it is to listen there, have the socket made again: "+restartIt, "If it is another gateway, start that: `sudo "+h.verb("run")+"`")
+	}
 	if unit := state["UnitFileState"]; unit == "disabled" {
 		r.Warn("", "The service is not enabled: it does not start at the next boot.", "Enable it: `sudo systemctl enable portti`").
 			Fix = &Fix{Does: "systemctl enable portti", Undo: "sudo systemctl disable portti", Do: func(ctx context.Context, h *Host) error {
@@ -135,6 +142,15 @@ func checkService(ctx context.Context, h *Host, r *Report) {
 	if len(r.results) == 0 {
 		r.Pass("%s, %s at boot, %s by systemd", state["ActiveState"], state["UnitFileState"], count(restarts, "restart"))
 	}
+}
+
+// tellStopped tells of a gateway that no systemd looks after, and that does not run.
+func tellStopped(h *Host, r *Report) {
+	start := "Start it as it was started before, such as: `sudo portti run -c " + h.ConfigPath + "`"
+	if _, installed := systemd.ViewOf(h.Root); installed {
+		start = "Start it: `sudo portti service start`"
+	}
+	r.Fail("", "The gateway does not run: "+h.whyStopped()+".", start)
 }
 
 // tellEnded tells of a service that systemd has given up.

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -11,6 +12,11 @@ import (
 func (w *world) unit(lines string) {
 	w.file("/proc/uptime", "100000.00 1.00\n")
 	w.says["systemctl show"] = "LoadState=loaded\nActiveState=active\nSubState=running\nResult=success\nExecMainStatus=0\nUnitFileState=enabled\nNRestarts=0\nMainPID=812\nNeedDaemonReload=no\nActiveEnterTimestampMonotonic=20000000\n" + lines
+}
+
+// dead is a gateway that was killed: its socket is there, and nobody listens.
+func (w *world) dead() {
+	w.host.StatusErr = errors.New("portti is not running (nobody listens on /run/portti/portti.sock). Start it: sudo portti service start")
 }
 
 func TestServiceChecks(t *testing.T) {
@@ -38,6 +44,11 @@ func TestServiceChecks(t *testing.T) {
 
 		{"C07", "in order", func(w *world) { w.unit("") }, Pass, "active, enabled at boot", ""},
 		{"C07", "no systemd", func(*world) {}, Skip, "systemd does not run here", ""},
+		{"C07", "no systemd, and killed", func(w *world) { w.dead() }, Fail, "The gateway does not run: nobody listens on /run/portti/portti.sock.", "sudo portti run -c /srv/portti/portti.toml"},
+		{"C07", "no systemd, and the service killed", func(w *world) { w.service(""); w.dead() }, Fail, "does not run", "sudo portti service start"},
+		{"C07", "no systemd, and not asked", func(w *world) { w.host.StatusErr = errors.New("no permission for S. Use sudo") }, Skip, "systemd does not run here", ""},
+		{"C07", "none, and killed", func(w *world) { w.unit("LoadState=not-found\n"); w.dead() }, Fail, "no gateway runs", "sudo portti service install"},
+		{"C07", "another one was killed", func(w *world) { w.unit(""); w.dead() }, Fail, "no gateway answers where it is asked", "sudo portti service restart"},
 		{"C07", "by hand", func(w *world) { w.unit("LoadState=not-found\n"); w.running() }, Skip, "started by hand", ""},
 		{"C07", "none", func(w *world) { w.unit("LoadState=not-found\n") }, Fail, "No service is installed", "sudo portti service install"},
 		{"C07", "masked", func(w *world) { w.unit("LoadState=masked\n") }, Fail, "masked", "sudo systemctl unmask portti && sudo portti service start"},

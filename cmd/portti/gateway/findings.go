@@ -211,7 +211,7 @@ func (f *found) buffer(s *snapshot) {
 	percent := q.Bytes * 100 / max(1, q.Limit)
 	room := "an unknown time"
 	if s.headroom > 0 {
-		room = status.InWords(time.Duration(s.headroom * float64(time.Second)))
+		room = status.InSeconds(s.headroom)
 	}
 	f.addIf(percent >= 80 || s.headroomLow, "BUF-FILLING", "", "percent", fmt.Sprint(percent), "room", room)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"portti/buffer"
+	"portti/cmd/portti/config"
 	"portti/cmd/portti/console"
 	"portti/cmd/portti/status"
 )
@@ -51,6 +52,34 @@ func TestPressure(t *testing.T) {
 	} {
 		if got := pressureOf(c.q, c.free); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// TestNoRoomIsNotWell: a buffer that takes nothing more, for want of its own room or of the
+// disk's, is not called ok by any face.
+func TestNoRoomIsNotWell(t *testing.T) {
+	for name, c := range map[string]struct {
+		room  int64
+		stats buffer.Stats
+		want  string
+	}{
+		"room":                      {1000, buffer.Stats{}, status.BufferOK},
+		"shedding":                  {1000, buffer.Stats{Full: true}, status.BufferFull},
+		"the disk gives no more":    {0, buffer.Stats{}, status.BufferFull},
+		"the disk does not do well": {0, buffer.Stats{Degraded: true}, status.BufferDegraded},
+	} {
+		doc := status.Document{Link: status.Link{State: status.LinkOnline}, Buffer: bufferStatus(&snapshot{cfg: config.Defaults(), room: c.room, stats: c.stats})}
+		var b bytes.Buffer
+		if err := console.Render(&b, &doc, console.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		mark := "✗ "
+		if c.want == status.BufferOK {
+			mark = "● "
+		}
+		if doc.Buffer.State != c.want || !strings.Contains(b.String(), "BUFFER  "+mark+c.want) || doc.Degraded() == (c.want == status.BufferOK) {
+			t.Errorf("%s: %s\n%s", name, doc.Buffer.State, b.String())
 		}
 	}
 }

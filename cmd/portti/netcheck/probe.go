@@ -73,7 +73,7 @@ func (r *run) byTheGateway() {
 		r.skip(TLS, "ws:// is not encrypted")
 	}
 	l := r.h.Running.Link
-	r.ok(Upgrade, "the running gateway is online for %s; not done a second time", status.InWords(time.Duration(l.SinceS*float64(time.Second))))
+	r.ok(Upgrade, "the running gateway is online for %s; not done a second time", status.InSeconds(l.SinceS))
 	r.ok(Login, "the server takes that of the running gateway")
 	s := Stage{Name: Echo, Verdict: OK, RTTms: l.RTTms, Sentence: fmt.Sprintf("the running gateway's pings come back in %s", duration(time.Duration(l.RTTms*float64(time.Millisecond))))}
 	for _, p := range r.h.Running.Problems {

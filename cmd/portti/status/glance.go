@@ -2,7 +2,6 @@ package status
 
 import (
 	"fmt"
-	"time"
 )
 
 // Glance is the whole status in one sentence, as systemctl status shows it.
@@ -25,7 +24,7 @@ func (s *Document) Glance() string {
 	}
 	if s.Link.OpensS > 0 {
 		return fmt.Sprintf("Outside the uplink hours, which begin in %s; %s, %s.",
-			InWords(time.Duration(s.Link.OpensS*float64(time.Second))), wait, lost)
+			InSeconds(s.Link.OpensS), wait, lost)
 	}
 	text := fmt.Sprintf("Not connected, %s, %s.", wait, lost)
 	if s.Buffer.NoRoom() {
@@ -33,7 +32,7 @@ func (s *Document) Glance() string {
 	}
 	if s.Buffer.HeadroomS > 0 {
 		text = fmt.Sprintf("Not connected, %s, %s; room for about %s.", wait, lost,
-			InWords(time.Duration(s.Buffer.HeadroomS*float64(time.Second))))
+			InSeconds(s.Buffer.HeadroomS))
 	}
 	return text
 }

@@ -101,7 +101,7 @@ type Link struct {
 // The states of the buffer.
 const (
 	BufferOK       = "ok"
-	BufferFull     = "full"     // shedding by its policy
+	BufferFull     = "full"     // no room for more: shedding by its policy, or about to
 	BufferDegraded = "degraded" // the disk does not do what it should
 )
 

@@ -70,6 +70,9 @@ func InWords(t time.Duration) string {
 	return fmt.Sprintf("%d days", int(t.Hours()/24))
 }
 
+// InSeconds is InWords for the seconds of the status document.
+func InSeconds(seconds float64) string { return InWords(time.Duration(seconds * float64(time.Second))) }
+
 // Fold breaks text between words into lines of at most width, and one line at least. A
 // word that is longer stays whole.
 func Fold(text string, width int) []string {

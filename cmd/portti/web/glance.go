@@ -3,7 +3,6 @@ package web
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"portti/cmd/portti/status"
 )
@@ -39,7 +38,7 @@ func (w *words) glance(s *status.Document) string {
 	}
 	wait = fill(wait, "n", fmt.Sprint(s.Buffer.Waiting))
 	inWords := func(seconds float64) string {
-		return w.spoken(status.InWords(time.Duration(seconds * float64(time.Second))))
+		return w.spoken(status.InSeconds(seconds))
 	}
 	return fill(w.sentence(s), "wait", wait, "lost", lost, "age", inWords(s.Link.OpensS), "room", inWords(s.Buffer.HeadroomS))
 }

@@ -83,7 +83,7 @@ func (v *view) readings() *node {
 	case b.NoRoom():
 		room = w.NoRoom
 	case b.HeadroomS > 0:
-		room = w.span(b.HeadroomS)
+		room = w.spoken(status.InSeconds(b.HeadroomS))
 	}
 	percent := 0.0
 	if b.CapacityBytes > 0 {
@@ -95,7 +95,7 @@ func (v *view) readings() *node {
 		aside = number(t.Quarantined)
 	}
 	kind := "good"
-	if b.State != status.BufferOK && b.State != "" {
+	if cmp.Or(b.State, status.BufferOK) != status.BufferOK {
 		kind = "bad"
 	}
 	return section("buffer", w.Buffer,

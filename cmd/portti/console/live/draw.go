@@ -140,19 +140,19 @@ func (m *model) head() []line {
 	if b.Waiting > 0 {
 		oldest = "oldest " + ageWords(b.OldestAgeS)
 	}
-	state := ""
-	if b.State != status.BufferOK && b.State != "" {
-		state = oneLine(b.State, 10)
+	second := m.add(nil, plain, " buffer")
+	if state := cmp.Or(b.State, status.BufferOK); state != status.BufferOK {
+		second = m.add(m.add(second, plain, " "), red, m.shape(red)+" "+oneLine(state, 10))
 	}
-	second := m.add(nil, plain, " buffer "+state)
-	if state == "" {
-		second = m.add(nil, plain, " buffer")
-	}
-	if state != "" {
-		second = m.add(m.add(nil, plain, " buffer "), red, m.shape(red)+" "+state)
+	room := ""
+	switch {
+	case b.NoRoom():
+		room = "no room for more"
+	case b.HeadroomS > 0 && s.Link.State != status.LinkOnline:
+		room = "room for about " + status.InSeconds(b.HeadroomS)
 	}
 	lost := fmt.Sprintf("lost %d", s.Totals.Lost.Sum())
-	second = m.parts(second, waiting, lost, oldest, "in "+twoDigits(rate)+"/s", share(b))
+	second = m.parts(second, waiting, lost, oldest, "in "+twoDigits(rate)+"/s", share(b), room)
 	return []line{first, second}
 }
 
