@@ -169,6 +169,10 @@ func (q *commits) committedLocked(s *segment, b *batch, sum summary) {
 	s.sum, s.used = sum, q.disk.writer.used
 	s.version++
 	if len(b.pieces) > 0 {
+		n := b.pieces[0].a
+		if m := q.tail.find(n); m != nil {
+			s.markLocked(n, header(m.value(n)).when())
+		}
 		s.end = b.pieces[len(b.pieces)-1].b + 1
 	}
 	if s.skipped { // meanwhile

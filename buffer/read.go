@@ -193,6 +193,11 @@ func (q *Queue) fromSegment(s *segment, w readRange) (uint64, []Entry, error) {
 	if len(out) == 0 && bad != nil {
 		return first + 1, nil, q.quarantine(s, first, bad, LostCorrupt)
 	}
+	if len(out) > 0 {
+		q.mu.Lock()
+		s.markLocked(first, out[0].when())
+		q.mu.Unlock()
+	}
 	return first, out, nil
 }
 

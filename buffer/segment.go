@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sort"
 	"syscall"
 )
@@ -39,10 +40,45 @@ type segment struct {
 	through   uint64 // the last number it then stood for, 0 when it was not
 	dense     uint8  // how little halving it would free, see thin.go
 	inFlight  bool   // of it a record was handed out since the last Rewind
+	marks     []mark // when some of its records are of, in their order
 
 	gone bool // unlinked, or replaced
 
 	ahead int64 // the committer's: zeros are written up to here, see ahead.go
+}
+
+// mark says when the record with a number is of.
+type mark struct {
+	n  uint64
+	at Time
+}
+
+// mostMarks bounds the marks of a segment: of more every second one goes.
+const mostMarks = 128
+
+// markLocked notes when a record is of.
+func (s *segment) markLocked(n uint64, at Time) {
+	i := sort.Search(len(s.marks), func(i int) bool { return s.marks[i].n >= n })
+	if i < len(s.marks) && s.marks[i].n == n {
+		return
+	}
+	if s.marks = slices.Insert(s.marks, i, mark{n, at}); len(s.marks) < mostMarks {
+		return
+	}
+	for i := range mostMarks / 2 {
+		s.marks[i] = s.marks[2*i]
+	}
+	s.marks = s.marks[:mostMarks/2]
+}
+
+// markedLocked is when the last record up to a number is of that is known, the oldest of
+// all where none is.
+func (s *segment) markedLocked(n uint64) Time {
+	i := sort.Search(len(s.marks), func(i int) bool { return s.marks[i].n > n })
+	if i == 0 {
+		return s.sum.oldest
+	}
+	return s.marks[i-1].at
 }
 
 // unknownEnd is the end of a newest segment that could not be read.

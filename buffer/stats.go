@@ -16,7 +16,7 @@ type Stats struct {
 	Capacity      int64  // MaxSize
 	MemoryBytes   int    // in memory, neither committed nor released
 	TailBytes     int    // of memory blocks in use, committed ones included
-	OldestAge     int64  // ms that the oldest waiting record is old, at least; 0 when none waits
+	OldestAge     int64  // ms that the oldest waiting record is old, at most; 0 when none waits
 	Segments      int
 	Accepted      uint64 // records ever committed or acknowledged, each once
 	First, Next   uint64 // Bounds
@@ -137,14 +137,16 @@ func (q *limits) lossesLocked() []Loss {
 	return out
 }
 
-// oldestLocked is the age of the oldest record that waits. For a segment that
-// is partly through it is the age of what was oldest in it.
+// oldestLocked is the age of the oldest record that waits. In a segment that is partly
+// through it is that of the last record before it whose time is known: one for each
+// commit and each read, so that it is too high by the time that one of them spans.
 func (q *limits) oldestLocked() int64 {
 	now := q.opt.Mono()
 	for _, s := range q.segs {
 		for _, n := range s.waiting {
 			if n > 0 {
-				return q.ageLocked(s.sum.oldest, now)
+				first, _ := q.fates.next(max(s.first, q.released+1), living)
+				return min(q.ageLocked(s.sum.oldest, now), q.ageLocked(s.markedLocked(first.a), now))
 			}
 		}
 	}

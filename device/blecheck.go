@@ -25,17 +25,17 @@ func bleProblems() []Problem {
 	return []Problem{
 		{Code: codeLocked, Title: "Tag encrypts, and its key is not here", ImpactsData: true,
 			Sentence: "{subject}: a tag encrypts what it sends, and keys has no key of it. {detail}.",
-			Actions:  []string{"Put the tag's key into keys, or into keys_file, under its address", "The maker's app shows the key; docs/ble.md says where"}},
+			Actions:  []string{"Put the tag's key into keys, or into keys_file, under its address, then: `sudo portti reload`", "The maker's app shows the key; docs/ble.md says where"}},
 		{Code: codeRefused, Title: "Advertisements are refused", ImpactsData: true,
 			Sentence: "{subject}: something sends under the address of a tag that has a key, and cannot be that tag. {detail}.",
-			Actions: []string{"Another key: compare the key with the one in the maker's app", "Its counter went back: if its battery was changed, it is taken again after ten minutes, or at once after: `sudo systemctl restart portti`",
-				"Not encrypted: switch encryption on in the tag, or take its key out", "If none of it helps, somebody may be imitating the tag"}},
+			Actions: []string{"Another key: compare the key with the one in the maker's app, then: `sudo portti reload`", "Its counter went back: if its battery was changed, it is taken again after ten minutes, or at once after: `sudo systemctl restart portti`",
+				"Not encrypted: switch encryption on in the tag, or take its key out, then: `sudo portti reload`", "If none of it helps, somebody may be imitating the tag"}},
 		{Code: codeBLESilent, Title: "No tag is heard", ImpactsData: true,
 			Sentence: "{subject} has heard no tag for {age}.",
 			Actions:  []string{"Check that the tags are in reach and have power", "See what is heard: `portti tail {subject} --raw`. What portti does not know is taken only where tags of this [[device]] names it", "Where nothing is heard at all, phones neither, move the receiver out of the cabinet, or give it an aerial"}},
 		{Code: codeUnheard, Title: "Tag is not heard", ImpactsData: true,
 			Sentence: "{subject}: a tag of the list was not heard for three times expect_every. {detail}.",
-			Actions:  []string{"Check the tag's battery", "Move the receiver closer to it, or put up another one", "If the tag is gone for good, take it out of tags"}},
+			Actions:  []string{"Check the tag's battery", "Move the receiver closer to it, or put up another one", "If the tag is gone for good, take it out of tags, then: `sudo portti reload`"}},
 	}
 }
 

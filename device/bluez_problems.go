@@ -4,7 +4,7 @@ func scanProblems() []Problem {
 	return []Problem{
 		{Code: codeBLENoAdapter, Title: "No Bluetooth adapter", ImpactsData: true,
 			Sentence: "{subject}: {why}.",
-			Actions:  []string{"See what there is: `bluetoothctl list; hciconfig -a`", "Compare with adapter of this [[device]], or plug the adapter in. On a Raspberry Pi: take dtoverlay=disable-bt out of config.txt"}},
+			Actions:  []string{"See what there is: `bluetoothctl list; hciconfig -a`", "Compare with adapter of this [[device]], and after a change: `sudo portti reload`; or plug the adapter in. On a Raspberry Pi take dtoverlay=disable-bt out of config.txt, then: `sudo reboot`"}},
 		{Code: codeBLENoBlueZ, Title: "Bluetooth service does not run", ImpactsData: true,
 			Sentence: "{subject}: {why}.",
 			Actions:  []string{"Install and start it: `sudo apt install bluez; sudo systemctl enable --now bluetooth`", "See what it says: `journalctl -u bluetooth -n 20`"}},

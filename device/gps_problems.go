@@ -2,14 +2,14 @@ package device
 
 func gpsProblems() []Problem {
 	antenna := []string{"Check the antenna's view of the sky and its cable", "After a cold start a receiver needs up to 15 minutes; near a window, or with another antenna close by, it may find nothing at all"}
-	clock := []string{"Check whether the device is a receiver and not a recording or a simulator", "Check the clock: timedatectl"}
+	clock := []string{"Check whether the device is a receiver and not a recording or a simulator", "Check the clock: `timedatectl`"}
 	return []Problem{
 		{Code: "GPS-AHEAD", Title: "Receiver is far ahead of the clock",
 			Sentence: "{subject}: the receiver's time is more than a month ahead of this machine's clock and of the last good time. Nothing contradicts it, so it is believed.",
 			Actions:  []string{"Nothing to do if this gateway was off for that long; otherwise compare with a clock, and let the gateway reach a time server: `timedatectl timesync-status`"}},
 		{Code: "GPS-CHRONY", Title: "chronyd does not hear the receiver",
 			Sentence: "{subject}: the receiver's time cannot be handed to chronyd, so it does not set this machine's clock. Readings are not affected.",
-			Actions:  []string{"Add to /etc/chrony/chrony.conf and restart chronyd: refclock SOCK /run/chrony.portti.sock refid GNSS offset 0.2 delay 0.4", "Let this program write to that socket: docs/position.md has the lines for chrony.service", "Or remove clock_out from this device"}},
+			Actions:  []string{"Add to /etc/chrony/chrony.conf: refclock SOCK /run/chrony.portti.sock refid GNSS offset 0.2 delay 0.4; then: `sudo systemctl restart chrony`", "Let this program write to that socket: docs/position.md has the lines for chrony.service", "Or remove clock_out from this device, then: `sudo portti reload`"}},
 		{Code: "GPS-DATE", Title: "Receiver's date is not believed",
 			Sentence: "{subject}: the receiver's date is in the past for certain, or more than two years ahead, and no multiple of 1024 weeks explains it. It does not set the clock, and positions dated by it carry their possible error in tsErr.",
 			Actions:  append([]string{"Update the receiver's firmware, or replace the receiver"}, clock...)},

@@ -37,10 +37,10 @@ func gpsdKind() Kind {
 		Problems: append(gpsProblems(),
 			Problem{Code: codeNoReceiver, Title: "gpsd has no receiver", ImpactsData: true,
 				Sentence: "{subject}: gpsd runs and has no receiver that it could read.",
-				Actions:  []string{"See which receivers gpsd has: gpspipe -w -n 3", "Check the receiver's cable, and DEVICES in /etc/default/gpsd"}},
+				Actions:  []string{"See which receivers gpsd has: `gpspipe -w -n 3`", "Check the receiver's cable, and DEVICES in /etc/default/gpsd; after a change: `sudo systemctl restart gpsd`"}},
 			Problem{Code: codeSeveral, Title: "gpsd has several receivers",
 				Sentence: "{subject}: gpsd reads several receivers; only one is heard: the first that spoke, or another while that has no fix.",
-				Actions:  []string{"Name the one to hear in the configuration: device = \"/dev/...\""}}),
+				Actions:  []string{"Name the one to hear in the configuration: device = \"/dev/...\"; then: `sudo portti reload`"}}),
 		Recognise: func(b []byte) (string, float64) {
 			return "gpsd", shareOfLines(b, func(line []byte) bool {
 				return bytes.HasPrefix(line, []byte(`{"class":"`)) && jsonline.Valid(line)

@@ -8,7 +8,7 @@ func linesProblems() []Problem {
 		{Code: codeText, Title: "Nothing but text", ImpactsData: true,
 			Sentence: "{subject} sends lines in which nothing can be forwarded: {detail}.",
 			Actions: []string{"Let the device send a number, such as 1 and 0 for on and off",
-				"If the server wants texts: extra = \"keep\" in this [[device]] sends them as they are; extra = \"drop\" drops them silently"}},
+				"If the server wants texts: extra = \"keep\" in this [[device]] sends them as they are; extra = \"drop\" drops them silently; then: `sudo portti reload`"}},
 	}
 }
 

@@ -57,7 +57,7 @@ func wirepasProblems() []Problem {
 	return []Problem{
 		{Code: "WPS-MUTE", Title: "Sink does not answer", ImpactsData: true,
 			Sentence: "{subject}: the sink does not answer, so nothing is read from the mesh.",
-			Actions: []string{"Check baud of this [[device]]: sinks are set to 115200, 125000 or 1000000", "Check the sink's power and cable",
+			Actions: []string{"Check baud of this [[device]]: sinks are set to 115200, 125000 or 1000000; after a change: `sudo portti reload`", "Check the sink's power and cable",
 				"See that no other program polls the sink: `systemctl status 'wirepas*'`"}},
 		{Code: "WPS-STOPPED", Title: "Sink's radio is stopped", ImpactsData: true,
 			Sentence: "{subject}: the sink answers, but its radio is stopped, so no sensor reaches it.",

@@ -44,7 +44,7 @@ func parseEndpoint(raw string, insecure bool) (endpoint, error) {
 	if u.Hostname() == "" {
 		return endpoint{}, errors.New("cannot use the uplink URL: it names no host")
 	}
-	if u.Scheme == "ws" && !insecure && !isLoopback(u.Hostname()) {
+	if u.Scheme == "ws" && !insecure && !IsLoopback(u.Hostname()) {
 		return endpoint{}, errors.New("cannot use the uplink URL: ws:// would send readings and token in the clear; use wss://, or set insecure = true")
 	}
 	ep := endpoint{url: *u, fragment: NewSecret(unescaped(fragment))}
@@ -70,10 +70,11 @@ func unescaped(s string) string {
 	return s
 }
 
-func isLoopback(host string) bool {
+// IsLoopback says whether a host means this machine for itself.
+func IsLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	// Not EqualFold, to which U+017F is an s as well.
-	return strings.ToLower(host) == "localhost" || ip != nil && ip.IsLoopback()
+	return strings.ToLower(strings.TrimSuffix(host, ".")) == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // name is the URL as people may see it: scheme and host.

@@ -90,7 +90,7 @@ func FuzzEndpoint(f *testing.F) {
 		if ep.url.User != nil || ep.url.Fragment != "" {
 			t.Errorf("%q: userinfo or fragment stays in %s", raw, ep.url.String())
 		}
-		if ep.url.Scheme == "ws" && !isLoopback(ep.url.Hostname()) {
+		if ep.url.Scheme == "ws" && !IsLoopback(ep.url.Hostname()) {
 			t.Errorf("%q goes out in the clear", raw)
 		}
 	})

@@ -12,7 +12,8 @@ const maxLimitsFile = 16 << 10
 
 // A server that calls a frame too big does so after every restart of the
 // gateway, and each time readings travel in vain. Its limit is therefore kept
-// in a small file. It is a hint: whatever is wrong with the file, the link
+// in a small file, 0 where it has none: a server that stands there was reached once,
+// so that its address is right. It is a hint: whatever is wrong with the file, the link
 // works without. One that is there and cannot be read is not written over: it may
 // know of other servers.
 
@@ -37,26 +38,44 @@ func (l *Link) recallLimits() bool {
 		return read
 	}
 	for _, r := range l.routes {
-		if limit := known[r.key]; limit >= minBatchBytes && limit < r.poison.maxBytes {
+		limit, there := known[r.key]
+		if r.reached = r.reached || there; limit >= minBatchBytes && limit < r.poison.maxBytes {
 			r.poison.maxBytes = limit
 		}
 	}
 	return true
 }
 
-// keepLimits writes the file anew: a server has taught something.
+// Reached says whether the first server of o was online once, by o.LimitsFile.
+func Reached(o Options) bool {
+	o.setDefaults()
+	routes, err := newRoutes(&o)
+	if err != nil || len(routes) == 0 {
+		return false
+	}
+	l := &Link{o: o, routes: routes}
+	l.board = statusBoard{log: o.Log, repeats: map[string]*repeat{}}
+	l.recallLimits()
+	return routes[0].reached
+}
+
+// keepLimits writes the file anew: a server has taught something, or was reached for the
+// first time.
 func (l *Link) keepLimits() {
 	if l.o.LimitsFile == "" || !l.recallLimits() { // which is said
 		return
 	}
 	known := map[string]int{}
 	for _, r := range l.routes {
+		if r.reached {
+			known[r.key] = 0
+		}
 		if r.poison.maxBytes < l.o.MaxBatchBytes {
 			known[r.key] = r.poison.maxBytes
 		}
 	}
 	if err := writeLimits(l.o.LimitsFile, known); err != nil {
-		l.board.event(slog.LevelWarn, "uplink.limits-save-failed", "", "what the server said of the size of messages cannot be saved; it will be learnt again after a restart", "err", err)
+		l.board.event(slog.LevelWarn, "uplink.limits-save-failed", "", "that the server was reached, and what it said of the size of messages, cannot be saved; it will be learnt again after a restart", "err", err)
 	}
 }
 

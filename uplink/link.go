@@ -96,7 +96,7 @@ func New(o Options) (*Link, error) {
 		return l, nil
 	}
 	l.route = routes[0]
-	l.board.s.Server, l.board.s.BatchBytes = l.route.name, l.route.poison.limit()
+	l.board.s.Server, l.board.s.Reached, l.board.s.BatchBytes = l.route.name, l.route.reached, l.route.poison.limit()
 	return l, nil
 }
 
@@ -142,8 +142,9 @@ func (l *Link) Inherit(before Status) {
 		now := *s
 		*s = before
 		s.State, s.Since, s.Dialect, s.Ack, s.Server, s.Problem, s.DrainRate, s.BatchBytes, s.Shrunk = now.State, now.Since, now.Dialect, now.Ack, now.Server, now.Problem, now.DrainRate, now.BatchBytes, now.Shrunk
+		s.Reached = now.Reached
 		s.RTT, s.LastError, s.NextTry, s.Opens, s.Attempts, s.LastProof, s.Takeover = 0, "", time.Time{}, time.Time{}, 0, time.Time{}, false
-		s.InFlight, s.Backlog, s.Compressed, s.Reached, s.ServerKinds = 0, false, false, false, kinds
+		s.InFlight, s.Backlog, s.Compressed, s.ServerKinds = 0, false, false, kinds
 	})
 }
 
@@ -284,6 +285,10 @@ func (l *Link) connect(ctx context.Context, src Source) (*session, *dialError) {
 	l.renew.Store(false)
 	var now Status
 	l.board.update(func(s *Status) { s.Connects++; s.Reached, s.Compressed = true, g.deflate; now = *s })
+	if !l.route.reached {
+		l.route.reached = true
+		l.keepLimits()
+	}
 	l.board.event(slog.LevelInfo, "uplink.connected", "", "link is up", "remote", now.Server, "attempt", now.Attempts)
 	s := newSession(l, conn, g, src)
 	s.preferredAt = l.preferredTime(s.started)

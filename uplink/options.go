@@ -108,8 +108,8 @@ type Options struct {
 	// call only, and must not wait. May be nil.
 	Downlink func(message []byte)
 
-	// LimitsFile keeps the size of a frame that a server once called too big,
-	// by server, over a restart; "" = not kept.
+	// LimitsFile keeps, over a restart, which servers were reached, and the size of a
+	// frame that one of them once called too big; "" = not kept.
 	LimitsFile string
 
 	// Dial opens the TCP connection (to the proxy if there is one); default

@@ -54,7 +54,7 @@ func (d *dialer) proxy(target url.URL) (*url.URL, error) {
 		target.Scheme = "http" + strings.TrimPrefix(target.Scheme, "ws")
 		u, err = http.ProxyFromEnvironment(&http.Request{URL: &target})
 	default:
-		if !isLoopback(target.Hostname()) {
+		if !IsLoopback(target.Hostname()) {
 			u, err = url.Parse(d.o.Proxy)
 		}
 	}

@@ -24,6 +24,7 @@ type route struct {
 	dialect dialect
 	poison  poison
 	plain   bool   // it objected while compression was on
+	reached bool   // it was online once, be it before this start: its address is right
 	epoch   string // what makes this server's epochs its own; "": they are the queue's
 }
 
@@ -114,7 +115,7 @@ func (l *Link) take(i int) {
 	l.at, l.route = i, l.routes[i]
 	l.splits = [lanes]splits{} // sizes differ
 	l.authTried = false
-	l.board.update(func(s *Status) { s.Server = l.route.name; l.route.poison.show(s) })
+	l.board.update(func(s *Status) { s.Server, s.Reached = l.route.name, l.route.reached; l.route.poison.show(s) })
 	l.board.event(slog.LevelInfo, "uplink.switched", "", "trying another address", "remote", l.route.name)
 }
 

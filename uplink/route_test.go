@@ -263,6 +263,38 @@ func TestLimitsThatCannotBeReadAreKept(t *testing.T) {
 	}
 }
 
+// TestReachedIsKept: an address that was online once is known to be right after a restart
+// too, and no other is.
+func TestReachedIsKept(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "limits.json")
+	synctest.Test(t, func(t *testing.T) {
+		o := Options{Auth: AuthNone, LimitsFile: file}
+		w := start(t, o, func(_ int, w *wire) {
+			if w.accept() == nil {
+				w.pump(func([]byte) bool { return true })
+			}
+		})
+		if w.link.Status().Reached {
+			t.Error("reached before the first connection")
+		}
+		w.run()
+		time.Sleep(time.Second)
+		w.state(Online)
+		before := w.link.Status()
+		w.end()
+		w.with(o)
+		w.link.Inherit(before)
+		if !before.Reached || !w.link.Status().Reached {
+			t.Errorf("online: reached %v, after a restart %v", before.Reached, w.link.Status().Reached)
+		}
+		o.URL = "ws://localhost/other"
+		w.with(o)
+		if w.link.Inherit(before); w.link.Status().Reached {
+			t.Error("another address counts as reached")
+		}
+	})
+}
+
 // A limit that cannot be kept stops nothing.
 func TestLimitsThatCannotBeKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

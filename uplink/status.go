@@ -41,7 +41,7 @@ type Status struct {
 
 	LastProof time.Time // when this Link last had proof that it works: an acknowledgement, or a pong with nothing on the way; zero = never
 
-	Reached bool // this Link was online once: its address is right
+	Reached bool // the server was online once, be it before this start: its address is right
 
 	Takeover bool    // the server sees another gateway with this one's identity
 	Setbacks uint64  // times a server had lost what it had acknowledged

@@ -115,7 +115,7 @@ func usually(code, text string) string {
 	case device.CodeGone:
 		remedy = "Plug the adapter in, or switch the device server on"
 	}
-	return strings.NewReplacer("{remedy}", remedy, "{address}", "Enter the right address: `sudo portti setup`", "{new}", "`sudo portti identity new`",
+	return strings.NewReplacer("{remedy}", remedy, "{address}", "If the address never worked, enter the right one: `sudo portti setup`; if it did, tell the operators of the server and of the network if it stays", "{new}", "`sudo portti identity new`",
 		"{letin}", "Let the service's user into the port's group: `sudo usermod -aG dialout portti && sudo portti service restart`").Replace(text)
 }
 

@@ -40,6 +40,9 @@ func netcheckBy(prober *gateway.Prober, machine fs.FS, cfg *config.Config, runni
 		Server: server, Root: machine, Now: time.Now, Clock: prober.Clock, Addresses: addresses, Lookup: lookup, Running: running, Limit: limit,
 		NoLogin: noLogin(cfg), Anonymous: cfg.Uplink.Auth == uplink.AuthNone && server.User == nil, Private: cfg.Uplink.CAFile != "",
 	}
+	if running != nil && running.Link.Reached && running.Link.URL == config.MaskURL(server.String()) {
+		prober.Reached()
+	}
 	if s := running; s != nil { // it knows of satellites and of the server too
 		h.Clock = func() (bool, string, string) { return s.Clock.Trusted, s.Clock.Source, s.Clock.Reason }
 	}
@@ -177,7 +180,7 @@ func proxyOf(machine fs.FS, cfg *config.Config, server *url.URL) (proxy *url.URL
 		u, err := parseProxy(setting)
 		return u, name + " in the environment of " + from, err
 	}
-	if ip, err := netip.ParseAddr(server.Hostname()); err == nil && ip.IsLoopback() || strings.EqualFold(server.Hostname(), "localhost") {
+	if config.ThisMachine(server.Hostname()) {
 		return nil, "", nil
 	}
 	u, err := parseProxy(setting)
@@ -233,7 +236,7 @@ func proxyVariable(environ []string, server *url.URL) (name, value string) {
 func excepted(server *url.URL, list string) bool {
 	host := strings.ToLower(server.Hostname())
 	ip, ipErr := netip.ParseAddr(host)
-	if host == "localhost" || ipErr == nil && ip.IsLoopback() {
+	if config.ThisMachine(host) {
 		return true
 	}
 	for item := range strings.SplitSeq(strings.ToLower(list), ",") {

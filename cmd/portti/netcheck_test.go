@@ -149,6 +149,28 @@ func TestNetcheckFindsWhereItEnds(t *testing.T) {
 		w.is(all, netcheck.TCP, netcheck.Fail, "NET-REFUSED", "127.0.0.1:1")
 		w.is(all, netcheck.Login, netcheck.Skipped, "", "")
 	})
+	// The first action depends on whether the address ever worked, as the catalogue has it.
+	for name, c := range map[string]struct {
+		note    string // the link's own, in the state folder
+		running *status.Document
+		want    string
+	}{
+		"an address that never worked":            {want: "Enter the right address: sudo portti setup"},
+		"one that worked, by the note":            {note: `{"8139899ec2107efe":0}`, want: "the address worked before"},
+		"one that worked, by the gateway":         {running: &status.Document{Link: status.Link{URL: "ws://127.0.0.1:1/", Reached: true}}, want: "the address worked before"},
+		"another one worked, by the gateway":      {running: &status.Document{Link: status.Link{URL: "ws://127.0.0.1:2/", Reached: true}}, want: "Enter the right address"},
+		"the gateway's, which has never answered": {running: &status.Document{Link: status.Link{URL: "ws://127.0.0.1:1/"}}, want: "Enter the right address"},
+	} {
+		w := newWay(t, "ws://127.0.0.1:1/")
+		if w.running = c.running; c.note != "" {
+			if err := os.WriteFile(filepath.Join(w.cfg.Paths.State, "uplink-limits.json"), []byte(c.note), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := netcheck.Of(w.check(), netcheck.TCP).Actions; len(got) == 0 || !strings.Contains(got[0], c.want) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
 	t.Run("TLS is not answered", func(t *testing.T) {
 		w := newWay(t, "wss://"+serveEach(t, silent)+"/")
 		w.is(w.check(), netcheck.TLS, netcheck.Fail, "NET-TIMEOUT", "nothing was answered")

@@ -120,7 +120,7 @@ func receive(cmd *cobra.Command, o testbed.Options, files receiveFiles) error {
 // warnOpen says it where other machines can send anything.
 func warnOpen(w io.Writer, addr string) {
 	host, _, err := net.SplitHostPort(addr)
-	if ip := net.ParseIP(host); err != nil || ip == nil || ip.IsLoopback() {
+	if net.ParseIP(host) == nil || err != nil || config.ThisMachine(host) {
 		return
 	}
 	fmt.Fprintf(w, "warning: every machine that reaches %s can connect and send, since no token is asked for; --token-file FILE asks for one, --listen 127.0.0.1:8080 is for this machine alone\n", addr)

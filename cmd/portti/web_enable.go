@@ -48,8 +48,7 @@ func pageAddress(now string, lan bool) string {
 	if err != nil { // which the configuration would not have been good with
 		return config.Defaults().Web.Listen
 	}
-	ip := net.ParseIP(host)
-	loopback := host == "localhost" || ip != nil && ip.IsLoopback()
+	loopback := config.ThisMachine(host)
 	switch {
 	case lan && loopback:
 		return ":" + port

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net"
-	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -238,7 +237,7 @@ func (l *loader) checkDevices(path string) {
 // checkShare looks at where a device's bytes are given to other programs; shared are
 // the devices that have an address already.
 func (l *loader) checkShare(path, key string, d device.Config, shared map[string]string) {
-	host, _, err := net.SplitHostPort(d.Share)
+	_, _, err := net.SplitHostPort(d.Share)
 	if d.Share == "" || err != nil || l.bad[key] {
 		return
 	}
@@ -247,7 +246,7 @@ func (l *loader) checkShare(path, key string, d device.Config, shared map[string
 		return
 	}
 	shared[d.Share] = d.Name
-	if at, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !at.IsLoopback()) {
+	if !ThisMachine(d.Share) {
 		l.say(false, key, fmt.Sprintf(`"share" gives the bytes of this device to everybody who reaches %s`, d.Share), "127.0.0.1 is for programs on this machine alone")
 	}
 }

@@ -133,7 +133,7 @@ func (l *loader) checkTokenURL(path, key, raw, example string) {
 		l.fault(path, key, fmt.Sprintf("%q must begin with https://", name), "")
 	case u.User != nil || u.Fragment != "":
 		l.fault(path, key, fmt.Sprintf("%q contains a user, a password or a #", name), "secrets belong in files of their own")
-	case u.Scheme == "http" && !loopback(u.Hostname()) && !l.cfg.Uplink.Insecure:
+	case u.Scheme == "http" && !uplink.IsLoopback(u.Hostname()) && !l.cfg.Uplink.Insecure:
 		l.fault(path, key, fmt.Sprintf("%q begins with http://: secrets would travel unencrypted", name), "write https://, or say insecure = true in [uplink] if that is meant")
 	}
 }

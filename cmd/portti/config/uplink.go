@@ -2,7 +2,7 @@ package config
 
 import (
 	"fmt"
-	"net/netip"
+	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -95,7 +95,7 @@ func urlFault(u *url.URL, up Uplink) (text, hint string) {
 		return `"url" has a port that does not exist`, "ports are 1 to 65535"
 	case u.User != nil && up.Auth != "none":
 		return fmt.Sprintf(`"url" holds a user or password besides auth = %q: one login is enough`, up.Auth), `take it out of the address, or say auth = "none"`
-	case scheme == "ws" && !loopback(u.Hostname()) && !up.Insecure:
+	case scheme == "ws" && !uplink.IsLoopback(u.Hostname()) && !up.Insecure:
 		return fmt.Sprintf(`"url" begins with %s://: readings and token would travel unencrypted`, u.Scheme), fmt.Sprintf("write %ss://, or say insecure = true if that is meant", u.Scheme)
 	}
 	return "", ""
@@ -125,9 +125,12 @@ func badPort(u *url.URL) bool {
 	return err != nil || n < 1 || n > 65535
 }
 
-func loopback(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || err == nil && a.IsLoopback()
+// ThisMachine says whether a host, with or without a port, means this machine for itself.
+func ThisMachine(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return uplink.IsLoopback(strings.Trim(host, "[]"))
 }
 
 func (l *loader) checkToken(path string) {

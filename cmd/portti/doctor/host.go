@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"net/netip"
 	"path"
 	"slices"
 	"strconv"
@@ -270,12 +269,8 @@ func checkDoors(_ context.Context, h *Host, r *Report) {
 
 // onlyHere says whether only this machine reaches an address.
 func onlyHere(listen string) bool {
-	host, _, err := net.SplitHostPort(listen)
-	if err != nil || strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
+	_, _, err := net.SplitHostPort(listen)
+	return err != nil || config.ThisMachine(listen)
 }
 
 // checkLeftovers looks for what nobody needs any more, or somebody should look at.

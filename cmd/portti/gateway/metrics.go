@@ -12,11 +12,12 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
+	"portti/cmd/portti/config"
 	"portti/cmd/portti/status"
+	"portti/cmd/portti/web"
 	"portti/uplink"
 )
 
@@ -30,6 +31,7 @@ type metrics struct {
 	gps     func() status.GPSDocument
 	meters  *meters
 	ends    func() map[uplink.End]uint64 // of the link
+	names   func() []string              // of this machine, besides its own
 	looked  func() time.Duration         // since the parts were last looked at
 	version string
 	commit  string // of the program, "" = not known
@@ -47,7 +49,7 @@ const (
 )
 
 func (g *Gateway) metrics(addr string) *metrics {
-	return &metrics{addr: addr, status: g.Status, gps: g.sky, meters: &g.meters, ends: g.linkEnds, looked: g.sinceLook, version: g.opt.Version, commit: revision(), retry: doorRetry,
+	return &metrics{addr: addr, status: g.Status, gps: g.sky, meters: &g.meters, ends: g.linkEnds, names: func() []string { return g.cfg.Load().Web.Names }, looked: g.sinceLook, version: g.opt.Version, commit: revision(), retry: doorRetry,
 		log: g.opt.Log.With("component", "metrics"), door: func(err error) bool { return g.doors.set(doorMetrics, err) }}
 }
 
@@ -109,12 +111,16 @@ func (m *metrics) serve(ctx context.Context, l net.Listener) error {
 	return <-failed // that it was closed
 }
 
-// ServeHTTP answers GET /metrics and the health of /healthz/, and nothing else. Behind a loopback address a request
-// for another host is one that a page of somebody's browser had made, whose name was
-// let to lead here.
+// ServeHTTP answers GET /metrics and the health of /healthz/, and nothing else. A request
+// for another host is one that a page of somebody's browser had made, whose name was let
+// to lead here; behind a loopback address every other host is.
 func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if loopbackHost(m.addr) && !loopbackHost(r.Host) {
+	if config.ThisMachine(m.addr) && !config.ThisMachine(r.Host) {
 		http.Error(w, "on this address metrics are for this machine alone", http.StatusForbidden)
+		return
+	}
+	if !web.Known(r, m.names()) {
+		http.Error(w, "this gateway is not asked by that name; names says in [web] which others it has", http.StatusMisdirectedRequest)
 		return
 	}
 	code, kind, text := http.StatusOK, metricsType, []byte(nil)
@@ -141,17 +147,6 @@ func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if _, err := w.Write(text); err != nil {
 		m.log.Debug("metrics not delivered", "event", "metrics.answer-failed", "err", err)
 	}
-}
-
-// loopbackHost says whether an address, or the Host of a request, means this machine
-// for itself.
-func loopbackHost(host string) bool {
-	name, _, err := net.SplitHostPort(host)
-	if err != nil {
-		name = strings.Trim(host, "[]")
-	}
-	ip := net.ParseIP(name)
-	return ip != nil && ip.IsLoopback() || strings.EqualFold(strings.TrimSuffix(name, "."), "localhost")
 }
 
 // page is everything: the status document and what is told of the process.

@@ -415,6 +415,11 @@ func TestFewListenerKeepsAPlaceFree(t *testing.T) {
 // TestMetricsRefuseAForeignHost: a page in a browser cannot have them through a name
 // of its own that leads here.
 func TestMetricsRefuseAForeignHost(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, _, _ = strings.Cut(host, ".")
 	for _, c := range []struct {
 		listen, host string
 		code         int
@@ -433,9 +438,18 @@ func TestMetricsRefuseAForeignHost(t *testing.T) {
 		{"0.0.0.0:9470", "gw-kuopio-07:9470", 200},
 		{":9470", "gw-kuopio-07:9470", 200},
 		{"192.0.2.1:9470", "gw-kuopio-07:9470", 200},
+		{":9470", host, 200},
+		{":9470", host + ".local:9470", 200},
+		{":9470", "192.0.2.9:9470", 200}, // the address that the request came in at
+		{":9470", "127.0.0.1", 200},
+		{"0.0.0.0:9470", "evil.example:9470", 421},
+		{":9470", "localhost.evil.example", 421},
+		{"192.0.2.1:9470", "198.51.100.1", 421},
+		{":9470", "", 421},
 	} {
-		m := &metrics{addr: c.listen, status: evilStatus, log: slog.New(slog.DiscardHandler)}
+		m := &metrics{addr: c.listen, status: evilStatus, names: func() []string { return []string{"gw-kuopio-07"} }, log: slog.New(slog.DiscardHandler)}
 		r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.ParseIP("192.0.2.9"), Port: 9470}))
 		r.Host = c.host
 		w := httptest.NewRecorder()
 		m.ServeHTTP(w, r)

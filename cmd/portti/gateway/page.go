@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"portti/cmd/portti/config"
 	"portti/cmd/portti/status"
 	"portti/cmd/portti/web"
 )
@@ -101,13 +102,9 @@ func (d *pageDoor) run(ctx context.Context, addr string) {
 	}
 }
 
-// onLoopback says whether a page with that address is for this machine alone, and so
-// without TLS; any other is served over TLS.
-func onLoopback(addr string) bool { return loopbackHost(addr) }
-
 // serve answers until ctx ends, or the listener fails.
 func (d *pageDoor) serve(ctx context.Context, addr string) error {
-	secure := !onLoopback(addr)
+	secure := !config.ThisMachine(addr) // for this machine alone there is no need of TLS
 	var cert tls.Certificate
 	if secure {
 		var err error
@@ -192,7 +189,7 @@ func (d *pageDoor) link(role web.Role, why string) (*PageLink, error) {
 		return nil, fmt.Errorf("cannot tell where the page is: %w", err)
 	}
 	host, _ := os.Hostname()
-	l := &PageLink{Role: role, GoodForS: web.LinkLife.Seconds(), Local: onLoopback(configured), Host: host, Port: port}
+	l := &PageLink{Role: role, GoodForS: web.LinkLife.Seconds(), Local: config.ThisMachine(configured), Host: host, Port: port}
 	path := d.page.Invite(role)
 	if l.Local {
 		l.URLs = []string{"http://localhost:" + port + path}

@@ -56,6 +56,10 @@ func (p *Prober) Clock() (trusted bool, source, reason string) {
 	return trusted, p.g.clock.Source(), p.g.clock.Reason()
 }
 
+// Reached notes that the server was online once, as the running gateway knows; the note of
+// it in the state folder not everybody may read.
+func (p *Prober) Reached() { p.g.reached = true }
+
 // Probe goes once; see uplink.Probe.
 func (p *Prober) Probe(ctx context.Context, how ProbeHow, tell func(uplink.Step)) error {
 	o, cfg := p.o, p.g.cfg.Load()

@@ -19,7 +19,7 @@ import (
 // there and somebody may read of it.
 
 // newAddress is what to do where nothing that can be the server answers at an address.
-// One that worked since the link was set, or since the start, is right.
+// One that worked once, be it before this start, is right.
 func newAddress(l uplink.Status) string {
 	if !l.Reached {
 		return "Enter the right address: `sudo portti setup`"

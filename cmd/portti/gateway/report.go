@@ -72,7 +72,7 @@ func linkStatus(s *snapshot) status.Link {
 		State: string(l.State), Since: since.UTC(), SinceS: status.Seconds(s.at.Sub(since)),
 		Dialect: l.Dialect, URLHost: l.Server, URL: addressOf(s), RTTms: float64(l.RTT.Microseconds()) / 1000,
 		LastError: l.LastError, Problem: l.Problem, Ack: l.Ack, Token: tokenStatus(s.token),
-		Connects: l.Connects, Failures: l.Failures, OnlineS: status.Seconds(l.OnlineTime), SentBytes: l.SentBytes, Frames: l.SentFrames, SentMessages: l.SentRecords, ProvenMessages: l.Proven,
+		Reached: l.Reached, Connects: l.Connects, Failures: l.Failures, OnlineS: status.Seconds(l.OnlineTime), SentBytes: l.SentBytes, Frames: l.SentFrames, SentMessages: l.SentRecords, ProvenMessages: l.Proven,
 		ServerMessages: l.ServerMessages, ServerKinds: l.ServerKinds,
 		Order: s.cfg.Uplink.Order, Backlog: l.Backlog, DrainRate: l.DrainRate,
 		Compressed: l.Compressed, WireBytes: l.WireBytes, LastOutage: s.outage,

@@ -79,6 +79,7 @@ type Gateway struct {
 	id         string
 	start      string // this start's epoch, as the server hears it
 	host       string // the name of the machine, only for people
+	reached    bool   // of onlyLink: the server was online once
 	board      *board
 	clock      *clock.Clock
 	queue      *buffer.Queue

@@ -86,6 +86,7 @@ func onlyLink(cfg *config.Config, opt Options) (*Gateway, uplink.Options, error)
 		g.id = makeIdentity()
 	}
 	o, err := g.linkOptions(cfg)
+	g.reached = uplink.Reached(o)
 	o.LimitsFile, o.Schedule, o.PingInterval = "", nil, tryPing
 	o.ServerTime, o.Downlink = nil, nil
 	return g, o, err
@@ -116,6 +117,7 @@ func (g *Gateway) tried(l uplink.Status) Tried {
 		return Tried{Online: true, RTT: l.RTT}
 	}
 	t := Tried{Code: l.Problem, Says: cmp.Or(l.LastError, "the server did not answer in time"), Advice: []string{"Try again in a minute"}, Commands: []string{""}}
+	l.Reached = l.Reached || g.reached
 	var all found
 	all.link(&snapshot{cfg: g.cfg.Load(), id: g.id, link: l})
 	for _, f := range all {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"portti/cmd/portti/config"
 	"portti/uplink"
 )
 
@@ -37,7 +38,7 @@ func clockSource(source string) string {
 // interfaces tells which address and which way out there is. A server on this machine
 // needs neither.
 func (r *run) interfaces() {
-	if ip, err := netip.ParseAddr(r.h.Server.Hostname()); err == nil && ip.IsLoopback() || strings.EqualFold(r.h.Server.Hostname(), "localhost") {
+	if config.ThisMachine(r.h.Server.Hostname()) {
 		r.ok(Interface, "none is needed: the server is this machine")
 		return
 	}

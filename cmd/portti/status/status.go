@@ -69,7 +69,10 @@ type Link struct {
 	Problem   string    `json:"problem"`    // catalogue code behind LastError
 	Ack       string    `json:"ack"`        // acknowledgement mode
 	// Token is nil where the server wants none.
-	Token    *Token `json:"token,omitempty"`
+	Token *Token `json:"token,omitempty"`
+	// Reached says that this server was online once, be it before this start: its address
+	// is right.
+	Reached  bool   `json:"reached"`
 	Connects uint64 `json:"connects"`
 	Failures uint64 `json:"failures"` // attempts that failed and connections that broke
 	// OnlineS is how long the link was online in all since the start.

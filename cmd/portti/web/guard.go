@@ -45,7 +45,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
-	if !g.page.known(r) {
+	if !Known(r, g.page.opt.names()) {
 		http.Error(w, "this gateway is not asked by that name; names says in [web] which others it has", http.StatusMisdirectedRequest)
 		return
 	}
@@ -114,18 +114,18 @@ func (g *guard) session(r *http.Request) *session {
 	return g.page.guests.of(cookies[0].Value, g.secure)
 }
 
-// known says whether a request's Host is one of this machine. A name that somebody else
-// lets lead here is not: his page would be taken for ours.
-func (p *Page) known(r *http.Request) bool {
+// Known says whether a request's Host is one of this machine, or among the other names of
+// it. A name that somebody else lets lead here is not: his page would be taken for ours.
+func Known(r *http.Request, names []string) bool {
 	name := r.Host
 	if host, _, err := net.SplitHostPort(name); err == nil {
 		name = host
 	}
 	name = strings.ToLower(strings.TrimSuffix(strings.Trim(name, "[]"), "."))
 	if ip := net.ParseIP(name); ip != nil {
-		return ip.IsLoopback() || ownAddress(r, ip) || slices.ContainsFunc(p.opt.names(), func(n string) bool { return ip.Equal(net.ParseIP(n)) })
+		return ip.IsLoopback() || ownAddress(r, ip) || slices.ContainsFunc(names, func(n string) bool { return ip.Equal(net.ParseIP(n)) })
 	}
-	own := append([]string{"localhost"}, p.opt.names()...)
+	own := append([]string{"localhost"}, names...)
 	if host, err := os.Hostname(); err == nil && host != "" {
 		short, _, _ := strings.Cut(host, ".")
 		own = append(own, host, short, short+".local")

@@ -191,7 +191,7 @@ func TestOwnNamesAreKnown(t *testing.T) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Host = name
 		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.ParseIP("10.1.2.3"), Port: 8470}))
-		if got := p.known(r); got != want {
+		if got := Known(r, p.opt.names()); got != want {
 			t.Errorf("%q: known is %v", name, got)
 		}
 	}
