@@ -86,7 +86,9 @@ func onlyLink(cfg *config.Config, opt Options) (*Gateway, uplink.Options, error)
 		g.id = makeIdentity()
 	}
 	o, err := g.linkOptions(cfg)
-	g.reached = uplink.Reached(o)
+	known := o
+	known.Token = givenToken("none is needed to know the address")
+	g.reached = uplink.Reached(known)
 	o.LimitsFile, o.Schedule, o.PingInterval = "", nil, tryPing
 	o.ServerTime, o.Downlink = nil, nil
 	return g, o, err
