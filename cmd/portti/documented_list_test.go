@@ -12,6 +12,7 @@ func howTried() []tryRow {
 		server    = "named in a sentence; the journal, the unit and the package are the system's own"
 		another   = "another distribution's package manager; .ci/package looks into this package"
 		play      = "ansible in .ci/container-fleet runs this play, over ssh, with and without these tags"
+		hardware  = "the container has no such device"
 		ends      = "fails in the container, where no second machine and no such card is"
 		long      = "minutes long, and for who develops portti; CI has it as a phase or runs it at night"
 	)
@@ -32,8 +33,19 @@ func howTried() []tryRow {
 		{"README.md", "bin/portti status -c try.toml", typed, ""},
 		{"SECURITY.md", "portti version", here, "TestDocumentedRuns"},
 		{"SECURITY.md", "systemctl cat portti", typed, ""},
+		{"docs/codes.md", "*", checked, "the catalogue's advice, as explain gives it; .ci/breaks types the first action of each break"},
 		{"docs/bluez.md", "sudo *", excused, bluetooth},
 		{"docs/bluez.md", "bluetoothctl list", excused, bluetooth},
+		{"docs/ble-bridge.md", "sudo portti test tags", checked, hardware},
+		{"docs/wirepas.md", "portti devices show sink", checked, hardware},
+		{"docs/wirepas.md", "sudo portti test sink *", checked, hardware},
+		{"docs/position.md", "sudo portti gps roof *", checked, hardware},
+		{"docs/receivers.md", "python3 envelope.py *", excused, "the peers tests run each program of this page"},
+		{"docs/gps.md", "sudo systemctl disable --now gpsd.socket gpsd", excused, "stops gpsd, where there is one"},
+		{"docs/first-steps.md", "apt install", excused, "the name of the command above it, which is typed"},
+		{"docs/status.md", "portti 1.4.0", excused, "the first words of a screen"},
+		{"docs/status.md", "portti stopped", excused, "the first words of a line that portti status --short prints"},
+		{"docs/status.md", "portti unknown", excused, "likewise"},
 		{"docs/first-steps.md", "sudo systemctl enable portti-stick.service", typed, ""},
 		{"docs/fleet.md", "sudo mount -o ro /dev/sda2 /mnt", excused, ends},
 		{"docs/fleet.md", "sudo umount /mnt", excused, ends},
