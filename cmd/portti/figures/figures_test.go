@@ -82,6 +82,7 @@ func parts() []part {
 		{"idle", "Size and memory", idle, false},
 		{"wakes", "Quiet", wakes, true},
 		{"ports", "Quiet", manyPorts, true},
+		{"page", "Quiet", openPage, false},
 		{"latency", "Latency", latencies, true},
 		{"card", "Card", cards, false},
 		{"throughput", "Rates", throughputs, true},
