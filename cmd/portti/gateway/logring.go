@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -28,7 +29,8 @@ const (
 type logRing struct {
 	mu     sync.Mutex
 	number uint64
-	all    keptLog // of the level info and above
+	levels map[string]uint64 // lines of each level
+	all    keptLog           // of the level info and above
 	debug  keptLog
 	text   bytes.Buffer // of the line in hand
 }
@@ -76,6 +78,13 @@ func (r *logRing) last(fits func(*status.LogLine) bool, most int) (list []status
 		}
 	}
 	return list, oldest, false
+}
+
+// counts is how many lines there were of each level.
+func (r *logRing) counts() map[string]uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.levels)
 }
 
 // ringHandler keeps in a ring what it hands on to the log.
@@ -142,6 +151,10 @@ func (r *logRing) keep(ctx context.Context, rest slog.Handler, line status.LogLi
 	}
 	r.number++
 	line.Number = r.number
+	if r.levels == nil {
+		r.levels = map[string]uint64{}
+	}
+	r.levels[line.Level]++
 	if rec.Level < slog.LevelInfo {
 		r.debug.add(line, keptDebug, keptDebugBytes)
 		return

@@ -31,6 +31,7 @@ type metrics struct {
 	gps     func() status.GPSDocument
 	meters  *meters
 	ends    func() map[uplink.End]uint64 // of the link
+	logged  func() map[string]uint64     // lines, by level
 	names   func() []string              // of this machine, besides its own
 	looked  func() time.Duration         // since the parts were last looked at
 	version string
@@ -49,7 +50,7 @@ const (
 )
 
 func (g *Gateway) metrics(addr string) *metrics {
-	return &metrics{addr: addr, status: g.Status, gps: g.sky, meters: &g.meters, ends: g.linkEnds, names: func() []string { return g.cfg.Load().Web.Names }, looked: g.sinceLook, version: g.opt.Version, commit: revision(), retry: doorRetry,
+	return &metrics{addr: addr, status: g.Status, gps: g.sky, meters: &g.meters, ends: g.linkEnds, logged: g.ring.counts, names: func() []string { return g.cfg.Load().Web.Names }, looked: g.sinceLook, version: g.opt.Version, commit: revision(), retry: doorRetry,
 		log: g.opt.Log.With("component", "metrics"), door: func(err error) bool { return g.doors.set(doorMetrics, err) }}
 }
 
@@ -170,6 +171,7 @@ func (m *metrics) page(s *status.Document) []byte {
 	if m.meters != nil {
 		e.meters(m.meters)
 		e.ends = m.ends()
+		e.logged(m.logged())
 	}
 	e.document(s)
 	return e.b

@@ -66,7 +66,7 @@ func evilSky() status.GPSDocument {
 // Every figure is that of the status document, and no name spoils the page.
 func TestMetricsAreTheStatus(t *testing.T) {
 	s := evilStatus()
-	m := metrics{version: "v\\1", gps: evilSky, meters: new(meters), ends: evilEnds}
+	m := metrics{version: "v\\1", gps: evilSky, meters: new(meters), ends: evilEnds, logged: func() map[string]uint64 { return map[string]uint64{"warn": 3} }}
 	m.meters.roundTrip.add(84 * time.Millisecond)
 	m.meters.roundTrip.add(time.Hour)
 	m.meters.commit.add(time.Millisecond)
@@ -91,6 +91,10 @@ func TestMetricsAreTheStatus(t *testing.T) {
 		`portti_uplink_rtt_seconds_count`:                                                       2,
 		`portti_buffer_commit_duration_seconds_bucket{le="0.001"}`:                              1,
 		`portti_uplink_send_duration_seconds_count`:                                             0,
+		`portti_log_messages_total{level="warn"}`:                                               3,
+		`portti_log_messages_total{level="debug"}`:                                              0,
+		`portti_log_messages_total{level="info"}`:                                               0,
+		`portti_log_messages_total{level="error"}`:                                              0,
 		"portti_uplink_backoff_seconds":                                                         1.5,
 		"portti_uplink_failures_total":                                                          6,
 		"portti_uplink_connected_seconds_total":                                                 61.5,
@@ -471,7 +475,7 @@ func BenchmarkMetricsPage(b *testing.B) {
 func TestMonitoringPage(t *testing.T) {
 	s := evilStatus()
 	s.Link.Token = &status.Token{ExpiresAt: 1}
-	m := metrics{version: "1", gps: evilSky, meters: new(meters), ends: evilEnds}
+	m := metrics{version: "1", gps: evilSky, meters: new(meters), ends: evilEnds, logged: func() map[string]uint64 { return map[string]uint64{"warn": 3} }}
 	var rows strings.Builder
 	kinds, helps := map[string]string{}, map[string]string{}
 	for line := range strings.Lines(string(m.page(&s))) {
