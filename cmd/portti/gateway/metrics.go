@@ -32,7 +32,7 @@ type metrics struct {
 	meters  *meters
 	ends    func() map[uplink.End]uint64 // of the link
 	logged  func() map[string]uint64     // lines, by level
-	names   func() []string              // of this machine, besides its own
+	names   func() []string              // of this machine, besides its own; nil = it may be asked by any
 	looked  func() time.Duration         // since the parts were last looked at
 	version string
 	commit  string // of the program, "" = not known
@@ -120,7 +120,7 @@ func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "on this address metrics are for this machine alone", http.StatusForbidden)
 		return
 	}
-	if !web.Known(r, m.names()) {
+	if m.names != nil && !web.Known(r, m.names()) {
 		http.Error(w, "this gateway is not asked by that name; names says in [web] which others it has", http.StatusMisdirectedRequest)
 		return
 	}

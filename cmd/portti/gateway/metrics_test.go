@@ -55,6 +55,11 @@ func evilEnds() map[uplink.End]uint64 {
 	return map[uplink.End]uint64{{Dialed: true, Problem: "NET-DNS"}: 7, {Problem: "UP-NO-PONG"}: 2, {Code: 1001}: 1}
 }
 
+// evilMetrics has all that metrics tell of.
+func evilMetrics(version string) metrics {
+	return metrics{version: version, gps: evilSky, meters: new(meters), ends: evilEnds, logged: func() map[string]uint64 { return map[string]uint64{"warn": 3} }}
+}
+
 func evilSky() status.GPSDocument {
 	hdop := 0.9
 	return status.GPSDocument{Devices: []status.GPS{
@@ -66,7 +71,7 @@ func evilSky() status.GPSDocument {
 // Every figure is that of the status document, and no name spoils the page.
 func TestMetricsAreTheStatus(t *testing.T) {
 	s := evilStatus()
-	m := metrics{version: "v\\1", gps: evilSky, meters: new(meters), ends: evilEnds, logged: func() map[string]uint64 { return map[string]uint64{"warn": 3} }}
+	m := evilMetrics("v\\1")
 	m.meters.roundTrip.add(84 * time.Millisecond)
 	m.meters.roundTrip.add(time.Hour)
 	m.meters.commit.add(time.Millisecond)
@@ -475,7 +480,7 @@ func BenchmarkMetricsPage(b *testing.B) {
 func TestMonitoringPage(t *testing.T) {
 	s := evilStatus()
 	s.Link.Token = &status.Token{ExpiresAt: 1}
-	m := metrics{version: "1", gps: evilSky, meters: new(meters), ends: evilEnds, logged: func() map[string]uint64 { return map[string]uint64{"warn": 3} }}
+	m := evilMetrics("1")
 	var rows strings.Builder
 	kinds, helps := map[string]string{}, map[string]string{}
 	for line := range strings.Lines(string(m.page(&s))) {

@@ -25,7 +25,7 @@ async function signIn(page, url) {
 
 // The policy keeps out what waits inside of a page.
 async function live(page) {
-  const ready = () => page.evaluate(() => { const l = document.getElementById("live"); return l.textContent === l.dataset.live; });
+  const ready = () => page.evaluate(() => { const l = document.getElementById("live"); return !l || !l.dataset.live || l.textContent === l.dataset.live; });
   for (const end = Date.now() + 20000; !(await ready()); await page.waitForTimeout(20)) {
     if (Date.now() > end) throw new Error("the page is not kept fresh");
   }
