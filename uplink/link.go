@@ -57,6 +57,8 @@ type Link struct {
 	lastWake      time.Time
 	writeBuffer   int
 	rtt           time.Duration
+	saved         chan struct{}                      // open while LimitsFile is written, nil = it never was
+	save          func(string, map[string]int) error // saveLimits but in tests
 }
 
 // New checks o and makes a Link. The error names every problem and no secret.
@@ -70,7 +72,7 @@ func New(o Options) (*Link, error) {
 		o: o, routes: routes, wake: make(chan struct{}, 1), origin: time.Now(),
 		backoff:     backoff{base: o.BackoffBase, cap: o.BackoffCap, spread: o.Spread, rand: o.Rand},
 		writeBuffer: minWriteBuffer,
-		promises:    promises{},
+		promises:    promises{}, save: saveLimits,
 	}
 	l.growBuffer(o.MaxBatchBytes)
 	l.drainRate.Store(int64(o.DrainRate))
@@ -163,7 +165,8 @@ func (l *Link) beat(d time.Duration) { l.due.Store(int64(time.Since(l.origin) + 
 // Run delivers what src holds. It returns nil when src gave io.EOF, every
 // record is proven and the link is closed; ctx.Err() when ctx ends, at once
 // and whatever the server does; and an error of src. Anything else it meets
-// by trying again, for ever. It may be called again after it has returned. Without a
+// by trying again, for ever. A disk that holds LimitsFile up holds the return up for a
+// second at most. It may be called again after it has returned. Without a
 // server it waits for the end of ctx and leaves src alone.
 func (l *Link) Run(ctx context.Context, src Source) error {
 	if _, ok := src.(Naming); l.o.Ack == AckEnvelope && !ok {
@@ -173,6 +176,7 @@ func (l *Link) Run(ctx context.Context, src Source) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	defer l.awaitLimits()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	pollCtx, stop := context.WithCancel(ctx)

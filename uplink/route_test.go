@@ -244,6 +244,7 @@ func TestLimitsThatCannotBeReadAreKept(t *testing.T) {
 	first := fresh()
 	first.routes[1].poison.maxBytes = 7_000
 	first.keepLimits()
+	<-first.saved
 	// A regular file whose first byte gives EIO, also to root.
 	if err := errors.Join(os.Rename(file, sound), os.Symlink("/proc/self/mem", file)); err != nil {
 		t.Fatal(err)
@@ -251,6 +252,7 @@ func TestLimitsThatCannotBeReadAreKept(t *testing.T) {
 	l := fresh()
 	l.routes[0].poison.maxBytes = 5_000
 	l.keepLimits()
+	<-l.saved
 	if to, err := os.Readlink(file); err != nil || to != "/proc/self/mem" {
 		t.Fatalf("it was written over: %q, %v", to, err)
 	}
@@ -258,6 +260,7 @@ func TestLimitsThatCannotBeReadAreKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.keepLimits()
+	<-l.saved
 	if again := fresh(); again.routes[0].poison.maxBytes != 5_000 || again.routes[1].poison.maxBytes != 7_000 {
 		t.Errorf("limits %d and %d", again.routes[0].poison.maxBytes, again.routes[1].poison.maxBytes)
 	}
@@ -291,6 +294,40 @@ func TestReachedIsKept(t *testing.T) {
 		w.with(o)
 		if w.link.Inherit(before); w.link.Status().Reached {
 			t.Error("another address counts as reached")
+		}
+	})
+}
+
+// TestLimitsOnADiskThatHangs: the link delivers while the disk holds the file up, and the
+// end of Run waits for it no longer than said. What was learnt last is written last.
+func TestLimitsOnADiskThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, Options{Auth: AuthNone, LimitsFile: "limits.json"}, polite)
+		let, wrote := make(chan struct{}), []map[string]int{}
+		w.link.save = func(_ string, known map[string]int) error {
+			<-let
+			wrote = append(wrote, known)
+			return nil
+		}
+		w.src.add(500)
+		w.run()
+		time.Sleep(10 * time.Second)
+		w.state(Online)
+		if n := w.src.count(released); n != 500 {
+			t.Errorf("%d of 500 delivered", n)
+		}
+		w.link.route.poison.maxBytes = 5_000
+		began := time.Now()
+		w.stop()
+		if err := <-w.done; !errors.Is(err, context.Canceled) || time.Since(began) > 2*limitsWait {
+			t.Errorf("ended after %v with %v", time.Since(began), err)
+		}
+		w.link.keepLimits()
+		close(let)
+		<-w.link.saved
+		w.net.wg.Wait()
+		if key := w.link.route.key; len(wrote) != 2 || wrote[0][key] != 0 || wrote[1][key] != 5_000 {
+			t.Errorf("written: %v", wrote)
 		}
 	})
 }
