@@ -35,7 +35,7 @@ func TestHealthz(t *testing.T) {
 		if c.change != nil {
 			c.change(&s)
 		}
-		m := &metrics{status: func() status.Document { return s }, looked: func() time.Duration { return c.idle }, log: slog.New(slog.DiscardHandler)}
+		m := &metrics{status: func() status.Document { return s }, names: func() []string { return []string{"example.com"} }, looked: func() time.Duration { return c.idle }, log: slog.New(slog.DiscardHandler)}
 		w := httptest.NewRecorder()
 		m.ServeHTTP(w, httptest.NewRequest(http.MethodGet, c.path, nil))
 		if w.Code != c.code || w.Body.String() != c.says {

@@ -210,7 +210,7 @@ func TestStrictParserRefuses(t *testing.T) {
 }
 
 func TestMetricsAnswerOnlyOnePath(t *testing.T) {
-	m := &metrics{status: evilStatus, looked: func() time.Duration { return time.Second }, log: slog.New(slog.DiscardHandler)}
+	m := &metrics{status: evilStatus, names: func() []string { return []string{"example.com"} }, looked: func() time.Duration { return time.Second }, log: slog.New(slog.DiscardHandler)}
 	for _, c := range []struct {
 		method, path string
 		code         int
