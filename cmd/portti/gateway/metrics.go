@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -114,13 +115,15 @@ func (m *metrics) serve(ctx context.Context, l net.Listener) error {
 
 // ServeHTTP answers GET /metrics and the health of /healthz/, and nothing else. A request
 // for another host is one that a page of somebody's browser had made, whose name was let
-// to lead here; behind a loopback address every other host is.
+// to lead here; behind a loopback address every other host is. Elsewhere an address says
+// nothing: no name was let, and that of a forwarded port is not this machine's. Browsers
+// always say a host.
 func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if config.ThisMachine(m.addr) && !config.ThisMachine(r.Host) {
 		http.Error(w, "on this address metrics are for this machine alone", http.StatusForbidden)
 		return
 	}
-	if m.names != nil && !web.Known(r, m.names()) {
+	if host := (&url.URL{Host: r.Host}).Hostname(); host != "" && net.ParseIP(host) == nil && m.names != nil && !web.Known(r, m.names()) {
 		http.Error(w, "this gateway is not asked by that name; names says in [web] which others it has", http.StatusMisdirectedRequest)
 		return
 	}

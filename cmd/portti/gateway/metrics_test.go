@@ -453,8 +453,10 @@ func TestMetricsRefuseAForeignHost(t *testing.T) {
 		{":9470", "127.0.0.1", 200},
 		{"0.0.0.0:9470", "evil.example:9470", 421},
 		{":9470", "localhost.evil.example", 421},
-		{"192.0.2.1:9470", "198.51.100.1", 421},
-		{":9470", "", 421},
+		{":9470", "198.51.100.1.evil.example", 421},
+		{"192.0.2.1:9470", "198.51.100.1", 200}, // of a port that is forwarded
+		{"192.0.2.1:9470", "[2001:db8::1]:9470", 200},
+		{":9470", "", 200}, // HTTP/1.0
 	} {
 		m := &metrics{addr: c.listen, status: evilStatus, names: func() []string { return []string{"gw-kuopio-07"} }, log: slog.New(slog.DiscardHandler)}
 		r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
