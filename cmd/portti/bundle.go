@@ -155,11 +155,7 @@ func runBundle(cmd *cobra.Command, machine fs.FS) error {
 	if err != nil {
 		return err
 	}
-	uid, gid := caller()
-	err = durable.ReplaceAs([]durable.File{{Path: path, Text: text.Bytes()}}, 0o600, uid, gid)
-	if errors.Is(err, fs.ErrPermission) { // a stick with FAT has no owners
-		err = durable.Replace(path, text.Bytes(), 0o600)
-	}
+	err = asCaller(func() error { return durable.Replace(path, text.Bytes(), 0o600) })
 	if err != nil {
 		return fmt.Errorf("cannot write the bundle: %w. Name a folder that you may write in: portti bundle -o /tmp", err)
 	}

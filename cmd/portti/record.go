@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -86,7 +87,11 @@ func makeRecording(path string, force bool) (*os.File, error) {
 	if force {
 		how = os.O_TRUNC | unix.O_NOFOLLOW
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|how, 0o600)
+	var file *os.File
+	err := asCaller(func() (err error) {
+		file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|how, 0o600)
+		return err
+	})
 	if errors.Is(err, os.ErrExist) {
 		return nil, exit(exitFailed, fmt.Errorf("%s is there already and is not overwritten; choose another name, or add --force", path))
 	}
@@ -96,20 +101,34 @@ func makeRecording(path string, force bool) (*os.File, error) {
 	if err := file.Chmod(0o600); err != nil && !errors.Is(err, unix.EPERM) { // one that was there; a stick with FAT has no modes
 		return nil, errors.Join(fmt.Errorf("cannot keep the recording to yourself: %w", err), file.Close())
 	}
-	if !force {
-		_ = file.Chown(caller()) // likewise; one that was there stays whose it was
-	}
 	return file, nil
 }
 
-// caller is who called sudo, to whom belongs what is for one person alone; -1 = nobody did.
-func caller() (uid, gid int) {
+// asCaller makes a file that is for one person alone: under sudo with the rights of who
+// called it, to whom it then belongs; and where those may not, such as in a folder of
+// root's, as root. Given away afterwards, a file there would let him write what root reads.
+func asCaller(write func() error) error {
 	uid, err := strconv.Atoi(os.Getenv("SUDO_UID"))
 	gid, err2 := strconv.Atoi(os.Getenv("SUDO_GID"))
 	if err != nil || err2 != nil || os.Geteuid() != 0 {
-		return -1, -1
+		return write()
 	}
-	return uid, gid
+	err = withRights(uid, gid, write)
+	if errors.Is(err, os.ErrPermission) {
+		err = write()
+	}
+	return err
+}
+
+// withRights does something to files with the rights of a user and a group.
+func withRights(uid, gid int, do func() error) error {
+	runtime.LockOSThread() // they are those of a thread
+	defer runtime.UnlockOSThread()
+	defer func() { _, _ = unix.Setfsgid(os.Getegid()), unix.Setfsuid(os.Geteuid()) }() // root may
+	if err := errors.Join(unix.Setfsgid(gid), unix.Setfsuid(uid)); err != nil {
+		return err
+	}
+	return do()
 }
 
 // recordSum is what a recording holds.

@@ -100,30 +100,40 @@ func TestRecordOverAFileIsForItsUserAlone(t *testing.T) {
 }
 
 // Under sudo a recording belongs to who called it, who could not read it else; one that was
-// there stays whose it was.
+// there stays whose it was, and so does what lies where he may not write.
 func TestRecordIsOfWhoCalledSudo(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root gives files away")
 	}
 	t.Setenv("SUDO_UID", "4242")
 	t.Setenv("SUDO_GID", "4243")
-	for _, force := range []bool{false, true} {
-		path := filepath.Join(t.TempDir(), "gps.wire")
-		want := uint32(4242)
-		if force {
-			want = 0
+	for name, c := range map[string]struct {
+		force bool
+		mode  os.FileMode // of the folder
+		want  uint32
+	}{
+		"where everybody may write": {false, 0o777, 4242},
+		"one that was there":        {true, 0o777, 0},
+		"in a folder of root's":     {false, 0o755, 0},
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "gps.wire")
+		if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, c.mode)); err != nil {
+			t.Fatal(err)
+		}
+		if c.force {
 			if err := os.WriteFile(path, nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
-		file, err := makeRecording(path, force)
+		file, err := makeRecording(path, c.force)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer file.Close()
 		var of unix.Stat_t
-		if err := unix.Fstat(int(file.Fd()), &of); err != nil || of.Uid != want {
-			t.Errorf("force %v: it is of user %d, wanted %d (%v)", force, of.Uid, want, err)
+		if err := unix.Fstat(int(file.Fd()), &of); err != nil || of.Uid != c.want {
+			t.Errorf("%s: it is of user %d, wanted %d (%v)", name, of.Uid, c.want, err)
 		}
 	}
 }
