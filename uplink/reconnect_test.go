@@ -65,7 +65,7 @@ func TestLeave(t *testing.T) {
 		}
 		w.with(Options{Auth: AuthNone, Ack: AckCount})
 		w.link.Inherit(before)
-		if st := w.link.Status(); !st.LastProof.IsZero() || st.Connects != 1 || !before.Reached || st.Reached {
+		if st := w.link.Status(); !st.LastProof.IsZero() || st.Connects != 1 || st.Ends[End{}] != 1 || !before.Reached || st.Reached {
 			t.Errorf("the next one begins with %+v", st)
 		}
 		w.src.add(7)
