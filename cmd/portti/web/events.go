@@ -175,7 +175,6 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	defer p.feed.leave(frames)
 	who, shown := sessionOf(r), tabOf(r.URL.Query().Get("page"))
 	s := stream{w: w, control: http.NewResponseController(w), rarely: r.URL.Query().Get("rarely")}
-	_ = s.control.SetReadDeadline(time.Time{}) // a body's limit, which a stream must not end by
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	silence := time.NewTimer(aliveEvery)

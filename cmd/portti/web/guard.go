@@ -1,9 +1,12 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -45,6 +48,9 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
+	if r.ContentLength != 0 { // also of a GET, and of who is refused: the server reads it before it answers
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // the body's limit holds where this fails
+	}
 	if !Known(r, g.page.opt.names()) {
 		http.Error(w, "this gateway is not asked by that name; names says in [web] which others it has", http.StatusMisdirectedRequest)
 		return
@@ -64,11 +70,23 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, why, status)
 		return
 	}
-	if r.Method == http.MethodPost {
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // the body's limit holds where this fails
+	if err := takeBody(w, r); err != nil {
+		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
+		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	g.next.ServeHTTP(w, r)
+}
+
+// takeBody reads the whole body, so that nothing is begun for who does not send the rest of
+// it, and no answer waits for that.
+func takeBody(w http.ResponseWriter, r *http.Request) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return fmt.Errorf("what was sent cannot be read: %w", err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // an answer may take longer
+	return nil
 }
 
 // public says what is there for those who are not signed in: the way in, what draws

@@ -254,6 +254,44 @@ func TestBodyIsLimited(t *testing.T) {
 	}
 }
 
+// TestNobodyWaitsForABody: who does not send what he announced is dropped, whatever he asks
+// for and whether he may, and nothing is begun for him.
+func TestNobodyWaitsForABody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		page := New(Options{API: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler), Status: sample,
+			Export: func(io.Writer) error { t.Error("readings are handed out"); return nil }})
+		cookie, _, _ := page.guests.enter(page.guests.invite(Act), "", "", false)
+		l := pipes{make(chan net.Conn), make(chan struct{})}
+		server, served := &http.Server{Handler: page.Handler(false)}, make(chan error)
+		go func() { served <- server.Serve(l) }()
+		asks := []string{"GET / HTTP/1.1\r\n", "GET /healthz/live HTTP/1.1\r\n"}
+		for _, of := range []string{"GET /", "GET /api/v1/events", "POST /support/readings", "POST /act/ping"} {
+			asks = append(asks, of+" HTTP/1.1\r\nCookie: "+page.cookieName(false)+"="+cookie+"\r\n")
+		}
+		for _, ask := range asks {
+			mine, theirs := net.Pipe()
+			l.conns <- theirs
+			if _, err := io.WriteString(mine, ask+"Host: localhost\r\nContent-Length: 10\r\n\r\nhalf"); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan struct{})
+			go func() { defer close(ended); _, _ = io.Copy(io.Discard, mine) }()
+			time.Sleep(bodyTime + time.Second)
+			synctest.Wait()
+			select {
+			case <-ended:
+			default:
+				t.Errorf("%q: the connection is still there", ask)
+			}
+			_ = mine.Close()
+		}
+		close(l.done)
+		_ = server.Close()
+		<-served
+		time.Sleep(2 * time.Second) // until the last stream has seen that it is over
+	})
+}
+
 // TestLinkIsGoodOnce, whoever is quick; and asking for it first does not use it up.
 func TestLinkIsGoodOnce(t *testing.T) {
 	s := newSite(t, false)

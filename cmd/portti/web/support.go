@@ -68,7 +68,6 @@ func (p *Page) handOut(w http.ResponseWriter, r *http.Request, turn *sync.Mutex,
 		return
 	}
 	out := &pieces{page: p, r: r, w: w, c: http.NewResponseController(w)}
-	_ = out.c.SetReadDeadline(time.Time{})                                                    // the body's limit, which a long answer must not end by
 	defer context.AfterFunc(r.Context(), func() { _ = out.c.SetWriteDeadline(time.Now()) })() // so that nobody waits for one who takes nothing
 	h := w.Header()
 	h.Set("Content-Type", f.kind)
