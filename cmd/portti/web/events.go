@@ -166,6 +166,11 @@ func (f *feed) look(now time.Time) whereabouts {
 // that look otherwise than before, for the script. A stream that broke begins with all of it
 // again. A key that is asked for rarely comes once a minute: that of many devices is most of it.
 func (p *Page) events(w http.ResponseWriter, r *http.Request) {
+	who, shown := sessionOf(r), tabOf(r.URL.Query().Get("page"))
+	if !shown.fresh { // to draw it may read files
+		http.NotFound(w, r)
+		return
+	}
 	frames := p.feed.join()
 	if frames == nil {
 		w.Header().Set("Retry-After", "30")
@@ -173,7 +178,6 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer p.feed.leave(frames)
-	who, shown := sessionOf(r), tabOf(r.URL.Query().Get("page"))
 	s := stream{w: w, control: http.NewResponseController(w), rarely: r.URL.Query().Get("rarely")}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")

@@ -309,6 +309,24 @@ func TestLogsFollow(t *testing.T) {
 	}
 }
 
+// TestSettingsHaveNoStream: each drawing of them reads the files.
+func TestSettingsHaveNoStream(t *testing.T) {
+	s := newSite(t, false)
+	s.page.opt.Settings = func() Settings { t.Error("the files are read"); return Settings{} }
+	r, err := http.NewRequestWithContext(t.Context(), "GET", s.URL+"/api/v1/events?page=/settings", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Cookie", s.signIn(View))
+	resp, err := s.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Body.Close(); resp.StatusCode != http.StatusNotFound {
+		t.Error(resp.Status)
+	}
+}
+
 // TestLogsOfTheOutage are those of its time and a minute around it.
 func TestLogsOfTheOutage(t *testing.T) {
 	began := time.Date(2026, 3, 4, 10, 0, 0, 0, time.UTC)
