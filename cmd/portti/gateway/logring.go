@@ -2,11 +2,9 @@ package gateway
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"log/slog"
 	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -60,21 +58,26 @@ func sizeOf(l *status.LogLine) int {
 // are more; oldest is the time of the oldest that is kept of the level info and above.
 func (r *logRing) last(fits func(*status.LogLine) bool, most int) (list []status.LogLine, oldest *time.Time, more bool) {
 	r.mu.Lock()
-	kept := append(slices.Clone(r.all.lines), r.debug.lines...)
-	if len(r.all.lines) > 0 {
-		first := kept[0].At
+	defer r.mu.Unlock()
+	all, debug := r.all.lines, r.debug.lines
+	if len(all) > 0 {
+		first := all[0].At
 		oldest = &first
 	}
-	r.mu.Unlock()
-	slices.SortFunc(kept, func(a, b status.LogLine) int { return cmp.Compare(b.Number, a.Number) })
 	list = []status.LogLine{}
-	for i := range kept {
+	for len(all)+len(debug) > 0 {
+		from := &all
+		if len(all) == 0 || len(debug) > 0 && debug[len(debug)-1].Number > all[len(all)-1].Number {
+			from = &debug
+		}
+		l := &(*from)[len(*from)-1]
+		*from = (*from)[:len(*from)-1]
 		switch {
-		case !fits(&kept[i]):
+		case !fits(l):
 		case len(list) == most:
 			return list, oldest, true
 		default:
-			list = append(list, kept[i])
+			list = append(list, *l)
 		}
 	}
 	return list, oldest, false

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"portti/cmd/portti/status"
@@ -73,7 +74,7 @@ func TestLogRingIsBounded(t *testing.T) {
 		t.Errorf("%d lines are kept, may be %d", n, keptLines)
 	}
 	long := strings.Repeat("word ", 10_000)
-	for range 3 * keptLines {
+	for range 200 { // 47 of them are as many bytes as may be kept
 		log.Info(long, "err", long)
 		log.Debug(long, "err", long)
 	}
@@ -156,21 +157,50 @@ func TestLogsHaveNoSecret(t *testing.T) {
 	}
 }
 
-// TestSecretsAreReadAgain after a while, and not for every look.
+// TestSecretsAreReadAgain after a while, and not for every look; and nothing of them is kept
+// longer than that.
 func TestSecretsAreReadAgain(t *testing.T) {
-	reads := 0
-	s := scrub{secrets: func() []string { reads++; return []string{"canary-7f3d9a1c5e2b8064"} }}
-	first := s.cleaner()
-	first("") // so that it is in use
-	if s.cleaner(); reads != 1 {
-		t.Errorf("%d reads for two looks", reads)
+	synctest.Test(t, func(t *testing.T) {
+		reads := 0
+		s := scrub{secrets: func() []string { reads++; return []string{"canary-7f3d9a1c5e2b8064"} }}
+		first := s.cleaner()
+		time.Sleep(scrubFresh - time.Second)
+		if s.cleaner(); reads != 1 {
+			t.Errorf("%d reads for two looks", reads)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if s.mu.Lock(); s.kept != nil {
+			t.Error("they are kept though nobody looks")
+		}
+		s.mu.Unlock()
+		if s.cleaner(); reads != 2 {
+			t.Errorf("%d reads after a while", reads)
+		}
+		if got := first("a canary-7f3d9a1c5e2b8064"); got != "a [redacted]" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// TestLinesAreCleanedOnce: the page asks for the same ones each second, on a Pi Zero too.
+func TestLinesAreCleanedOnce(t *testing.T) {
+	g, log, _ := ringed("canary-7f3d9a1c5e2b8064")
+	for i := range 3 * keptLines {
+		log.Warn("connection ended", "err", "canary-7f3d9a1c5e2b8064", "n", i)
 	}
-	s.made = s.made.Add(-scrubFresh)
-	if s.cleaner(); reads != 2 {
-		t.Errorf("%d reads after a while", reads)
+	if allocs := testing.AllocsPerRun(10, func() { g.Logs(web.LogFilter{Most: 200}) }); allocs > 50 {
+		t.Errorf("%v allocations for lines that were looked at a moment ago", allocs)
 	}
-	if got := first("a canary-7f3d9a1c5e2b8064"); got != "a [redacted]" {
-		t.Errorf("got %q", got)
+	for i := range 3 * keptLines {
+		log.Warn("another", "n", i)
+		g.Logs(web.LogFilter{Most: 1})
+	}
+	if n := len(g.scrub.kept.lines); n > keptLines+keptDebug {
+		t.Errorf("%d lines are kept cleaned", n)
+	}
+	if text := fmt.Sprint(g.Logs(web.LogFilter{})); strings.Contains(text, "canary") {
+		t.Error("a secret stands in it")
 	}
 }
 

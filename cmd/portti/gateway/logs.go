@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-	"weak"
 
 	"portti/cmd/portti/redact"
 	"portti/cmd/portti/status"
@@ -23,11 +22,7 @@ func (g *Gateway) Logs(f web.LogFilter) status.LogDocument {
 	}
 	doc := status.LogDocument{Schema: status.Schema}
 	doc.Lines, doc.Oldest, doc.More = g.ring.last(fits, cmp.Or(f.Most, keptLines+keptDebug))
-	clean := g.scrub.cleaner()
-	for i := range doc.Lines {
-		l := &doc.Lines[i]
-		l.Message, l.Rest, l.Device = clean(l.Message), clean(l.Rest), clean(l.Device)
-	}
+	g.scrub.lines(doc.Lines)
 	return doc
 }
 
@@ -67,34 +62,71 @@ func logsAsked(q url.Values, now time.Time) (f web.LogFilter, err error) {
 const scrubFresh = time.Minute
 
 // scrub takes secrets out of what people see over the network, as portti bundle does: the
-// last of three layers. The files with secrets are read when somebody looks, and what is
-// made of them, up to a megabyte, is kept for as long as memory is not needed otherwise.
+// last of three layers. The files with secrets are read when somebody looks; what is made
+// of them, up to a megabyte, is kept for scrubFresh.
 type scrub struct {
 	secrets func() []string // nil = there are none to know
 
 	mu   sync.Mutex
-	kept weak.Pointer[redact.Scrubber]
-	made time.Time
+	kept *scrubbing // nil = nobody looked lately
+}
+
+// scrubbing is what is known of the secrets of a moment.
+type scrubbing struct {
+	*redact.Scrubber
+	lines map[uint64]status.LogLine // of the log, without them: a page of it asks each second, and one line is 60 µs of work, thirty times that on a Pi Zero
+}
+
+func (s *scrubbing) clean(text string) string {
+	if text == "" {
+		return ""
+	}
+	out, _ := s.Scrub([]byte(text))
+	return string(out)
+}
+
+// nowLocked is what is known now.
+func (s *scrub) nowLocked() *scrubbing {
+	if s.kept == nil {
+		var known []string
+		if s.secrets != nil {
+			known = s.secrets()
+		}
+		s.kept = &scrubbing{redact.New(redact.Options{Secrets: known}), map[uint64]status.LogLine{}}
+		time.AfterFunc(scrubFresh, s.forget)
+	}
+	return s.kept
+}
+
+func (s *scrub) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = nil
 }
 
 // cleaner gives text without secrets.
 func (s *scrub) cleaner() func(string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.kept.Value()
-	if r == nil || time.Since(s.made) >= scrubFresh {
-		var known []string
-		if s.secrets != nil {
-			known = s.secrets()
+	return s.nowLocked().clean
+}
+
+// lines takes them out of lines of the log.
+func (s *scrub) lines(list []status.LogLine) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.nowLocked()
+	for i := range list {
+		l := &list[i]
+		done, ok := now.lines[l.Number]
+		if !ok {
+			if len(now.lines) >= keptLines+keptDebug { // most of them are of lines that are gone
+				clear(now.lines)
+			}
+			done = *l
+			done.Message, done.Rest, done.Device = now.clean(l.Message), now.clean(l.Rest), now.clean(l.Device)
+			now.lines[l.Number] = done
 		}
-		r = redact.New(redact.Options{Secrets: known})
-		s.kept, s.made = weak.Make(r), time.Now()
-	}
-	return func(text string) string {
-		if text == "" {
-			return ""
-		}
-		out, _ := r.Scrub([]byte(text))
-		return string(out)
+		*l = done
 	}
 }
