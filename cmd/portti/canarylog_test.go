@@ -22,6 +22,7 @@ import (
 	"portti/cmd/portti/gateway"
 	"portti/cmd/portti/rig"
 	"portti/cmd/portti/testbed"
+	"portti/cmd/portti/web"
 	"portti/cross/testkit"
 )
 
@@ -171,6 +172,24 @@ func TestNoCanaryInTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.none(t, "the history", hist)
+}
+
+// TestBundleHasMetricsOfAnyAddress: one that stands for all is no name that they may be asked by.
+func TestBundleHasMetricsOfAnyAddress(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !web.Known(r, nil) {
+			http.Error(w, "not by that name", http.StatusMisdirectedRequest)
+		}
+	}))
+	defer server.Close()
+	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
+	for _, host := range []string{"127.0.0.1", "localhost", "0.0.0.0", ""} {
+		b := &bundle{cfg: config.Defaults()}
+		b.cfg.Metrics.Listen = host + ":" + port
+		if _, err := b.metrics(t.Context()); err != nil {
+			t.Errorf("%s: %v", b.cfg.Metrics.Listen, err)
+		}
+	}
 }
 
 // TestBundleIsLedNowhere: who has the address of the metrics while the gateway does not run
