@@ -86,7 +86,10 @@ func TestNoSecretIsEverShown(t *testing.T) {
 					time.Sleep(30 * time.Second)
 					synctest.Wait()
 					st := w.link.Status()
-					text, _ := json.Marshal(st)
+					text, err := json.Marshal(st)
+					if err != nil {
+						t.Error(err)
+					}
 					fmt.Fprintf(&out, "%s %+v %#v\n", text, st, st)
 				}
 				w.end()

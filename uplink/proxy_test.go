@@ -352,7 +352,10 @@ func TestProxyLoginIsNotShown(t *testing.T) {
 				time.Sleep(time.Minute)
 				synctest.Wait()
 				st := w.link.Status()
-				text, _ := json.Marshal(st)
+				text, err := json.Marshal(st)
+				if err != nil {
+					t.Error(err)
+				}
 				shown := fmt.Sprintf("%s %+v %v", text, st, w.logs.lines())
 				_, secret, _ := strings.Cut(login, "canary-")
 				if strings.Contains(shown, "canary-"+strings.TrimSuffix(secret, ":")) || strings.Contains(shown, base64.StdEncoding.EncodeToString([]byte(login))) || st.LastError == "" {

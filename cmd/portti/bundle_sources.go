@@ -219,7 +219,7 @@ func (b *bundle) metrics(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	req.Host = "localhost" // they are asked by a name of this machine, and 0.0.0.0 is none
+	req.Host = "localhost"                                                                                              // they are asked by a name of this machine, and 0.0.0.0 is none
 	client := &http.Client{Timeout: max(b.g.timeout, time.Second), Transport: &http.Transport{DisableKeepAlives: true}, // no proxy
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }} // whoever has the port while the gateway is stopped leads nowhere
 	resp, err := client.Do(req)

@@ -54,40 +54,41 @@ type Fence struct {
 // where the clock can be relied on.
 func (t *Track) GPX(w io.Writer) error {
 	b := bufio.NewWriter(w) // keeps its first error until Flush
+	put := func(text string) { _, _ = b.WriteString(text) }
 	text := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
-	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n" + `<gpx version="1.1" creator="portti" xmlns="http://www.topografix.com/GPX/1/1">` + "\n")
+	put(`<?xml version="1.0" encoding="UTF-8"?>` + "\n" + `<gpx version="1.1" creator="portti" xmlns="http://www.topografix.com/GPX/1/1">` + "\n")
 	moment := func(ageS int) {
 		if t.Clock {
-			b.WriteString("<time>" + t.Time.Add(-time.Duration(ageS)*time.Second).UTC().Format("2006-01-02T15:04:05Z") + "</time>")
+			put("<time>" + t.Time.Add(-time.Duration(ageS)*time.Second).UTC().Format("2006-01-02T15:04:05Z") + "</time>")
 		}
 	}
-	b.WriteString("<metadata>")
+	put("<metadata>")
 	moment(0)
-	b.WriteString("</metadata>\n")
+	put("</metadata>\n")
 	for _, d := range t.Devices {
-		b.WriteString("<trk><name>")
+		put("<trk><name>")
 		_, _ = text.WriteString(b, Clean(d.Name, 64))
-		b.WriteString("</name><desc>true to " + degrees(d.ErrorM, 0) + " m</desc>\n")
+		put("</name><desc>true to " + degrees(d.ErrorM, 0) + " m</desc>\n")
 		for i, p := range d.Points {
 			switch {
 			case i == 0:
-				b.WriteString("<trkseg>\n")
+				put("<trkseg>\n")
 			case p.Begins:
-				b.WriteString("</trkseg>\n<trkseg>\n")
+				put("</trkseg>\n<trkseg>\n")
 			}
 			if p.Longitude >= 180 { // of which GPX has only the other
 				p.Longitude -= 360
 			}
-			b.WriteString(`<trkpt lat="` + degrees(p.Latitude, 7) + `" lon="` + degrees(p.Longitude, 7) + `">`)
+			put(`<trkpt lat="` + degrees(p.Latitude, 7) + `" lon="` + degrees(p.Longitude, 7) + `">`)
 			moment(p.AgeS)
-			b.WriteString("</trkpt>\n")
+			put("</trkpt>\n")
 		}
 		if len(d.Points) > 0 {
-			b.WriteString("</trkseg>")
+			put("</trkseg>")
 		}
-		b.WriteString("</trk>\n")
+		put("</trk>\n")
 	}
-	b.WriteString("</gpx>\n")
+	put("</gpx>\n")
 	return b.Flush()
 }
 

@@ -171,13 +171,8 @@ func (c *chart) line(d *status.DeviceTrack, all []globe) (paths []*node) {
 		return i
 	}
 	for i, g := range all {
-		at := len(limits) // the position itself is no point of the track, and belongs to the last of it
-		begins := false
-		if i < len(d.Points) {
-			at, begins = age(d.Points[i].AgeS), d.Points[i].Begins
-		} else {
-			at = age(d.Points[i-1].AgeS)
-		}
+		p := &d.Points[min(i, len(d.Points)-1)] // the position itself is no point of the track, and belongs to the last of it
+		at, begins := age(p.AgeS), p.Begins && i < len(d.Points)
 		x, y := c.place(g)
 		if i > 0 && !begins {
 			fx, fy := c.place(all[i-1])
