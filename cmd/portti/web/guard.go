@@ -55,7 +55,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this gateway is not asked by that name; names says in [web] which others it has", http.StatusMisdirectedRequest)
 		return
 	}
-	if err := g.cross.Check(r); err != nil {
+	if err := g.cross.Check(r); err != nil || embeds(r) {
 		http.Error(w, "another web page asked for this, and may not", http.StatusForbidden)
 		return
 	}
@@ -75,6 +75,14 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.next.ServeHTTP(w, r)
+}
+
+// embeds says whether another web page asks for this as a part of itself: by another port of
+// localhost, whose pages have our cookie sent, it could take all event streams, or what came
+// of an act. A link that leads here is none.
+func embeds(r *http.Request) bool {
+	site, mode := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Sec-Fetch-Mode")
+	return (site == "same-site" || site == "cross-site") && mode != "navigate" && !public(r.URL.Path)
 }
 
 // takeBody reads the whole body, so that nothing is begun for who does not send the rest of
