@@ -23,6 +23,7 @@ type convention struct {
 	silent  int      // exit code where one does not answer
 	verdict bool     // its exit code is what it found
 	folds   bool     // it breaks its lines as wide as the terminal is
+	live    bool     // it says as much as came meanwhile
 	act     bool     // it changes something, or goes on until it is ended: help, flags and these exit codes are tried, if there are any
 }
 
@@ -69,7 +70,7 @@ func conventions() map[string]convention {
 		"run":           {act: true},
 		"service":       {act: true},
 		"version":       {},
-		"test":          {args: []string{"NAME", "--for", "300ms"}, verdict: true, stopped: exitUsage, silent: exitUnknown},
+		"test":          {args: []string{"NAME", "--for", "300ms"}, live: true, verdict: true, stopped: exitUsage, silent: exitUnknown},
 		"demo":          {act: true},
 		"receive":       {act: true},
 		"replay":        {act: true},
