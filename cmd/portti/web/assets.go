@@ -6,12 +6,13 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"io"
 	"net/http"
 	"path"
 	"strings"
 )
 
-//go:embed assets/*.css assets/*.js assets/*.svg
+//go:embed assets/*.css assets/*.js assets/*.svg assets/*.gz
 var files embed.FS
 
 // asset is a file of the page under a name that changes with what is in it, so that a
@@ -35,9 +36,13 @@ func loadAssets() map[string]asset {
 		if err != nil {
 			panic(err)
 		}
+		name, packed := strings.CutSuffix(e.Name(), ".gz") // as it came from who wrote it, to be small in the program too
+		if packed {
+			text = unpacked(text)
+		}
 		sum := sha256.Sum256(text)
-		ext := path.Ext(e.Name())
-		a := asset{name: strings.TrimSuffix(e.Name(), ext) + "." + hex.EncodeToString(sum[:6]) + ext, plain: text}
+		ext := path.Ext(name)
+		a := asset{name: strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext, plain: text}
 		switch ext {
 		case ".css":
 			a.kind = "text/css; charset=utf-8"
@@ -51,9 +56,21 @@ func loadAssets() map[string]asset {
 		_, _ = z.Write(text) // to memory
 		_ = z.Close()
 		a.packed = b.Bytes()
-		all[e.Name()] = a
+		all[name] = a
 	}
 	return all
+}
+
+// unpacked is a file of the program's own.
+func unpacked(text []byte) []byte {
+	z, err := gzip.NewReader(bytes.NewReader(text))
+	if err == nil {
+		text, err = io.ReadAll(z)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return text
 }
 
 func (p *Page) serveAsset(w http.ResponseWriter, r *http.Request) {
