@@ -109,9 +109,13 @@ func (m *mesh) fill(full float64) {
 	m.full = full
 }
 
-func newMesh(t *testing.T, o WirepasOptions) *mesh {
+// newMesh runs a driver on a new sink, which prepare sets up before the driver asks it.
+func newMesh(t *testing.T, o WirepasOptions, prepare ...func(*sinktest.Sink)) *mesh {
 	t.Helper()
 	m := &mesh{t: t, sink: sinktest.New(meshNode)}
+	for _, f := range prepare {
+		f(m.sink)
+	}
 	m.begin(o)
 	return m
 }
@@ -153,10 +157,10 @@ func (m *mesh) says(n int) (messages []string) {
 	return messages
 }
 
-func meshTest(t *testing.T, o WirepasOptions, f func(t *testing.T, m *mesh)) {
+func meshTest(t *testing.T, o WirepasOptions, f func(t *testing.T, m *mesh), prepare ...func(*sinktest.Sink)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		m := newMesh(t, o)
+		m := newMesh(t, o, prepare...)
 		f(t, m)
 		m.stop()
 		if bad := m.sink.Bad(); bad != 0 {
@@ -421,6 +425,8 @@ func TestWirepasFragments(t *testing.T) {
 	})
 }
 
+func costsFive(s *sinktest.Sink) { s.SetCost(5) }
+
 func TestWirepasCost(t *testing.T) {
 	meshTest(t, WirepasOptions{RaiseCost: true}, func(t *testing.T, m *mesh) {
 		cost := func(what string, want byte) {
@@ -430,7 +436,6 @@ func TestWirepasCost(t *testing.T) {
 				t.Errorf("%s: the cost is %d, want %d", what, got, want)
 			}
 		}
-		m.sink.SetCost(5)
 		cost("an empty buffer", 5)
 		m.fill(0.95)
 		cost("nearly full", 254)
@@ -455,7 +460,7 @@ func TestWirepasCost(t *testing.T) {
 		cost("an earlier run died, and it is full yet", 254)
 		m.fill(0.1)
 		cost("an earlier run died", 0)
-	})
+	}, costsFive)
 }
 
 // TestWirepasCostUnconfirmed: a cost that the sink has taken and not confirmed, or not been
@@ -464,7 +469,6 @@ func TestWirepasCostUnconfirmed(t *testing.T) {
 	for _, how := range []string{"room again", "stopped"} {
 		t.Run(how, func(t *testing.T) {
 			meshTest(t, WirepasOptions{RaiseCost: true}, func(t *testing.T, m *mesh) {
-				m.sink.SetCost(5)
 				time.Sleep(3 * time.Second)
 				m.sink.Spoil(1000) // all that it says from here on
 				m.fill(0.95)
@@ -485,13 +489,14 @@ func TestWirepasCostUnconfirmed(t *testing.T) {
 					m.fill(0.5)
 					time.Sleep(3 * time.Second)
 				}
+				synctest.Wait() // the sink may be reading yet
 				if got := m.sink.Cost(); got != 5 {
 					t.Errorf("the cost is %d, want 5", got)
 				}
 				if how == "stopped" {
 					m.begin(WirepasOptions{})
 				}
-			})
+			}, costsFive)
 		})
 	}
 }
@@ -518,13 +523,14 @@ func TestWirepasCostRefused(t *testing.T) {
 func TestWirepasCostIsLeftAlone(t *testing.T) {
 	for _, raise := range []bool{false, true} {
 		meshTest(t, WirepasOptions{RaiseCost: raise}, func(t *testing.T, m *mesh) {
-			if raise {
-				m.sink.NoCost()
-			}
 			m.fill(1)
 			time.Sleep(10 * time.Second)
 			if n := m.sink.Requests(dualmcu.CostWrite); n != 0 {
 				t.Errorf("the cost was written %d times", n)
+			}
+		}, func(s *sinktest.Sink) {
+			if raise {
+				s.NoCost()
 			}
 		})
 	}
