@@ -60,7 +60,9 @@ func TestSinkBesideAPanel(t *testing.T) {
 	s.Line().Feed(200)
 	testkit.Eventually(t, "the sink is empty", func() bool { return l.sink.Taken() == 5000 }, g.Picture)
 	l.sink.Restart(byte(dualmcu.Stopped))
-	g.Until("the stack is stopped", func(st *status.Document) bool { return rig.HasProblem(st, "WPS-STOPPED") })
+	g.Until("the stack is stopped, and the sink has heard the answer", func(st *status.Document) bool {
+		return rig.HasProblem(st, "WPS-STOPPED") && l.sink.Taken() == 5001
+	})
 	l.sink.Restart(0)
 	l.send(5000)
 	s.Line().Feed(200)
