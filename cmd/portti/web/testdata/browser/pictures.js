@@ -8,7 +8,7 @@ const [, , executablePath, link, folder] = process.argv;
   const page = await (await browser.newContext({ locale: "en-GB" })).newPage();
   await page.goto(link);
   await page.click("button[type=submit]");
-  const fresh = () => page.evaluate(() => { const l = document.getElementById("live"); return l.textContent === l.dataset.live; });
+  const fresh = () => page.evaluate(() => { const l = document.getElementById("live"); return l !== null && l.textContent === l.dataset.live; }); // null: the page of the link is still there
   for (const [name, width, height] of [["phone", 360, 720], ["screen", 1280, 860]]) {
     await page.setViewportSize({ width, height });
     for (const end = Date.now() + 60000; !(await fresh()); await page.waitForTimeout(20)) { // not while a slow machine lets it wait
