@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// engine is an acknowledgement mode on one connection: what counts as proof that
+// ackMode is an acknowledgement mode on one connection: what counts as proof that
 // frames have arrived, and what stands around the records of a frame. Frames of a
 // connection are numbered 1, 2, 3 ... in the order written.
-type engine struct {
+type ackMode struct {
 	// marks: a ping follows every batch. Its pong proves that the server's
 	// WebSocket endpoint read every frame before the ping, not that anything was
 	// done with them.
@@ -41,27 +41,27 @@ type ackMessage struct {
 	again   bool   // the refused record may be sent again later
 }
 
-func newEngine(o *Options) (engine, error) {
+func newAckMode(o *Options) (ackMode, error) {
 	switch o.Ack {
 	case AckFence:
-		return engine{marks: true}, nil
+		return ackMode{marks: true}, nil
 	case AckCount:
-		return engine{words: countWords, limit: 3 * o.PongTimeout}, nil
+		return ackMode{words: countWords, limit: 3 * o.PongTimeout}, nil
 	case AckEnvelope:
-		return engine{words: envelopeWords, limit: 3 * o.PongTimeout, numbered: true}, nil
+		return ackMode{words: envelopeWords, limit: 3 * o.PongTimeout, numbered: true}, nil
 	case AckNone:
 		if o.AckDelay < 0 {
-			return engine{}, errors.New("the delay of ack none must not be negative")
+			return ackMode{}, errors.New("the delay of ack none must not be negative")
 		}
-		return engine{unproven: true, delay: o.AckDelay}, nil
+		return ackMode{unproven: true, delay: o.AckDelay}, nil
 	}
-	return engine{}, fmt.Errorf("ack %q is not known; it can be fence, count, envelope or none", o.Ack)
+	return ackMode{}, fmt.Errorf("ack %q is not known; it can be fence, count, envelope or none", o.Ack)
 }
 
 // elapsed is asked at each turn: the frames proven by now without any
 // acknowledgement, when to ask again (zero: no need), and an error when an
 // acknowledgement is overdue.
-func (e *engine) elapsed(f *flight, now time.Time) (frames uint64, next time.Time, err error) {
+func (e *ackMode) elapsed(f *flight, now time.Time) (frames uint64, next time.Time, err error) {
 	if e.unproven {
 		if frames, next = f.olderThan(now.Add(-e.delay)); !next.IsZero() {
 			next = next.Add(e.delay)
@@ -79,7 +79,7 @@ func (e *engine) elapsed(f *flight, now time.Time) (frames uint64, next time.Tim
 }
 
 // head appends what stands before the first of a frame's records.
-func (e *engine) head(dst []byte, who *name, first uint64) []byte {
+func (e *ackMode) head(dst []byte, who *name, first uint64) []byte {
 	if !e.numbered {
 		return append(dst, '[')
 	}
@@ -88,7 +88,7 @@ func (e *engine) head(dst []byte, who *name, first uint64) []byte {
 }
 
 // tail is what stands after the last of a frame's records.
-func (e *engine) tail() string {
+func (e *ackMode) tail() string {
 	if e.numbered {
 		return "]}"
 	}

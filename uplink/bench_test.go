@@ -95,7 +95,7 @@ func BenchmarkWriteFrame(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := s.write(recs, s.started); err != nil {
+		if err := s.wire.frame(outgoing{head: []byte{'['}, recs: recs, tail: "]"}, s.started); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -106,12 +106,13 @@ func BenchmarkWriteFrame(b *testing.B) {
 func TestAllocationsPerFrame(t *testing.T) {
 	s, l := discardSession(t)
 	src := newEndlessSource(1 << 30)
+	head := []byte{'['}
 	n := testing.AllocsPerRun(200, func() {
 		_, recs, _, err := l.pack(src, portion{from: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.write(recs, s.started); err != nil {
+		if err := s.wire.frame(outgoing{head: head, recs: recs, tail: "]"}, s.started); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -133,5 +134,5 @@ func discardSession(tb testing.TB) (*session, *Link) {
 	}
 	wg.Wait()
 	client.Discard = true
-	return newSession(l, conn, &guard{Conn: client}, newEndlessSource(1)), l
+	return newSession(l, newSocket(conn, &guard{Conn: client}, l.writeBuffer), "", newEndlessSource(1)), l
 }

@@ -12,16 +12,18 @@ import (
 const minDeflate = 512
 
 // deflating reports whether a frame of size bytes is compressed.
-func (s *session) deflating(size int) bool { return s.guard.deflate && size >= minDeflate }
+func (g *guard) deflating(size int) bool { return g.deflate && size >= minDeflate }
 
 // slack is how much a frame of size bytes may grow by being compressed: what
 // does not compress is stored, with 5 bytes for each 64 KB and a few at its end.
-func (s *session) slack(size int) int {
-	if !s.deflating(size) {
+func (g *guard) slack(size int) int {
+	if !g.deflating(size) {
 		return 0
 	}
-	return size>>10 + 64
+	return maxSlack(size)
 }
+
+func maxSlack(size int) int { return size>>10 + 64 }
 
 // agreed reports whether the server's answer names nothing but the extension
 // that was offered, on the terms that were: no dictionary outlives a message.

@@ -294,7 +294,7 @@ func (l *Link) connect(ctx context.Context, src Source) (*session, *dialError) {
 		l.keepLimits()
 	}
 	l.board.event(slog.LevelInfo, "uplink.connected", "", "link is up", "remote", now.Server, "attempt", now.Attempts)
-	s := newSession(l, conn, g, src)
+	s := newSession(l, newSocket(conn, g, l.writeBuffer), conn.Subprotocol(), src)
 	s.preferredAt = l.preferredTime(s.started)
 	return s, nil
 }

@@ -6,8 +6,6 @@ import (
 	"io"
 	"slices"
 	"time"
-
-	"github.com/gorilla/websocket"
 )
 
 // loop sends, pings and takes proofs. It returns nil when the reader has
@@ -76,7 +74,7 @@ func (s *session) wait(ctx context.Context, now time.Time, changed <-chan struct
 // due is when the next thing falls due by itself.
 func (s *session) due(now time.Time) time.Time {
 	next := s.ping.due()
-	_, elapsed, _ := s.engine.elapsed(&s.flight, now)
+	_, elapsed, _ := s.mode.elapsed(&s.flight, now)
 	times := [...]time.Time{elapsed, s.sendAfter, s.gather.until, s.laterAt, s.preferredAt, s.hoursCheck, s.believeAt, s.link.asideAt, s.started.Add(provenUptime), s.lastMessage.Add(s.patience), {}}
 	if s.cursors.old() {
 		times[len(times)-1] = s.link.drain.ready(s.link.rate(), now)
@@ -106,7 +104,7 @@ func (s *session) proofs(now time.Time) error {
 		}
 		s.marked, s.traffic = frames, m.pongAt
 	}
-	if s.engine.marks && !now.Before(s.believeAt) {
+	if s.mode.marks && !now.Before(s.believeAt) {
 		if err := s.prove(s.marked); err != nil {
 			return err
 		}
@@ -123,7 +121,7 @@ func (s *session) proofs(now time.Time) error {
 	if err := s.onServerMessage(&m, now); err != nil {
 		return err
 	}
-	frames, _, err := s.engine.elapsed(&s.flight, now)
+	frames, _, err := s.mode.elapsed(&s.flight, now)
 	if err != nil {
 		return err
 	}
@@ -201,7 +199,7 @@ func (s *session) proved(some bool, t tally, err error) error {
 		p.show(st)
 	})
 	s.proven = true
-	if s.link.o.Proof != nil && !t.oldest.IsZero() && !s.engine.unproven {
+	if s.link.o.Proof != nil && !t.oldest.IsZero() && !s.mode.unproven {
 		s.link.o.Proof(time.Since(t.oldest))
 	}
 	return nil
@@ -278,19 +276,15 @@ func (s *session) sendFrom(in lane, now time.Time) (sent bool, err error) {
 		s.cursors.over = s.cursors.over || c.below > 0 && first >= c.below
 		return false, nil
 	}
-	s.head = s.engine.head(s.head[:0], &who, first)
-	if size += len(s.head) + len(s.engine.tail()) - 2; size+s.slack(size) > l.writeBuffer {
-		// gorilla would split it into several WebSocket frames, which naive
-		// receivers cannot put together: connect again with a larger buffer.
-		l.growBuffer(size + s.slack(size))
+	s.head = s.mode.head(s.head[:0], &who, first)
+	if size += len(s.head) + len(s.mode.tail()) - 2; !s.wire.fits(size) {
+		l.growBuffer(size + maxSlack(size))
 		s.finish = true
 		return false, nil
 	}
 	l.beat(l.o.WriteTimeout)
-	s.conn.EnableWriteCompression(s.deflating(size))
-	err = s.write(recs, now)
-	s.conn.EnableWriteCompression(false)
-	if err != nil {
+	out := outgoing{head: s.head, recs: recs, tail: s.mode.tail(), size: size, first: first, who: &who}
+	if err := s.wire.frame(out, now.Add(l.o.WriteTimeout)); err != nil {
 		return false, err
 	}
 	fr := sentFrame{from: first, end: first + uint64(len(recs)), bytes: size, at: now, lane: in, epoch: who.epoch}
@@ -303,7 +297,7 @@ func (s *session) sendFrom(in lane, now time.Time) (sent bool, err error) {
 	s.cursors.wrote(in, fr.end, size, l.o.BacklogShare, limit)
 	_, next := s.src.Bounds()
 	s.gather.wrote(uint64(len(recs)), fr.end < next, now)
-	l.noteSent(fr, s.guard.out.Swap(0), s.src.Bounds)
+	l.noteSent(fr, s.wire.written(), s.src.Bounds)
 	s.updateBacklog()
 	return true, nil
 }
@@ -331,29 +325,6 @@ func (s *session) ahead() time.Duration {
 	return s.ping.timeout / 2
 }
 
-// write sends recs as one text message in one WebSocket frame.
-func (s *session) write(recs [][]byte, now time.Time) error {
-	_ = s.conn.SetWriteDeadline(now.Add(s.link.o.WriteTimeout))
-	w, err := s.conn.NextWriter(websocket.TextMessage)
-	if err != nil {
-		return writeError(err)
-	}
-	piece := s.head
-	for _, rec := range recs {
-		if _, err = w.Write(piece); err != nil {
-			return writeError(err)
-		}
-		if _, err = w.Write(rec); err != nil {
-			return writeError(err)
-		}
-		piece = comma
-	}
-	if _, err = io.WriteString(w, s.engine.tail()); err != nil {
-		return writeError(err)
-	}
-	return writeError(w.Close())
-}
-
 // pings sends the ping that is due: after a batch, or to keep a quiet link
 // alive. At most one is out.
 func (s *session) pings(now time.Time) error {
@@ -366,7 +337,7 @@ func (s *session) pings(now time.Time) error {
 		}
 		return failNoPong
 	}
-	unmarked := s.engine.marks && s.flight.written() > s.ping.frames
+	unmarked := s.mode.marks && s.flight.written() > s.ping.frames
 	if !unmarked && now.Before(s.ping.due()) {
 		return nil
 	}
@@ -380,5 +351,5 @@ func (s *session) pings(now time.Time) error {
 	s.traffic = now
 	payload := s.ping.next(now, s.flight.written(), s.flight.bytes)
 	s.inbox.outstanding.Store(&payload)
-	return writeError(s.conn.WriteControl(websocket.PingMessage, []byte(payload), now.Add(s.link.o.WriteTimeout)))
+	return s.wire.ping(payload, now.Add(s.link.o.WriteTimeout))
 }

@@ -168,7 +168,7 @@ func (o *Options) check() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	_, err := newEngine(o)
+	_, err := newAckMode(o)
 	errs = append(errs, err)
 	refuse(o.Ack == AckEnvelope && o.Gateway == "", `ack "envelope" needs the gateway's id`)
 	_, err = hex.DecodeString(o.Start)

@@ -221,7 +221,7 @@ func (p *probe) upgrade(ctx context.Context, a *attempt, asked *bool) (*websocke
 func (p *probe) serve(ctx context.Context, conn *websocket.Conn, g *guard, src Source, soon time.Duration) {
 	l := p.l
 	l.board.enter(Online)
-	s := newSession(l, conn, g, src)
+	s := newSession(l, newSocket(conn, g, minWriteBuffer), conn.Subprotocol(), src)
 	inner, leave := context.WithCancel(ctx)
 	ended := make(chan ending, 1)
 	go func() { ended <- s.run(inner) }()

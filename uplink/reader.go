@@ -23,8 +23,7 @@ const (
 // and hands it proofs and what the dialect asks for through the inbox, nothing else;
 // what it counts goes into the status.
 type reader struct {
-	conn    *websocket.Conn
-	words   func(text []byte) (ackMessage, bool) // see engine
+	words   func(text []byte) (ackMessage, bool) // see ackMode
 	dialect dialectSession
 	o       *Options
 	inbox   *inbox
@@ -35,19 +34,19 @@ type reader struct {
 	controls perSecond
 }
 
-// run reads until the connection ends and returns why; it never returns nil.
-func (r *reader) run() error {
-	r.conn.SetReadLimit(max(r.o.MaxMessage, maxSkipped))
-	r.conn.SetPingHandler(r.pinged)
-	r.conn.SetPongHandler(r.ponged)
+// run reads a WebSocket until the connection ends and returns why; it never returns nil.
+func (r *reader) run(conn *websocket.Conn) error {
+	conn.SetReadLimit(max(r.o.MaxMessage, maxSkipped))
+	conn.SetPingHandler(func(payload string) error { return r.pinged(conn, payload) })
+	conn.SetPongHandler(r.ponged)
 	for {
-		_, from, err := r.conn.NextReader()
+		_, from, err := conn.NextReader()
 		if err != nil {
 			return err
 		}
 		// A message must come to its end: fragments without end and a byte a
 		// second would otherwise go on for ever. Pongs do not prolong it.
-		_ = r.conn.SetReadDeadline(time.Now().Add(messageLimit))
+		_ = conn.SetReadDeadline(time.Now().Add(messageLimit))
 		r.buf.Reset()
 		// gorilla's own limit counts what came over the network: a message that
 		// was compressed may be a thousand times that.
@@ -66,7 +65,7 @@ func (r *reader) run() error {
 		case r.limited.N == 0:
 			return websocket.ErrReadLimit
 		}
-		_ = r.conn.SetReadDeadline(time.Time{})
+		_ = conn.SetReadDeadline(time.Time{})
 		if long {
 			r.skip("messages of the server are passed over: they are longer than max_message in [uplink]")
 		} else if err := r.message(r.buf.Bytes()); err != nil {
@@ -132,11 +131,11 @@ func (r *reader) ponged(payload string) error {
 
 // pinged answers, unless the writer holds the connection for too long: then
 // its own deadline decides.
-func (r *reader) pinged(payload string) error {
+func (r *reader) pinged(conn *websocket.Conn, payload string) error {
 	if !r.controls.allow(1, maxControls) {
 		return errFlood
 	}
-	err := r.conn.WriteControl(websocket.PongMessage, []byte(payload), time.Now().Add(pongWriteWait))
+	err := conn.WriteControl(websocket.PongMessage, []byte(payload), time.Now().Add(pongWriteWait))
 	if errors.Is(err, websocket.ErrCloseSent) || isTimeout(err) {
 		return nil
 	}

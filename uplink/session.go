@@ -28,10 +28,9 @@ func (e sourceError) Unwrap() error { return e.error }
 // run returns.
 type session struct {
 	link    *Link
-	conn    *websocket.Conn
-	guard   *guard
+	wire    transport
 	src     Source
-	engine  engine
+	mode    ackMode
 	dialect dialectSession
 	inbox   *inbox
 	ping    *pinger
@@ -82,12 +81,13 @@ type ending struct {
 	stable      bool
 }
 
-func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
+// newSession begins a session on a connection whose server selected the subprotocol.
+func newSession(l *Link, wire transport, subprotocol string, src Source) *session {
 	o := l.o
-	if o.Ack == AckEnvelope && conn.Subprotocol() != envelopeProtocol {
+	if o.Ack == AckEnvelope && subprotocol != envelopeProtocol {
 		o.Ack = o.AckFallback // dial refuses where there is none
 	}
-	e, _ := newEngine(&o) // checked by New
+	e, _ := newAckMode(&o) // checked by New
 	window := o.Window
 	if e.unproven {
 		window = unprovenWindow
@@ -103,7 +103,7 @@ func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
 		}
 	}
 	s := &session{
-		link: l, conn: conn, guard: g, src: src, engine: e, dialect: l.route.dialect.startSession(), naming: naming,
+		link: l, wire: wire, src: src, mode: e, dialect: l.route.dialect.startSession(), naming: naming,
 		acked:    map[string]bool{},
 		inbox:    newInbox(&l.board),
 		ping:     newPinger(l.o.PingInterval, l.o.PongTimeout, l.rtt),
@@ -120,7 +120,6 @@ func newSession(l *Link, conn *websocket.Conn, g *guard, src Source) *session {
 	if _, _, again := l.shut(); again > 0 {
 		s.hoursCheck = s.started.Add(again)
 	}
-	conn.EnableWriteCompression(false)
 	s.updateBacklog()
 	return s
 }
@@ -138,11 +137,11 @@ func (s *session) run(ctx context.Context) ending {
 	own := s.greet()
 	readers.Go(func() {
 		defer close(s.readDone)
-		r := reader{conn: s.conn, words: s.engine.words, dialect: s.dialect, o: &s.link.o, inbox: s.inbox}
-		s.readErr = r.run()
+		r := reader{words: s.mode.words, dialect: s.dialect, o: &s.link.o, inbox: s.inbox}
+		s.readErr = s.wire.read(&r)
 		// What the reader cannot go on with the writer cannot either: this
 		// frees it from a write that blocks.
-		_ = s.guard.Close()
+		s.wire.stop()
 	})
 	s.timer = time.NewTimer(time.Hour)
 	defer s.timer.Stop()
@@ -173,11 +172,10 @@ func (s *session) lastProofs(ctx context.Context, own error) error {
 	return own
 }
 
-// abort ends the connection at once: politely where that takes no time. It
-// closes below TLS, whose own goodbye can block for 5 s on a full socket.
+// abort ends the connection at once: politely where that takes no time.
 func (s *session) abort() {
-	_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(abortWait))
-	_ = s.guard.Close()
+	s.wire.farewell(websocket.CloseGoingAway, time.Now().Add(abortWait))
+	s.wire.stop()
 }
 
 // close brings the connection down and reports whether both sides did so in
@@ -193,7 +191,7 @@ func (s *session) close(own error) (clean bool) {
 		wait = 0 // nobody reads
 	}
 	if code != 0 {
-		_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(time.Second))
+		s.wire.farewell(code, time.Now().Add(time.Second))
 	}
 	if wait > 0 {
 		s.link.beat(wait)
@@ -202,10 +200,10 @@ func (s *session) close(own error) (clean bool) {
 		case <-time.After(wait):
 		}
 	}
-	_ = s.guard.Close()
+	s.wire.stop()
 	<-s.readDone
 	var answer *websocket.CloseError
-	return errors.As(s.readErr, &answer) && answer.Code == websocket.CloseNormalClosure
+	return errors.Is(s.readErr, errAsked) || errors.As(s.readErr, &answer) && answer.Code == websocket.CloseNormalClosure
 }
 
 func (s *session) ending(own error, clean bool) ending {

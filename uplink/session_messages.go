@@ -4,8 +4,6 @@ import (
 	"log/slog"
 	"slices"
 	"time"
-
-	"github.com/gorilla/websocket"
 )
 
 // ended is the end of a session by a message of the server.
@@ -26,7 +24,7 @@ func (s *session) greet() error {
 		if err := s.writeText(token); err != nil {
 			return err
 		}
-		if s.engine.words == nil {
+		if s.mode.words == nil {
 			s.sendAfter = s.started.Add(l.o.AuthSettle)
 		}
 	}
@@ -41,8 +39,7 @@ func (s *session) greet() error {
 // writeText sends a message that is no data.
 func (s *session) writeText(message []byte) error {
 	s.link.beat(s.link.o.WriteTimeout)
-	_ = s.conn.SetWriteDeadline(time.Now().Add(s.link.o.WriteTimeout))
-	return writeError(s.conn.WriteMessage(websocket.TextMessage, message))
+	return s.wire.text(message, time.Now().Add(s.link.o.WriteTimeout))
 }
 
 // onServerMessage does what the server's messages ask for.
