@@ -49,6 +49,8 @@ func newAckMode(o *Options) (ackMode, error) {
 		return ackMode{words: countWords, limit: 3 * o.PongTimeout}, nil
 	case AckEnvelope:
 		return ackMode{words: envelopeWords, limit: 3 * o.PongTimeout, numbered: true}, nil
+	case AckAnswer:
+		return ackMode{words: func([]byte) (ackMessage, bool) { return ackMessage{}, false }, limit: 3 * o.PongTimeout}, nil
 	case AckNone:
 		if o.AckDelay < 0 {
 			return ackMode{}, errors.New("the delay of ack none must not be negative")

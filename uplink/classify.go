@@ -226,6 +226,9 @@ func classifyEnd(own, read error) finding {
 	if e := (ended{}); errors.As(own, &e) {
 		return finding{endPolicy: policyFor(endFailure, int(e.why)), detail: e.detail}
 	}
+	if e := (found{}); errors.As(read, &e) {
+		return e.finding
+	}
 	var ce *websocket.CloseError
 	if errors.As(read, &ce) && ce.Code != websocket.CloseAbnormalClosure {
 		return finding{endPolicy: policyFor(endClose, ce.Code), code: ce.Code, detail: closeDetail(ce)}

@@ -65,18 +65,10 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
-	config, err := tlsConfig(d.o)
-	if err == nil {
-		err = pinTo(config, d.o.Pins)
+	w, derr := d.search(inner, target)
+	if derr != nil {
+		return nil, nil, derr
 	}
-	if err != nil {
-		return nil, nil, &dialError{phase: phaseTLS, err: err}
-	}
-	proxy, err := d.proxy(target)
-	if err != nil {
-		return nil, nil, &dialError{phase: phaseConnect, err: err}
-	}
-	w := d.startWay(inner, target, proxy, config)
 	defer w.end()
 	ws := websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: writeBuffer, EnableCompression: d.deflate}
 	if d.o.Ack == AckEnvelope {
@@ -102,6 +94,42 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 		}
 		w.note(derr)
 	}
+}
+
+// search begins to look for a connection to target. end has to be called after it.
+func (d *dialer) search(ctx context.Context, target url.URL) (*way, *dialError) {
+	config, err := tlsConfig(d.o)
+	if err == nil {
+		err = pinTo(config, d.o.Pins)
+	}
+	if err != nil {
+		return nil, &dialError{phase: phaseTLS, err: err}
+	}
+	proxy, err := d.proxy(target)
+	if err != nil {
+		return nil, &dialError{phase: phaseConnect, err: err}
+	}
+	return d.startWay(ctx, target, proxy, config), nil
+}
+
+// stand makes a connection to target, as far as TLS.
+func (d *dialer) stand(ctx context.Context, target url.URL) (*attempt, *dialError) {
+	w, derr := d.search(ctx, target)
+	if derr != nil {
+		return nil, derr
+	}
+	defer w.end()
+	a, derr := w.next()
+	if derr != nil {
+		derr.asked = w.asked.Load()
+		return nil, derr
+	}
+	a.stop()
+	a.guard.up.Store(true)
+	_ = a.guard.SetDeadline(time.Time{})
+	d.open.Store(a.guard)
+	d.peer = a.addr
+	return a, nil
 }
 
 // upgrade asks the server that a stands to for a WebSocket.

@@ -31,21 +31,25 @@ type endpoint struct {
 	scrub    scrubber
 }
 
-// parseEndpoint checks raw. Its errors never quote the URL.
-func parseEndpoint(raw string, insecure bool) (endpoint, error) {
+// parseEndpoint checks raw, an address for the engine. Its errors never quote the URL.
+func parseEndpoint(raw, engine string, insecure bool) (endpoint, error) {
+	plain := "ws"
+	if engine == EngineHTTP {
+		plain = "http"
+	}
 	head, fragment, _ := strings.Cut(raw, "#")
 	u, err := url.Parse(head)
 	if err != nil {
 		return endpoint{}, errors.New("cannot use the uplink URL: it is malformed")
 	}
-	if u.Scheme != "ws" && u.Scheme != "wss" {
-		return endpoint{}, errors.New("cannot use the uplink URL: it must begin with wss:// (or ws:// on this machine)")
+	if u.Scheme != plain && u.Scheme != plain+"s" {
+		return endpoint{}, fmt.Errorf("cannot use the uplink URL: it must begin with %ss:// (or %s:// on this machine)", plain, plain)
 	}
 	if u.Hostname() == "" {
 		return endpoint{}, errors.New("cannot use the uplink URL: it names no host")
 	}
-	if u.Scheme == "ws" && !insecure && !IsLoopback(u.Hostname()) {
-		return endpoint{}, errors.New("cannot use the uplink URL: ws:// would send readings and token in the clear; use wss://, or set insecure = true")
+	if u.Scheme == plain && !insecure && !IsLoopback(u.Hostname()) {
+		return endpoint{}, fmt.Errorf("cannot use the uplink URL: %s:// would send readings and token in the clear; use %ss://, or set insecure = true", plain, plain)
 	}
 	ep := endpoint{url: *u, fragment: NewSecret(unescaped(fragment))}
 	hide := []string{fragment, ep.fragment.Reveal(), u.RawQuery}

@@ -95,6 +95,8 @@ const (
 	failClientRefused
 	failClientWanted
 	failPin
+	failPartly
+	failNoHTTP
 	failures // how many
 )
 
@@ -185,6 +187,8 @@ var endPolicies = [...]endPolicy{
 	row(failClientRefused, actionPark, ProblemTLSClient, "the server does not accept the certificate of this gateway"),
 	row(failClientWanted, actionPark, ProblemTLSClient, "the server asks for a certificate of this gateway, and client_cert in [uplink] names none"),
 	row(failPin, actionPark, ProblemTLSPin, "the server's key is none of those that are pinned here"),
+	row(failPartly, actionRetry, ProblemProtocol, "the server took a part of a message (207) and does not say which"),
+	row(failNoHTTP, actionRetry, ProblemProtocol, "what answers there does not speak HTTP"),
 	row(failToken, actionPark, ProblemTokenFile, "there is no usable access token"),
 	row(failExtension, actionPark, ProblemProtocol, "the server switched on an extension nobody asked for"),
 	row(failNoPong, actionRetry, ProblemNoPong, "the link looked open but the server stopped answering"),

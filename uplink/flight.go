@@ -22,6 +22,7 @@ type flight struct {
 	limit  int        // unproven bytes allowed now; 0 = one frame
 	window int        // the most limit grows to
 	alone  bool
+	single bool // one frame at a time, whatever its lane
 }
 
 type sentFrame struct {
@@ -53,7 +54,7 @@ func (f *flight) fits(n int, in lane) bool {
 	switch {
 	case f.count() == 0:
 		return true
-	case f.alone:
+	case f.alone, f.single:
 		return false
 	case f.bytes+n <= f.limit:
 		return true

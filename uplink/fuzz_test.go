@@ -83,7 +83,7 @@ func FuzzEndpoint(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		ep, err := parseEndpoint(raw, false)
+		ep, err := parseEndpoint(raw, EngineWebSocket, false)
 		if err != nil {
 			return
 		}

@@ -27,6 +27,8 @@ type inbox struct {
 type received struct {
 	pongAt time.Time // when the ping that was out was answered; zero: it was not
 
+	took time.Duration // the answer to the last request; 0: none came
+
 	frames  uint64  // proven, as the server's application says
 	claims  []claim // about records
 	refused []ackMessage
@@ -113,6 +115,13 @@ func (in *inbox) onAck(w ackMessage) (err error) {
 		}
 	})
 	return err
+}
+
+// taken notes that the server took records: it does not refuse everything.
+func (in *inbox) taken() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.refused = 0
 }
 
 // onServerMessage takes a message of the dialect; false: the server asks for more

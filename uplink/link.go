@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -281,22 +283,38 @@ func (l *Link) connect(ctx context.Context, src Source) (*session, *dialError) {
 	}
 	target, header := l.route.dialect.request(l.token)
 	l.dialer.deflate = l.o.Compression && !l.route.plain
-	conn, g, derr := l.dialer.dial(ctx, target, header, l.writeBuffer)
+	wire, subprotocol, deflate, derr := l.open(ctx, target, header)
 	if derr != nil {
 		return nil, derr
 	}
 	l.board.enter(Online)
 	l.renew.Store(false)
 	var now Status
-	l.board.update(func(s *Status) { s.Connects++; s.Reached, s.Compressed = true, g.deflate; now = *s })
+	l.board.update(func(s *Status) { s.Connects++; s.Reached, s.Compressed = true, deflate; now = *s })
 	if !l.route.reached {
 		l.route.reached = true
 		l.keepLimits()
 	}
 	l.board.event(slog.LevelInfo, "uplink.connected", "", "link is up", "remote", now.Server, "attempt", now.Attempts)
-	s := newSession(l, newSocket(conn, g, l.writeBuffer), conn.Subprotocol(), src)
+	s := newSession(l, wire, subprotocol, src)
 	s.preferredAt = l.preferredTime(s.started)
 	return s, nil
+}
+
+// open makes a connection of the engine.
+func (l *Link) open(ctx context.Context, target url.URL, header http.Header) (wire transport, subprotocol string, deflate bool, derr *dialError) {
+	if l.o.Engine == EngineHTTP {
+		a, derr := l.dialer.stand(ctx, target)
+		if derr != nil {
+			return nil, "", false, derr
+		}
+		return newPoster(ctx, &l.dialer, target, header, a), "", false, nil
+	}
+	conn, g, derr := l.dialer.dial(ctx, target, header, l.writeBuffer)
+	if derr != nil {
+		return nil, "", false, derr
+	}
+	return newSocket(conn, g, l.writeBuffer), conn.Subprotocol(), g.deflate, nil
 }
 
 func (l *Link) fetchToken(ctx context.Context) error {

@@ -91,17 +91,22 @@ func (s *session) due(now time.Time) time.Time {
 func (s *session) proofs(now time.Time) error {
 	m := s.inbox.take()
 	frames, answered := s.ping.pong(m.pongAt)
-	if answered {
-		good := s.flight.count() == 0 && !now.Before(s.believeAt)
+	if m.took > 0 {
+		s.ping.sample(m.took)
+	}
+	if answered || m.took > 0 {
+		good := answered && s.flight.count() == 0 && !now.Before(s.believeAt)
 		s.link.board.update(func(st *Status) {
 			if st.RTT = s.ping.srtt; good {
 				st.LastProof = now
 			}
 		})
-		s.link.board.measured(s.ping.last)
 		if s.link.o.RoundTrip != nil {
 			s.link.o.RoundTrip(s.ping.last)
 		}
+	}
+	if answered {
+		s.link.board.measured(s.ping.last)
 		s.marked, s.traffic = frames, m.pongAt
 	}
 	if s.mode.marks && !now.Before(s.believeAt) {

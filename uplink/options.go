@@ -19,11 +19,14 @@ const (
 	AckNone  = "none"  // written is taken for delivered: delivery is not proven
 
 	AckEnvelope = "envelope" // batches carry record numbers, the server says up to which it has stored
+
+	AckAnswer = "answer" // EngineHTTP, and no other: the answer to the request
 )
 
 // Options configure a Link. The zero value of a field means its default.
 type Options struct {
-	URL      string   // ws:// or wss://; ws:// only to this machine unless Insecure; neither URL nor URLs: there is no server yet
+	Engine   string   // EngineWebSocket (default) or EngineHTTP
+	URL      string   // ws:// or wss://, with EngineHTTP http:// or https://; without TLS only to this machine unless Insecure; neither URL nor URLs: there is no server yet
 	URLs     []string // instead of URL: several servers, the preferred one first
 	Insecure bool     // allow ws:// to other machines
 	Dialect  string   // DialectThingsee (default), DialectHaltless, DialectZyeta or DialectHeimdall
@@ -43,7 +46,7 @@ type Options struct {
 	Origin      string
 	Headers     map[string]string
 
-	Ack      string        // AckFence (default), AckCount, AckEnvelope or AckNone
+	Ack      string        // AckFence (default), AckCount, AckEnvelope or AckNone; AckAnswer with EngineHTTP
 	AckDelay time.Duration // AckNone only: how old a written record is before it is released (commit_every)
 
 	// Hold is for how long the queue keeps what a fence has proven (fence_hold). What a server
@@ -133,7 +136,8 @@ func (o *Options) setDefaults() {
 	setDefault(&o.AuthSettle, 10*time.Second)
 	setDefault(&o.Heartbeat, 60*time.Second)
 	setDefault(&o.QueryName, "token")
-	setDefault(&o.Ack, AckFence)
+	setDefault(&o.Engine, EngineWebSocket)
+	setDefault(&o.Ack, map[bool]string{true: AckAnswer, false: AckFence}[o.Engine == EngineHTTP])
 	setDefault(&o.Proxy, "environment")
 	setDefault(&o.PhaseTimeout, 10*time.Second)
 	setDefault(&o.PingInterval, 20*time.Second)
@@ -170,6 +174,11 @@ func (o *Options) check() error {
 	}
 	_, err := newAckMode(o)
 	errs = append(errs, err)
+	post := o.Engine == EngineHTTP
+	refuse(!post && o.Engine != EngineWebSocket, "engine %q is not known; it can be %s or %s", o.Engine, EngineWebSocket, EngineHTTP)
+	refuse(post != (o.Ack == AckAnswer), `ack %q does not go with engine %q: with %s it is "answer", and with nothing else`, o.Ack, o.Engine, EngineHTTP)
+	refuse(post && (o.Dialect != DialectThingsee || o.Auth == AuthFirstMessage || o.Compression || o.Subprotocol != ""),
+		"engine %q has no other dialect than %s, no first message, no compression and no subprotocol", EngineHTTP, DialectThingsee)
 	refuse(o.Ack == AckEnvelope && o.Gateway == "", `ack "envelope" needs the gateway's id`)
 	_, err = hex.DecodeString(o.Start)
 	refuse(o.Start != "" && (err != nil || len(o.Start) != 16), "the start must be 16 hexadecimal digits")

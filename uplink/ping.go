@@ -46,14 +46,19 @@ func (p *pinger) pong(at time.Time) (frames uint64, ok bool) {
 		return 0, false
 	}
 	p.out, p.answered = false, true
-	sample := max(at.Sub(p.sentAt), time.Microsecond)
+	p.sample(at.Sub(p.sentAt))
+	return p.frames, true
+}
+
+// sample takes a round trip.
+func (p *pinger) sample(took time.Duration) {
+	sample := max(took, time.Microsecond)
 	p.last = sample
 	if p.srtt == 0 {
 		p.srtt = sample
 	} else {
 		p.srtt += (sample - p.srtt) / 8
 	}
-	return p.frames, true
 }
 
 // hurry makes the next ping due now, since there is reason to doubt the link:

@@ -142,7 +142,7 @@ func (p *probe) open(ctx context.Context, addr string) (*websocket.Conn, *guard)
 		p.done(Step{Name: StepProxy})
 	}
 	a.conn = conn
-	if target.Scheme == "wss" {
+	if target.Scheme == "wss" || target.Scheme == "https" {
 		a.enter(phaseTLS)
 		shown := Step{}
 		if err == nil {

@@ -51,7 +51,7 @@ func (d *dialer) proxy(target url.URL) (*url.URL, error) {
 	switch d.o.Proxy {
 	case "none":
 	case "environment":
-		target.Scheme = "http" + strings.TrimPrefix(target.Scheme, "ws")
+		target.Scheme = "http" + strings.TrimPrefix(strings.TrimPrefix(target.Scheme, "ws"), "http")
 		u, err = http.ProxyFromEnvironment(&http.Request{URL: &target})
 	default:
 		if !IsLoopback(target.Hostname()) {

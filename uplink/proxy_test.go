@@ -381,7 +381,7 @@ func TestProxyIsChosen(t *testing.T) {
 		{"http://p.example:3128", "ws://127.0.0.1:8080/s", ""},
 	} {
 		d := dialer{o: &Options{Proxy: c.proxy}, hide: func(string) {}}
-		ep, err := parseEndpoint(c.url, true)
+		ep, err := parseEndpoint(c.url, EngineWebSocket, true)
 		if err != nil {
 			t.Fatal(err)
 		}

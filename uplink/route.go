@@ -64,7 +64,7 @@ func newRoute(o *Options, raw string) (*route, error) {
 	if o.Dialect == DialectHeimdall {
 		raw = heimdallURL(raw)
 	}
-	ep, err := parseEndpoint(raw, o.Insecure)
+	ep, err := parseEndpoint(raw, o.Engine, o.Insecure)
 	if err != nil {
 		return nil, err
 	}

@@ -102,16 +102,24 @@ func newSession(l *Link, wire transport, subprotocol string, src Source) *sessio
 			}
 		}
 	}
+	post := o.Engine == EngineHTTP
+	ping := newPinger(l.o.PingInterval, l.o.PongTimeout, l.rtt)
+	if post {
+		naming, _ = src.(Naming)
+		ping = newPinger(forever, 3*l.o.PongTimeout, l.rtt) // a quiet server is asked nothing
+		ping.sentAt = time.Now()
+	}
 	s := &session{
 		link: l, wire: wire, src: src, mode: e, dialect: l.route.dialect.startSession(), naming: naming,
 		acked:    map[string]bool{},
 		inbox:    newInbox(&l.board),
-		ping:     newPinger(l.o.PingInterval, l.o.PongTimeout, l.rtt),
+		ping:     ping,
 		flight:   newFlight(window, !e.unproven),
 		cursors:  newCursors(o.Order, first, next),
 		started:  time.Now(),
 		readDone: make(chan struct{}),
 	}
+	s.flight.single = post
 	s.lastMessage, s.patience = s.started, l.route.dialect.patience
 	if l.refused {
 		s.believeAt = s.started.Add(o.Hold)
