@@ -148,7 +148,7 @@ func (p *poster) ask(r *reader, j job) error {
 	if err != nil {
 		return p.broke(err)
 	}
-	took, good := time.Since(began), resp.StatusCode/100 == 2 && !isHTML(resp.Header)
+	took, good := max(time.Since(began), time.Microsecond), resp.StatusCode/100 == 2 && !isHTML(resp.Header)
 	if now, slack, ok := serverDate(resp.Header, took); ok && (good || resp.TLS != nil) {
 		r.o.reportServerTime(now, slack)
 	}
