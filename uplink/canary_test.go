@@ -70,6 +70,8 @@ func TestNoSecretIsEverShown(t *testing.T) {
 		"userinfo": {URL: "ws://user:" + password + "@localhost/s", Auth: AuthNone},
 		"fragment": {URL: "ws://localhost/s#" + fragment, Auth: AuthHash, HashAs: "path"},
 		"bearer":   {URL: "ws://localhost/s#" + fragment, Auth: AuthHash, HashAs: "bearer"},
+		"post":     {Engine: EngineHTTP, URL: "http://localhost/s?key=" + inQuery, Token: staticToken(NewSecret(token))},
+		"https":    {Engine: EngineHTTP, URL: "https://user:" + password + "@localhost/s", Auth: AuthNone},
 		"wss":      {URL: "wss://localhost/s", Auth: AuthQuery, Token: staticToken(NewSecret(token))},
 	}
 	for on, o := range options {

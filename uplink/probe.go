@@ -6,7 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -195,6 +198,10 @@ func (p *probe) upgrade(ctx context.Context, a *attempt, asked *bool) (*websocke
 	p.began = time.Now()
 	a.enter(phaseUpgrade)
 	target, header := l.route.dialect.request(l.token)
+	if l.o.Engine == EngineHTTP {
+		p.options(ctx, a, target, header)
+		return nil, nil
+	}
 	ws := websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: minWriteBuffer}
 	if l.o.Ack == AckEnvelope {
 		ws.Subprotocols = append(ws.Subprotocols, envelopeProtocol)
@@ -214,6 +221,33 @@ func (p *probe) upgrade(ctx context.Context, a *attempt, asked *bool) (*websocke
 	}
 	p.done(Step{Name: StepUpgrade, Status: 101})
 	return conn, a.guard
+}
+
+// options asks for what every server answers and none takes for data. One that has no such
+// method says so, and is there.
+func (p *probe) options(ctx context.Context, a *attempt, target url.URL, header http.Header) {
+	a.guard.up.Store(true)
+	w := newPoster(ctx, &p.l.dialer, target, header, a)
+	defer w.end()
+	defer context.AfterFunc(ctx, w.stop)()
+	resp, err := w.client.RoundTrip(w.request(job{ping: "?"}))
+	if err != nil {
+		e := a.failed(w.broke(err), nil)
+		if f := (found{}); errors.As(e.err, &f) {
+			p.failed(Step{Name: StepUpgrade}, f.finding)
+		} else {
+			p.failed(Step{Name: StepUpgrade}, classifyDial(e, &p.l.o))
+		}
+		return
+	}
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxWords))
+	_ = resp.Body.Close()
+	s := Step{Name: StepUpgrade, Status: resp.StatusCode}
+	if n := resp.StatusCode; n/100 == 2 && !isHTML(resp.Header) || n == http.StatusNotFound || n == http.StatusMethodNotAllowed || n == http.StatusNotImplemented {
+		p.done(s)
+		return
+	}
+	p.failed(s, classifyPost(resp, text, p.l.o.Now()))
 }
 
 // serve runs the session of a Link that has nothing to send, until the server has refused

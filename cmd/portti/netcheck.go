@@ -16,6 +16,7 @@ import (
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/netcheck"
 	"portti/cmd/portti/status"
+	"portti/uplink"
 )
 
 func netcheckCmd(machine fs.FS) *cobra.Command {
@@ -129,8 +130,9 @@ func gatewayIs(s *status.Document) string {
 // of them.
 func otherServer(cfg *config.Config, raw string) (other *config.Config, known bool, err error) {
 	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.Scheme != "ws" && u.Scheme != "wss" {
-		return nil, false, errors.New("the address must look like wss://host/path")
+	posts := err == nil && (u.Scheme == "http" || u.Scheme == "https")
+	if err != nil || u.Host == "" || u.Scheme != "ws" && u.Scheme != "wss" && !posts {
+		return nil, false, errors.New("the address must look like wss://host/path, or https://host/path for a server that takes POST requests")
 	}
 	c := *cfg
 	for _, a := range cfg.Uplink.Addresses() {
@@ -143,5 +145,8 @@ func otherServer(cfg *config.Config, raw string) (other *config.Config, known bo
 	// Nothing that is a secret goes there, so that it need not be encrypted.
 	c.Uplink.URL, c.Uplink.URLs, c.Uplink.Insecure = raw, nil, true
 	c.Uplink.ClientCert, c.Uplink.ClientKey, c.Uplink.Pins = "", "", nil
+	if c.Uplink.Engine = uplink.EngineWebSocket; posts {
+		c.Uplink.Engine, c.Uplink.Dialect, c.Uplink.Compression, c.Uplink.Subprotocol = uplink.EngineHTTP, uplink.DialectThingsee, false, ""
+	}
 	return &c, false, nil
 }

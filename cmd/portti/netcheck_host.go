@@ -38,7 +38,7 @@ func netcheckBy(prober *gateway.Prober, machine fs.FS, cfg *config.Config, runni
 	}
 	h := &netcheck.Host{
 		Server: server, Root: machine, Now: time.Now, Clock: prober.Clock, Addresses: addresses, Lookup: lookup, Running: running, Limit: limit,
-		NoLogin: noLogin(cfg), Anonymous: cfg.Uplink.Auth == uplink.AuthNone && server.User == nil, Private: cfg.Uplink.CAFile != "",
+		Posts: cfg.Uplink.Engine == uplink.EngineHTTP, NoLogin: noLogin(cfg), Anonymous: cfg.Uplink.Auth == uplink.AuthNone && server.User == nil, Private: cfg.Uplink.CAFile != "",
 	}
 	if running != nil && running.Link.Reached && running.Link.URL == config.MaskURL(server.String()) {
 		prober.Reached()

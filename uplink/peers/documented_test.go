@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,8 +29,8 @@ func programs(t *testing.T) map[string][]byte {
 	for _, m := range regexp.MustCompile("(?s)<!-- receiver: (\\S+) -->\n```\\w+\n(.*?)\n```\n").FindAllSubmatch(text, -1) {
 		all[string(m[1])] = append(m[2], '\n')
 	}
-	if len(all) != 9 {
-		t.Fatalf("%s has %d programs, not 9: three languages in three modes", page, len(all))
+	if len(all) != 11 {
+		t.Fatalf("%s has %d programs, not 11: three languages in three modes, and two web servers", page, len(all))
 	}
 	return all
 }
@@ -81,6 +82,9 @@ func TestDocumentedReceivers(t *testing.T) {
 			case "envelope":
 				o.Ack = uplink.AckEnvelope
 				o.Gateway = "XXXX00PEER0000001"
+			case "post":
+				o.Engine = uplink.EngineHTTP
+				o.URL = "http" + strings.TrimPrefix(o.URL, "ws")
 			default:
 				t.Fatal("what is it?")
 			}

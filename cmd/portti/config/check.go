@@ -31,9 +31,10 @@ func enumerations(c *Config) []struct {
 		value   string
 		choices []choice
 	}{
+		{"uplink.engine", c.Uplink.Engine, []choice{now("websocket"), now("http"), {"mqtt", true}, {"nats", true}}},
 		{"uplink.dialect", c.Uplink.Dialect, []choice{now("thingsee"), now("haltless"), now("zyeta"), now("heimdall")}},
 		{"uplink.auth", c.Uplink.Auth, []choice{now("none"), now("header"), now("query"), now("hash"), now("first-message")}},
-		{"uplink.ack", c.Uplink.Ack, []choice{now("fence"), now("count"), now("envelope"), now("none")}},
+		{"uplink.ack", c.Uplink.Ack, []choice{now("fence"), now("count"), now("envelope"), now("none"), now("answer")}},
 		{"uplink.ack_fallback", c.Uplink.AckFallback, []choice{now(""), now("fence"), now("count")}},
 		{"uplink.order", c.Uplink.Order, []choice{now("fifo"), now("fresh-first")}},
 		{"buffer.when_full", c.Buffer.WhenFull, []choice{now("thin"), now("drop-oldest"), now("drop-newest")}},
@@ -54,6 +55,7 @@ func (l *loader) check(path string) {
 	}
 	l.checkURL(path)
 	l.checkFallback(path)
+	l.checkEngine(path)
 	l.checkToken(path)
 	l.checkDialect(path)
 	l.checkRequest(path)

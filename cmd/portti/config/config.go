@@ -74,6 +74,7 @@ func (p Paths) Socket() string { return filepath.Join(p.Run, SocketName) }
 type Uplink struct {
 	URL         string   `toml:"url"`
 	URLs        []string `toml:"urls"` // instead of URL: several servers, the preferred one first
+	Engine      string   `toml:"engine"`
 	Dialect     string   `toml:"dialect"`
 	Auth        string   `toml:"auth"`
 	QueryName   string   `toml:"query_name"` // of the token, with auth = "query"
@@ -198,6 +199,7 @@ func Defaults() *Config {
 		Gateway:       Gateway{Labels: map[string]string{}, ID: "auto", ReportInterval: Duration(5 * time.Minute)},
 		Paths:         Paths{State: "/var/lib/portti", Run: "/run/portti"},
 		Uplink: Uplink{
+			Engine:           uplink.EngineWebSocket,
 			Dialect:          "thingsee",
 			Auth:             "header", // unless the dialect documents another way
 			QueryName:        "token",

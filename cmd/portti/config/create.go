@@ -66,6 +66,7 @@ auth = "header"                   # header = Authorization: Bearer …; query = 
                                   # hash; none; without this line: what the dialect documents
 token_file = "/etc/portti/credentials/uplink-token"    # one line, read again when it changes
 # query_name = "token"            # the token's name with auth = "query"
+# engine = "websocket"            # http = each array is posted to an https:// address: docs/http.md
 # dialect = "thingsee"            # thingsee | haltless | zyeta | heimdall: docs/dialects.md
 # channels = []                   # zyeta, heimdall: subscribed to
 # heartbeat = "1m"                # haltless: the server's, until it is learnt; "0s" = it has none

@@ -22,6 +22,34 @@ func (l *loader) presentToken() {
 	}
 }
 
+// chooseProof decides what acknowledges where nobody says it and the engine leaves no choice.
+func (l *loader) chooseProof() {
+	if _, said := l.set["uplink.ack"]; !said && l.cfg.Uplink.Engine == uplink.EngineHTTP {
+		l.cfg.Uplink.Ack = uplink.AckAnswer
+	}
+}
+
+// checkEngine finds settings that the engine has no use for.
+func (l *loader) checkEngine(path string) {
+	u, post := l.cfg.Uplink, l.cfg.Uplink.Engine == uplink.EngineHTTP
+	with := fmt.Sprintf("engine = %q", u.Engine)
+	switch {
+	case l.bad["uplink.engine"] || l.bad["uplink.ack"]:
+		return
+	case !post && u.Ack == uplink.AckAnswer:
+		l.fault(path, "uplink.ack", `"ack" cannot be "answer" with `+with, `it is what acknowledges with engine = "http"; remove the line`)
+	case post && u.Ack != uplink.AckAnswer:
+		l.fault(path, "uplink.ack", fmt.Sprintf("\"ack\" cannot be %q with %s", u.Ack, with), "the server's answer to each request acknowledges what was in it; remove the line")
+	}
+	if !post {
+		return
+	}
+	l.checkUseless(path, "uplink.dialect", u.Dialect == uplink.DialectThingsee, with, "the other dialects are of the WebSocket; remove the line")
+	l.checkUseless(path, "uplink.auth", u.Auth != uplink.AuthFirstMessage, with, `say auth = "header", "query" or "none"`)
+	l.checkUseless(path, "uplink.compression", !u.Compression, with, "remove the line")
+	l.checkUseless(path, "uplink.subprotocol", u.Subprotocol == "", with, "remove the line")
+}
+
 // checkDialect finds settings that the dialect has no use for.
 func (l *loader) checkDialect(path string) {
 	u, usual := l.cfg.Uplink, Defaults().Uplink

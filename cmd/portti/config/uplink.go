@@ -77,25 +77,43 @@ func IsExample(host string) bool {
 // urlFault says what is wrong with the server's address, the fragment aside.
 func urlFault(u *url.URL, up Uplink) (text, hint string) {
 	scheme := u.Scheme
+	if up.Engine == uplink.EngineHTTP {
+		return httpFault(u, up)
+	}
 	if up.Dialect == uplink.DialectHeimdall { // the address of the API will do: it is ws for http, and /v1/ws
 		scheme = strings.Replace(scheme, "http", "ws", 1)
 	}
 	switch {
 	case scheme == "http" || scheme == "https":
-		return fmt.Sprintf(`"url" begins with %s://, and the uplink is a WebSocket`, u.Scheme), fmt.Sprintf("write ws%s://", u.Scheme[len("http"):])
+		return fmt.Sprintf(`"url" begins with %s://, and the uplink is a WebSocket`, u.Scheme), fmt.Sprintf(`write ws%s://, or engine = "http" for a server that takes POST requests`, u.Scheme[len("http"):])
 	case scheme != "ws" && scheme != "wss":
 		hint := ""
 		if near := Nearest(u.Scheme, []string{"wss", "ws"}); near != "" && u.Host != "" {
 			hint = fmt.Sprintf("did you mean %s://?", near)
 		}
 		return `"url" must begin with wss:// or ws://`, hint
+	}
+	return addressFault(u, up, scheme == "ws")
+}
+
+// httpFault is urlFault where readings are posted.
+func httpFault(u *url.URL, up Uplink) (text, hint string) {
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return `"url" must begin with https:// or http:// with engine = "http"`, ""
+	}
+	return addressFault(u, up, u.Scheme == "http")
+}
+
+// addressFault is about what stands behind the scheme; plain, it is one without TLS.
+func addressFault(u *url.URL, up Uplink, plain bool) (text, hint string) {
+	switch {
 	case u.Hostname() == "":
 		return `"url" names no host`, `it looks like "wss://host/path"`
 	case badPort(u):
 		return `"url" has a port that does not exist`, "ports are 1 to 65535"
 	case u.User != nil && up.Auth != "none":
 		return fmt.Sprintf(`"url" holds a user or password besides auth = %q: one login is enough`, up.Auth), `take it out of the address, or say auth = "none"`
-	case scheme == "ws" && !uplink.IsLoopback(u.Hostname()) && !up.Insecure:
+	case plain && !uplink.IsLoopback(u.Hostname()) && !up.Insecure:
 		return fmt.Sprintf(`"url" begins with %s://: readings and token would travel unencrypted`, u.Scheme), fmt.Sprintf("write %ss://, or say insecure = true if that is meant", u.Scheme)
 	}
 	return "", ""

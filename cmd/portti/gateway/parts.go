@@ -84,7 +84,7 @@ func epochText(n buffer.Name) string { return fmt.Sprintf("%016x", n.Epoch) }
 func (g *Gateway) linkOptions(cfg *config.Config) (uplink.Options, error) {
 	u := cfg.Uplink
 	o := uplink.Options{
-		URL: u.URL, URLs: u.URLs, Insecure: u.Insecure, Dialect: u.Dialect,
+		Engine: u.Engine, URL: u.URL, URLs: u.URLs, Insecure: u.Insecure, Dialect: u.Dialect,
 		Auth: u.Auth, QueryName: u.QueryName, HashAs: u.HashAs,
 		Channels: u.Channels, AuthSettle: time.Duration(u.AuthSettle), Heartbeat: config.LinkHeartbeat(u),
 		Ack: u.Ack, AckDelay: time.Duration(cfg.Buffer.CommitEvery), AckFallback: u.AckFallback, Hold: holdOf(cfg),

@@ -71,7 +71,7 @@ func (p *Prober) Probe(ctx context.Context, how ProbeHow, tell func(uplink.Step)
 		o.Token = source
 		defer (&way{token: source}).close(nil)
 	} else {
-		o.Auth, o.Token, o.Gateway, o.Ack, o.Headers = uplink.AuthNone, nil, "", uplink.AckFence, nil
+		o.Auth, o.Token, o.Gateway, o.Ack, o.Headers = uplink.AuthNone, nil, "", "", nil
 		o.URL = withoutLogin(o.URL)
 	}
 	if how.Proxy != "" {

@@ -95,7 +95,7 @@ func addressOf(s *snapshot) string {
 			continue
 		}
 		scheme := strings.Replace(u.Scheme, "http", "ws", 1) // an API's address, as some dialects take it
-		if s.link.Server == scheme+"://"+u.Host {
+		if s.link.Server == scheme+"://"+u.Host || s.link.Server == u.Scheme+"://"+u.Host {
 			return config.MaskURL(raw)
 		}
 	}

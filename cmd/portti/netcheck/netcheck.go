@@ -91,6 +91,7 @@ type Host struct {
 	Proxy     *url.URL // nil = none
 	ProxyFrom string   // where that stands
 	ProxyErr  error    // what is wrong with it
+	Posts     bool     // engine = "http": there is no WebSocket
 	NoLogin   string   // why nobody can log in here; "" = it is done
 	Anonymous bool     // the server asks nobody who he is
 	Private   bool     // the server's authority is one that the configuration names

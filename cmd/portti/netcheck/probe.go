@@ -44,6 +44,9 @@ func (r *run) probe(ctx context.Context) {
 		r.byTheGateway()
 	case err != nil:
 		r.next(Fail, err.Error())
+	case r.h.Posts:
+		r.skip(Login, "the token goes with each request, and readings alone show whether the server takes it")
+		r.skip(Echo, `there are no pings with engine = "http"`)
 	case last == uplink.StepLogin: // the end came with the large pings, and said nothing
 		r.ok(Echo, "pings come back")
 	}
@@ -70,12 +73,16 @@ func (r *run) next(v Verdict, sentence string) {
 // byTheGateway takes the word of the running gateway, which is online.
 func (r *run) byTheGateway() {
 	if !r.h.secure() {
-		r.skip(TLS, "ws:// is not encrypted")
+		r.skip(TLS, r.h.Server.Scheme+":// is not encrypted")
 	}
 	l := r.h.Running.Link
 	r.ok(Upgrade, "the running gateway is online for %s; not done a second time", status.InSeconds(l.SinceS))
 	r.ok(Login, "the server takes that of the running gateway")
-	s := Stage{Name: Echo, Verdict: OK, RTTms: l.RTTms, Sentence: fmt.Sprintf("the running gateway's pings come back in %s", duration(time.Duration(l.RTTms*float64(time.Millisecond))))}
+	what := "the running gateway's pings come back in %s"
+	if r.h.Posts {
+		what = "the running gateway's requests are answered in %s"
+	}
+	s := Stage{Name: Echo, Verdict: OK, RTTms: l.RTTms, Sentence: fmt.Sprintf(what, duration(time.Duration(l.RTTms*float64(time.Millisecond))))}
 	for _, p := range r.h.Running.Problems {
 		if p.Code == uplink.ProblemMTU {
 			s = Stage{Name: Echo, Verdict: Warn, Code: p.Code, Sentence: p.Sentence, Actions: p.Actions, Commands: p.Commands}
@@ -109,7 +116,7 @@ func (r *run) step(ctx context.Context, s uplink.Step) {
 		}
 	default:
 		if !r.h.secure() && len(r.stages) < 6 {
-			r.skip(TLS, "ws:// is not encrypted")
+			r.skip(TLS, r.h.Server.Scheme+":// is not encrypted")
 		}
 		switch s.Name {
 		case uplink.StepToken:
@@ -129,6 +136,9 @@ func (r *run) step(ctx context.Context, s uplink.Step) {
 // comes the upgrade is not at fault.
 func (r *run) upgraded(ctx context.Context, s uplink.Step) {
 	http101 := fmt.Sprintf("the server answers as a WebSocket server (HTTP %d)", s.Status)
+	if r.h.Posts {
+		http101 = fmt.Sprintf("the server answers requests (HTTP %d to OPTIONS)", s.Status)
+	}
 	refused := s.Status == http.StatusUnauthorized || s.Status == http.StatusForbidden
 	switch {
 	case s.Problem == "":

@@ -232,12 +232,17 @@ func (s *session) pass(list []element) (taken []element, refused []refusal, err 
 	if err != nil {
 		return nil, nil, s.end(websocket.CloseTryAgainLater, "the API behind this server takes nothing now", err)
 	}
+	return s.r.passed(list, refused), refused, nil
+}
+
+// passed is what of list the API has taken.
+func (r *Receiver) passed(list []element, refused []refusal) (taken []element) {
 	next := 0
-	for _, r := range refused {
-		taken = append(taken, list[next:r.index]...)
-		next = r.index + 1
+	for _, f := range refused {
+		taken = append(taken, list[next:f.index]...)
+		next = f.index + 1
 	}
 	taken = append(taken, list[next:]...)
-	s.r.note(func(st *Stats) { st.Forwarded += int64(len(taken)) })
-	return taken, refused, nil
+	r.note(func(st *Stats) { st.Forwarded += int64(len(taken)) })
+	return taken
 }

@@ -128,6 +128,36 @@ func TestLinkDeliversInEveryDialect(t *testing.T) {
 	}
 }
 
+// By POST too, with every place for the token that a request has; what comes after the
+// receiver stood still, or has forgotten, comes again.
+func TestLinkDeliversByPost(t *testing.T) {
+	for _, auth := range []string{"none", "header", "query"} {
+		t.Run(auth, func(t *testing.T) {
+			so, lo := Options{Auth: auth}, uplink.Options{Engine: uplink.EngineHTTP, Auth: auth, PongTimeout: 200 * time.Millisecond}
+			if auth != "none" {
+				so.Token = "t0ken"
+				path := filepath.Join(t.TempDir(), "token")
+				if err := os.WriteFile(path, []byte("t0ken"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				lo.Token = uplink.NewFileToken(path)
+			}
+			r := running(t, so)
+			lo.URL = "http" + strings.TrimPrefix(r.URL(), "ws")
+			r.Mute(true)
+			q := queueOf(t, 1000, nil)
+			q.Seal()
+			done := drain(t, lo, q)
+			testkit.Eventually(t, "some are stored", func() bool { return r.Stats().Distinct > 0 }, nil)
+			r.Mute(false)
+			drained(t, done)
+			if s := r.Stats(); s.Distinct != 1000 || s.Repeats == 0 || s.Bad != 0 || s.Refused != 0 {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
 // What the server refuses for ever the gateway sets aside, and only that, also
 // when the word about it was lost with its connection.
 func TestLinkSetsAsideWhatTheReceiverRefuses(t *testing.T) {

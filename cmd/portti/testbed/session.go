@@ -53,6 +53,14 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 	if !ok {
 		return
 	}
+	if req.Method == http.MethodPost || req.Method == http.MethodOptions {
+		if r.opts.Auth == "first-message" {
+			http.Error(w, "a token cannot go as the first message here", http.StatusUnauthorized)
+		} else if req.Method == http.MethodPost {
+			r.posted(w, req)
+		}
+		return
+	}
 	up := websocket.Upgrader{CheckOrigin: anyOrigin, EnableCompression: true}
 	if r.opts.Ack == "envelope" {
 		up.Subprotocols = []string{envelopeProtocol}

@@ -45,7 +45,7 @@ func (v *view) link() *node {
 	case l.State == status.LinkWaiting || l.State == status.LinkParked:
 		next = w.span(l.NextTryS)
 	}
-	proof := map[string]string{"fence": w.ProofFence, "count": w.ProofCount, "envelope": w.ProofEnvelope, "none": w.ProofNone}[l.Ack]
+	proof := map[string]string{"fence": w.ProofFence, "count": w.ProofCount, "envelope": w.ProofEnvelope, "none": w.ProofNone, "answer": w.ProofAnswer}[l.Ack]
 	return section("link", w.Link,
 		el("p", class("state "+kind), mark(kind), " ", el("strong", word), " · "+v.moment(l.Since, l.SinceS)),
 		facts(w.Server, clean(cmp.Or(l.URL, l.URLHost)), w.RoundTrip, rtt, w.NextTry, next, w.Opens, opens, w.Proof, proof,

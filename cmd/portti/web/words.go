@@ -25,8 +25,8 @@ type words struct {
 	// The sections.
 	Problems, NoProblems, WhatToDo, Since, SinceClock, SeverityError, SeverityWarning, SeverityInfo, ImpactsData string
 
-	Link, LinkState, Server, RoundTrip, Proof, ProofFence, ProofCount, ProofEnvelope, ProofNone            string
-	NextTry, Opens, Connects, Sent, LastEnd, LastEndNone, LastEndAt, Online, Linking, Waiting, Parked, Off string
+	Link, LinkState, Server, RoundTrip, Proof, ProofFence, ProofCount, ProofEnvelope, ProofNone, ProofAnswer string
+	NextTry, Opens, Connects, Sent, LastEnd, LastEndNone, LastEndAt, Online, Linking, Waiting, Parked, Off   string
 
 	Buffer, WaitingN, Delivered, Lost, Read, SetAside, Resent, Oldest, Fill, FillOf, Room, NoRoom, LostWhy, Reason, Count string
 	ReasonFull, ReasonAge, ReasonRate, ReasonMemory, ReasonIO, ReasonCorrupt, ReasonRollback, ReasonShrink                string
@@ -66,7 +66,7 @@ func english() *words {
 		SeverityError: "Act", SeverityWarning: "Watch", SeverityInfo: "Note", ImpactsData: "Readings are or may be lost.",
 
 		Link: "Link", LinkState: "State", Server: "Server", RoundTrip: "Round trip", Proof: "Delivery",
-		ProofFence: "proven by ping and pong", ProofCount: "counted by the server", ProofEnvelope: "acknowledged by the server", ProofNone: "not proven",
+		ProofFence: "proven by ping and pong", ProofCount: "counted by the server", ProofEnvelope: "acknowledged by the server", ProofNone: "not proven", ProofAnswer: "the server's answer to each request",
 		NextTry: "Next try in", Opens: "Uplink hours begin in", Connects: "Connections since the start", Sent: "Sent since the start",
 		LastEnd: "Last outage", LastEndNone: "none since the start", LastEndAt: "until {time}: {why}", Online: "Online", Linking: "Connecting", Waiting: "Offline", Parked: "Offline, a person has to act", Off: "Off",
 
@@ -113,7 +113,7 @@ func finnish() *words {
 		SeverityError: "Toimi", SeverityWarning: "Seuraa", SeverityInfo: "Tiedoksi", ImpactsData: "Lukemia katoaa tai voi kadota.",
 
 		Link: "Yhteys", LinkState: "Tila", Server: "Palvelin", RoundTrip: "Vasteaika", Proof: "Toimituksen varmistus",
-		ProofFence: "pingin vastauksesta", ProofCount: "palvelin laskee viestit", ProofEnvelope: "palvelin kuittaa viestit", ProofNone: "ei varmistusta",
+		ProofFence: "pingin vastauksesta", ProofCount: "palvelin laskee viestit", ProofEnvelope: "palvelin kuittaa viestit", ProofNone: "ei varmistusta", ProofAnswer: "palvelimen vastauksesta",
 		NextTry: "Aikaa seuraavaan yritykseen", Opens: "Aikaa lähetysajan alkuun", Connects: "Yhteyksiä käynnistyksen jälkeen", Sent: "Lähetetty käynnistyksen jälkeen",
 		LastEnd: "Viimeisin katkos", LastEndNone: "ei katkoksia käynnistyksen jälkeen", LastEndAt: "klo {time} asti: {why}", Online: "Yhteys toimii", Linking: "Yhteyttä muodostetaan", Waiting: "Ei yhteyttä", Parked: "Ei yhteyttä, vaatii toimenpiteitä", Off: "Ei käytössä",
 
