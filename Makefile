@@ -15,7 +15,8 @@ COLD     := archive/tar crypto/ecdh crypto/ecdsa crypto/elliptic crypto/hpke cry
 	vendor/golang.org/x/net/... vendor/golang.org/x/text/... github.com/... go.bug.st/... golang.org/x/net/... golang.org/x/oauth2/... golang.org/x/sys/... rsc.io/... \
 	compress/... container/... context encoding/base64 encoding/hex encoding/pem errors reflect sort syscall time crypto/internal/fips140/check \
 	crypto/internal/fips140/drbg crypto/internal/fips140/ed25519 crypto/internal/fips140/edwards25519/... crypto/internal/fips140/hkdf \
-	crypto/internal/fips140/sha3 crypto/internal/fips140/tls12 crypto/internal/fips140/tls13 portti/cmd/... portti/device/... portti/systemd
+	crypto/internal/fips140/sha3 crypto/internal/fips140/tls12 crypto/internal/fips140/tls13 portti/cmd/... portti/device/... portti/systemd \
+	bufio go.etcd.io/... hash/... internal/poll portti/uplink
 HOT      := github.com/gorilla/... portti/device portti/device/clock/... portti/device/fields portti/device/jsonline portti/device/nmea portti/device/thingsee portti/device/ubx
 INLINE   := $(COLD:%=-gcflags=%=-l) $(HOT:%=-gcflags=%=)
 # nethttpomithttp2: half a megabyte less. WebSocket is HTTP/1.1, which every token server speaks too.

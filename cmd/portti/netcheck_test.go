@@ -16,9 +16,11 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
@@ -33,6 +35,7 @@ import (
 	"portti/cmd/portti/netcheck"
 	"portti/cmd/portti/status"
 	"portti/cmd/portti/testbed"
+	"portti/uplink"
 )
 
 // wayTo is a way to a server on this machine, in the state that a test makes it.
@@ -404,6 +407,40 @@ func TestNetcheckIsNoOtherGateway(t *testing.T) {
 	w.is(w.check(), netcheck.Login, netcheck.Fail, "UP-TOKEN-WANTED", "")
 }
 
+// TestNetcheckOfAWebServer: where readings are posted, OPTIONS stands in for the WebSocket.
+func TestNetcheckOfAWebServer(t *testing.T) {
+	var status atomic.Int64
+	var methods sync.Map
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		methods.Store(r.Method, r.Header.Get("Authorization"))
+		w.WriteHeader(int(status.Load()))
+	}))
+	defer server.Close()
+	w := newWay(t, server.URL+"/readings")
+	w.cfg.Uplink.Engine, w.cfg.Uplink.Ack = uplink.EngineHTTP, uplink.AckAnswer
+	for _, c := range []struct {
+		status         int
+		upgrade, login netcheck.Verdict
+		code           string
+	}{
+		{204, netcheck.OK, netcheck.Skipped, ""}, {405, netcheck.OK, netcheck.Skipped, ""},
+		{401, netcheck.OK, netcheck.Fail, "UP-AUTH-REJECTED"}, {503, netcheck.Fail, netcheck.Skipped, "UP-ERROR"},
+	} {
+		status.Store(int64(c.status))
+		all := w.check()
+		upgrade, login := netcheck.Of(all, netcheck.Upgrade), netcheck.Of(all, netcheck.Login)
+		if upgrade.Verdict != c.upgrade || login.Verdict != c.login || upgrade.Code+login.Code != c.code {
+			t.Errorf("%d: %+v, %+v", c.status, upgrade, login)
+		}
+	}
+	if token, _ := methods.Load("OPTIONS"); token != "Bearer canary-token" {
+		t.Errorf("OPTIONS with %v", token)
+	}
+	if _, posted := methods.Load("POST"); posted {
+		t.Error("something was posted")
+	}
+}
+
 func TestNetcheckVerb(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "portti.toml")
 	if err := os.WriteFile(file, []byte("config_version = 1\npaths = {run = \""+t.TempDir()+"\"}\n"), 0o600); err != nil {
@@ -413,8 +450,8 @@ func TestNetcheckVerb(t *testing.T) {
 	if code != exitNotConfigured || !strings.Contains(errs, "portti netcheck wss://HOST/PATH") {
 		t.Errorf("without a server: %d %s", code, errs)
 	}
-	if code, _, errs = portti(t, "netcheck", "-c", file, "https://h.example/"); code != exitUsage || !strings.Contains(errs, "wss://host/path") {
-		t.Errorf("no WebSocket: %d %s", code, errs)
+	if code, _, errs = portti(t, "netcheck", "-c", file, "ftp://h.example/"); code != exitUsage || !strings.Contains(errs, "wss://host/path") {
+		t.Errorf("no address of a server: %d %s", code, errs)
 	}
 	addr := socket(t, readOn)
 	code, out, errs := portti(t, "netcheck", "-c", file, "--json", "ws://"+addr+"/x?token=canary-query")
