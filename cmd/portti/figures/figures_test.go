@@ -88,6 +88,7 @@ func parts() []part {
 		{"throughput", "Rates", throughputs, true},
 		{"flush", "Rates", slowFlushes, true},
 		{"backlog", "Backlog", backlogs, true},
+		{"engines", "Backlog", engines, false},
 		{"stop", "Stop", stops, false},
 		{"instructions", "Instructions and allocations", instructions, false},
 		{"whole", "Instructions and allocations", wholeLine, false},

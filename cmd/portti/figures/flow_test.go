@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,18 +108,31 @@ func balance(t *testing.T, g *gateway, n int) {
 // backlogs is records that arrive while the server refuses, wait, and are
 // drained by a gateway that starts on files the kernel has forgotten.
 func backlogs(t *testing.T, p plan) []row {
-	rows := backlog(t, p, "a million waiting, cold", "25 ms")
+	rows := backlog(t, p, "", "a million waiting, cold", "25 ms")
 	reference := newPlain(t, p)
 	rows = append(rows, row{"  a plain program beside it drains", "", fmt.Sprintf("%.2f s/million", reference.drain()),
 		fmt.Sprintf("%d readings in bbolt, a transaction and a message for 200", reference.records)})
 	if p.before == "" {
 		p.records, p.runs = 10*p.records, 1
-		rows = append(rows, backlog(t, p, "ten million waiting, cold", "100 ms")[3:]...)
+		rows = append(rows, backlog(t, p, "", "ten million waiting, cold", "100 ms")[3:]...)
 	}
 	return rows
 }
 
-func backlog(t *testing.T, p plan, what, soon string) []row {
+// engines is what each engine does with the same backlog.
+func engines(t *testing.T, p plan) []row {
+	p.records, p.runs = p.records/5, 1
+	var rows []row
+	for _, name := range []string{"websocket", "http"} {
+		for _, r := range backlog(t, p, name, "engine "+name+", 200,000 waiting, cold", "")[3:6] {
+			r.budget = ""
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
+
+func backlog(t *testing.T, p plan, engine, what, soon string) []row {
 	var fill, fillAll, rest, first, drained, anon, all []float64
 	repeated := 0
 	for range p.runs {
@@ -126,6 +140,9 @@ func backlog(t *testing.T, p plan, what, soon string) []row {
 		up.refuse.Store(true)
 		in := listen(t)
 		s := site(t, p, up.url, line("fast", in.port(), ""))
+		if engine == "http" {
+			s.URL, s.Uplink = "http"+strings.TrimPrefix(up.url, "ws"), "engine = \"http\"\n"+s.Uplink
+		}
 		g := start(s)
 		g.watch()
 		c := in.conn(t)

@@ -64,6 +64,14 @@ func (s *server) connect(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not now", http.StatusServiceUnavailable)
 		return
 	}
+	if r.Method == http.MethodPost {
+		at := time.Now()
+		var buf bytes.Buffer
+		if _, err := buf.ReadFrom(r.Body); err == nil {
+			s.take(buf.Bytes(), at)
+		}
+		return
+	}
 	up := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
 	c, err := up.Upgrade(w, r, nil)
 	if err != nil {
