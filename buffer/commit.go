@@ -164,6 +164,9 @@ func (q *committer) fail(err error) {
 	q.disk.err = err
 	if err == nil {
 		q.disk.failures = 0
+		if was != nil {
+			q.figures.reopened++
+		}
 	} else {
 		q.disk.failures++
 		if was == nil {

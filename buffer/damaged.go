@@ -22,6 +22,9 @@ func (q *store) keepDamaged(name string) error {
 	if err := q.fs.Rename(name, fmt.Sprintf("%s%d", base, n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	q.mu.Lock()
+	q.figures.setAside++
+	q.mu.Unlock()
 	return q.countDamaged()
 }
 

@@ -273,7 +273,7 @@ func TestRingWhileTheDiskIsAway(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		s := q.Stats()
-		if s.Degraded || s.WaitingDisk != 10 {
+		if s.Degraded || s.WaitingDisk != 10 || s.Reopened != 1 {
 			t.Errorf("did not recover: %+v", s)
 		}
 		mustClose(t, q)

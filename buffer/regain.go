@@ -100,6 +100,7 @@ func (q *committer) mergeLocked(old *committer) {
 	q.rows.adopt(span{q.blindFirst, ^uint64(0)}, mineRows, q.opt.freshName())
 	q.figures.damagedFiles, q.figures.damagedBytes = old.figures.damagedFiles, old.figures.damagedBytes
 	q.figures.quarantineBytes = old.figures.quarantineBytes
+	q.figures.setAside += old.figures.setAside
 	q.losses = append(old.losses, q.losses...)
 
 	old.fates.set(span{old.next, q.released}, gone)

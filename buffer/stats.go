@@ -41,6 +41,8 @@ type Stats struct {
 	ThinWritten uint64 // bytes of records written for it
 	ThinShed    uint64 // bytes of files that it gave back
 
+	Reopened         uint64 // times that the disk could be written again after it could not
+	SetAside         uint64 // damaged files that were
 	HoldShortened    uint64 // numbers released before the hold was over
 	Commits          uint64
 	CommittedRecords uint64
@@ -70,6 +72,8 @@ type figures struct {
 	notes            uint64
 	epochs           uint64
 	rollbacks        uint64
+	reopened         uint64
+	setAside         uint64
 	damagedBytes     int64 // of damaged files set aside
 	quarantineBytes  int64
 	thinBytes        int64 // of the file that thinning is making
@@ -88,7 +92,7 @@ func (q *Queue) Stats() Stats {
 		Bytes: q.bytesLocked(), Capacity: q.opt.MaxSize, MemoryBytes: q.dirty, TailBytes: q.tail.bytes(),
 		Segments: len(q.segs), Accepted: q.ledger.accepted, First: q.released + 1, Next: q.next, Epoch: q.epoch,
 		NewEpochs: q.figures.epochs, Rollbacks: q.figures.rollbacks, Full: q.full, WhenFull: q.opt.WhenFull,
-		HoldShortened: q.figures.holdShortened, Commits: q.figures.commits,
+		Reopened: q.figures.reopened, SetAside: q.figures.setAside, HoldShortened: q.figures.holdShortened, Commits: q.figures.commits,
 		CommittedRecords: q.figures.committedRecords, CommittedBytes: q.figures.committedBytes,
 		SidecarWrites: q.figures.notes, Held: q.fates.size(held),
 		Damaged: append([]string(nil), q.figures.damagedFiles...), Losses: q.lossesLocked(),

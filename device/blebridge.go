@@ -116,6 +116,7 @@ func (o BridgeOptions) check() error {
 
 // Run reads until the port fails.
 func (b *bleBridge) Run(port Port, out Out) error {
+	hears(out, 0)
 	chunk := make([]byte, 1024)
 	waits := b.dongle != nil
 	for again := !waits; ; {

@@ -250,6 +250,7 @@ func (b *bleTags) tell(out Out) {
 			refused = append(refused, t.tuid+" ("+refusals(t.refused)+")")
 		}
 	}
+	hears(out, count)
 	text := "1 tag heard"
 	if count != 1 {
 		text = strconv.Itoa(count) + " tags heard"

@@ -140,6 +140,7 @@ func newBLE(c Config, env Env) (Driver, error) {
 
 // Run is part of Driver.
 func (b *ble) Run(port Port, out Out) error {
+	hears(out, 0)
 	chunk := make([]byte, 4096)
 	waits, err := b.tags.wait(port)
 	if err != nil {

@@ -184,13 +184,16 @@ func (d *device) status() Status {
 		Read:    d.read.Load(), Bad: d.bad(), Bytes: d.bytes.Load(), BadTimes: d.badTimes.Load(), Lost: d.lost.Load(), Withheld: d.withheld.Load(),
 		Found: d.seems.found, Remedy: d.seems.remedy, Baud: d.baud(), Auto: d.cfg.Baud == BaudAuto,
 		Followers: d.tap.count(), Dropped: d.tap.dropped.Load(), Share: d.share.status(d.cfg.Share),
-		Opened: d.opened.Load(), Stuck: int(d.stuck.Load()),
+		Opened: d.opens[OpenOK].Load(), Stuck: int(d.stuck.Load()), Heard: int(d.heard.Load()) - 1,
 	}
 	if d.state == Garbage {
 		s.LastLine = d.last.seen()
 	}
 	for r := range s.Frames {
 		s.Frames[r] = d.frames[r].Load()
+	}
+	for r := range s.Opens {
+		s.Opens[r] = d.opens[r].Load()
 	}
 	if last := d.lastRead.Load(); last != 0 {
 		s.LastAge = time.Duration(now-last) * time.Millisecond

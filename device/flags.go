@@ -30,12 +30,29 @@ func (d *device) Flag(code string, on bool) {
 	}
 }
 
-// unflag takes back what the driver that has ended raised.
+// unflag takes back what the driver that has ended said.
 func (d *device) unflag() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.flags = nil
+	d.heard.Store(0)
 }
+
+// Hearer is what an Out may be in addition: it is told how many tags or nodes a driver has
+// heard since its Run began.
+type Hearer interface {
+	Heard(things int)
+}
+
+// hears is Heard for an Out that does not want to know.
+func hears(out Out, things int) {
+	if h, ok := out.(Hearer); ok {
+		h.Heard(things)
+	}
+}
+
+// Heard is part of Hearer.
+func (d *device) Heard(things int) { d.heard.Store(int64(things) + 1) }
 
 // Withholder is what an Out may be in addition: it counts the readings that a driver does
 // not send because the configuration says so. They are never read, nor lost.

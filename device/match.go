@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // find solves a match: the one port below /sys/class/tty whose USB adapter
@@ -22,7 +24,7 @@ func (o opener) find(m Match) (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", &OpenError{Missing, CodeGone, fmt.Errorf("cannot find the port: no USB adapter with %s", m)}
+		return "", &OpenError{Missing, CodeGone, fmt.Errorf("cannot find the port: %w", kernelError{unix.ENOENT, "no USB adapter with " + m.String()})}
 	case 1:
 		return o.root + "/dev/" + found[0], nil
 	}

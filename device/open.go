@@ -204,7 +204,7 @@ func (o opener) hold(path string) (*os.File, error) {
 	if exclusive != 0 {
 		if who := o.user(path); who != "" {
 			_ = own.Close()
-			return nil, &OpenError{Busy, CodeBusy, fmt.Errorf("cannot open %s: in use by %s", path, who)}
+			return nil, heldBy(path, who)
 		}
 	}
 	return own, nil
@@ -219,7 +219,11 @@ func (o opener) heldError(path string, err error) error {
 	if who == "" {
 		who = "another program"
 	}
-	return &OpenError{Busy, CodeBusy, fmt.Errorf("cannot open %s: in use by %s", path, who)}
+	return heldBy(path, who)
+}
+
+func heldBy(path, who string) error {
+	return &OpenError{Busy, CodeBusy, fmt.Errorf("cannot open %s: %w", path, kernelError{unix.EBUSY, "in use by " + who})}
 }
 
 // openError sorts an error of the kernel or of the serial library.
@@ -238,7 +242,7 @@ func openError(path string, err error) error {
 	case errors.As(err, &pe) && pe.Code() == serial.InvalidSerialPort:
 		e.Code, cause = CodeNotSerial, fmt.Errorf("not a serial port: %w", err)
 	case errors.Is(err, fs.ErrNotExist):
-		e.State, e.Code, cause = Missing, CodeGone, errors.New("no such device")
+		e.State, e.Code, cause = Missing, CodeGone, kernelError{unix.ENOENT, "no such device"}
 	case errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV), errors.Is(err, unix.EIO):
 		e.State, e.Code = Missing, CodeGone
 	}

@@ -56,16 +56,18 @@ type Status struct {
 	LastAge time.Duration // since the last reading; negative = none yet
 	RateHz  float64       // readings a second over the last 10 to 20 s
 
-	Read      uint64          // readings decoded since start, lost ones included
-	Bad       uint64          // frames refused: Frames[Checksum] to Frames[Range]
-	Frames    [Results]uint64 // all frames, by result
-	Bytes     uint64          // read from the port
-	BadTimes  uint64          // readings whose own time was not plausible, dated by the clock instead
-	Withheld  uint64          // readings that the configuration asks not to send, such as those of a parked vehicle
-	Lost      uint64          // readings the sink counted as lost at once: rate, memory, io
-	Opened    uint64          // times the port was opened
-	Followers int             // who looks on at this moment, through the control socket and as clients of share
-	Dropped   uint64          // who was too slow for it
-	Share     *ShareStatus    // nil = the port is not shared
-	Stuck     int             // openings and closings given up because the kernel never answered
+	Read      uint64              // readings decoded since start, lost ones included
+	Bad       uint64              // frames refused: Frames[Checksum] to Frames[Range]
+	Frames    [Results]uint64     // all frames, by result
+	Bytes     uint64              // read from the port
+	BadTimes  uint64              // readings whose own time was not plausible, dated by the clock instead
+	Withheld  uint64              // readings that the configuration asks not to send, such as those of a parked vehicle
+	Lost      uint64              // readings the sink counted as lost at once: rate, memory, io
+	Opened    uint64              // times the port was opened
+	Opens     [OpenResults]uint64 // tries to open it, by what became of them; Opened are those that are OpenOK
+	Heard     int                 // tags or nodes heard since it was opened, negative = the driver hears none
+	Followers int                 // who looks on at this moment, through the control socket and as clients of share
+	Dropped   uint64              // who was too slow for it
+	Share     *ShareStatus        // nil = the port is not shared
+	Stuck     int                 // openings and closings given up because the kernel never answered
 }

@@ -48,12 +48,14 @@ type device struct {
 	running atomic.Bool
 	due     atomic.Int64 // when the loop will have passed at the latest, in nanoseconds after start
 
-	read, bytes, badTimes, lost, opened, withheld atomic.Uint64
-	frames                                        [Results]atomic.Uint64
-	found                                         atomic.Int64  // the line's speed, where that is to be found out; 0 = not yet
-	lastRead                                      atomic.Int64  // milliseconds since boot + 1, 0 = never
-	lastFlood                                     atomic.Int64  // likewise
-	stuck                                         *atomic.Int32 // which another device of this name goes on with
+	read, bytes, badTimes, lost, withheld atomic.Uint64
+	opens                                 [OpenResults]atomic.Uint64
+	frames                                [Results]atomic.Uint64
+	found                                 atomic.Int64  // the line's speed, where that is to be found out; 0 = not yet
+	lastRead                              atomic.Int64  // milliseconds since boot + 1, 0 = never
+	lastFlood                             atomic.Int64  // likewise
+	heard                                 atomic.Int64  // things, + 1; 0 = the driver does not tell
+	stuck                                 *atomic.Int32 // which another device of this name goes on with
 
 	stop    context.CancelFunc
 	loop    *call // nil = it was never begun
@@ -173,7 +175,7 @@ func (c *crash) Error() string { return fmt.Sprintf("the driver crashed: %v", c.
 // begin notes an opening. The state is silent from here on, which the log
 // hears of only if it lasts.
 func (d *device) begin(ctx context.Context, o Opened) {
-	d.opened.Add(1)
+	d.opens[OpenOK].Add(1)
 	d.stamp.ctx, d.stamp.flow, d.stamp.read = ctx, o.Flow, false
 	d.mu.Lock()
 	before := d.resolved
@@ -195,6 +197,7 @@ func (d *device) refused(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
 	}
+	d.opens[openResult(err)].Add(1)
 	var oe *OpenError
 	if !errors.As(err, &oe) {
 		oe = &OpenError{State: Busy, Code: CodeBusy, Err: err}

@@ -229,6 +229,7 @@ func (w *wirepas) tell() {
 		text += ", stack " + w.status.String()
 		raise(w.out, "WPS-STOPPED", !w.status.Runs())
 	}
+	hears(w.out, len(w.heard))
 	switch n := len(w.heard); n {
 	case 0:
 	case 1:

@@ -51,6 +51,14 @@ type meshOut struct {
 	collect
 	ages  []int64
 	flags map[string]bool
+	nodes int
+}
+
+// Heard is part of Hearer.
+func (m *meshOut) Heard(things int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.nodes = things
 }
 
 func (m *meshOut) Emit(msg *thingsee.Message) {
@@ -182,7 +190,7 @@ func TestWirepasReads(t *testing.T) {
 			}
 		}
 		m.out.look(func() {
-			if m.out.ages[0] != 1000 || m.out.detail != "sink 0x00C0DB01, stack running, 2 nodes heard" || m.out.bad() != 0 || m.out.frames[Unknown] != 0 {
+			if m.out.ages[0] != 1000 || m.out.detail != "sink 0x00C0DB01, stack running, 2 nodes heard" || m.out.nodes != 2 || m.out.bad() != 0 || m.out.frames[Unknown] != 0 {
 				t.Errorf("ages %v, detail %q, frames %v", m.out.ages, m.out.detail, m.out.frames)
 			}
 		})

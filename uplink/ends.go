@@ -33,6 +33,6 @@ func (s *Status) ended(e End) {
 
 // cloned is s with maps of its own.
 func (s Status) cloned() Status {
-	s.ServerKinds, s.Ends = maps.Clone(s.ServerKinds), maps.Clone(s.Ends)
+	s.ServerKinds, s.Ends, s.Unlogged = maps.Clone(s.ServerKinds), maps.Clone(s.Ends), maps.Clone(s.Unlogged)
 	return s
 }

@@ -389,6 +389,59 @@ func TestLargeAndManyMessagesAreSkipped(t *testing.T) {
 	}
 }
 
+// What a server says and should not is counted by its kind, and harms nothing.
+func TestProtocolErrorsAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, Options{}, func(n int, w *wire) {
+			if w.accept() != nil {
+				return
+			}
+			if n == 1 {
+				for _, text := range []string{`{"a":`, "hello", "\xff\xfe", "{\"a\":\"\xff\"}", `{"type":"news"}`, `[]`} {
+					_ = w.send(fin|opText, []byte(text))
+				}
+				_ = w.send(fin|opText, make([]byte, 100_000))
+				_ = w.send(fin|opPong, []byte("of nothing"))
+				_ = w.send(fin|opText, make([]byte, maxSkipped+1)) // which ends the connection
+			}
+			w.pump(func([]byte) bool { return true })
+		})
+		w.src.add(2)
+		w.run()
+		time.Sleep(10 * time.Minute)
+		w.state(Online)
+		if st := w.link.Status(); st.BadJSON != 2 || st.BadUTF8 != 2 || st.TooLong != 2 || st.ForeignPongs != 1 || st.Skipped != 1 || st.Proven != 2 {
+			t.Errorf("%+v", st)
+		}
+		w.end()
+	})
+}
+
+// What is not logged since it repeats is counted by its event.
+func TestUnloggedIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, Options{}, func(_ int, w *wire) {
+			if w.accept() == nil {
+				_ = w.send(fin|opText, make([]byte, 100_000))
+				_ = w.send(fin|opText, make([]byte, 100_000))
+				_ = w.send(fin|opText, make([]byte, 100_000))
+				w.pump(func([]byte) bool { return true })
+			}
+		})
+		w.run()
+		time.Sleep(10 * time.Second)
+		st := w.link.Status()
+		if n := st.Unlogged["uplink.skipped"]; n != 2 {
+			t.Errorf("%d lines not logged of three: %v", n, st.Unlogged)
+		}
+		st.Unlogged["uplink.skipped"] = 0
+		if w.link.Status().Unlogged["uplink.skipped"] != 2 {
+			t.Error("a status is not a copy")
+		}
+		w.end()
+	})
+}
+
 // Threat U1: floods must not grow the heap.
 func TestFloodDoesNotGrowMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -423,7 +423,12 @@ func (l *Link) rewind(src Source, c cause, unproven unprovenAtEnd) error {
 // setAside takes records out that the server will never take.
 func (l *Link) setAside(src Source, ns []uint64, reason, why string) error {
 	why = l.board.scrub.clean(why)
-	l.board.update(func(s *Status) { s.Quarantined += uint64(len(ns)); s.Refusal = why })
+	l.board.update(func(s *Status) {
+		s.Quarantined += uint64(len(ns))
+		if s.Refusal = why; reason == QuarantineTooBig {
+			s.TooBig += uint64(len(ns))
+		}
+	})
 	l.board.event(slog.LevelError, "uplink.quarantined", ProblemQuarantine, "messages are set aside: the server will not take them",
 		"seq", ns[0], "messages", len(ns), "reason", reason, "why", why)
 	if b, ok := src.(bulk); ok {

@@ -74,6 +74,9 @@ func TestTooBigHalvesAndRemembers(t *testing.T) {
 			t.Errorf("set aside %v, want only %d", w.src.quarantined, giant)
 		}
 		// How often it is halved depends on what was in flight in addition to the giant.
+		if st := w.link.Status(); st.Quarantined != 1 || st.TooBig != 1 {
+			t.Errorf("%d set aside, %d for their size", st.Quarantined, st.TooBig)
+		}
 		if n := w.link.Status().BatchBytes; n > 5000 || n <= minBatchBytes {
 			t.Errorf("learned a limit of %d bytes", n)
 		}

@@ -2,10 +2,12 @@ package uplink
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
 )
@@ -36,6 +38,16 @@ type reader struct {
 
 // run reads a WebSocket until the connection ends and returns why; it never returns nil.
 func (r *reader) run(conn *websocket.Conn) error {
+	err := r.read(conn)
+	if errors.Is(err, websocket.ErrReadLimit) {
+		r.tooLong()
+	}
+	return err
+}
+
+func (r *reader) tooLong() { r.inbox.board.update(func(s *Status) { s.TooLong++ }) }
+
+func (r *reader) read(conn *websocket.Conn) error {
 	conn.SetReadLimit(max(r.o.MaxMessage, maxSkipped))
 	conn.SetPingHandler(func(payload string) error { return r.pinged(conn, payload) })
 	conn.SetPongHandler(r.ponged)
@@ -67,6 +79,7 @@ func (r *reader) run(conn *websocket.Conn) error {
 		}
 		_ = conn.SetReadDeadline(time.Time{})
 		if long {
+			r.tooLong()
 			r.skip("messages of the server are passed over: they are longer than max_message in [uplink]")
 		} else if err := r.message(r.buf.Bytes()); err != nil {
 			return err
@@ -107,6 +120,9 @@ func (r *reader) message(text []byte) error {
 	if !h.time.IsZero() {
 		r.o.reportServerTime(h.time, messageSlack)
 	}
+	if h.kind == "" || h.kind == kindMalformed {
+		r.judge(text)
+	}
 	if h.kind == "" && r.o.Downlink != nil {
 		r.o.Downlink(text)
 	}
@@ -114,6 +130,16 @@ func (r *reader) message(text []byte) error {
 		return errFlood
 	}
 	return nil
+}
+
+// judge counts a message that says nothing to the dialect where it says nothing to anybody.
+func (r *reader) judge(text []byte) {
+	switch {
+	case !utf8.Valid(text):
+		r.inbox.board.update(func(s *Status) { s.BadUTF8++ })
+	case !json.Valid(text):
+		r.inbox.board.update(func(s *Status) { s.BadJSON++ })
+	}
 }
 
 func (r *reader) ponged(payload string) error {

@@ -61,13 +61,18 @@ type Status struct {
 	Resent         uint64 // records among SentRecords that had been sent before
 	Proven         uint64 // records among SentRecords that were proven
 	Quarantined    uint64
+	TooBig         uint64            // those among them that the server refused for their size
 	Refusal        string            // why the last of them was set aside
 	ForeignPongs   uint64            // pongs that answer none of our pings
 	ForeignAcks    uint64            // acknowledgements that prove nothing new
 	ServerMessages uint64            // of the server, acknowledgements not counted
 	Skipped        uint64            // those among them that were too long, or too many, to be looked at
+	TooLong        uint64            // too long, those that ended the connection too
+	BadUTF8        uint64            // of those that nothing here knows: no text
+	BadJSON        uint64            // text and no JSON
 	ServerKinds    map[string]uint64 // those among them that the dialect knows, by kind
 	Ends           map[End]uint64    // dials that failed and connections that ended
+	Unlogged       map[string]uint64 // lines that the log was spared since they repeat others, by event
 }
 
 // statusBoard keeps the status and logs its changes, repeats collapsed.
@@ -152,7 +157,7 @@ func (b *statusBoard) enter(state State) {
 // event logs one thing that happened. name is fixed, such as "uplink.closed";
 // code tells problems apart.
 func (b *statusBoard) event(level slog.Level, name, code, message string, args ...any) {
-	held, show := b.collapse(name + " " + code)
+	held, show := b.collapse(name, code)
 	if !show {
 		return
 	}
@@ -166,7 +171,8 @@ func (b *statusBoard) event(level slog.Level, name, code, message string, args .
 	b.log.Log(context.Background(), level, message, append(all, args...)...)
 }
 
-func (b *statusBoard) collapse(key string) (held int, show bool) {
+func (b *statusBoard) collapse(name, code string) (held int, show bool) {
+	key := name + " " + code
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
@@ -177,6 +183,10 @@ func (b *statusBoard) collapse(key string) (held int, show bool) {
 		b.repeats[key] = r
 	case now.Before(r.until):
 		r.held++
+		if b.s.Unlogged == nil {
+			b.s.Unlogged = map[string]uint64{}
+		}
+		b.s.Unlogged[name]++
 		return 0, false
 	case now.Sub(r.until) > lastRepeat:
 		r.interval = firstRepeat

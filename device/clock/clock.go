@@ -91,6 +91,7 @@ type belief struct {
 // Being set for the first time is not one.
 type Step struct {
 	Count uint64
+	Back  uint64 // of Count
 	By    int64 // milliseconds, of the last one; negative = back
 	Mono  int64 // when the last one was seen
 }
@@ -211,7 +212,11 @@ func (c *Clock) look() (mono, wall int64) {
 	mono, wall = c.read()
 	offset := wall - mono
 	if was := c.seen.Load(); c.asked.Load() != 0 && apart(offset, was) > stepBound && mono+was >= c.built {
-		c.step = Step{Count: c.step.Count + 1, By: offset - was, Mono: mono}
+		back := c.step.Back
+		if offset < was {
+			back++
+		}
+		c.step = Step{Count: c.step.Count + 1, Back: back, By: offset - was, Mono: mono}
 	}
 	c.seen.Store(offset)
 	why := c.ask()

@@ -398,6 +398,16 @@ func (c *Clock) HearServer(unix, mono, slack int64, alone bool) {
 	c.weighLocked()
 }
 
+// AheadOfServer is by how many milliseconds the wall clock is ahead of the time that the
+// server told last; false where it told none that is possible in the last day.
+func (c *Clock) AheadOfServer() (ms int64, ok bool) {
+	now := c.Read()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h := c.server
+	return now.wall - now.mono - h.offset, h.mono > 0 && now.mono-h.mono <= saidFresh
+}
+
 // weighLocked decides about what the server said last.
 func (c *Clock) weighLocked() {
 	h, b, mono := c.server, c.belief.Load(), c.asked.Load()-1

@@ -299,6 +299,7 @@ func TestStepsAreSeenAndNotFollowed(t *testing.T) {
 		t.Errorf("being set for the first time counts as a step: %+v", got)
 	}
 	s.pass(10)
+	backs := uint64(0)
 	for i, by := range []int64{10 * year, -10 * year, -3600_000, 3600_000, -56 * year} {
 		s.wall += by
 		s.why = "set by hand"
@@ -306,7 +307,10 @@ func TestStepsAreSeenAndNotFollowed(t *testing.T) {
 		if got := s.believes(); got != "kernel +0 ±0" {
 			t.Errorf("step %d: %s", i, got)
 		}
-		if got := s.Stepped(); got != (Step{Count: uint64(i + 1), By: by, Mono: at}) {
+		if by < 0 {
+			backs++
+		}
+		if got := s.Stepped(); got != (Step{Count: uint64(i + 1), Back: backs, By: by, Mono: at}) {
 			t.Errorf("step %d: %+v", i, got)
 		}
 		s.pass(700)
@@ -321,6 +325,29 @@ func TestStepsAreSeenAndNotFollowed(t *testing.T) {
 	s.pass(askEvery)
 	if got := s.believes(); got != "kernel +7 ±0" {
 		t.Errorf("synchronised again: %s", got)
+	}
+}
+
+// The wall clock is held against the server's time, until that is a day old.
+func TestAheadOfServer(t *testing.T) {
+	s := newStage()
+	s.sync()
+	if ms, ok := s.AheadOfServer(); ok {
+		t.Errorf("%d ms ahead of a server that told nothing", ms)
+	}
+	s.HearServer(s.unix()+1500, s.mono, 500, false)
+	s.HearServer(s.unix()-100*year, s.mono, 500, false) // which is not possible
+	s.pass(1000)
+	if ms, ok := s.AheadOfServer(); !ok || ms != -1500 {
+		t.Errorf("%d ms ahead, %v", ms, ok)
+	}
+	s.wall += 60_000
+	if ms, ok := s.AheadOfServer(); !ok || ms != 58_500 {
+		t.Errorf("%d ms ahead after a step, %v", ms, ok)
+	}
+	s.pass(day)
+	if ms, ok := s.AheadOfServer(); ok {
+		t.Errorf("%d ms ahead of what was told more than a day ago", ms)
 	}
 }
 
