@@ -48,7 +48,7 @@ type downlink struct {
 	taken  allowance
 	past   replays
 	quiet  collapse
-	counts struct{ received, executed, refused, repeated, ignored atomic.Uint64 }
+	counts struct{ received, executed, refused, repeated, ignored, ignoredUnlogged, limitedUnlogged atomic.Uint64 }
 }
 
 func newDownlink(accept []string, gateway string, h actions, devices commander, send appender, server func() string, log *slog.Logger) *downlink {
@@ -139,6 +139,8 @@ func (d *downlink) take(ctx context.Context, c *thingsee.Command, now time.Time)
 		d.counts.refused.Add(1)
 		if n, show := d.quiet.pass("command.limited", now); show {
 			d.audit(slog.LevelWarn, "requests come faster than they are taken", "command.limited", c, "count", n)
+		} else {
+			d.counts.limitedUnlogged.Add(1)
 		}
 		return
 	}
@@ -219,6 +221,7 @@ func (d *downlink) audit(level slog.Level, text, event string, c *thingsee.Comma
 func (d *downlink) ignored(now time.Time, text string, err error) {
 	n, show := d.quiet.pass(text, now)
 	if !show {
+		d.counts.ignoredUnlogged.Add(1)
 		return
 	}
 	args := []any{"event", "command.ignored", "remote", d.server(), "count", n}

@@ -45,13 +45,6 @@ func (e *exposition) meters(m *meters) {
 	e.one("go_memstats_heap_inuse_bytes", gauge, "Memory of the heap in use.", float64(memory.HeapInuse))
 }
 
-func (e *exposition) logged(lines map[string]uint64) {
-	e.family("portti_log_messages_total", counter, "Lines of the log, by level.")
-	for _, level := range []string{"debug", "info", "warn", "error"} {
-		e.sample(float64(lines[level]), "level", level)
-	}
-}
-
 // histogram writes d as one family. Its count is that of its buckets, so that the three
 // agree whenever it is asked for.
 func (e *exposition) histogram(name, help string, d *durations) {

@@ -19,7 +19,6 @@ import (
 	"portti/cmd/portti/config"
 	"portti/cmd/portti/status"
 	"portti/cmd/portti/web"
-	"portti/uplink"
 )
 
 // metrics serves the status document as GET /metrics in the Prometheus text
@@ -31,10 +30,9 @@ type metrics struct {
 	status  func() status.Document
 	gps     func() status.GPSDocument
 	meters  *meters
-	ends    func() map[uplink.End]uint64 // of the link
-	logged  func() map[string]uint64     // lines, by level
-	names   func() []string              // of this machine, besides its own; nil = it may be asked by any
-	looked  func() time.Duration         // since the parts were last looked at
+	beyond  func() beyond        // what the status does not tell
+	names   func() []string      // of this machine, besides its own; nil = it may be asked by any
+	looked  func() time.Duration // since the parts were last looked at
 	version string
 	commit  string // of the program, "" = not known
 	log     *slog.Logger
@@ -51,7 +49,7 @@ const (
 )
 
 func (g *Gateway) metrics(addr string) *metrics {
-	return &metrics{addr: addr, status: g.Status, gps: g.sky, meters: &g.meters, ends: g.linkEnds, logged: g.ring.counts, names: func() []string { return g.cfg.Load().Web.Names }, looked: g.sinceLook, version: g.opt.Version, commit: revision(), retry: doorRetry,
+	return &metrics{addr: addr, status: g.Status, gps: g.sky, meters: &g.meters, beyond: g.beyond, names: func() []string { return g.cfg.Load().Web.Names }, looked: g.sinceLook, version: g.opt.Version, commit: revision(), retry: doorRetry,
 		log: g.opt.Log.With("component", "metrics"), door: func(err error) bool { return g.doors.set(doorMetrics, err) }}
 }
 
@@ -164,7 +162,8 @@ func (m *metrics) page(s *status.Document) []byte {
 		info = append(info, name, s.Gateway.Labels[name])
 	}
 	e.sample(1, info...)
-	e.one("portti_start_time_seconds", gauge, "When the gateway started.", float64(m.started(s)))
+	started := m.started(s)
+	e.one("portti_start_time_seconds", gauge, "When the gateway started.", float64(started))
 	e.one("go_goroutines", gauge, "Goroutines that exist.", float64(runtime.NumGoroutine()))
 	e.process()
 	if m.gps != nil {
@@ -173,14 +172,14 @@ func (m *metrics) page(s *status.Document) []byte {
 	}
 	if m.meters != nil {
 		e.meters(m.meters)
-		e.ends = m.ends()
-		e.logged(m.logged())
+		b := m.beyond()
+		e.ends = b.link.Ends
+		e.one("portti_config_last_reload_success_timestamp_seconds", gauge, "When a configuration was last put in force, the start included.", float64(started)+b.loaded.Seconds())
+		e.beyond(&b)
 	}
 	e.document(s)
 	return e.b
 }
-
-func (g *Gateway) linkEnds() map[uplink.End]uint64 { return g.way.Load().link.Status().Ends }
 
 // started is when the gateway started by the present wall clock, which may
 // have been set since. It moves only when that was a step, so that it does not

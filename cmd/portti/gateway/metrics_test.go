@@ -19,8 +19,12 @@ import (
 
 	"go.uber.org/goleak"
 
+	"portti/buffer"
 	"portti/cmd/portti/status"
+	"portti/cmd/portti/web"
 	"portti/cross/testkit"
+	"portti/device"
+	"portti/device/clock"
 	"portti/uplink"
 )
 
@@ -55,9 +59,20 @@ func evilEnds() map[uplink.End]uint64 {
 	return map[uplink.End]uint64{{Dialed: true, Problem: "NET-DNS"}: 7, {Problem: "UP-NO-PONG"}: 2, {Code: 1001}: 1}
 }
 
+func evilBeyond() beyond {
+	return beyond{
+		link: uplink.Status{Ends: evilEnds(), ServerMessages: 9, ServerKinds: map[string]uint64{"notice": 4}, Quarantined: 5, TooBig: 2, TooLong: 1, BadUTF8: 2, BadJSON: 3, ForeignPongs: 4, ForeignAcks: 5,
+			Unlogged: map[string]uint64{"uplink.closed": 7}},
+		buffer:  buffer.Stats{Reopened: 1, SetAside: 2, Rollbacks: 3},
+		devices: []device.Status{{Name: evilName, Heard: -1, Opens: [...]uint64{1, 2, 3, 4, 5, 6}}, {Name: "b", Heard: 0}},
+		steps:   clock.Step{Count: 5, Back: 2}, ahead: -1500, aheadOK: true, unfed: 2 * time.Second, loaded: time.Minute,
+		logged: map[string]uint64{"warn": 3}, unlogged: [...]uint64{8, 9}, page: web.New(web.Options{}),
+	}
+}
+
 // evilMetrics has all that metrics tell of.
 func evilMetrics(version string) metrics {
-	return metrics{version: version, gps: evilSky, meters: new(meters), ends: evilEnds, logged: func() map[string]uint64 { return map[string]uint64{"warn": 3} }}
+	return metrics{version: version, gps: evilSky, meters: new(meters), beyond: evilBeyond}
 }
 
 func evilSky() status.GPSDocument {
@@ -139,7 +154,27 @@ func TestMetricsAreTheStatus(t *testing.T) {
 		`portti_gps_satellites{device="b",use="heard"}`:                                         0,
 		`portti_gps_satellites{device="b",use="used"}`:                                          0,
 		"portti_gps_hdop{device=" + evil + "}":                                                  0.9,
-		"portti_clock_steps_total":                                                              2,
+		`portti_clock_steps_total{direction="forward"}`:                                         3,
+		`portti_clock_steps_total{direction="back"}`:                                            2,
+		"portti_clock_offset_seconds":                                                           -1.5,
+		"portti_watchdog_last_feed_age_seconds":                                                 2,
+		"portti_config_last_reload_success_timestamp_seconds":                                   1_700_000_060,
+		"portti_uplink_missed_pongs_total":                                                      2,
+		`portti_uplink_rejected_messages_total{reason="rejected"}`:                              3,
+		`portti_uplink_rejected_messages_total{reason="too_big"}`:                               2,
+		`portti_uplink_received_messages_total{type="other"}`:                                   5,
+		`portti_uplink_received_messages_total{type="notice"}`:                                  4,
+		`portti_uplink_protocol_errors_total{kind="too_big"}`:                                   1,
+		`portti_uplink_protocol_errors_total{kind="bad_utf8"}`:                                  2,
+		`portti_uplink_protocol_errors_total{kind="bad_json"}`:                                  3,
+		`portti_uplink_protocol_errors_total{kind="unexpected"}`:                                9,
+		`portti_buffer_recoveries_total{kind="reopened"}`:                                       1,
+		`portti_buffer_recoveries_total{kind="quarantined"}`:                                    2,
+		`portti_buffer_recoveries_total{kind="rebuilt"}`:                                        3,
+		`portti_device_tags_heard{device="b"}`:                                                  0,
+		`portti_log_suppressed_total{event="uplink.closed"}`:                                    7,
+		`portti_log_suppressed_total{event="command.ignored"}`:                                  8,
+		`portti_log_suppressed_total{event="command.limited"}`:                                  9,
 		`portti_problem_active{code="DEV-GONE",severity="error"}`:                               1,
 		`portti_problem_active{code="CFG-INVALID",severity="warning"}`:                          1,
 		"portti_config_last_reload_success":                                                     0,
@@ -149,6 +184,18 @@ func TestMetricsAreTheStatus(t *testing.T) {
 	}
 	for result, n := range map[string]float64{"executed": 1, "refused": 2, "repeated": 3, "ignored": 4} {
 		want[`portti_downlink_requests_total{result="`+result+`"}`] = n
+	}
+	for i, result := range []string{"ok", "enoent", "eacces", "ebusy", "eio", "other"} {
+		want["portti_device_opens_total{device="+evil+`,result="`+result+`"}`] = float64(i + 1)
+		want[`portti_device_opens_total{device="b",result="`+result+`"}`] = 0
+	}
+	for _, code := range []string{"2xx", "3xx", "4xx", "5xx"} {
+		for _, method := range []string{"GET", "POST", "other"} {
+			want[`portti_web_requests_total{code="`+code+`",method="`+method+`"}`] = 0
+		}
+	}
+	for _, reason := range []string{"host", "origin", "session", "rate"} {
+		want[`portti_web_rejected_total{reason="`+reason+`"}`] = 0
 	}
 	for _, r := range status.LossReasons() {
 		want[`portti_buffer_lost_messages_total{reason="`+r+`"}`] = float64(s.Totals.Lost[r])

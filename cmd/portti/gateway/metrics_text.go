@@ -200,7 +200,6 @@ func (e *exposition) devices(s *status.Document) {
 
 func (e *exposition) rest(s *status.Document) {
 	e.one("portti_clock_synchronized", gauge, "1 while the wall clock is trusted.", float64(b2i(s.Clock.Trusted)))
-	e.one("portti_clock_steps_total", counter, "Jumps of the wall clock that were seen.", float64(s.Clock.Steps))
 	e.family("portti_problem_active", gauge, "1 for every problem of the catalogue that is open, whatever it is about.")
 	told, invalid := map[string]bool{}, false
 	for _, p := range s.Problems {

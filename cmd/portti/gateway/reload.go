@@ -92,6 +92,7 @@ func (g *Gateway) reload(ctx context.Context, ask reloadRequest) Reloaded {
 		return g.reject("CFG-REFUSED", "the configuration cannot be put in force; the gateway goes on with the one it has", err)
 	}
 	g.rejected.Store(nil)
+	g.loadedAt.Store(g.sinceStart())
 	r := c.report()
 	r.Trial = g.trial.reloaded(c, ask.window)
 	g.log.Info("configuration read again", "event", "config.reloaded", "applied", r.Applied, "after_restart", r.Restart)

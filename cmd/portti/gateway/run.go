@@ -73,6 +73,8 @@ type Options struct {
 type Gateway struct {
 	hashed     atomic.Pointer[hashed]        // the hash of cfg
 	lookedAt   atomic.Int64                  // when supervise last passed, by sinceStart
+	fedAt      atomic.Int64                  // when systemd's watchdog was, by sinceStart; 0 = never
+	loadedAt   atomic.Int64                  // when the last reload was taken, by sinceStart
 	cfg        atomic.Pointer[config.Config] // what the gateway runs by, see effective; only a reload changes it
 	opt        Options
 	log        *slog.Logger
@@ -372,7 +374,21 @@ func (g *Gateway) feed(ctx context.Context) {
 		g.log.Warn("no watchdog", "event", "watchdog.disabled", "err", err)
 		return
 	}
-	systemd.Watch(ctx, g.opt.Notify, interval, g.stuck, g.opt.Log)
+	systemd.Watch(ctx, feeder{g.opt.Notify, g}, interval, g.stuck, g.opt.Log)
+}
+
+// feeder notes when the watchdog was fed.
+type feeder struct {
+	systemd.Notifier
+	g *Gateway
+}
+
+func (f feeder) Watchdog() error {
+	err := f.Notifier.Watchdog()
+	if err == nil {
+		f.g.fedAt.Store(f.g.sinceStart())
+	}
+	return err
 }
 
 func within(done <-chan struct{}, limit time.Duration) bool {

@@ -41,8 +41,16 @@ func sessionOf(r *http.Request) *session {
 	return s
 }
 
-// ServeHTTP lets through who may pass, in the order that the package promises.
+// ServeHTTP counts what is answered.
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &counted{ResponseWriter: w, counts: &g.page.counts, method: r.Method}
+	g.serve(c, r)
+	c.begin(http.StatusOK)
+}
+
+// serve lets through who may pass, in the order that the package promises.
+func (g *guard) serve(w http.ResponseWriter, r *http.Request) {
+	rejected := &g.page.counts.rejected
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -52,10 +60,12 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // the body's limit holds where this fails
 	}
 	if !Known(r, g.page.opt.names()) {
+		rejected[rejectedHost].Add(1)
 		http.Error(w, "this gateway is not asked by that name; names says in [web] which others it has", http.StatusMisdirectedRequest)
 		return
 	}
 	if err := g.cross.Check(r); err != nil || embeds(r) {
+		rejected[rejectedOrigin].Add(1)
 		http.Error(w, "another web page asked for this, and may not", http.StatusForbidden)
 		return
 	}
@@ -63,6 +73,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(context.WithValue(r.Context(), sessionKey{}, s))
 	}
 	if sessionOf(r) == nil && !public(r.URL.Path) {
+		rejected[rejectedSession].Add(1)
 		g.page.stranger(w, r)
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -180,6 +181,20 @@ func TestGuards(t *testing.T) {
 		if resp, text := s.do(c.method, c.path, c.headers...); resp.StatusCode != c.want {
 			t.Errorf("%s: %s %s: got %s, want %d; %.100s", c.what, c.method, c.path, resp.Status, c.want, text)
 		}
+	}
+	rejected := map[string]uint64{}
+	s.page.Rejected(func(reason string, n uint64) { rejected[reason] = n })
+	if want := map[string]uint64{"host": 7, "origin": 9, "session": 11, "rate": 0}; !maps.Equal(rejected, want) {
+		t.Errorf("turned away %v, want %v", rejected, want)
+	}
+	answers := map[string]uint64{}
+	s.page.Answers(func(code, method string, n uint64) {
+		if n > 0 {
+			answers[method+" "+code] = n
+		}
+	})
+	if want := map[string]uint64{"GET 2xx": 9, "GET 4xx": 21, "POST 2xx": 2, "POST 3xx": 2, "POST 4xx": 10, "other 4xx": 1}; !maps.Equal(answers, want) {
+		t.Errorf("answered %v, want %v", answers, want)
 	}
 	if want := []string{"GET /api/v1/status 0", "POST /api/v1/reload 0", "POST /api/v1/reload 0"}; !slices.Equal(s.did, want) {
 		t.Errorf("reached the API: %q, want %q", s.did, want)

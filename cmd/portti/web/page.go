@@ -47,6 +47,7 @@ type Page struct {
 	guests  guests
 	feed    *feed
 	deeds   deeds
+	counts  counts
 	handing struct{ bundle, readings sync.Mutex } // one of each is taken at a time
 	assets  func() map[string]asset
 	finnish func() map[string]translation
@@ -157,12 +158,14 @@ func (p *Page) signIn(w http.ResponseWriter, r *http.Request, secure bool) {
 	cookie, role, tooMany := p.guests.enter(r.PathValue("token"), from, status.Clean(r.UserAgent(), 120), secure)
 	switch {
 	case tooMany:
+		p.counts.rejected[rejectedRate].Add(1)
 		if p.guests.tell() {
 			p.opt.Log.Warn("too many failed sign-ins at the local page; only good links are taken", "event", "web.sign-in-limited", "from", from)
 		}
 		w.Header().Set("Retry-After", "60")
 		p.send(w, http.StatusTooManyRequests, v.outside(v.w.TooManyTitle, v.w.TooManyText, nil))
 	case cookie == "":
+		p.counts.rejected[rejectedSession].Add(1)
 		p.opt.Log.Info("a link to the local page was refused", "event", "web.sign-in-refused", "from", from)
 		p.send(w, http.StatusForbidden, v.outside(v.w.LinkOverTitle, v.w.LinkOverText, el("p", el("code", "portti web link"))))
 	default:
