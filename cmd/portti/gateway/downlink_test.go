@@ -361,8 +361,12 @@ func TestRequestsTooFast(t *testing.T) {
 	if taken < 2*perHour || taken > 2*perHour+perMinute {
 		t.Errorf("%d were taken in two hours", taken)
 	}
-	if n := strings.Count(d.log.String(), "command.limited"); n < 8 || n > 2*6 {
+	n := strings.Count(d.log.String(), "command.limited")
+	if n < 8 || n > 2*6 {
 		t.Errorf("%d lines of the log", n)
+	}
+	if spared := d.downlink.counts.limitedUnlogged.Load(); spared != uint64(2*3600/5-taken-n) {
+		t.Errorf("%d lines spared, with %d written of %d refusals", spared, n, 2*3600/5-taken)
 	}
 	// Nonsense costs nothing and hides nothing for longer than a minute.
 	d = newDownlinkTest(t, config.CommandNames()...)
@@ -375,6 +379,9 @@ func TestRequestsTooFast(t *testing.T) {
 	d.now = d.now.Add(time.Minute)
 	if _, done := d.ask(command(2, "flush", "")); done != "flush" {
 		t.Error("after a minute nothing is heard yet")
+	}
+	if spared := d.downlink.counts.ignoredUnlogged.Load(); spared != 1000+1-2 {
+		t.Errorf("%d lines spared", spared)
 	}
 	if n := strings.Count(d.log.String(), "command.ignored"); n != 2 {
 		t.Errorf("%d lines of the log", n)

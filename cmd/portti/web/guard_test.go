@@ -353,6 +353,11 @@ func TestFailedSignInsDoNotFillTheLog(t *testing.T) {
 		r.Host = "localhost"
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
+	p.Rejected(func(reason string, n uint64) {
+		if want := map[string]uint64{"session": triesEach, "rate": 1000 - triesEach}[reason]; n != want {
+			t.Errorf("%d were turned away for %s, want %d", n, reason, want)
+		}
+	})
 	if n := strings.Count(b.String(), "\n"); n != triesEach+1 {
 		t.Errorf("%d lines:\n%.500s", n, b.String())
 	}
