@@ -54,7 +54,9 @@ func TestOpensAreCounted(t *testing.T) {
 }
 
 func TestOpenResults(t *testing.T) {
-	path := func(errno error) error { return openError("/dev/x", &fs.PathError{Op: "open", Path: "/dev/x", Err: errno}) }
+	path := func(errno error) error {
+		return openError("/dev/x", &fs.PathError{Op: "open", Path: "/dev/x", Err: errno})
+	}
 	_, unmatched := opener{root: t.TempDir()}.find(Match{VID: "0000"})
 	for _, c := range []struct {
 		err  error

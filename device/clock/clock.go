@@ -92,8 +92,8 @@ type belief struct {
 type Step struct {
 	Count uint64
 	Back  uint64 // of Count
-	By    int64 // milliseconds, of the last one; negative = back
-	Mono  int64 // when the last one was seen
+	By    int64  // milliseconds, of the last one; negative = back
+	Mono  int64  // when the last one was seen
 }
 
 // New reads the boot id and makes a clock that believes no time before built.
