@@ -24,7 +24,7 @@ func (o opener) find(m Match) (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", &OpenError{Missing, CodeGone, fmt.Errorf("cannot find the port: %w", kernelError{unix.ENOENT, "no USB adapter with " + m.String()})}
+		return "", &OpenError{Missing, CodeGone, fmt.Errorf("cannot find the port: %w", &kernelError{unix.ENOENT, "no USB adapter with " + m.String()})}
 	case 1:
 		return o.root + "/dev/" + found[0], nil
 	}

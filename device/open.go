@@ -223,7 +223,7 @@ func (o opener) heldError(path string, err error) error {
 }
 
 func heldBy(path, who string) error {
-	return &OpenError{Busy, CodeBusy, fmt.Errorf("cannot open %s: %w", path, kernelError{unix.EBUSY, "in use by " + who})}
+	return openError(path, &kernelError{unix.EBUSY, "in use by " + who})
 }
 
 // openError sorts an error of the kernel or of the serial library.
@@ -242,7 +242,7 @@ func openError(path string, err error) error {
 	case errors.As(err, &pe) && pe.Code() == serial.InvalidSerialPort:
 		e.Code, cause = CodeNotSerial, fmt.Errorf("not a serial port: %w", err)
 	case errors.Is(err, fs.ErrNotExist):
-		e.State, e.Code, cause = Missing, CodeGone, kernelError{unix.ENOENT, "no such device"}
+		e.State, e.Code, cause = Missing, CodeGone, &kernelError{unix.ENOENT, "no such device"}
 	case errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV), errors.Is(err, unix.EIO):
 		e.State, e.Code = Missing, CodeGone
 	}

@@ -29,12 +29,12 @@ func (r OpenResult) String() string {
 
 // kernelError is an error of the kernel in words for people.
 type kernelError struct {
-	unix.Errno
-	text string
+	errno unix.Errno
+	text  string
 }
 
-func (e kernelError) Error() string { return e.text }
-func (e kernelError) Unwrap() error { return e.Errno }
+func (e *kernelError) Error() string { return e.text }
+func (e *kernelError) Unwrap() error { return e.errno }
 
 // openResult sorts an error of opening.
 func openResult(err error) OpenResult {

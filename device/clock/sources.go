@@ -401,11 +401,11 @@ func (c *Clock) HearServer(unix, mono, slack int64, alone bool) {
 // AheadOfServer is by how many milliseconds the wall clock is ahead of the time that the
 // server told last; false where it told none that is possible in the last day.
 func (c *Clock) AheadOfServer() (ms int64, ok bool) {
-	now := c.Read()
+	now := c.Now() // which looks at the wall clock where that is a second ago
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	h := c.server
-	return now.wall - now.mono - h.offset, h.mono > 0 && now.mono-h.mono <= saidFresh
+	h := &c.server
+	return c.seen.Load() - h.offset, h.mono > 0 && now.Mono-h.mono <= saidFresh
 }
 
 // weighLocked decides about what the server said last.

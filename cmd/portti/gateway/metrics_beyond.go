@@ -3,6 +3,8 @@ package gateway
 import (
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"portti/buffer"
@@ -38,24 +40,19 @@ func (g *Gateway) beyond() beyond {
 	return b
 }
 
-// count is one value of a label.
-type count struct {
-	of string
-	n  uint64
-}
-
-func (e *exposition) counts(name, help, label string, all ...count) {
+// counts is a family of counters by one label, whose values are words of a text.
+func (e *exposition) counts(name, help, label, values string, n ...uint64) {
 	e.family(name, counter, help)
-	for _, c := range all {
-		e.sample(float64(c.n), label, c.of)
+	for i, value := range strings.Fields(values) {
+		e.sample(float64(n[i]), label, value)
 	}
 }
 
-func sortedCounts(m map[string]uint64, more ...count) []count {
-	for _, of := range slices.Sorted(maps.Keys(m)) {
-		more = append(more, count{of, m[of]})
+// more adds samples to the family.
+func (e *exposition) more(label string, counts map[string]uint64) {
+	for _, value := range slices.Sorted(maps.Keys(counts)) {
+		e.sample(float64(counts[value]), label, value)
 	}
-	return more
 }
 
 func (e *exposition) beyond(b *beyond) {
@@ -70,22 +67,27 @@ func (e *exposition) beyond(b *beyond) {
 		}
 	}
 	e.one("portti_uplink_missed_pongs_total", counter, "Connections given up because the server stopped answering.", float64(missed))
-	e.counts("portti_uplink_rejected_messages_total", "Readings set aside because the server will not take them.", "reason", count{"rejected", l.Quarantined - l.TooBig}, count{"too_big", l.TooBig})
-	e.counts("portti_uplink_received_messages_total", "Messages of the server, by what the dialect calls them, acknowledgements not counted.", "type", sortedCounts(l.ServerKinds, count{"other", other})...)
-	e.counts("portti_uplink_protocol_errors_total", "What the server sends and should not: messages that are too long, no text, or no JSON; pongs and acknowledgements that answer nothing.", "kind",
-		count{"too_big", l.TooLong}, count{"bad_utf8", l.BadUTF8}, count{"bad_json", l.BadJSON}, count{"unexpected", l.ForeignPongs + l.ForeignAcks})
-	e.counts("portti_buffer_recoveries_total", "Disks that could be written again, damaged files set aside, and numberings begun anew because the old one could not be trusted.", "kind",
-		count{"reopened", b.buffer.Reopened}, count{"quarantined", b.buffer.SetAside}, count{"rebuilt", b.buffer.Rollbacks})
+	e.counts("portti_uplink_rejected_messages_total", "Readings set aside because the server will not take them.", "reason", "rejected too_big", l.Quarantined-l.TooBig, l.TooBig)
+	e.counts("portti_uplink_received_messages_total", "Messages of the server but acknowledgements, by the dialect's names.", "type", "other", other)
+	e.more("type", l.ServerKinds)
+	e.counts("portti_uplink_protocol_errors_total", "Messages of the server too long, no text, or no JSON; unexpected: pongs and acknowledgements that answer nothing.",
+		"kind", "too_big bad_utf8 bad_json unexpected", l.TooLong, l.BadUTF8, l.BadJSON, l.ForeignPongs+l.ForeignAcks)
+	e.counts("portti_buffer_recoveries_total", "Disks that could be written again, damaged files set aside, numberings begun anew.",
+		"kind", "reopened quarantined rebuilt", b.buffer.Reopened, b.buffer.SetAside, b.buffer.Rollbacks)
 	e.opens(b.devices)
-	e.counts("portti_clock_steps_total", "Jumps of the wall clock that were seen.", "direction", count{"forward", b.steps.Count - b.steps.Back}, count{"back", b.steps.Back})
+	e.counts("portti_clock_steps_total", "Jumps of the wall clock that were seen.", "direction", "forward back", b.steps.Count-b.steps.Back, b.steps.Back)
 	if b.aheadOK {
-		e.one("portti_clock_offset_seconds", gauge, "Wall clock less the time that the server told last, good to a second or two; absent where it told none for a day.", float64(b.ahead)/1000)
+		e.one("portti_clock_offset_seconds", gauge, "Wall clock less the server's, to a second or two; absent where that told no time for a day.", float64(b.ahead)/1000)
 	}
 	if b.unfed > 0 {
 		e.one("portti_watchdog_last_feed_age_seconds", gauge, "Time since systemd's watchdog was fed; absent where none watches.", b.unfed.Seconds())
 	}
-	e.counts("portti_log_messages_total", "Lines of the log, by level.", "level", count{"debug", b.logged["debug"]}, count{"info", b.logged["info"]}, count{"warn", b.logged["warn"]}, count{"error", b.logged["error"]})
-	e.counts("portti_log_suppressed_total", "Lines that were not logged because they repeat others.", "event", sortedCounts(l.Unlogged, count{"command.ignored", b.unlogged[0]}, count{"command.limited", b.unlogged[1]})...)
+	e.family("portti_log_messages_total", counter, "Lines of the log, by level.")
+	for _, level := range levels() {
+		e.sample(float64(b.logged[level]), "level", level)
+	}
+	e.counts("portti_log_suppressed_total", "Lines that were not logged because they repeat others.", "event", "command.ignored command.limited", b.unlogged[0], b.unlogged[1])
+	e.more("event", l.Unlogged)
 	if b.page != nil {
 		e.web(b.page)
 	}
@@ -93,11 +95,10 @@ func (e *exposition) beyond(b *beyond) {
 
 func (e *exposition) opens(devices []device.Status) {
 	e.family("portti_device_opens_total", counter, "Tries to open the device's port, by what became of them.")
-	heard := func(d *device.Status) bool { return d.Heard >= 0 }
 	some := false
 	for i := range devices {
 		d := &devices[i]
-		some = some || heard(d)
+		some = some || d.Heard >= 0
 		for r, n := range d.Opens {
 			e.sample(float64(n), "device", d.Name, "result", device.OpenResult(r).String())
 		}
@@ -105,9 +106,9 @@ func (e *exposition) opens(devices []device.Status) {
 	if !some {
 		return
 	}
-	e.family("portti_device_tags_heard", gauge, "Tags or nodes of a mesh heard since the port was opened, up to a limit; absent while it is not open.")
+	e.family("portti_device_tags_heard", gauge, "Tags or nodes heard since the port was opened, as many as are remembered; absent while it is closed.")
 	for i := range devices {
-		if d := &devices[i]; heard(d) {
+		if d := &devices[i]; d.Heard >= 0 {
 			e.sample(float64(d.Heard), "device", d.Name)
 		}
 	}
@@ -115,7 +116,11 @@ func (e *exposition) opens(devices []device.Status) {
 
 func (e *exposition) web(p *web.Page) {
 	e.family("portti_web_requests_total", counter, "Requests that the local page answered, by class of the status code.")
-	p.Answers(func(code, method string, n uint64) { e.sample(float64(n), "code", code, "method", method) })
-	e.family("portti_web_rejected_total", counter, "Requests to the local page that were turned away: for another host, by another web page, without a session, after too many failed sign-ins.")
-	p.Rejected(func(reason string, n uint64) { e.sample(float64(n), "reason", reason) })
+	for m, classes := range p.Answers() {
+		for c, n := range classes {
+			e.sample(float64(n), "code", strconv.Itoa(c+2)+"xx", "method", [...]string{"GET", "POST", "other"}[m])
+		}
+	}
+	r := p.Rejected()
+	e.counts("portti_web_rejected_total", "Requests that the local page turned away: for another host, by another page, without a session, after too many failed sign-ins.", "reason", "host origin session rate", r[:]...)
 }

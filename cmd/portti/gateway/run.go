@@ -374,17 +374,16 @@ func (g *Gateway) feed(ctx context.Context) {
 		g.log.Warn("no watchdog", "event", "watchdog.disabled", "err", err)
 		return
 	}
-	systemd.Watch(ctx, feeder{g.opt.Notify, g}, interval, g.stuck, g.opt.Log)
+	systemd.Watch(ctx, &feeder{g}, interval, g.stuck, g.opt.Log)
 }
 
 // feeder notes when the watchdog was fed.
-type feeder struct {
-	systemd.Notifier
-	g *Gateway
-}
+type feeder struct{ g *Gateway }
 
-func (f feeder) Watchdog() error {
-	err := f.Notifier.Watchdog()
+func (f *feeder) Status(text string) error { return f.g.opt.Notify.Status(text) }
+
+func (f *feeder) Watchdog() error {
+	err := f.g.opt.Notify.Watchdog()
 	if err == nil {
 		f.g.fedAt.Store(f.g.sinceStart())
 	}

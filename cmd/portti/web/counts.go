@@ -7,8 +7,8 @@ import (
 
 // counts is what was asked of the page since the start.
 type counts struct {
-	answers  [3][4]atomic.Uint64 // by method and class, in the order of methods and classes
-	rejected [4]atomic.Uint64    // in the order of reasons
+	answers  [3][4]atomic.Uint64 // see Answers
+	rejected [4]atomic.Uint64    // by why
 }
 
 // Why a request is turned away.
@@ -19,24 +19,24 @@ const (
 	rejectedRate           // after too many failed sign-ins
 )
 
-func methods() [3]string { return [...]string{http.MethodGet, http.MethodPost, "other"} }
-func classes() [4]string { return [...]string{"2xx", "3xx", "4xx", "5xx"} }
-func reasons() [4]string { return [...]string{"host", "origin", "session", "rate"} }
-
-// Answers tells how many requests were answered, by the class of the status and by the method.
-func (p *Page) Answers(tell func(code, method string, n uint64)) {
-	for m, method := range methods() {
-		for c, class := range classes() {
-			tell(class, method, p.counts.answers[m][c].Load())
+// Answers is how many requests were answered: with GET, POST and other methods, each by the
+// classes of the status from 2xx to 5xx.
+func (p *Page) Answers() (n [3][4]uint64) {
+	for m := range n {
+		for c := range n[m] {
+			n[m][c] = p.counts.answers[m][c].Load()
 		}
 	}
+	return n
 }
 
-// Rejected tells how many requests were turned away, by why.
-func (p *Page) Rejected(tell func(reason string, n uint64)) {
-	for i, reason := range reasons() {
-		tell(reason, p.counts.rejected[i].Load())
+// Rejected is how many requests were turned away: for their host, their origin, want of a
+// session, and the rate of failed sign-ins.
+func (p *Page) Rejected() (n [4]uint64) {
+	for i := range n {
+		n[i] = p.counts.rejected[i].Load()
 	}
+	return n
 }
 
 // counted is an answer that is counted when it begins.
@@ -68,10 +68,11 @@ func (w *counted) begin(code int) {
 	}
 	w.begun = true
 	m := 2
-	for i, method := range methods() {
-		if method == w.method {
-			m = i
-		}
+	switch w.method {
+	case http.MethodGet:
+		m = 0
+	case http.MethodPost:
+		m = 1
 	}
 	w.counts.answers[m][min(code/100-2, 3)].Add(1)
 }
