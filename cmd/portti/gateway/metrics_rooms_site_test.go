@@ -29,7 +29,7 @@ func TestMetricsOfTheRooms(t *testing.T) {
 	defer systemd.Close()
 	go io.Copy(io.Discard, systemd)
 	t.Setenv("NOTIFY_SOCKET", systemd.LocalAddr().String())
-	t.Setenv("WATCHDOG_USEC", "1000000")
+	t.Setenv("WATCHDOG_USEC", "20000000")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := new(websocket.Upgrader).Upgrade(w, r, http.Header{"Date": {time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}})
 		if err != nil {
