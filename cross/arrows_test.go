@@ -23,6 +23,7 @@ func rooms() map[string][]string {
 		"cmd/portti/config":            {"portti/device", "portti/uplink", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/"},
 		"cmd/portti/status":            {},
 		"cmd/portti/conform":           {"github.com/gorilla/websocket"},
+		"cmd/portti/fleet":             {"portti/uplink"},
 		"cmd/portti/web":               {"portti/cmd/portti/status", "rsc.io/qr"},
 		"cmd/portti/gateway":           {"portti/cmd/portti/carry", "portti/cmd/portti/config", "portti/cmd/portti/durable", "portti/cmd/portti/machine", "portti/cmd/portti/redact", "portti/cmd/portti/status", "portti/cmd/portti/web", "portti/buffer", "portti/device", "portti/device/", "portti/systemd", "portti/uplink", "golang.org/x/sys/"},
 		"cmd/portti/console":           {"portti/cmd/portti/status"},

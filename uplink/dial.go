@@ -71,6 +71,9 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 	}
 	defer w.end()
 	ws := websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: writeBuffer, EnableCompression: d.deflate}
+	if d.o.WriteBuffers != nil && writeBuffer == minWriteBuffer { // a larger one is not to be mixed up with others
+		ws.WriteBufferPool = d.o.WriteBuffers
+	}
 	if d.o.Ack == AckEnvelope {
 		ws.Subprotocols = append(ws.Subprotocols, envelopeProtocol)
 	}

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -87,6 +88,10 @@ type Options struct {
 	BackoffBase time.Duration // first ceiling, default 1 s
 	BackoffCap  time.Duration // last ceiling, default 5 min
 	Spread      time.Duration // after an orderly close by the server, default 30 s
+
+	// WriteBuffers lets the connections of many Links share their buffers, 32 KB each, which
+	// they need while they write. nil: each has its own.
+	WriteBuffers *sync.Pool
 
 	UserAgent string
 	Log       *slog.Logger // with the key component; default: discards

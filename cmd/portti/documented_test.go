@@ -27,7 +27,7 @@ type command struct {
 // How a command of the documentation is tried.
 const (
 	typed    = "typed"    // in the container, by .ci/container-docs, which goes by the same list
-	fleet    = "typed $"  // in the container, by the test of its page
+	inOrder  = "typed $"  // in the container, by the test of its page
 	mends    = "mends"    // in the container, by .ci/breaks: it has to mend what was broken
 	here     = "run here" // by TestDocumentedRuns, or by the test that the list names
 	checked  = "parsed"   // verb, flags and arguments are those of this program, or the target of the Makefile is there
@@ -266,7 +266,7 @@ func TestDocumented(t *testing.T) {
 		}
 	}
 	fmt.Fprintf(&list, "#")
-	for _, how := range []string{typed, fleet, mends, here, checked, excused} {
+	for _, how := range []string{typed, inOrder, mends, here, checked, excused} {
 		fmt.Fprintf(&list, " %s: %d.", how, counts[how])
 	}
 	list.WriteString("\n")
@@ -284,7 +284,7 @@ func tried(c command, used map[int]bool) (how, why string) {
 	}
 	switch first := words(c.text)[0][0]; {
 	case c.dollar && (c.page == "README.md" || c.page == "docs/fleet.md"):
-		return fleet, ".ci/container-" + map[string]string{"README.md": "first", "docs/fleet.md": "fleet"}[c.page]
+		return inOrder, ".ci/container-" + map[string]string{"README.md": "first", "docs/fleet.md": "fleet"}[c.page]
 	case c.page == "docs/breaks.md":
 		return mends, ".ci/breaks"
 	case c.block && filepath.Base(first) != "make" && first != "go":

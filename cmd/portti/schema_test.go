@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"portti/cmd/portti/fleet"
 	"portti/cmd/portti/gateway"
 	"portti/cmd/portti/status"
 	"portti/cross/testkit"
@@ -55,6 +56,7 @@ func printed() map[string]any {
 		"discover":     foundList{},
 		"queue-check":  queueVerdict{},
 		"test":         trial{},
+		"fleet":        fleet.Report{},
 	}
 }
 

@@ -28,14 +28,15 @@ type simulated struct {
 	every, warmup, reboot    time.Duration
 	seed                     uint64
 	against                  against
+	crowd                    crowd
 }
 
 // simulateCmd is a serial device that exists only in software.
 func simulateCmd() *cobra.Command {
 	var s simulated
 	cmd := &cobra.Command{
-		Use:   "simulate (--play FILE | --device KIND) [--link PATH] | simulate --against URL",
-		Short: "be the hardware: a port that plays a recording or a device; or be a gateway to a new server",
+		Use:   "simulate (--play FILE | --device KIND) [--link PATH] | simulate --against URL | simulate --fleet N --url URL",
+		Short: "be the hardware: a port that plays a recording or a device; or be a gateway to a new server, or many",
 		Long: `simulate makes a pseudo-terminal that a gateway opens like a serial port. It
 waits for a reader, then plays.
 
@@ -51,11 +52,19 @@ lost, as on a real line.
 With --against it is a gateway to a server that somebody is writing, and says which
 rules of docs/receivers.md the server keeps: repeats, gaps, lost acknowledgements, a
 copied card, a kill. The server stores some 500 real messages of a thing that no gateway has.
---stored lets it see whether each was stored, and once. Exit code 1: a rule is not kept.`,
+--stored lets it see whether each was stored, and once. Exit code 1: a rule is not kept.
+
+With --fleet it is many gateways, each with an identity, an epoch and a queue of its own,
+whose links wait and repeat as those in the field do. It says how soon all were connected
+and every reading proven; the server stores messages of things that no gateway has. A
+--token-file holds one token, or one a line for each gateway. Exit code 1: a gateway never
+connected, or a reading is not proven.`,
 		Example: `  portti simulate --device gps --link /tmp/ttyGPS
   portti simulate --play drive.nmea --link /tmp/ttyGPS --speed 10 --loop
   portti simulate --against ws://127.0.0.1:8080/socket --ack envelope --stored messages.jsonl
-  portti simulate --against ws://127.0.0.1:8080/socket --ack count --kill 'docker kill app; docker start app' --stored 'psql -Atc "select body from readings"'`,
+  portti simulate --against ws://127.0.0.1:8080/socket --ack count --kill 'docker kill app; docker start app' --stored 'psql -Atc "select body from readings"'
+  portti simulate --fleet 1000 --url ws://127.0.0.1:8080/socket --for 2m
+  portti simulate --fleet 1000 --url wss://ingest.example.net/socket --ack envelope --readings 600 --rate 0.1 --token-file tokens`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return simulate(cmd, s) },
 	}
@@ -76,10 +85,14 @@ copied card, a kill. The server stores some 500 real messages of a thing that no
 	f.BoolVar(&s.heartbeat, "heartbeat", false, "ble-bridge: stay silent unless the reader answers heartbeats")
 	f.Uint64Var(&s.seed, "seed", 1, "other numbers give other weather")
 	s.against.flags(cmd)
+	s.crowd.flags(cmd)
 	return cmd
 }
 
 func simulate(cmd *cobra.Command, s simulated) error {
+	if cmd.Flags().Changed("fleet") {
+		return s.crowd.run(cmd, s.against)
+	}
 	if s.against.url != "" {
 		return s.against.run(cmd)
 	}

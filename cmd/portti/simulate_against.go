@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -27,9 +28,9 @@ type against struct {
 func (a *against) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&a.url, "against", "", "try the server at `URL`, ws:// or wss://")
-	f.StringVar(&a.ack, "ack", conform.Envelope, "against: fence, count or envelope")
-	f.StringVar(&a.token, "token-file", "", "against: send the token in `FILE` as Authorization: Bearer")
-	f.StringVar(&a.ca, "ca-file", "", "against: trust the certificates in `FILE` (PEM)")
+	f.StringVar(&a.ack, "ack", "", "against, fleet: fence, count or envelope (default: against envelope, fleet fence)")
+	f.StringVar(&a.token, "token-file", "", "against, fleet: send the token in `FILE` as Authorization: Bearer")
+	f.StringVar(&a.ca, "ca-file", "", "against, fleet: trust the certificates in `FILE` (PEM)")
 	f.StringVar(&a.kill, "kill", "", "against: `COMMAND` of a shell that ends the server as a crash would and starts it anew")
 	f.StringVar(&a.stored, "stored", "", "against: `FILE`, or a command of a shell, that gives what the server stored, as JSON in any shape")
 	f.DurationVar(&a.patience, "patience", 10*time.Second, "against: how long an answer may take")
@@ -69,7 +70,7 @@ func (a *against) run(cmd *cobra.Command) error {
 }
 
 func (a *against) options(cmd *cobra.Command) (conform.Options, error) {
-	o := conform.Options{URL: a.url, Ack: a.ack, Header: http.Header{}, Patience: a.patience}
+	o := conform.Options{URL: a.url, Ack: cmp.Or(a.ack, conform.Envelope), Header: http.Header{}, Patience: a.patience}
 	if u, err := url.Parse(a.url); err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Host == "" {
 		return o, usage(errors.New("--against takes an address such as ws://127.0.0.1:8080/socket"))
 	}
