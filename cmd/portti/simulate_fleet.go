@@ -154,6 +154,6 @@ func (c *crowd) sum(w io.Writer, r fleet.Report) {
 		say("%s refused for ever by the server: a gateway would set them aside", status.Count(r.Aside, "reading"))
 	}
 	if r.Unproven > 0 {
-		say("%s not proven when it ended after %.0f s", status.Count(r.Unproven, "reading"), r.TookS)
+		say("%s not proven when it ended after %.0f s; %d of %s not connected then", status.Count(r.Unproven, "reading"), r.TookS, r.Gateways-r.AtEnd, status.Count(uint64(r.Gateways), "gateway"))
 	}
 }

@@ -77,7 +77,7 @@ func Run(ctx context.Context, o Options, tell func(Progress)) (Report, error) {
 		running.Go(func() { _ = l.Run(linked, f.queue[i]) }) // ErrLeft, or as linked was cut: the sources have no errors
 	}
 	f.wait(ctx, tell)
-	f.tally.look(f.links, time.Since(f.began)) // while they are connected
+	f.tally.online = f.tally.look(f.links, time.Since(f.began)).Connected
 	leave := time.AfterFunc(farewell, cut)
 	defer leave.Stop()
 	for _, l := range f.links {

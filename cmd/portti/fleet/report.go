@@ -13,10 +13,10 @@ import (
 // Report is what a run came to, as portti simulate --fleet prints it with --json. Fields
 // are only ever added.
 type Report struct {
-	Schema    int     `json:"schema"`
 	Gateways  int     `json:"gateways"`
 	Connected int     `json:"connected"` // gateways that were connected at least once
-	Connects  uint64  `json:"connects"`  // connections of all of them
+	AtEnd     int     `json:"connected_at_end"`
+	Connects  uint64  `json:"connects"` // connections of all of them
 	PerSecond uint64  `json:"connects_per_second_max"`
 	AllUpS    float64 `json:"last_first_connection_s"` // when the last of them came for the first time
 	Readings  uint64  `json:"readings"`                // that were made
@@ -43,7 +43,7 @@ type End struct {
 
 func (f *fleet) report() Report {
 	r := Report{
-		Schema: 1, Gateways: f.o.Gateways, Connected: f.tally.met, PerSecond: f.tally.most, AllUpS: f.tally.allUp.Seconds(),
+		Gateways: f.o.Gateways, Connected: f.tally.met, AtEnd: f.tally.online, PerSecond: f.tally.most, AllUpS: f.tally.allUp.Seconds(),
 		Readings: f.made(), Proven: f.proven.Load(), Aside: f.aside.Load(),
 		ProvenS: time.Duration(f.lastProof.Load()).Seconds(), TookS: time.Since(f.began).Seconds(),
 		ProofP50: f.tally.proof.share(50), ProofP99: f.tally.proof.share(99), Ends: []End{},
@@ -70,12 +70,13 @@ func (f *fleet) report() Report {
 
 // tally is what was seen of the links, once a second.
 type tally struct {
-	met   int           // gateways that were connected once
-	times []uint64      // that each was connected
-	allUp time.Duration // when the last of them came
-	most  uint64        // connections from one look to the next
-	said  map[string]string
-	proof spread
+	met    int           // gateways that were connected once
+	online int           // when it ended
+	times  []uint64      // that each was connected
+	allUp  time.Duration // when the last of them came
+	most   uint64        // connections from one look to the next
+	said   map[string]string
+	proof  spread
 }
 
 // look takes the status of each link, after so long.
