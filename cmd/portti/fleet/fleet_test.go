@@ -18,7 +18,8 @@ import (
 
 // quick are options of links that do not wait long.
 func quick(url, ack string, hold time.Duration) uplink.Options {
-	return uplink.Options{URL: url, Ack: ack, Hold: hold, Proxy: "none", BackoffBase: 10 * time.Millisecond, BackoffCap: 100 * time.Millisecond, Spread: 10 * time.Millisecond}
+	return uplink.Options{URL: url, Ack: ack, Hold: hold, Proxy: "none", MaxBatchMessages: 20, // so that half of all is more than the first frames
+		BackoffBase: 10 * time.Millisecond, BackoffCap: 100 * time.Millisecond, Spread: 10 * time.Millisecond}
 }
 
 // arrived is what a receiver has of each gateway, by time.
@@ -49,7 +50,7 @@ func (a *arrived) take(msg []byte, half int) {
 // Every reading of every gateway arrives, over a broken connection of all of them, and
 // comes again byte for byte as it was.
 func TestFleetDeliversOverABrokenConnection(t *testing.T) {
-	const gateways, readings = 50, 1000
+	const gateways, readings = 50, 300
 	for _, c := range []struct {
 		ack  string
 		hold time.Duration
