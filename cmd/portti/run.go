@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -87,14 +88,18 @@ was accepted is lost either way. Log lines go to standard error.`,
 // only stumble: a serial port takes four, the rest of a gateway 17 with one connection. Go has raised the limit
 // to the hard one by now.
 func enoughFiles(devices int) error {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return nil // then nobody knows a limit
-	}
-	if need := uint64(20 + 4*devices); limit.Cur < need {
-		return fmt.Errorf("cannot start: this process may have only %d files open, and needs %d with this configuration; raise LimitNOFILE in the unit, or ulimit -n", limit.Cur, need)
+	if need, limit := uint64(20+4*devices), mayOpen(); limit < need {
+		return fmt.Errorf("cannot start: this process may have only %d files open, and needs %d with this configuration; raise LimitNOFILE in the unit, or ulimit -n", limit, need)
 	}
 	return nil
+}
+
+// mayOpen is how many files this process may have open, or more than it could where
+// nobody knows a limit.
+func mayOpen() uint64 {
+	limit := syscall.Rlimit{Cur: math.MaxUint64}
+	_ = syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
+	return uint64(limit.Cur)
 }
 
 // collectEarly lets the heap grow by half between collections, not double as Go

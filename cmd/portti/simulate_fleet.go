@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,20 +49,16 @@ func (c *crowd) run(cmd *cobra.Command, a against) error {
 		return err
 	}
 	g, talk, out := globalsOf(cmd), cmd.ErrOrStderr(), cmd.OutOrStdout()
+	if g.json || g.quiet || g.plain || !isTerminal(talk) || os.Getenv("TERM") == "dumb" {
+		talk = io.Discard
+	}
 	const erase = "\r\x1b[K"
-	tell := func(p fleet.Progress) {
-		fmt.Fprintf(talk, erase+"%d connected, %d delivered, %d refused or broken, %d readings/s", p.Connected, p.Proven, p.Failures, p.PerSecond)
-	}
-	live := !g.json && !g.quiet && !g.plain && isTerminal(talk) && os.Getenv("TERM") != "dumb"
-	if !live {
-		tell = func(fleet.Progress) {}
-	}
 	ctx, stop := untilNobodyWatches(cmd.Context())
 	defer stop()
-	r, err := fleet.Run(ctx, o, tell)
-	if live {
-		fmt.Fprint(talk, erase)
-	}
+	r, err := fleet.Run(ctx, o, func(p fleet.Progress) {
+		fmt.Fprintf(talk, erase+"%d connected, %d delivered, %d refused or broken, %d readings/s", p.Connected, p.Proven, p.Failures, p.PerSecond)
+	})
+	fmt.Fprint(talk, erase)
 	switch {
 	case err != nil:
 		return usage(err)
@@ -73,7 +67,7 @@ func (c *crowd) run(cmd *cobra.Command, a against) error {
 			return err
 		}
 	case !g.quiet || r.Unproven > 0:
-		c.sum(out, r)
+		sum(out, r)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -85,27 +79,19 @@ func (c *crowd) run(cmd *cobra.Command, a against) error {
 }
 
 // options checks the flags, and with them what this machine allows.
-func (c *crowd) options(a against) (fleet.Options, error) {
-	o := fleet.Options{Gateways: c.gateways, Readings: c.readings, Rate: c.rate, For: c.bound}
-	o.Link = uplink.Options{URL: c.url, Insecure: true, Ack: a.ack, CAFile: a.ca, UserAgent: "portti/" + buildInfo().Version}
+func (c *crowd) options(a against) (o fleet.Options, err error) {
+	o = fleet.Options{Gateways: c.gateways, Readings: c.readings, Rate: c.rate, For: c.bound}
+	o.Link = uplink.Options{URL: c.url, Insecure: true, Ack: cmp.Or(a.ack, uplink.AckFence), CAFile: a.ca, UserAgent: "portti/" + buildInfo().Version}
 	switch {
 	case c.gateways < 1 || c.gateways > maxFleet:
 		return o, usage(fmt.Errorf("cannot be %d gateways: --fleet is 1 to %d", c.gateways, maxFleet))
 	case c.url == "":
 		return o, usage(errors.New("--fleet needs --url, such as --url ws://127.0.0.1:8080/socket"))
-	case c.readings < 1 || c.readings > maxReadings:
-		return o, usage(fmt.Errorf("cannot have %d readings for each gateway: --readings is 1 to %d", c.readings, maxReadings))
-	case !(c.rate >= 0 && c.rate <= 100) || c.bound < 0:
-		return o, usage(errors.New("--rate is 0 to 100 readings a second of each gateway, and --for is not negative"))
-	}
-	switch a.ack {
-	case "":
-		o.Link.Ack = uplink.AckFence
-	case uplink.AckFence, uplink.AckCount, uplink.AckEnvelope:
-	default:
-		return o, usage(fmt.Errorf("cannot count what --ack %s proves: it is fence, count or envelope", a.ack))
-	}
-	if o.Link.Ack == uplink.AckFence {
+	case c.readings < 1 || c.readings > maxReadings || !(c.rate >= 0 && c.rate <= 100) || c.bound < 0:
+		return o, usage(fmt.Errorf("--readings is 1 to %d, --rate 0 to 100 readings a second of each gateway, and --for not negative", maxReadings))
+	case o.Link.Ack == uplink.AckNone:
+		return o, usage(errors.New("--ack none proves nothing that could be counted: it is fence, count or envelope"))
+	case o.Link.Ack == uplink.AckFence:
 		o.Link.Hold = config.Defaults().Uplink.FenceHold.D()
 	}
 	if a.token != "" {
@@ -117,9 +103,7 @@ func (c *crowd) options(a against) (fleet.Options, error) {
 			return o, usage(fmt.Errorf("%s has %d tokens for %d gateways: it holds one for all of them, or one a line for each", a.token, len(o.Tokens), c.gateways))
 		}
 	}
-	limit := syscall.Rlimit{Cur: math.MaxUint64}
-	_ = syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) // Go has raised it to the hard one
-	return o, filesFor(c.gateways, uint64(limit.Cur))
+	return o, filesFor(c.gateways, mayOpen())
 }
 
 // filesFor says how many files may have to be open, where that is more than the limit.
@@ -132,7 +116,7 @@ func filesFor(gateways int, limit uint64) error {
 }
 
 // sum says what it came to.
-func (c *crowd) sum(w io.Writer, r fleet.Report) {
+func sum(w io.Writer, r fleet.Report) {
 	say := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
 	say("%d of %s connected, the last after %.1f s; at the most %s in a second, %d in all",
 		r.Connected, status.Count(uint64(r.Gateways), "gateway"), r.AllUpS, status.Count(r.PerSecond, "handshake"), r.Connects)

@@ -19,8 +19,9 @@ func TestSimulateFleetRefuses(t *testing.T) {
 		"--fleet 2":                                                    "needs --url",
 		"--fleet 2 --url http://127.0.0.1:1/":                          "must begin with wss://",
 		"--fleet 2 --url ws://127.0.0.1:1/ --readings 0":               "--readings is 1 to 1000000",
-		"--fleet 2 --url ws://127.0.0.1:1/ --rate NaN":                 "--rate is 0 to 100",
+		"--fleet 2 --url ws://127.0.0.1:1/ --rate NaN":                 "--rate 0 to 100 readings",
 		"--fleet 2 --url ws://127.0.0.1:1/ --ack none":                 "it is fence, count or envelope",
+		"--fleet 2 --url ws://127.0.0.1:1/ --ack maybe":                `"maybe"`,
 		"--fleet 3 --url ws://127.0.0.1:1/ --token-file " + tokens:     "has 2 tokens for 3 gateways",
 		"--fleet 2 --url ws://127.0.0.1:1/ --against ws://127.0.0.1:1": "none of the others",
 	} {

@@ -1,3 +1,7 @@
+// Package fleet is many gateways in one process: portti simulate --fleet. Each has the
+// link that a gateway has, with its pauses after a failure and its repeats after a broken
+// connection, and an identity, an epoch and a queue of its own. The queues cost no
+// memory: a reading is made anew, byte for byte the same, whenever it is sent.
 package fleet
 
 import (
@@ -17,14 +21,11 @@ import (
 // Options say how many gateways, what each has to deliver, and where to.
 type Options struct {
 	Gateways int
-	Readings int     // of each gateway
-	Rate     float64 // readings a second of each gateway; 0: all of them wait at the beginning
-	// For is when it ends at the latest; 0: when every reading is proven.
-	For time.Duration
-	// Tokens are one for all gateways, or one for each; none: they show none.
-	Tokens []string
-	// Link is what all links have in common: the server, and how it proves.
-	Link uplink.Options
+	Readings int           // of each gateway
+	Rate     float64       // readings a second of each gateway; 0: all of them wait at the beginning
+	For      time.Duration // when it ends at the latest; 0: when every reading is proven
+	Tokens   []string      // one for all gateways, or one for each; none: they show none
+	Link     uplink.Options
 }
 
 // Progress is how far a fleet is.
@@ -32,7 +33,7 @@ type Progress struct {
 	Connected int    // gateways, now
 	Proven    uint64 // readings
 	Failures  uint64 // attempts that failed and connections that broke
-	PerSecond uint64 // readings proven in the last second
+	PerSecond uint64 // readings proven since the last Progress
 }
 
 // fleet is one run.
@@ -46,24 +47,20 @@ type fleet struct {
 	stopped       atomic.Int64 // after which time no reading is made any more; 0: it goes on
 	proven, aside atomic.Uint64
 	lastProof     atomic.Int64 // after which time the last reading was proven
-	closing       atomic.Bool
-	settled       chan struct{} // closed when the server has answered for every reading there will ever be
 }
 
 const (
-	tick     = time.Second
+	looks    = 10              // a second
 	latePart = 5 * time.Second // for what was made just before the time was over
 	farewell = 3 * time.Second // for the links to close in order
 )
 
-// Run plays the fleet until every reading is proven, the time is over or ctx ends, which
-// is told from the report. tell is called each second. An error means that nothing was tried.
+// Run plays the fleet until every reading is proven, the time is over or ctx ends. tell is
+// called each second. An error means that nothing was tried.
 func Run(ctx context.Context, o Options, tell func(Progress)) (Report, error) {
-	f := &fleet{o: o, began: time.Now(), settled: make(chan struct{})}
+	f := &fleet{o: o, began: time.Now()}
 	f.tally = tally{times: make([]uint64, o.Gateways), said: map[string]string{}}
-	f.o.Link.Lookup = new(names).lookup
-	f.o.Link.Proof = f.tally.proof.note
-	f.o.Link.WriteBuffers = new(sync.Pool)
+	f.o.Link.Lookup, f.o.Link.Proof, f.o.Link.WriteBuffers = once(), f.tally.proof.note, new(sync.Pool)
 	run := random(3)
 	for i := range o.Gateways {
 		if err := f.add(i, fmt.Sprintf("XXXX00FLT%s%05d", run, i+1)); err != nil {
@@ -74,18 +71,17 @@ func Run(ctx context.Context, o Options, tell func(Progress)) (Report, error) {
 	defer cut()
 	var running sync.WaitGroup
 	for i, l := range f.links {
-		running.Go(func() { _ = l.Run(linked, f.queue[i]) }) // ErrLeft, or as linked was cut: the sources have no errors
+		running.Go(func() { _ = l.Run(linked, f.queue[i]) }) // the sources have no errors
 	}
 	f.wait(ctx, tell)
-	f.tally.online = f.tally.look(f.links, time.Since(f.began)).Connected
-	leave := time.AfterFunc(farewell, cut)
-	defer leave.Stop()
+	online := f.look().Connected
+	defer time.AfterFunc(farewell, cut).Stop()
 	for _, l := range f.links {
 		l.Leave()
 	}
 	running.Wait()
-	f.tally.look(f.links, time.Since(f.began))
-	return f.report(), nil
+	f.look()
+	return f.report(online), nil
 }
 
 // add makes gateway i.
@@ -96,75 +92,54 @@ func (f *fleet) add(i int, id string) error {
 		o.Auth, o.Token = uplink.AuthHeader, token{uplink.NewSecret(f.o.Tokens[i%n])}
 	}
 	l, err := uplink.New(o)
-	if err != nil {
-		return err
-	}
 	s := &source{f: f, id: id, epoch: random(8)}
 	if f.o.Rate > 0 {
 		s.late = time.Duration(float64(i) / float64(f.o.Gateways) / f.o.Rate * float64(time.Second))
 	}
 	f.links, f.queue = append(f.links, l), append(f.queue, s)
-	return nil
+	return err
 }
 
 // wait follows the run until it is over.
 func (f *fleet) wait(ctx context.Context, tell func(Progress)) {
-	ticker := time.NewTicker(tick)
+	ticker := time.NewTicker(time.Second / looks)
 	defer ticker.Stop()
-	var over <-chan time.Time
-	if f.o.For > 0 {
-		over = time.After(f.o.For)
-	}
+	end := f.o.For
 	var before uint64
-	for {
+	for n := 1; f.proven.Load()+f.aside.Load() < f.made(); n++ {
 		select {
 		case <-ctx.Done():
 			f.stop()
 			return
-		case <-f.settled:
-			return
-		case <-over:
-			if over = time.After(latePart); !f.stop() {
+		case <-ticker.C:
+		}
+		if end > 0 && time.Since(f.began) >= end {
+			if end += latePart; !f.stop() {
 				return
 			}
-		case <-ticker.C:
-			p := f.tally.look(f.links, time.Since(f.began))
-			p.Proven = f.proven.Load()
+		}
+		if n%looks == 0 {
+			p := f.look()
 			p.PerSecond, before = p.Proven-before, p.Proven
 			tell(p)
-		}
-		if f.stopped.Load() > 0 && f.done() {
-			return
 		}
 	}
 }
 
-// stop has no more readings made; it was the first time, and there may be some on the way.
+// stop has no more readings made. It says whether there may be some on the way.
 func (f *fleet) stop() bool {
 	return f.o.Rate > 0 && f.stopped.CompareAndSwap(0, int64(time.Since(f.began)))
 }
 
-// made is how many readings there are of all gateways.
+// made is how many readings there are, or will be.
 func (f *fleet) made() (n uint64) {
-	now := time.Now()
+	if f.stopped.Load() == 0 {
+		return uint64(f.o.Gateways) * uint64(f.o.Readings)
+	}
 	for _, s := range f.queue {
-		n += s.made(now)
+		n += s.made(time.Now())
 	}
 	return n
-}
-
-func (f *fleet) done() bool { return f.proven.Load()+f.aside.Load() >= f.made() }
-
-// settle counts n readings that the server has answered for.
-func (f *fleet) settle(count *atomic.Uint64, n uint64) {
-	if count == &f.proven {
-		f.lastProof.Store(int64(time.Since(f.began)))
-	}
-	count.Add(n)
-	all := uint64(f.o.Gateways) * uint64(f.o.Readings)
-	if f.proven.Load()+f.aside.Load() == all && f.closing.CompareAndSwap(false, true) {
-		close(f.settled)
-	}
 }
 
 func random(n int) string {
@@ -178,33 +153,18 @@ type token struct{ uplink.Secret }
 
 func (t token) Token(context.Context) (uplink.Secret, error) { return t.Secret, nil }
 
-// names asks the name server once in a while for all gateways: thousands of questions at
-// once would take more files than the connections, and be a trial of the name server.
-type names struct {
-	mu    sync.Mutex
-	known map[string]answer
-}
-
-type answer struct {
-	at    time.Time
-	addrs []netip.Addr
-	err   error
-}
-
-func (c *names) lookup(ctx context.Context, network, host string) ([]netip.Addr, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	a, known := c.known[network+host]
-	if !known || time.Since(a.at) > 10*time.Second {
-		addrs, err := net.DefaultResolver.LookupNetIP(ctx, network, host)
-		if ctx.Err() != nil { // one gateway's patience, which says nothing for the others
-			return nil, err
-		}
-		a = answer{time.Now(), addrs, err}
-		if c.known == nil {
-			c.known = map[string]answer{}
-		}
-		c.known[network+host] = a
+// once asks the name server once for all gateways: thousands of questions would take more
+// files than the connections, and try the name server.
+func once() func(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	type answer struct {
+		sync.Once
+		addrs []netip.Addr
+		err   error
 	}
-	return a.addrs, a.err
+	known := map[string]*answer{"ip4": {}, "ip6": {}}
+	return func(ctx context.Context, network, host string) ([]netip.Addr, error) {
+		a := known[network]
+		a.Do(func() { a.addrs, a.err = net.DefaultResolver.LookupNetIP(ctx, network, host) })
+		return a.addrs, a.err
+	}
 }

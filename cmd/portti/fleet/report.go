@@ -2,7 +2,7 @@ package fleet
 
 import (
 	"cmp"
-	"math/bits"
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -14,7 +14,7 @@ import (
 // are only ever added.
 type Report struct {
 	Gateways  int     `json:"gateways"`
-	Connected int     `json:"connected"` // gateways that were connected at least once
+	Connected int     `json:"connected"` // gateways that were at least once
 	AtEnd     int     `json:"connected_at_end"`
 	Connects  uint64  `json:"connects"` // connections of all of them
 	PerSecond uint64  `json:"connects_per_second_max"`
@@ -26,10 +26,9 @@ type Report struct {
 	Resent    uint64  `json:"resent"` // times that a reading was sent again
 	ProvenS   float64 `json:"last_proof_s"`
 	TookS     float64 `json:"took_s"`
-	// From the sending of a batch to its proof; 0 without any.
-	ProofP50 float64 `json:"proof_ms_p50"`
-	ProofP99 float64 `json:"proof_ms_p99"`
-	Ends     []End   `json:"ends"`
+	ProofP50  float64 `json:"proof_ms_p50"` // from the sending of a batch to its proof; 0 without any
+	ProofP99  float64 `json:"proof_ms_p99"`
+	Ends      []End   `json:"ends"`
 }
 
 // End is one way in which attempts failed or connections ended, as uplink.End has it.
@@ -41,12 +40,13 @@ type End struct {
 	Says      string `json:"sentence,omitempty"` // of one of them
 }
 
-func (f *fleet) report() Report {
+func (f *fleet) report(online int) Report {
+	t := &f.tally
 	r := Report{
-		Gateways: f.o.Gateways, Connected: f.tally.met, AtEnd: f.tally.online, PerSecond: f.tally.most, AllUpS: f.tally.allUp.Seconds(),
+		Gateways: f.o.Gateways, Connected: t.met, AtEnd: online, PerSecond: t.most, AllUpS: t.allUp.Seconds(),
 		Readings: f.made(), Proven: f.proven.Load(), Aside: f.aside.Load(),
 		ProvenS: time.Duration(f.lastProof.Load()).Seconds(), TookS: time.Since(f.began).Seconds(),
-		ProofP50: f.tally.proof.share(50), ProofP99: f.tally.proof.share(99), Ends: []End{},
+		ProofP50: t.proof.share(0.5), ProofP99: t.proof.share(0.99), Ends: []End{},
 	}
 	r.Unproven = r.Readings - min(r.Readings, r.Proven+r.Aside)
 	ends := map[uplink.End]uint64{}
@@ -60,42 +60,35 @@ func (f *fleet) report() Report {
 	}
 	delete(ends, uplink.End{}) // by ourselves
 	for e, n := range ends {
-		r.Ends = append(r.Ends, End{e.Problem, e.Code, e.Dialed, n, f.tally.said[e.Problem]})
+		r.Ends = append(r.Ends, End{e.Problem, e.Code, e.Dialed, n, t.said[e.Problem]})
 	}
-	slices.SortFunc(r.Ends, func(a, b End) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Code, b.Code), a.CloseCode-b.CloseCode)
-	})
+	slices.SortFunc(r.Ends, func(a, b End) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Code, b.Code)) })
 	return r
 }
 
-// tally is what was seen of the links, once a second.
+// tally is what was seen of the links.
 type tally struct {
-	met    int           // gateways that were connected once
-	online int           // when it ended
-	times  []uint64      // that each was connected
-	allUp  time.Duration // when the last of them came
-	most   uint64        // connections from one look to the next
-	said   map[string]string
-	proof  spread
+	times []uint64          // that each was connected
+	met   int               // gateways that were
+	allUp time.Duration     // when the last of them came
+	most  uint64            // connections from one look to the next
+	said  map[string]string // by problem, what one of them said
+	proof spread
 }
 
-// look takes the status of each link, after so long.
-func (t *tally) look(links []*uplink.Link, after time.Duration) (p Progress) {
-	began, fresh := time.Now().Add(-after), uint64(0)
-	for i, l := range links {
-		s, was := l.Status(), t.times[i]
-		if s.Connects > 0 && was == 0 {
+// look takes the status of each link.
+func (f *fleet) look() Progress {
+	t, fresh, p := &f.tally, uint64(0), Progress{Proven: f.proven.Load()}
+	for i, l := range f.links {
+		s := l.Status()
+		if s.Connects > 0 && t.times[i] == 0 {
 			t.met++
-			at := after
-			if s.State == uplink.Online && s.Connects == 1 {
-				at = s.Since.Sub(began)
-			}
-			t.allUp = max(t.allUp, at)
+			t.allUp = max(t.allUp, s.Since.Sub(f.began)) // of its state, which is hardly another one yet
 		}
 		if s.State == uplink.Online {
 			p.Connected++
 		}
-		fresh += s.Connects - was
+		fresh += s.Connects - t.times[i]
 		t.times[i] = s.Connects
 		p.Failures += s.Failures
 		code := s.Problem
@@ -113,25 +106,21 @@ func (t *tally) look(links []*uplink.Link, after time.Duration) (p Progress) {
 }
 
 // spread counts durations by their size, eight steps to a doubling.
-type spread struct {
-	counts [40 * 8]atomic.Uint64
-}
+type spread [320]atomic.Uint64
 
 func (s *spread) note(d time.Duration) {
-	us := uint64(max(d.Microseconds(), 0)) + 8
-	e := bits.Len64(us) - 4
-	s.counts[min(e*8+int(us>>e)-8, len(s.counts)-1)].Add(1)
+	s[min(int(8*math.Log2(1+float64(d.Microseconds()))), len(s)-1)].Add(1)
 }
 
-// share is within how many milliseconds that many percent were.
-func (s *spread) share(percent uint64) float64 {
+// share is within how many milliseconds that part was.
+func (s *spread) share(part float64) float64 {
 	var all, sum uint64
-	for i := range s.counts {
-		all += s.counts[i].Load()
+	for i := range s {
+		all += s[i].Load()
 	}
-	for i := range s.counts {
-		if sum += s.counts[i].Load(); sum > 0 && sum*100 >= all*percent {
-			return float64((uint64(i%8)+9)<<(i/8)-8) / 1000
+	for i := range s {
+		if sum += s[i].Load(); sum > 0 && float64(sum) >= part*float64(all) {
+			return (math.Exp2(float64(i+1)/8) - 1) / 1000
 		}
 	}
 	return 0

@@ -81,7 +81,8 @@ func (s *source) Read(from uint64, maxBytes, maxRecs int) (first uint64, recs []
 
 func (s *source) Ack(from, through uint64) error {
 	if through > s.proven {
-		s.f.settle(&s.f.proven, through-max(s.proven, from-1))
+		s.f.lastProof.Store(int64(time.Since(s.f.began)))
+		s.f.proven.Add(through - max(s.proven, from-1))
 		s.proven = through
 	}
 	s.released = max(s.released, min(through, s.again))
@@ -119,10 +120,8 @@ func (s *source) Quarantine(n uint64, _ string) error {
 	if s.aside == nil {
 		s.aside = map[uint64]bool{}
 	}
-	if !s.aside[n] {
-		s.aside[n] = true
-		s.f.settle(&s.f.aside, 1)
-	}
+	s.aside[n] = true
+	s.f.aside.Add(1)
 	return nil
 }
 
