@@ -149,9 +149,9 @@ func random(n int) string {
 }
 
 // token is one that never changes.
-type token struct{ uplink.Secret }
+type token struct{ secret uplink.Secret }
 
-func (t token) Token(context.Context) (uplink.Secret, error) { return t.Secret, nil }
+func (t token) Token(context.Context) (uplink.Secret, error) { return t.secret, nil }
 
 // once asks the name server once for all gateways: thousands of questions would take more
 // files than the connections, and try the name server.
