@@ -50,6 +50,8 @@ func howTried() []tryRow {
 		{"docs/fleet.md", "sudo mount -o ro /dev/sda2 /mnt", excused, ends},
 		{"docs/fleet.md", "sudo umount /mnt", excused, ends},
 		{"docs/fleet.md", "ansible-playbook *", excused, play},
+		{"docs/fleet.md", "portti receive *", checked, "the container has a receiver at that port; TestFleetDeliversOverABrokenConnection has one"},
+		{"docs/fleet.md", "portti simulate --fleet *", checked, "TestSimulateFleetEnds runs it with fewer gateways"},
 		{"docs/monitoring.md", "journalctl *", typed, ""},
 		{"docs/operation.md", "systemctl reload portti", excused, server},
 		{"docs/packages.md", "journalctl *", typed, ""},

@@ -59,7 +59,7 @@ const (
 // called each second. An error means that nothing was tried.
 func Run(ctx context.Context, o Options, tell func(Progress)) (Report, error) {
 	f := &fleet{o: o, began: time.Now()}
-	f.tally = tally{times: make([]uint64, o.Gateways), said: map[string]string{}}
+	f.tally = tally{times: make([]uint64, o.Gateways), said: map[string]string{}, last: f.began}
 	f.o.Link.Lookup, f.o.Link.Proof, f.o.Link.WriteBuffers = once(), f.tally.proof.note, new(sync.Pool)
 	run := random(3)
 	for i := range o.Gateways {

@@ -70,7 +70,8 @@ type tally struct {
 	times []uint64          // that each was connected
 	met   int               // gateways that were
 	allUp time.Duration     // when the last of them came
-	most  uint64            // connections from one look to the next
+	most  uint64            // connections in a second, from one look to the next
+	last  time.Time         // look
 	said  map[string]string // by problem, what one of them said
 	proof spread
 }
@@ -100,7 +101,8 @@ func (f *fleet) look() Progress {
 			t.said[code] = s.LastError
 		}
 	}
-	t.most = max(t.most, fresh)
+	t.most = max(t.most, uint64(float64(fresh)/max(1, time.Since(t.last).Seconds())))
+	t.last = time.Now()
 	return p
 }
 
