@@ -117,27 +117,24 @@ func filesFor(gateways int, limit uint64) error {
 
 // sum says what it came to.
 func sum(w io.Writer, r fleet.Report) {
-	say := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
-	say("%d of %s connected, the last after %.1f s; at the most %s in a second, %d in all",
-		r.Connected, status.Count(uint64(r.Gateways), "gateway"), r.AllUpS, status.Count(r.PerSecond, "handshake"), r.Connects)
-	say("%d of %s proven, the last after %.1f s; %d sent again", r.Proven, status.Count(r.Readings, "reading"), r.ProvenS, r.Resent)
-	if r.Proven > 0 {
-		say("from a batch to its proof: half within %s, 99 of 100 within %s", console.Milliseconds(r.ProofP50), console.Milliseconds(r.ProofP99))
-	}
+	all := status.Count(uint64(r.Gateways), "gateway")
+	fmt.Fprintf(w, `%d of %s connected, the last after %.1f s; at the most %s in a second, %d in all
+%d of %s proven, the last after %.1f s; %d sent again, %d refused for ever
+from a batch to its proof: half within %s, 99 of 100 within %s
+`, r.Connected, all, r.AllUpS, status.Count(r.PerSecond, "handshake"), r.Connects,
+		r.Proven, status.Count(r.Readings, "reading"), r.ProvenS, r.Resent, r.Aside, console.Milliseconds(r.ProofP50), console.Milliseconds(r.ProofP99))
 	for _, e := range r.Ends {
-		what, code := status.Count(e.Count, "connection")+" ended", cmp.Or(e.Code, "in order")
+		what := status.Count(e.Count, "connection") + " ended"
 		if e.Dialed {
 			what = status.Count(e.Count, "attempt") + " failed"
 		}
+		code := cmp.Or(e.Code, "in order")
 		if e.CloseCode > 0 {
-			code += fmt.Sprintf(" %d", e.CloseCode)
+			code += fmt.Sprint(" ", e.CloseCode)
 		}
-		say("%s, %s: %s", what, code, status.Clean(e.Says, 200))
-	}
-	if r.Aside > 0 {
-		say("%s refused for ever by the server: a gateway would set them aside", status.Count(r.Aside, "reading"))
+		fmt.Fprintf(w, "%s, %s: %s\n", what, code, status.Clean(e.Says, 200))
 	}
 	if r.Unproven > 0 {
-		say("%s not proven when it ended after %.0f s; %d of %s not connected then", status.Count(r.Unproven, "reading"), r.TookS, r.Gateways-r.AtEnd, status.Count(uint64(r.Gateways), "gateway"))
+		fmt.Fprintf(w, "%s not proven when it ended after %.0f s; %d of %s not connected then\n", status.Count(r.Unproven, "reading"), r.TookS, r.Gateways-r.AtEnd, all)
 	}
 }

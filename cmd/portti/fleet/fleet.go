@@ -9,8 +9,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
-	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,7 +58,7 @@ const (
 func Run(ctx context.Context, o Options, tell func(Progress)) (Report, error) {
 	f := &fleet{o: o, began: time.Now()}
 	f.tally = tally{times: make([]uint64, o.Gateways), said: map[string]string{}, last: f.began}
-	f.o.Link.Lookup, f.o.Link.Proof, f.o.Link.WriteBuffers = once(), f.tally.proof.note, new(sync.Pool)
+	f.o.Link.Proof, f.o.Link.WriteBuffers = f.tally.proof.note, new(sync.Pool)
 	run := random(3)
 	for i := range o.Gateways {
 		if err := f.add(i, fmt.Sprintf("XXXX00FLT%s%05d", run, i+1)); err != nil {
@@ -152,19 +150,3 @@ func random(n int) string {
 type token struct{ secret uplink.Secret }
 
 func (t token) Token(context.Context) (uplink.Secret, error) { return t.secret, nil }
-
-// once asks the name server once for all gateways: thousands of questions would take more
-// files than the connections, and try the name server.
-func once() func(ctx context.Context, network, host string) ([]netip.Addr, error) {
-	type answer struct {
-		sync.Once
-		addrs []netip.Addr
-		err   error
-	}
-	known := map[string]*answer{"ip4": {}, "ip6": {}}
-	return func(ctx context.Context, network, host string) ([]netip.Addr, error) {
-		a := known[network]
-		a.Do(func() { a.addrs, a.err = net.DefaultResolver.LookupNetIP(ctx, network, host) })
-		return a.addrs, a.err
-	}
-}
