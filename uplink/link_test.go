@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gorilla/websocket"
@@ -126,5 +127,27 @@ func TestDeliversAndEndsWithTheStream(t *testing.T) {
 				t.Errorf("Authorization %q", c.auth[0])
 			}
 		})
+	}
+}
+
+// Links share buffers of one size: one that needs a larger buffer has its own, or a frame of
+// it would be split to fit into another link's.
+func TestLinksShareWriteBuffers(t *testing.T) {
+	for bytes, shares := range map[int]bool{30_000: true, 40_000: false} {
+		var asked atomic.Int64
+		pool := &sync.Pool{New: func() any { asked.Add(1); return nil }}
+		c := &collector{}
+		src := newFakeSource(t)
+		src.add(1000)
+		src.seal()
+		l := newLink(t, Options{URL: serve(t, c), MaxBatchBytes: bytes, WriteBuffers: pool})
+		ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
+		defer cancel()
+		if err := l.Run(ctx, src); err != nil || c.distinct() != 1000 {
+			t.Fatalf("%d records arrived: %v", c.distinct(), err)
+		}
+		if (asked.Load() > 0) != shares {
+			t.Errorf("batches of %d bytes: a shared buffer was asked for %d times", bytes, asked.Load())
+		}
 	}
 }
