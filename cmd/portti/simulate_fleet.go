@@ -1,3 +1,5 @@
+//go:build !arm
+
 package main
 
 import (
@@ -34,7 +36,7 @@ type crowd struct {
 func (c *crowd) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.IntVar(&c.gateways, "fleet", 0, "be `N` gateways at once, 1 to 20000")
-	f.StringVar(&c.url, "url", "", "fleet: connect to the server at `URL`, ws:// or wss://")
+	f.StringVar(&c.url, "url", "", "fleet: connect to the server at `URL`, ws:// or wss://; http:// and https:// post")
 	f.IntVar(&c.readings, "readings", 1000, "fleet: readings of each gateway")
 	f.Float64Var(&c.rate, "rate", 0, "fleet: readings a second of each gateway; 0 = all of them wait at the beginning")
 	f.DurationVar(&c.bound, "for", 0, "fleet: end after so long; 0 = when every reading is proven")
@@ -81,7 +83,12 @@ func (c *crowd) run(cmd *cobra.Command, a against) error {
 // options checks the flags, and with them what this machine allows.
 func (c *crowd) options(a against) (o fleet.Options, err error) {
 	o = fleet.Options{Gateways: c.gateways, Readings: c.readings, Rate: c.rate, For: c.bound}
-	o.Link = uplink.Options{URL: c.url, Insecure: true, Ack: cmp.Or(a.ack, uplink.AckFence), CAFile: a.ca, UserAgent: "portti/" + buildInfo().Version}
+	o.Link = uplink.Options{URL: c.url, Insecure: true, Ack: a.ack, CAFile: a.ca, UserAgent: "portti/" + buildInfo().Version}
+	if strings.HasPrefix(c.url, "http") {
+		o.Link.Engine = uplink.EngineHTTP
+	} else {
+		o.Link.Ack = cmp.Or(a.ack, uplink.AckFence)
+	}
 	switch {
 	case c.gateways < 1 || c.gateways > maxFleet:
 		return o, usage(fmt.Errorf("cannot be %d gateways: --fleet is 1 to %d", c.gateways, maxFleet))
