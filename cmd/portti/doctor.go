@@ -213,16 +213,8 @@ func listenTo(ctx context.Context, g globals, name string) ([]byte, error) {
 	}
 }
 
-// progressAfter is how long it may take before a person is told that it goes on.
-const progressAfter = 300 * time.Millisecond
-
 // examine runs the checks, and on a terminal shows how far they are.
 func examine(cmd *cobra.Command, h *doctor.Host, checks []doctor.Check) []doctor.Result {
-	g := globalsOf(cmd)
-	out := cmd.ErrOrStderr()
-	if g.json || g.quiet || g.plain || !isTerminal(out) || os.Getenv("TERM") == "dumb" {
-		return doctor.Examine(cmd.Context(), h, checks)
-	}
 	var done atomic.Int32
 	counted := slices.Clone(checks)
 	for i, c := range checks {
@@ -231,17 +223,6 @@ func examine(cmd *cobra.Command, h *doctor.Host, checks []doctor.Check) []doctor
 			c.Run(ctx, h, r)
 		}
 	}
-	ended := make(chan []doctor.Result, 1)
-	go func() { ended <- doctor.Examine(cmd.Context(), h, counted) }()
-	const erase = "\r\x1b[K"
-	for wait := time.NewTicker(progressAfter); ; {
-		select {
-		case results := <-ended:
-			wait.Stop()
-			fmt.Fprint(out, erase)
-			return results
-		case <-wait.C:
-			fmt.Fprintf(out, erase+"%d of %d checks done", done.Load(), len(checks))
-		}
-	}
+	defer showProgress(cmd, func() string { return fmt.Sprintf("%d of %d checks done", done.Load(), len(checks)) }).end()
+	return doctor.Examine(cmd.Context(), h, counted)
 }

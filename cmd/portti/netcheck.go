@@ -87,7 +87,20 @@ func runNetcheck(cmd *cobra.Command, machine fs.FS, args []string) error {
 		}
 		tell = func(s netcheck.Stage) { _ = look.Show(out, s) }
 	}
+	var waits *progress
+	if isTerminal(out) {
+		told, since := 0, time.Now()
+		waits = showProgress(cmd, func() string { return h.Waits(told, time.Since(since)) })
+		show := tell
+		tell = func(s netcheck.Stage) {
+			waits.above(func() {
+				told, since = told+1, time.Now()
+				show(s)
+			})
+		}
+	}
 	j.Stages = netcheck.Run(cmd.Context(), h, tell)
+	waits.end()
 	if err := cmd.Context().Err(); err != nil {
 		return exit(exitInterrupted, nil)
 	}

@@ -35,6 +35,7 @@ import (
 	"portti/cmd/portti/netcheck"
 	"portti/cmd/portti/status"
 	"portti/cmd/portti/testbed"
+	"portti/cross/testkit"
 	"portti/uplink"
 )
 
@@ -513,5 +514,28 @@ func TestDoctorChecksOnThisMachine(t *testing.T) {
 	}
 	if seen["C40"] != doctor.Pass || seen["C39"] != doctor.Pass || seen["C27"] == doctor.Skip || asked.Load() != 1 {
 		t.Errorf("%v, %d connections", seen, asked.Load())
+	}
+}
+
+// TestNetcheckSaysWhatItWaitsFor: on a terminal, and nothing more elsewhere.
+func TestNetcheckSaysWhatItWaitsFor(t *testing.T) {
+	t.Parallel()
+	late := serveEach(t, func(c net.Conn) { time.AfterFunc(3*progressAfter, func() { _ = c.Close() }) })
+	conf := filepath.Join(t.TempDir(), "portti.toml")
+	if err := os.WriteFile(conf, []byte("[gateway]\nid = \"X\"\n[paths]\nstate = \""+t.TempDir()+"\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	verb := `"$0" netcheck -c "$1" ws://` + late + `/`
+	for how, shown := range map[string]bool{"": true, " --plain": false, " --json": false, " --quiet": false, " | cat": false} {
+		cmd, _, _, _, out := onTerminal(t, verb+how, conf)
+		_ = cmd.Wait()
+		testkit.Eventually(t, "it tells of the last stage", func() bool { return strings.Contains(out.String(), "the way ends before it") || how == " --quiet" }, out.String)
+		text := out.String()
+		if strings.Contains(text, eraseLine+"7 upgrade   waiting for the server, 0 s of 10 s at most") != shown || strings.Contains(text, "waiting") != shown {
+			t.Errorf("%q: %q", how, text)
+		}
+		if _, last, _ := strings.Cut(text, "waiting"); shown && !strings.Contains(last, eraseLine+"7 upgrade   \x1b[31mFAIL") {
+			t.Errorf("the line stays: %q", text)
+		}
 	}
 }

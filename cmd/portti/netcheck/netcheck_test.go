@@ -177,3 +177,19 @@ func TestRedirectsOfTheServerItself(t *testing.T) {
 		}
 	}
 }
+
+// TestWaits: a line for each stage that asks the network, which fits a terminal.
+func TestWaits(t *testing.T) {
+	h := good()
+	h.Limit = 10 * time.Second
+	for i, want := range []string{"", "", "the name servers", "a connection", "the proxy", "the server", "the server", "a pong", "long pongs", ""} {
+		got := h.Waits(i, 4*time.Second)
+		if want == "" && got != "" || want != "" && (!strings.Contains(got, "waiting for "+want+", 4 s of 10 s at most") || !strings.HasPrefix(got, fmt.Sprint(i+1, " ", Stages()[i]))) {
+			t.Errorf("%d: %q", i, got)
+		}
+		again := want == "the server" || want == "long pongs"
+		if late := h.Waits(i, 12*time.Second); strings.HasSuffix(late, "now in small packets, 12 s of 20 s at most") != again || len(late) >= 80 {
+			t.Errorf("%d: %q", i, late)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -70,11 +71,15 @@ func (r *run) next(v Verdict, sentence string) {
 	}
 }
 
-// byTheGateway takes the word of the running gateway, which is online.
-func (r *run) byTheGateway() {
-	if !r.h.secure() {
+// plain passes over TLS where there is none, before what is waited for next.
+func (r *run) plain() {
+	if !r.h.secure() && len(r.stages) < slices.Index(Stages(), Upgrade) {
 		r.skip(TLS, r.h.Server.Scheme+":// is not encrypted")
 	}
+}
+
+// byTheGateway takes the word of the running gateway, which is online.
+func (r *run) byTheGateway() {
 	l := r.h.Running.Link
 	r.ok(Upgrade, "the running gateway is online for %s; not done a second time", status.InSeconds(l.SinceS))
 	r.ok(Login, "the server takes that of the running gateway")
@@ -101,12 +106,15 @@ func (r *run) step(ctx context.Context, s uplink.Step) {
 			r.bad(Proxy, Fail, s.Problem, s.Says, "")
 		} else if failed { // it did a moment ago
 			r.bad(TLS, Fail, s.Problem, s.Says, "connected once, and not a second time: "+s.Says)
+		} else if r.h.Proxy == nil {
+			r.plain()
 		}
 	case uplink.StepProxy:
 		if failed {
 			r.bad(Proxy, Fail, s.Problem, s.Says, "")
 		} else {
 			r.ok(Proxy, "%s opens the way (%s)", config.MaskURL(r.h.Proxy.Redacted()), r.h.ProxyFrom)
+			r.plain()
 		}
 	case uplink.StepTLS:
 		if failed {
@@ -114,21 +122,15 @@ func (r *run) step(ctx context.Context, s uplink.Step) {
 		} else {
 			r.certificate(s)
 		}
-	default:
-		if !r.h.secure() && len(r.stages) < 6 {
-			r.skip(TLS, r.h.Server.Scheme+":// is not encrypted")
-		}
-		switch s.Name {
-		case uplink.StepToken:
-			r.skip(Upgrade, "nobody asks for it without a token")
-			r.bad(Login, Fail, s.Problem, s.Says, "")
-		case uplink.StepUpgrade:
-			r.upgraded(ctx, s)
-		case uplink.StepLogin:
-			r.loggedIn(s)
-		case uplink.StepLarge:
-			r.echoed(ctx, s)
-		}
+	case uplink.StepToken:
+		r.skip(Upgrade, "nobody asks for it without a token")
+		r.bad(Login, Fail, s.Problem, s.Says, "")
+	case uplink.StepUpgrade:
+		r.upgraded(ctx, s)
+	case uplink.StepLogin:
+		r.loggedIn(s)
+	case uplink.StepLarge:
+		r.echoed(ctx, s)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"portti/cmd/portti/status"
 )
@@ -74,6 +75,26 @@ func (l Look) Show(w io.Writer, s Stage) error {
 	}
 	_, err := io.WriteString(w, text)
 	return err
+}
+
+// Waits says what is waited for when so many stages have been told and the next one has
+// taken a while; "" = all are told.
+func (h *Host) Waits(told int, took time.Duration) string {
+	if told >= len(Stages()) {
+		return ""
+	}
+	name := Stages()[told]
+	what := map[string]string{
+		DNS: "the name servers", TCP: "a connection", Proxy: "the proxy", TLS: "the server", Upgrade: "the server", Login: "a pong", Echo: "long pongs",
+	}[name]
+	if what == "" {
+		return ""
+	}
+	limit := h.Limit
+	if took >= limit && (name == TLS || name == Upgrade || name == Echo) { // see hole
+		what, limit = what+", now in small packets", 2*limit
+	}
+	return fmt.Sprintf("%d %-10swaiting for %s, %.0f s of %.0f s at most", told+1, name, what, took.Seconds(), limit.Seconds())
 }
 
 func word(v Verdict) string {
