@@ -74,6 +74,12 @@ const (
 	stickTaken = ".taken-from-stick"
 )
 
+// stickView is the JSON of portti config import. Fields are only ever added.
+type stickView struct {
+	Taken map[string]string `json:"taken"` // path of a file -> its name on the stick
+	Token bool              `json:"token_taken"`
+}
+
 // errStick is of a stick that cannot be read.
 var errStick = errors.New("cannot read what is on the stick")
 
@@ -102,7 +108,10 @@ func takeFrom(cmd *cobra.Command, s stick) error {
 		if err := t.clean(s); err != nil {
 			fmt.Fprintf(cmd.ErrOrStderr(), "What is on the stick was taken before, and cannot be removed there: %v\n", err)
 		}
-		return t.nothingElse(s)
+		if err := t.nothingElse(s); err != nil || !globalsOf(cmd).json {
+			return err
+		}
+		return writeJSON(cmd, stickView{Taken: map[string]string{}})
 	}
 	if err := t.judge(main); err != nil {
 		text := "portti has taken nothing from here, and nothing was changed on the gateway:\n\n" + err.Error() +
@@ -118,7 +127,7 @@ func takeFrom(cmd *cobra.Command, s stick) error {
 	text := t.answer() + t.passedOver()
 	switch g := globalsOf(cmd); {
 	case g.json:
-		err = writeJSON(cmd, map[string]any{"taken": t.from, "token_taken": t.token != ""})
+		err = writeJSON(cmd, stickView{t.from, t.token != ""})
 	case !g.quiet:
 		_, err = fmt.Fprint(cmd.OutOrStdout(), text)
 	}

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -40,9 +42,9 @@ func wholeStick() map[string]string {
 	return map[string]string{"Site.TOML": stickServer, "devices.toml": stickDevice, "uplink-token": "canary-stick\r\n", "._devices.toml": "\x00"}
 }
 
-func (s *site) take(stickDir string) (code int, out, errs string) {
+func (s *site) take(stickDir string, flags ...string) (code int, out, errs string) {
 	s.t.Helper()
-	code, out, errs = portti(s.t, "config", "import", stickDir, "-c", s.main)
+	code, out, errs = portti(s.t, append(flags, "config", "import", stickDir, "-c", s.main)...)
 	if strings.Contains(out+errs+s.read(filepath.Join(stickDir, "portti", stickAnswer)), "canary") {
 		s.t.Errorf("the token is shown:\n%s%s", out, errs)
 	}
@@ -119,6 +121,20 @@ func TestStickIsTakenOnce(t *testing.T) {
 	s.put(filepath.Join(dir, "portti/devices.toml"), stickDevice+"baud = 9600\n")
 	if code, out, errs = s.take(dir); code != exitOK || s.conf(movedDevices) != stickDevice+"baud = 9600\n" {
 		t.Errorf("%d\n%s%s", code, out, errs)
+	}
+}
+
+// TestStickInJSON: what was taken, and that nothing was.
+func TestStickInJSON(t *testing.T) {
+	s, dir := stickSite(t, wholeStick())
+	for i, want := range []stickView{{map[string]string{
+		filepath.Join(s.dir, "etc/conf.d", movedServer): "portti/Site.TOML", filepath.Join(s.dir, "etc/conf.d", movedDevices): "portti/devices.toml"}, true}, {Taken: map[string]string{}}} {
+		code, out, errs := s.take(dir, "--json")
+		loadSchema(t, "config-import").validate(t, "what it printed", []byte(out))
+		var got stickView
+		if err := json.Unmarshal([]byte(out), &got); err != nil || code != exitOK || !reflect.DeepEqual(got, want) {
+			t.Errorf("%d: %d %v %+v, want %+v\n%s", i, code, err, got, want, errs)
+		}
 	}
 }
 

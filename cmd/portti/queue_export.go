@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 
 	"portti/cmd/portti/carry"
 	"portti/cmd/portti/config"
+	"portti/cmd/portti/console"
 	"portti/cmd/portti/durable"
 	"portti/cmd/portti/gateway"
 	"portti/cmd/portti/status"
@@ -35,6 +37,7 @@ the gateway does not answer.
 
 --out FILE is never overwritten; with a folder a name is made. The file has its name only
 once it is whole, on the disk, and was read back. Without --out it goes to standard output.
+--json tells of a file how much is in it, its first and last reading, and whether it is whole.
 
 Exit codes: 0 all copied, 1 not copied, or something could not be read and is named in
 the file, 4 the gateway does not answer, or no permission.`,
@@ -50,55 +53,78 @@ the file, 4 the gateway does not answer, or no permission.`,
 
 func runQueueExport(cmd *cobra.Command, _ []string) error {
 	out, _ := cmd.Flags().GetString("out")
-	if out == "" && isTerminal(cmd.OutOrStdout()) {
+	g := globalsOf(cmd)
+	switch {
+	case out == "" && isTerminal(cmd.OutOrStdout()):
 		return usage(errors.New("where to? Name a file or a folder with --out, or redirect the output"))
+	case out == "" && g.json:
+		return usage(errors.New("--json is about a file, and standard output has the readings here: name the file with --out"))
 	}
 	source, err := exportSource(cmd)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	if out == "" {
-		text := newCounted(source)
-		if _, err := io.Copy(cmd.OutOrStdout(), text); err != nil {
-			return fmt.Errorf("cannot copy the readings: %w", err)
-		}
-		sum, err := text.end()
-		return exported(cmd, "", sum, err)
-	}
-	name, sum, err := exportTo(out, source)
+	v, err := export(cmd, out, source)
 	if err != nil {
 		return err
 	}
-	return exported(cmd, name, sum, nil)
+	return exported(cmd, v)
+}
+
+// export copies the text of an export to where it is wanted.
+func export(cmd *cobra.Command, out string, source io.Reader) (v exportView, err error) {
+	from, back := meter{from: source}, meter{}
+	defer showProgress(cmd, func() string {
+		if n := back.n.Load(); n > 0 {
+			return fmt.Sprintf("reading it back: %s of %s", console.Bytes(n), console.Bytes(from.n.Load()))
+		}
+		return console.Bytes(from.n.Load()) + " copied"
+	}).end()
+	if out != "" {
+		return exportTo(out, &from, &back)
+	}
+	text := newCounted(&from)
+	if _, err = io.Copy(cmd.OutOrStdout(), text); err != nil {
+		return v, fmt.Errorf("cannot copy the readings: %w", err)
+	}
+	if v, err = text.end(); err != nil {
+		err = fmt.Errorf("what was copied is not whole: %w", err)
+	}
+	return v, err
+}
+
+// exportView is the JSON of portti queue export. Fields are only ever added.
+type exportView struct {
+	File string `json:"file"`
+	carry.Summary
+	carry.Span
+	Whole bool `json:"whole"` // all that waits is in it
 }
 
 // exported says what was copied.
-func exported(cmd *cobra.Command, name string, sum carry.Summary, err error) error {
-	if err != nil {
-		return fmt.Errorf("what was copied is not whole: %w", err)
-	}
+func exported(cmd *cobra.Command, v exportView) error {
 	g := globalsOf(cmd)
-	if g.json && name != "" {
-		if err := writeJSON(cmd, map[string]any{"file": name, "records": sum.Records, "undated": sum.Undated, "missing": sum.Missing}); err != nil {
+	v.Whole = v.Missing == 0
+	if g.json {
+		if err := writeJSON(cmd, v); err != nil {
 			return err
 		}
 	} else if !g.quiet {
-		to := cmd.ErrOrStderr()
-		if name != "" {
-			to = cmd.OutOrStdout()
-			name = " to " + name
+		to, name := cmd.ErrOrStderr(), ""
+		if v.File != "" {
+			to, name = cmd.OutOrStdout(), " to "+v.File
 		}
-		fmt.Fprintf(to, "%s copied%s, and also kept in this gateway\n", status.Count(sum.Records, "reading"), name)
+		fmt.Fprintf(to, "%s copied%s, and also kept in this gateway\n", status.Count(v.Records, "reading"), name)
 		if q := runningQueue(cmd); q != nil && q.Buffer.Held > 0 {
 			fmt.Fprintf(to, "Some of them may have been delivered already (%d are waiting); those are held until fence_hold is over\n", q.Buffer.Waiting)
 		}
-		if sum.Undated > 0 {
-			fmt.Fprintf(to, "%d of them have no time yet, because the clock was never set; see portti queue import --help\n", sum.Undated)
+		if v.Undated > 0 {
+			fmt.Fprintf(to, "%d of them have no time yet, because the clock was never set; see portti queue import --help\n", v.Undated)
 		}
 	}
-	if sum.Missing > 0 {
-		return exit(exitFailed, fmt.Errorf("up to %s could not be read; their numbers are in the file. portti queue check says where", status.Count(sum.Missing, "reading")))
+	if !v.Whole {
+		return exit(exitFailed, fmt.Errorf("up to %s could not be read; their numbers are in the file. portti queue check says where", status.Count(v.Missing, "reading")))
 	}
 	return nil
 }
@@ -146,43 +172,58 @@ func exportSource(cmd *cobra.Command) (io.ReadCloser, error) {
 	return read, nil
 }
 
+// meter counts what is read through it.
+type meter struct {
+	from io.Reader
+	n    atomic.Int64
+}
+
+// Read is part of io.Reader.
+func (m *meter) Read(b []byte) (int, error) {
+	n, err := m.from.Read(b)
+	m.n.Add(int64(n))
+	return n, err
+}
+
 // counted sees what passes by: how much it is, and whether it is whole.
 type counted struct {
 	io.Reader
-	end func() (carry.Summary, error)
+	end func() (exportView, error)
 }
 
 func newCounted(r io.Reader) counted {
 	read, write := io.Pipe()
-	result := make(chan carry.Summary, 1)
-	failed := make(chan error, 1)
+	var v exportView
+	result := make(chan error, 1)
 	go func() {
-		sum, err := carry.Verify(bufio.NewReader(read))
+		var err error
+		v.Summary, v.Span, err = carry.Verify(bufio.NewReader(read))
 		_, _ = io.Copy(io.Discard, read) // whatever is behind: the copy must not stop
-		result <- sum
-		failed <- err
+		result <- err
 	}()
-	return counted{io.TeeReader(r, write), func() (carry.Summary, error) {
+	return counted{io.TeeReader(r, write), func() (exportView, error) {
 		write.Close()
-		return <-result, <-failed
+		err := <-result
+		return v, err
 	}}
 }
 
-// exportTo writes the file under another name, syncs it, reads it back, gives it
-// its name and syncs the folder.
-func exportTo(out string, source io.Reader) (name string, sum carry.Summary, err error) {
+// exportTo writes the file under another name, syncs it, reads it back by way of back,
+// gives it its name and syncs the folder.
+func exportTo(out string, source io.Reader, back *meter) (v exportView, err error) {
 	dir, name := filepath.Split(out)
 	if info, err := os.Stat(out); err == nil && info.IsDir() {
 		dir, name = out, "portti-"+time.Now().UTC().Format("20060102-150405")+".jsonl"
 	}
 	path := filepath.Join(dir, name)
+	v.File = path
 	if _, err := os.Lstat(path); err == nil {
-		return path, sum, exit(exitFailed, fmt.Errorf("%s is there already and is not overwritten; choose another name", path))
+		return v, exit(exitFailed, fmt.Errorf("%s is there already and is not overwritten; choose another name", path))
 	}
 	part := path + ".part"
 	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return path, sum, fmt.Errorf("cannot write to %s: %w", filepath.Clean(filepath.Dir(path)), err)
+		return v, fmt.Errorf("cannot write to %s: %w", filepath.Clean(filepath.Dir(path)), err)
 	}
 	_, err = io.Copy(f, source)
 	if err == nil {
@@ -190,7 +231,8 @@ func exportTo(out string, source io.Reader) (name string, sum carry.Summary, err
 	}
 	if err == nil {
 		if _, err = f.Seek(0, io.SeekStart); err == nil {
-			sum, err = carry.Verify(f)
+			back.from = f
+			v.Summary, v.Span, err = carry.Verify(back)
 		}
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
@@ -199,7 +241,7 @@ func exportTo(out string, source io.Reader) (name string, sum carry.Summary, err
 	if err != nil {
 		err = errors.Join(fmt.Errorf("cannot write %s, nothing of it was left: %w", path, fullStick(err)), ignoreMissing(os.Remove(part)))
 	}
-	return path, sum, err
+	return v, err
 }
 
 // fullStick says a full disk in words.

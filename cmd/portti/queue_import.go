@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 	"portti/buffer"
 	"portti/cmd/portti/carry"
 	"portti/cmd/portti/config"
+	"portti/cmd/portti/console"
 	"portti/cmd/portti/gateway"
 	"portti/cmd/portti/status"
 	"portti/device"
@@ -43,6 +45,9 @@ left out, unless a file named next to theirs, exported later, knows the time of 
 boot. --guess dates them by when the file was exported, with the greatest error in
 tsErr; use it where their gateway will never deliver them itself.
 
+--json tells of all files and of each what was taken over, what was here already, what was
+left and why, its first and last reading, and whether all of it is here now.
+
 Exit codes: 0 everything is here now, 1 something was left and is named, 2 wrong usage,
 130 interrupted; what was taken over until then stays.`,
 		Example: `  sudo portti queue import /media/stick/portti-queue-*`,
@@ -58,14 +63,51 @@ Exit codes: 0 everything is here now, 1 something was left and is named, 2 wrong
 	return cmd
 }
 
-// tally is what an import did.
-type tally struct {
-	Files   int      `json:"files"`
+// importView is the JSON of portti queue import. Fields are only ever added.
+type importView struct {
+	Files int `json:"files"` // that were begun with
+	taken
+	Whole bool           `json:"whole"` // all that is in the files is here now
+	Each  []importedFile `json:"each"`
+}
+
+// importedFile is what became of one file.
+type importedFile struct {
+	File    string `json:"file"`
+	Gateway string `json:"gateway"` // whose readings these are; "" = not known
+	carry.Span
+	taken
+	Whole bool `json:"whole"`
+}
+
+// importing is a file on its way.
+type importing struct {
+	importedFile
+	text  *os.File // nil = it cannot be begun with
+	from  meter
+	begun bool
+}
+
+// taken is what an import did.
+type taken struct {
 	Taken   uint64   `json:"taken"`
 	Here    uint64   `json:"here_already"`
 	Undated uint64   `json:"undated_left"`
 	Damaged uint64   `json:"damaged_lines"`
 	Left    []string `json:"left"` // why something was left, for people
+}
+
+// view sums up the files.
+func (i *importer) view() importView {
+	v := importView{taken: taken{Left: []string{}}, Whole: true}
+	for _, f := range i.files {
+		if f.begun {
+			v.Files++
+		}
+		v.Taken, v.Here, v.Undated, v.Damaged = v.Taken+f.Taken, v.Here+f.Here, v.Undated+f.Undated, v.Damaged+f.Damaged
+		v.Left, v.Whole, v.Each = append(v.Left, f.Left...), v.Whole && f.Whole, append(v.Each, f.importedFile)
+	}
+	return v
 }
 
 func runQueueImport(cmd *cobra.Command, args []string) error {
@@ -93,11 +135,10 @@ func runQueueImport(cmd *cobra.Command, args []string) error {
 	if guess && !i.now.Trusted {
 		return errors.New("cannot guess times: this gateway's own clock is not set. See: timedatectl")
 	}
-	files, err = i.learn(files)
-	if err != nil {
+	if err := i.learn(files); err != nil {
 		return err
 	}
-	if len(files) == 0 {
+	if !slices.ContainsFunc(i.files, func(f *importing) bool { return f.text != nil }) {
 		return i.report(cmd)
 	}
 	if err := becomeOwner(cfg.Paths.State); err != nil {
@@ -118,8 +159,13 @@ func runQueueImport(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	i.queue = queue
-	err = i.all(files)
+	line := showProgress(cmd, i.progress)
+	err = i.all()
+	line.end()
 	if err := errors.Join(err, closeQueue()); err != nil && i.ctx.Err() == nil {
+		if g.json {
+			_ = i.report(cmd) // what it came to until then
+		}
 		return fmt.Errorf("the import is not done; repeat it, nothing is taken over twice: %w", err)
 	}
 	return i.report(cmd)
@@ -162,17 +208,18 @@ type importer struct {
 	guess   bool
 	boots   map[string]carry.Boot // by gateway and boot: those whose time is known
 	devices map[string]uint16
-	tally   tally
+	files   []*importing
 	arena   []byte
 }
 
-// learn reads what the files' headers know of times, before any record, and
-// gives the files that can be read.
-func (i *importer) learn(files []*os.File) (sound []*os.File, err error) {
-	for _, f := range files {
-		r, err := carry.NewReader(f)
+// learn reads what the files' headers know of times, before any record.
+func (i *importer) learn(files []*os.File) error {
+	for _, text := range files {
+		f := &importing{importedFile: importedFile{File: text.Name(), taken: taken{Left: []string{}}}}
+		i.files = append(i.files, f)
+		r, err := carry.NewReader(text)
 		if err != nil {
-			i.leave(f.Name(), "nothing of it was taken over: %s", unusable(f, err))
+			f.leave("nothing of it was taken over: %s", unusable(text, err))
 			continue
 		}
 		for _, b := range r.Header.Boots {
@@ -180,12 +227,12 @@ func (i *importer) learn(files []*os.File) (sound []*os.File, err error) {
 				i.boots[bootKey(&r.Header, b)] = b
 			}
 		}
-		if _, err := f.Seek(0, io.SeekStart); err != nil {
-			return nil, fmt.Errorf("cannot import %s, which must be a file: %w", f.Name(), err)
+		if _, err := text.Seek(0, io.SeekStart); err != nil {
+			return fmt.Errorf("cannot import %s, which must be a file: %w", f.File, err)
 		}
-		sound = append(sound, f)
+		f.text, f.from.from, f.Gateway = text, text, r.Header.Gateway
 	}
-	return sound, nil
+	return nil
 }
 
 // unusable says why a file cannot be begun with, and what to do about it.
@@ -204,28 +251,48 @@ func unusable(f *os.File, err error) string {
 	return fmt.Sprintf("it cannot be read (%v). Copy it to another place, and import the copy", err)
 }
 
-func (i *importer) all(files []*os.File) error {
-	for _, f := range files {
-		i.tally.Files++
-		r, err := carry.NewReader(f)
+func (i *importer) all() error {
+	for _, f := range i.files {
+		if f.text == nil {
+			continue
+		}
+		f.begun = true
+		r, err := carry.NewReader(&f.from)
 		if err == nil {
-			err = i.file(f.Name(), r)
+			err = i.file(f, r)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", f.Name(), err)
+			if i.ctx.Err() == nil {
+				f.leave("%v", err)
+			}
+			return fmt.Errorf("%s: %w", f.File, err)
 		}
 	}
 	return nil
 }
 
-func (i *importer) leave(name, format string, args ...any) {
-	i.tally.Left = append(i.tally.Left, name+": "+fmt.Sprintf(format, args...))
+// progress says how much of the files has been read.
+func (i *importer) progress() string {
+	var done, all int64
+	for _, f := range i.files {
+		if f.text == nil {
+			continue
+		}
+		if info, err := f.text.Stat(); err == nil {
+			done, all = done+f.from.n.Load(), all+info.Size()
+		}
+	}
+	return console.Bytes(done) + " of " + console.Bytes(all) + " read"
+}
+
+func (f *importedFile) leave(format string, args ...any) {
+	f.Left = append(f.Left, f.File+": "+fmt.Sprintf(format, args...))
 }
 
 // file takes over one file. Only what stops the whole import is an error.
-func (i *importer) file(name string, r *carry.Reader) error {
+func (i *importer) file(f *importing, r *carry.Reader) error {
 	if from := r.Header.Called(); from.Gateway == i.own && from.Epoch == i.queue.Epoch() {
-		i.leave(name, "these are this gateway's own readings, and it has them; or those of a gateway with a copy of its card. Import the file on another gateway")
+		f.leave("these are this gateway's own readings, and it has them; or those of a gateway with a copy of its card. Import the file on another gateway")
 		return nil
 	}
 	// Up to where every record of the source has been seen; not known behind a
@@ -247,6 +314,7 @@ func (i *importer) file(name string, r *carry.Reader) error {
 			left.line(item.Line, item.Damaged)
 			continue
 		}
+		f.Add(&r.Header, item.Record)
 		rec, why := i.final(&r.Header, item.Record)
 		if why != nil {
 			known = false
@@ -258,15 +326,15 @@ func (i *importer) file(name string, r *carry.Reader) error {
 			seen = n - 1
 		}
 		from = item.Record.Called
-		if err := i.take(seen, item.Record, rec); err != nil {
+		if err := i.take(&f.importedFile, seen, item.Record, rec); err != nil {
 			return err
 		}
 		seen, known = n, true
 	}
-	i.tally.Undated += left.undated
-	i.tally.Damaged += left.damaged
+	f.Undated, f.Damaged = left.undated, left.damaged
 	if i.ctx.Err() == nil {
-		i.remarks(name, left, r.Complete())
+		f.remarks(left, r.Complete())
+		f.Whole = len(f.Left) == 0
 	}
 	return nil
 }
@@ -299,27 +367,27 @@ func (l *remainder) line(number int, why error) {
 }
 
 // remarks says what of a file is not here, why, and what to do about it.
-func (i *importer) remarks(name string, l remainder, complete error) {
+func (f *importedFile) remarks(l remainder, complete error) {
 	if l.undated > 0 {
-		i.leave(name, "no time is known yet for %s. Export again when their gateway knows it, and name both files; or see --guess", status.Count(l.undated, "reading"))
+		f.leave("no time is known yet for %s. Export again when their gateway knows it, and name both files; or see --guess", status.Count(l.undated, "reading"))
 	}
 	if l.first != nil && !errors.Is(l.first, carry.ErrCut) {
-		i.leave(name, "%s could not be used (first %v). Copy the file again, and repeat the import", status.Count(l.damaged, "line"), l.first)
+		f.leave("%s could not be used (first %v). Copy the file again, and repeat the import", status.Count(l.damaged, "line"), l.first)
 	}
 	switch {
 	case l.unread != nil:
-		i.leave(name, "it cannot be read any further (%v). What is before is here now; copy the file to another place, and import the copy", l.unread)
+		f.leave("it cannot be read any further (%v). What is before is here now; copy the file to another place, and import the copy", l.unread)
 	case l.joined > 0:
-		i.leave(name, "another export begins in line %d, and nothing from there on was taken over. Import each file as it was exported", l.joined)
+		f.leave("another export begins in line %d, and nothing from there on was taken over. Import each file as it was exported", l.joined)
 	case errors.Is(complete, carry.ErrCut):
-		i.leave(name, "%v. What was in it is here now; import the whole file when you have it", complete)
+		f.leave("%v. What was in it is here now; import the whole file when you have it", complete)
 	case complete != nil && l.first == nil:
-		i.leave(name, "%v. What was in it is here now; copy the file again, and repeat the import", complete)
+		f.leave("%v. What was in it is here now; copy the file again, and repeat the import", complete)
 	}
 }
 
 // take puts one record into the queue, waiting for room in memory.
-func (i *importer) take(after uint64, r *buffer.Record, rec []byte) error {
+func (i *importer) take(f *importedFile, after uint64, r *buffer.Record, rec []byte) error {
 	dev, err := i.device("import:" + r.Called.Gateway + "/" + r.Name)
 	if err != nil {
 		return err
@@ -339,9 +407,9 @@ func (i *importer) take(after uint64, r *buffer.Record, rec []byte) error {
 		case err != nil:
 			return err
 		case fresh:
-			i.tally.Taken++
+			f.Taken++
 		default:
-			i.tally.Here++
+			f.Here++
 		}
 		return nil
 	}
@@ -365,26 +433,23 @@ func (i *importer) device(name string) (uint16, error) {
 }
 
 func (i *importer) report(cmd *cobra.Command) error {
-	g, t := globalsOf(cmd), &i.tally
-	if t.Left == nil {
-		t.Left = []string{}
-	}
+	g, v := globalsOf(cmd), i.view()
 	if g.json {
-		if err := writeJSON(cmd, t); err != nil {
+		if err := writeJSON(cmd, v); err != nil {
 			return err
 		}
 	} else {
 		if !g.quiet {
-			fmt.Fprintf(cmd.OutOrStdout(), "%s taken over, %d already here\n", status.Count(t.Taken, "reading"), t.Here)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s taken over, %d already here\n", status.Count(v.Taken, "reading"), v.Here)
 		}
-		for _, why := range t.Left {
+		for _, why := range v.Left {
 			fmt.Fprintln(cmd.ErrOrStderr(), "left: "+why)
 		}
 	}
 	switch {
 	case i.ctx.Err() != nil:
 		return exit(exitInterrupted, errors.New("interrupted; what was taken over until now stays, and the rest is taken over when you repeat it"))
-	case len(t.Left) > 0:
+	case !v.Whole:
 		return exit(exitFailed, nil)
 	}
 	return nil

@@ -69,6 +69,13 @@ type setup struct {
 	online  bool           // the gateway was, at the end
 }
 
+// setupView is the JSON of portti setup. Fields are only ever added.
+type setupView struct {
+	Changed []string `json:"changed"` // settings
+	Token   bool     `json:"token_written"`
+	Online  bool     `json:"online"` // the gateway was, at the end
+}
+
 func runSetup(cmd *cobra.Command, machine fs.FS, args []string) error {
 	s := &setup{cmd: cmd, g: globalsOf(cmd), out: cmd.OutOrStdout()}
 	s.main = s.g.config
@@ -103,7 +110,7 @@ func runSetup(cmd *cobra.Command, machine fs.FS, args []string) error {
 	for _, c := range s.changes {
 		changed = append(changed, c.Path())
 	}
-	return writeJSON(cmd, map[string]any{"changed": changed, "token_written": s.token != "", "online": s.online})
+	return writeJSON(cmd, setupView{changed, s.token != "", s.online})
 }
 
 // begin reads what is there.

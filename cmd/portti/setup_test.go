@@ -105,6 +105,11 @@ func TestSetupWithFlags(t *testing.T) {
 	if code != exitOK || !strings.Contains(out, "nothing is written") || s.read(s.main) != want || s.read(s.main+".bak") != before {
 		t.Errorf("once more: %d\n%s%s", code, out, errs)
 	}
+	code, out, errs = s.setup(s.url, "--token-file", s.token, "--yes", "--json")
+	loadSchema(t, "setup").validate(t, "what it printed", []byte(out))
+	if code != exitOK || !strings.Contains(out, `"changed": []`) {
+		t.Errorf("as JSON: %d\n%s%s", code, out, errs)
+	}
 }
 
 // TestSetupRefuses (row 244) what cannot work, and then nothing at all was written.

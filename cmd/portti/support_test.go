@@ -182,7 +182,7 @@ func TestReadingsOfThePage(t *testing.T) {
 	if plain(string(taken)) != plain(sc.stdout) {
 		t.Errorf("the page gives\n%.600s\nand queue export\n%.600s", taken, sc.stdout)
 	}
-	if sum, err := carry.Verify(bytes.NewReader(taken)); err != nil || sum.Records != before.Totals.Waiting || sum.Missing != 0 {
+	if sum, _, err := carry.Verify(bytes.NewReader(taken)); err != nil || sum.Records != before.Totals.Waiting || sum.Missing != 0 {
 		t.Errorf("%+v, %v; %d wait", sum, err, before.Totals.Waiting)
 	}
 	if after := g.Status(); after.Totals.Waiting != before.Totals.Waiting || after.Totals.Lost.Sum() != 0 {

@@ -320,23 +320,23 @@ func (r *Reader) Complete() error {
 
 // Verify reads a whole file and says what is in it, and whether it is as it was
 // written.
-func Verify(r io.Reader) (Summary, error) {
-	var sum Summary
+func Verify(r io.Reader) (sum Summary, span Span, err error) {
 	in, err := NewReader(r)
 	if err != nil {
-		return sum, err
+		return sum, span, err
 	}
 	for {
 		item, err := in.Next()
 		switch {
 		case errors.Is(err, io.EOF):
-			return sum, in.Complete()
+			return sum, span, in.Complete()
 		case err != nil:
-			return sum, err
+			return sum, span, err
 		case item.Missing != nil:
 			sum.Missing += item.Missing[1] - item.Missing[0] + 1
 		case item.Record != nil:
 			sum.Records++
+			span.Add(&in.Header, item.Record)
 			if item.Record.Class&device.ClassProvisional != 0 {
 				sum.Undated++
 			}

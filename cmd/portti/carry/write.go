@@ -10,6 +10,7 @@ import (
 	"hash"
 	"io"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"portti/buffer"
@@ -26,6 +27,40 @@ type Summary struct {
 	Records uint64 `json:"records"`
 	Undated uint64 `json:"undated"` // of these without a time
 	Missing uint64 `json:"missing"` // numbers that could not be read: at most so many records
+}
+
+// Mark is one record among many.
+type Mark struct {
+	Number uint64     `json:"number"`
+	Device string     `json:"device"`
+	Time   *time.Time `json:"time"` // when it was read; nil = not known
+}
+
+// Span is what a file begins and ends with; nil = it holds no record.
+type Span struct {
+	First *Mark `json:"first"`
+	Last  *Mark `json:"last"`
+}
+
+// Add takes the next record of the file with that header.
+func (s *Span) Add(h *Header, r *buffer.Record) {
+	m := &Mark{Number: r.Number, Device: r.Name}
+	for _, b := range h.Boots {
+		if b.Boot != r.Boot {
+			continue
+		}
+		at := b.Seen
+		if b.Offset != nil {
+			at = *b.Offset
+		}
+		if at != 0 {
+			t := time.UnixMilli(at + r.Mono).UTC()
+			m.Time = &t
+		}
+	}
+	if s.Last = m; s.First == nil {
+		s.First = m
+	}
 }
 
 // HeaderOf makes the header for a queue of a gateway. Exported is left to the

@@ -265,6 +265,9 @@ func percent(part, whole int64) string {
 	return number(p) + " %"
 }
 
+// Bytes is so many bytes in the unit that suits them.
+func Bytes(n int64) string { return bytesOf(n) }
+
 func bytesOf(n int64) string {
 	switch {
 	case n >= 1e9:
