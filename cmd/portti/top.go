@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ func topCmd() *cobra.Command {
 		Use:   "top",
 		Short: "live view (q quits)",
 		Long: `Shows the running gateway and keeps it up to date: the link, the buffer, each device with
-its last minute and its last reading, and problems as they come and go. ? lists the keys.
+its last minutes and its last reading, and problems as they come and go. ? lists the keys.
 
 It asks the gateway once a second, on a serial line of 19200 baud or less every third second,
 and writes only what has changed. Where it does not talk to a terminal, with TERM=dumb and
@@ -85,6 +86,15 @@ func (s *topSource) Status(ctx context.Context) (*status.Document, error) {
 // GPS is part of live.Source.
 func (s *topSource) GPS(ctx context.Context) (*status.GPSDocument, error) {
 	return askGPS(ctx, s.socket, s.g.timeout, nil)
+}
+
+// History is part of live.Source.
+func (s *topSource) History(ctx context.Context) (*status.History, error) {
+	var h status.History
+	if err := ask(ctx, s.socket, s.g.timeout, http.MethodGet, "/api/v1/history", &h); err != nil {
+		return nil, err
+	}
+	return &h, nil
 }
 
 // Follow is part of live.Source.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
@@ -124,6 +125,18 @@ func TestTopStopsAndGoesOn(t *testing.T) {
 	_ = cmd.Wait()
 	if after := modesOf(t, terminal); after.Lflag != before.Lflag || after.Iflag != before.Iflag || strings.Count(out.String(), gives) != 2 {
 		t.Errorf("modes before %+v, after %+v\n%q", before, after, out.String())
+	}
+}
+
+// TestTopRemembers: a running gateway tells the view of its minutes.
+func TestTopRemembers(t *testing.T) {
+	t.Parallel()
+	s := rig.New(t, testbed.Options{})
+	g := s.Run(gateway.Options{})
+	defer g.Halt()
+	h, err := (&topSource{g: globals{timeout: time.Second}, socket: filepath.Join(s.Dir, "run", "portti.sock")}).History(t.Context())
+	if err != nil || h.Schema != status.Schema || len(h.Devices) != 1 || h.Devices[0].Name != "panel" {
+		t.Fatal(err, h)
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package live is the view of a running gateway that keeps itself up to date, on a
-// terminal: the link, the buffer, each device with its last minute, and problems as they
+// terminal: the link, the buffer, each device with its last minutes, and problems as they
 // come and go. Run shows it until the user has enough.
 //
 // # Promises

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -118,7 +119,7 @@ func (m *model) head() []line {
 	first = m.add(first, mark, m.shape(mark)+" "+word)
 	rtt := ""
 	if s.Link.State == status.LinkOnline && s.Link.RTTms > 0 {
-		rtt = "rtt " + twoDigits(s.Link.RTTms) + " ms " + m.rtt.picture(m.age(), 10, m.o.ASCII, false)
+		rtt = "rtt " + twoDigits(s.Link.RTTms) + " ms " + bars(m.rtt.values(m.age(), 10, false), m.o.ASCII)
 	}
 	clock := "clock ok"
 	if !s.Clock.Trusted {
@@ -135,7 +136,7 @@ func (m *model) head() []line {
 	for _, d := range s.Devices {
 		rate += d.RateHz
 	}
-	waiting := fmt.Sprintf("waiting %d %s", b.Waiting, m.waiting.picture(m.age(), 10, m.o.ASCII, false))
+	waiting := fmt.Sprintf("waiting %d %s", b.Waiting, m.trend(m.hist.Minutes.Waiting, 1, &m.waiting, 11, false))
 	oldest := ""
 	if b.Waiting > 0 {
 		oldest = "oldest " + ageWords(b.OldestAgeS)
@@ -199,7 +200,7 @@ func twoDigits(v float64) string {
 func (m *model) list() []line {
 	all := append(m.head(), m.rule())
 	c := m.columns()
-	all = append(all, m.add(nil, bold, c.row("  DEVICE", "LAST", "RATE", "60 s", "BAD", "VALUE")))
+	all = append(all, m.add(nil, bold, c.row("  DEVICE", "LAST", "RATE", m.trendTitle(c.picture), "BAD", "VALUE")))
 	if len(m.doc.Devices) == 0 {
 		all = append(all, m.add(nil, plain, " No device is configured."))
 	}
@@ -238,7 +239,7 @@ type columns struct{ name, last, rate, picture, bad, value int }
 func (m *model) columns() columns {
 	c := columns{name: 14, last: 6, rate: 8, picture: 19, bad: 5}
 	if m.w < 72 {
-		c.name, c.picture = 12, 10
+		c.name, c.picture = 12, 11
 	}
 	if m.w >= 100 {
 		c.name = 24
@@ -251,6 +252,33 @@ func (c columns) row(name, last, rate, picture, bad, value string) string {
 	return fmt.Sprintf("%-*s%*s%*s  %-*s%*s  %s", c.name+2, name, c.last, last, c.rate, rate, c.picture, picture, c.bad, bad, value)
 }
 
+// trend draws the minutes before, as the gateway remembers them, then the last seconds, as
+// they were seen here: in n places, and to one scale. share is that of a cell in a minute.
+func (m *model) trend(minutes []uint64, share float64, s *series, n int, partial bool) string {
+	n /= 2
+	values := slices.Repeat([]float64{unknown}, n)
+	minutes = minutes[max(0, len(minutes)-n):]
+	for i, v := range minutes {
+		values[n-len(minutes)+i] = float64(v) * share
+	}
+	if s == nil {
+		s = new(series)
+	}
+	drawn := []rune(bars(append(values, s.values(m.age(), n, partial)...), m.o.ASCII))
+	return string(drawn[:n]) + m.divider() + string(drawn[n:])
+}
+
+func (m *model) trendTitle(n int) string {
+	return fmt.Sprintf("%d min%s%.0f s", n/2, m.divider(), seriesCell.Seconds()*float64(n/2))
+}
+
+func (m *model) divider() string {
+	if m.o.ASCII {
+		return "|"
+	}
+	return "│"
+}
+
 func (m *model) row(d *status.Device, c columns) line {
 	mark, word := m.state(d)
 	if m.fail != "" {
@@ -260,10 +288,13 @@ func (m *model) row(d *status.Device, c columns) line {
 	if d.Name == m.selected {
 		chosen = ">"
 	}
-	picture := ""
-	if s := m.rates[d.Name]; s != nil {
-		picture = s.picture(m.age(), c.picture, m.o.ASCII, true)
+	var minutes []uint64
+	for _, h := range m.hist.Devices {
+		if h.Name == d.Name {
+			minutes = h.In
+		}
 	}
+	picture := m.trend(minutes, seriesCell.Minutes(), m.rates[d.Name], c.picture, true)
 	bad := fmt.Sprint(d.Bad)
 	if d.Bad >= 10_000 {
 		bad = fmt.Sprintf("%dk", d.Bad/1000)

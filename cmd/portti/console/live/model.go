@@ -45,6 +45,7 @@ type model struct {
 	now    time.Time
 	doc    *status.Document // nil = none yet
 	gps    *status.GPSDocument
+	hist   status.History
 	fail   string    // why there is no newer one
 	failed time.Time // since when
 
@@ -138,6 +139,18 @@ func (m *model) problems(doc *status.Document) {
 		}
 	}
 	m.open = now
+}
+
+// remember takes what the gateway remembers. Outages that were over when the view began
+// are told of once.
+func (m *model) remember(h *status.History) {
+	first := m.hist.Schema == 0
+	m.hist = *h
+	for _, o := range h.Outages {
+		if first && o.Ended != nil && !o.Short() && !o.Planned {
+			m.note(event{*o.Ended, green, m.shape(green) + " " + strings.TrimSpace(o.Code+" the link was back after "+status.InSeconds(o.Seconds()))})
+		}
+	}
 }
 
 func about(p status.Problem) string {

@@ -38,10 +38,27 @@ func gatewayAt(s int) *status.Document {
 	}
 }
 
+// remembered is what that gateway knows of the minutes before noon.
+func remembered() *status.History {
+	h := &status.History{Schema: 1, Time: noon}
+	for i := range 30 {
+		h.Minutes.Waiting = append(h.Minutes.Waiting, uint64(60-2*i))
+	}
+	gps, panel := make([]uint64, 30), make([]uint64, 30)
+	for i := range gps {
+		gps[i], panel[i] = 300, uint64(20+i%4*5)
+	}
+	h.Devices = []status.DeviceHour{{Name: "gps", In: gps}, {Name: "hall-panel", In: panel}, {Name: "ble-bridge", In: []uint64{390, 780}}}
+	ended, soon := noon.Add(-20*time.Minute), noon.Add(-40*time.Minute)
+	h.Outages = []status.Outage{{Ended: &soon, BeganS: 2420, EndedS: 2400}, {Ended: &ended, BeganS: 1920, EndedS: 1200, Code: "NET-DNS"}}
+	return h
+}
+
 // seen is a model that has looked on for so many seconds.
 func seen(o console.Options, w, h, seconds int) *model {
 	m := newModel(o, noon)
 	m.w, m.h = w, h
+	m.remember(remembered())
 	for s := range seconds {
 		m.take(gatewayAt(s), nil, noon.Add(time.Duration(s)*time.Second))
 	}
@@ -119,7 +136,7 @@ func TestPictures(t *testing.T) {
 		if name == "list" { // the one that docs/top.md explains
 			first, _, _ := strings.Cut(strings.TrimPrefix(all.String(), "80x24\n"), "60x20\n")
 			testkit.Golden(t, "../../../../docs/img/top.svg", testkit.Screen("portti top on a terminal of 80 columns and 24 rows",
-				"Two rows for the link and the buffer, the table of devices with their last minute, a problem that came, and the keys, as text.", first))
+				"Two rows for the link and the buffer, the table of devices with their last minutes, a problem that came, and the keys, as text.", first))
 		}
 	}
 	m := newModel(console.Options{}, noon)

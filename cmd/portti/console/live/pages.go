@@ -116,9 +116,9 @@ func (m *model) help() []line {
 		"",
 		m.shape(green) + " well   " + m.shape(cyan) + " not yet known   " + m.shape(yellow) + " look at it   " + m.shape(red) + " broken",
 		"",
-		"60 s: readings in the last minute, three seconds a bar, the highest bar full.",
+		m.trendTitle(m.columns().picture) + ": readings before, a minute a bar, and now, three seconds a bar.",
 		"BAD: frames that could not be used. VALUE: the last reading.",
-		"The gateway keeps no history for this view: it begins when the view does.",
+		"The minutes are those that the gateway remembers; the seconds begin when the view does.",
 	} {
 		all = append(all, m.add(nil, plain, " "+text))
 	}

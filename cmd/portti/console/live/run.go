@@ -20,6 +20,7 @@ import (
 type Source interface {
 	Status(ctx context.Context) (*status.Document, error)
 	GPS(ctx context.Context) (*status.GPSDocument, error)
+	History(ctx context.Context) (*status.History, error)
 	// Follow hands on what happens on a device's port until ctx ends, the device does, or it
 	// cannot be had: a line for each reading, as it is sent, or with raw for what came over
 	// the wire, made visible.
@@ -29,6 +30,7 @@ type Source interface {
 const (
 	askEvery     = time.Second
 	askSlowly    = 3 * time.Second        // on a line of 19200 baud or less
+	askHistory   = time.Minute            // which gains a point each minute
 	drawEvery    = 500 * time.Millisecond // at most, for what is new
 	answerWithin = 50 * time.Millisecond  // for a key
 )
@@ -213,8 +215,14 @@ func (r *runner) ask(ctx context.Context) {
 	if r.t.slow() {
 		every = askSlowly
 	}
+	var asked time.Time // for the history
 	for ctx.Err() == nil {
 		doc, err := r.source.Status(ctx)
+		var hist *status.History
+		if err == nil && time.Since(asked) >= askHistory {
+			hist, _ = r.source.History(ctx) // without it there are no minutes
+			asked = time.Now()
+		}
 		var gps *status.GPSDocument
 		var gpsErr error
 		wanted := r.gps.Load()
@@ -223,6 +231,9 @@ func (r *runner) ask(ctx context.Context) {
 		}
 		r.tell(ctx, func() {
 			r.m.take(doc, err, time.Now())
+			if hist != nil {
+				r.m.remember(hist)
+			}
 			if wanted {
 				r.m.gps = gps
 				delete(r.m.notes, gpsNote)

@@ -33,6 +33,8 @@ func (f *fakeGateway) GPS(context.Context) (*status.GPSDocument, error) {
 	return &status.GPSDocument{Devices: []status.GPS{{Name: "gps", Fix: status.Fix3D, AgeS: 1, Position: &status.GPSPosition{Latitude: 65, Longitude: 25}}}}, nil
 }
 
+func (f *fakeGateway) History(context.Context) (*status.History, error) { return remembered(), nil }
+
 func (f *fakeGateway) Follow(ctx context.Context, _ string, raw bool, line func(string)) error {
 	if f.follow != nil {
 		return f.follow(ctx, raw, line)
@@ -115,11 +117,13 @@ func TestOnATerminal(t *testing.T) {
 	t.Parallel()
 	b := begin(t, &fakeGateway{status: healthy})
 	b.shows("hallCount 1882")
+	b.shows(" ▄█│") // the minutes before are there at once
 	if aside, hidden, _, _ := b.screen.state(); !aside || !hidden || modes(t, b.terminal) == b.before {
 		t.Error("the terminal was not taken")
 	}
 	m := newModel(console.Options{Terminal: true}, noon)
 	m.take(gatewayAt(60), nil, noon)
+	m.remember(remembered())
 	want := strings.Split(shot(t, m), "\n")
 	got := strings.Split(b.screen.text(), "\n")
 	for _, y := range []int{3, 4, 6, 7, 9, 23} {

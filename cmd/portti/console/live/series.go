@@ -1,6 +1,9 @@
 package live
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A series is the last minute in cells of three seconds, so that a picture of it changes
 // no more often than that.
@@ -40,34 +43,41 @@ func (s *series) high(at time.Duration, v float64) {
 	s.cells[i], s.known[i] = max(s.cells[i], v), true
 }
 
-// picture draws the last n cells, the newest right, each as high as its share of the
-// highest. The newest is not over yet and is left out where it is partial.
-func (s *series) picture(at time.Duration, n int, ascii, partial bool) string {
-	levels := []rune("▁▂▃▄▅▆▇█")
-	if ascii {
-		levels = []rune("_.-=+*#@")
-	}
+// unknown is the value of a cell of which nothing is known.
+const unknown = -1
+
+// values are the last n cells, the newest last. The newest is not over yet and is left out
+// where it is partial.
+func (s *series) values(at time.Duration, n int, partial bool) []float64 {
 	s.cell(at)
 	newest := s.last
 	if partial {
 		newest--
 	}
-	n = min(n, seriesCells-1)
-	top := 0.0
-	for i := range n {
-		if at := newest - int64(i); at >= 0 {
-			top = max(top, s.cells[at%seriesCells])
+	all := make([]float64, min(n, seriesCells-1))
+	for i := range all {
+		cell := newest - int64(len(all)-1-i)
+		all[i] = unknown
+		if cell >= 0 && s.known[cell%seriesCells] {
+			all[i] = s.cells[cell%seriesCells]
 		}
 	}
-	out := make([]rune, n)
-	for i := range n {
-		cell := newest - int64(n-1-i)
-		out[i] = ' '
-		if cell < 0 || !s.known[cell%seriesCells] || s.cells[cell%seriesCells] <= 0 {
-			continue
+	return all
+}
+
+// bars draws values, each as high as its share of the highest.
+func bars(values []float64, ascii bool) string {
+	levels := []rune("▁▂▃▄▅▆▇█")
+	if ascii {
+		levels = []rune("_.-=+*#@")
+	}
+	top := slices.Max(values)
+	out := make([]rune, len(values))
+	for i, v := range values {
+		if out[i] = ' '; v > 0 {
+			level := int(v/top*float64(len(levels))+0.5) - 1
+			out[i] = levels[min(max(level, 0), len(levels)-1)]
 		}
-		level := int(s.cells[cell%seriesCells]/top*float64(len(levels))+0.5) - 1
-		out[i] = levels[min(max(level, 0), len(levels)-1)]
 	}
 	return string(out)
 }
