@@ -60,26 +60,18 @@ func (b *bundle) sources() []source {
 // page is a page of the running gateway.
 func (b *bundle) page(page string) func(context.Context) ([]byte, error) {
 	return func(ctx context.Context) ([]byte, error) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://portti"+page, nil)
-		if err != nil {
+		timeout := max(b.g.timeout, time.Second)
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		resp, err := openBy(ctx, b.client, b.socket, timeout, http.MethodGet, page)
+		switch {
+		case errors.Is(err, errNoPage):
+			return nil, errors.New("the running gateway does not have this")
+		case err != nil:
 			return nil, err
 		}
-		ctx, cancel := context.WithTimeout(ctx, max(b.g.timeout, time.Second))
-		defer cancel()
-		resp, err := b.client.Do(req.WithContext(ctx))
-		if err != nil {
-			return nil, unreachable(ctx, b.socket, b.g.timeout, err)
-		}
 		defer resp.Body.Close()
-		switch resp.StatusCode {
-		case http.StatusOK:
-			return io.ReadAll(io.LimitReader(resp.Body, 4*b.most))
-		case http.StatusForbidden:
-			return nil, notOfTheGroup(b.socket)
-		case http.StatusNotFound:
-			return nil, errors.New("the running gateway does not have this")
-		}
-		return nil, fmt.Errorf("the gateway answered %s", resp.Status)
+		return io.ReadAll(io.LimitReader(resp.Body, 4*b.most))
 	}
 }
 

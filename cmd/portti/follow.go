@@ -66,7 +66,7 @@ func followRunning(ctx context.Context, g globals, name string, v device.View) (
 			q.Set(key, "1")
 		}
 	}
-	resp, err := askQueue(ctx, g, "/api/v1/devices/"+url.PathEscape(name)+"/follow?"+q.Encode())
+	resp, err := openPage(ctx, g, "/api/v1/devices/"+url.PathEscape(name)+"/follow?"+q.Encode())
 	if err != nil {
 		return nil, err
 	}

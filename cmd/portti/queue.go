@@ -1,16 +1,11 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -69,12 +64,9 @@ Exit codes: 0 shown, 1 there is no buffer or it cannot be read, 4 no answer or n
 // be asked is no reason to take the files for the whole truth.
 func queueStats(cmd *cobra.Command) (*status.Queue, error) {
 	g := globalsOf(cmd)
-	resp, err := askQueue(cmd.Context(), g, "/api/v1/queue")
-	if err == nil {
-		return readQueue(resp)
-	}
-	if !notRunning(err) || g.socket != "" {
-		return nil, err
+	s, err := askQueue(cmd.Context(), g)
+	if err == nil || !notRunning(err) || g.socket != "" {
+		return s, err
 	}
 	cfg, err := config.Lenient(g.config, config.LoadOptions{Environ: os.Environ()})
 	if err != nil {
@@ -97,76 +89,10 @@ func queueFiles(cfg *config.Config) (*status.Queue, error) {
 	return &s, nil
 }
 
-func readQueue(resp *http.Response) (*status.Queue, error) {
-	defer resp.Body.Close()
-	var s status.Queue
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxStatus)).Decode(&s); err != nil {
-		return nil, exit(exitUnknown, fmt.Errorf("the answer cannot be read: %w", err))
-	}
-	return &s, nil
-}
-
 // runningQueue is the buffer as the running gateway sees it; nil where none answers.
 func runningQueue(cmd *cobra.Command) *status.Queue {
-	resp, err := askQueue(cmd.Context(), globalsOf(cmd), "/api/v1/queue")
-	if err != nil {
-		return nil
-	}
-	s, err := readQueue(resp)
-	if err != nil {
-		return nil
-	}
+	s, _ := askQueue(cmd.Context(), globalsOf(cmd))
 	return s
-}
-
-// askQueue opens a page of the running daemon. The limit of time is for the
-// beginning of the answer; an export may take longer.
-func askQueue(ctx context.Context, g globals, page string) (*http.Response, error) {
-	socket, err := socketOf(g)
-	if err != nil {
-		return nil, err
-	}
-	waiting, cancel := context.WithTimeout(ctx, g.timeout)
-	defer cancel()
-	whole, stop := context.WithCancel(ctx)
-	began := context.AfterFunc(waiting, stop)
-	req, err := http.NewRequestWithContext(whole, http.MethodGet, "http://portti"+page, nil)
-	if err != nil {
-		stop()
-		return nil, err
-	}
-	resp, err := clientOf(socket).Do(req)
-	if err != nil {
-		stop()
-		return nil, unreachable(waiting, socket, g.timeout, err)
-	}
-	began()
-	resp.Body = stopping{resp.Body, stop}
-	if resp.StatusCode == http.StatusForbidden {
-		defer resp.Body.Close()
-		return nil, notOfTheGroup(socket)
-	}
-	if resp.StatusCode == http.StatusUnprocessableEntity || resp.StatusCode == http.StatusTooManyRequests { // it says why
-		defer resp.Body.Close()
-		why, _ := io.ReadAll(io.LimitReader(resp.Body, maxStatus))
-		return nil, exit(exitFailed, errors.New(strings.TrimSpace(string(why))))
-	}
-	if resp.StatusCode != http.StatusOK {
-		defer resp.Body.Close()
-		return nil, exit(exitUnknown, fmt.Errorf("what listens on %s answered %s: is it portti, and of this version?", socket, resp.Status))
-	}
-	return resp, nil
-}
-
-// stopping ends the request with its body.
-type stopping struct {
-	io.ReadCloser
-	stop func()
-}
-
-func (s stopping) Close() error {
-	defer s.stop()
-	return s.ReadCloser.Close()
 }
 
 func notRunning(err error) bool {

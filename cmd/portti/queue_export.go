@@ -133,7 +133,7 @@ func exported(cmd *cobra.Command, v exportView) error {
 func exportSource(cmd *cobra.Command) (io.ReadCloser, error) {
 	g := globalsOf(cmd)
 	if files, _ := cmd.Flags().GetBool("files"); !files {
-		resp, err := askQueue(cmd.Context(), g, "/api/v1/queue/export")
+		resp, err := openPage(cmd.Context(), g, "/api/v1/queue/export")
 		if err == nil {
 			return resp.Body, nil
 		}

@@ -7,13 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -89,10 +86,6 @@ func socketOf(g globals) (string, error) {
 	return path, nil
 }
 
-// maxStatus bounds the answer: a daemon with hundreds of devices stays far
-// below.
-const maxStatus = 4 << 20
-
 // askStatus fetches the status document.
 func askStatus(ctx context.Context, socket string, timeout time.Duration) (*status.Document, error) {
 	var s status.Document
@@ -100,79 +93,6 @@ func askStatus(ctx context.Context, socket string, timeout time.Duration) (*stat
 		return nil, err
 	}
 	return &s, nil
-}
-
-// ask puts a question to the running daemon and reads the answer, JSON, into
-// answer. Its errors carry the exit code.
-func ask(ctx context.Context, socket string, timeout time.Duration, method, path string, answer any) error {
-	return askBy(ctx, clientOf(socket), socket, timeout, method, path, answer)
-}
-
-// askBy is ask by a client of the one who asks.
-func askBy(ctx context.Context, client *http.Client, socket string, timeout time.Duration, method, path string, answer any) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, "http://portti"+path, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return unreachable(ctx, socket, timeout, err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusForbidden {
-		return notOfTheGroup(socket)
-	}
-	if resp.StatusCode == http.StatusUnprocessableEntity { // it says why
-		why, _ := io.ReadAll(io.LimitReader(resp.Body, maxStatus))
-		return exit(exitFailed, errors.New(strings.TrimSpace(string(why))))
-	}
-	if resp.StatusCode != http.StatusOK {
-		return exit(exitUnknown, fmt.Errorf("what listens on %s answered %s: is it portti?", socket, resp.Status))
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxStatus)).Decode(answer); err != nil {
-		return exit(exitUnknown, fmt.Errorf("the answer on %s cannot be read: %w", socket, err))
-	}
-	return nil
-}
-
-// clientOf speaks HTTP on a Unix socket.
-func clientOf(socket string) *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			c, err := d.DialContext(ctx, "unix", socket)
-			if errors.Is(err, fs.ErrPermission) { // not of the group: what everybody may see is next to it
-				if open, openErr := d.DialContext(ctx, "unix", filepath.Join(filepath.Dir(socket), config.StatusSocketName)); openErr == nil {
-					return open, nil
-				}
-			}
-			return c, err
-		},
-	}}
-}
-
-// unreachable tells a daemon that is not there from one that cannot be asked.
-func unreachable(ctx context.Context, socket string, timeout time.Duration, err error) error {
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		return exit(exitNotRunning, fmt.Errorf("portti is not running (no socket at %s). Start it: sudo portti service start", socket))
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return exit(exitNotRunning, fmt.Errorf("portti is not running (nobody listens on %s). Start it: sudo portti service start", socket))
-	case errors.Is(err, fs.ErrPermission):
-		return notOfTheGroup(socket)
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return exit(exitUnknown, fmt.Errorf("portti did not answer on %s within %s", socket, timeout))
-	case errors.Is(ctx.Err(), context.Canceled):
-		return exit(exitInterrupted, nil)
-	}
-	return exit(exitUnknown, fmt.Errorf("cannot ask portti on %s: %w", socket, err))
-}
-
-func notOfTheGroup(socket string) error {
-	return exit(exitUnknown, fmt.Errorf("no permission for %s. Use sudo, or join the group and log in again: sudo usermod -aG portti $USER", socket))
 }
 
 func showStatus(cmd *cobra.Command, s *status.Document) error {

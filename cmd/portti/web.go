@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -53,42 +51,18 @@ use the gateway's control socket may make one: root, and the group portti.`,
 	return cmd
 }
 
-// askPage is ask, and what the gateway has against it is the error.
+// askPage is ask about the page, which an older gateway does not have.
 func askPage(cmd *cobra.Command, method, path string, answer any) error {
 	g := globalsOf(cmd)
 	socket, err := socketOf(g)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), g.timeout)
-	defer cancel()
-	if method == http.MethodGet {
-		return ask(ctx, socket, g.timeout, method, path, answer)
+	err = ask(cmd.Context(), socket, g.timeout, method, path, answer)
+	if errors.Is(err, errNoPage) {
+		err = exit(exitFailed, errors.New("the running gateway is of a version without a page. Restart it: sudo portti service restart"))
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://portti"+path, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := clientOf(socket).Do(req)
-	if err != nil {
-		return unreachable(ctx, socket, g.timeout, err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxStatus))
-	switch {
-	case err != nil:
-		return exit(exitUnknown, fmt.Errorf("the answer on %s cannot be read: %w", socket, err))
-	case resp.StatusCode == http.StatusForbidden:
-		return notOfTheGroup(socket)
-	case resp.StatusCode == http.StatusNotFound:
-		return exit(exitFailed, errors.New("the running gateway is of a version without a page. Restart it: sudo portti service restart"))
-	case resp.StatusCode != http.StatusOK:
-		return exit(exitFailed, errors.New(strings.TrimSpace(status.Clean(string(text), 400))))
-	}
-	if err := json.Unmarshal(text, answer); err != nil {
-		return exit(exitUnknown, fmt.Errorf("the answer on %s cannot be read: %w", socket, err))
-	}
-	return nil
+	return err
 }
 
 func webLink(cmd *cobra.Command, open bool) error {
