@@ -3,10 +3,10 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -111,21 +111,15 @@ func showResults(cmd *cobra.Command, checks int, results []doctor.Result) error 
 		}
 		return nil
 	}
-	p := prescription{o: consoleOptions(g, out, os.Getenv)}
-	p.results(t, results)
-	_, err := fmt.Fprint(out, p.b.String())
+	_, err := io.WriteString(out, prescription(t, results, consoleOptions(g, out, os.Getenv)))
 	return err
 }
 
-// prescription draws results for people.
-type prescription struct {
-	o console.Options
-	b strings.Builder
-}
-
-func (p *prescription) results(t diagnosis, results []doctor.Result) {
-	if !p.o.Quiet {
-		p.b.WriteString("portti doctor: " + t.String() + "\n")
+// prescription is the results for people.
+func prescription(t diagnosis, results []doctor.Result, o console.Options) string {
+	p := console.NewSheet(o)
+	if !o.Quiet {
+		p.Line("portti doctor: " + t.String())
 	}
 	first := true
 	var reasons []string
@@ -133,12 +127,12 @@ func (p *prescription) results(t diagnosis, results []doctor.Result) {
 	for _, r := range results {
 		switch {
 		case r.Verdict == doctor.Fail || r.Verdict == doctor.Warn:
-			if first && !p.o.Quiet {
-				p.b.WriteString("\n")
+			if first && !o.Quiet {
+				p.Line("")
 			}
 			first = false
-			p.finding(r)
-		case p.o.Quiet:
+			prescribe(p, r)
+		case o.Quiet:
 		case r.Verdict == doctor.Skip:
 			if skipped[r.Finding] == nil {
 				reasons = append(reasons, r.Finding)
@@ -147,98 +141,36 @@ func (p *prescription) results(t diagnosis, results []doctor.Result) {
 		}
 	}
 	if len(reasons) > 0 {
-		p.b.WriteString("\n")
+		p.Line("")
 	}
 	for _, why := range reasons {
-		p.wrap(p.mark(doctor.Skip)+" ", "  ", "Not looked at: "+strings.Join(skipped[why], " ")+", since "+why+".")
+		p.Hang(p.Mark(console.MarkUnsure)+" ", "  ", "Not looked at: "+strings.Join(skipped[why], " ")+", since "+why+".")
 	}
-	if !p.o.Verbose || p.o.Quiet {
-		return
+	if !o.Verbose || o.Quiet {
+		return p.String()
 	}
-	p.b.WriteString("\n")
+	p.Line("")
 	for _, r := range results {
 		if r.Verdict == doctor.Pass {
-			p.wrap(p.mark(r.Verdict)+" "+r.ID+"  ", "       ", r.Title+": "+r.Finding)
+			p.Hang(p.Mark(console.MarkGood)+" "+r.ID+"  ", indent, r.Title+": "+r.Finding)
 		}
 	}
+	return p.String()
 }
 
 // indent is where the text of a finding begins.
 const indent = "       "
 
-func (p *prescription) finding(r doctor.Result) {
-	text := r.Finding
+func prescribe(p *console.Sheet, r doctor.Result) {
+	text, mark := r.Finding, console.MarkWarn
 	if r.Subject != "" && !strings.Contains(text, r.Subject) {
 		text = r.Subject + ": " + text
 	}
-	p.wrap(p.mark(r.Verdict)+" "+r.ID+"  ", indent, text)
+	if r.Verdict == doctor.Fail {
+		mark = console.MarkBad
+	}
+	p.Hang(p.Mark(mark)+" "+r.ID+"  ", indent, text)
 	for i, a := range r.Actions {
-		p.action(a, r.Commands[i])
+		p.Advise(indent, a, r.Commands[i])
 	}
-}
-
-// action keeps a command on one line, however long that is: it is copied.
-func (p *prescription) action(text, command string) {
-	arrow := "→ "
-	if p.o.ASCII {
-		arrow = "-> "
-	}
-	const unbroken = "\x00"
-	whole := strings.ReplaceAll(command, " ", unbroken)
-	var lines prescription
-	lines.o = p.o
-	lines.wrap(indent+arrow, strings.Repeat(" ", len(indent)+utf8.RuneCountInString(arrow)), strings.Replace(text, command, whole, 1))
-	p.b.WriteString(strings.ReplaceAll(lines.b.String(), unbroken, " "))
-}
-
-func (p *prescription) mark(v doctor.Verdict) string {
-	shape, colour := "●", "32"
-	switch v {
-	case doctor.Fail:
-		shape, colour = "✗", "31"
-	case doctor.Warn:
-		shape, colour = "▲", "33"
-	case doctor.Skip:
-		shape, colour = "○", "36"
-	}
-	if p.o.ASCII {
-		shape = map[string]string{"●": "*", "✗": "X", "▲": "!", "○": "o"}[shape]
-	}
-	if p.o.Colour {
-		return "\x1b[" + colour + "m" + shape + "\x1b[0m"
-	}
-	return shape
-}
-
-func (p *prescription) width() int {
-	if p.o.Width <= 0 {
-		return 80
-	}
-	return min(max(p.o.Width, 40), 240)
-}
-
-// wrap writes text between words, after lead on the first line and rest on the others.
-func (p *prescription) wrap(lead, rest, text string) {
-	line, used := lead, utf8.RuneCountInString(rest)
-	empty := true
-	for _, word := range strings.Fields(p.text(text)) {
-		n := utf8.RuneCountInString(word)
-		if !empty && used+1+n > p.width() {
-			p.b.WriteString(line + "\n")
-			line, used, empty = rest, utf8.RuneCountInString(rest), true
-		}
-		if !empty {
-			line, used = line+" ", used+1
-		}
-		line, used, empty = line+word, used+n, false
-	}
-	p.b.WriteString(line + "\n")
-}
-
-// text is without what an ASCII terminal cannot show.
-func (p *prescription) text(s string) string {
-	if !p.o.ASCII {
-		return s
-	}
-	return onlyASCII(strings.ReplaceAll(s, "…", "~"))
 }

@@ -67,20 +67,15 @@ func TestDoctorIsReadable(t *testing.T) {
           and look again
 `},
 	} {
-		p := prescription{o: c.o}
-		p.results(diagnosisOf(5, all), all)
-		if got := p.b.String(); got != c.want {
+		if got := prescription(diagnosisOf(5, all), all, c.o); got != c.want {
 			t.Errorf("%s: got\n%s\nwanted\n%s", name, got, c.want)
 		}
 	}
-	p := prescription{o: console.Options{Colour: true}}
-	p.results(diagnosisOf(5, all), all)
-	if got := p.b.String(); !strings.Contains(got, "\x1b[31m✗\x1b[0m C11") {
+	if got := prescription(diagnosisOf(5, all), all, console.Options{Colour: true}); !strings.Contains(got, "\x1b[31m✗\x1b[0m C11") {
 		t.Errorf("no colour: %q", got)
 	}
-	p = prescription{}
-	if p.results(diagnosisOf(50, nil), nil); p.b.String() != "portti doctor: 50 checks, 0 failed, 0 warnings\n" {
-		t.Errorf("a healthy machine: %q", p.b.String())
+	if got := prescription(diagnosisOf(50, nil), nil, console.Options{}); got != "portti doctor: 50 checks, 0 failed, 0 warnings\n" {
+		t.Errorf("a healthy machine: %q", got)
 	}
 }
 

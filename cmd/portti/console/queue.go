@@ -67,7 +67,7 @@ func (d *drawing) queue(s *status.Queue) {
 		row("Damaged", status.Clean(name, 64))
 	}
 	for _, f := range s.Faults {
-		d.wrap("  "+d.mark(warn)+" ", status.Clean(f, 300))
+		d.hang("  "+d.mark(warn)+" ", "    ", status.Clean(f, 300))
 	}
 	d.queueDevices(s)
 }

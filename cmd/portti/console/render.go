@@ -35,7 +35,7 @@ func (d *drawing) width() int {
 	if d.o.Width <= 0 {
 		return usualWidth
 	}
-	return min(max(d.o.Width, minWidth), maxWidth)
+	return min(max(d.o.Width, cmp.Or(d.least, minWidth)), maxWidth)
 }
 
 // below is where a line goes on that does not fit next to its title.
@@ -74,6 +74,8 @@ type drawing struct {
 	s *status.Document
 	o Options
 	b strings.Builder
+
+	least int // columns; 0 = minWidth
 }
 
 // screen is the picture for people.

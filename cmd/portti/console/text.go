@@ -106,7 +106,7 @@ func (d *drawing) hang(first, indent, text string) {
 		if word == "" {
 			continue
 		}
-		if !empty && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > d.width() {
+		if !empty && visible(line)+1+visible(word) > d.width() {
 			d.b.WriteString(strings.TrimRight(line, " ") + "\n")
 			line, empty, glued = indent, true, false
 		}
@@ -118,12 +118,28 @@ func (d *drawing) hang(first, indent, text string) {
 	d.b.WriteString(line + "\n")
 }
 
-// advise writes something to do behind a mark. A command in it that fits on one line is
-// not broken, so that it can be copied.
+// visible is how many places a text takes, colours left out.
+func visible(text string) (n int) {
+	colour := false
+	for _, r := range text {
+		switch {
+		case r == '\x1b':
+			colour = true
+		case colour:
+			colour = r != 'm'
+		default:
+			n++
+		}
+	}
+	return n
+}
+
+// advise writes something to do behind a mark. A command in it is kept on one line, however
+// long that is: it is copied.
 func (d *drawing) advise(indent, mark, action, command string) {
 	below := indent + strings.Repeat(" ", utf8.RuneCountInString(mark))
 	text := status.Clean(action, 400)
-	if command = status.Clean(command, 400); command != "" && utf8.RuneCountInString(below+command) < d.width() {
+	if command = status.Clean(command, 400); command != "" {
 		text = strings.Replace(text, command, strings.ReplaceAll(command, " ", glue), 1)
 	}
 	d.hang(indent+mark, below, text)
