@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"portti/cmd/portti/config"
+	"portti/cmd/portti/console"
 	"portti/cmd/portti/status"
 	"portti/systemd"
 )
@@ -230,16 +231,6 @@ func journalText(v any) string {
 	return ""
 }
 
-// onlyASCII is text without what --plain does not print.
-func onlyASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r > 0x7e {
-			return '?'
-		}
-		return r
-	}, s)
-}
-
 func (v *logView) show(w io.Writer, plain bool) error {
 	b := bufio.NewWriter(w)
 	for _, l := range v.Lines {
@@ -254,7 +245,7 @@ func (v *logView) show(w io.Writer, plain bool) error {
 		}
 		message := status.Clean(l.Message, 2000)
 		if plain {
-			fmt.Fprintf(b, "%s\t%s\t%s\n", l.At.Format(time.RFC3339), word, onlyASCII(message))
+			fmt.Fprintf(b, "%s\t%s\t%s\n", l.At.Format(time.RFC3339), word, console.ASCII(message))
 			continue
 		}
 		fmt.Fprintf(b, "%s  %-7s  %s\n", l.At.Local().Format("2 Jan 15:04:05"), word, message)

@@ -81,11 +81,10 @@ func runNetcheck(cmd *cobra.Command, machine fs.FS, args []string) error {
 	tell := func(netcheck.Stage) {}
 	if !g.json && !g.quiet {
 		o := consoleOptions(g, out, os.Getenv)
-		look := netcheck.Look{Width: o.Width, ASCII: o.ASCII, Plain: g.plain, Colour: o.Colour}
 		if !g.plain {
 			fmt.Fprintf(out, "%s, %s\n\n", j.Server, gatewayIs(running))
 		}
-		tell = func(s netcheck.Stage) { _ = look.Show(out, s) }
+		tell = func(s netcheck.Stage) { _ = netcheck.Show(out, s, o) }
 	}
 	var waits *progress
 	if isTerminal(out) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"portti/cmd/portti/console"
 	"portti/cmd/portti/gateway"
 	"portti/cmd/portti/status"
 	"portti/cmd/portti/web"
@@ -175,7 +176,7 @@ func showSessions(cmd *cobra.Command, all []web.Session) error {
 	switch {
 	case g.plain:
 		for _, s := range all {
-			fmt.Fprintf(out, "%s\t%s\t%s\t%.0f\t%.0f\t%s\n", s.ID, s.Role, s.Address, s.SeenS, s.ExpiresS, onlyASCII(status.Clean(s.Browser, 60)))
+			fmt.Fprintf(out, "%s\t%s\t%s\t%.0f\t%.0f\t%s\n", s.ID, s.Role, s.Address, s.SeenS, s.ExpiresS, console.ASCII(status.Clean(s.Browser, 60)))
 		}
 		return nil
 	case len(all) == 0 && g.quiet:

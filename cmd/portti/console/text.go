@@ -150,6 +150,11 @@ func (d *drawing) text(s string) string {
 	if !d.o.ASCII {
 		return s
 	}
+	return ASCII(s)
+}
+
+// ASCII replaces what is beyond it.
+func ASCII(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '…':

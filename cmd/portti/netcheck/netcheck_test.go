@@ -16,6 +16,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"portti/cmd/portti/console"
 	"portti/cmd/portti/status"
 	"portti/uplink"
 )
@@ -88,10 +89,10 @@ func TestLook(t *testing.T) {
 	}
 	for name, h := range map[string]*Host{"wrong-name": good(), "no-network": broken} {
 		stages := steady(Run(t.Context(), h, func(Stage) {}))
-		for _, l := range []Look{{Width: 80}, {Width: 60, ASCII: true}, {Plain: true}} {
+		for _, l := range []console.Options{{Width: 80}, {Width: 60, ASCII: true}, {Plain: true}} {
 			var out bytes.Buffer
 			for _, s := range stages {
-				if err := l.Show(&out, s); err != nil {
+				if err := Show(&out, s, l); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -7,23 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"portti/cmd/portti/status"
+	"portti/cmd/portti/console"
 )
 
-// Look is how stages are shown.
-type Look struct {
-	Width  int  // of the terminal; 0 = 80
-	ASCII  bool // no other characters
-	Plain  bool // fields separated by tabs
-	Colour bool
-}
-
-// narrowest is what the text is folded to at least.
-const narrowest = 40
-
 // Show writes a stage: its number, name, verdict and time, what was found, and what to do.
-func (l Look) Show(w io.Writer, s Stage) error {
-	if l.Plain {
+func Show(w io.Writer, s Stage, o console.Options) error {
+	if o.Plain {
 		command := ""
 		if len(s.Commands) > 0 {
 			command = s.Commands[0]
@@ -35,45 +24,18 @@ func (l Look) Show(w io.Writer, s Stage) error {
 		_, err := fmt.Fprintf(w, "%s\t%s\t%.1f\t%s\t%s\t%s\t%s\n", s.Name, s.Verdict, s.TookMS, s.Code, s.Sentence, action, command)
 		return err
 	}
-	const indent = 2 + 10 + 9
-	width := max(l.Width, narrowest)
-	if l.Width == 0 {
-		width = 80
-	}
 	n := slices.Index(Stages(), s.Name) + 1
 	text := s.Sentence
 	if s.Code != "" && s.Verdict != OK {
 		text += " (" + s.Code + ")"
 	}
-	var b strings.Builder
-	for i, line := range status.Fold(text, width-indent) {
-		if i == 0 {
-			fmt.Fprintf(&b, "%d %-10s%s%s%s\n", n, s.Name, l.word(s.Verdict), strings.Repeat(" ", 9-len(word(s.Verdict))), line)
-			continue
-		}
-		fmt.Fprintf(&b, "%*s%s\n", indent, "", line)
+	const indent = "                     "
+	sheet := console.NewSheet(o)
+	sheet.Hang(fmt.Sprintf("%d %-10s%s%s", n, s.Name, coloured(s.Verdict, o.Colour), strings.Repeat(" ", 9-len(word(s.Verdict)))), indent, text)
+	for i, a := range s.Actions[:min(len(s.Actions), 2)] { // of the others the catalogue knows
+		sheet.Advise(indent, a, s.Commands[i])
 	}
-	arrow := "→ "
-	if l.ASCII {
-		arrow = "> "
-	}
-	for i, a := range s.Actions {
-		if i == 2 { // of the others the catalogue knows
-			break
-		}
-		for j, line := range status.Fold(a, width-indent-2) {
-			lead := arrow
-			if j > 0 {
-				lead = "  "
-			}
-			fmt.Fprintf(&b, "%*s%s%s\n", indent, "", lead, line)
-		}
-	}
-	text = b.String()
-	if l.ASCII {
-		text = ascii(text)
-	}
-	_, err := io.WriteString(w, text)
+	_, err := io.WriteString(w, sheet.String())
 	return err
 }
 
@@ -104,20 +66,10 @@ func word(v Verdict) string {
 	return string(v)
 }
 
-func (l Look) word(v Verdict) string {
-	colour := map[Verdict]string{OK: "32", Warn: "33", Fail: "31"}[v]
-	if !l.Colour || colour == "" {
+func coloured(v Verdict, colour bool) string {
+	code := map[Verdict]string{OK: "32", Warn: "33", Fail: "31"}[v]
+	if !colour || code == "" {
 		return word(v)
 	}
-	return "\x1b[" + colour + "m" + word(v) + "\x1b[0m"
-}
-
-// ascii replaces what some terminals cannot show.
-func ascii(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r > 126 {
-			return '?'
-		}
-		return r
-	}, text)
+	return "\x1b[" + code + "m" + word(v) + "\x1b[0m"
 }

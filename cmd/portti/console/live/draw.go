@@ -58,15 +58,7 @@ func (m *model) add(l line, s style, text string) line {
 		s = plain
 	}
 	if m.o.ASCII {
-		text = strings.Map(func(r rune) rune {
-			switch {
-			case r == '…':
-				return '~'
-			case r > 0x7e:
-				return '?'
-			}
-			return r
-		}, text)
+		text = console.ASCII(text)
 	}
 	return l.add(s, text)
 }
