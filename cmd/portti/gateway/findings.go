@@ -201,12 +201,10 @@ func (f *found) buffer(s *snapshot) {
 	f.addIf(s.gone, "BUF-GONE", "", "path", s.cfg.Paths.BufferDir(), "note", MachineFile(s.cfg.Paths))
 	f.addIf(q.Rollbacks > 0, "BUF-ROLLBACK", "")
 	f.addIf(q.Slow > 0, "BUF-SLOW", "", "seconds", fmt.Sprint(q.Slow/1000))
-	full := q.Full
 	if last := s.lastLoss; last != nil {
 		f.add("BUF-LOST", "", "count", last.inWords(), "reason", lossInWords(last.Reason, q.WhenFull), "when", last.when())
-		full = full || last.Reason == status.LossFull && q.Bytes > q.Limit/2
 	}
-	f.addIf(full, "BUF-FULL", "", "what", fullInWords(q))
+	f.addIf(s.full(), "BUF-FULL", "", "what", fullInWords(q))
 	f.addIf(q.DiskLow, "BUF-DISK-LOW", "", "free", config.Size(q.DiskFree/1e6*1e6).String(), "least", config.Size(q.MinFree).String(), "path", s.cfg.Paths.State)
 	percent := q.Bytes * 100 / max(1, q.Limit)
 	room := "an unknown time"

@@ -31,7 +31,10 @@ func TestFullBufferIsThinned(t *testing.T) {
 	s.Line().Feed(30_000)
 	g.Until("they are read", func(st *status.Document) bool { return st.Totals.Read >= 30_000 }) // it adds what it lost
 	g.Until("it says so", func(st *status.Document) bool {
-		full, _ := problem(st, "BUF-FULL")
+		full, open := problem(st, "BUF-FULL")
+		if open && st.Buffer.State != status.BufferFull {
+			t.Errorf("BUF-FULL is open, and the buffer is %s", st.Buffer.State)
+		}
 		lost, _ := problem(st, "BUF-LOST")
 		return strings.Contains(full.Sentence, "are thinned, and of some only one in ") &&
 			strings.Contains(lost.Sentence, "the buffer was full and the oldest were thinned")

@@ -126,7 +126,7 @@ func bufferStatus(s *snapshot) status.Buffer {
 	switch {
 	case q.Degraded:
 		doc.State, doc.LastError = status.BufferDegraded, q.Err
-	case q.Full, s.room == 0:
+	case s.full(), s.room == 0:
 		doc.State = status.BufferFull
 	}
 	return doc

@@ -59,17 +59,19 @@ func TestPressure(t *testing.T) {
 // TestNoRoomIsNotWell: a buffer that takes nothing more, for want of its own room or of the
 // disk's, is not called ok by any face.
 func TestNoRoomIsNotWell(t *testing.T) {
+	shed := &loss{Loss: buffer.Loss{Reason: status.LossFull}}
 	for name, c := range map[string]struct {
 		room  int64
 		stats buffer.Stats
 		want  string
 	}{
-		"room":                      {1000, buffer.Stats{}, status.BufferOK},
+		"room":                      {1000, buffer.Stats{Bytes: 400, Limit: 1000}, status.BufferOK},
 		"shedding":                  {1000, buffer.Stats{Full: true}, status.BufferFull},
+		"shed a moment ago":         {1000, buffer.Stats{Bytes: 600, Limit: 1000}, status.BufferFull},
 		"the disk gives no more":    {0, buffer.Stats{}, status.BufferFull},
 		"the disk does not do well": {0, buffer.Stats{Degraded: true}, status.BufferDegraded},
 	} {
-		doc := status.Document{Link: status.Link{State: status.LinkOnline}, Buffer: bufferStatus(&snapshot{cfg: config.Defaults(), room: c.room, stats: c.stats})}
+		doc := status.Document{Link: status.Link{State: status.LinkOnline}, Buffer: bufferStatus(&snapshot{cfg: config.Defaults(), room: c.room, stats: c.stats, lastLoss: shed})}
 		var b bytes.Buffer
 		if err := console.Render(&b, &doc, console.Options{}); err != nil {
 			t.Fatal(err)

@@ -122,6 +122,7 @@ type Gateway struct {
 	doors    doors
 	away     atomic.Pointer[time.Time]       // since when there is no connection, at the last look; the zero time: there is one
 	rejected atomic.Pointer[rejection]       // of the configuration as it stands on disk; nil = there was none
+	lastLoss atomic.Pointer[loss]            // by the last look; nil = none that is fresh
 	final    atomic.Pointer[status.Document] // set when Run has ended
 }
 

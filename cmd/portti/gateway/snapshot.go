@@ -98,9 +98,17 @@ func (g *Gateway) snapshot() *snapshot {
 	if s.trial = g.trial.shown.Load(); s.trial != nil {
 		s.trialLeft = s.trial.remaining(bootOf(g.clock))
 	}
-	s.left, s.gone = g.left, g.gone
+	s.left, s.gone, s.lastLoss = g.left, g.gone, g.lastLoss.Load() // the last look's
 	s.noControl, s.noMetrics, s.noPage = g.doors.why(doorControl), g.doors.why(doorMetrics), g.doors.why(doorPage)
 	return s
+}
+
+// full says that the buffer gives something up, or has done so a moment ago and is not half
+// empty yet: between two such moments there is room for a reading or two. The state of the
+// buffer and BUF-FULL go by it.
+func (s *snapshot) full() bool {
+	last := s.lastLoss
+	return s.stats.Full || last != nil && last.Reason == status.LossFull && s.stats.Bytes > s.stats.Limit/2
 }
 
 // hashed is a configuration and its hash.

@@ -90,10 +90,12 @@ func (g *Gateway) observe(s *snapshot) {
 	g.disk.ask(s.at)
 	s.headroom = g.inflow.headroom(s.total.Read, s.stats, s.room)
 	s.headroomLow = g.observeHeadroom(s)
+	s.lastLoss = nil
 	if n := len(s.stats.Losses); g.losses.fresh(s.total, s.stats.Losses, s.at) && n > 0 {
 		last := s.stats.Losses[n-1]
 		s.lastLoss = &loss{Loss: last, from: g.when(last.Oldest), to: g.when(last.Newest)}
 	}
+	g.lastLoss.Store(s.lastLoss)
 	s.stuck = g.stuck()
 }
 
