@@ -28,7 +28,7 @@ func rooms() map[string][]string {
 		"cmd/portti/gateway":           {"portti/cmd/portti/carry", "portti/cmd/portti/config", "portti/cmd/portti/durable", "portti/cmd/portti/machine", "portti/cmd/portti/redact", "portti/cmd/portti/status", "portti/cmd/portti/web", "portti/buffer", "portti/device", "portti/device/", "portti/systemd", "portti/uplink", "golang.org/x/sys/"},
 		"cmd/portti/console":           {"portti/cmd/portti/status"},
 		"cmd/portti/doctor":            {"portti/cmd/portti/config", "portti/cmd/portti/machine", "portti/cmd/portti/netcheck", "portti/cmd/portti/status", "portti/device", "portti/systemd", "golang.org/x/sys/"},
-		"cmd/portti/netcheck":          {"portti/cmd/portti/config", "portti/cmd/portti/status", "portti/uplink"},
+		"cmd/portti/netcheck":          {"portti/cmd/portti/config", "portti/cmd/portti/console", "portti/cmd/portti/status", "portti/uplink"},
 		"cmd/portti/console/live":      {"portti/cmd/portti/console", "portti/cmd/portti/status", "golang.org/x/sys/"},
 		"cmd/portti/carry":             {"portti/buffer", "portti/device", "portti/device/"},
 		"cmd/portti/testbed":           {"portti/cmd/portti/durable", "portti/device/", "github.com/gorilla/websocket", "github.com/golang-jwt/jwt/v5", "golang.org/x/sys/"},
