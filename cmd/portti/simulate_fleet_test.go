@@ -19,7 +19,7 @@ func TestSimulateFleetRefuses(t *testing.T) {
 		"--fleet 0 --url ws://127.0.0.1:1/":                            "--fleet is 1 to 20000",
 		"--fleet 20001 --url ws://127.0.0.1:1/":                        "--fleet is 1 to 20000",
 		"--fleet 2":                                                    "needs --url",
-		"--fleet 2 --url http://127.0.0.1:1/":                          "must begin with wss://",
+		"--fleet 2 --url ftp://127.0.0.1:1/":                           "must begin with wss://",
 		"--fleet 2 --url ws://127.0.0.1:1/ --readings 0":               "--readings is 1 to 1000000",
 		"--fleet 2 --url ws://127.0.0.1:1/ --rate NaN":                 "--rate 0 to 100 readings",
 		"--fleet 2 --url ws://127.0.0.1:1/ --ack none":                 "it is fence, count or envelope",
@@ -64,6 +64,12 @@ func TestSimulateFleetEnds(t *testing.T) {
 	s = simulate("--readings", "30", "--json")
 	s.ends(t, exitOK)
 	loadSchema(t, "fleet").validate(t, "simulate --fleet", []byte(s.out.String()))
+
+	s = simulate("--readings", "30", "--url", "http"+strings.TrimPrefix(r.URL(), "ws"))
+	s.ends(t, exitOK)
+	if !strings.Contains(s.out.String(), "600 of 600 readings proven, ") {
+		t.Error(s.out.String())
+	}
 
 	s = simulate("--rate", "10") // which would go on for 100 s
 	testkit.Eventually(t, "readings arrive", func() bool { return r.Stats().Distinct > 1300 })
