@@ -67,6 +67,9 @@ func TestFleetDeliversOverABrokenConnection(t *testing.T) {
 			go func() { served <- r.Run(ctx) }()
 			go func() { <-a.half; r.Cut() }()
 			report, err := Run(t.Context(), Options{Gateways: gateways, Readings: readings, For: testkit.Patience, Link: quick(r.URL(), c.ack, c.hold)}, func(Progress) {})
+			if err != nil {
+				t.Error(err)
+			}
 			stop()
 			if err = testkit.Receive(t, "the receiver ends", served); err != nil {
 				t.Fatal(err)
