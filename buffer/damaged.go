@@ -24,6 +24,7 @@ func (q *store) keepDamaged(name string) error {
 	}
 	q.mu.Lock()
 	q.figures.setAside++
+	q.figures.lastAside = fmt.Sprintf("%s%d", base, n)
 	q.mu.Unlock()
 	return q.countDamaged()
 }

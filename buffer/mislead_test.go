@@ -98,7 +98,13 @@ func misled(t *testing.T, n int, edit func(b []byte) []byte) (handed int, c Coun
 		t.Errorf("all are acknowledged: %+v", after)
 	}
 	mustClose(t, q)
-	return len(recs), c, q.Stats()
+	s = q.Stats()
+	q = mustOpen(t, o)
+	if again := q.Stats(); again.LastAside != "" || len(again.Damaged) != len(s.Damaged) {
+		t.Errorf("set aside before this start: %+v", again)
+	}
+	mustClose(t, q)
+	return len(recs), c, s
 }
 
 // TestOddMetaPages: what is strange about a file and takes nothing from its
@@ -151,7 +157,7 @@ func TestLoopsAreNotEntered(t *testing.T) {
 	if lost := c.Lost["corrupt"]; lost == 0 || lost > 60 || handed+int(lost) != n+1 {
 		t.Errorf("%d records of %d, %+v", handed, n+1, c)
 	}
-	if len(s.Damaged) != 1 || s.Degraded {
+	if len(s.Damaged) != 1 || s.LastAside != s.Damaged[0] || s.Degraded {
 		t.Errorf("%+v", s)
 	}
 }

@@ -98,7 +98,7 @@ func (q *committer) mergeLocked(old *committer) {
 	mineRows := q.rows
 	q.rows = old.rows
 	q.rows.adopt(span{q.blindFirst, ^uint64(0)}, mineRows, q.opt.freshName())
-	q.figures.damagedFiles, q.figures.damagedBytes = old.figures.damagedFiles, old.figures.damagedBytes
+	q.figures.damagedFiles, q.figures.damagedBytes, q.figures.lastAside = old.figures.damagedFiles, old.figures.damagedBytes, old.figures.lastAside
 	q.figures.quarantineBytes = old.figures.quarantineBytes
 	q.figures.setAside += old.figures.setAside
 	q.losses = append(old.losses, q.losses...)

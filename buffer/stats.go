@@ -54,13 +54,14 @@ type Stats struct {
 	Slow int64
 
 	// Degraded: the disk cannot be written; Err says why, Code which problem.
-	Degraded bool
-	Err      string
-	Code     string
-	Damaged  []string // names of files set aside, newest last
-	Unread   []string // names of files that cannot be read now, and wait until they can
-	UnreadBy string   // why the first of them cannot
-	Losses   []Loss   // the latest 16
+	Degraded  bool
+	Err       string
+	Code      string
+	Damaged   []string // names of files set aside, newest last
+	LastAside string   // that among them which was set aside last since Open; "" = none
+	Unread    []string // names of files that cannot be read now, and wait until they can
+	UnreadBy  string   // why the first of them cannot
+	Losses    []Loss   // the latest 16
 }
 
 // figures are counters, guarded by Queue.mu.
@@ -81,7 +82,8 @@ type figures struct {
 	thinWritten      uint64
 	thinShed         uint64
 	damagedFiles     []string
-	slow, slowAt     int64 // the slowest recent commit, ms, and when it ended
+	lastAside        string // the file that this process set aside last
+	slow, slowAt     int64  // the slowest recent commit, ms, and when it ended
 }
 
 // Stats takes a picture. It is cheap enough to call every second.
@@ -95,7 +97,7 @@ func (q *Queue) Stats() Stats {
 		Reopened: q.figures.reopened, SetAside: q.figures.setAside, HoldShortened: q.figures.holdShortened, Commits: q.figures.commits,
 		CommittedRecords: q.figures.committedRecords, CommittedBytes: q.figures.committedBytes,
 		SidecarWrites: q.figures.notes, Held: q.fates.size(held),
-		Damaged: append([]string(nil), q.figures.damagedFiles...), Losses: q.lossesLocked(),
+		Damaged: append([]string(nil), q.figures.damagedFiles...), LastAside: q.figures.lastAside, Losses: q.lossesLocked(),
 	}
 	s.Soft, s.Limit = q.limitsLocked()
 	s.DiskLow, s.DiskFree, s.MinFree = q.disk.low, q.disk.free, q.opt.MinFree
