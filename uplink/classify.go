@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -135,7 +136,7 @@ func classifyFailure(e *dialError, o *Options) failure {
 		return failClientRefused
 	case errors.As(err, &dns) && IsLocalName(dns.Name):
 		return failLocalName
-	case errors.As(err, &dns) && strings.HasSuffix(dns.Err, syscall.ENETUNREACH.Error()): // all that net keeps of it
+	case errors.As(err, &dns) && notAsked(dns.Err):
 		return failNoRoute
 	case errors.As(err, &dns):
 		return failDNS
@@ -144,6 +145,9 @@ func classifyFailure(e *dialError, o *Options) failure {
 	}
 	if f := classifyCertificate(e.err, o); f != failUnknown {
 		return f
+	}
+	if e.phase == phaseTLS && errors.Is(e.err, syscall.ETIMEDOUT) { // of the kernel: it got no acknowledgement
+		return failSwallowed
 	}
 	if f := classifyNetwork(e.err); f != failUnknown {
 		return f
@@ -155,6 +159,20 @@ func classifyFailure(e *dialError, o *Options) failure {
 		return failNotHTTP
 	}
 	return failUnknown
+}
+
+// notAsked says whether the kernel of this machine did not let the name server be
+// asked; the text is all that net keeps of it. Where a packet got out and nobody took it,
+// it is the name server that fails.
+func notAsked(text string) bool {
+	return strings.HasSuffix(text, syscall.ENETUNREACH.Error()) ||
+		slices.ContainsFunc(noWay(), func(e error) bool { return strings.HasSuffix(text, "connect: "+e.Error()) })
+}
+
+// noWay is what the kernel says at once where nothing leads there: of routes of the kinds
+// unreachable, blackhole and prohibit, and of filters on this machine.
+func noWay() []error {
+	return []error{syscall.EHOSTUNREACH, syscall.EINVAL, syscall.EACCES, syscall.EPERM}
 }
 
 // classifyCertificate tells a bad certificate from a bad clock: a certificate
@@ -186,7 +204,7 @@ func classifyNetwork(err error) failure {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return failRefused
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETDOWN),
-		errors.Is(err, syscall.EADDRNOTAVAIL):
+		errors.Is(err, syscall.EADDRNOTAVAIL), notDialed(err):
 		return failNoRoute
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT), isTimeout(err):
 		return failTimeout
@@ -194,6 +212,12 @@ func classifyNetwork(err error) failure {
 		return failLost
 	}
 	return failUnknown
+}
+
+// notDialed says whether the kernel of this machine refused to connect.
+func notDialed(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial" && slices.ContainsFunc(noWay(), func(e error) bool { return errors.Is(op, e) })
 }
 
 // isTimeout reports whether a limit has passed: ours or the kernel's.

@@ -59,6 +59,7 @@ const (
 	failRefused
 	failNoRoute
 	failTimeout
+	failSwallowed
 	failLost
 	failNotHTTP
 	failCaptive
@@ -170,6 +171,7 @@ var endPolicies = [...]endPolicy{
 	row(failRefused, actionRetry, ProblemRefused, "nobody listens at the server's address and port"),
 	row(failNoRoute, actionRetry, ProblemNoRoute, "the server cannot be reached"),
 	row(failTimeout, actionRetry, ProblemTimeout, "the server did not answer in time"),
+	row(failSwallowed, actionRetry, ProblemMTU, "the connection was made, and the first large packet did not arrive"),
 	row(failLost, actionRetry, ProblemClosed, "the link broke"),
 	row(failNotHTTP, actionRetry, ProblemProtocol, "what answers there is not a WebSocket server"),
 	row(failCaptive, actionRetry, ProblemPortal, "a web page answers instead of the server (login page of the network?)"),

@@ -86,20 +86,7 @@ func list(all []string, most int) string {
 // Route is the interface and the router of the default route, IPv4 first; "" where there
 // is none.
 func Route(root fs.FS) (iface, via string) {
-	best := -1
-	for _, f := range lines(root, "proc/net/route") {
-		if len(f) < 8 || f[1] != "00000000" || f[7] != "00000000" {
-			continue
-		}
-		metric, _ := strconv.Atoi(f[6])
-		if b, err := hex.DecodeString(f[2]); err == nil && len(b) == 4 && (best < 0 || metric < best) {
-			best, iface, via = metric, f[0], ""
-			if gw := netip.AddrFrom4([4]byte{b[3], b[2], b[1], b[0]}); !gw.IsUnspecified() {
-				via = gw.String()
-			}
-		}
-	}
-	if iface != "" {
+	if iface, via = uplink.DefaultRoute(uplink.Routes(root)); iface != "" {
 		return iface, via
 	}
 	const zeros = "00000000000000000000000000000000"

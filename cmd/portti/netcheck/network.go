@@ -77,7 +77,10 @@ func (r *run) judgeNames(host string, own asked, servers []asked) {
 		}
 	}
 	if own.err != nil {
-		_, says := uplink.ConnectProblem(own.err)
+		code, says := uplink.ConnectProblem(own.err)
+		if code != uplink.ProblemNoRoute { // nothing leads to the name server either
+			code = uplink.ProblemDNS
+		}
 		text := fmt.Sprintf("%s was not found: %s", host, says)
 		switch {
 		case len(good) > 0:
@@ -87,7 +90,7 @@ func (r *run) judgeNames(host string, own asked, servers []asked) {
 		default:
 			text += " (no name server is set in /etc/resolv.conf)"
 		}
-		r.bad(DNS, Fail, uplink.ProblemDNS, says, text)
+		r.bad(DNS, Fail, code, says, text)
 		return
 	}
 	r.addrs = own.addrs

@@ -55,10 +55,11 @@ func (r *run) noTLS(ctx context.Context, s uplink.Step) {
 		leaf = s.Shown[0]
 	}
 	now := r.h.Now().UTC().Format("2006-01-02 15:04")
+	silent := s.Problem == uplink.ProblemTimeout || s.Problem == uplink.ProblemMTU
 	switch {
-	case s.Problem == uplink.ProblemTimeout && r.smaller(ctx, uplink.StepTLS):
+	case silent && r.smaller(ctx, uplink.StepTLS):
 		r.hole(TLS)
-	case s.Problem == uplink.ProblemTimeout:
+	case silent:
 		r.bad(TLS, Fail, s.Problem, s.Says, "connected, and then nothing was answered in "+duration(s.Took))
 	case leaf != nil && (s.Problem == uplink.ProblemClockUnset || s.Problem == uplink.ProblemTLSNotYet):
 		text := fmt.Sprintf("the certificate is valid from %s to %s, and the clock here says %s. ", leaf.NotBefore.UTC().Format(time.DateOnly), leaf.NotAfter.UTC().Format(time.DateOnly), now)
