@@ -96,7 +96,7 @@ func (v *View) paths(key, value string) {
 			*list = append(*list, path.Join(prefix, name))
 		}
 	}
-	yes := slices.Contains([]string{"yes", "true", "1", "on"}, value)
+	yes := isYes(value)
 	switch key {
 	case "StateDirectory":
 		names("/var/lib", &v.Made)
@@ -147,35 +147,67 @@ func (v *View) paths(key, value string) {
 func systemFolders() []string { return []string{"/", "/usr", "/boot", "/efi", "/etc"} }
 func homeFolders() []string   { return []string{"/home", "/root", "/run/user"} }
 
-// unitLines are the lines of the unit and of its drop-ins, in systemd's order: of a
-// name that is there twice the first folder wins.
+// unitLines are the lines of the unit and of its drop-ins, but one.
 func unitLines(root fs.FS, without string) []string {
 	text := []byte(nil)
-	dropIns := map[string]string{}
-	for _, dir := range []string{"etc/systemd/system", "run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"} {
+	for _, dir := range unitDirs() {
 		if unit, err := fs.ReadFile(root, dir+"/"+Name+".service"); err == nil && len(text) == 0 { // an empty one masks the next
 			text = unit
-		}
-		found, _ := fs.Glob(root, dir+"/"+Name+".service.d/*.conf")
-		for _, f := range found {
-			if _, ok := dropIns[path.Base(f)]; !ok && "/"+f != without {
-				dropIns[path.Base(f)] = f
-			}
 		}
 	}
 	if len(text) == 0 {
 		return nil
 	}
-	names := make([]string, 0, len(dropIns))
-	for name := range dropIns {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		more, _ := fs.ReadFile(root, dropIns[name])
+	for _, f := range dropIns(root, without) {
+		more, _ := fs.ReadFile(root, f)
 		text = append(append(text, '\n'), more...)
 	}
-	var lines []string
+	return linesOf(text)
+}
+
+func unitDirs() []string {
+	return []string{"etc/systemd/system", "run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"}
+}
+
+// dropIns are the files that change the unit, in systemd's order: of a name that is there
+// twice the first folder wins.
+func dropIns(root fs.FS, without string) (files []string) {
+	for _, dir := range unitDirs() {
+		found, _ := fs.Glob(root, dir+"/"+Name+".service.d/*.conf")
+		for _, f := range found {
+			if "/"+f != without && !slices.ContainsFunc(files, func(g string) bool { return path.Base(g) == path.Base(f) }) {
+				files = append(files, f)
+			}
+		}
+	}
+	slices.SortFunc(files, func(a, b string) int { return strings.Compare(path.Base(a), path.Base(b)) })
+	return files
+}
+
+// TakenAway finds the drop-in that takes something away which the service needs, by its
+// lines: "PrivateDevices=yes". setting is what stands before the =; both are "" where there
+// is none.
+func TakenAway(root fs.FS, lines ...string) (file, setting string) {
+	for _, f := range dropIns(root, "") {
+		text, _ := fs.ReadFile(root, f)
+		for _, line := range linesOf(text) {
+			key, value, _ := strings.Cut(line, "=")
+			key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+			if isYes(value) {
+				value = "yes"
+			}
+			if slices.Contains(lines, key+"="+strings.TrimLeft(value, "-+")) && !strings.ContainsFunc(f, special) {
+				file, setting = "/"+f, key
+			}
+		}
+	}
+	return file, setting
+}
+
+func isYes(value string) bool { return slices.Contains([]string{"yes", "true", "1", "on"}, value) }
+
+// linesOf are the lines of a file of systemd's that say something.
+func linesOf(text []byte) (lines []string) {
 	for s := bufio.NewScanner(bytes.NewReader(bytes.ReplaceAll(text, []byte("\\\n"), []byte(" ")))); s.Scan(); {
 		if line := strings.TrimSpace(s.Text()); line != "" && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, ";") {
 			lines = append(lines, line)

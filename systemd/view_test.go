@@ -2,6 +2,7 @@ package systemd
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 )
@@ -75,4 +76,29 @@ func FuzzView(f *testing.F) {
 	f.Fuzz(func(t *testing.T, unit string) {
 		ViewOf(viewed(map[string]string{"etc/systemd/system/portti.service": unit}))
 	})
+}
+
+func TestTakenAway(t *testing.T) {
+	root := fstest.MapFS{
+		"etc/systemd/system/portti.service":               {Data: []byte("[Service]\nPrivateDevices=yes\n")}, // no drop-in
+		"etc/systemd/system/portti.service.d/b.conf":      {Data: []byte("[Service]\n# PrivateDevices=yes\n PrivateDevices = true\nReadOnlyPaths=-/var/lib/portti\n")},
+		"run/systemd/system/portti.service.d/a.conf":      {Data: []byte("[Service]\nPrivateNetwork=no\nInaccessiblePaths=/srv /var/lib/portti\n")},
+		"run/systemd/system/portti.service.d/b.conf":      {Data: []byte("[Service]\nPrivateTmp=yes\n")}, // hidden by that in /etc
+		"etc/systemd/system/portti.service.d/$(id).conf":  {Data: []byte("[Service]\nProtectClock=yes\n")},
+		"etc/systemd/system/other.service.d/devices.conf": {Data: []byte("[Service]\nPrivateIPC=yes\n")},
+	}
+	for line, want := range map[string]string{
+		"PrivateDevices=yes":                "/etc/systemd/system/portti.service.d/b.conf PrivateDevices",
+		"ReadOnlyPaths=/var/lib/portti":     "/etc/systemd/system/portti.service.d/b.conf ReadOnlyPaths",
+		"PrivateNetwork=yes":                "",
+		"InaccessiblePaths=/var/lib/portti": "", // more than that stands in the line, which would go as well
+		"PrivateTmp=yes":                    "",
+		"ProtectClock=yes":                  "", // a name that a shell would read
+		"PrivateIPC=yes":                    "",
+	} {
+		file, setting := TakenAway(root, "X=y", line)
+		if got := strings.TrimSpace(file + " " + setting); got != want {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
 }
