@@ -108,6 +108,8 @@ func usually(code, text string) string {
 	switch code {
 	case "UP-AUTH-REJECTED":
 		remedy = "Get a new token and give it to portti: `sudo portti login`"
+	case "NET-MTU":
+		remedy = "Have this machine send and take smaller ones: `sudo ip link set dev INTERFACE mtu 1280`"
 	case "NET-NO-ROUTE":
 		remedy = "Connect cable, Wi-Fi or modem"
 	case "BUF-READONLY":
@@ -115,7 +117,7 @@ func usually(code, text string) string {
 	case device.CodeGone:
 		remedy = "Plug the adapter in, or switch the device server on"
 	}
-	return strings.NewReplacer("{remedy}", remedy, "{address}", "If the address never worked, enter the right one: `sudo portti setup`; if it did, tell the operators of the server and of the network if it stays", "{new}", "`sudo portti identity new`",
+	return strings.NewReplacer("{remedy}", remedy, "{address}", "If the address never worked, enter the right one: `sudo portti setup`; if it did, tell the operators of the server and of the network if it stays", "{new}", "`sudo portti identity new && sudo portti service restart`",
 		"{letin}", "Let the service's user into the port's group: `sudo usermod -aG dialout portti && sudo portti service restart`").Replace(text)
 }
 

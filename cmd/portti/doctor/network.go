@@ -269,7 +269,7 @@ func checkTwin(_ context.Context, h *Host, r *Report) {
 			}
 			actions := marked(p.Actions, p.Commands)
 			if p.Code == "UP-TOO-MANY" {
-				actions = append(actions, "If this card was copied, give one of the two another id: `sudo portti identity new`, then `sudo portti service restart`")
+				actions = append(actions, "If this card was copied, give one of the two another id: `sudo portti identity new && sudo portti service restart`")
 			}
 			tell(p.Subject, p.Sentence+" ("+p.Code+")", actions...)
 		}

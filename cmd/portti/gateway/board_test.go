@@ -128,9 +128,12 @@ func TestRenewal(t *testing.T) {
 	s.otherBoard, s.link.Takeover = true, true
 	p := status.NewProblems()
 	p.Sync(findings(s))
-	if all := p.Active(); len(all) != 2 || !strings.Contains(all[0].Action, "another id and restart it: sudo portti identity new") ||
-		!strings.Contains(all[1].Action, "another id: sudo portti identity new; then sudo portti service restart") {
+	if all := p.Active(); len(all) != 2 || !strings.Contains(all[0].Action, "another id: sudo portti identity new && sudo portti service restart") ||
+		!strings.Contains(all[1].Action, "another id: sudo portti identity new && sudo portti service restart") {
 		t.Errorf("%+v", all)
+	}
+	if all := p.Active(); all[1].Commands[0] != "sudo portti identity new && sudo portti service restart" {
+		t.Errorf("one command does not do it: %q", all[1].Commands[0])
 	}
 	if got := Renewal(cfg); got != "sudo portti identity new" {
 		t.Error(got)

@@ -56,12 +56,12 @@ func findings(s *snapshot) []status.Finding {
 	return f
 }
 
-// renewal is Renewal as advice.
+// renewal is Renewal as advice, with the start from which on it holds.
 func renewal(cfg *config.Config) string {
 	if cfg.Gateway.ID == autoID {
-		return "`" + Renewal(cfg) + "`"
+		return "`" + Renewal(cfg) + " && " + restartIt + "`"
 	}
-	return Renewal(cfg)
+	return Renewal(cfg) + "; then: `" + restartIt + "`"
 }
 
 func portNumber(listen string) string {
@@ -193,9 +193,7 @@ func (f *found) buffer(s *snapshot) {
 		}
 		f.add(code, "", "why", q.Err, "path", s.cfg.Paths.State, "what", q.Err, "remedy", writable(s.cfg.Paths.State))
 	}
-	if n := len(q.Damaged); n > 0 && q.Code != "BUF-CORRUPT" {
-		f.add("BUF-CORRUPT", "", "what", q.Damaged[n-1])
-	}
+	f.addIf(q.SetAside != "" && q.Code != "BUF-CORRUPT", "BUF-CORRUPT", "", "what", q.SetAside)
 	f.addIf(len(q.Unread) > 0, "BUF-UNREAD", "", "count", status.Count(uint64(len(q.Unread)), "file"), "why", q.UnreadBy)
 	f.addIf(s.left.files > 0, "BUF-OLD", "", "path", s.left.path, "count", status.Count(uint64(s.left.files), "file"))
 	f.addIf(s.gone, "BUF-GONE", "", "path", s.cfg.Paths.BufferDir(), "note", MachineFile(s.cfg.Paths))

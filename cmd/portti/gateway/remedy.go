@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -32,14 +34,55 @@ const tokenAddress = "Correct the addresses in [uplink.oauth] or [uplink.login],
 
 // remedyOfLink is what helps a link that has a problem.
 func remedyOfLink(s *snapshot) string {
-	if s.link.Problem != uplink.ProblemNoRoute {
+	root := os.DirFS("/")
+	switch s.link.Problem {
+	case uplink.ProblemMTU:
+		return smallerPackets(uplink.Routes(root))
+	case uplink.ProblemNoRoute:
+	default:
 		return newToken(s.cfg.Uplink)
+	}
+	if way := givenBack(root, "the network", "PrivateNetwork=yes"); way != "" {
+		return way
+	}
+	if way := openWay(uplink.Routes(root), s.link.LastError); way != "" {
+		return way
 	}
 	all, err := net.Interfaces()
 	if err != nil {
 		all = nil
 	}
 	return connect(all)
+}
+
+// openWay is what helps where this machine itself keeps packets from the server; why is an
+// error of the link, and "" = it does not.
+func openWay(routes []uplink.Route, why string) string {
+	if to := uplink.DeadRoute(routes, why); to != "" {
+		return fmt.Sprintf("The route to %s leads nowhere; take it out: `sudo ip route del %s`", to, to)
+	}
+	if strings.HasSuffix(why, unix.EPERM.Error()) || strings.HasSuffix(why, unix.EACCES.Error()) {
+		return "A firewall of this machine forbids it; see its rules: `sudo nft list ruleset; sudo iptables -S`"
+	}
+	return ""
+}
+
+// givenBack is what gives the service back what a drop-in takes away, by its lines; "" =
+// none does.
+func givenBack(root fs.FS, what string, lines ...string) string {
+	file, setting := systemd.TakenAway(root, lines...)
+	if file == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s= in %s takes %s away from the service; take that line out: `sudo sed -i '/^ *%s *=/d' %s && sudo systemctl daemon-reload && %s`", setting, file, what, setting, file, restartIt)
+}
+
+// smallerPackets is what helps where large packets vanish on the way: 1,280 bytes pass
+// everywhere where IPv6 does (RFC 8200, 5).
+func smallerPackets(routes []uplink.Route) string {
+	iface, _ := uplink.DefaultRoute(routes)
+	iface = cmp.Or(iface, "INTERFACE")
+	return fmt.Sprintf("Have this machine send and take smaller ones: `sudo ip link set dev %s mtu 1280`; if that helps, write it into the network's settings as well, since a restart of the machine takes it back", iface)
 }
 
 // connect is what brings a network back.
@@ -56,6 +99,11 @@ func connect(interfaces []net.Interface) string {
 func remedyOf(s *snapshot, dev device.Status) string {
 	if dev.Code != device.CodeGone {
 		return dev.Remedy
+	}
+	if strings.HasPrefix(dev.Port, "/dev/") {
+		if way := givenBack(os.DirFS("/"), "the ports", "PrivateDevices=yes"); way != "" {
+			return way
+		}
 	}
 	free := unusedPorts("/dev/serial/by-id", s.devices)
 	if len(free) == 0 || !strings.HasPrefix(dev.Port, "/dev/") {
@@ -91,6 +139,9 @@ func ours(folder string) bool {
 
 // writable is what lets the service write in its state folder again.
 func writable(folder string) string {
+	if way := givenBack(os.DirFS("/"), "the folder", "ReadOnlyPaths="+folder, "InaccessiblePaths="+folder); way != "" {
+		return way
+	}
 	var disk unix.Statfs_t
 	var st unix.Stat_t
 	switch {

@@ -240,7 +240,7 @@ func identityProblems() []Entry {
 	return []Entry{
 		{Code: "GW-OTHER-BOARD", Severity: Warning, Title: "State of another board",
 			Sentence: "This gateway's state was made on another board: the card was moved or copied. It keeps the id {gateway} and goes on.",
-			Actions: []string{"After a board swap: `sudo portti identity keep`. If the card was copied, give one of the two another id and restart it: {new}",
+			Actions: []string{"After a board swap: `sudo portti identity keep`. If the card was copied, give one of the two another id: {new}",
 				"See what was compared: `sudo portti identity show`"}},
 	}
 }
@@ -267,11 +267,11 @@ func networkProblems() []Entry {
 		{Code: "NET-DNS", Severity: Error, Title: "Name not found", LogAfter: 10 * time.Second, DependsOn: []string{"NET-NO-ROUTE"},
 			Sentence: "The name {host} could not be resolved: {why}. " + readingsWait,
 			Actions:  []string{"{address}", "In place of a name that ends in .local enter the number of the address", "See which name server is asked: `cat /etc/resolv.conf`"}},
-		{Code: "NET-MTU", Severity: Warning, Title: "Large packets vanish", ShowAfter: time.Minute,
-			Sentence: "Small messages reach {host} and large ones do not: something on the way swallows large packets, or the line is very slow. Readings go in small messages, which costs more data.",
-			Actions:  []string{"See whether it is the size: `ping -c3 -M do -s 1472 {host}`, then with -s 1300", "Set the interface smaller: `sudo ip link set dev INTERFACE mtu 1400`; tell the network's operator about it"}},
+		{Code: "NET-MTU", Severity: Warning, Title: "Large packets vanish", LogAfter: time.Minute,
+			Sentence: "Small packets reach {host} and large ones do not: something on the way swallows large ones, or the line is very slow. Readings go in small messages, which costs more data, or wait in the buffer.",
+			Actions:  []string{"{remedy}", "See whether it is the size: `ping -c3 -M do -s 1472 {host}`, then with -s 1252; tell the network's operator about it"}},
 		{Code: "NET-NO-ROUTE", Severity: Error, Title: "No network", LogAfter: 10 * time.Second,
-			Sentence: "{host} cannot be reached: the network is down or has no route. " + readingsWait,
+			Sentence: "{host} cannot be reached: the network is down, or nothing leads there. " + readingsWait,
 			Actions:  []string{"{remedy}", "See what there is: `ip -br addr; ip route`"}},
 		{Code: "NET-PORTAL", Severity: Error, Title: "Something else answers", LogAfter: 10 * time.Second,
 			Sentence: "A web page answered at {url} instead of the server ({why}): a login page of this network, or a wrong path in the address. " + readingsWait,
@@ -286,8 +286,8 @@ func networkProblems() []Entry {
 			Sentence: "{host} refused the connection: nothing listens there, or a firewall is in the way. " + readingsWait,
 			Actions:  []string{"{address}", "Ask the server's operator whether it is up, and whether a firewall refuses this gateway"}},
 		{Code: "NET-TIMEOUT", Severity: Error, Title: "No answer", LogAfter: 30 * time.Second, DependsOn: []string{"NET-NO-ROUTE"},
-			Sentence: "{host} did not answer in time. " + readingsWait,
-			Actions:  []string{"{address}", "A firewall may drop the connection: ask for outgoing TCP to the server's port", "See whether other hosts can be reached from here: `ping -c3 1.1.1.1`"}},
+			Sentence: "{host} did not answer in time: it is switched off, or a firewall drops what goes there. " + readingsWait,
+			Actions:  []string{"{address}", "Ask the network's operator whether a firewall lets TCP out to the server's port", "See whether other hosts can be reached from here: `ping -c3 1.1.1.1`"}},
 	}
 }
 
@@ -393,7 +393,7 @@ func serverProblems() []Entry {
 			Actions:  []string{"If other traffic from here is slow as well, it is the line: check the signal", "Otherwise tell the server's operator"}},
 		{Code: "UP-TAKEOVER", Severity: Warning, Title: "Two gateways, one identity",
 			Sentence: "The server sees another gateway with the id {gateway} of this one: most likely the card was copied, and both run.",
-			Actions:  []string{"Give one of the two another id: {new}; then `sudo portti service restart`", "If the other one is not known, ask the server's operator where it connects from"}},
+			Actions:  []string{"Give one of the two another id: {new}", "If the other one is not known, ask the server's operator where it connects from"}},
 	}
 }
 
