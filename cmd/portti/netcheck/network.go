@@ -90,7 +90,7 @@ func (r *run) judgeNames(host string, own asked, servers []asked) {
 		default:
 			text += " (no name server is set in /etc/resolv.conf)"
 		}
-		r.bad(DNS, Fail, code, says, text)
+		r.bad(DNS, Fail, code, says+": "+own.err.Error(), text)
 		return
 	}
 	r.addrs = own.addrs
@@ -181,7 +181,7 @@ func (r *run) connect(ctx context.Context) {
 		}
 		code, why := uplink.ConnectProblem(t.err)
 		if problem == "" || problem == uplink.ProblemNoRoute {
-			problem, says = code, why
+			problem, says = code, why+": "+t.err.Error()
 		}
 		bad = append(bad, t.addr+": "+why)
 	}
