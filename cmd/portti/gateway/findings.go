@@ -193,7 +193,7 @@ func (f *found) buffer(s *snapshot) {
 		}
 		f.add(code, "", "why", q.Err, "path", s.cfg.Paths.State, "what", q.Err, "remedy", writable(s.cfg.Paths.State))
 	}
-	f.addIf(q.SetAside != "" && q.Code != "BUF-CORRUPT", "BUF-CORRUPT", "", "what", q.SetAside)
+	f.addIf(q.LastAside != "" && q.Code != "BUF-CORRUPT", "BUF-CORRUPT", "", "what", q.LastAside)
 	f.addIf(len(q.Unread) > 0, "BUF-UNREAD", "", "count", status.Count(uint64(len(q.Unread)), "file"), "why", q.UnreadBy)
 	f.addIf(s.left.files > 0, "BUF-OLD", "", "path", s.left.path, "count", status.Count(uint64(s.left.files), "file"))
 	f.addIf(s.gone, "BUF-GONE", "", "path", s.cfg.Paths.BufferDir(), "note", MachineFile(s.cfg.Paths))
