@@ -72,7 +72,7 @@ func TestSimulateFleetEnds(t *testing.T) {
 	}
 
 	s = simulate("--rate", "10") // which would go on for 100 s
-	testkit.Eventually(t, "readings arrive", func() bool { return r.Stats().Distinct > 1300 })
+	testkit.Eventually(t, "readings arrive", func() bool { return r.Stats().Distinct > 1900 })
 	s.cancel()
 	s.ends(t, exitInterrupted)
 	testkit.Eventually(t, "every gateway hangs up", func() bool { return r.Stats().Open == 0 })
