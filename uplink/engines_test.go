@@ -139,7 +139,7 @@ func deliver(t *testing.T, w *world, led *ledger, n int) {
 func TestEnginesDeliver(t *testing.T) {
 	forEachEngine(t, func(*ledger, int, int, []byte) verdict { return takes }, func(t *testing.T, w *world, led *ledger) {
 		deliver(t, w, led, 5000)
-		if st := w.link.Status(); w.net.count() != 1 || st.Resent != 0 || st.Proven != 5000 || st.Failures != 0 || st.RTT == 0 {
+		if st := w.link.Status(); w.net.count() != 1 || st.Resent != 0 || st.Proven != 5000 || st.Failures != 0 || st.RTT == 0 || !st.Reached {
 			t.Errorf("%d connections, %+v", w.net.count(), st)
 		}
 	})

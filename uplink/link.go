@@ -290,15 +290,23 @@ func (l *Link) connect(ctx context.Context, src Source) (*session, *dialError) {
 	l.board.enter(Online)
 	l.renew.Store(false)
 	var now Status
-	l.board.update(func(s *Status) { s.Connects++; s.Reached, s.Compressed = true, deflate; now = *s })
-	if !l.route.reached {
-		l.route.reached = true
-		l.keepLimits()
+	l.board.update(func(s *Status) { s.Connects++; s.Compressed = deflate; now = *s })
+	if l.o.Engine == EngineWebSocket { // an upgrade shows that the address is right; of a connection the first answer does
+		l.reach()
 	}
 	l.board.event(slog.LevelInfo, "uplink.connected", "", "link is up", "remote", now.Server, "attempt", now.Attempts)
 	s := newSession(l, wire, subprotocol, src)
 	s.preferredAt = l.preferredTime(s.started)
 	return s, nil
+}
+
+// reach notes that the present address is right.
+func (l *Link) reach() {
+	l.board.update(func(s *Status) { s.Reached = true })
+	if !l.route.reached {
+		l.route.reached = true
+		l.keepLimits()
+	}
 }
 
 // open makes a connection of the engine.

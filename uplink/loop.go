@@ -193,6 +193,9 @@ func (s *session) proved(some bool, t tally, err error) error {
 	if !some {
 		return nil
 	}
+	if !s.link.route.reached {
+		s.link.reach()
+	}
 	low := s.flight.lowest() // what was refused below it cannot be acknowledged any more
 	s.refused = slices.DeleteFunc(s.refused, func(n uint64) bool { return n < low })
 	p := &s.link.route.poison

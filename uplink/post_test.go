@@ -174,7 +174,7 @@ func TestPostAnswers(t *testing.T) {
 			w.run()
 			time.Sleep(5 * time.Minute)
 			synctest.Wait()
-			if st := w.link.Status(); st.Problem != c.problem || !strings.Contains(st.LastError, c.words) || strings.Contains(st.LastError, "token") || st.Proven != 0 {
+			if st := w.link.Status(); st.Reached || st.Problem != c.problem || !strings.Contains(st.LastError, c.words) || strings.Contains(st.LastError, "token") || st.Proven != 0 {
 				t.Errorf("%.40q: %s, %s", c.say, st.Problem, st.LastError)
 			}
 			w.end()
