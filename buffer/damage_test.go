@@ -388,9 +388,7 @@ func TestDamageWhileRunning(t *testing.T) {
 	if c := checkLedger(t, q); c.Acked != uint64(len(recs)) {
 		t.Fatalf("%+v", c)
 	}
-	if s := q.Stats(); s.SetAside != 1 {
-		t.Errorf("%d files set aside, want 1", s.SetAside)
-	}
+	testkit.Eventually(t, "the file is set aside", func() bool { return q.Stats().SetAside == 1 })
 	mustClose(t, q)
 }
 
