@@ -14,18 +14,15 @@ const (
 	maxChannelBytes = 200 // of one name
 )
 
-// presentToken decides how the token is presented where nobody says it: as the
-// dialect documents.
-func (l *loader) presentToken() {
+// infer settles what follows from other settings where nobody says it: the token is
+// presented as the dialect documents, and an engine that has one acknowledgement has that.
+func (l *loader) infer() {
+	u := &l.cfg.Uplink
 	if _, said := l.set["uplink.auth"]; !said {
-		l.cfg.Uplink.Auth = uplink.DialectAuth(l.cfg.Uplink.Dialect)
+		u.Auth = uplink.DialectAuth(u.Dialect)
 	}
-}
-
-// chooseProof decides what acknowledges where nobody says it and the engine leaves no choice.
-func (l *loader) chooseProof() {
-	if _, said := l.set["uplink.ack"]; !said && l.cfg.Uplink.Engine == uplink.EngineHTTP {
-		l.cfg.Uplink.Ack = uplink.AckAnswer
+	if _, said := l.set["uplink.ack"]; !said && u.Engine == uplink.EngineHTTP {
+		u.Ack = uplink.AckAnswer
 	}
 }
 

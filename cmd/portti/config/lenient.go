@@ -13,6 +13,7 @@ func Lenient(path string, o LoadOptions) (*Config, error) {
 		return nil, fmt.Errorf("cannot read %s: %w", path, fs.ErrNotExist)
 	}
 	l.environment(o.Environ)
+	l.infer()
 	l.cfg.origins = l.origins()
 	return l.cfg, nil
 }

@@ -58,8 +58,7 @@ func Load(path string, o LoadOptions) (*Config, error) {
 		}}}
 	}
 	l.environment(o.Environ)
-	l.presentToken()
-	l.chooseProof()
+	l.infer()
 	l.check(path)
 	if len(l.faults) > 0 {
 		l.faults = append(l.faults, l.unfits...)
