@@ -2,7 +2,6 @@ package uplink
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -60,40 +59,25 @@ var engineCases = []engineCase{
 		})
 	}},
 	{"http", Options{Engine: EngineHTTP, URL: "http://localhost/ingest"}, func(w *wire, judge func([]byte) verdict) {
-		for {
-			req, err := w.request()
-			if err != nil {
-				return
+		posts(func(_ int, _ *http.Request, text []byte) string {
+			switch judge(text) {
+			case hangs:
+				_, _ = io.Copy(io.Discard, w.conn)
+			case takes:
+				return answer(http.StatusOK, "", "")
+			case tooBig:
+				return answer(http.StatusRequestEntityTooLarge, "", "")
+			case refusesContent:
+				return answer(http.StatusUnprocessableEntity, "", "")
+			case fails:
+				return answer(http.StatusInternalServerError, "", "")
+			case wantsLogin:
+				return answer(http.StatusUnauthorized, "", "")
+			case slowDown:
+				return answer(http.StatusTooManyRequests, "", "")
 			}
-			text, err := io.ReadAll(req.Body)
-			if err != nil {
-				return
-			}
-			status := http.StatusNoContent
-			if req.Method == http.MethodPost {
-				switch judge(text) {
-				case takes:
-				case dies, forgets:
-					return
-				case hangs:
-					_, _ = io.Copy(io.Discard, w.conn)
-					return
-				case tooBig:
-					status = http.StatusRequestEntityTooLarge
-				case refusesContent:
-					status = http.StatusUnprocessableEntity
-				case fails:
-					status = http.StatusInternalServerError
-				case wantsLogin:
-					status = http.StatusUnauthorized
-				case slowDown:
-					status = http.StatusTooManyRequests
-				}
-			}
-			if w.say(fmt.Sprintf("HTTP/1.1 %d %s\r\nContent-Length: 0\r\n\r\n", status, http.StatusText(status))) != nil {
-				return
-			}
-		}
+			return ""
+		})(0, w)
 	}},
 }
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
-	"time"
 )
 
 // A server that closes with code whenever a frame holds a record it dislikes.
@@ -82,25 +81,6 @@ func TestTooBigHalvesAndRemembers(t *testing.T) {
 		}
 		w.stop()
 	})
-}
-
-// A server that is ill itself refuses everything: the queue must not drain
-// into quarantine.
-func TestASickServerCostsFewRecords(t *testing.T) {
-	for _, code := range []int{1007, 1009, 1011} {
-		synctest.Test(t, func(t *testing.T) {
-			led := newLedger()
-			w := start(t, Options{}, picky(led, code, func([]byte) bool { return true }))
-			w.src.add(1000)
-			w.run()
-			time.Sleep(24 * time.Hour)
-			synctest.Wait()
-			if n := len(w.src.quarantined); n > 9 {
-				t.Errorf("code %d: %d records set aside in a day", code, n)
-			}
-			w.end()
-		})
-	}
 }
 
 // An innocent frame in flight with the one refused is never set aside.
