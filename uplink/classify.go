@@ -52,6 +52,9 @@ func classifyDial(e *dialError, o *Options) finding {
 		}
 		return f
 	}
+	if f := (found{}); errors.As(e.err, &f) {
+		return f.finding
+	}
 	if tokenErr := (*TokenError)(nil); errors.As(e.err, &tokenErr) {
 		return tokenErr.finding()
 	}

@@ -291,7 +291,7 @@ func (l *Link) connect(ctx context.Context, src Source) (*session, *dialError) {
 	l.renew.Store(false)
 	var now Status
 	l.board.update(func(s *Status) { s.Connects++; s.Compressed = deflate; now = *s })
-	if l.o.Engine == EngineWebSocket { // an upgrade shows that the address is right; of a connection the first answer does
+	if l.o.Engine != EngineHTTP { // an upgrade shows that the address is right; of a connection the first answer does
 		l.reach()
 	}
 	l.board.event(slog.LevelInfo, "uplink.connected", "", "link is up", "remote", now.Server, "attempt", now.Attempts)
@@ -311,12 +311,19 @@ func (l *Link) reach() {
 
 // open makes a connection of the engine.
 func (l *Link) open(ctx context.Context, target url.URL, header http.Header) (wire transport, subprotocol string, deflate bool, derr *dialError) {
-	if l.o.Engine == EngineHTTP {
+	switch l.o.Engine {
+	case EngineHTTP:
 		a, derr := l.dialer.stand(ctx, target)
 		if derr != nil {
 			return nil, "", false, derr
 		}
 		return newPoster(ctx, &l.dialer, target, header, a), "", false, nil
+	case EngineMQTT:
+		wire, derr = l.openMQTT(ctx, target, header)
+		return wire, "", false, derr
+	case EngineNATS:
+		wire, derr = l.openNATS(ctx, target, header)
+		return wire, "", false, derr
 	}
 	conn, g, derr := l.dialer.dial(ctx, target, header, l.writeBuffer)
 	if derr != nil {

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -21,16 +22,21 @@ const (
 
 	AckEnvelope = "envelope" // batches carry record numbers, the server says up to which it has stored
 
-	AckAnswer = "answer" // EngineHTTP, and no other: the answer to the request
+	AckAnswer = "answer" // all engines but EngineWebSocket, and no other: what answers each request or publish
 )
 
 // Options configure a Link. The zero value of a field means its default.
 type Options struct {
-	Engine   string   // EngineWebSocket (default) or EngineHTTP
+	Engine   string   // EngineWebSocket (default), EngineHTTP, EngineMQTT or EngineNATS
 	URL      string   // ws:// or wss://, with EngineHTTP http:// or https://; without TLS only to this machine unless Insecure; neither URL nor URLs: there is no server yet
 	URLs     []string // instead of URL: several servers, the preferred one first
 	Insecure bool     // allow ws:// to other machines
 	Dialect  string   // DialectThingsee (default), DialectHaltless, DialectZyeta or DialectHeimdall
+
+	Topic   string // EngineMQTT and EngineNATS: where a record is published, see CheckTopic; default as of DefaultTopic
+	Payload string // EngineMQTT and EngineNATS: PayloadArray (default) or PayloadObject
+	MQTT    MQTT   // EngineMQTT
+	NATS    NATS   // EngineNATS
 
 	Channels   []string      // DialectZyeta and DialectHeimdall: subscribed to
 	AuthSettle time.Duration // with AuthFirstMessage and no message of the application: nothing is sent earlier; default 10 s
@@ -47,7 +53,7 @@ type Options struct {
 	Origin      string
 	Headers     map[string]string
 
-	Ack      string        // AckFence (default), AckCount, AckEnvelope or AckNone; AckAnswer with EngineHTTP
+	Ack      string        // AckFence (default), AckCount, AckEnvelope or AckNone; AckAnswer with every other engine
 	AckDelay time.Duration // AckNone only: how old a written record is before it is released (commit_every)
 
 	// Hold is for how long the queue keeps what a fence has proven (fence_hold). What a server
@@ -142,7 +148,9 @@ func (o *Options) setDefaults() {
 	setDefault(&o.Heartbeat, 60*time.Second)
 	setDefault(&o.QueryName, "token")
 	setDefault(&o.Engine, EngineWebSocket)
-	setDefault(&o.Ack, map[bool]string{true: AckAnswer, false: AckFence}[o.Engine == EngineHTTP])
+	setDefault(&o.Ack, map[bool]string{true: AckFence, false: AckAnswer}[o.Engine == EngineWebSocket])
+	setDefault(&o.Topic, DefaultTopic(o.Engine))
+	setDefault(&o.Payload, PayloadArray)
 	setDefault(&o.Proxy, "environment")
 	setDefault(&o.PhaseTimeout, 10*time.Second)
 	setDefault(&o.PingInterval, 20*time.Second)
@@ -179,11 +187,17 @@ func (o *Options) check() error {
 	}
 	_, err := newAckMode(o)
 	errs = append(errs, err)
-	post := o.Engine == EngineHTTP
-	refuse(!post && o.Engine != EngineWebSocket, "engine %q is not known; it can be %s or %s", o.Engine, EngineWebSocket, EngineHTTP)
-	refuse(post != (o.Ack == AckAnswer), `ack %q does not go with engine %q: with %s it is "answer", and with nothing else`, o.Ack, o.Engine, EngineHTTP)
-	refuse(post && (o.Dialect != DialectThingsee || o.Auth == AuthFirstMessage || o.Compression || o.Subprotocol != ""),
-		"engine %q has no other dialect than %s, no first message, no compression and no subprotocol", EngineHTTP, DialectThingsee)
+	bare := o.Engine == EngineWebSocket
+	refuse(!slices.Contains([]string{EngineWebSocket, EngineHTTP, EngineMQTT, EngineNATS}, o.Engine),
+		"engine %q is not known; it can be %s, %s, %s or %s", o.Engine, EngineWebSocket, EngineHTTP, EngineMQTT, EngineNATS)
+	refuse(bare == (o.Ack == AckAnswer), `ack %q does not go with engine %q: it is "answer" with every engine but %s`, o.Ack, o.Engine, EngineWebSocket)
+	refuse(!bare && (o.Dialect != DialectThingsee || o.Auth == AuthFirstMessage || o.Compression || o.Subprotocol != ""),
+		"engine %q has no other dialect than %s, no first message, no compression and no subprotocol", o.Engine, DialectThingsee)
+	if o.Engine == EngineMQTT || o.Engine == EngineNATS {
+		errs = append(errs, CheckTopic(o.Engine, o.Topic))
+		refuse(o.Payload != PayloadArray && o.Payload != PayloadObject, "payload %q is not known; it can be %s or %s", o.Payload, PayloadArray, PayloadObject)
+		refuse(o.Gateway == "", "engine %q needs the gateway's id", o.Engine)
+	}
 	refuse(o.Ack == AckEnvelope && o.Gateway == "", `ack "envelope" needs the gateway's id`)
 	_, err = hex.DecodeString(o.Start)
 	refuse(o.Start != "" && (err != nil || len(o.Start) != 16), "the start must be 16 hexadecimal digits")

@@ -94,6 +94,9 @@ func newSession(l *Link, wire transport, subprotocol string, src Source) *sessio
 	}
 	first, next := src.Bounds()
 	var naming Naming
+	if o.Ack == AckAnswer {
+		naming, _ = src.(Naming)
+	}
 	if o.Ack == AckEnvelope {
 		naming = src.(Naming) // checked by Run
 		if parts := o.Order == OrderFreshFirst && first < next; parts {
@@ -105,7 +108,6 @@ func newSession(l *Link, wire transport, subprotocol string, src Source) *sessio
 	post := o.Engine == EngineHTTP
 	ping := newPinger(l.o.PingInterval, l.o.PongTimeout, l.rtt)
 	if post {
-		naming, _ = src.(Naming)
 		ping = newPinger(forever, 3*l.o.PongTimeout, l.rtt) // a quiet server is asked nothing
 		ping.sentAt = time.Now()
 	}

@@ -11,6 +11,8 @@ import (
 const (
 	EngineWebSocket = "websocket"
 	EngineHTTP      = "http" // each frame is the body of a POST, and its answer the acknowledgement
+	EngineMQTT      = "mqtt" // MQTT 5 in a WebSocket: a PUBACK acknowledges
+	EngineNATS      = "nats" // NATS in a WebSocket: JetStream's answer to a publish acknowledges
 )
 
 // transport is one connection as a session uses it. The session's writer calls fits, frame,

@@ -31,11 +31,13 @@ func enumerations(c *Config) []struct {
 		value   string
 		choices []choice
 	}{
-		{"uplink.engine", c.Uplink.Engine, []choice{now("websocket"), now("http"), {"mqtt", true}, {"nats", true}}},
+		{"uplink.engine", c.Uplink.Engine, []choice{now("websocket"), now("http"), now("mqtt"), now("nats")}},
 		{"uplink.dialect", c.Uplink.Dialect, []choice{now("thingsee"), now("haltless"), now("zyeta"), now("heimdall")}},
 		{"uplink.auth", c.Uplink.Auth, []choice{now("none"), now("header"), now("query"), now("hash"), now("first-message")}},
 		{"uplink.ack", c.Uplink.Ack, []choice{now("fence"), now("count"), now("envelope"), now("none"), now("answer")}},
 		{"uplink.ack_fallback", c.Uplink.AckFallback, []choice{now(""), now("fence"), now("count")}},
+		{"uplink.mqtt.payload", c.Uplink.MQTT.Payload, []choice{now("array"), now("object")}},
+		{"uplink.nats.payload", c.Uplink.NATS.Payload, []choice{now("array"), now("object")}},
 		{"uplink.order", c.Uplink.Order, []choice{now("fifo"), now("fresh-first")}},
 		{"buffer.when_full", c.Buffer.WhenFull, []choice{now("thin"), now("drop-oldest"), now("drop-newest")}},
 		{"log.level", c.Log.Level, []choice{now("debug"), now("info"), now("warn"), now("error")}},

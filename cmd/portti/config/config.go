@@ -119,6 +119,9 @@ type Uplink struct {
 	// Headers are added to the upgrade request. Their values may be secret.
 	Headers map[string]string `toml:"headers"`
 
+	MQTT MQTT `toml:"mqtt"` // with engine = "mqtt"
+	NATS NATS `toml:"nats"` // with engine = "nats"
+
 	OAuth OAuth `toml:"oauth"`
 	JWT   JWT   `toml:"jwt"`
 	Login Login `toml:"login"`
@@ -222,6 +225,8 @@ func Defaults() *Config {
 			Proxy:            "environment",
 			TokenSource:      TokenFromFile,
 			Pins:             []string{},
+			MQTT:             MQTT{Topic: uplink.DefaultTopic(uplink.EngineMQTT), Payload: uplink.PayloadArray},
+			NATS:             NATS{Subject: uplink.DefaultTopic(uplink.EngineNATS), Payload: uplink.PayloadArray},
 			OAuth:            OAuth{Grant: uplink.GrantClient, ClientAuth: "header", Scopes: []string{}},
 			JWT:              JWT{Alg: uplink.AlgES256},
 			Backoff:          Backoff{Base: Duration(time.Second), Cap: Duration(5 * time.Minute)},

@@ -21,24 +21,25 @@ func (l *loader) infer() {
 	if _, said := l.set["uplink.auth"]; !said {
 		u.Auth = uplink.DialectAuth(u.Dialect)
 	}
-	if _, said := l.set["uplink.ack"]; !said && u.Engine == uplink.EngineHTTP {
+	if _, said := l.set["uplink.ack"]; !said && u.Engine != uplink.EngineWebSocket {
 		u.Ack = uplink.AckAnswer
 	}
 }
 
 // checkEngine finds settings that the engine has no use for.
 func (l *loader) checkEngine(path string) {
-	u, post := l.cfg.Uplink, l.cfg.Uplink.Engine == uplink.EngineHTTP
+	u, bare := l.cfg.Uplink, l.cfg.Uplink.Engine == uplink.EngineWebSocket
 	with := fmt.Sprintf("engine = %q", u.Engine)
 	switch {
 	case l.bad["uplink.engine"] || l.bad["uplink.ack"]:
 		return
-	case !post && u.Ack == uplink.AckAnswer:
-		l.fault(path, "uplink.ack", `"ack" cannot be "answer" with `+with, `it is what acknowledges with engine = "http"; remove the line`)
-	case post && u.Ack != uplink.AckAnswer:
-		l.fault(path, "uplink.ack", fmt.Sprintf("\"ack\" cannot be %q with %s", u.Ack, with), "the server's answer to each request acknowledges what was in it; remove the line")
+	case bare && u.Ack == uplink.AckAnswer:
+		l.fault(path, "uplink.ack", `"ack" cannot be "answer" with `+with, `it is what acknowledges with the other engines; remove the line`)
+	case !bare && u.Ack != uplink.AckAnswer:
+		l.fault(path, "uplink.ack", fmt.Sprintf("\"ack\" cannot be %q with %s", u.Ack, with), "the server's answer to each message acknowledges what was in it; remove the line")
 	}
-	if !post {
+	l.checkPublish(path)
+	if bare {
 		return
 	}
 	l.checkUseless(path, "uplink.dialect", u.Dialect == uplink.DialectThingsee, with, "the other dialects are of the WebSocket; remove the line")

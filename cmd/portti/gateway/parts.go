@@ -103,6 +103,7 @@ func (g *Gateway) linkOptions(cfg *config.Config) (uplink.Options, error) {
 		ServerTime:   g.heard,
 		Dial:         g.opt.Dial.Dial, Rand: g.opt.Dial.Rand,
 	}
+	o.Topic, o.Payload = u.Publish()
 	o.Downlink, o.RoundTrip, o.Proof = g.downlink.receive, g.meters.roundTrip.add, g.meters.proof.add
 	var err error
 	o.Zone, err = u.Zone()
