@@ -197,6 +197,8 @@ func (o *Options) check() error {
 		errs = append(errs, CheckTopic(o.Engine, o.Topic))
 		refuse(o.Payload != PayloadArray && o.Payload != PayloadObject, "payload %q is not known; it can be %s or %s", o.Payload, PayloadArray, PayloadObject)
 		refuse(o.Gateway == "", "engine %q needs the gateway's id", o.Engine)
+	} else {
+		refuse(o.Topic != "", "engine %q has no topic", o.Engine)
 	}
 	refuse(o.Ack == AckEnvelope && o.Gateway == "", `ack "envelope" needs the gateway's id`)
 	_, err = hex.DecodeString(o.Start)

@@ -28,7 +28,7 @@ const (
 // crowd holds the flags of simulate --fleet.
 type crowd struct {
 	gateways, readings int
-	url                string
+	url, engine, topic string
 	rate               float64
 	bound              time.Duration
 }
@@ -37,6 +37,8 @@ func (c *crowd) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.IntVar(&c.gateways, "fleet", 0, "be `N` gateways at once, 1 to 20000")
 	f.StringVar(&c.url, "url", "", "fleet: connect to the server at `URL`, ws:// or wss://; http:// and https:// post")
+	f.StringVar(&c.engine, "engine", "", "fleet: websocket, http, mqtt or nats (default: as the URL says, websocket or http)")
+	f.StringVar(&c.topic, "topic", "", "fleet: the topic or subject with mqtt and nats (default: that of a gateway)")
 	f.IntVar(&c.readings, "readings", 1000, "fleet: readings of each gateway")
 	f.Float64Var(&c.rate, "rate", 0, "fleet: readings a second of each gateway; 0 = all of them wait at the beginning")
 	f.DurationVar(&c.bound, "for", 0, "fleet: end after so long; 0 = when every reading is proven")
@@ -84,9 +86,11 @@ func (c *crowd) run(cmd *cobra.Command, a against) error {
 func (c *crowd) options(a against) (o fleet.Options, err error) {
 	o = fleet.Options{Gateways: c.gateways, Readings: c.readings, Rate: c.rate, For: c.bound}
 	o.Link = uplink.Options{URL: c.url, Insecure: true, Ack: a.ack, CAFile: a.ca, UserAgent: "portti/" + buildInfo().Version}
-	if strings.HasPrefix(c.url, "http") {
+	o.Link.Engine, o.Link.Topic = c.engine, c.topic
+	if c.engine == "" && strings.HasPrefix(c.url, "http") {
 		o.Link.Engine = uplink.EngineHTTP
-	} else {
+	}
+	if cmp.Or(o.Link.Engine, uplink.EngineWebSocket) == uplink.EngineWebSocket {
 		o.Link.Ack = cmp.Or(a.ack, uplink.AckFence)
 	}
 	switch {

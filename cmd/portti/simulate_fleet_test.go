@@ -24,6 +24,9 @@ func TestSimulateFleetRefuses(t *testing.T) {
 		"--fleet 2 --url ws://127.0.0.1:1/ --rate NaN":                 "--rate 0 to 100 readings",
 		"--fleet 2 --url ws://127.0.0.1:1/ --ack none":                 "it is fence, count or envelope",
 		"--fleet 2 --url ws://127.0.0.1:1/ --ack maybe":                `"maybe"`,
+		"--fleet 2 --url ws://127.0.0.1:1/ --engine pigeon":            `engine "pigeon" is not known`,
+		"--fleet 2 --url ws://127.0.0.1:1/ --engine nats --topic a..b": "a level is empty",
+		"--fleet 2 --url ws://127.0.0.1:1/ --topic a":                  "has no topic",
 		"--fleet 3 --url ws://127.0.0.1:1/ --token-file " + tokens:     "has 2 tokens for 3 gateways",
 		"--fleet 2 --url ws://127.0.0.1:1/ --against ws://127.0.0.1:1": "none of the others",
 	} {
