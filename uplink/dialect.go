@@ -114,6 +114,14 @@ func (d *dialect) wantsToken() bool {
 	return d.endpoint.fragment.Empty() && d.credential.how != "none"
 }
 
+// EngineAuth is how an engine presents its token where nothing else is said.
+func EngineAuth(engine, dialect string) string {
+	if engine == EngineNATS {
+		return AuthFirstMessage
+	}
+	return DialectAuth(dialect)
+}
+
 // request gives the URL and headers of the upgrade request.
 func (d *dialect) request(token Secret) (url.URL, http.Header) {
 	header := http.Header{}
@@ -134,9 +142,9 @@ func (d *dialect) request(token Secret) (url.URL, http.Header) {
 }
 
 // greet gives the text message that presents the token before anything else is
-// sent; nil where the token travels in the request.
+// sent; nil where the token travels in the request, or the engine has a place for it.
 func (d *dialect) greet(token Secret) []byte {
-	if d.credential.how != AuthFirstMessage {
+	if d.credential.how != AuthFirstMessage || d.o.Engine != EngineWebSocket {
 		return nil
 	}
 	return []byte(d.secret(token).Reveal())

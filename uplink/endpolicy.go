@@ -98,6 +98,9 @@ const (
 	failPin
 	failPartly
 	failNoHTTP
+	failNoNATS
+	failNoStream
+	failStream
 	failures // how many
 )
 
@@ -191,6 +194,9 @@ var endPolicies = [...]endPolicy{
 	row(failPin, actionPark, ProblemTLSPin, "the server's key is none of those that are pinned here"),
 	row(failPartly, actionRetry, ProblemProtocol, "the server took a part of a message (207) and does not say which"),
 	row(failNoHTTP, actionRetry, ProblemProtocol, "what answers there does not speak HTTP"),
+	row(failNoNATS, actionRetry, ProblemProtocol, "what answers there does not speak NATS as it should"),
+	row(failNoStream, actionRetry, ProblemNotFound, "no stream of the server takes this subject, or it has no leader now"),
+	{endFailure, int(failStream), int(failStream), actionRetry, classBusy, 0, causeNone, ProblemServer, "the stream does not take messages"},
 	row(failToken, actionPark, ProblemTokenFile, "there is no usable access token"),
 	row(failExtension, actionPark, ProblemProtocol, "the server switched on an extension nobody asked for"),
 	row(failNoPong, actionRetry, ProblemNoPong, "the link looked open but the server stopped answering"),

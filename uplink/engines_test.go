@@ -79,6 +79,7 @@ var engineCases = []engineCase{
 			return ""
 		})(0, w)
 	}},
+	{"nats", Options{Engine: EngineNATS, URL: "ws://localhost/", Gateway: "XXXX00TEST0000001"}, natsPeer{}.serve},
 }
 
 // forEachEngine runs test in a bubble with a link of each engine; judge is asked of each frame.

@@ -2,14 +2,286 @@ package uplink
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
 )
 
 // NATS are the settings of EngineNATS alone.
-type NATS struct{}
-
-func (l *Link) openNATS(context.Context, url.URL, http.Header) (transport, *dialError) {
-	return nil, &dialError{phase: phaseUpgrade, err: errors.ErrUnsupported}
+type NATS struct {
+	Username string // with AuthFirstMessage: whose password the token is; "": it is a token, or what NATSCreds gives
+	Downlink string // subject of what may be commands, a template as Options.Topic; "": none
 }
+
+const (
+	natsAcks     = "1" // the subscription to acknowledgements
+	natsDownlink = "2"
+)
+
+// natsSocket speaks NATS in the binary messages of a WebSocket. Each record is a publish of
+// its own, since a frame that is sent again may be cut differently and a stream knows
+// repeats by the names of publishes. JetStream's answer to each acknowledges it. How many
+// are on the way is bounded by the bytes of the session's window.
+type natsSocket struct {
+	*socket
+	o          *Options
+	in         natsReader
+	topic      topic
+	inbox      string // subject of the acknowledgements, up to the number of the publish
+	maxPayload int    // bytes of a publish that the server takes
+	turn       chan struct{}
+	head       []byte // reused by frame
+
+	reading chan struct{} // closed when r is set
+	r       *reader
+	own     atomic.Pointer[error] // why we ended it ourselves
+
+	mu     sync.Mutex
+	takes  bool   // the last frame that is complete had records that were taken
+	asked  string // payload of the last ping
+	serial uint64 // publishes
+	done   uint64 // frames, all before out
+	out    []natsFrame
+}
+
+// natsFrame is a frame on its way.
+type natsFrame struct {
+	first  uint64 // number of the first record
+	epoch  string
+	serial uint64 // of the first publish
+	at     time.Time
+	open   []bool // by record: it was not answered
+	left   int    // of them
+
+	refused []ackMessage
+}
+
+// openNATS makes a connection and says who comes.
+func (l *Link) openNATS(ctx context.Context, target url.URL, header http.Header) (transport, *dialError) {
+	conn, g, derr := l.dialer.dial(ctx, target, header, l.writeBuffer)
+	if derr != nil {
+		return nil, derr
+	}
+	n, err := l.startNATS(ctx, newSocket(conn, g, l.writeBuffer))
+	if err != nil {
+		return nil, &dialError{phase: phaseUpgrade, err: err}
+	}
+	return n, nil
+}
+
+// startNATS goes as far as the answer to a first ping, with which the server has taken the
+// login and the subscriptions.
+func (l *Link) startNATS(ctx context.Context, s *socket) (*natsSocket, error) {
+	var nonce [8]byte
+	_, _ = rand.Read(nonce[:]) // never fails (crypto/rand)
+	n := &natsSocket{
+		socket: s, o: &l.o, in: newNATSReader(s.conn, l.o.MaxMessage),
+		inbox: "_INBOX." + hex.EncodeToString(nonce[:]) + ".",
+		turn:  make(chan struct{}, 1), reading: make(chan struct{}),
+	}
+	n.topic, _ = parseTopic(EngineNATS, l.o.Topic) // checked by New
+	late := time.AfterFunc(l.o.PhaseTimeout, n.stop)
+	leave := context.AfterFunc(ctx, n.stop)
+	err := n.greet(l)
+	leave()
+	if !late.Stop() {
+		err = os.ErrDeadlineExceeded
+	}
+	if err == nil {
+		return n, nil
+	}
+	n.stop()
+	if !isTimeout(err) {
+		err = found{classifyEnd(nil, err)}
+	}
+	return nil, err
+}
+
+// natsConnect is how a client introduces itself.
+type natsConnect struct {
+	natsLogin
+	Verbose      bool   `json:"verbose"`
+	Pedantic     bool   `json:"pedantic"`
+	Echo         bool   `json:"echo"`
+	Headers      bool   `json:"headers"`
+	NoResponders bool   `json:"no_responders"` // a publish that no stream takes is answered too
+	Protocol     int    `json:"protocol"`      // 1: the server may send another INFO
+	Name         string `json:"name"`
+	Lang         string `json:"lang"`
+	Version      string `json:"version"`
+}
+
+func (n *natsSocket) greet(l *Link) error {
+	op, err := n.in.next()
+	if err != nil {
+		return err
+	}
+	var info struct {
+		Headers    bool   `json:"headers"`
+		MaxPayload int    `json:"max_payload"`
+		Nonce      string `json:"nonce"`
+	}
+	switch {
+	case op.verb == "-ERR":
+		return natsRefusal(op.rest)
+	case op.verb != "INFO" || json.Unmarshal([]byte(op.rest), &info) != nil:
+		return noNATS("its first word is %.20q and not INFO", op.verb)
+	case !info.Headers || info.MaxPayload <= 0:
+		return noNATS("it has no headers: nats-server has them from 2.2 on")
+	}
+	n.maxPayload = info.MaxPayload
+	c := natsConnect{Headers: true, NoResponders: true, Protocol: 1, Name: l.o.Gateway, Lang: "go", Version: l.o.UserAgent}
+	if d := &l.route.dialect; d.credential.how == AuthFirstMessage {
+		var secrets []string
+		if c.natsLogin, secrets, err = natsSign(l.o.NATS.Username, d.secret(l.token).Reveal(), info.Nonce); err != nil {
+			return fmt.Errorf("%w: %w", errToken, err)
+		}
+		for _, secret := range secrets {
+			l.board.scrub = l.board.scrub.passing(secret)
+		}
+	}
+	text, _ := json.Marshal(c) // never fails
+	hello := "CONNECT " + string(text) + "\r\nSUB " + n.inbox + "* " + natsAcks + "\r\n"
+	if l.o.NATS.Downlink != "" {
+		t, _ := parseTopic(EngineNATS, l.o.NATS.Downlink) // checked by New
+		hello += "SUB " + t.of(l.o.Gateway, nil) + " " + natsDownlink + "\r\n"
+	}
+	if err := n.say(hello+"PING\r\n", time.Now().Add(l.o.PhaseTimeout)); err != nil {
+		return err
+	}
+	for {
+		op, err := n.in.next()
+		switch {
+		case err != nil:
+			return err
+		case op.verb == "-ERR":
+			return natsRefusal(op.rest)
+		case op.verb == "PONG":
+			return nil
+		}
+	}
+}
+
+// take waits so long for the turn to write.
+func (n *natsSocket) take(limit time.Duration, deadline time.Time) bool {
+	wait := time.NewTimer(limit)
+	defer wait.Stop()
+	select {
+	case n.turn <- struct{}{}:
+		_ = n.conn.SetWriteDeadline(deadline)
+		return true
+	case <-wait.C:
+		return false
+	}
+}
+
+func (n *natsSocket) say(text string, deadline time.Time) error {
+	if !n.take(time.Until(deadline), deadline) {
+		return errWriteStuck
+	}
+	defer func() { <-n.turn }()
+	return writeError(n.conn.WriteMessage(websocket.BinaryMessage, []byte(text)))
+}
+
+// pong answers, unless the session holds the connection for too long: then its own
+// deadline decides.
+func (n *natsSocket) pong() error {
+	if !n.take(pongWriteWait, time.Now().Add(n.o.WriteTimeout)) {
+		return nil
+	}
+	defer func() { <-n.turn }()
+	return writeError(n.conn.WriteMessage(websocket.BinaryMessage, []byte("PONG\r\n")))
+}
+
+func (n *natsSocket) fits(int) bool { return true }
+
+// text: no dialect that goes with NATS has messages of its own.
+func (n *natsSocket) text([]byte, time.Time) error { return errors.ErrUnsupported }
+
+func (n *natsSocket) ping(payload string, deadline time.Time) error {
+	n.mu.Lock()
+	n.asked = payload // NATS has pings without one; there is one out at a time
+	n.mu.Unlock()
+	return n.say("PING\r\n", deadline)
+}
+
+// frame publishes the records in one message of the WebSocket.
+func (n *natsSocket) frame(f outgoing, deadline time.Time) error {
+	<-n.reading
+	n.mu.Lock()
+	out := natsFrame{first: f.first, epoch: f.who.epoch, serial: n.serial + 1, at: time.Now(), open: make([]bool, len(f.recs)), left: len(f.recs)}
+	n.serial += uint64(len(f.recs))
+	for i := range out.open {
+		out.open[i] = true
+	}
+	n.out = append(n.out, out)
+	n.mu.Unlock()
+	if !n.take(time.Until(deadline), deadline) {
+		return errWriteStuck
+	}
+	defer func() { <-n.turn }()
+	w, err := n.conn.NextWriter(websocket.BinaryMessage)
+	for i := 0; i < len(f.recs) && err == nil; i++ {
+		rec, id := f.recs[i], ""
+		if out.epoch != "" {
+			id = n.o.Gateway + "-" + out.epoch + "-" + strconv.FormatUint(f.first+uint64(i), 10)
+		}
+		pub, size := n.publish(n.head[:0], out.serial+uint64(i), id, rec)
+		if n.head = pub; size > n.maxPayload {
+			if own := n.settle(out.serial+uint64(i), fmt.Sprintf("it has %d bytes, and max_payload of the server is %d", size, n.maxPayload)); own != nil {
+				n.own.Store(&own)
+				n.stop() // read says why
+				return nil
+			}
+		} else {
+			_, err = w.Write(pub)
+		}
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	return writeError(err)
+}
+
+// publish appends the publish of a record to b and says how many bytes it has by the
+// server's count, which are those of the headers and the payload.
+func (n *natsSocket) publish(b []byte, serial uint64, id string, rec []byte) (all []byte, size int) {
+	array := n.o.Payload == PayloadArray
+	headers := 0
+	if size = len(rec); array {
+		size += len("[]")
+	}
+	if id != "" {
+		headers = len(natsHead) + len(id) + len("\r\n\r\n")
+		size += headers
+		b = append(b, 'H')
+	}
+	b = append(append(append(b, "PUB "...), n.topic.of(n.o.Gateway, rec)...), ' ')
+	b = strconv.AppendUint(append(b, n.inbox...), serial, 10)
+	if id != "" {
+		b = strconv.AppendInt(append(b, ' '), int64(headers), 10)
+	}
+	b = append(strconv.AppendInt(append(b, ' '), int64(size), 10), "\r\n"...)
+	if id != "" {
+		b = append(append(append(b, natsHead...), id...), "\r\n\r\n"...)
+	}
+	if array {
+		return append(append(append(b, '['), rec...), "]\r\n"...), size
+	}
+	return append(append(b, rec...), "\r\n"...), size
+}
+
+// natsHead begins the headers of a publish: a stream drops what it has seen under the
+// same name within its duplicate window.
+const natsHead = "NATS/1.0\r\nNats-Msg-Id: "

@@ -143,7 +143,7 @@ func setDefault[T comparable](p *T, value T) {
 
 func (o *Options) setDefaults() {
 	setDefault(&o.Dialect, DialectThingsee)
-	setDefault(&o.Auth, DialectAuth(o.Dialect))
+	setDefault(&o.Auth, EngineAuth(o.Engine, o.Dialect))
 	setDefault(&o.AuthSettle, 10*time.Second)
 	setDefault(&o.Heartbeat, 60*time.Second)
 	setDefault(&o.QueryName, "token")
@@ -191,8 +191,11 @@ func (o *Options) check() error {
 	refuse(!slices.Contains([]string{EngineWebSocket, EngineHTTP, EngineMQTT, EngineNATS}, o.Engine),
 		"engine %q is not known; it can be %s, %s, %s or %s", o.Engine, EngineWebSocket, EngineHTTP, EngineMQTT, EngineNATS)
 	refuse(bare == (o.Ack == AckAnswer), `ack %q does not go with engine %q: it is "answer" with every engine but %s`, o.Ack, o.Engine, EngineWebSocket)
-	refuse(!bare && (o.Dialect != DialectThingsee || o.Auth == AuthFirstMessage || o.Compression || o.Subprotocol != ""),
+	refuse(!bare && (o.Dialect != DialectThingsee || o.Auth == AuthFirstMessage && o.Engine != EngineNATS || o.Compression || o.Subprotocol != ""),
 		"engine %q has no other dialect than %s, no first message, no compression and no subprotocol", o.Engine, DialectThingsee)
+	if o.NATS.Downlink != "" {
+		errs = append(errs, CheckTopic(EngineNATS, o.NATS.Downlink))
+	}
 	if o.Engine == EngineMQTT || o.Engine == EngineNATS {
 		errs = append(errs, CheckTopic(o.Engine, o.Topic))
 		refuse(o.Payload != PayloadArray && o.Payload != PayloadObject, "payload %q is not known; it can be %s or %s", o.Payload, PayloadArray, PayloadObject)
