@@ -19,7 +19,9 @@ func (s *session) nameOf(n uint64) name {
 		return name{last: math.MaxUint64}
 	}
 	gateway, epoch, last := s.naming.Name(n)
-	epoch = s.link.route.numbering(epoch)
+	if s.link.o.Topic == "" { // the addresses of a broker are nodes of one cluster, which has to know a record again
+		epoch = s.link.route.numbering(epoch)
+	}
 	quoted, _ := json.Marshal(gateway)
 	return name{last: last, epoch: epoch,
 		open: `{"type":"batch","gw":` + string(quoted) + `,"epoch":"` + epoch + `","first":`}

@@ -20,7 +20,7 @@ import (
 
 // NATS are the settings of EngineNATS alone.
 type NATS struct {
-	Username string // with AuthFirstMessage: whose password the token is; "": it is a token, or what NATSCreds gives
+	Username string // with AuthFirstMessage: whose password the token is; "": it is a token, a seed, or a JWT and a seed
 	Downlink string // subject of what may be commands, a template as Options.Topic; "": none
 }
 

@@ -1,13 +1,11 @@
 package uplink
 
 import (
-	"context"
 	"crypto/ed25519"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -79,36 +77,17 @@ func crc16(data []byte) (crc uint16) {
 	return crc
 }
 
-// NATSCreds is the credential of EngineNATS in a file as NATS' own tools write it: a user's
-// JWT and the seed of its key, or a seed alone. It is read again when it changes.
-type NATSCreds struct{ *FileToken }
-
-// NewNATSCreds uses the file at path, which need not exist yet.
-func NewNATSCreds(path string) NATSCreds { return NATSCreds{NewFileToken(path)} }
-
-// Token gives the JWT, where there is one, and the seed behind it.
-func (c NATSCreds) Token(context.Context) (Secret, error) {
-	secret, err := c.text()
-	if err != nil {
-		return Secret{}, err
+// TokenText is the token that a file of it holds: the text, but of the files that NATS' own
+// tools write (.creds) the user's JWT and the seed of its key, with a space between.
+func TokenText(text string) string {
+	if !strings.Contains(text, "-----BEGIN USER NKEY SEED-----") {
+		return text
 	}
-	token, seed := "", ""
-	for line := range strings.Lines(secret.Reveal()) {
-		switch line = strings.TrimSpace(line); {
-		case strings.HasPrefix(line, "eyJ"):
-			token = line
-		case strings.HasPrefix(line, "SU"):
-			seed = line
+	var words []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "eyJ") || strings.HasPrefix(line, "SU") {
+			words = append(words, line)
 		}
 	}
-	if _, _, ok := natsKey(seed); !ok {
-		return Secret{}, fmt.Errorf("cannot use the credentials file %s: it has no line with a user's seed (SU...)", c.path)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	all := NewSecret(strings.TrimSpace(token + " " + seed))
-	if c.last != all {
-		c.last, c.span = all, readLifespan(token)
-	}
-	return all, nil
+	return strings.Join(words, " ")
 }

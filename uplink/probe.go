@@ -254,8 +254,17 @@ func (p *probe) options(ctx context.Context, a *attempt, target url.URL, header 
 // it or has answered for soon.
 func (p *probe) serve(ctx context.Context, conn *websocket.Conn, g *guard, src Source, soon time.Duration) {
 	l := p.l
+	var wire transport = newSocket(conn, g, minWriteBuffer)
+	if l.o.Engine == EngineNATS {
+		n, err := l.startNATS(ctx, newSocket(conn, g, minWriteBuffer))
+		if err != nil {
+			p.failed(Step{Name: StepLogin}, classifyDial(&dialError{phase: phaseUpgrade, err: err}, &l.o))
+			return
+		}
+		wire = n
+	}
 	l.board.enter(Online)
-	s := newSession(l, newSocket(conn, g, minWriteBuffer), conn.Subprotocol(), src)
+	s := newSession(l, wire, conn.Subprotocol(), src)
 	inner, leave := context.WithCancel(ctx)
 	ended := make(chan ending, 1)
 	go func() { ended <- s.run(inner) }()

@@ -39,7 +39,7 @@ type revocable interface {
 	Revoke()
 }
 
-// FileToken is a credential kept in a file, trimmed of white space. Token reads
+// FileToken is a credential kept in a file, trimmed of white space (see TokenText). Token reads
 // the file every time; Changed looks at its modification time, size and inode,
 // so a token can be replaced (written in place or by rename) while the link
 // runs. It is safe for concurrent use.
@@ -123,7 +123,7 @@ func (t *FileToken) text() (Secret, error) {
 	if text == "" {
 		return Secret{}, fmt.Errorf("cannot use the token file %s: it is empty", t.path)
 	}
-	return NewSecret(text), nil
+	return NewSecret(TokenText(text)), nil
 }
 
 // Changed reports whether the file differs from what Token last saw. A file

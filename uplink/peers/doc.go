@@ -4,7 +4,7 @@
 //
 //	go test -tags peers ./uplink/peers
 //
-// They need npm with its registry, /usr/bin/python3 with python3-websockets,
+// They need npm with its registry, /usr/bin/python3 with python3-websockets, nats-server
 // and nginx, each only for its own tests. A missing tool skips its tests with
 // the reason, and fails them when CI=true.
 package peers

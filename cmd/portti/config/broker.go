@@ -14,8 +14,10 @@ type MQTT struct {
 
 // NATS are the settings of engine = "nats" alone.
 type NATS struct {
-	Subject string `toml:"subject"` // of a reading: see uplink.CheckTopic
-	Payload string `toml:"payload"` // array | object
+	Subject  string `toml:"subject"`  // of a reading: see uplink.CheckTopic
+	Payload  string `toml:"payload"`  // array | object
+	Username string `toml:"username"` // with auth = "first-message": the token is its password; empty = there is none
+	Downlink string `toml:"downlink"` // subject of commands, where accept_commands names some
 }
 
 // Publish is where a reading goes with the engine that is chosen, and in what form.
@@ -46,4 +48,14 @@ func (l *loader) checkPublish(path string) {
 			l.fault(path, e.key, err.Error(), fmt.Sprintf("without the line it is %q", uplink.DefaultTopic(e.engine)))
 		}
 	}
+	if u.Engine == uplink.EngineNATS {
+		l.checkNATS(path, u)
+	}
+}
+
+func (l *loader) checkNATS(path string, u Uplink) {
+	if err := uplink.CheckTopic(u.Engine, u.NATS.Downlink); err != nil && !l.bad["uplink.nats.downlink"] {
+		l.fault(path, "uplink.nats.downlink", err.Error(), fmt.Sprintf("without the line it is %q", Defaults().Uplink.NATS.Downlink))
+	}
+	l.checkUseless(path, "uplink.nats.username", u.NATS.Username == "" || u.Auth == uplink.AuthFirstMessage, fmt.Sprintf("auth = %q", u.Auth), `say auth = "first-message": then the token is the password of this user`)
 }

@@ -226,7 +226,7 @@ func Defaults() *Config {
 			TokenSource:      TokenFromFile,
 			Pins:             []string{},
 			MQTT:             MQTT{Topic: uplink.DefaultTopic(uplink.EngineMQTT), Payload: uplink.PayloadArray},
-			NATS:             NATS{Subject: uplink.DefaultTopic(uplink.EngineNATS), Payload: uplink.PayloadArray},
+			NATS:             NATS{Subject: uplink.DefaultTopic(uplink.EngineNATS), Payload: uplink.PayloadArray, Downlink: "portti.{gw}.downlink"},
 			OAuth:            OAuth{Grant: uplink.GrantClient, ClientAuth: "header", Scopes: []string{}},
 			JWT:              JWT{Alg: uplink.AlgES256},
 			Backoff:          Backoff{Base: Duration(time.Second), Cap: Duration(5 * time.Minute)},

@@ -67,6 +67,7 @@ auth = "header"                   # header = Authorization: Bearer …; query = 
 token_file = "/etc/portti/credentials/uplink-token"    # one line, read again when it changes
 # query_name = "token"            # the token's name with auth = "query"
 # engine = "websocket"            # http = each array is posted to an https:// address: docs/http.md
+                                  # nats = readings are published to JetStream: docs/nats.md
 # dialect = "thingsee"            # thingsee | haltless | zyeta | heimdall: docs/dialects.md
 # channels = []                   # zyeta, heimdall: subscribed to
 # heartbeat = "1m"                # haltless: the server's, until it is learnt; "0s" = it has none
@@ -97,6 +98,12 @@ token_file = "/etc/portti/credentials/uplink-token"    # one line, read again wh
 [uplink.backoff]
 # base = "1s"                     # the first wait between attempts is at most this …
 # cap = "5m"                      # … doubling up to this; it never gives up
+
+# [uplink.nats]                   # engine = "nats": docs/nats.md
+# subject = "portti.{gw}.{tuid}.{tsmId}"
+# payload = "array"               # [{…}]; object = {…}
+# username = ""                   # its password is the token
+# downlink = "portti.{gw}.downlink"    # subject of commands, where accept_commands names some
 
 [buffer]
 # max_size = "200MB"

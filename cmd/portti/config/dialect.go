@@ -15,11 +15,11 @@ const (
 )
 
 // infer settles what follows from other settings where nobody says it: the token is
-// presented as the dialect documents, and an engine that has one acknowledgement has that.
+// presented as engine and dialect document, and an engine that has one acknowledgement has that.
 func (l *loader) infer() {
 	u := &l.cfg.Uplink
 	if _, said := l.set["uplink.auth"]; !said {
-		u.Auth = uplink.DialectAuth(u.Dialect)
+		u.Auth = uplink.EngineAuth(u.Engine, u.Dialect)
 	}
 	if _, said := l.set["uplink.ack"]; !said && u.Engine != uplink.EngineWebSocket {
 		u.Ack = uplink.AckAnswer
@@ -43,7 +43,7 @@ func (l *loader) checkEngine(path string) {
 		return
 	}
 	l.checkUseless(path, "uplink.dialect", u.Dialect == uplink.DialectThingsee, with, "the other dialects are of the WebSocket; remove the line")
-	l.checkUseless(path, "uplink.auth", u.Auth != uplink.AuthFirstMessage, with, `say auth = "header", "query" or "none"`)
+	l.checkUseless(path, "uplink.auth", u.Auth != uplink.AuthFirstMessage || u.Engine == uplink.EngineNATS, with, `say auth = "header", "query" or "none"`)
 	l.checkUseless(path, "uplink.compression", !u.Compression, with, "remove the line")
 	l.checkUseless(path, "uplink.subprotocol", u.Subprotocol == "", with, "remove the line")
 }

@@ -28,7 +28,7 @@ func (c *Config) CheckTokenFile() error {
 	if err != nil {
 		return nil
 	}
-	if err = uplink.CheckAccessToken(strings.TrimSpace(strings.TrimPrefix(string(text), "\ufeff")), u.Auth); err == nil {
+	if err = uplink.CheckAccessToken(uplink.TokenText(strings.TrimSpace(strings.TrimPrefix(string(text), "\ufeff"))), u.Auth); err == nil {
 		return nil
 	}
 	at := c.origins["uplink.token_file"]

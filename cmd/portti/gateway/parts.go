@@ -104,6 +104,9 @@ func (g *Gateway) linkOptions(cfg *config.Config) (uplink.Options, error) {
 		Dial:         g.opt.Dial.Dial, Rand: g.opt.Dial.Rand,
 	}
 	o.Topic, o.Payload = u.Publish()
+	if o.NATS.Username = u.NATS.Username; u.Engine == uplink.EngineNATS && len(u.AcceptCommands) > 0 {
+		o.NATS.Downlink = u.NATS.Downlink
+	}
 	o.Downlink, o.RoundTrip, o.Proof = g.downlink.receive, g.meters.roundTrip.add, g.meters.proof.add
 	var err error
 	o.Zone, err = u.Zone()
