@@ -27,7 +27,8 @@ type inbox struct {
 type received struct {
 	pongAt time.Time // when the ping that was out was answered; zero: it was not
 
-	took time.Duration // the answer to the last request; 0: none came
+	took  time.Duration // the answer to the last request; 0: none came
+	ahead int           // bytes on the way when that was sent; 0: no other was
 
 	frames  uint64  // proven, as the server's application says
 	claims  []claim // about records

@@ -120,6 +120,7 @@ func (s *session) proofs(now time.Time) error {
 	if err := s.onAck(&m); err != nil {
 		return err
 	}
+	s.flight.pace(m.ahead, m.took, s.ahead())
 	if err := s.setAside(now, false); err != nil {
 		return err
 	}

@@ -3,7 +3,7 @@ package uplink
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,6 +52,7 @@ type natsSocket struct {
 	asked  string // payload of the last ping
 	serial uint64 // publishes
 	done   uint64 // frames, all before out
+	bytes  int    // of out
 	out    []natsFrame
 }
 
@@ -61,6 +62,8 @@ type natsFrame struct {
 	epoch  string
 	serial uint64 // of the first publish
 	at     time.Time
+	size   int
+	ahead  int    // bytes on the way with it
 	open   []bool // by record: it was not answered
 	left   int    // of them
 
@@ -83,11 +86,11 @@ func (l *Link) openNATS(ctx context.Context, target url.URL, header http.Header)
 // startNATS goes as far as the answer to a first ping, with which the server has taken the
 // login and the subscriptions.
 func (l *Link) startNATS(ctx context.Context, s *socket) (*natsSocket, error) {
-	var nonce [8]byte
+	var nonce [6]byte
 	_, _ = rand.Read(nonce[:]) // never fails (crypto/rand)
 	n := &natsSocket{
 		socket: s, o: &l.o, in: newNATSReader(s.conn, l.o.MaxMessage),
-		inbox: "_INBOX." + hex.EncodeToString(nonce[:]) + ".",
+		inbox: "_INBOX." + base64.RawURLEncoding.EncodeToString(nonce[:]) + ".",
 		turn:  make(chan struct{}, 1), reading: make(chan struct{}),
 	}
 	n.topic, _ = parseTopic(EngineNATS, l.o.Topic) // checked by New
@@ -220,7 +223,9 @@ func (n *natsSocket) ping(payload string, deadline time.Time) error {
 func (n *natsSocket) frame(f outgoing, deadline time.Time) error {
 	<-n.reading
 	n.mu.Lock()
-	out := natsFrame{first: f.first, epoch: f.who.epoch, serial: n.serial + 1, at: time.Now(), open: make([]bool, len(f.recs)), left: len(f.recs)}
+	out := natsFrame{first: f.first, epoch: f.who.epoch, serial: n.serial + 1, at: time.Now(), open: make([]bool, len(f.recs)), left: len(f.recs), size: f.size}
+	n.bytes += f.size
+	out.ahead = n.bytes
 	n.serial += uint64(len(f.recs))
 	for i := range out.open {
 		out.open[i] = true

@@ -297,8 +297,9 @@ func (n *natsSocket) settle(serial uint64, refusal string) error {
 		}
 		n.out = n.out[1:]
 		n.done++
+		n.bytes -= f.size
 		took := max(time.Since(f.at), time.Microsecond)
-		n.r.inbox.post(func(m *received) { m.took = took })
+		n.r.inbox.post(func(m *received) { m.took, m.ahead = took, f.ahead })
 	}
 	if n.done == before {
 		return nil
