@@ -70,15 +70,9 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 		return nil, nil, derr
 	}
 	defer w.end()
-	ws := websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: writeBuffer, EnableCompression: d.deflate}
+	ws := websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: writeBuffer, EnableCompression: d.deflate, Subprotocols: d.offers()}
 	if d.o.WriteBuffers != nil && writeBuffer == minWriteBuffer { // a larger one is not to be mixed up with others
 		ws.WriteBufferPool = d.o.WriteBuffers
-	}
-	if d.o.Ack == AckEnvelope {
-		ws.Subprotocols = append(ws.Subprotocols, envelopeProtocol)
-	}
-	if d.o.Subprotocol != "" {
-		ws.Subprotocols = append(ws.Subprotocols, d.o.Subprotocol)
 	}
 	for {
 		a, derr := w.next()
@@ -97,6 +91,20 @@ func (d *dialer) dial(ctx context.Context, target url.URL, header http.Header, w
 		}
 		w.note(derr)
 	}
+}
+
+// offers are the subprotocols that a server may choose from.
+func (d *dialer) offers() (all []string) {
+	if d.o.Ack == AckEnvelope {
+		all = append(all, envelopeProtocol)
+	}
+	if d.o.Engine == EngineMQTT {
+		all = append(all, mqttProtocol)
+	}
+	if d.o.Subprotocol != "" {
+		all = append(all, d.o.Subprotocol)
+	}
+	return all
 }
 
 // search begins to look for a connection to target. end has to be called after it.
@@ -153,6 +161,8 @@ func (d *dialer) upgrade(ctx context.Context, a *attempt, ws websocket.Dialer, t
 		err = errForeignProtocol
 	case d.o.Ack == AckEnvelope && d.o.AckFallback == "" && conn.Subprotocol() != envelopeProtocol:
 		err = errNoProtocol
+	case d.o.Engine == EngineMQTT && conn.Subprotocol() != mqttProtocol:
+		err = fault{failNoMQTT, "it did not choose the subprotocol mqtt"}
 	}
 	if err != nil {
 		_ = a.guard.Close()

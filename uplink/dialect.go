@@ -116,7 +116,7 @@ func (d *dialect) wantsToken() bool {
 
 // EngineAuth is how an engine presents its token where nothing else is said.
 func EngineAuth(engine, dialect string) string {
-	if engine == EngineNATS {
+	if engine == EngineMQTT || engine == EngineNATS {
 		return AuthFirstMessage
 	}
 	return DialectAuth(dialect)

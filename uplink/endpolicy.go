@@ -98,6 +98,10 @@ const (
 	failPin
 	failPartly
 	failNoHTTP
+	failNoMQTT
+	failMQTTVersion
+	failNoSubscriber
+	failTakenOver
 	failNoNATS
 	failNoStream
 	failStream
@@ -194,6 +198,10 @@ var endPolicies = [...]endPolicy{
 	row(failPin, actionPark, ProblemTLSPin, "the server's key is none of those that are pinned here"),
 	row(failPartly, actionRetry, ProblemProtocol, "the server took a part of a message (207) and does not say which"),
 	row(failNoHTTP, actionRetry, ProblemProtocol, "what answers there does not speak HTTP"),
+	row(failNoMQTT, actionRetry, ProblemProtocol, "what answers there does not speak MQTT as it should"),
+	row(failMQTTVersion, actionPark, ProblemProtocol, "the server does not speak MQTT 5"),
+	row(failNoSubscriber, actionRetry, ProblemNotFound, "nobody subscribes to the topic, and the server would throw the readings away (require_subscriber)"),
+	{endFailure, int(failTakenOver), int(failTakenOver), actionRetry, classRefused, 0, causeNone, ProblemRefusedLink, "another client with this gateway's id took its place"},
 	row(failNoNATS, actionRetry, ProblemProtocol, "what answers there does not speak NATS as it should"),
 	row(failNoStream, actionRetry, ProblemNotFound, "no stream of the server takes this subject, or it has no leader now"),
 	{endFailure, int(failStream), int(failStream), actionRetry, classBusy, 0, causeNone, ProblemServer, "the stream does not take messages"},

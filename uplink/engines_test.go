@@ -79,6 +79,7 @@ var engineCases = []engineCase{
 			return ""
 		})(0, w)
 	}},
+	{"mqtt", Options{Engine: EngineMQTT, URL: "ws://localhost/mqtt", Gateway: "XXXX00TEST0000001", Auth: AuthNone, MQTT: MQTT{Will: "portti/{gw}/status", Downlink: "portti/{gw}/downlink", TopicAliases: 4}}, mqttPeer{}.serve},
 	{"nats", Options{Engine: EngineNATS, URL: "ws://localhost/", Gateway: "XXXX00TEST0000001"}, natsPeer{}.serve},
 }
 

@@ -311,25 +311,33 @@ func (l *Link) reach() {
 
 // open makes a connection of the engine.
 func (l *Link) open(ctx context.Context, target url.URL, header http.Header) (wire transport, subprotocol string, deflate bool, derr *dialError) {
-	switch l.o.Engine {
-	case EngineHTTP:
+	if l.o.Engine == EngineHTTP {
 		a, derr := l.dialer.stand(ctx, target)
 		if derr != nil {
 			return nil, "", false, derr
 		}
 		return newPoster(ctx, &l.dialer, target, header, a), "", false, nil
-	case EngineMQTT:
-		wire, derr = l.openMQTT(ctx, target, header)
-		return wire, "", false, derr
-	case EngineNATS:
-		wire, derr = l.openNATS(ctx, target, header)
-		return wire, "", false, derr
 	}
 	conn, g, derr := l.dialer.dial(ctx, target, header, l.writeBuffer)
 	if derr != nil {
 		return nil, "", false, derr
 	}
-	return newSocket(conn, g, l.writeBuffer), conn.Subprotocol(), g.deflate, nil
+	wire, err := l.speak(ctx, newSocket(conn, g, l.writeBuffer))
+	if err != nil {
+		return nil, "", false, &dialError{phase: phaseUpgrade, err: err}
+	}
+	return wire, conn.Subprotocol(), g.deflate, nil
+}
+
+// speak begins what the engine has inside the WebSocket.
+func (l *Link) speak(ctx context.Context, s *socket) (transport, error) {
+	switch l.o.Engine {
+	case EngineMQTT:
+		return l.startMQTT(ctx, s)
+	case EngineNATS:
+		return l.startNATS(ctx, s)
+	}
+	return s, nil
 }
 
 func (l *Link) fetchToken(ctx context.Context) error {

@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"os"
 	"strconv"
 	"sync"
@@ -68,19 +66,6 @@ type natsFrame struct {
 	left   int    // of them
 
 	refused []ackMessage
-}
-
-// openNATS makes a connection and says who comes.
-func (l *Link) openNATS(ctx context.Context, target url.URL, header http.Header) (transport, *dialError) {
-	conn, g, derr := l.dialer.dial(ctx, target, header, l.writeBuffer)
-	if derr != nil {
-		return nil, derr
-	}
-	n, err := l.startNATS(ctx, newSocket(conn, g, l.writeBuffer))
-	if err != nil {
-		return nil, &dialError{phase: phaseUpgrade, err: err}
-	}
-	return n, nil
 }
 
 // startNATS goes as far as the answer to a first ping, with which the server has taken the

@@ -102,10 +102,10 @@ func TestNATSSays(t *testing.T) {
 // What answers at the address and is no nats-server is called that.
 func TestNATSMeetsSomethingElse(t *testing.T) {
 	for hello, words := range map[string]string{
-		"":                            "did not answer in time",
-		"hello\r\n":                   "does not speak NATS",
-		"PING\r\n":                    "and not INFO",
-		"INFO {\r\n":                  "and not INFO",
+		"":                             "did not answer in time",
+		"hello\r\n":                    "does not speak NATS",
+		"PING\r\n":                     "and not INFO",
+		"INFO {\r\n":                   "and not INFO",
 		"INFO {\"max_payload\":9}\r\n": "2.2",
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -191,8 +191,14 @@ func (o *Options) check() error {
 	refuse(!slices.Contains([]string{EngineWebSocket, EngineHTTP, EngineMQTT, EngineNATS}, o.Engine),
 		"engine %q is not known; it can be %s, %s, %s or %s", o.Engine, EngineWebSocket, EngineHTTP, EngineMQTT, EngineNATS)
 	refuse(bare == (o.Ack == AckAnswer), `ack %q does not go with engine %q: it is "answer" with every engine but %s`, o.Ack, o.Engine, EngineWebSocket)
-	refuse(!bare && (o.Dialect != DialectThingsee || o.Auth == AuthFirstMessage && o.Engine != EngineNATS || o.Compression || o.Subprotocol != ""),
+	refuse(!bare && (o.Dialect != DialectThingsee || o.Auth == AuthFirstMessage && o.Engine == EngineHTTP || o.Compression || o.Subprotocol != ""),
 		"engine %q has no other dialect than %s, no first message, no compression and no subprotocol", o.Engine, DialectThingsee)
+	for _, t := range []string{o.MQTT.Downlink, o.MQTT.Will} {
+		if t != "" {
+			errs = append(errs, CheckTopic(EngineMQTT, t))
+		}
+	}
+	refuse(o.MQTT.TopicAliases < 0 || o.MQTT.TopicAliases > 65535 || o.MQTT.WillDelay < 0 || o.MQTT.SessionExpiry < 0, "will_delay, session_expiry and topic_aliases must not be negative")
 	if o.NATS.Downlink != "" {
 		errs = append(errs, CheckTopic(EngineNATS, o.NATS.Downlink))
 	}

@@ -202,13 +202,7 @@ func (p *probe) upgrade(ctx context.Context, a *attempt, asked *bool) (*websocke
 		p.options(ctx, a, target, header)
 		return nil, nil
 	}
-	ws := websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: minWriteBuffer}
-	if l.o.Ack == AckEnvelope {
-		ws.Subprotocols = append(ws.Subprotocols, envelopeProtocol)
-	}
-	if l.o.Subprotocol != "" {
-		ws.Subprotocols = append(ws.Subprotocols, l.o.Subprotocol)
-	}
+	ws := websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: minWriteBuffer, Subprotocols: l.dialer.offers()}
 	conn, e := l.dialer.upgrade(ctx, a, ws, target, header)
 	if e != nil {
 		e.asked = *asked
@@ -254,14 +248,10 @@ func (p *probe) options(ctx context.Context, a *attempt, target url.URL, header 
 // it or has answered for soon.
 func (p *probe) serve(ctx context.Context, conn *websocket.Conn, g *guard, src Source, soon time.Duration) {
 	l := p.l
-	var wire transport = newSocket(conn, g, minWriteBuffer)
-	if l.o.Engine == EngineNATS {
-		n, err := l.startNATS(ctx, newSocket(conn, g, minWriteBuffer))
-		if err != nil {
-			p.failed(Step{Name: StepLogin}, classifyDial(&dialError{phase: phaseUpgrade, err: err}, &l.o))
-			return
-		}
-		wire = n
+	wire, err := l.speak(ctx, newSocket(conn, g, minWriteBuffer))
+	if err != nil {
+		p.failed(Step{Name: StepLogin}, classifyDial(&dialError{phase: phaseUpgrade, err: err}, &l.o))
+		return
 	}
 	l.board.enter(Online)
 	s := newSession(l, wire, conn.Subprotocol(), src)

@@ -106,7 +106,13 @@ func newSession(l *Link, wire transport, subprotocol string, src Source) *sessio
 		}
 	}
 	post := o.Engine == EngineHTTP
-	ping := newPinger(l.o.PingInterval, l.o.PongTimeout, l.rtt)
+	interval := l.o.PingInterval
+	if q, ok := wire.(interface {
+		quiet(time.Duration) time.Duration
+	}); ok { // the server wants to hear of us more often
+		interval = q.quiet(interval)
+	}
+	ping := newPinger(interval, l.o.PongTimeout, l.rtt)
 	if post {
 		ping = newPinger(forever, 3*l.o.PongTimeout, l.rtt) // a quiet server is asked nothing
 		ping.sentAt = time.Now()
