@@ -62,7 +62,11 @@ func classifyDial(e *dialError, o *Options) finding {
 	if e.asked && (f == failTLS || f == failLost || f == failNotHTTP) { // not every server says what it misses
 		f = failClientWanted
 	}
-	return finding{endPolicy: policyFor(endFailure, int(f)), detail: failureDetail(f, e.err), tokenless: f == failToken}
+	detail := failureDetail(f, e.err)
+	if f == failNotHTTP && strings.Contains(detail, "server_id") { // how nats-server greets
+		detail = "it is NATS without a WebSocket: write the port of websocket { } in the server's configuration into the address"
+	}
+	return finding{endPolicy: policyFor(endFailure, int(f)), detail: detail, tokenless: f == failToken}
 }
 
 func classifyHTTP(resp *http.Response, now time.Time) finding {

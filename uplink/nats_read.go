@@ -229,7 +229,7 @@ func (n *natsSocket) answered(op natsOp) error {
 	}
 	switch {
 	case op.status == "503":
-		return found{finding{endPolicy: policyFor(endFailure, int(failNoStream))}}
+		return found{finding{endPolicy: policyFor(endFailure, int(failNoStream)), detail: strings.ReplaceAll(n.o.Topic, "{gw}", n.o.Gateway)}}
 	case op.status != "" || !parse(op.body, &ack) || ack.Stream == "" && ack.Error == nil:
 		return found{finding{endPolicy: policyFor(endFailure, int(failStream)), detail: "what answers at this subject is no stream"}}
 	case ack.Error == nil:

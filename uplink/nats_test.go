@@ -60,7 +60,7 @@ func TestNATSSays(t *testing.T) {
 		peer           natsPeer
 		problem, words string
 	}{
-		"no responders":    {stream("NATS/1.0 503\r\n\r\n"), ProblemNotFound, "no stream"},
+		"no responders":    {stream("NATS/1.0 503\r\n\r\n"), ProblemNotFound, "or it has no leader now: portti.XXXX00TEST0000001.{tuid}.{tsmId}"},
 		"full":             {stream(natsFailed(503, 10077, "maximum messages exceeded")), ProblemServer, "maximum messages exceeded (10077)"},
 		"no stream at all": {stream("thanks"), ProblemServer, "is no stream"},
 		"busy":             {stream(natsFailed(429, 10167, "too many requests")), ProblemRateLimited, "too many requests"},
@@ -123,6 +123,23 @@ func TestNATSMeetsSomethingElse(t *testing.T) {
 			w.end()
 		})
 	}
+}
+
+// The port of NATS itself, without a WebSocket, is the likely mistake.
+func TestNATSAtItsOwnPort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, Options{Engine: EngineNATS, Gateway: "XXXX00TEST0000001"}, func(_ int, w *wire) {
+			_ = w.say(`INFO {"server_id":"X","version":"2.9.10","max_payload":1048576}` + "\r\n")
+			_, _ = w.request()
+		})
+		w.run()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if st := w.link.Status(); !strings.Contains(st.LastError, "the port of websocket { }") || st.Problem != ProblemProtocol {
+			t.Errorf("%s: %s", st.Problem, st.LastError)
+		}
+		w.end()
+	})
 }
 
 // One of many that is refused goes aside alone and at once; what max_payload excludes is not even sent.

@@ -87,7 +87,7 @@ func urlFault(u *url.URL, up Uplink) (text, hint string) {
 	case scheme == "http" || scheme == "https":
 		return fmt.Sprintf(`"url" begins with %s://, and the uplink is a WebSocket`, u.Scheme), fmt.Sprintf(`write ws%s://, or engine = "http" for a server that takes POST requests`, u.Scheme[len("http"):])
 	case scheme == "nats" || up.Engine == uplink.EngineNATS && scheme == "tls":
-		return `"url" begins with ` + scheme + `://, and portti speaks NATS inside a WebSocket`, fmt.Sprintf("write wss://%s:443 with the port of websocket { } in the server's configuration, and engine = \"nats\"", u.Hostname())
+		return `"url" begins with ` + scheme + `://, and portti speaks NATS inside a WebSocket`, fmt.Sprintf("write engine = \"nats\" and wss://%s:PORT, PORT being that of websocket { } in the server's configuration", u.Hostname())
 	case scheme != "ws" && scheme != "wss":
 		hint := ""
 		if near := Nearest(u.Scheme, []string{"wss", "ws"}); near != "" && u.Host != "" {
