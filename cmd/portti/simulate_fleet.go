@@ -102,7 +102,7 @@ func (c *crowd) options(a against) (o fleet.Options, err error) {
 		return o, usage(fmt.Errorf("--readings is 1 to %d, --rate 0 to 100 readings a second of each gateway, and --for not negative", maxReadings))
 	case o.Link.Ack == uplink.AckNone:
 		return o, usage(errors.New("--ack none proves nothing that could be counted: it is fence, count or envelope"))
-	case o.Link.Ack == uplink.AckFence:
+	case o.Link.Ack == uplink.AckFence, c.engine == uplink.EngineMQTT, c.engine == uplink.EngineNATS:
 		o.Link.Hold = config.Defaults().Uplink.FenceHold.D()
 	}
 	if a.token != "" {

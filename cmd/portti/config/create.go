@@ -67,7 +67,7 @@ auth = "header"                   # header = Authorization: Bearer …; query = 
 token_file = "/etc/portti/credentials/uplink-token"    # one line, read again when it changes
 # query_name = "token"            # the token's name with auth = "query"
 # engine = "websocket"            # http = each array is posted to an https:// address: docs/http.md
-                                  # nats = readings are published to JetStream: docs/nats.md
+                                  # mqtt, nats = readings are published to a broker: docs/mqtt.md, docs/nats.md
 # dialect = "thingsee"            # thingsee | haltless | zyeta | heimdall: docs/dialects.md
 # channels = []                   # zyeta, heimdall: subscribed to
 # heartbeat = "1m"                # haltless: the server's, until it is learnt; "0s" = it has none
@@ -98,6 +98,17 @@ token_file = "/etc/portti/credentials/uplink-token"    # one line, read again wh
 [uplink.backoff]
 # base = "1s"                     # the first wait between attempts is at most this …
 # cap = "5m"                      # … doubling up to this; it never gives up
+
+# [uplink.mqtt]                   # engine = "mqtt": docs/mqtt.md
+# topic = "portti/{gw}/{tuid}/{tsmId}"
+# payload = "array"               # [{…},{…}]: what one frame has for a topic; object = {…}, one reading
+# username = ""                   # its password is the token
+# downlink = "portti/{gw}/downlink"    # topic of commands, where accept_commands names some
+# will = "portti/{gw}/status"     # says {"online":true} or false, retained; "" = nothing does
+# will_delay = "30s"              # a link that is back by then is no news
+# session_expiry = "0s"           # how long the broker keeps commands for a gateway that is away
+# topic_aliases = 32              # topics that travel once and then as a number, where the broker allows it
+# require_subscriber = false      # true = what nobody subscribes to waits here
 
 # [uplink.nats]                   # engine = "nats": docs/nats.md
 # subject = "portti.{gw}.{tuid}.{tsmId}"

@@ -43,7 +43,7 @@ func (l *loader) checkEngine(path string) {
 		return
 	}
 	l.checkUseless(path, "uplink.dialect", u.Dialect == uplink.DialectThingsee, with, "the other dialects are of the WebSocket; remove the line")
-	l.checkUseless(path, "uplink.auth", u.Auth != uplink.AuthFirstMessage || u.Engine == uplink.EngineNATS, with, `say auth = "header", "query" or "none"`)
+	l.checkUseless(path, "uplink.auth", u.Auth != uplink.AuthFirstMessage || u.Engine != uplink.EngineHTTP, with, `say auth = "header", "query" or "none"`)
 	l.checkUseless(path, "uplink.compression", !u.Compression, with, "remove the line")
 	l.checkUseless(path, "uplink.subprotocol", u.Subprotocol == "", with, "remove the line")
 }

@@ -86,6 +86,8 @@ func urlFault(u *url.URL, up Uplink) (text, hint string) {
 	switch {
 	case scheme == "http" || scheme == "https":
 		return fmt.Sprintf(`"url" begins with %s://, and the uplink is a WebSocket`, u.Scheme), fmt.Sprintf(`write ws%s://, or engine = "http" for a server that takes POST requests`, u.Scheme[len("http"):])
+	case scheme == "mqtt" || scheme == "mqtts":
+		return `"url" begins with ` + scheme + `://, and portti speaks MQTT inside a WebSocket`, fmt.Sprintf("write engine = \"mqtt\" and wss://%s:PORT/mqtt with the port and path of the broker's WebSocket", u.Hostname())
 	case scheme == "nats" || up.Engine == uplink.EngineNATS && scheme == "tls":
 		return `"url" begins with ` + scheme + `://, and portti speaks NATS inside a WebSocket`, fmt.Sprintf("write engine = \"nats\" and wss://%s:PORT, PORT being that of websocket { } in the server's configuration", u.Hostname())
 	case scheme != "ws" && scheme != "wss":

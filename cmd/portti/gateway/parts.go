@@ -63,10 +63,12 @@ func (g *Gateway) fileSystem() buffer.FS {
 	return lateFS{inner, func() error { return g.opt.homeless.enter(g.id) }}
 }
 
-// holdOf is how long a proven reading stays replayable: only a fence proves less
-// than that the application has it.
+// holdOf is how long a proven reading stays replayable: a fence proves less than that the
+// application has it, and a broker may acknowledge what is not on its disk yet (Mosquitto
+// writes its memory down now and then, nats-server 2 syncs every two minutes).
 func holdOf(c *config.Config) time.Duration {
-	if c.Uplink.Ack != uplink.AckFence && c.Uplink.AckFallback != uplink.AckFence {
+	broker := c.Uplink.Engine == uplink.EngineMQTT || c.Uplink.Engine == uplink.EngineNATS
+	if !broker && c.Uplink.Ack != uplink.AckFence && c.Uplink.AckFallback != uplink.AckFence {
 		return 0
 	}
 	return time.Duration(c.Uplink.FenceHold)
@@ -104,6 +106,15 @@ func (g *Gateway) linkOptions(cfg *config.Config) (uplink.Options, error) {
 		Dial:         g.opt.Dial.Dial, Rand: g.opt.Dial.Rand,
 	}
 	o.Topic, o.Payload = u.Publish()
+	if m := u.MQTT; u.Engine == uplink.EngineMQTT {
+		o.MQTT = uplink.MQTT{
+			Username: m.Username, Will: m.Will, WillDelay: time.Duration(m.WillDelay), SessionExpiry: time.Duration(m.SessionExpiry),
+			TopicAliases: m.TopicAliases, RequireSubscriber: m.RequireSubscriber,
+		}
+		if len(u.AcceptCommands) > 0 {
+			o.MQTT.Downlink = m.Downlink
+		}
+	}
 	if o.NATS.Username = u.NATS.Username; u.Engine == uplink.EngineNATS && len(u.AcceptCommands) > 0 {
 		o.NATS.Downlink = u.NATS.Downlink
 	}
