@@ -26,9 +26,11 @@ func natsSign(user, secret, nonce string) (login natsLogin, secrets []string, er
 		return natsLogin{User: user, Pass: secret}, nil, nil
 	}
 	words := strings.Fields(secret)
-	seed := words[len(words)-1]
-	key, public, ok := natsKey(seed)
-	if !ok || len(words) > 2 {
+	if len(words) == 0 || len(words) > 2 {
+		return natsLogin{Token: secret}, nil, nil
+	}
+	key, public, ok := natsKey(words[len(words)-1])
+	if !ok {
 		return natsLogin{Token: secret}, nil, nil
 	}
 	if nonce == "" {

@@ -229,12 +229,16 @@ func TestNATSLogin(t *testing.T) {
 		sig, err := base64.RawURLEncoding.DecodeString(text)
 		return err == nil && len(sig) == ed25519.SignatureSize && pair.Verify([]byte("n0nce"), sig) == nil
 	}
+	if login, _, err := natsSign("", " ", "n0nce"); err != nil || login.Token != " " { // as a fragment of the URL
+		t.Errorf("%+v, %v", login, err)
+	}
 	for name, c := range map[string]struct {
 		file, user string
 		good       func(c map[string]any) bool
 	}{
 		"token":    {"s3cret-of-this\n", "", func(c map[string]any) bool { return c["auth_token"] == "s3cret-of-this" && c["user"] == nil }},
 		"password": {"s3cret of this", "gw", func(c map[string]any) bool { return c["user"] == "gw" && c["pass"] == "s3cret of this" }},
+		"spaces":   {"three words here", "", func(c map[string]any) bool { return c["auth_token"] == "three words here" }},
 		"seed":     {string(seed), "", func(c map[string]any) bool { return c["nkey"] == public && c["jwt"] == nil && signed(c) }},
 		"creds":    {file, "", func(c map[string]any) bool { return c["jwt"] == token && c["nkey"] == nil && signed(c) }},
 		"no seed":  {"SU" + string(seed[2:56]) + "AA", "", func(c map[string]any) bool { return c["auth_token"] != nil && c["sig"] == nil }},
