@@ -49,7 +49,7 @@ func rooms() map[string][]string {
 		"device/replay":                {"portti/device", "portti/device/"},
 		"device/devicetest":            {"portti/device", "portti/device/", "portti/cross/testkit"},
 		"buffer":                       {"go.etcd.io/bbolt", "go.etcd.io/bbolt/", "golang.org/x/sys/", "portti/buffer/boltfile"},
-		"uplink":                       {"github.com/gorilla/websocket", "golang.org/x/oauth2", "golang.org/x/oauth2/", "github.com/golang-jwt/jwt/v5", "golang.org/x/net/proxy", "golang.org/x/sys/"},
+		"uplink":                       {"github.com/gorilla/websocket", "github.com/eclipse/paho.golang/packets", "golang.org/x/oauth2", "golang.org/x/oauth2/", "github.com/golang-jwt/jwt/v5", "golang.org/x/net/proxy", "golang.org/x/sys/"},
 		"systemd":                      {"github.com/kardianos/service", "github.com/coreos/go-systemd/v22/", "golang.org/x/sys/"},
 		"cross":                        {},
 		"buffer/boltfile":              {},

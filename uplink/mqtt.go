@@ -3,10 +3,9 @@ package uplink
 import (
 	"bytes"
 	"context"
-	"errors"
-	"os"
+	"fmt"
+	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/eclipse/paho.golang/packets"
@@ -35,7 +34,9 @@ type MQTT struct {
 const (
 	mqttProtocol  = "mqtt" // the subprotocol (6.0)
 	mqttClientMax = 60     // publishes on the way where the server sets no limit: their identifiers are looked up one by one
-	mqttOverhead  = 512    // bytes of a publish that are no payload, at the most
+	mqttHead      = 200    // bytes of a publish of one record besides topic and payload, at the most
+	mqttNumber    = 21     // and of each further record its number, at the most
+	mqttOverhead  = 512    // bytes of a packet of the server besides a message, at the most
 )
 
 // mqttSocket speaks MQTT 5 in the binary messages of a WebSocket (OASIS MQTT 5.0, 6). A
@@ -43,9 +44,9 @@ const (
 // PUBACK acknowledges it. No more are on the way than the server's Receive Maximum; the
 // others wait here, bounded by the session's window.
 type mqttSocket struct {
-	binarySocket
+	brokerSocket
 	o     *Options
-	in    natsStream
+	in    byteStream
 	topic topic
 	who   string // the topic of the will; "": there is none
 
@@ -55,35 +56,16 @@ type mqttSocket struct {
 	retain  bool
 	every   time.Duration // the server wants to hear of us so often; 0: as CONNECT says
 
-	reading chan struct{} // closed when r is set
-	r       *reader
-
-	mu    sync.Mutex
-	asked string            // payload of the last ping
+	// of the lock
 	alias map[string]uint16 // of a topic that was sent with it
 	id    uint16            // of the last publish
 	out   map[uint16]*mqttPublish
 	wait  []*mqttPublish // those that are not on the way yet
-	bytes int            // of frames that are not acknowledged whole
-	line  []*mqttFrame   // those
-	done  uint64         // frames, all before line
-	takes bool           // the last frame that is complete had records that were taken
-}
-
-// mqttFrame is a frame that is not acknowledged whole.
-type mqttFrame struct {
-	epoch   string
-	at      time.Time
-	size    int
-	ahead   int
-	records int
-	left    int // publishes
-	refused []ackMessage
 }
 
 // mqttPublish is one publish of a frame.
 type mqttPublish struct {
-	frame *mqttFrame
+	frame *published
 	topic string
 	recs  []uint64 // numbers of its records
 	body  []byte
@@ -92,28 +74,14 @@ type mqttPublish struct {
 // startMQTT goes as far as the server's CONNACK.
 func (l *Link) startMQTT(ctx context.Context, s *socket) (*mqttSocket, error) {
 	m := &mqttSocket{
-		binarySocket: binarySocket{socket: s, turn: make(chan struct{}, 1)}, o: &l.o, in: natsStream{conn: s.conn},
-		reading: make(chan struct{}), alias: map[string]uint16{}, out: map[uint16]*mqttPublish{},
+		brokerSocket: newBrokerSocket(s), o: &l.o, in: byteStream{conn: s.conn},
+		alias: map[string]uint16{}, out: map[uint16]*mqttPublish{},
 	}
 	m.topic, _ = parseTopic(EngineMQTT, l.o.Topic) // checked by New
 	if l.o.MQTT.Will != "" {
 		m.who = m.named(l.o.MQTT.Will)
 	}
-	late := time.AfterFunc(l.o.PhaseTimeout, m.stop)
-	leave := context.AfterFunc(ctx, m.stop)
-	err := m.connect(l)
-	leave()
-	if !late.Stop() {
-		err = os.ErrDeadlineExceeded
-	}
-	if err == nil {
-		return m, nil
-	}
-	m.stop()
-	if !isTimeout(err) {
-		err = found{classifyEnd(nil, err)}
-	}
-	return nil, err
+	return m, m.open(ctx, &l.o, func() error { return m.connect(l) })
 }
 
 // named is a topic in which nothing of a record stands.
@@ -212,40 +180,33 @@ func (m *mqttSocket) put(p packets.Packet, deadline time.Time) error {
 	return m.say(b.Bytes(), deadline)
 }
 
-func (m *mqttSocket) fits(int) bool { return true }
-
-// text: no dialect that goes with MQTT has messages of its own.
-func (m *mqttSocket) text([]byte, time.Time) error { return errors.ErrUnsupported }
-
 func (m *mqttSocket) ping(payload string, deadline time.Time) error {
-	m.mu.Lock()
-	m.asked = payload // PINGREQ has none; there is one out at a time
-	m.mu.Unlock()
+	m.note(payload)
 	return m.put(&packets.Pingreq{}, deadline)
 }
 
 // frame makes publishes of the records and sends as many as may be on the way.
 func (m *mqttSocket) frame(f outgoing, deadline time.Time) error {
 	<-m.reading
-	fr := &mqttFrame{epoch: f.who.epoch, at: time.Now(), size: f.size, records: len(f.recs)}
-	pubs := m.publishes(f, fr)
+	pubs := m.publishes(f)
 	m.mu.Lock()
-	m.bytes += f.size
-	fr.ahead, fr.left = m.bytes, len(pubs)
-	m.line = append(m.line, fr)
+	fr := m.publish(f, len(pubs))
+	for _, p := range pubs {
+		p.frame = fr
+	}
 	m.wait = append(m.wait, pubs...)
 	m.mu.Unlock()
 	return m.flow(deadline)
 }
 
 // publishes divides a frame. Records of one topic keep their order.
-func (m *mqttSocket) publishes(f outgoing, fr *mqttFrame) (all []*mqttPublish) {
+func (m *mqttSocket) publishes(f outgoing) (all []*mqttPublish) {
 	open := map[string]*mqttPublish{}
 	for i, rec := range f.recs {
 		name := m.topic.of(m.o.Gateway, rec)
 		p := open[name]
-		if m.o.Payload == PayloadObject || p == nil || m.packet > 0 && len(p.body)+len(rec)+mqttOverhead > m.packet {
-			p = &mqttPublish{frame: fr, topic: name}
+		if m.o.Payload == PayloadObject || p == nil || m.packet > 0 && len(p.body)+len(rec)+len(name)+mqttHead+(len(p.recs)+1)*mqttNumber > m.packet {
+			p = &mqttPublish{topic: name}
 			open[name], all = p, append(all, p)
 		}
 		if p.recs = append(p.recs, f.first+uint64(i)); m.o.Payload == PayloadObject {
@@ -273,14 +234,24 @@ func (m *mqttSocket) flow(deadline time.Time) error {
 	}
 	defer func() { <-m.turn }()
 	var b bytes.Buffer
+	var own error
 	m.mu.Lock()
 	n := 0
-	for ; n < len(m.wait) && len(m.out) < m.most; n++ {
-		m.encode(&b, m.wait[n])
+	for ; n < len(m.wait) && len(m.out) < m.most && own == nil; n++ {
+		p := m.wait[n]
+		if size := len(p.body) + len(p.topic) + mqttHead; m.packet == 0 || size <= m.packet {
+			m.encode(&b, p)
+		} else { // it has one record, or there would be two of it
+			own = m.settle(p.frame, p.recs[0], fmt.Sprintf("it has %d bytes, and the server takes %d", size, m.packet))
+		}
 	}
-	m.wait = append(m.wait[:0], m.wait[n:]...)
+	m.wait = slices.Delete(m.wait, 0, n)
 	m.mu.Unlock()
-	if n == 0 {
+	if own != nil {
+		m.leave(own)
+		return nil
+	}
+	if b.Len() == 0 {
 		return nil
 	}
 	return writeError(m.conn.WriteMessage(websocket.BinaryMessage, b.Bytes()))

@@ -76,10 +76,7 @@ func (m *mqttSocket) packetOf(head []byte) (p packets.Packet, err error) {
 }
 
 func (m *mqttSocket) read(r *reader) error {
-	m.conn.SetPingHandler(func(payload string) error { return r.pinged(m.conn, payload) })
-	m.conn.SetPongHandler(r.ponged)
-	m.r = r
-	close(m.reading)
+	m.begin(r)
 	for {
 		p, err := m.next()
 		if errors.Is(err, websocket.ErrReadLimit) {
@@ -88,7 +85,7 @@ func (m *mqttSocket) read(r *reader) error {
 		if err == nil {
 			err = m.heard(p)
 		}
-		if err != nil {
+		if err = m.why(err); err != nil {
 			return err
 		}
 	}
@@ -101,10 +98,7 @@ func (m *mqttSocket) heard(p packets.Packet) error {
 	case *packets.Puback:
 		return m.answered(p)
 	case *packets.Pingresp:
-		m.mu.Lock()
-		asked := m.asked
-		m.mu.Unlock()
-		return r.ponged(asked)
+		return m.answeredPing()
 	case *packets.Publish:
 		err := r.message(p.Payload)
 		if err == nil && p.QoS == 1 {
@@ -137,11 +131,7 @@ func (m *mqttSocket) answered(ack *packets.Puback) error {
 	delete(m.out, ack.PacketID)
 	m.mu.Unlock()
 	if pub == nil {
-		m.r.inbox.board.foreignAck()
-		if !m.r.controls.allow(1, maxControls) {
-			return errFlood
-		}
-		return nil
+		return m.foreign()
 	}
 	why := reasonOf(ack.ReasonCode, ack.Properties)
 	switch code := ack.ReasonCode; {
@@ -159,47 +149,13 @@ func (m *mqttSocket) answered(ack *packets.Puback) error {
 	default:
 		return mqttRefusal(code, ack.Properties)
 	}
-	if err := m.settle(pub, why); err != nil {
+	m.mu.Lock()
+	err := m.settle(pub.frame, pub.recs[0], why)
+	m.mu.Unlock()
+	if err != nil {
 		return err
 	}
 	return m.flow(time.Now().Add(m.o.WriteTimeout))
-}
-
-// settle takes note of the answer to a publish, refusal being why its record will never be
-// taken, and of the frames that are complete by that. What is refused is set aside where
-// something else was taken: of a frame of which nothing was, the link has to find out
-// whether it is the records or the server.
-func (m *mqttSocket) settle(pub *mqttPublish, refusal string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if pub.frame.left--; refusal != "" {
-		pub.frame.refused = append(pub.frame.refused, ackMessage{epoch: pub.frame.epoch, refused: pub.recs[0], why: refusal})
-	}
-	before := m.done
-	for len(m.line) > 0 && m.line[0].left == 0 {
-		f := m.line[0]
-		taken := len(f.refused) < f.records
-		if !taken && (f.records > 1 || !m.takes) {
-			return found{finding{endPolicy: policyFor(endClose, websocket.CloseInvalidFramePayloadData), detail: f.refused[0].why}}
-		}
-		if m.takes = taken; taken {
-			m.r.inbox.taken()
-		}
-		for _, w := range f.refused {
-			if err := m.r.inbox.onAck(w); err != nil {
-				return err
-			}
-		}
-		m.line = m.line[1:]
-		m.done++
-		m.bytes -= f.size
-		took := max(time.Since(f.at), time.Microsecond)
-		m.r.inbox.post(func(in *received) { in.took, in.ahead = took, f.ahead })
-	}
-	if m.done == before {
-		return nil
-	}
-	return m.r.inbox.onAck(ackMessage{frames: m.done})
 }
 
 // reasonOf is a reason in words, with those of the server.

@@ -258,3 +258,36 @@ func FuzzMQTTServer(f *testing.F) {
 		})
 	})
 }
+
+// What the server's largest packet excludes is not sent, and goes aside alone.
+func TestMQTTKeepsToThePacketSize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		largest := 0
+		w, led := mqttLink(t, Options{}, mqttPeer{
+			connack: func(_ *packets.Connect, ack *packets.Connack) {
+				n := uint32(2000)
+				ack.Properties.MaximumPacketSize = &n
+			},
+			heard: func(p packets.Packet) {
+				var b bytes.Buffer
+				_, _ = p.WriteTo(&b)
+				largest = max(largest, b.Len())
+			},
+		})
+		w.src.epoch = partEpoch(0)
+		w.src.add(300)
+		giant := w.src.addRaw(bytes.Repeat([]byte("x"), 2000))
+		w.src.add(300)
+		w.src.seal()
+		w.run()
+		if err := <-w.done; err != nil {
+			t.Fatal(err)
+		}
+		w.stop()
+		w.net.wg.Wait()
+		led.check(t, 600)
+		if q := w.src.quarantined; len(q) != 1 || q[giant] == "" || largest > 2000 || largest < 1000 {
+			t.Errorf("set aside %v, the largest packet has %d bytes", q, largest)
+		}
+	})
+}

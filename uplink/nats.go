@@ -5,12 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -32,40 +28,23 @@ const (
 // repeats by the names of publishes. JetStream's answer to each acknowledges it. How many
 // are on the way is bounded by the bytes of the session's window.
 type natsSocket struct {
-	*socket
+	brokerSocket
 	o          *Options
 	in         natsReader
 	topic      topic
 	inbox      string // subject of the acknowledgements, up to the number of the publish
 	maxPayload int    // bytes of a publish that the server takes
-	turn       chan struct{}
 	head       []byte // reused by frame
 
-	reading chan struct{} // closed when r is set
-	r       *reader
-	own     atomic.Pointer[error] // why we ended it ourselves
-
-	mu     sync.Mutex
-	takes  bool   // the last frame that is complete had records that were taken
-	asked  string // payload of the last ping
-	serial uint64 // publishes
-	done   uint64 // frames, all before out
-	bytes  int    // of out
-	out    []natsFrame
+	// of the lock
+	serial uint64                 // publishes
+	out    map[uint64]natsPublish // those that are not answered
 }
 
-// natsFrame is a frame on its way.
-type natsFrame struct {
-	first  uint64 // number of the first record
-	epoch  string
-	serial uint64 // of the first publish
-	at     time.Time
-	size   int
-	ahead  int    // bytes on the way with it
-	open   []bool // by record: it was not answered
-	left   int    // of them
-
-	refused []ackMessage
+// natsPublish is one record of a frame on its way.
+type natsPublish struct {
+	frame *published
+	n     uint64
 }
 
 // startNATS goes as far as the answer to a first ping, with which the server has taken the
@@ -74,26 +53,11 @@ func (l *Link) startNATS(ctx context.Context, s *socket) (*natsSocket, error) {
 	var nonce [6]byte
 	_, _ = rand.Read(nonce[:]) // never fails (crypto/rand)
 	n := &natsSocket{
-		socket: s, o: &l.o, in: newNATSReader(s.conn, l.o.MaxMessage),
+		brokerSocket: newBrokerSocket(s), o: &l.o, out: map[uint64]natsPublish{}, in: newNATSReader(s.conn, l.o.MaxMessage),
 		inbox: "_INBOX." + base64.RawURLEncoding.EncodeToString(nonce[:]) + ".",
-		turn:  make(chan struct{}, 1), reading: make(chan struct{}),
 	}
 	n.topic, _ = parseTopic(EngineNATS, l.o.Topic) // checked by New
-	late := time.AfterFunc(l.o.PhaseTimeout, n.stop)
-	leave := context.AfterFunc(ctx, n.stop)
-	err := n.greet(l)
-	leave()
-	if !late.Stop() {
-		err = os.ErrDeadlineExceeded
-	}
-	if err == nil {
-		return n, nil
-	}
-	n.stop()
-	if !isTimeout(err) {
-		err = found{classifyEnd(nil, err)}
-	}
-	return nil, err
+	return n, n.open(ctx, &l.o, func() error { return n.greet(l) })
 }
 
 // natsConnect is how a client introduces itself.
@@ -145,7 +109,7 @@ func (n *natsSocket) greet(l *Link) error {
 		t, _ := parseTopic(EngineNATS, l.o.NATS.Downlink) // checked by New
 		hello += "SUB " + t.of(l.o.Gateway, nil) + " " + natsDownlink + "\r\n"
 	}
-	if err := n.say(hello+"PING\r\n", time.Now().Add(l.o.PhaseTimeout)); err != nil {
+	if err := n.say([]byte(hello+"PING\r\n"), time.Now().Add(l.o.PhaseTimeout)); err != nil {
 		return err
 	}
 	for {
@@ -161,27 +125,6 @@ func (n *natsSocket) greet(l *Link) error {
 	}
 }
 
-// take waits so long for the turn to write.
-func (n *natsSocket) take(limit time.Duration, deadline time.Time) bool {
-	wait := time.NewTimer(limit)
-	defer wait.Stop()
-	select {
-	case n.turn <- struct{}{}:
-		_ = n.conn.SetWriteDeadline(deadline)
-		return true
-	case <-wait.C:
-		return false
-	}
-}
-
-func (n *natsSocket) say(text string, deadline time.Time) error {
-	if !n.take(time.Until(deadline), deadline) {
-		return errWriteStuck
-	}
-	defer func() { <-n.turn }()
-	return writeError(n.conn.WriteMessage(websocket.BinaryMessage, []byte(text)))
-}
-
 // pong answers, unless the session holds the connection for too long: then its own
 // deadline decides.
 func (n *natsSocket) pong() error {
@@ -192,30 +135,20 @@ func (n *natsSocket) pong() error {
 	return writeError(n.conn.WriteMessage(websocket.BinaryMessage, []byte("PONG\r\n")))
 }
 
-func (n *natsSocket) fits(int) bool { return true }
-
-// text: no dialect that goes with NATS has messages of its own.
-func (n *natsSocket) text([]byte, time.Time) error { return errors.ErrUnsupported }
-
 func (n *natsSocket) ping(payload string, deadline time.Time) error {
-	n.mu.Lock()
-	n.asked = payload // NATS has pings without one; there is one out at a time
-	n.mu.Unlock()
-	return n.say("PING\r\n", deadline)
+	n.note(payload)
+	return n.say([]byte("PING\r\n"), deadline)
 }
 
 // frame publishes the records in one message of the WebSocket.
 func (n *natsSocket) frame(f outgoing, deadline time.Time) error {
 	<-n.reading
 	n.mu.Lock()
-	out := natsFrame{first: f.first, epoch: f.who.epoch, serial: n.serial + 1, at: time.Now(), open: make([]bool, len(f.recs)), left: len(f.recs), size: f.size}
-	n.bytes += f.size
-	out.ahead = n.bytes
-	n.serial += uint64(len(f.recs))
-	for i := range out.open {
-		out.open[i] = true
+	fr, serial := n.publish(f, len(f.recs)), n.serial+1
+	for i := range f.recs {
+		n.serial++
+		n.out[n.serial] = natsPublish{fr, f.first + uint64(i)}
 	}
-	n.out = append(n.out, out)
 	n.mu.Unlock()
 	if !n.take(time.Until(deadline), deadline) {
 		return errWriteStuck
@@ -224,14 +157,13 @@ func (n *natsSocket) frame(f outgoing, deadline time.Time) error {
 	w, err := n.conn.NextWriter(websocket.BinaryMessage)
 	for i := 0; i < len(f.recs) && err == nil; i++ {
 		rec, id := f.recs[i], ""
-		if out.epoch != "" {
-			id = n.o.Gateway + "-" + out.epoch + "-" + strconv.FormatUint(f.first+uint64(i), 10)
+		if fr.epoch != "" {
+			id = n.o.Gateway + "-" + fr.epoch + "-" + strconv.FormatUint(f.first+uint64(i), 10)
 		}
-		pub, size := n.publish(n.head[:0], out.serial+uint64(i), id, rec)
+		pub, size := n.encode(n.head[:0], serial+uint64(i), id, rec)
 		if n.head = pub; size > n.maxPayload {
-			if own := n.settle(out.serial+uint64(i), fmt.Sprintf("it has %d bytes, and max_payload of the server is %d", size, n.maxPayload)); own != nil {
-				n.own.Store(&own)
-				n.stop() // read says why
+			if own := n.answer(serial+uint64(i), fmt.Sprintf("it has %d bytes, and max_payload of the server is %d", size, n.maxPayload)); own != nil {
+				n.leave(own)
 				return nil
 			}
 		} else {
@@ -244,9 +176,9 @@ func (n *natsSocket) frame(f outgoing, deadline time.Time) error {
 	return writeError(err)
 }
 
-// publish appends the publish of a record to b and says how many bytes it has by the
+// encode appends the publish of a record to b and says how many bytes it has by the
 // server's count, which are those of the headers and the payload.
-func (n *natsSocket) publish(b []byte, serial uint64, id string, rec []byte) (all []byte, size int) {
+func (n *natsSocket) encode(b []byte, serial uint64, id string, rec []byte) (all []byte, size int) {
 	array := n.o.Payload == PayloadArray
 	headers := 0
 	if size = len(rec); array {

@@ -36,28 +36,7 @@ type natsOp struct {
 }
 
 func newNATSReader(conn *websocket.Conn, most int64) natsReader {
-	return natsReader{conn: conn, most: most, in: bufio.NewReaderSize(&natsStream{conn: conn}, maxNATSLine)}
-}
-
-// natsStream is the messages of a WebSocket as the one stream of bytes that they are. They
-// may be of any length, none is kept, and the guard below bounds how many come.
-type natsStream struct {
-	conn *websocket.Conn
-	from io.Reader
-}
-
-func (s *natsStream) Read(p []byte) (n int, err error) {
-	for n == 0 && err == nil {
-		if s.from == nil {
-			if _, s.from, err = s.conn.NextReader(); err != nil {
-				return 0, err
-			}
-		}
-		if n, err = s.from.Read(p); errors.Is(err, io.EOF) {
-			s.from, err = nil, nil
-		}
-	}
-	return n, err
+	return natsReader{conn: conn, most: most, in: bufio.NewReaderSize(&byteStream{conn: conn}, maxNATSLine)}
 }
 
 // noNATS is the end of a connection to what says something else.
@@ -150,10 +129,7 @@ func (p *natsReader) message(op natsOp) (natsOp, error) {
 }
 
 func (n *natsSocket) read(r *reader) error {
-	n.conn.SetPingHandler(func(payload string) error { return r.pinged(n.conn, payload) })
-	n.conn.SetPongHandler(r.ponged)
-	n.r = r
-	close(n.reading)
+	n.begin(r)
 	for {
 		op, err := n.in.next()
 		if errors.Is(err, websocket.ErrReadLimit) {
@@ -162,10 +138,7 @@ func (n *natsSocket) read(r *reader) error {
 		if err == nil {
 			err = n.heard(op)
 		}
-		if own := n.own.Load(); own != nil {
-			return *own
-		}
-		if err != nil {
+		if err = n.why(err); err != nil {
 			return err
 		}
 	}
@@ -181,10 +154,7 @@ func (n *natsSocket) heard(op natsOp) error {
 		}
 		return n.pong()
 	case op.verb == "PONG":
-		n.mu.Lock()
-		asked := n.asked
-		n.mu.Unlock()
-		return r.ponged(asked)
+		return n.answeredPing()
 	case op.verb == "-ERR":
 		return natsRefusal(op.rest)
 	case op.verb == "INFO":
@@ -209,14 +179,10 @@ func (n *natsSocket) heard(op natsOp) error {
 func (n *natsSocket) answered(op natsOp) error {
 	serial, err := strconv.ParseUint(strings.TrimPrefix(op.subject, n.inbox), 10, 64)
 	n.mu.Lock()
-	known := n.waiting(serial) != nil
+	_, known := n.out[serial]
 	n.mu.Unlock()
 	if err != nil || !known {
-		n.r.inbox.board.foreignAck()
-		if !n.r.controls.allow(1, maxControls) {
-			return errFlood
-		}
-		return nil
+		return n.foreign()
 	}
 	var ack struct {
 		Stream    string `json:"stream"`
@@ -236,13 +202,13 @@ func (n *natsSocket) answered(op natsOp) error {
 		if ack.Duplicate {
 			n.r.inbox.board.serverMessage(kindDuplicate)
 		}
-		return n.settle(serial, "")
+		return n.answer(serial, "")
 	}
 	e := ack.Error
 	words := fmt.Sprintf("%s (%d)", e.Description, e.ErrCode)
 	switch {
 	case e.ErrCode == 10054 || e.ErrCode == 10097: // JSStreamMessageExceedsMaximumErr, JSStreamHeaderExceedsMaximumErr
-		return n.settle(serial, words)
+		return n.answer(serial, words)
 	case e.Code == 500:
 		return found{finding{endPolicy: policyFor(endClose, websocket.CloseInternalServerErr), detail: words}}
 	case e.Code == 429:
@@ -254,57 +220,16 @@ func (n *natsSocket) answered(op natsOp) error {
 // kindDuplicate counts what a stream had already.
 const kindDuplicate = "duplicate"
 
-// waiting gives the frame of a publish that was not answered yet, nil: it was, or there
-// is none. The lock is held.
-func (n *natsSocket) waiting(serial uint64) *natsFrame {
-	for i := range n.out {
-		if f := &n.out[i]; f.serial <= serial && serial < f.serial+uint64(len(f.open)) && f.open[serial-f.serial] {
-			return f
-		}
-	}
-	return nil
-}
-
-// settle takes note of the answer to a publish, refusal being why its record will never be
-// taken, and of the frames that are complete by that. What is refused is set aside where
-// something else was taken: of a frame of which nothing was, the link has to find out
-// whether it is the records or the server.
-func (n *natsSocket) settle(serial uint64, refusal string) error {
+// answer takes note of the answer to a publish, see settle.
+func (n *natsSocket) answer(serial uint64, refusal string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	f := n.waiting(serial)
-	if f == nil {
+	p, waits := n.out[serial]
+	if !waits {
 		return nil
 	}
-	f.open[serial-f.serial] = false
-	if f.left--; refusal != "" {
-		f.refused = append(f.refused, ackMessage{epoch: f.epoch, refused: f.first + serial - f.serial, why: refusal})
-	}
-	before := n.done
-	for len(n.out) > 0 && n.out[0].left == 0 {
-		f := n.out[0]
-		taken := len(f.refused) < len(f.open)
-		if !taken && (len(f.open) > 1 || !n.takes) {
-			return found{finding{endPolicy: policyFor(endClose, websocket.CloseInvalidFramePayloadData), detail: f.refused[0].why}}
-		}
-		if n.takes = taken; taken {
-			n.r.inbox.taken()
-		}
-		for _, w := range f.refused {
-			if err := n.r.inbox.onAck(w); err != nil {
-				return err
-			}
-		}
-		n.out = n.out[1:]
-		n.done++
-		n.bytes -= f.size
-		took := max(time.Since(f.at), time.Microsecond)
-		n.r.inbox.post(func(m *received) { m.took, m.ahead = took, f.ahead })
-	}
-	if n.done == before {
-		return nil
-	}
-	return n.r.inbox.onAck(ackMessage{frames: n.done})
+	delete(n.out, serial)
+	return n.settle(p.frame, p.n, refusal)
 }
 
 // natsRefusal is what an error of the server means, by its words: NATS has no numbers.
