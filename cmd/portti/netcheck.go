@@ -157,7 +157,11 @@ func otherServer(cfg *config.Config, raw string) (other *config.Config, known bo
 	// Nothing that is a secret goes there, so that it need not be encrypted.
 	c.Uplink.URL, c.Uplink.URLs, c.Uplink.Insecure = raw, nil, true
 	c.Uplink.ClientCert, c.Uplink.ClientKey, c.Uplink.Pins = "", "", nil
-	if c.Uplink.Engine = uplink.EngineWebSocket; posts {
+	switch broker := c.Uplink.Engine == uplink.EngineMQTT || c.Uplink.Engine == uplink.EngineNATS; {
+	case !posts && broker: // the address of another of them
+	case !posts:
+		c.Uplink.Engine = uplink.EngineWebSocket
+	default:
 		c.Uplink.Engine, c.Uplink.Dialect, c.Uplink.Compression, c.Uplink.Subprotocol = uplink.EngineHTTP, uplink.DialectThingsee, false, ""
 	}
 	return &c, false, nil

@@ -71,7 +71,10 @@ func (p *Prober) Probe(ctx context.Context, how ProbeHow, tell func(uplink.Step)
 		o.Token = source
 		defer (&way{token: source}).close(nil)
 	} else {
-		o.Auth, o.Token, o.Gateway, o.Ack, o.Headers = uplink.AuthNone, nil, "", "", nil
+		o.Auth, o.Token, o.Ack, o.Headers = uplink.AuthNone, nil, "", nil
+		if o.Gateway, o.MQTT.Username, o.NATS.Username = "", "", ""; o.Engine == uplink.EngineMQTT || o.Engine == uplink.EngineNATS {
+			o.Gateway = "check" // they go by a name
+		}
 		o.URL = withoutLogin(o.URL)
 	}
 	if how.Proxy != "" {

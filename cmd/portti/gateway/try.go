@@ -91,6 +91,11 @@ func onlyLink(cfg *config.Config, opt Options) (*Gateway, uplink.Options, error)
 	g.reached = uplink.Reached(known)
 	o.LimitsFile, o.Schedule, o.PingInterval = "", nil, tryPing
 	o.ServerTime, o.Downlink = nil, nil
+	// A broker that sees a client id twice ends the connection of the first: the running gateway's.
+	o.MQTT.Will, o.MQTT.Downlink, o.NATS.Downlink = "", "", ""
+	if o.Engine == uplink.EngineMQTT {
+		o.Gateway += "-check"
+	}
 	return g, o, err
 }
 
