@@ -36,6 +36,7 @@ func complete(root *cobra.Command) {
 		{[]string{"receive"}, "auth", modes},
 		{[]string{"receive"}, "ack", []string{"fence", "count", "envelope", "none"}},
 		{[]string{"simulate"}, "ack", []string{"fence", "count", "envelope"}},
+		{[]string{"simulate"}, "engine", []string{"websocket", "http", "mqtt", "nats"}},
 		{[]string{"simulate"}, "device", []string{"gps", "ublox", "panel", "ble-bridge"}},
 	} {
 		if cmd, _, err := root.Find(f.verb); err == nil {
