@@ -154,7 +154,7 @@ func (p mqttPeer) answer(w *wire, judge func(text []byte) verdict, pubs []*packe
 			return err
 		}
 	}
-	if v == fails { // a real one goes on, and takes what follows before what failed
+	if v == fails || v == refusesContent && len(numbers(all)) > 1 { // a real one goes on, and takes what follows before what failed
 		return io.EOF
 	}
 	return nil

@@ -142,7 +142,7 @@ func TestMQTTSays(t *testing.T) {
 		"version":           {refuse(0x84), ProblemProtocol, Parked},
 		"quota":             {answers(0x97), ProblemRateLimited, Waiting},
 		"packet id in use":  {answers(0x91), ProblemProtocol, Waiting},
-		"no subscriber":     {answers(0x10), ProblemNotFound, Waiting},
+		"no subscriber":     {answers(0x10), ProblemNoConsumer, Waiting},
 		"shuts down":        {later("\xe0\x01\x8b"), ProblemClosed, Waiting},
 		"taken over":        {later("\xe0\x01\x8e"), ProblemRefusedLink, Waiting},
 		"kicked":            {later("\xe0\x02\x98\x00"), ProblemServer, Waiting},

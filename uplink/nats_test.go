@@ -60,7 +60,7 @@ func TestNATSSays(t *testing.T) {
 		peer           natsPeer
 		problem, words string
 	}{
-		"no responders":    {stream("NATS/1.0 503\r\n\r\n"), ProblemNotFound, "or it has no leader now: portti.XXXX00TEST0000001.{tuid}.{tsmId}"},
+		"no responders":    {stream("NATS/1.0 503\r\n\r\n"), ProblemNoConsumer, "or it has no leader now: portti.XXXX00TEST0000001.{tuid}.{tsmId}"},
 		"full":             {stream(natsFailed(503, 10077, "maximum messages exceeded")), ProblemServer, "maximum messages exceeded (10077)"},
 		"no stream at all": {stream("thanks"), ProblemServer, "is no stream"},
 		"busy":             {stream(natsFailed(429, 10167, "too many requests")), ProblemRateLimited, "too many requests"},

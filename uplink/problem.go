@@ -16,6 +16,7 @@ const (
 	ProblemRedirect     = "UP-REDIRECT"
 	ProblemRateLimited  = "UP-RATE-LIMITED"
 	ProblemNotFound     = "UP-NOTFOUND"
+	ProblemNoConsumer   = "UP-NO-CONSUMER"
 	ProblemServer       = "UP-ERROR"
 	ProblemTooBig       = "UP-TOO-BIG"
 	ProblemProtocol     = "UP-PROTOCOL"

@@ -191,7 +191,7 @@ func TestMosquittoWithoutASubscriber(t *testing.T) {
 	q := newQueue(0)
 	q.add(500)
 	r := run(t, o, q)
-	testkit.Eventually(t, "nobody listens", func() bool { return r.link.Status().Problem == uplink.ProblemNotFound })
+	testkit.Eventually(t, "nobody listens", func() bool { return r.link.Status().Problem == uplink.ProblemNoConsumer })
 	s := m.subscribe("portti/#")
 	q.seal()
 	if err := <-r.done; err != nil {

@@ -297,7 +297,7 @@ func TestNATSStreamMissing(t *testing.T) {
 	s := newNATS(t, "")
 	r := run(t, natsOptions(s.url()), newQueue(0))
 	r.q.add(500)
-	words(t, r, uplink.ProblemNotFound, "no stream")
+	words(t, r, uplink.ProblemNoConsumer, "no stream")
 	js := s.client()
 	addStream(t, js, nats.StreamConfig{})
 	complete(t, r, js, 500)

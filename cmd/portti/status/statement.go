@@ -192,7 +192,7 @@ func ReasonWord(code string) string {
 		"TLS-NAME": "certificate of another name", "TLS-FAILED": "TLS", "TLS-CLIENT": "our certificate", "TLS-PIN": "another certificate",
 		"UP-AUTH-REJECTED": "token refused", "UP-TOKEN-FILE": "no token", "UP-FORBIDDEN": "not allowed", "UP-NO-PONG": "server stopped answering",
 		"UP-NOT-READING": "server stopped reading", "UP-SLOW": "server too slow", "UP-FLAPPING": "connection keeps breaking", "UP-IDLE-CUT": "cut while idle",
-		"UP-REDIRECT": "redirected", "UP-RATE-LIMITED": "server asks to slow down", "UP-TOO-MANY": "too many connections", "UP-NOTFOUND": "wrong path",
+		"UP-REDIRECT": "redirected", "UP-RATE-LIMITED": "server asks to slow down", "UP-TOO-MANY": "too many connections", "UP-NOTFOUND": "wrong path", "UP-NO-CONSUMER": "no stream or subscriber",
 		"UP-ERROR": "server error", "UP-REFUSED": "server refused", "UP-TOO-BIG": "frame too big", "UP-PROTOCOL": "protocol error", "UP-CLOSED": "server closed it",
 		"UP-SILENT": "server silent", "UP-LOGGED-OUT": "logged out", "UP-TAKEOVER": "another gateway with this id", "CLK-UNSET": "clock not set",
 	}

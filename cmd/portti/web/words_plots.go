@@ -87,7 +87,7 @@ func finnishReasons() map[string]string {
 		"TLS-NAME": "toisen nimen varmenne", "TLS-FAILED": "TLS", "TLS-CLIENT": "oma varmenne", "TLS-PIN": "toinen varmenne",
 		"UP-AUTH-REJECTED": "tunniste hylättiin", "UP-TOKEN-FILE": "tunniste puuttuu", "UP-FORBIDDEN": "ei sallittu", "UP-NO-PONG": "palvelin lakkasi vastaamasta",
 		"UP-NOT-READING": "palvelin lakkasi lukemasta", "UP-SLOW": "palvelin liian hidas", "UP-FLAPPING": "yhteys katkeilee", "UP-IDLE-CUT": "katkaistu joutilaana",
-		"UP-REDIRECT": "ohjattu muualle", "UP-RATE-LIMITED": "palvelin pyytää hidastamaan", "UP-TOO-MANY": "liikaa yhteyksiä", "UP-NOTFOUND": "väärä polku",
+		"UP-REDIRECT": "ohjattu muualle", "UP-RATE-LIMITED": "palvelin pyytää hidastamaan", "UP-TOO-MANY": "liikaa yhteyksiä", "UP-NOTFOUND": "väärä polku", "UP-NO-CONSUMER": "ei vastaanottajaa",
 		"UP-ERROR": "palvelinvirhe", "UP-REFUSED": "palvelin kieltäytyi", "UP-TOO-BIG": "liian suuri kehys", "UP-PROTOCOL": "protokollavirhe", "UP-CLOSED": "palvelin sulki yhteyden",
 		"UP-SILENT": "palvelin vaikeni", "UP-LOGGED-OUT": "kirjattu ulos", "UP-TAKEOVER": "toinen yhdyskäytävä samalla tunnuksella", "CLK-UNSET": "kelloa ei ole asetettu",
 	}

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"debug/buildinfo"
+	_ "embed"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -138,6 +139,9 @@ func licensed(p part, dir string) (part, error) {
 			p.licence = spdx(string(text))
 		}
 		b.Write(text)
+		if strings.Contains(string(text), "and Eclipse Distribution License v1.0 which accompany") {
+			b.WriteString(edl) // its text stands in a file that go mod vendor leaves behind
+		}
 	}
 	if p.text = b.String(); p.licence == "" {
 		return p, fmt.Errorf("the licence of %s is none that is known to be free to pass on: look at %s", p.path, dir)
@@ -145,10 +149,17 @@ func licensed(p part, dir string) (part, error) {
 	return p, nil
 }
 
+// edl is the Eclipse Distribution License.
+//
+//go:embed edl-v10.txt
+var edl string
+
 // spdx names a licence by what only its text says; "" = unknown.
 func spdx(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	switch {
+	case strings.Contains(text, "and Eclipse Distribution License v1.0 which accompany"): // beside the EPL, to choose from
+		return "BSD-3-Clause"
 	case strings.Contains(text, "Apache License Version 2.0"):
 		return "Apache-2.0"
 	case strings.Contains(text, "Permission is hereby granted, free of charge") && strings.Contains(text, "The above copyright notice and this permission notice shall be included"):

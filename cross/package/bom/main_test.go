@@ -59,6 +59,7 @@ func TestSPDX(t *testing.T) {
 		bsd: "BSD-2-Clause",
 		bsd + " may be used to\nendorse or promote products derived from this software":                                             "BSD-3-Clause",
 		"Permission is hereby granted, free of charge ... The above copyright\nnotice and this permission notice shall be included": "MIT",
+		"Eclipse Public License v2.0\nand Eclipse Distribution License v1.0 which accompany this distribution":                      "BSD-3-Clause",
 		"GNU GENERAL PUBLIC LICENSE": "",
 		"":                           "",
 	} {
