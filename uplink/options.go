@@ -33,6 +33,8 @@ type Options struct {
 	Insecure bool     // allow ws:// to other machines
 	Dialect  string   // DialectThingsee (default), DialectHaltless, DialectZyeta or DialectHeimdall
 
+	Encode func(recs [][]byte) Encoded // EngineHTTP: what is posted instead of the array; called by one goroutine at a time, and the records are good during the call only
+
 	Topic   string // EngineMQTT and EngineNATS: where a record is published, see CheckTopic; default as of DefaultTopic
 	Payload string // EngineMQTT and EngineNATS: PayloadArray (default) or PayloadObject
 	MQTT    MQTT   // EngineMQTT
@@ -202,6 +204,7 @@ func (o *Options) check() error {
 	if o.NATS.Downlink != "" {
 		errs = append(errs, CheckTopic(EngineNATS, o.NATS.Downlink))
 	}
+	refuse(o.Encode != nil && o.Engine != EngineHTTP, "engine %q has no encoding", o.Engine)
 	if o.Engine == EngineMQTT || o.Engine == EngineNATS {
 		errs = append(errs, CheckTopic(o.Engine, o.Topic))
 		refuse(o.Payload != PayloadArray && o.Payload != PayloadObject, "payload %q is not known; it can be %s or %s", o.Payload, PayloadArray, PayloadObject)

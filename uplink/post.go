@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -49,7 +50,9 @@ type poster struct {
 type job struct {
 	body    []byte
 	frame   uint64 // its number on this connection
-	records int
+	records int    // in the body
+	places  []int  // of each item of the body, its record; nil: an item is a record
+	encoded Encoded
 	first   uint64
 	epoch   string
 	key     string
@@ -102,11 +105,17 @@ func (p *poster) fits(int) bool { return true }
 
 // frame hands a copy over: the records are good during the call only.
 func (p *poster) frame(f outgoing, _ time.Time) error {
-	var body bytes.Buffer
-	body.Grow(f.size)
-	_ = f.write(&body) // never fails
 	p.sent++
-	j := job{body: body.Bytes(), frame: p.sent, records: len(f.recs), first: f.first, epoch: f.who.epoch}
+	j := job{frame: p.sent, records: len(f.recs), first: f.first, epoch: f.who.epoch}
+	if p.d.o.Encode != nil {
+		j.encoded = p.d.o.Encode(f.recs)
+		j.body, j.places, j.records = j.encoded.Body, j.encoded.Records, len(slices.Compact(slices.Clone(j.encoded.Records)))
+	} else {
+		var body bytes.Buffer
+		body.Grow(f.size)
+		_ = f.write(&body) // never fails
+		j.body = body.Bytes()
+	}
 	if f.who.epoch != "" {
 		j.key = strconv.Quote(p.d.o.Gateway + "/" + f.who.epoch + "/" + strconv.FormatUint(f.first, 10) + "+" + strconv.Itoa(len(f.recs)))
 	}
@@ -138,6 +147,12 @@ func (p *poster) read(r *reader) error {
 
 // ask makes one request and takes its answer.
 func (p *poster) ask(r *reader, j job) error {
+	if j.encoded.TooLarge {
+		return found{finding{endPolicy: policyFor(endClose, websocket.CloseMessageTooBig), detail: "its documentation allows less in one body"}}
+	}
+	if p.d.o.Encode != nil && j.ping == "" && len(j.body) == 0 {
+		return p.answered(r, j)
+	}
 	began := time.Now()
 	resp, err := p.client.RoundTrip(p.request(j))
 	if err != nil {
@@ -166,6 +181,22 @@ func (p *poster) ask(r *reader, j job) error {
 	} else if text = bytes.TrimLeft(text, jsonSpace); len(text) > 0 && text[0] == '[' && r.o.Downlink != nil && r.messages.allow(1, maxMessages) {
 		r.inbox.board.serverMessage("")
 		r.o.Downlink(text)
+	}
+	return p.answered(r, j)
+}
+
+// answered takes a frame for delivered, but for the records that could not be encoded.
+func (p *poster) answered(r *reader, j job) error {
+	for i, why := range j.encoded.refused {
+		if err := r.inbox.onAck(ackMessage{epoch: j.epoch, refused: j.first + uint64(i), why: why}); err != nil {
+			return err
+		}
+	}
+	if len(j.encoded.refused) > 0 {
+		r.inbox.taken() // that was not the server
+	}
+	if n := j.encoded.LeftOut; n > 0 {
+		r.inbox.board.leftOut(n)
 	}
 	return r.inbox.onAck(ackMessage{frames: j.frame})
 }
@@ -202,18 +233,31 @@ func (p *poster) refused(r *reader, j job, text []byte) error {
 		} `json:"errors"`
 	}
 	bad := !parse(text, &m) || m.Rejected != nil && *m.Rejected != len(m.Errors)
+	items := j.records
+	if j.places != nil {
+		items = len(j.places)
+	}
 	for _, e := range m.Errors {
-		bad = bad || e.Index == nil || *e.Index < 0 || *e.Index >= j.records
+		bad = bad || e.Index == nil || *e.Index < 0 || *e.Index >= items
 	}
 	if bad {
 		return found{finding{endPolicy: policyFor(endFailure, int(failPartly)), detail: serverWords(nil, text)}}
 	}
+	refused := map[int]bool{}
 	for _, e := range m.Errors {
-		if err := r.inbox.onAck(ackMessage{epoch: j.epoch, refused: j.first + uint64(*e.Index), why: e.Error}); err != nil {
+		at := *e.Index
+		if j.places != nil {
+			at = j.places[at]
+		}
+		if refused[at] {
+			continue
+		}
+		refused[at] = true
+		if err := r.inbox.onAck(ackMessage{epoch: j.epoch, refused: j.first + uint64(at), why: e.Error}); err != nil {
 			return err
 		}
 	}
-	if len(m.Errors) < j.records {
+	if len(refused) < j.records {
 		r.inbox.taken()
 	}
 	return nil

@@ -60,6 +60,7 @@ type Status struct {
 	WireBytes      uint64 // given to the network, with framing, pings and TLS
 	Resent         uint64 // records among SentRecords that had been sent before
 	Proven         uint64 // records among SentRecords that were proven
+	LeftOut        uint64 // records among Proven that the body had no place for, see Options.Encode
 	Quarantined    uint64
 	TooBig         uint64            // those among them that the server refused for their size
 	Refusal        string            // why the last of them was set aside
@@ -131,6 +132,12 @@ func (b *statusBoard) serverMessage(kind string) {
 			s.ServerKinds[kind]++
 		}
 	})
+}
+
+// leftOut counts records that the body had no place for.
+func (b *statusBoard) leftOut(n int) {
+	b.update(func(s *Status) { s.LeftOut += uint64(n) })
+	b.event(slog.LevelInfo, "uplink.left_out", "", "a reading was not sent: the encoding has no place for it", "readings", n)
 }
 
 func (b *statusBoard) foreignAck() { b.update(func(s *Status) { s.ForeignAcks++ }) }

@@ -32,6 +32,7 @@ func enumerations(c *Config) []struct {
 		choices []choice
 	}{
 		{"uplink.engine", c.Uplink.Engine, []choice{now("websocket"), now("http"), now("mqtt"), now("nats")}},
+		{"uplink.encoding", c.Uplink.Encoding, []choice{now(EncodingThingsee), now(EncodingHaltless), now(EncodingHeimdall)}},
 		{"uplink.dialect", c.Uplink.Dialect, []choice{now("thingsee"), now("haltless"), now("zyeta"), now("heimdall")}},
 		{"uplink.auth", c.Uplink.Auth, []choice{now("none"), now("header"), now("query"), now("hash"), now("first-message")}},
 		{"uplink.ack", c.Uplink.Ack, []choice{now("fence"), now("count"), now("envelope"), now("none"), now("answer")}},

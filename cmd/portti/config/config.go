@@ -75,6 +75,7 @@ type Uplink struct {
 	URL         string   `toml:"url"`
 	URLs        []string `toml:"urls"` // instead of URL: several servers, the preferred one first
 	Engine      string   `toml:"engine"`
+	Encoding    string   `toml:"encoding"` // of the bodies, with engine = "http"
 	Dialect     string   `toml:"dialect"`
 	Auth        string   `toml:"auth"`
 	QueryName   string   `toml:"query_name"` // of the token, with auth = "query"
@@ -203,6 +204,7 @@ func Defaults() *Config {
 		Paths:         Paths{State: "/var/lib/portti", Run: "/run/portti"},
 		Uplink: Uplink{
 			Engine:           uplink.EngineWebSocket,
+			Encoding:         EncodingThingsee,
 			Dialect:          "thingsee",
 			Auth:             "header", // unless the dialect documents another way
 			QueryName:        "token",

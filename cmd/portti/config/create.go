@@ -68,6 +68,7 @@ token_file = "/etc/portti/credentials/uplink-token"    # one line, read again wh
 # query_name = "token"            # the token's name with auth = "query"
 # engine = "websocket"            # http = each array is posted to an https:// address: docs/http.md
                                   # mqtt, nats = readings are published to a broker: docs/mqtt.md, docs/nats.md
+# encoding = "thingsee"           # http: what a body is: thingsee | haltless | heimdall
 # dialect = "thingsee"            # thingsee | haltless | zyeta | heimdall: docs/dialects.md
 # channels = []                   # zyeta, heimdall: subscribed to
 # heartbeat = "1m"                # haltless: the server's, until it is learnt; "0s" = it has none

@@ -9,6 +9,13 @@ import (
 	"portti/uplink"
 )
 
+// The encodings of the bodies that are posted.
+const (
+	EncodingThingsee = "thingsee" // an array of the messages
+	EncodingHaltless = "haltless"
+	EncodingHeimdall = "heimdall"
+)
+
 const (
 	maxChannels     = 30  // subscribed to
 	maxChannelBytes = 200 // of one name
@@ -39,6 +46,9 @@ func (l *loader) checkEngine(path string) {
 		l.fault(path, "uplink.ack", fmt.Sprintf("\"ack\" cannot be %q with %s", u.Ack, with), "the server's answer to each message acknowledges what was in it; remove the line")
 	}
 	l.checkPublish(path)
+	if u.Engine != uplink.EngineHTTP {
+		l.checkUseless(path, "uplink.encoding", u.Encoding == EncodingThingsee, with, `it is of engine = "http"; remove the line`)
+	}
 	if bare {
 		return
 	}

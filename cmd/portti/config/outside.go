@@ -92,7 +92,7 @@ func openTexts() []string {
 	return []string{
 		"gateway: id name report_interval",
 		"gateway.labels: *", "paths: state run",
-		"uplink: url urls engine dialect auth query_name token_file credential hash_as channels auth_settle origin heartbeat ack ack_fallback fence_hold ca_file ping_interval pong_timeout write_timeout max_message batch_max_bytes order drain_rate schedule schedule_zone proxy token_source client_cert client_key pins accept_commands",
+		"uplink: url urls engine encoding dialect auth query_name token_file credential hash_as channels auth_settle origin heartbeat ack ack_fallback fence_hold ca_file ping_interval pong_timeout write_timeout max_message batch_max_bytes order drain_rate schedule schedule_zone proxy token_source client_cert client_key pins accept_commands",
 		"uplink.backoff: base cap",
 		"uplink.mqtt: topic payload username downlink will will_delay session_expiry", "uplink.nats: subject payload username downlink",
 		"uplink.oauth: grant token_url device_url client_id client_secret_file client_secret_credential client_auth scopes audience refresh_token_file",

@@ -159,6 +159,9 @@ func (d *drawing) link() {
 	if l.Backlog && l.DrainRate > 0 {
 		d.wrap(below, "The backlog is held to "+bytesOf(int64(l.DrainRate))+" a second (drain_rate).")
 	}
+	if n := d.s.Totals.LeftOut; n > 0 {
+		d.wrap(below, fmt.Sprintf("%s not sent: the encoding has no place for what is in them (encoding, docs/http.md).", d.count(n, "reading")))
+	}
 	if l.State != status.LinkOnline && l.OpensS == 0 && l.LastError != "" {
 		d.wrap(below, status.Clean(l.LastError, 300))
 	}

@@ -126,6 +126,7 @@ func (e *exposition) uplink(s *status.Document) {
 	e.one("portti_uplink_wire_bytes_total", counter, "Bytes given to the network, with framing, pings and TLS.", float64(l.WireBytes))
 	e.one("portti_uplink_acked_messages_total", counter, "Readings proven to have arrived; one that was sent again within fence_hold counts again.", float64(l.ProvenMessages))
 	e.one("portti_uplink_resent_messages_total", counter, "Readings sent again because a connection ended: duplicates the server may see.", float64(s.Totals.Resent))
+	e.one("portti_uplink_left_out_messages_total", counter, "Readings not sent because the encoding of the bodies has no place for them.", float64(s.Totals.LeftOut))
 }
 
 func (e *exposition) downlink(s *status.Document) {

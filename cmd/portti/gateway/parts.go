@@ -118,6 +118,9 @@ func (g *Gateway) linkOptions(cfg *config.Config) (uplink.Options, error) {
 	if o.NATS.Username = u.NATS.Username; u.Engine == uplink.EngineNATS && len(u.AcceptCommands) > 0 {
 		o.NATS.Downlink = u.NATS.Downlink
 	}
+	if o.Encode = encoderOf(u.Encoding); u.Encoding == config.EncodingHeimdall {
+		o.MaxBatchMessages = 1 // a body is one point
+	}
 	o.Downlink, o.RoundTrip, o.Proof = g.downlink.receive, g.meters.roundTrip.add, g.meters.proof.add
 	var err error
 	o.Zone, err = u.Zone()

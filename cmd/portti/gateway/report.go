@@ -42,7 +42,7 @@ func statusOf(s *snapshot) status.Document {
 		Gateway:  status.Gateway{ID: s.id, Name: s.name, Start: s.start, Config: s.config, Labels: s.cfg.Gateway.Labels},
 		Link:     linkStatus(s),
 		Buffer:   bufferStatus(s),
-		Totals:   status.Totals{Ledger: ledgerOf(s.total), Accepted: s.stats.Accepted, Resent: s.link.Resent, LostUnknown: lostUnknown(s)},
+		Totals:   status.Totals{Ledger: ledgerOf(s.total), Accepted: s.stats.Accepted, Resent: s.link.Resent, LeftOut: s.link.LeftOut, LostUnknown: lostUnknown(s)},
 		Clock:    status.Clock{Trusted: s.clock.Trusted, Source: s.source, Reason: s.distrust, WorstErrorS: s.clock.Err, Steps: s.step.Count},
 		Downlink: s.downlink,
 		Devices:  []status.Device{},

@@ -138,6 +138,7 @@ type Totals struct {
 	Ledger
 	Accepted uint64 `json:"accepted"` // ever committed or acknowledged, each once
 	Resent   uint64 `json:"resent"`   // sent again because a connection ended
+	LeftOut  uint64 `json:"left_out"` // not sent since the encoding has no place for them, since the start
 	// LostUnknown says that more may be lost than the counts say, and how many nobody can
 	// tell, since the files that would are gone.
 	LostUnknown bool `json:"lost_unknown"`
