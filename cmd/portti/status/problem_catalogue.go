@@ -359,7 +359,7 @@ func serverProblems() []Entry {
 			Actions:  []string{"Ask the server's operator why, and for a new login or token", "Where the token comes from a login, do it again: `sudo portti login`"}},
 		{Code: "UP-NO-CONSUMER", Severity: Error, Title: "No stream or subscriber", LogAfter: 30 * time.Second,
 			Sentence: "The broker at {url} has nobody who takes the readings: {why}. " + readingsWait,
-			Actions:  []string{"Nothing to do if the broker was just started: a cluster takes some seconds", "Otherwise tell the broker's operator the topic or subject, which [uplink] names"}},
+			Actions:  []string{"Nothing to do if the broker was just started: a cluster takes some seconds", "Otherwise tell the broker's operator: a stream or a subscriber for the readings is missing there"}},
 		{Code: "UP-NO-PONG", Severity: Error, Title: "Server does not answer pings", LogAfter: 30 * time.Second,
 			Sentence: "The link was ended: {why}. " + readingsWait,
 			Actions:  []string{"If it repeats after quiet minutes, a router drops idle links: lower ping_interval in [uplink], then: `sudo portti reload`", "If it happens on every connection, the server never answers pings: ask its operator"}},
