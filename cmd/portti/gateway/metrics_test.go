@@ -36,7 +36,7 @@ func evilStatus() status.Document {
 		Gateway: status.Gateway{ID: "G1", Name: "gw", Config: "a1b2c3d4e5f6", Labels: map[string]string{"site": "a\"b", "customer": "x"}},
 		Link:    status.Link{State: status.LinkOnline, RTTms: 12.5, Failures: 6, OnlineS: 61.5, WireBytes: 99, Connects: 3, SentBytes: 12_345_678_901, SentMessages: 2_000_000, ProvenMessages: 1_900_000, NextTryS: 1.5},
 		Buffer:  status.Buffer{Waiting: 12, WaitingMemory: 5, WaitingDisk: 7, Bytes: 4096, CapacityBytes: 64e6, OldestAgeS: 2.5, HeadroomS: 3600, Commits: 9},
-		Totals:  status.Totals{Ledger: status.Ledger{Read: 100, Acked: 78, Waiting: 12, Quarantined: 1, Lost: status.Losses{"age": 7, "new": 2}}, Accepted: 90, Resent: 4, LostUnknown: true},
+		Totals:  status.Totals{Ledger: status.Ledger{Read: 100, Acked: 78, Waiting: 12, Quarantined: 1, Lost: status.Losses{"age": 7, "new": 2}}, Accepted: 90, Resent: 4, LeftOut: 6, LostUnknown: true},
 		Clock:   status.Clock{Trusted: true, Steps: 2}, Downlink: status.Downlink{Received: 10, Executed: 1, Refused: 2, Repeated: 3, Ignored: 4},
 		Devices: []status.Device{
 			{Name: evilName, Type: "lines", State: status.DeviceOK, LastAgeS: 10.5, Read: 60, Bytes: 700, Bad: 8, Unknown: 9},
@@ -132,6 +132,7 @@ func TestMetricsAreTheStatus(t *testing.T) {
 		"portti_uplink_sent_bytes_total":                                                        12_345_678_901,
 		"portti_uplink_acked_messages_total":                                                    1_900_000,
 		"portti_uplink_resent_messages_total":                                                   4,
+		"portti_uplink_left_out_messages_total":                                                 6,
 		"portti_buffer_messages":                                                                12,
 		"portti_buffer_file_bytes":                                                              4096,
 		"portti_buffer_capacity_bytes":                                                          64e6,
